@@ -1,0 +1,230 @@
+"""One run from settings to report: what every entry point calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.load import Rule, load_rules, read_schema, shipped_rules
+from pytest_vft.catalogue.providers import Provider, load_provider
+from pytest_vft.catalogue.select import matching, select_rules
+from pytest_vft.checking.lint import Linted, lint_files
+from pytest_vft.checking.shard import Plan
+from pytest_vft.config import Config, load_config
+from pytest_vft.errors import ConfigError
+from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Source, Tally
+from pytest_vft.report.text import render_text
+from pytest_vft.sources import find_sources
+from pytest_vft.text import count, nearest
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that a run is asked to do: a configuration, and what was said on top of it.
+
+    None where nothing was said. *ignore* names rules by pattern.
+    """
+
+    config: Config
+    sources: tuple[Source, ...] = ()
+    provider_id: str | None = None
+    model_name: str | None = None
+    select: Sequence[str] | None = None
+    ignore: Sequence[str] = ()
+    depth: Depth = "auto"
+    fail_on: Severity = "error"
+    require_checked: bool = False
+
+    @cached_property
+    def provider(self) -> Provider:
+        """The provider whose limits hold."""
+        return load_provider(self.provider_id or self.config.provider)
+
+    @cached_property
+    def model(self) -> str:
+        """The model that is to be trained."""
+        return self.provider.model(self.model_name or self.config.model)
+
+    @cached_property
+    def catalogue(self) -> Mapping[str, Rule]:
+        """The shipped rules and those of the user's own folders, by id."""
+        rules = dict(shipped_rules())
+        for folder in self.config.rules:
+            for id_, rule in load_rules(self.config.folder / folder).items():
+                if id_ in rules:
+                    raise ConfigError(f"{rule.path}: there is a rule {id_} already; give it another name")
+                rules[id_] = rule
+        return rules
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of this run."""
+        select = self.select if self.select is not None else self.config.select
+        for id_ in self.config.allow:
+            if id_ not in self.catalogue:
+                raise ConfigError(f"{self.config.path}: allow: no rule {id_!r}{nearest(id_, self.catalogue)}")
+        return select_rules(
+            self.catalogue,
+            self.provider,
+            select=select,
+            params=self.config.params,
+            severity=self.config.severity,
+        )
+
+    @cached_property
+    def reasons(self) -> Mapping[str, str]:
+        """Why a rule is ignored in all files, by id."""
+        reasons = {**dict.fromkeys(self.ignore, "on request"), **self.config.ignore}
+        return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
+
+    def reasons_in(self, path: str) -> Mapping[str, str]:
+        """Return why a rule is ignored in the file at *path*, by id."""
+        place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
+        found = dict(self.reasons)
+        for pattern, reasons in self.config.per_file_ignores.items():
+            ids = matching(reasons, self.catalogue)
+            if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
+                found |= {id_: reasons[named] for id_, named in ids.items()}
+        return found
+
+
+def run(settings: Settings, *, only: Collection[str] | None = None) -> Report:
+    """Lint the sources of *settings*; with *only*, no other rules than those and what must stop."""
+    rules = tuple(rule for rule in settings.rules if only is None or rule.id in only or rule.stops)
+    plan = Plan(
+        rules=rules,
+        schema=read_schema("example.schema.json"),
+        foreign=read_foreign(),
+        full=settings.depth != "header",
+        remotes={},
+        ignored={
+            source.path: frozenset(settings.reasons_in(source.path)) for source in settings.sources
+        },
+        max_findings=settings.config.max_findings,
+    )
+    return _report(settings, rules, lint_files(settings.sources, plan))
+
+
+def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report:
+    results = tuple(_rule_result(settings, rule, linted) for rule in rules)
+    severities = {result.id: result.severity for result in results}
+    by_id = {rule.id: rule for rule in rules}
+    closes = settings.provider.closes
+    return Report(
+        provider=settings.provider.id,
+        provider_name=settings.provider.name,
+        closes=closes.isoformat() if closes else None,
+        model=settings.model,
+        depth=settings.depth,
+        offline=True,  # nothing fetches URLs yet
+        fail_on=settings.fail_on,
+        require_checked=settings.require_checked,
+        files=linted.files,
+        rules=results,
+        findings=tuple(
+            Finding(
+                rule=found.rule,
+                severity=severities[found.rule],
+                path=path,
+                line=found.line,
+                pointer=found.pointer,
+                message=found.message,
+                advice=by_id[found.rule].advice,
+                image=found.image,
+                skips=by_id[found.rule].skips,
+            )
+            for path, found in linted.findings
+        ),
+        dataset=linted.dataset,
+        notes=tuple(_notes(settings, results)),
+    )
+
+
+def _rule_result(settings: Settings, rule: Rule, linted: Linted) -> RuleResult:
+    tally = sum((_tally(file, rule.id) for file in linted.files), linted.dataset.get(rule.id, Tally()))
+    allowed = settings.config.allow.get(rule.id)
+    tolerated = allowed is not None and tally.failed <= allowed
+    reasons = dict.fromkeys(
+        reason
+        for file in linted.files
+        for id_, reason in settings.reasons_in(file.path).items()
+        if id_ == rule.id
+    )
+    return RuleResult(
+        id=rule.id,
+        severity="warning" if tolerated else rule.severity,
+        tally=tally,
+        truncated=linted.dropped.get(rule.id, 0),
+        allowed=allowed,
+        reason="; ".join(reasons) or None,
+    )
+
+
+def _tally(file: FileResult, rule: str) -> Tally:
+    return file.tallies.get(rule, Tally())
+
+
+def _notes(settings: Settings, results: Sequence[RuleResult]) -> list[str]:
+    return [
+        f"allow: {result.id} has {count(result.tally.failed, 'finding')} of {result.allowed} allowed; "
+        f"lower it to {result.tally.failed}"
+        for result in results
+        if result.allowed is not None and result.tally.failed < result.allowed
+    ]
+
+
+def lint(
+    *paths: str | os.PathLike[str],
+    validation: Paths = (),
+    test: Paths = (),
+    provider: str | None = None,
+    model: str | None = None,
+    select: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    depth: Depth = "auto",
+    fail_on: Severity = "error",
+    require_checked: bool = False,
+    config: Config | str | os.PathLike[str] | None = None,
+) -> Report:
+    """Lint training files and return the report.
+
+    *paths* are files, folders or globs, train split unless the configuration says otherwise; with
+    none at all the configuration's are read. *config* is a configuration, or the file that holds
+    one; None looks for one from the current folder upwards.
+    Raises UsageError, ConfigError or RuleFileError for what cannot be followed; never for data.
+    """
+    if not isinstance(config, Config):
+        config = load_config(None if config is None else Path(config))
+    settings = Settings(
+        config=config,
+        sources=find_sources(
+            config, _strings(paths), validation=_strings(validation), test=_strings(test)
+        ),
+        provider_id=provider,
+        model_name=model,
+        select=select,
+        ignore=ignore,
+        depth=depth,
+        fail_on=fail_on,
+        require_checked=require_checked,
+    )
+    return run(settings)
+
+
+def _strings(paths: Paths) -> list[str]:
+    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    return [os.fspath(path) for path in listed]
+
+
+def assert_clean(report: Report) -> None:
+    """Raise AssertionError with the whole report as text unless *report* is ok."""
+    if not report.ok:
+        raise AssertionError(render_text(report))

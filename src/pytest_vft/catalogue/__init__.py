@@ -1,0 +1,1 @@
+"""The catalogue: rule files, providers, which rules a run uses, their cases and pages."""

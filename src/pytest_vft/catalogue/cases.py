@@ -1,0 +1,182 @@
+"""The cases inside rule files: lines with picture tokens, and the files that they stand for."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pytest_vft.catalogue.load import Rule, read_rule_file
+from pytest_vft.errors import RuleFileError
+from pytest_vft.model import Split, Verdict
+from pytest_vft.reading.images import measure_picture
+from pytest_vft.reading.remote import Remote
+from pytest_vft.text import nearest
+
+_TOKEN = re.compile(r'\$image: ([^"]*)')
+_MODES = {"rgb": "RGB", "rgba": "RGBA", "l": "L", "la": "LA", "p": "P", "cmyk": "CMYK", "1": "1", "i;16": "I;16"}
+_OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as")
+_COM_MOST = 65_533
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFile:
+    """One file of a case; *content* is None for a file that is not there."""
+
+    split: Split
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An example inside a rule file, with the verdict that it must get.
+
+    *name* tells it from the others of its rule; *message* is the finding's, for a failing case.
+    """
+
+    name: str
+    verdict: Verdict
+    message: str | None
+    files: tuple[CaseFile, ...]
+    params: Mapping[str, Any]
+    fetched: Mapping[str, Remote]
+
+
+def read_cases(rule: Rule) -> list[Case]:
+    """Return the cases of *rule*. Raises RuleFileError for a token that makes no picture."""
+    return [
+        _case(rule.path, f"{content['verdict']}-{number}", content)
+        for number, content in enumerate(read_rule_file(rule.path).get("cases", ()), 1)
+    ]
+
+
+def _case(path: Path, name: str, content: Mapping[str, Any]) -> Case:
+    try:
+        return Case(
+            name=name,
+            verdict=Verdict[content["verdict"].upper()],
+            message=content.get("message"),
+            files=tuple(_file(file) for file in content.get("files", [content])),
+            params=content.get("params", {}),
+            fetched={url: _remote(found) for url, found in content.get("fetched", {}).items()},
+        )
+    except ValueError as error:
+        raise RuleFileError(f"{path}: case {name}: {error}") from None
+
+
+def _file(content: Mapping[str, Any]) -> CaseFile:
+    split = content.get("split", "train")
+    if content.get("missing"):
+        return CaseFile(split=split, content=None)
+    if "base64" in content:
+        return CaseFile(split=split, content=base64.b64decode(content["base64"], validate=True))
+    return CaseFile(split=split, content=_TOKEN.sub(lambda token: data_url(token[1]), content["lines"]).encode())
+
+
+def _remote(found: str) -> Remote:
+    token = _TOKEN.fullmatch(found)
+    if token is None:
+        return Remote(reachable=False, cause=found)
+    _, data = draw(token[1])
+    return Remote(reachable=True, picture=measure_picture(data, full=False))
+
+
+def data_url(token: str) -> str:
+    """Return the data URL of the picture that *token* describes."""
+    media_type, data = draw(token)
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+@cache
+def draw(token: str) -> tuple[str, bytes]:
+    """Return media type and bytes of the picture that *token* describes.
+
+    FORMAT WxH MODE [bytes=N] [cut=N] [tail=N] [frames=N] [exif=rotated|gps] [as=MEDIA/TYPE]:
+    *bytes* pads the file to that size, *cut* takes bytes from its end, *tail* adds some behind it.
+    Raises ValueError, which names the word that does not fit.
+    """
+    words = token.split()
+    if len(words) < 3:  # noqa: PLR2004 - format, size, mode
+        raise ValueError(f"$image: {token}: want FORMAT WxH MODE")
+    kind, size, mode, *rest = words
+    options = dict(word.partition("=")[::2] for word in rest)
+    for name in options:
+        if name not in _OPTIONS:
+            raise ValueError(f"$image: {token}: unknown option {name!r}{nearest(name, _OPTIONS)}")
+    data = _encode(kind.upper(), size, mode, options)
+    data = _pad(kind, data, int(options.get("bytes", len(data))))
+    data = data[: len(data) - int(options.get("cut", 0))] + bytes(range(1, 1 + int(options.get("tail", 0))))
+    return options.get("as", f"image/{kind}"), data
+
+
+def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> bytes:
+    from PIL import Image  # noqa: PLC0415 - a case is the only place that writes pictures here
+
+    if mode not in _MODES:
+        raise ValueError(f"no mode {mode!r}{nearest(mode, _MODES)}")
+    width, _, height = size.partition("x")
+    # Noise of a kind: a cut must fall into data, not into a run of one colour.
+    gradient = Image.linear_gradient("L").resize((int(width), int(height)))
+    image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
+    image = image.convert("L").convert(_MODES[mode]) if mode in ("la", "i;16", "1") else image.convert(_MODES[mode])
+    more: dict[str, Any] = {}
+    if "frames" in options:
+        others = [image.rotate(turn) for turn in range(1, int(options["frames"]))]
+        more |= {"save_all": True, "append_images": others}
+    if "exif" in options:
+        more["exif"] = _exif(options["exif"])
+    target = BytesIO()
+    try:
+        image.save(target, kind, **more)
+    except (KeyError, OSError) as error:
+        raise ValueError(f"Pillow writes no {kind} of mode {mode}: {error}") from None
+    return target.getvalue()
+
+
+def _exif(what: str) -> Any:
+    from PIL import ExifTags, Image  # noqa: PLC0415 - as above
+
+    exif = Image.Exif()
+    if what == "rotated":
+        exif[ExifTags.Base.Orientation] = 6
+    elif what == "gps":
+        exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    else:
+        raise ValueError(f"no exif {what!r}{nearest(what, ('rotated', 'gps'))}")
+    return exif
+
+
+def _pad(kind: str, data: bytes, size: int) -> bytes:
+    """Return *data* grown to *size* bytes in a place where its format allows anything."""
+    missing = size - len(data)
+    if missing == 0:
+        return data
+    if missing < 0:
+        raise ValueError(f"the picture has {len(data)} bytes already, more than {size}")
+    if kind == "jpeg":
+        return data[:2] + _comments(missing) + data[2:]
+    if kind == "png" and missing >= 12:  # noqa: PLR2004 - length, name and checksum of a chunk
+        return data[:-12] + _png_chunk(missing - 12) + data[-12:]
+    raise ValueError(f"a {kind} cannot be padded by {missing} bytes")
+
+
+def _comments(size: int) -> bytes:
+    """Return JPEG comment segments of *size* bytes; a few bytes are fill bytes before a marker."""
+    segments = []
+    while size >= 4:  # noqa: PLR2004 - marker and length
+        body = min(size - 4, _COM_MOST)
+        segments.append(b"\xff\xfe" + (body + 2).to_bytes(2) + bytes(body))
+        size -= body + 4
+    return b"".join(segments) + b"\xff" * size
+
+
+def _png_chunk(size: int) -> bytes:
+    from zlib import crc32  # noqa: PLC0415 - as above
+
+    body = b"vfPd" + bytes(size)
+    return size.to_bytes(4) + body + crc32(body).to_bytes(4)

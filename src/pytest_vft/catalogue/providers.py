@@ -1,0 +1,102 @@
+"""Provider files: what one provider's limits are, where they differ from the rules' own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+from pytest_vft.catalogue.load import rules_root
+from pytest_vft.errors import UsageError
+from pytest_vft.text import nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A base model that can be fine-tuned with images; *closes* is when it shuts down."""
+
+    closes: date | None
+    source: str
+    checked: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What a provider says of one rule: parameters, a severity, or that the rule is off."""
+
+    source: str
+    checked: date
+    params: Mapping[str, Any]
+    severity: str | None
+    off: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A provider of fine-tuning; *closes* is when it takes no more jobs."""
+
+    id: str
+    name: str
+    closes: date | None
+    source: str
+    checked: date
+    default_model: str
+    models: Mapping[str, Model]
+    rules: Mapping[str, Override]
+
+    def model(self, name: str | None) -> str:
+        """Return *name* if this provider knows it, its default model for None.
+
+        Raises UsageError, which names the nearest.
+        """
+        if name is None:
+            return self.default_model
+        if name not in self.models:
+            raise UsageError(
+                f"{self.name} has no vision fine-tuning for model {name!r}{nearest(name, self.models)}; "
+                "known: " + ", ".join(self.models)
+            )
+        return name
+
+
+def provider_ids() -> list[str]:
+    """Return the ids of the shipped providers."""
+    return sorted(path.stem for path in (rules_root() / "providers").glob("*.toml"))
+
+
+@cache
+def load_provider(provider_id: str) -> Provider:
+    """Return the provider of that id. Raises UsageError, which names the nearest."""
+    known = provider_ids()
+    if provider_id not in known:
+        raise UsageError(
+            f"no provider {provider_id!r}{nearest(provider_id, known)}; known: {', '.join(known)}"
+        )
+    content = tomllib.loads((rules_root() / "providers" / f"{provider_id}.toml").read_text(encoding="utf-8"))
+    models = {
+        name: Model(closes=model.get("closes"), source=model["source"], checked=model["checked"])
+        for name, model in content["models"].items()
+    }
+    rules = {
+        rule: Override(
+            source=override["source"],
+            checked=override["checked"],
+            params=override.get("params", {}),
+            severity=override.get("severity"),
+            off=override.get("off"),
+        )
+        for rule, override in content.get("rules", {}).items()
+    }
+    return Provider(
+        id=provider_id,
+        name=content["name"],
+        closes=content.get("closes"),
+        source=content["source"],
+        checked=content["checked"],
+        default_model=content["default_model"],
+        models=models,
+        rules=rules,
+    )

@@ -1,0 +1,159 @@
+"""JSON Schema, in the only module that knows a library for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+
+from pytest_vft.catalogue.foreign import Foreign
+from pytest_vft.facts.example import Fault
+from pytest_vft.text import nearest, safe
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+_KINDS: Mapping[type, str] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+_WANTED: Mapping[str, str] = {
+    "object": "an object",
+    "array": "an array",
+    "string": "a string",
+    "boolean": "a boolean",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "null",
+}
+_ONE_OF: Mapping[str, str] = {
+    "messages": "message",
+    "content": "content part",
+    "tools": "tool",
+    "tool_calls": "tool call",
+    "functions": "function",
+}
+# An example may have a thousand faults of one cause; the first ones tell it.
+_MOST_FAULTS = 100
+
+
+class ExampleShape:
+    """The shape of a training example, fast to check and explained place by place.
+
+    jsonschema-rs answers yes or no in a microsecond; jsonschema finds the places, when it is no.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], foreign: Foreign) -> None:
+        self._schema = schema
+        self._foreign = foreign
+        self._fast = jsonschema_rs.validator_for(dict(schema))
+
+    def is_valid(self, example: object) -> bool:
+        """Return whether *example*, a JSON value, has the shape."""
+        return self._fast.is_valid(example)
+
+    def faults(self, example: object) -> list[Fault]:
+        """Return each place where *example* has not the shape, one fault a place and cause."""
+        foreign = self._foreign_example(example)
+        if foreign:
+            return [foreign]
+        faults: dict[Fault, None] = {}
+        for error in self._slow.iter_errors(example):
+            path = tuple(error.absolute_path)
+            faults[Fault(path, self._words(path, error))] = None
+            if len(faults) == _MOST_FAULTS:
+                break
+        return list(faults)
+
+    @cached_property
+    def _slow(self) -> Validator:
+        return _validator(self._schema)
+
+    def _foreign_example(self, example: object) -> Fault | None:
+        if not isinstance(example, dict) or "messages" in example:
+            return None
+        for shape in self._foreign.examples:
+            if all(key in example for key in shape["keys"]):
+                return Fault((), f"the example is {shape['name']}; {shape['advice']}")
+        return None
+
+    def _words(self, path: tuple[str | int, ...], error: ValidationError) -> str:
+        words = _words(_name(path), error)
+        part = self._foreign.parts.get(error.instance) if _is_part_type(path, error.instance) else None
+        hint = f"it is {part['name']}: {part['advice']}" if part else error.schema.get("hint")
+        return f"{words} ({hint})" if hint else words
+
+
+def _is_part_type(path: tuple[str | int, ...], value: object) -> bool:
+    return path[2:3] == ("content",) and path[-1] == "type" and isinstance(value, str)
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    if not path:
+        return "the example"
+    last = path[-1]
+    return last if isinstance(last, str) else f"{_ONE_OF.get(str(path[-2]), 'item')} {last + 1}"
+
+
+def _words(name: str, error: ValidationError) -> str:
+    """Return what is wrong with the place *name*, never the validator's own text.
+
+    That holds the whole value: 5 MB for a picture.
+    """
+    value, wanted = error.instance, error.validator_value
+    match error.validator:
+        case "type":
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            return f"{name} is {_KINDS[type(value)]}, want {' or '.join(_WANTED[kind] for kind in kinds)}"
+        case "required":
+            missing = [key for key in wanted if key not in value]
+            return f"{name} has no " + " and no ".join(missing)
+        case "enum":
+            return f"{name} is {_quoted(value)}, want {' or '.join(map(str, wanted))}"
+        case "const":
+            return f"{name} is {_quoted(value)}, want {wanted}"
+        case "minItems":
+            return f"{name} is empty"
+        case "maxItems":
+            return f"{name} has {len(value)} items, the most is {wanted}"
+        case "not":
+            return f"{name} must not be here"
+        case _:
+            return f"{name} is {_quoted(value)}"
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{safe(value)}"'
+    return _KINDS[type(value)] if isinstance(value, dict | list) else safe(value)
+
+
+def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str]:
+    """Yield what is wrong with *document*, data of a rule or configuration, by *schema*.
+
+    Each text names the key and, for a misspelt one, the likely intention.
+    """
+    for error in _validator(schema).iter_errors(document):
+        place = ".".join(map(str, error.absolute_path))
+        at = f"{place}: " if place else ""
+        if error.validator == "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            for key in error.instance:
+                if key not in known:
+                    yield f"{at}unknown key {key!r}{nearest(key, known)}"
+        else:
+            yield f"{at}{_words('it' if place else 'the file', error)}"
+
+
+def _validator(schema: Mapping[str, Any]) -> Validator:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms, needed for faulty data only
+
+    return Draft202012Validator(dict(schema))

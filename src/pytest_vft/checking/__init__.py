@@ -1,0 +1,1 @@
+"""Facts against rules: verdicts, counts and, for what failed, findings."""

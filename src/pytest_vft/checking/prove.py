@@ -1,0 +1,129 @@
+"""Rules proved by their cases, and cases proved by mutants of their rules."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_vft.catalogue.cases import Case
+from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.load import Conditions, Rule, bind, read_schema
+from pytest_vft.checking.lint import Linted, lint_files
+from pytest_vft.checking.shard import Plan
+from pytest_vft.model import Source, Tally, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a case came to: the verdict of its rule, and the findings as rule, message."""
+
+    verdict: Verdict
+    findings: tuple[tuple[str, str], ...]
+
+
+def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> Outcome:
+    """Run *case* through the whole pipeline with *rule* and the bound *rules*.
+
+    Other rules of scope file stay out: they are about totals that a case of three lines never has.
+    """
+    values = {**rule.params, **case.params}
+    tried = replace(rule, params=values, when=bind(rule.when, values), require=bind(rule.require, values))
+    others = [other for other in rules if other.id != rule.id and other.scope != "file"]
+    linted = _lint(case, [tried, *others])
+    tally = sum((file.tallies.get(rule.id, Tally()) for file in linted.files), Tally())
+    tally += linted.dataset.get(rule.id, Tally())
+    findings = tuple((placed.found.rule, placed.found.message) for placed in linted.findings)
+    return Outcome(_verdict(tally), findings)
+
+
+def problem(rule: Rule, case: Case, rules: Sequence[Rule]) -> str | None:
+    """Return why *case* does not hold for *rule*, None when it does.
+
+    A failing case raises this rule with its message and nothing else, a passing one raises nothing;
+    where the rule does not apply or cannot know, other rules may have something to say.
+    """
+    outcome = run_case(rule, case, rules)
+    found = ", ".join(f"{id_}: {message}" for id_, message in outcome.findings) or "nothing"
+    if outcome.verdict != case.verdict:
+        return f"verdict is {outcome.verdict.name.lower()}, want {case.verdict.name.lower()}; found {found}"
+    if case.verdict == Verdict.PASS and outcome.findings:
+        return f"found {found}; want nothing"
+    if case.verdict == Verdict.FAIL and not _only(outcome, rule.id, str(case.message)):
+        return f"found {found}; want {rule.id}: {case.message}"
+    return None
+
+
+def _only(outcome: Outcome, rule: str, message: str) -> bool:
+    """Return whether all findings are of *rule* with *message*, in which {name} stands for any text.
+
+    What a decoder says is Pillow's, and may change with it.
+    """
+    pattern = re.compile(".+".join(map(re.escape, re.split(r"\{\w+\}", message))))
+    return all(id_ == rule and pattern.fullmatch(text) for id_, text in outcome.findings)
+
+
+def mutants(rule: Rule) -> Iterator[tuple[str, Rule]]:
+    """Yield *rule* with one keyword of its conditions deleted, and which, for each keyword in turn."""
+    for table in ("when", "require"):
+        conditions: Conditions = getattr(rule, table)
+        for fact, fragment in conditions.items():
+            for keyword in fragment:
+                fewer = {key: value for key, value in fragment.items() if key != keyword}
+                rest: dict[str, Mapping[str, Any]] = {**conditions, fact: fewer}
+                if not fewer:
+                    del rest[fact]
+                changed = replace(rule, when=rest) if table == "when" else replace(rule, require=rest)
+                yield f"{table}.{fact}.{keyword}", changed
+
+
+def survivors(rule: Rule, cases: Sequence[Case], rules: Sequence[Rule]) -> list[str]:
+    """Return the keywords of *rule* that could be deleted and no case would notice."""
+    expected = [run_case(rule, case, rules).verdict for case in cases]
+    return [
+        name
+        for name, mutant in mutants(rule)
+        if all(
+            run_case(mutant, case, rules).verdict == verdict
+            for case, verdict in zip(cases, expected, strict=True)
+        )
+    ]
+
+
+def _lint(case: Case, rules: Sequence[Rule]) -> Linted:
+    plan = Plan(
+        rules=tuple(rules),
+        schema=read_schema("example.schema.json"),
+        foreign=read_foreign(),
+        full=True,
+        remotes=case.fetched,
+        ignored={},
+        max_findings=0,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        sources = []
+        for file in case.files:
+            path = Path(folder, f"{file.split}.jsonl")
+            if file.content is not None:
+                path.write_bytes(file.content)
+            sources.append(Source(str(path), file.split))
+        linted = lint_files(sources, plan)
+        return replace(linted, findings=tuple(_without(folder, placed) for placed in linted.findings))
+
+
+def _without(folder: str, placed: Any) -> Any:
+    """Leave the folder of this run out of a message: a case knows the names of its files only."""
+    message = placed.found.message.replace(f"{folder}/", "")
+    return placed._replace(found=placed.found._replace(message=message))
+
+
+def _verdict(tally: Tally) -> Verdict:
+    if tally.failed:
+        return Verdict.FAIL
+    if tally.unknown:
+        return Verdict.UNKNOWN
+    return Verdict.PASS if tally.passed else Verdict.NOT_APPLICABLE
+

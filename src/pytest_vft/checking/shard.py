@@ -1,0 +1,251 @@
+"""Lint of one shard: the loop that all the time is spent in.
+
+It keeps no object for a subject or a verdict. A shard's result depends on nothing but the plan and
+the shard, and results merge in any grouping, so that shards may be linted anywhere.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from pytest_vft.catalogue.foreign import Foreign
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.schema import ExampleShape
+from pytest_vft.checking.compile import Verdicts, compile_check
+from pytest_vft.facts.example import Example, measure_example
+from pytest_vft.facts.line import line_facts
+from pytest_vft.model import SCOPES, Scope, Verdict
+from pytest_vft.reading.album import Album
+from pytest_vft.reading.lines import parse_line
+from pytest_vft.reading.remote import Remote
+from pytest_vft.reading.shards import Shard, read_lines
+from pytest_vft.text import Safe, fill
+
+FAIL = int(Verdict.FAIL)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """All that a worker needs besides its shard, as plain data.
+
+    *ignored* holds, for the path of a file, the rules whose findings are not wanted in it;
+    *max_findings* is how many are kept a rule and file, 0 for all.
+    """
+
+    rules: tuple[Rule, ...]
+    schema: Mapping[str, Any]
+    foreign: Foreign
+    full: bool
+    remotes: Mapping[str, Remote]
+    ignored: Mapping[str, frozenset[str]]
+    max_findings: int
+
+    def rules_of(self, scope: Scope) -> tuple[Rule, ...]:
+        """Return the rules of *scope*, in the order of their verdicts."""
+        return tuple(rule for rule in self.rules if rule.scope == scope)
+
+
+class Found(NamedTuple):
+    """A finding before it knows its file: *line* counts from the start of the shard."""
+
+    rule: str
+    line: int | None
+    pointer: str
+    message: str
+    image: str | None
+
+
+class Turn(NamedTuple):
+    """Where a target turn stands, and the key of its text and pictures."""
+
+    line: int
+    key: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Counted:
+    """What a shard, or a whole file, amounts to."""
+
+    lines: int = 0
+    examples: int = 0
+    image_examples: int = 0
+    images: int = 0
+    pictures: set[int] = field(default_factory=set)
+    counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
+    found: list[Found] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    turns: list[Turn] = field(default_factory=list)
+
+
+def merge(first: Counted, second: Counted, max_findings: int) -> Counted:
+    """Return what *first* and the *second* shard that follows it amount to; associative."""
+    if not first.lines:
+        return second
+    found = [*first.found, *(one._replace(line=first.lines + (one.line or 0)) for one in second.found)]
+    kept, dropped = cap(found, lambda one: one.rule, max_findings)
+    return Counted(
+        lines=first.lines + second.lines,
+        examples=first.examples + second.examples,
+        image_examples=first.image_examples + second.image_examples,
+        images=first.images + second.images,
+        pictures=first.pictures | second.pictures,
+        counts={
+            scope: first.counts.get(scope, Counter()) + second.counts.get(scope, Counter())
+            for scope in {**first.counts, **second.counts}
+        },
+        found=kept,
+        dropped=first.dropped + second.dropped + dropped,
+        turns=[*first.turns, *(turn._replace(line=first.lines + turn.line) for turn in second.turns)],
+    )
+
+
+def cap(
+    found: Sequence[Item], rule: Callable[[Item], str], most: int
+) -> tuple[list[Item], Counter[str]]:
+    """Return the first *most* of *found* of each rule (0: all), and how many more there were."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for one in found:
+        seen[rule(one)] += 1
+        if not most or seen[rule(one)] <= most:
+            kept.append(one)
+    return kept, Counter({id_: number - most for id_, number in seen.items() if most and number > most})
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """Return *path* as a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
+
+
+class Linter:
+    """A plan made ready to run: checks compiled, the pictures seen so far remembered."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._rules = {scope: plan.rules_of(scope) for scope in SCOPES}
+        self._checks = {scope: compile_check(scope, self._rules[scope]) for scope in SCOPES}
+        self._shape = ExampleShape(plan.schema, plan.foreign)
+        self._album = Album(full=plan.full)
+
+    def lint(self, shard: Shard) -> Counted:
+        """Return what *shard* amounts to. Raises OSError when it cannot be read."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # decoders warn of what our rules say better
+            return self._lint(shard)
+
+    def _lint(self, shard: Shard) -> Counted:
+        split, album, shape, remotes = shard.split, self._album, self._shape, self._plan.remotes
+        check_line, check_example = self._checks["line"], self._checks["example"]
+        check_message, check_image = self._checks["message"], self._checks["image"]
+        total = Counted()
+        lines: Counter[Verdicts] = Counter()
+        examples: Counter[Verdicts] = Counter()
+        messages: Counter[Verdicts] = Counter()
+        images: Counter[Verdicts] = Counter()
+        explain = _Explainer(self._rules, self._plan, shard.path, total)
+        number = 0
+        for number, raw in enumerate(read_lines(shard), 1):
+            line = parse_line(raw, album.take)
+            facts = line_facts(line, split)
+            verdicts = check_line(facts)
+            lines[verdicts] += 1
+            if FAIL in verdicts:
+                explain("line", verdicts, facts, number)
+            if line.blank:
+                continue
+            total.examples += 1
+            if facts["kind"] != "object":
+                continue
+            example = measure_example(line.value, split, album, remotes, shape)
+            verdicts = check_example(example.facts)
+            examples[verdicts] += 1
+            if FAIL in verdicts:
+                explain("example", verdicts, example.facts, number)
+            for message in example.messages:
+                verdicts = check_message(message.facts)
+                messages[verdicts] += 1
+                if FAIL in verdicts:
+                    explain("message", verdicts, message.facts, number, ("messages", message.index))
+            for image in example.images:
+                total.pictures.add(image.key)
+                verdicts = check_image(image.facts)
+                images[verdicts] += 1
+                if FAIL in verdicts:
+                    place = ("messages", image.message, "content", image.part)
+                    explain("image", verdicts, image.facts, number, place, image.key)
+            _add(total, example, number)
+        total.lines = number
+        total.counts = {"line": lines, "example": examples, "message": messages, "image": images}
+        return total
+
+    def check(self, scope: Scope, facts: Mapping[str, Any]) -> Verdicts:
+        """Return the verdicts of the rules of *scope* on *facts*."""
+        return self._checks[scope](facts)
+
+    def explain(self, scope: Scope, verdicts: Verdicts, facts: Mapping[str, Any], path: str) -> list[Found]:
+        """Return the findings on a subject that is larger than a line of the file at *path*."""
+        total = Counted()
+        if FAIL in verdicts:
+            _Explainer(self._rules, self._plan, path, total)(scope, verdicts, facts, None)
+        return total.found
+
+
+def _add(total: Counted, example: Example, number: int) -> None:
+    if example.images:
+        total.image_examples += 1
+        total.images += len(example.images)
+    if example.turn is not None:
+        total.turns.append(Turn(number, example.turn))
+
+
+class _Explainer:
+    """Turns failed verdicts on subjects of one file into findings, up to the cap."""
+
+    def __init__(
+        self, rules: Mapping[Scope, Sequence[Rule]], plan: Plan, path: str, total: Counted
+    ) -> None:
+        self._rules = rules
+        self._ignored = plan.ignored.get(path, frozenset())
+        self._most = plan.max_findings
+        self._total = total
+        self._kept: Counter[str] = Counter()
+
+    def __call__(
+        self,
+        scope: Scope,
+        verdicts: Verdicts,
+        facts: Mapping[str, Any],
+        line: int | None,
+        place: tuple[str | int, ...] = (),
+        key: int | None = None,
+    ) -> None:
+        for rule, verdict in zip(self._rules[scope], verdicts, strict=True):
+            if verdict != FAIL or rule.id in self._ignored:
+                continue
+            if rule.each is None:
+                self._keep(rule, line, place, facts, key)
+            else:
+                for fault in facts[rule.each]:
+                    self._keep(rule, line, fault.path, {**facts, rule.each: Safe(fault.words)}, key)
+
+    def _keep(
+        self,
+        rule: Rule,
+        line: int | None,
+        place: tuple[str | int, ...],
+        facts: Mapping[str, Any],
+        key: int | None,
+    ) -> None:
+        if self._most and self._kept[rule.id] >= self._most:
+            self._total.dropped[rule.id] += 1
+            return
+        self._kept[rule.id] += 1
+        message = fill(rule.message, {**rule.params, **facts})
+        image = None if key is None else f"{key:032x}"
+        self._total.found.append(Found(rule.id, line, pointer(place), message, image))

@@ -1,0 +1,51 @@
+"""Facts of one physical line."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from pytest_vft.model import Split
+from pytest_vft.reading.lines import Line
+
+_KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+
+
+class LineFacts(TypedDict):
+    split: Split
+    bytes: int
+    """Length without the newline."""
+    blank: bool
+    """Whether there is nothing but white space."""
+    encoding: str
+    """"UTF-8", or "other" when the bytes are not."""
+    encoding_error: str | None
+    """Which byte is not UTF-8."""
+    syntax: str
+    """"JSON", "other" when the text is not, "none" when there is no text."""
+    syntax_error: str | None
+    """What the parser did not expect."""
+    column: int | None
+    """Where it did not, counted in characters from 1."""
+    kind: str | None
+    """The JSON type: object, array, string, number, boolean or null."""
+
+
+def line_facts(line: Line, split: Split) -> LineFacts:
+    """Return the facts of *line*."""
+    return {
+        "split": split,
+        "bytes": line.bytes,
+        "blank": line.blank,
+        "encoding": "UTF-8" if line.encoding_error is None else "other",
+        "encoding_error": line.encoding_error,
+        "syntax": _syntax(line),
+        "syntax_error": line.syntax_error,
+        "column": line.column,
+        "kind": _KINDS.get(type(line.value), "null") if line.is_json else None,
+    }
+
+
+def _syntax(line: Line) -> str:
+    if line.is_json:
+        return "JSON"
+    return "none" if line.syntax_error is None else "other"

@@ -1,0 +1,19 @@
+"""Facts of one message."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from pytest_vft.model import Split
+
+
+class MessageFacts(TypedDict):
+    split: Split
+    role: str
+    """As written: system, user, assistant, tool or function."""
+    content: str
+    """How its content is written: string, parts, null or absent."""
+    images: int
+    """Image parts in it."""
+    text_length: int
+    """Characters of its text."""

@@ -1,0 +1,53 @@
+"""What can be asked of each scope: the names of its facts and their types."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from pytest_vft.facts.dataset import DatasetFacts
+from pytest_vft.facts.example import ExampleFacts, Fault
+from pytest_vft.facts.file import FileFacts
+from pytest_vft.facts.image import ImageFacts
+from pytest_vft.facts.line import LineFacts
+from pytest_vft.facts.message import MessageFacts
+from pytest_vft.model import Scope
+
+FACTS: dict[Scope, type] = {
+    "file": FileFacts,
+    "line": LineFacts,
+    "example": ExampleFacts,
+    "message": MessageFacts,
+    "image": ImageFacts,
+    "dataset": DatasetFacts,
+}
+
+
+class FactType(NamedTuple):
+    """The JSON type of a fact: integer, boolean, string or array.
+
+    *faults* marks an array of faults, each with a place of its own.
+    """
+
+    name: str
+    nullable: bool
+    faults: bool = False
+
+
+@cache
+def fact_types(scope: Scope) -> dict[str, FactType]:
+    """Return the facts of *scope* by name."""
+    return {name: _fact_type(hint) for name, hint in get_type_hints(FACTS[scope]).items()}
+
+
+def _fact_type(hint: Any) -> FactType:
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = [_fact_type(arm) for arm in get_args(hint) if arm is not type(None)]
+        return FactType(inner[0].name, nullable=True)
+    if get_origin(hint) is Literal:
+        return FactType("string", nullable=False)
+    if get_origin(hint) is Sequence:
+        return FactType("array", nullable=False, faults=get_args(hint) == (Fault,))
+    return FactType({int: "integer", bool: "boolean", str: "string"}[hint], nullable=False)

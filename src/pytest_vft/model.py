@@ -1,0 +1,149 @@
+"""The words of the project: what crosses from one floor to the next."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Scope = Literal["file", "line", "example", "message", "image", "dataset"]
+Split = Literal["train", "validation", "test"]
+Severity = Literal["error", "warning"]
+Depth = Literal["auto", "header", "full"]
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+SPLITS: tuple[Split, ...] = get_args(Split)
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+DEPTHS: tuple[Depth, ...] = get_args(Depth)
+
+
+class Verdict(enum.IntEnum):
+    """What a rule says of one subject."""
+
+    PASS = 0
+    FAIL = 1
+    UNKNOWN = 2
+    NOT_APPLICABLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of a run, *path* as it was given, and the split that it is."""
+
+    path: str
+    split: Split = "train"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A failed verdict with its place.
+
+    *line* counts from 1 and is None for a finding on a whole file; *pointer* is a JSON pointer into
+    the example ("" for all of it); *image* is the content hash of the picture, if there is one.
+    """
+
+    rule: str
+    severity: Severity
+    path: str
+    line: int | None
+    pointer: str
+    message: str
+    advice: str
+    image: str | None = None
+    skips: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many subjects got which verdict; *ignored* ones failed, but a configuration lets them."""
+
+    passed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    not_applicable: int = 0
+    ignored: int = 0
+
+    @property
+    def checked(self) -> int:
+        """Subjects that the rule could judge."""
+        return self.passed + self.failed + self.ignored
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            passed=self.passed + other.passed,
+            failed=self.failed + other.failed,
+            unknown=self.unknown + other.unknown,
+            not_applicable=self.not_applicable + other.not_applicable,
+            ignored=self.ignored + other.ignored,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileResult:
+    """What was counted in one file.
+
+    *examples* are the lines that hold anything; *stopped_by* is the rule whose failure left the
+    lines unread (file/unreadable, file/not-jsonl), else None; *tallies* is keyed by rule id.
+    """
+
+    path: str
+    split: Split
+    bytes: int
+    lines: int
+    examples: int
+    images: int
+    distinct_images: int
+    stopped_by: str | None
+    tallies: Mapping[str, Tally]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleResult:
+    """What one rule said in the whole run.
+
+    *severity* is the one that counts after `severity` and `allow`; *allowed* is the number of
+    findings that the configuration tolerates; *reason* is why the rule is ignored, if it is.
+    """
+
+    id: str
+    severity: Severity
+    tally: Tally
+    truncated: int
+    allowed: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that one run found; the input of every output format."""
+
+    provider: str
+    provider_name: str
+    closes: str | None
+    model: str
+    depth: Depth
+    offline: bool
+    fail_on: Severity
+    require_checked: bool
+    files: tuple[FileResult, ...]
+    rules: tuple[RuleResult, ...]
+    findings: tuple[Finding, ...]
+    dataset: Mapping[str, Tally] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def failing(self) -> tuple[RuleResult, ...]:
+        """The rules that fail the run."""
+        return tuple(rule for rule in self.rules if self.fails(rule))
+
+    @property
+    def ok(self) -> bool:
+        """Whether the dataset is fit to be trained on, as far as it was asked."""
+        return not self.failing
+
+    def fails(self, rule: RuleResult) -> bool:
+        """Whether *rule* fails the run, with `fail_on` and `require_checked` as they were given."""
+        if rule.tally.failed and (rule.severity == "error" or self.fail_on == "warning"):
+            return True
+        return self.require_checked and rule.tally.unknown > 0

@@ -1,0 +1,1 @@
+"""From bytes on disk to JSON values and measured pictures; nothing here judges."""

@@ -1,0 +1,131 @@
+"""From the bytes of a picture to its measurements.
+
+Pillow's classes are used directly: Image.open imports 45 plugins, raises on large pictures before
+their size is known, and calls a phone's JPEG an MPO.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from typing import Literal, NamedTuple
+
+from PIL import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+Damage = Literal["none", "truncated", "undecodable"]
+
+# Above this Pillow itself refuses a picture as a decompression bomb, and so does every trainer on it
+# (https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS, twice that).
+MOST_DECODED_PIXELS = 178_956_970
+
+_OPENERS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+}
+
+_SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
+    (re.compile(pattern, re.DOTALL | re.IGNORECASE if letters else re.DOTALL), name)
+    for pattern, name, letters in (
+        (rb"\xff\xd8\xff", "JPEG", False),
+        (rb"\x89PNG\r\n\x1a\n", "PNG", False),
+        (rb"RIFF....WEBP", "WEBP", False),
+        (rb"GIF8[79]a", "GIF", False),
+        (rb"BM....\0\0\0\0", "BMP", False),
+        (rb"II[*+]\0|MM\0[*+]", "TIFF", False),
+        (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "HEIC", False),
+        (rb"....ftypavi[fs]", "AVIF", False),
+        (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", False),
+        (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL", False),
+        (rb"\0\0\x01\0[\x01-\x40]\0", "ICO", False),
+        (rb"8BPS", "PSD", False),
+        (rb"%PDF-", "PDF", False),
+        (rb"\s*<!doctype html|\s*<html", "HTML", True),
+        (rb"\s*(<\?xml.{0,1024}?)?(<!--.{0,1024}?-->\s*)?(<!doctype svg.{0,1024}?)?<svg[\s>]", "SVG", True),
+        (rb"\s*<\?xml", "XML", True),
+    )
+)
+_UNRECOGNISED = "unrecognised"
+
+
+class Picture(NamedTuple):
+    """The measurements of one picture; None where there is nothing to measure.
+
+    *format* is the name that the first bytes stand for ("unrecognised" when for none); *openable*
+    says whether a decoder made sense of the header; *damage* is "none" as far as the depth tells.
+    """
+
+    bytes: int
+    format: str
+    openable: bool
+    mode: str | None = None
+    width: int | None = None
+    height: int | None = None
+    damage: Damage | None = None
+    decoder_error: str | None = None
+
+
+def picture_format(data: bytes) -> str:
+    """Return the name of the format that *data* starts like: "JPEG", "HEIC", "unrecognised" ..."""
+    for pattern, name in _SIGNATURES:
+        if pattern.match(data):
+            return name
+    return _UNRECOGNISED
+
+
+def measure_picture(data: bytes, *, full: bool) -> Picture:
+    """Return the measurements of the picture in *data*; whatever a decoder raises is one of them.
+
+    With *full* every pixel is decoded (JPEG at an eighth of its size, which reads all of its data);
+    without, only a picture whose end marker is missing is.
+    """
+    kind = picture_format(data)
+    opener = _OPENERS.get(kind)
+    if opener is None:
+        damage: Damage | None = "undecodable" if kind == _UNRECOGNISED else None
+        return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
+    ended = _has_end(kind, data)
+    try:
+        image = opener(BytesIO(data))
+    except Exception as error:  # noqa: BLE001 - decoders raise anything; it is named in the finding
+        damage = "undecodable" if ended else "truncated"
+        return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
+    damage, problem = "none", None
+    if full or not ended:
+        damage, problem = _decode(image, ended=ended)
+    return Picture(len(data), kind, True, image.mode, image.width, image.height, damage, problem)
+
+
+def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, str | None]:
+    width, height = image.size
+    if width * height > MOST_DECODED_PIXELS:
+        return None, None
+    try:
+        if isinstance(image, JpegImageFile):
+            image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
+        image.load()
+    except Exception as error:  # noqa: BLE001 - as above
+        return ("undecodable" if ended else "truncated"), _words(error)
+    return "none", None
+
+
+def _has_end(kind: str, data: bytes) -> bool:
+    """Return whether the mark that ends a picture of this format stands at the end of *data*."""
+    if kind == "JPEG":
+        return data.endswith(b"\xff\xd9")
+    if kind == "PNG":
+        return data.endswith(b"IEND\xaeB`\x82")
+    return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+
+
+def _words(error: Exception) -> str:
+    words = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "the picture", str(error))
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _start(data: bytes) -> str:
+    return f"it starts with {data[:12]!r}" if data else "it is empty"

@@ -1,0 +1,54 @@
+"""Byte ranges of a file that start after a newline, so that they can be read apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pytest_vft.model import Split
+
+SHARD_BYTES = 64 * 1024 * 1024
+_BUFFER = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The bytes from *start* up to *end* of the file at *path*."""
+
+    path: str
+    split: Split
+    start: int
+    end: int
+
+
+def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int) -> list[Shard]:
+    """Return *path* from byte *start* to *size* in shards of about *shard_bytes*, in order.
+
+    A cut lies after the first newline at or behind each multiple of *shard_bytes*.
+    Raises OSError when the file cannot be read.
+    """
+    cuts = [start]
+    with open(path, "rb") as file:  # noqa: PTH123 - the path is kept as the user wrote it
+        while cuts[-1] + shard_bytes < size:
+            file.seek(cuts[-1] + shard_bytes - 1)
+            while (piece := file.readline(_BUFFER)) and not piece.endswith(b"\n"):
+                pass
+            cuts.append(file.tell())
+    if cuts[-1] < size:
+        cuts.append(size)
+    return [Shard(path, split, first, last) for first, last in pairwise(cuts)]
+
+
+def read_lines(shard: Shard) -> Iterator[bytes]:
+    """Yield the lines of *shard* without their b"\\n", which is the only end of line there is.
+
+    str.splitlines and text files also cut at U+2028 and at a lone CR, which may stand in JSON.
+    Raises OSError when the file cannot be read.
+    """
+    left = shard.end - shard.start
+    with open(shard.path, "rb", buffering=_BUFFER) as file:  # noqa: PTH123 - as above
+        file.seek(shard.start)
+        while left > 0 and (line := file.readline(left)):
+            left -= len(line)
+            yield line[:-1] if line.endswith(b"\n") else line

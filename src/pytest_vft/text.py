@@ -1,0 +1,75 @@
+"""Text for human eyes: hostile data made harmless, templates filled, the nearest name found."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+
+LIMIT = 60
+
+# C0, DEL and C1 controls; bidirectional marks; line and paragraph separators; zero-width characters;
+# lone surrogates, which no UTF-8 output can hold.
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+_NAME = re.compile(r"\{(\w+)\}")
+
+
+class Safe(str):
+    """Text of our own words in which all data is safe already."""
+
+    __slots__ = ()
+
+
+def safe(value: object, limit: int | None = LIMIT) -> str:
+    """Return *value* as text that no terminal, log or CI runner obeys, at most *limit* characters.
+
+    GitHub's runner reads a line that starts with `::`, or that holds `##[` anywhere, as a command
+    (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
+    """
+    text = str(value)
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    text = _HARMFUL.sub(_escape, text).replace("##[", r"#\x23[")
+    if text.lstrip().startswith("::"):
+        text = text.replace("::", r"\x3a:", 1)
+    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - one byte
+
+
+def placeholders(template: str) -> list[str]:
+    """Return the names that *template* holds as {name}."""
+    return _NAME.findall(template)
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """Return *template* with each {name} replaced by its value, made safe.
+
+    Plain substitution: str.format would let data walk attributes ({x.__class__}).
+    """
+    return _NAME.sub(lambda match: _show(values[match[1]]), template)
+
+
+def _show(value: object) -> str:
+    if isinstance(value, Safe):
+        return value
+    if isinstance(value, list | tuple):
+        return safe(", ".join(map(str, value)))
+    return safe(value)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ' (did you mean X?)' for the known name nearest to *name*, '' when none is near."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def count(number: int, noun: str) -> str:
+    """Return '1 line', '2,000 lines': a number with its noun."""
+    plural = noun if number == 1 else noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {plural}"

@@ -1,0 +1,165 @@
+"""Imports go down only, and what costs time or needs a package is imported where it is used."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_vft
+
+SRC = Path(__file__).parents[1] / "src"
+PACKAGE = "pytest_vft"
+
+# Bottom to top: a module may import from the floors below its own.
+# On one floor only the modules of one package know each other, and those of the ground floor.
+FLOORS = (
+    {"model", "errors", "text", "config", "building"},
+    {"reading"},
+    {"facts"},
+    {"catalogue"},
+    {"checking"},
+    {"report"},
+    {"api", "web", "submission", "evaluation"},
+    {"items"},
+    {"cli", "plugin"},
+)
+FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
+
+ONLY_IMPORTED_BY = {
+    "jsonschema": {"catalogue.schema"},
+    "jsonschema_rs": {"catalogue.schema"},
+    "pytest": {"items", "plugin"},
+}
+HEAVY = {"PIL", "jsonschema", "jsonschema_rs", "openai", "rich"}
+DOORS = ["", "cli", "plugin"]
+
+
+def name_of(path: Path) -> str:
+    """Return the name of the module at *path* below the package: "" is the package itself."""
+    parts = path.relative_to(SRC / PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in sorted((SRC / PACKAGE).rglob("*.py"))}
+
+
+def imports(module: str, *, at_start: bool = False) -> Iterator[str]:
+    """Yield the full names that *module* imports; those that run when it is imported if *at_start*."""
+    path = MODULES[module]
+    package = [PACKAGE, *module.split(".")] if module else [PACKAGE]
+    if path.name != "__init__.py":
+        package.pop()
+    nodes = [ast.parse(path.read_bytes())]
+    for node in nodes:
+        if at_start and (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        ):
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            origin = ".".join([*base, node.module] if node.module else base)
+            for alias in node.names:
+                inner = f"{origin}.{alias.name}"
+                yield inner if inner.removeprefix(f"{PACKAGE}.") in MODULES else origin
+
+
+def own_imports(module: str) -> set[str]:
+    """Return the modules of the package that *module* imports."""
+    names = {name for name in imports(module) if f"{name}.".startswith(f"{PACKAGE}.")}
+    return {name.removeprefix(PACKAGE).removeprefix(".") for name in names}
+
+
+def unit_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module])
+def test_imports_go_down(module: str) -> None:
+    unit = unit_of(module)
+    assert unit in FLOOR, f"{unit} stands on no floor: give it one in {Path(__file__).name}"
+
+    upward = {
+        other
+        for other in own_imports(module)
+        # The package itself resolves names of every floor, and so is above them all.
+        if FLOOR.get(unit_of(other), len(FLOORS)) >= FLOOR[unit]
+        and unit_of(other) != unit
+        and not {unit, unit_of(other)} <= FLOORS[0]
+    }
+
+    assert not upward
+
+
+def test_imports_form_no_circle() -> None:
+    graph = {module: own_imports(module) - {module} for module in MODULES}
+
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("library", ONLY_IMPORTED_BY)
+def test_one_door_for_each_library(library: str) -> None:
+    importers = {
+        module for module in MODULES if any(name.partition(".")[0] == library for name in imports(module))
+    }
+
+    assert importers <= ONLY_IMPORTED_BY[library]
+
+
+@pytest.mark.parametrize("module", DOORS)
+def test_doors_import_nothing_heavy(module: str) -> None:
+    started = {name.partition(".")[0] for name in imports(module, at_start=True)}
+
+    assert not started & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("statement", "present"),
+    [
+        ("import pytest_vft", "sys"),
+        ("import pytest_vft; dir(pytest_vft)", "sys"),
+        ("import pytest_vft.plugin", "pytest"),
+        ("import pytest_vft.cli", "sys"),
+    ],
+)
+def test_start_loads_nothing(statement: str, present: str) -> None:
+    program = f"""
+import sys, {present}
+before = set(sys.modules)
+{statement}
+loaded = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print(*sorted(loaded - set(sys.stdlib_module_names) - {{"pytest_vft"}}))
+"""
+
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+
+    assert not found
+
+
+def test_public_names_are_sorted() -> None:
+    assert list(pytest_vft.__all__) == sorted(pytest_vft.__all__)
+
+
+@pytest.mark.parametrize("name", pytest_vft.__all__)
+def test_public_name_resolves(name: str) -> None:
+    assert getattr(pytest_vft, name) is not None
+
+
+def test_public_names_are_shown() -> None:
+    assert set(pytest_vft.__all__) <= set(dir(pytest_vft))
+
+
+def test_misspelt_public_name_is_named() -> None:
+    with pytest.raises(AttributeError, match="encode_imagge"):
+        _ = pytest_vft.encode_imagge

@@ -1,0 +1,146 @@
+"""What is installed is what was written, however it was installed."""
+
+from __future__ import annotations
+
+import json
+import site
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import venv
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from build import ProjectBuilder
+
+ROOT = Path(__file__).parents[1]
+TIMEOUT = 120
+
+PROBE = """
+import importlib.resources, json, pytest_vft
+from pytest_vft.catalogue.load import rules_root
+root = rules_root()
+print(json.dumps({
+    "root": str(root),
+    "rules": [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()],
+    "typed": importlib.resources.files("pytest_vft").joinpath("py.typed").is_file(),
+    "version": pytest_vft.__version__,
+}))
+"""
+
+
+@dataclass
+class Installation:
+    folder: Path
+    editable: bool
+    found: dict[str, Any]
+
+    def run(self, script: str, *arguments: str) -> str:
+        return run(in_environment("scripts", self.folder) / script, *arguments, cwd=self.folder)
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=True, timeout=TIMEOUT
+    ).stdout
+
+
+def in_environment(kind: str, folder: Path) -> Path:
+    return Path(sysconfig.get_path(kind, scheme="venv", vars={"base": str(folder)}))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(ProjectBuilder(ROOT).build("sdist", tmp_path_factory.mktemp("sdist")))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(ProjectBuilder(ROOT).build("wheel", tmp_path_factory.mktemp("wheel")))
+
+
+@pytest.fixture(scope="module", params=["wheel", "sdist", "editable"])
+def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A fresh environment outside the checkout that holds the package, installed in one way."""
+    folder = tmp_path_factory.mktemp(f"from-{request.param}")
+    match request.param:
+        case "wheel":
+            package = request.getfixturevalue("wheel")
+        case "sdist":
+            with tarfile.open(request.getfixturevalue("sdist")) as archive:
+                archive.extractall(folder / "source", filter="data")
+            (source,) = (folder / "source").iterdir()
+            package = ProjectBuilder(source).build("wheel", folder)
+        case "editable":
+            package = ProjectBuilder(ROOT).build("editable", folder)
+
+    venv.create(folder, symlinks=True)
+    python = in_environment("scripts", folder) / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index"]
+    run(*pip, package, cwd=folder)
+    # The packages that we depend on are borrowed from here;
+    # an editable install of ourselves is not, since its own .pth file is not read from there.
+    borrowed = in_environment("purelib", folder) / "borrowed.pth"
+    borrowed.write_text("\n".join(site.getsitepackages()))
+
+    found = json.loads(run(python, "-I", "-c", PROBE, cwd=folder))
+    return Installation(folder, request.param == "editable", found)
+
+
+def test_every_rule_is_found(installation: Installation) -> None:
+    written = {
+        path.relative_to(ROOT / "rules").as_posix()
+        for path in (ROOT / "rules").rglob("*")
+        if path.suffix in {".toml", ".json"}
+    }
+
+    assert written
+    assert written == set(installation.found["rules"])
+
+
+def test_rules_are_read_where_they_belong(installation: Installation) -> None:
+    """An editable install sees an edited rule at once; any other one needs no checkout."""
+    packaged = in_environment("purelib", installation.folder) / "pytest_vft" / "rules"
+    expected = ROOT / "rules" if installation.editable else packaged
+
+    assert expected == Path(installation.found["root"])
+
+
+def test_types_are_shipped(installation: Installation) -> None:
+    assert installation.found["typed"]
+
+
+def test_version_is_the_one_released(installation: Installation) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == installation.found["version"]
+
+
+def test_command_runs(installation: Installation) -> None:
+    assert "check" in installation.run("vft", "--help")
+
+
+def test_plugin_is_known_to_pytest(installation: Installation) -> None:
+    script = "import sys, pytest; sys.exit(pytest.main(['--help']))"
+
+    assert "--vft-data" in installation.run("python", "-I", "-c", script)
+
+
+def test_wheel_holds_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+
+    assert {"pytest_vft"} == {top for top in tops if not top.endswith(".dist-info")}
+
+
+def test_sdist_holds_what_a_packager_needs(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    needed = {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "tests/test_package.py"}
+    assert needed <= names

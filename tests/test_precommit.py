@@ -1,0 +1,101 @@
+"""The hook, run by the real pre-commit from a repository as a user's configuration names it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+NEEDED = ["src", "rules", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"]
+# An environment is made and our dependencies are fetched.
+TIMEOUT = 300
+
+
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    # Git speaks through the environment to what its hooks run, as this may be.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    env |= {"PRE_COMMIT_HOME": str(cwd.parent / "pre-commit"), "PRE_COMMIT_COLOR": "never"}
+    return subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
+
+
+def commit_all(folder: Path) -> None:
+    git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--no-verify", "-m", "All"]):
+        assert run(*git, *command, cwd=folder).returncode == 0
+
+
+def write_dataset(path: Path, mode: str) -> None:
+    """Write ten training examples to *path*, each with a picture of *mode*."""
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(10):
+            picture = io.BytesIO()
+            Image.new("L", (32, 32), 20 * number).convert(mode).save(picture, "PNG")
+            url = "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
+            question = [
+                {"type": "text", "text": f"How dark is picture {number} of {path.stem}?"},
+                {"type": "image_url", "image_url": {"url": url}},
+            ]
+            messages = [
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": f"It is {number}."},
+            ]
+            file.write(json.dumps({"messages": messages}) + "\n")
+
+
+@pytest.fixture(scope="module")
+def hooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of the hook as it stands, whether committed or not."""
+    folder = tmp_path_factory.mktemp("hooks")
+    for name in NEEDED:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, folder)
+    commit_all(folder)
+    return folder
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    """A repository with one clean dataset."""
+    folder = tmp_path / "user"
+    folder.mkdir()
+    (folder / "README.md").write_text("Not a dataset.\n")
+    write_dataset(folder / "clean.jsonl", "RGB")
+    return folder
+
+
+def try_hook(hooks: Path, user: Path) -> subprocess.CompletedProcess[str]:
+    commit_all(user)
+    command = [sys.executable, "-m", "pre_commit", "try-repo", hooks, "vft", "--all-files"]
+    return run(*command, cwd=user)
+
+
+def test_clean_dataset_passes(hooks: Path, user: Path) -> None:
+    result = try_hook(hooks, user)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Passed" in result.stdout
+
+
+def test_fault_is_named_with_rule_file_and_line(hooks: Path, user: Path) -> None:
+    write_dataset(user / "faulty.jsonl", "L")
+
+    result = try_hook(hooks, user)
+
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "image/unsupported-mode" in result.stdout
+    assert "faulty.jsonl:1" in result.stdout
+    assert "clean.jsonl:" not in result.stdout
