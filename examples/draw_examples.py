@@ -45,7 +45,7 @@ BOOKS = (
     Book("Moss for Flat Roofs", "Ilkka Brambleby", "Gardening"),
     Book("A Compiler in Winter", "Odalys Ferncastle", "Computing"),
     Book("Lanterns Under Ice", "Corwin Ashpellow", "Fantasy"),
-    Book("Bread Without Hurry", "Zoë Marlunde", "Cookery"),
+    Book("Bread Without Hurry", "Zoe Marlunde", "Cookery"),
     Book("Salt Roads of Ombria", "Hester Kwillow", "History"),
     Book("The Patient Oboe", "Lucan Strandevoll", "Music"),
     Book("Knots and Other Letters", "Wilfreda Tancke", "Poetry"),

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import Rule, load_rules, read_schema, shipped_rules
 from pytest_vft.catalogue.providers import Provider, load_provider
 from pytest_vft.catalogue.select import matching, select_rules
 from pytest_vft.checking.lint import Linted, lint_files
-from pytest_vft.checking.shard import Plan
+from pytest_vft.checking.shard import Found, Linter, Plan
 from pytest_vft.config import Config, load_config
 from pytest_vft.errors import ConfigError
 from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Source, Tally
+from pytest_vft.reading.shards import Shard
 from pytest_vft.report.text import render_text
 from pytest_vft.sources import find_sources
 from pytest_vft.text import count, nearest
@@ -99,18 +99,43 @@ class Settings:
 def run(settings: Settings, *, only: Collection[str] | None = None) -> Report:
     """Lint the sources of *settings*; with *only*, no other rules than those and what must stop."""
     rules = tuple(rule for rule in settings.rules if only is None or rule.id in only or rule.stops)
-    plan = Plan(
+    return _report(settings, rules, lint_files(settings.sources, _plan(settings, rules)))
+
+
+def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
+    """Return what the rules say of *shard*, which is line *line* of its file."""
+    linter = Linter(_plan(settings, settings.rules))
+    by_id = {rule.id: rule for rule in settings.rules}
+    return tuple(
+        _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
+        for found in linter.lint(shard).found
+    )
+
+
+def _plan(settings: Settings, rules: tuple[Rule, ...]) -> Plan:
+    return Plan(
         rules=rules,
         schema=read_schema("example.schema.json"),
         foreign=read_foreign(),
         full=settings.depth != "header",
         remotes={},
-        ignored={
-            source.path: frozenset(settings.reasons_in(source.path)) for source in settings.sources
-        },
+        ignored={source.path: frozenset(settings.reasons_in(source.path)) for source in settings.sources},
         max_findings=settings.config.max_findings,
     )
-    return _report(settings, rules, lint_files(settings.sources, plan))
+
+
+def _finding(rule: Rule, severity: Severity, path: str, found: Found) -> Finding:
+    return Finding(
+        rule=rule.id,
+        severity=severity,
+        path=path,
+        line=found.line,
+        pointer=found.pointer,
+        message=found.message,
+        advice=rule.advice,
+        image=found.image,
+        skips=rule.skips,
+    )
 
 
 def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report:
@@ -130,21 +155,11 @@ def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report
         files=linted.files,
         rules=results,
         findings=tuple(
-            Finding(
-                rule=found.rule,
-                severity=severities[found.rule],
-                path=path,
-                line=found.line,
-                pointer=found.pointer,
-                message=found.message,
-                advice=by_id[found.rule].advice,
-                image=found.image,
-                skips=by_id[found.rule].skips,
-            )
+            _finding(by_id[found.rule], severities[found.rule], path, found)
             for path, found in linted.findings
         ),
         dataset=linted.dataset,
-        notes=tuple(_notes(settings, results)),
+        notes=tuple(_notes(results)),
     )
 
 
@@ -172,7 +187,7 @@ def _tally(file: FileResult, rule: str) -> Tally:
     return file.tallies.get(rule, Tally())
 
 
-def _notes(settings: Settings, results: Sequence[RuleResult]) -> list[str]:
+def _notes(results: Sequence[RuleResult]) -> list[str]:
     return [
         f"allow: {result.id} has {count(result.tally.failed, 'finding')} of {result.allowed} allowed; "
         f"lower it to {result.tally.failed}"
@@ -181,7 +196,7 @@ def _notes(settings: Settings, results: Sequence[RuleResult]) -> list[str]:
     ]
 
 
-def lint(
+def lint(  # noqa: PLR0913 - all by keyword, each with a default
     *paths: str | os.PathLike[str],
     validation: Paths = (),
     test: Paths = (),
@@ -205,9 +220,7 @@ def lint(
         config = load_config(None if config is None else Path(config))
     settings = Settings(
         config=config,
-        sources=find_sources(
-            config, _strings(paths), validation=_strings(validation), test=_strings(test)
-        ),
+        sources=find_sources(config, _strings(paths), validation=_strings(validation), test=_strings(test)),
         provider_id=provider,
         model_name=model,
         select=select,

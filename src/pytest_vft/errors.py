@@ -5,6 +5,8 @@
     ├── ConfigError     a configuration file says something wrong
     └── RuleFileError   a rule or provider file says something wrong
 
+    VftWarning          a rule of severity warning failed (under pytest)
+
 Each message names the place and the next step, so that it can be shown to a user as it is.
 """
 
@@ -25,3 +27,7 @@ class ConfigError(VftError):
 
 class RuleFileError(VftError):
     """A rule or provider file that cannot be followed; names file and key."""
+
+
+class VftWarning(UserWarning):
+    """A rule of severity warning failed on a file; `-W error` makes it a failure."""

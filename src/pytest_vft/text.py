@@ -10,9 +10,7 @@ LIMIT = 60
 
 # C0, DEL and C1 controls; bidirectional marks; line and paragraph separators; zero-width characters;
 # lone surrogates, which no UTF-8 output can hold.
-_HARMFUL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _NAME = re.compile(r"\{(\w+)\}")
 
 

@@ -19,7 +19,16 @@ from pytest_vft.reading.remote import Remote
 from pytest_vft.text import nearest
 
 _TOKEN = re.compile(r'\$image: ([^"]*)')
-_MODES = {"rgb": "RGB", "rgba": "RGBA", "l": "L", "la": "LA", "p": "P", "cmyk": "CMYK", "1": "1", "i;16": "I;16"}
+_MODES = {
+    "rgb": "RGB",
+    "rgba": "RGBA",
+    "l": "L",
+    "la": "LA",
+    "p": "P",
+    "cmyk": "CMYK",
+    "1": "1",
+    "i;16": "I;16",
+}
 _OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as")
 _COM_MOST = 65_533
 
@@ -75,7 +84,9 @@ def _file(content: Mapping[str, Any]) -> CaseFile:
         return CaseFile(split=split, content=None)
     if "base64" in content:
         return CaseFile(split=split, content=base64.b64decode(content["base64"], validate=True))
-    return CaseFile(split=split, content=_TOKEN.sub(lambda token: data_url(token[1]), content["lines"]).encode())
+    return CaseFile(
+        split=split, content=_TOKEN.sub(lambda token: data_url(token[1]), content["lines"]).encode()
+    )
 
 
 def _remote(found: str) -> Remote:
@@ -123,7 +134,11 @@ def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> byte
     # Noise of a kind: a cut must fall into data, not into a run of one colour.
     gradient = Image.linear_gradient("L").resize((int(width), int(height)))
     image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
-    image = image.convert("L").convert(_MODES[mode]) if mode in ("la", "i;16", "1") else image.convert(_MODES[mode])
+    image = (
+        image.convert("L").convert(_MODES[mode])
+        if mode in ("la", "i;16", "1")
+        else image.convert(_MODES[mode])
+    )
     more: dict[str, Any] = {}
     if "frames" in options:
         others = [image.rotate(turn) for turn in range(1, int(options["frames"]))]

@@ -100,7 +100,10 @@ def load_rules(folder: Path) -> Mapping[str, Rule]:
 
 
 def _rule_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*/*.toml") if path.parent.name != "providers")
+    """Return the rule files below *folder*, from the widest scope to the narrowest."""
+    order: dict[str, int] = {scope: number for number, scope in enumerate(SCOPES)}
+    paths = [path for path in folder.glob("*/*.toml") if path.parent.name != "providers"]
+    return sorted(paths, key=lambda path: (order.get(path.parent.name, len(order)), path.stem))
 
 
 def rule_id(path: Path) -> str:
@@ -137,12 +140,13 @@ def check_rule_file(path: Path) -> None:
 
 
 def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
-    facts = fact_types(path.parent.name)  # type: ignore[arg-type] - callers checked the scope
+    scope: Any = path.parent.name
+    facts = fact_types(scope)
     params = content.get("params", {})
     for table in ("when", "require"):
         for fact, fragment in content.get(table, {}).items():
             if fact not in facts:
-                yield f"{table}.{fact}: no such fact of {path.parent.name}{nearest(fact, facts)}"
+                yield f"{table}.{fact}: no such fact of {scope}{nearest(fact, facts)}"
             else:
                 yield from _fragment_problems(f"{table}.{fact}", fragment, facts[fact], params)
     used = set(_params_used([content.get("when", {}), content["require"]]))
@@ -152,8 +156,9 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted(named - set(facts) - set(params)):
         yield f"message: {{{name}}} is no fact and no parameter{nearest(name, [*facts, *params])}"
     each = content.get("each")
-    if each is not None and not (each in facts and facts[each].faults):
-        yield f"each: {each!r} is no fact that lists faults{nearest(each, [n for n in facts if facts[n].faults])}"
+    listing = [name for name, fact in facts.items() if fact.faults]
+    if each is not None and each not in listing:
+        yield f"each: {each!r} is no fact that lists faults{nearest(each, listing)}"
     for number, case in enumerate(content.get("cases", ()), 1):
         if (case["verdict"] == "fail") != ("message" in case):
             yield f"cases.{number}: a failing case says its message, any other says none"
@@ -173,11 +178,11 @@ def _fragment_problems(
             inner = fact if keyword == "not" else FactType("string", nullable=False)
             yield from _fragment_problems(at, value, inner, params)
         elif isinstance(value, dict):
-            name = value.get("$param")
+            name = str(value.get("$param"))
             if set(value) != {"$param"}:
                 yield f'{at}: want a value, or {{ "$param" = "NAME" }}'
             elif name not in params:
-                yield f"{at}: no parameter {name!r}{nearest(str(name), params)}"
+                yield f"{at}: no parameter {name!r}{nearest(name, params)}"
             else:
                 yield from _value_problems(f"params.{name}", keyword, params[name], fact)
         else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_vft.catalogue.load import rules_root
 from pytest_vft.errors import UsageError
+from pytest_vft.model import Severity
 from pytest_vft.text import nearest
 
 
@@ -30,7 +31,7 @@ class Override:
     source: str
     checked: date
     params: Mapping[str, Any]
-    severity: str | None
+    severity: Severity | None
     off: bool | None
 
 

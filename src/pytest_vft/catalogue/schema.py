@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema_rs
 
@@ -13,7 +13,6 @@ from pytest_vft.facts.example import Fault
 from pytest_vft.text import nearest, safe
 
 if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
 _KINDS: Mapping[type, str] = {
@@ -45,6 +44,16 @@ _ONE_OF: Mapping[str, str] = {
 _MOST_FAULTS = 100
 
 
+class _Error(NamedTuple):
+    """What jsonschema says of one place, without its text."""
+
+    path: tuple[str | int, ...]
+    keyword: str
+    wanted: Any
+    value: Any
+    schema: Mapping[str, Any]
+
+
 class ExampleShape:
     """The shape of a training example, fast to check and explained place by place.
 
@@ -66,9 +75,8 @@ class ExampleShape:
         if foreign:
             return [foreign]
         faults: dict[Fault, None] = {}
-        for error in self._slow.iter_errors(example):
-            path = tuple(error.absolute_path)
-            faults[Fault(path, self._words(path, error))] = None
+        for error in _errors(self._slow, example):
+            faults[Fault(error.path, self._words(error))] = None
             if len(faults) == _MOST_FAULTS:
                 break
         return list(faults)
@@ -85,9 +93,9 @@ class ExampleShape:
                 return Fault((), f"the example is {shape['name']}; {shape['advice']}")
         return None
 
-    def _words(self, path: tuple[str | int, ...], error: ValidationError) -> str:
-        words = _words(_name(path), error)
-        part = self._foreign.parts.get(error.instance) if _is_part_type(path, error.instance) else None
+    def _words(self, error: _Error) -> str:
+        words = _words(_name(error.path), error)
+        part = self._foreign.parts.get(error.value) if _is_part_type(error.path, error.value) else None
         hint = f"it is {part['name']}: {part['advice']}" if part else error.schema.get("hint")
         return f"{words} ({hint})" if hint else words
 
@@ -103,13 +111,13 @@ def _name(path: tuple[str | int, ...]) -> str:
     return last if isinstance(last, str) else f"{_ONE_OF.get(str(path[-2]), 'item')} {last + 1}"
 
 
-def _words(name: str, error: ValidationError) -> str:
+def _words(name: str, error: _Error) -> str:  # noqa: PLR0911 - one keyword, one sentence
     """Return what is wrong with the place *name*, never the validator's own text.
 
     That holds the whole value: 5 MB for a picture.
     """
-    value, wanted = error.instance, error.validator_value
-    match error.validator:
+    value, wanted = error.value, error.wanted
+    match error.keyword:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
             return f"{name} is {_KINDS[type(value)]}, want {' or '.join(_WANTED[kind] for kind in kinds)}"
@@ -141,16 +149,28 @@ def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str
 
     Each text names the key and, for a misspelt one, the likely intention.
     """
-    for error in _validator(schema).iter_errors(document):
-        place = ".".join(map(str, error.absolute_path))
+    for error in _errors(_validator(schema), document):
+        place = ".".join(map(str, error.path))
         at = f"{place}: " if place else ""
-        if error.validator == "additionalProperties":
+        if error.keyword == "additionalProperties":
             known = list(error.schema.get("properties", {}))
-            for key in error.instance:
+            for key in error.value:
                 if key not in known:
                     yield f"{at}unknown key {key!r}{nearest(key, known)}"
         else:
             yield f"{at}{_words('it' if place else 'the file', error)}"
+
+
+def _errors(validator: Validator, document: Any) -> Iterator[_Error]:
+    for error in validator.iter_errors(document):
+        details: Any = error  # its stubs allow for errors that were never set
+        yield _Error(
+            tuple(details.absolute_path),
+            details.validator,
+            details.validator_value,
+            details.instance,
+            details.schema,
+        )
 
 
 def _validator(schema: Mapping[str, Any]) -> Validator:

@@ -26,7 +26,9 @@ def matching(patterns: Iterable[str], rules: Iterable[str]) -> dict[str, str]:
     for pattern in patterns:
         named = [id_ for id_ in ids if _matches(pattern, id_)]
         if not named:
-            raise UsageError(f"no rule {pattern!r}{nearest(pattern, [*ids, *SCOPES])}; 'vft rules' lists them")
+            raise UsageError(
+                f"no rule {pattern!r}{nearest(pattern, [*ids, *SCOPES])}; 'vft rules' lists them"
+            )
         found.update(dict.fromkeys(named, pattern))
     return found
 
@@ -89,9 +91,7 @@ def _fitting(rule: Rule, params: Mapping[str, Any]) -> Mapping[str, Any]:
     for name, value in params.items():
         if name not in rule.params:
             known = ", ".join(rule.params) or "none"
-            raise UsageError(
-                f"{rule.id}: no parameter {name!r}{nearest(name, rule.params)}; it has: {known}"
-            )
+            raise UsageError(f"{rule.id}: no parameter {name!r}{nearest(name, rule.params)}; it has: {known}")
         if type(value) is not type(rule.params[name]):
             raise UsageError(f"{rule.id}: parameter {name} is {value!r}, want {_kind(rule.params[name])}")
     return params

@@ -142,9 +142,7 @@ def _lint_dataset(
     return tallies, kept, dropped
 
 
-def _tallies(
-    rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]
-) -> dict[str, Tally]:
+def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:
     """Return what *counts*, of tuples with a verdict for each of *rules*, say of each rule."""
     tallies = {}
     for position, rule in enumerate(rules):

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_vft.catalogue.cases import Case
+from pytest_vft.catalogue.cases import Case, read_cases
 from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import Conditions, Rule, bind, read_schema
+from pytest_vft.catalogue.providers import Provider
+from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Plan
 from pytest_vft.model import Source, Tally, Verdict
@@ -23,6 +25,42 @@ class Outcome:
 
     verdict: Verdict
     findings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """How one rule stood the trial: cases that do not hold, keywords that no case needs."""
+
+    rule: str
+    cases: int
+    problems: tuple[str, ...]
+    survivors: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether there are cases, all of them hold, and each keyword is needed by one."""
+        return bool(self.cases) and not self.problems and not self.survivors
+
+
+def prove(rules: Mapping[str, Rule], catalogue: Mapping[str, Rule], provider: Provider) -> list[Proof]:
+    """Run cases and mutants of *rules* among all of *catalogue*, with the limits of *provider*.
+
+    Raises RuleFileError for a case that cannot be read.
+    """
+    bound = select_rules({**catalogue, **rules}, provider)
+    return [_prove(rule, bound) for rule in rules.values()]
+
+
+def _prove(rule: Rule, rules: Sequence[Rule]) -> Proof:
+    cases = read_cases(rule)
+    found = {case.name: problem(rule, case, rules) for case in cases}
+    problems = [f"case {name}: {words}" for name, words in found.items() if words]
+    return Proof(
+        rule=rule.id,
+        cases=len(cases),
+        problems=tuple(problems) if cases else ("no cases: write one that passes and one that fails",),
+        survivors=tuple(survivors(rule, cases, rules)) if cases and not problems else (),
+    )
 
 
 def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> Outcome:
@@ -126,4 +164,3 @@ def _verdict(tally: Tally) -> Verdict:
     if tally.unknown:
         return Verdict.UNKNOWN
     return Verdict.PASS if tally.passed else Verdict.NOT_APPLICABLE
-

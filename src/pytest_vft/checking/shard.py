@@ -105,9 +105,7 @@ def merge(first: Counted, second: Counted, max_findings: int) -> Counted:
     )
 
 
-def cap(
-    found: Sequence[Item], rule: Callable[[Item], str], most: int
-) -> tuple[list[Item], Counter[str]]:
+def cap(found: Sequence[Item], rule: Callable[[Item], str], most: int) -> tuple[list[Item], Counter[str]]:
     """Return the first *most* of *found* of each rule (0: all), and how many more there were."""
     seen: Counter[str] = Counter()
     kept = []
@@ -156,7 +154,7 @@ class Linter:
             verdicts = check_line(facts)
             lines[verdicts] += 1
             if FAIL in verdicts:
-                explain("line", verdicts, facts, number)
+                explain(verdicts, Subject("line", facts, number))
             if line.blank:
                 continue
             total.examples += 1
@@ -166,19 +164,20 @@ class Linter:
             verdicts = check_example(example.facts)
             examples[verdicts] += 1
             if FAIL in verdicts:
-                explain("example", verdicts, example.facts, number)
+                explain(verdicts, Subject("example", example.facts, number))
             for message in example.messages:
                 verdicts = check_message(message.facts)
                 messages[verdicts] += 1
                 if FAIL in verdicts:
-                    explain("message", verdicts, message.facts, number, ("messages", message.index))
+                    place = ("messages", message.position)
+                    explain(verdicts, Subject("message", message.facts, number, place))
             for image in example.images:
                 total.pictures.add(image.key)
                 verdicts = check_image(image.facts)
                 images[verdicts] += 1
                 if FAIL in verdicts:
                     place = ("messages", image.message, "content", image.part)
-                    explain("image", verdicts, image.facts, number, place, image.key)
+                    explain(verdicts, Subject("image", image.facts, number, place, image.key))
             _add(total, example, number)
         total.lines = number
         total.counts = {"line": lines, "example": examples, "message": messages, "image": images}
@@ -192,7 +191,7 @@ class Linter:
         """Return the findings on a subject that is larger than a line of the file at *path*."""
         total = Counted()
         if FAIL in verdicts:
-            _Explainer(self._rules, self._plan, path, total)(scope, verdicts, facts, None)
+            _Explainer(self._rules, self._plan, path, total)(verdicts, Subject(scope, facts, None))
         return total.found
 
 
@@ -204,48 +203,42 @@ def _add(total: Counted, example: Example, number: int) -> None:
         total.turns.append(Turn(number, example.turn))
 
 
+class Subject(NamedTuple):
+    """What a rule judged: its facts, its line in the shard, its path in the example, its picture."""
+
+    scope: Scope
+    facts: Mapping[str, Any]
+    line: int | None
+    place: tuple[str | int, ...] = ()
+    key: int | None = None
+
+
 class _Explainer:
     """Turns failed verdicts on subjects of one file into findings, up to the cap."""
 
-    def __init__(
-        self, rules: Mapping[Scope, Sequence[Rule]], plan: Plan, path: str, total: Counted
-    ) -> None:
+    def __init__(self, rules: Mapping[Scope, Sequence[Rule]], plan: Plan, path: str, total: Counted) -> None:
         self._rules = rules
         self._ignored = plan.ignored.get(path, frozenset())
         self._most = plan.max_findings
         self._total = total
         self._kept: Counter[str] = Counter()
 
-    def __call__(
-        self,
-        scope: Scope,
-        verdicts: Verdicts,
-        facts: Mapping[str, Any],
-        line: int | None,
-        place: tuple[str | int, ...] = (),
-        key: int | None = None,
-    ) -> None:
-        for rule, verdict in zip(self._rules[scope], verdicts, strict=True):
+    def __call__(self, verdicts: Verdicts, subject: Subject) -> None:
+        for rule, verdict in zip(self._rules[subject.scope], verdicts, strict=True):
             if verdict != FAIL or rule.id in self._ignored:
                 continue
             if rule.each is None:
-                self._keep(rule, line, place, facts, key)
+                self._keep(rule, subject)
             else:
-                for fault in facts[rule.each]:
-                    self._keep(rule, line, fault.path, {**facts, rule.each: Safe(fault.words)}, key)
+                for fault in subject.facts[rule.each]:
+                    facts = {**subject.facts, rule.each: Safe(fault.words)}
+                    self._keep(rule, subject._replace(facts=facts, place=fault.path))
 
-    def _keep(
-        self,
-        rule: Rule,
-        line: int | None,
-        place: tuple[str | int, ...],
-        facts: Mapping[str, Any],
-        key: int | None,
-    ) -> None:
+    def _keep(self, rule: Rule, subject: Subject) -> None:
         if self._most and self._kept[rule.id] >= self._most:
             self._total.dropped[rule.id] += 1
             return
         self._kept[rule.id] += 1
-        message = fill(rule.message, {**rule.params, **facts})
-        image = None if key is None else f"{key:032x}"
-        self._total.found.append(Found(rule.id, line, pointer(place), message, image))
+        message = fill(rule.message, {**rule.params, **subject.facts})
+        image = None if subject.key is None else f"{subject.key:032x}"
+        self._total.found.append(Found(rule.id, subject.line, pointer(subject.place), message, image))

@@ -36,6 +36,8 @@ class Shape(Protocol):
 
 
 class ExampleFacts(TypedDict):
+    """What is measured in an example."""
+
     split: Split
     shape_faults: Sequence[Fault]
     """Places where the example is not as example.schema.json wants it."""
@@ -59,7 +61,7 @@ class Image(NamedTuple):
 class Message(NamedTuple):
     """A message of an example: where it stands, and its facts."""
 
-    index: int
+    position: int
     facts: MessageFacts
 
 

@@ -8,6 +8,8 @@ from pytest_vft.model import Split
 
 
 class FileFacts(TypedDict):
+    """What is measured in a file."""
+
     split: Split
     bytes: int
     """Size on disk."""

@@ -20,6 +20,8 @@ _NOT_FETCHED = Remote(None)
 
 
 class ImageFacts(TypedDict):
+    """What is measured in an image."""
+
     split: Split
     role: str
     """The role of the message that holds it."""

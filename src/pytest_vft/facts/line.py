@@ -11,6 +11,8 @@ _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "n
 
 
 class LineFacts(TypedDict):
+    """What is measured in a line."""
+
     split: Split
     bytes: int
     """Length without the newline."""

@@ -8,6 +8,8 @@ from pytest_vft.model import Split
 
 
 class MessageFacts(TypedDict):
+    """What is measured in a message."""
+
     split: Split
     role: str
     """As written: system, user, assistant, tool or function."""

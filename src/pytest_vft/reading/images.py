@@ -94,10 +94,9 @@ def measure_picture(data: bytes, *, full: bool) -> Picture:
     except Exception as error:  # noqa: BLE001 - decoders raise anything; it is named in the finding
         damage = "undecodable" if ended else "truncated"
         return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
-    damage, problem = "none", None
-    if full or not ended:
-        damage, problem = _decode(image, ended=ended)
-    return Picture(len(data), kind, True, image.mode, image.width, image.height, damage, problem)
+    mode, (width, height) = image.mode, image.size  # before decoding: a draft changes both
+    damage, problem = _decode(image, ended=ended) if full or not ended else ("none", None)
+    return Picture(len(data), kind, True, mode, width, height, damage, problem)
 
 
 def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, str | None]:

@@ -41,7 +41,7 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
 
 
 def read_lines(shard: Shard) -> Iterator[bytes]:
-    """Yield the lines of *shard* without their b"\\n", which is the only end of line there is.
+    """Yield the lines of *shard* without their newline, the one byte that ends a line.
 
     str.splitlines and text files also cut at U+2028 and at a lone CR, which may stand in JSON.
     Raises OSError when the file cannot be read.

@@ -1,0 +1,90 @@
+"""The pytest plugin: its options, and nothing more until one of them is given.
+
+This module imports only pytest; what an option asks for is in pytest_vft.items.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_vft.model import Report
+
+_SUFFIXES = (".jsonl", ".ndjson")
+_LATER = ("vft_submit", "vft_yes", "vft_eval", "vft_eval_min_accuracy")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the --vft-* options; each is an option of `vft check`, too."""
+    group = parser.getgroup("vft", "vision fine-tuning datasets")
+
+    def add(name: str, **settings: object) -> None:
+        dest = "vft_" + name.replace("-", "_")
+        group.addoption(f"--vft-{name}", dest=dest, **settings)
+
+    many = {"action": "append", "default": []}
+    flag = {"action": "store_true", "default": False}
+    add(
+        "data",
+        metavar="PATH",
+        help="check this JSONL file, folder or glob (train split); write =PATH",
+        **many,
+    )
+    add("validation-data", metavar="PATH", help="the same for the validation split", **many)
+    add("test-data", metavar="PATH", help="the same for the test split (no answers wanted)", **many)
+    add("only", help="collect nothing but datasets", **flag)
+    add("provider", metavar="NAME", help="whose limits hold (default: openai)")
+    add("model", metavar="NAME", help="the model to be trained")
+    add("select", metavar="RULES", help="only these rules: ids, scopes or globs, comma-separated", **many)
+    add("ignore", metavar="RULES", help="not these rules", **many)
+    add("fail-on", choices=("error", "warning"), help="least severity that fails (default: error)")
+    add("require-checked", help="fail for what could not be checked, too", **flag)
+    add("depth", choices=("auto", "header", "full"), help="how much of a picture is decoded (default: auto)")
+    add("offline", help="fetch no URLs (none are fetched in this version)", **flag)
+    add("allow-private", help="has no effect in this version", **flag)
+    add("jobs", metavar="N", help="has no effect in this version")
+    add("no-cache", help="has no effect in this version", **flag)
+    add("max-shown", type=int, default=10, metavar="N", help="findings shown a rule (0: all; default 10)")
+    add("report", metavar="FORMAT:FILE", help="write the report to a file: json or text", **many)
+    add("config", metavar="FILE", help="vft.toml or pyproject.toml (default: found upwards)")
+    add("submit", metavar="STEP", help="not in this version yet")
+    add("yes", help="not in this version yet", **flag)
+    add("base-url", metavar="URL", help="has no effect in this version")
+    add("eval", metavar="FILE", help="not in this version yet")
+    add("eval-min-accuracy", metavar="N", help="not in this version yet")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the part that does the work when anything asks for it."""
+    config.addinivalue_line("markers", "vft: a rule on a dataset (collected by --vft-data)")
+    if not _asked_for(config):
+        return
+    for dest in _LATER:
+        if config.getoption(dest):
+            raise pytest.UsageError(f"--{dest.replace('_', '-')} is not in this version yet")
+    from pytest_vft.items import DatasetRun  # noqa: PLC0415 - the plugin costs nothing when idle
+
+    config.pluginmanager.register(DatasetRun(config), "vft-run")
+
+
+def _asked_for(config: pytest.Config) -> bool:
+    options = vars(config.option)
+    given = (name for name, value in options.items() if name.startswith("vft_") and name != "vft_max_shown")
+    return any(options[name] for name in given) or any(map(_names_data, config.args))
+
+
+def _names_data(argument: str) -> bool:
+    path, _, name = argument.partition("::")
+    return path.lower().endswith(_SUFFIXES) or (path == "vft" and bool(name))
+
+
+@pytest.fixture(scope="session")
+def vft_lint() -> Callable[..., Report]:
+    """Return pytest_vft.lint: paths and settings in, a report out."""
+    from pytest_vft.api import lint  # noqa: PLC0415 - as above
+
+    return lint

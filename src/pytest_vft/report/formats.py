@@ -1,0 +1,55 @@
+"""The output formats by name, and reports written to files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_vft.errors import UsageError
+from pytest_vft.model import Report
+from pytest_vft.report.json import render_json
+from pytest_vft.report.text import MOST_SHOWN, render_text
+from pytest_vft.text import nearest
+
+FORMATS = ("text", "json")
+
+
+class Target(NamedTuple):
+    """A file that a report is written to."""
+
+    format: str
+    path: Path
+
+
+def parse_targets(given: Sequence[str]) -> list[Target]:
+    """Return the targets that FORMAT:FILE texts stand for. Raises UsageError."""
+    targets = []
+    for text in given:
+        name, colon, path = text.partition(":")
+        if name not in FORMATS:
+            raise UsageError(
+                f"no report format {name!r}{nearest(name, FORMATS)}; there are {', '.join(FORMATS)}"
+            )
+        if not colon or not path:
+            raise UsageError(f"report {text!r}: want FORMAT:FILE, as in {name}:report.{name}")
+        targets.append(Target(name, Path(path)))
+    return targets
+
+
+def render(
+    report: Report, format_name: str, *, most_shown: int = MOST_SHOWN, seconds: float | None = None
+) -> str:
+    """Return *report* in the format of that name."""
+    if format_name == "json":
+        return render_json(report)
+    return render_text(report, most_shown=most_shown, seconds=seconds)
+
+
+def write(report: Report, target: Target) -> None:
+    """Write *report* to *target*. Raises UsageError when that cannot be done."""
+    try:
+        target.path.parent.mkdir(parents=True, exist_ok=True)
+        target.path.write_text(render(report, target.format), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target.path}: {error.strerror}") from None

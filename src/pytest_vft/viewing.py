@@ -1,0 +1,114 @@
+"""One example taken out of its file: its messages, its pictures, what the rules say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pybase64
+
+from pytest_vft.api import Settings, run_line
+from pytest_vft.errors import UsageError
+from pytest_vft.model import Finding, Split
+from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
+from pytest_vft.reading.images import Picture, measure_picture
+from pytest_vft.reading.lines import parse_line
+from pytest_vft.reading.shards import Shard, read_lines
+from pytest_vft.sources import find_sources
+from pytest_vft.text import count
+
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tiff"}
+
+
+class Shown(NamedTuple):
+    """An image of an example; *data* is None when it is not in the file."""
+
+    number: int
+    url: str
+    detail: str
+    data: bytes | None
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One line: *example* is its JSON value (None when it has none), *start* how it begins.
+
+    *images* are keyed by the JSON pointers of their parts.
+    """
+
+    path: str
+    line: int
+    split: Split
+    bytes: int
+    start: str
+    example: Any
+    images: Mapping[str, Shown]
+    findings: tuple[Finding, ...]
+
+
+def read_example(path: str, line: int, settings: Settings) -> View:
+    """Return line *line* (from 1) of the file at *path*. Raises UsageError when there is none."""
+    (source,) = find_sources(settings.config, [path])
+    opened = open_file(source.path)
+    if opened.error or opened.container != "JSONL":
+        raise UsageError(f"{path}: {opened.error or f'is {opened.container}, not JSON Lines'}")
+    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+    before = 0
+    lines = read_lines(Shard(path, source.split, start, opened.bytes))
+    for raw in islice(lines, line - 1):
+        before += 1
+        start += len(raw) + 1
+    raw = next(lines, b"")
+    if before < line - 1 or start >= opened.bytes:
+        raise UsageError(f"{path}: no line {line:,}; it has {count(before, 'line')}")
+    example = parse_line(raw, lambda _: None).value
+    shard = Shard(path, source.split, start, start + len(raw))
+    return View(
+        path=path,
+        line=line,
+        split=source.split,
+        bytes=len(raw),
+        start=raw[:200].decode(errors="replace"),
+        example=example,
+        images=dict(_images(example)),
+        findings=run_line(replace(settings, sources=(source,)), shard, line),
+    )
+
+
+def _images(example: object) -> Iterator[tuple[str, Shown]]:
+    messages = example.get("messages") if isinstance(example, dict) else None
+    number = 0
+    for index, message in enumerate(messages if isinstance(messages, list) else ()):
+        content = message.get("content") if isinstance(message, dict) else None
+        for position, part in enumerate(content if isinstance(content, list) else ()):
+            image_url = part.get("image_url") if isinstance(part, dict) else None
+            if isinstance(image_url, dict) and isinstance(image_url.get("url"), str):
+                number += 1
+                yield f"/messages/{index}/content/{position}", _shown(number, image_url)
+
+
+def _shown(number: int, image_url: Mapping[str, Any]) -> Shown:
+    url: str = image_url["url"]
+    data = None
+    if url.startswith("data:"):
+        try:
+            data = pybase64.b64decode(url.partition(",")[2], validate=True)
+        except ValueError:
+            data = None
+    picture = None if data is None else measure_picture(data, full=True)
+    return Shown(number, url, str(image_url.get("detail", "auto")), data, picture)
+
+
+def save_pictures(view: View, folder: Path) -> Iterator[Path]:
+    """Write the pictures of *view* into *folder* as they are, and yield their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for shown in view.images.values():
+        if shown.data is not None and shown.picture is not None:
+            suffix = _SUFFIXES.get(shown.picture.format, ".bin")
+            path = folder / f"{Path(view.path).stem}-{view.line}-{shown.number}{suffix}"
+            path.write_bytes(shown.data)
+            yield path
