@@ -6,6 +6,15 @@ Importing this package costs nothing: its names are resolved when they are first
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_vft.api import assert_clean, lint
+    from pytest_vft.building import FewShot, build_example, encode_image, write_jsonl
+    from pytest_vft.errors import ConfigError, RuleFileError, UsageError, VftError, VftWarning
+    from pytest_vft.model import Finding, Report
+
+    __version__: str
 
 _HOMES = {
     "ConfigError": "errors",

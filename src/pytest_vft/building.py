@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from pytest_vft.errors import UsageError
 
@@ -32,9 +32,16 @@ ImageFormat = Literal["JPEG", "PNG", "WEBP"]
 Detail = Literal["low", "high", "auto"]
 Picture: TypeAlias = "Image.Image | str | os.PathLike[str]"
 Pictures: TypeAlias = "Picture | Sequence[Picture] | None"
-Turn: TypeAlias = "tuple[str, str, Pictures]"
 
 _MEDIA_TYPES: dict[str, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+
+
+class FewShot(NamedTuple):
+    """A turn shown before the question, with its answer; a plain tuple of the three does as well."""
+
+    question: str
+    answer: str
+    image: Pictures = None
 
 
 def encode_image(
@@ -56,7 +63,8 @@ def encode_image(
     is for JPEG and WEBP.
 
     Nothing is lost where nothing must change: with *format* None, a JPEG, PNG or WEBP file of mode
-    RGB or RGBA with one frame and without EXIF, XMP, IPTC or PNG text is used byte for byte.
+    RGB or RGBA with one frame and without EXIF, XMP, IPTC or PNG text is used byte for byte (a
+    colour profile or a JPEG comment stays in it).
 
     Raises UsageError for a wrong argument and for a picture that cannot be read or written.
     """
@@ -75,7 +83,7 @@ def build_example(  # noqa: PLR0913 - one keyword for each part of an example
     image: Pictures = None,
     *,
     system: str | None = None,
-    few_shot: Iterable[Turn] = (),
+    few_shot: Iterable[tuple[str, str, Pictures]] = (),
     detail: Detail | None = None,
     format: ImageFormat | None = None,  # noqa: A002 - as in encode_image
     quality: int = 85,
@@ -83,8 +91,8 @@ def build_example(  # noqa: PLR0913 - one keyword for each part of an example
     """Return one training example, `{"messages": [...]}`, in OpenAI's format for vision.
 
     Its messages are the *system* prompt, the *few_shot* turns, the *question* with its pictures,
-    and the *answer*; leave the answer out for a test split. A few-shot turn is a tuple
-    (question, answer, image); its answer carries `"weight": 0`, so that it is shown, not trained.
+    and the *answer*; leave the answer out for a test split. A few-shot turn is a FewShot or a
+    tuple (question, answer, image); its answer carries `"weight": 0`: it is shown, not trained on.
 
     *image*, here and in a few-shot turn, is one picture, a list of them, or None. A picture is a
     Pillow image, a path, or a str that starts with http://, https:// or data:, which is used as it
@@ -106,11 +114,10 @@ def build_example(  # noqa: PLR0913 - one keyword for each part of an example
     if system is not None:
         messages.append({"role": "system", "content": _text(system, "system")})
     for number, turn in enumerate(few_shot):
-        shown_question, shown_answer, shown_image = _parts_of(turn, f"few_shot[{number}]")
-        shown_answer = _text(shown_answer, f"the answer of few_shot[{number}]")
-        messages.append(ask(shown_question, shown_image))
-        messages.append({"role": "assistant", "content": shown_answer, "weight": 0})
-    messages.append(ask(question, image))
+        shown = _few_shot(turn, f"few_shot[{number}]")
+        messages.append(ask(shown.question, shown.image))
+        messages.append({"role": "assistant", "content": shown.answer, "weight": 0})
+    messages.append(ask(_text(question, "question"), image))
     if answer is not None:
         messages.append({"role": "assistant", "content": _text(answer, "answer")})
     return {"messages": messages}
@@ -234,21 +241,18 @@ def _is_url(image: object) -> bool:
 
 
 def _user_message(
-    question: object,
+    question: str,
     image: Pictures,
     *,
     encode: Callable[[Picture], str],
     detail: Detail | None,
 ) -> dict[str, Any]:
-    text = _text(question, "question")
     pictures = _as_sequence(image)
     if not pictures:
-        return {"role": "user", "content": text}
+        return {"role": "user", "content": question}
     urls = [str(picture) if _is_url(picture) else encode(picture) for picture in pictures]
-    return {
-        "role": "user",
-        "content": [{"type": "text", "text": text}, *(_image_part(url, detail) for url in urls)],
-    }
+    text_part = {"type": "text", "text": question}
+    return {"role": "user", "content": [text_part, *(_image_part(url, detail) for url in urls)]}
 
 
 def _as_sequence(image: Pictures) -> Sequence[Picture]:
@@ -262,10 +266,11 @@ def _image_part(url: str, detail: Detail | None) -> dict[str, Any]:
     return {"type": "image_url", "image_url": image_url}
 
 
-def _parts_of(turn: object, name: str) -> tuple[Any, Any, Any]:
-    if isinstance(turn, list | tuple) and len(turn) == len(("question", "answer", "image")):
-        return turn[0], turn[1], turn[2]
-    raise UsageError(f"{name} is {_kind(turn)}, want a tuple (question, answer, image)")
+def _few_shot(turn: object, name: str) -> FewShot:
+    if not isinstance(turn, list | tuple) or len(turn) != len(FewShot._fields):
+        raise UsageError(f"{name} is {_kind(turn)}, want FewShot(question, answer, image)")
+    question, answer, image = turn
+    return FewShot(_text(question, f"the question of {name}"), _text(answer, f"the answer of {name}"), image)
 
 
 def _json_line(example: object, name: str) -> bytes:
