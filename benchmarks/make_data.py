@@ -1,6 +1,6 @@
 """Write a dataset to measure with: COUNT examples of one unique JPEG of about 27 kB each.
 
-    python benchmarks/make_data.py 10000 data.jsonl
+python benchmarks/make_data.py 10000 data.jsonl
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -16,7 +17,7 @@ from pytest_vft.catalogue.select import matching, select_rules
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Found, Linter, Plan
 from pytest_vft.config import Config, load_config
-from pytest_vft.errors import ConfigError
+from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Source, Tally
 from pytest_vft.reading.shards import Shard
 from pytest_vft.report.text import render_text
@@ -46,19 +47,29 @@ class Settings:
     @cached_property
     def provider(self) -> Provider:
         """The provider whose limits hold."""
-        return load_provider(self.provider_id or self.config.provider)
+        if self.provider_id is not None:
+            return load_provider(self.provider_id)
+        with _blaming(self.config, "provider: "):
+            return load_provider(self.config.provider)
 
     @cached_property
     def model(self) -> str:
         """The model that is to be trained."""
-        return self.provider.model(self.model_name or self.config.model)
+        provider = self.provider
+        if self.model_name is not None:
+            return provider.model(self.model_name)
+        with _blaming(self.config, "model: "):
+            return provider.model(self.config.model)
 
     @cached_property
     def catalogue(self) -> Mapping[str, Rule]:
         """The shipped rules and those of the user's own folders, by id."""
         rules = dict(shipped_rules())
         for folder in self.config.rules:
-            for id_, rule in load_rules(self.config.folder / folder).items():
+            path = self.config.folder / folder
+            if not path.is_dir():
+                raise ConfigError(f"{self.config.path}: rules: {folder}: no such folder")
+            for id_, rule in load_rules(path).items():
                 if id_ in rules:
                     raise ConfigError(f"{rule.path}: there is a rule {id_} already; give it another name")
                 rules[id_] = rule
@@ -67,37 +78,62 @@ class Settings:
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of this run."""
-        select = self.select if self.select is not None else self.config.select
-        for id_ in self.config.allow:
-            if id_ not in self.catalogue:
-                raise ConfigError(f"{self.config.path}: allow: no rule {id_!r}{nearest(id_, self.catalogue)}")
-        return select_rules(
-            self.catalogue,
-            self.provider,
-            select=select,
-            params=self.config.params,
-            severity=self.config.severity,
-        )
+        config, catalogue, provider = self.config, self.catalogue, self.provider
+        with _blaming(config, "allow: "):
+            for id_ in config.allow:
+                if id_ not in catalogue:
+                    raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
+        if self.select is not None:
+            matching(self.select, catalogue)
+        with _blaming(config, "select: "):
+            matching(config.select or (), catalogue)
+        with _blaming(config):
+            return select_rules(
+                catalogue,
+                provider,
+                select=self.select if self.select is not None else config.select,
+                params=config.params,
+                severity=config.severity,
+            )
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
         """Why a rule is ignored in all files, by id."""
-        reasons = {**dict.fromkeys(self.ignore, "on request"), **self.config.ignore}
-        return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
+        asked = dict.fromkeys(matching(self.ignore, self.catalogue), "on request")
+        with _blaming(self.config, "ignore: "):
+            return asked | self._by_rule(self.config.ignore)
 
     def reasons_in(self, path: str) -> Mapping[str, str]:
         """Return why a rule is ignored in the file at *path*, by id."""
         place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
         found = dict(self.reasons)
         for pattern, reasons in self.config.per_file_ignores.items():
-            ids = matching(reasons, self.catalogue)
+            with _blaming(self.config, f"per-file-ignores.{pattern}: "):
+                by_rule = self._by_rule(reasons)
             if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
-                found |= {id_: reasons[named] for id_, named in ids.items()}
+                found |= by_rule
         return found
+
+    def check(self) -> None:
+        """Raise UsageError, ConfigError or RuleFileError for what cannot be followed; no data is read."""
+        _ = self.model, self.rules, self.reasons, [self.reasons_in(source.path) for source in self.sources]
+
+    def _by_rule(self, reasons: Mapping[str, str]) -> dict[str, str]:
+        return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
+
+
+@contextmanager
+def _blaming(config: Config, key: str = "") -> Iterator[None]:
+    """Say of what goes wrong that it is *key* of *config* which asked for it."""
+    try:
+        yield
+    except UsageError as error:
+        raise ConfigError(f"{config.path or 'configuration'}: {key}{error}") from None
 
 
 def run(settings: Settings, *, only: Collection[str] | None = None) -> Report:
     """Lint the sources of *settings*; with *only*, no other rules than those and what must stop."""
+    settings.check()
     rules = tuple(rule for rule in settings.rules if only is None or rule.id in only or rule.stops)
     return _report(settings, rules, lint_files(settings.sources, _plan(settings, rules)))
 
@@ -218,9 +254,12 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     """
     if not isinstance(config, Config):
         config = load_config(None if config is None else Path(config))
+    sources = find_sources(config, _strings(paths), validation=_strings(validation), test=_strings(test))
+    if not sources:
+        raise UsageError("no files: name some, or list them under [tool.vft.data]")
     settings = Settings(
         config=config,
-        sources=find_sources(config, _strings(paths), validation=_strings(validation), test=_strings(test)),
+        sources=sources,
         provider_id=provider,
         model_name=model,
         select=select,

@@ -8,86 +8,108 @@ import pickle
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from filelock import FileLock
 
 from pytest_vft.api import Settings, run
-from pytest_vft.config import load_config
+from pytest_vft.catalogue.select import matching
+from pytest_vft.config import Config, load_config
 from pytest_vft.errors import UsageError, VftError, VftWarning
-from pytest_vft.model import FileResult, Report, RuleResult, Source, Tally
+from pytest_vft.model import Report, Source, Tally
 from pytest_vft.report.formats import parse_targets, write
 from pytest_vft.report.item import Failure, failure
 from pytest_vft.report.text import header, unknown_reason
-from pytest_vft.sources import SUFFIXES, find_sources
+from pytest_vft.sources import expand, find_sources
+from pytest_vft.text import safe
 
-# The node of rules on all files together. An id is a path that pytest looks for on disk, so a copied
-# one is taken out of the arguments before it does.
-DATASET = "vft"
+DATASET = "vft"  # stands for a path in ids of rules on all files together
 
 
 class RuleFailedError(Exception):
     """A rule that fails; its text is what the user reads."""
 
 
-class DatasetRun:
-    """The hooks of a session that checks datasets, and its one lint."""
+class Named(NamedTuple):
+    """What an argument names: a file or DATASET, and the rules to run on it ("": all)."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    path: str
+    rules: str
+
+
+class DatasetRun:
+    """The hooks of a session that checks datasets, and its one lint.
+
+    *arguments* are those that name data; where they name rules, nothing else is collected.
+    """
+
+    def __init__(self, config: pytest.Config, arguments: Sequence[str]) -> None:
         self._config = config
         self._folder: Path | None = None
         self._report: Report | None = None
         self._selected: Sequence[RuleItem] = ()
         try:
+            self._named = list(_named(arguments))
             self.settings = self._read_settings()
+            # What is misspelt anywhere is said now, not by each item.
+            paths = [source.path for source in self.settings.sources]
+            self._rules = {path: self._rules_on(path) for path in (*paths, DATASET)}
+            self.reasons = {path: self.settings.reasons_in(path) for path in paths}
+            self.reasons[DATASET] = self.settings.reasons
+            _ = self.settings.model
             self._targets = parse_targets(config.getoption("vft_report"))
-            self.rules = self.settings.rules
         except VftError as error:
             raise pytest.UsageError(f"vft: {error}") from None
         for source in self.settings.sources:
             # pytest prints the source line of a warning: here that would be 60 kB of base64.
-            linecache.cache[source.path] = (0, None, [], source.path)
+            linecache.cache[safe(source.path, None)] = (0, None, [], source.path)
 
     def _read_settings(self) -> Settings:
         option = self._config.getoption
-        arguments = self._config.args
-        self._named = {name for path, _, name in _split(arguments) if path == DATASET and name}
-        positional = [path for path, _, _ in _split(arguments) if path.lower().endswith(SUFFIXES)]
-        self._narrowed = bool(self._named) or any(
-            name and path.lower().endswith(SUFFIXES) for path, _, name in _split(arguments)
-        )
-        if option("vft_only") or self._named:
-            arguments[:] = [
-                argument
-                for argument, (path, _, _) in zip(arguments, _split(arguments), strict=True)
-                if path.lower().endswith(SUFFIXES) or not (option("vft_only") or path == DATASET)
-            ]
-        configuration = option("vft_config")
-        config = load_config(Path(configuration) if configuration else None)
-        sources = find_sources(
-            config,
-            [*dict.fromkeys([*option("vft_data"), *map(_shown, positional)])],
-            validation=option("vft_validation_data"),
-            test=option("vft_test_data"),
-        )
+        path = option("vft_config")
+        config = load_config(Path(path) if path else None)
+        sources = self._find_sources(config)
         if not sources:
             raise UsageError("no files: write --vft-data=PATH, or list them under [tool.vft.data]")
-        select = _patterns(option("vft_select"))
         return Settings(
             config=config,
             sources=sources,
             provider_id=option("vft_provider"),
             model_name=option("vft_model"),
-            select=select or None,
-            ignore=_patterns(option("vft_ignore")),
+            select=_listed(option("vft_select")) or None,
+            ignore=_listed(option("vft_ignore")),
             depth=option("vft_depth") or "auto",
             fail_on=option("vft_fail_on") or "error",
             require_checked=option("vft_require_checked"),
         )
+
+    def _find_sources(self, config: Config) -> tuple[Source, ...]:
+        """Return the files that options, arguments or, without any, the configuration name.
+
+        A rule on all files needs those of the configuration, too.
+        """
+        option = self._config.getoption
+        train, validation, test = map(option, ("vft_data", "vft_validation_data", "vft_test_data"))
+        paths = [path for path, _ in self._named]
+        sources: tuple[Source, ...] = ()
+        if train or validation or test or not paths or DATASET in paths:
+            sources = find_sources(config, train, validation=validation, test=test)
+        known = {DATASET, *(os.path.realpath(source.path) for source in sources)}
+        more = [path for path in paths if path not in known and os.path.realpath(path) not in known]
+        return (*sources, *find_sources(config, more)) if more else sources
+
+    def _rules_on(self, path: str) -> Collection[str]:
+        """Return the rules to collect for *path*, a file or DATASET."""
+        ids = [rule.id for rule in self.settings.rules if (rule.scope == "dataset") == (path == DATASET)]
+        if not any(rules for _, rules in self._named):
+            return ids
+        real = os.path.realpath(path)
+        patterns = [named.rules for named in self._named if os.path.realpath(named.path) == real]
+        return ids if "" in patterns else matching(patterns, ids)
 
     # collecting
 
@@ -95,7 +117,7 @@ class DatasetRun:
         """Say what is checked, and how."""
         provider = self.settings.provider
         closes = provider.closes.isoformat() if provider.closes else None
-        lines = [header(provider.id, closes, len(self.rules), self.settings.depth)]
+        lines = [header(provider.id, closes, len(self.settings.rules), self.settings.depth)]
         given = self._config.invocation_params.args
         if any(argument in ("--vft-data", "--vft-validation-data", "--vft-test-data") for argument in given):
             lines.append(
@@ -108,39 +130,31 @@ class DatasetRun:
         ]
         return lines
 
-    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        """Collect a data file that was named; never one that a walk through folders met."""
-        if file_path.suffix.lower() not in SUFFIXES or not parent.session.isinitpath(file_path):
-            return None
-        for source in self.settings.sources:
-            if os.path.realpath(source.path) == os.path.realpath(file_path):
-                return self._file(source, parent)
-        return None
-
-    def _file(self, source: Source, parent: pytest.Collector) -> DataFile:
-        path = Path(os.path.abspath(source.path))  # noqa: PTH100 - a link stays a link
-        root = self._config.rootpath
-        # pytest gives all files outside its root the same empty id (pytest-dev/pytest#11245).
-        more: dict[str, Any] = {} if path.is_relative_to(root) else {"nodeid": path.as_posix()}
-        file: DataFile = DataFile.from_parent(parent, path=path, source=source, run=self, **more)
-        return file
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Add the files that options name, and the dataset, behind what was collected."""
-        collected = {item.source.path for item in items if isinstance(item, RuleItem) and item.source}
-        nodes: list[pytest.Collector] = []
-        if not self._narrowed:
-            nodes += [
-                self._file(source, session)
-                for source in self.settings.sources
-                if source.path not in collected
-            ]
-        if not self._narrowed or self._named:
-            nodes.append(DatasetNode.from_parent(session, name=DATASET, nodeid=DATASET, run=self))
-        for node in nodes:
-            wanted = self._named if node.name == DATASET else ()
-            items += [item for item in session.genitems(node) if not wanted or item.name in wanted]
+        """Add our items behind what was collected; from here on -k, -m, --lf and all treat them alike."""
+        for node in self._nodes(session):
+            items += session.genitems(node)
+
+    def _nodes(self, session: pytest.Session) -> Iterator[pytest.Collector]:
+        root = session.config.rootpath
+        for source in self.settings.sources:
+            path = Path(os.path.abspath(source.path))  # noqa: PTH100 - a link stays a link
+            place = path.relative_to(root) if path.is_relative_to(root) else path
+            yield DataFile.from_parent(
+                session,
+                path=path,
+                # pytest prints names as they are, and gives all files outside its root one and the
+                # same empty id (pytest-dev/pytest#11245).
+                name=safe(path.name, None),
+                nodeid=safe(place.as_posix(), None),
+                rules=self._rules[source.path],
+                source=source,
+                run=self,
+            )
+        yield DatasetNode.from_parent(
+            session, path=root / DATASET, name=DATASET, nodeid=DATASET, rules=self._rules[DATASET], run=self
+        )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember which items are to run: only their rules and files are linted."""
@@ -156,7 +170,7 @@ class DatasetRun:
         return self._report
 
     def _lint(self) -> Report:
-        only = {item.rule for item in self._selected}
+        only = {item.name for item in self._selected}
         paths = {item.source.path for item in self._selected if item.source is not None}
         sources = self.settings.sources
         if all(item.source is not None for item in self._selected):
@@ -187,26 +201,33 @@ class DatasetRun:
     # reporting
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Place failures at their first finding, and skips at the file, so that -rs folds them."""
-        report: pytest.TestReport = yield  # type: ignore[assignment]  # what the wrapped hooks return
-        if isinstance(item, RuleItem) and call.when == "call":
-            path, _, domain = report.location
-            report.location = (path, item.first_line, domain)
+        report = yield
+        if isinstance(item, RuleItem) and report.when == "call":
+            if item.failing is not None:
+                report.location = item.place_of(item.failing)
             if report.skipped and isinstance(report.longrepr, tuple):
                 report.longrepr = (item.shown_path, 1, report.longrepr[2])
-        return report  # type: ignore[return-value]  # as above
+        return report
 
-    def pytest_sessionfinish(self) -> None:
-        """Write the files of --vft-report, in the controller only."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None]:
+        """Write the files of --vft-report in the controller; last, so that a full disk hides nothing."""
+        yield
         if hasattr(self._config, "workerinput"):
             return
         if self._report is None and self._folder is not None:
             result = self._folder / "report.pickle"
             self._report = _unpickle(result) if result.exists() else None
         if self._report is not None:
-            for target in self._targets:
-                write(self._report, target)
+            try:
+                for target in self._targets:
+                    write(self._report, target)
+            except VftError as error:
+                raise pytest.UsageError(f"vft: {error}") from None
 
     def pytest_unconfigure(self) -> None:
         """Remove what was shared."""
@@ -217,42 +238,39 @@ class DatasetRun:
 class DataFile(pytest.File):
     """A dataset file; collecting it reads nothing."""
 
-    def __init__(self, *, source: Source, run: DatasetRun, **more: Any) -> None:
+    def __init__(self, *, rules: Collection[str], source: Source, run: DatasetRun, **more: Any) -> None:
         super().__init__(**more)
+        self._rules = rules
         self._source = source
         self._run = run
 
     def collect(self) -> Iterable[pytest.Item]:
         """Yield an item a rule."""
-        for rule in self._run.rules:
-            if rule.scope != "dataset":
-                yield RuleItem.from_parent(
-                    self, name=rule.id, rule=rule.id, source=self._source, run=self._run
-                )
+        for rule in self._rules:
+            yield RuleItem.from_parent(self, name=rule, source=self._source, run=self._run)
 
 
 class DatasetNode(pytest.Collector):
     """All files of the run together."""
 
-    def __init__(self, *, run: DatasetRun, **more: Any) -> None:
+    def __init__(self, *, rules: Collection[str], run: DatasetRun, **more: Any) -> None:
         super().__init__(**more)
+        self._rules = rules
         self._run = run
 
     def collect(self) -> Iterable[pytest.Item]:
         """Yield an item a rule on all files."""
-        for rule in self._run.rules:
-            if rule.scope == "dataset":
-                yield RuleItem.from_parent(self, name=rule.id, rule=rule.id, source=None, run=self._run)
+        for rule in self._rules:
+            yield RuleItem.from_parent(self, name=rule, source=None, run=self._run)
 
 
 class RuleItem(pytest.Item):
-    """One rule on one file, or on all files when *source* is None."""
+    """The rule that it is named for, on one file, or on all files when *source* is None."""
 
-    def __init__(self, *, rule: str, source: Source | None, run: DatasetRun, **more: Any) -> None:
+    def __init__(self, *, source: Source | None, run: DatasetRun, **more: Any) -> None:
         super().__init__(**more)
-        self.rule = rule
         self.source = source
-        self.first_line: int | None = None
+        self.failing: Failure | None = None
         self._run = run
         self.add_marker("vft")
         if self.config.pluginmanager.hasplugin("timeout"):
@@ -261,51 +279,44 @@ class RuleItem(pytest.Item):
     @property
     def shown_path(self) -> str:
         """The path of its file as the user wrote it."""
-        return self.source.path if self.source else DATASET
+        return safe(self.source.path, None) if self.source else DATASET
 
     def runtest(self) -> None:
         """Read this rule's part of the report; fail, warn or skip by it."""
         report = self._run.report()
-        result = next(rule for rule in report.rules if rule.id == self.rule)
-        self._skip_when_ignored(result)
+        rule = next(rule for rule in report.rules if rule.id == self.name)
+        self._skip_when_ignored()
         tally = self._tally(report)
-        failing = failure(report, result, self.source, tally, self.config.getoption("vft_max_shown"))
-        if failing and (report.fails(result) or tally.failed == 0):
-            self._point_at(failing)
-            raise RuleFailedError(failing.text)
-        if failing:
-            self._point_at(failing)
-            self._warn(failing)
+        here = replace(rule, tally=tally)
+        self.failing = failure(report, here, self.source, self.config.getoption("vft_max_shown"))
+        if self.failing and report.fails(here):
+            raise RuleFailedError(self.failing.text)
+        if self.failing:
+            self._warn(self.failing)
         elif tally.unknown:
-            pytest.skip(unknown_reason(report, self.rule, tally.unknown, tally.checked))
+            pytest.skip(unknown_reason(report, self.name, tally.unknown, tally.checked))
         elif not tally.checked:
             pytest.skip("not applicable")
 
-    def _skip_when_ignored(self, result: RuleResult) -> None:
-        reasons: Mapping[str, str] = (
-            self._run.settings.reasons_in(self.source.path) if self.source else self._run.settings.reasons
-        )
-        if result.id in reasons:
-            pytest.skip(f"ignored: {reasons[result.id]}")
+    def _skip_when_ignored(self) -> None:
+        reasons = self._run.reasons[self.source.path if self.source else DATASET]
+        if self.name in reasons:
+            pytest.skip(f"ignored: {safe(reasons[self.name], None)}")
 
     def _tally(self, report: Report) -> Tally:
         if self.source is None:
-            return report.dataset[self.rule]
-        file = self._file(report)
-        tally = file.tallies[self.rule]
+            return report.dataset[self.name]
+        file = next(file for file in report.files if file.path == self.source.path)
+        tally = file.tallies[self.name]
         if file.stopped_by and not tally.failed:
             pytest.skip(f"not read: {file.stopped_by}")
         return tally
 
-    def _file(self, report: Report) -> FileResult:
-        return next(file for file in report.files if file.path == self.shown_path)
-
-    def _point_at(self, failing: Failure) -> None:
-        self.first_line = failing.line - 1 if failing.line else None
-
     def _warn(self, failing: Failure) -> None:
         try:
-            warnings.warn_explicit(VftWarning(failing.short), None, failing.path, failing.line or 1)
+            warnings.warn_explicit(
+                VftWarning(failing.short), None, safe(failing.path, None), failing.line or 1
+            )
         except VftWarning:  # -W error
             raise RuleFailedError(failing.text) from None
 
@@ -318,11 +329,22 @@ class RuleItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where this item stands, and its name for headings."""
         where = Path(self.shown_path).name if self.source else "all files"
-        return self.path, self.first_line, f"{self.rule} in {where}"
+        return Path(safe(self.path, None)), None, f"{self.name} in {where}"
+
+    def _initrequest(self) -> None:
+        """Do nothing: pytest-retry resets fixtures by it, and there are none."""
+
+    def place_of(self, failing: Failure) -> tuple[str, int | None, str]:
+        """Return the location of *failing* as pytest counts: from its root, lines from 0."""
+        path = os.path.relpath(failing.path, self.config.rootpath) if failing.path else self.location[0]
+        return safe(path, None), failing.line - 1 if failing.line else None, self.location[2]
 
 
-def _split(arguments: Sequence[str]) -> list[tuple[str, str, str]]:
-    return [argument.partition("::") for argument in arguments]
+def _named(arguments: Sequence[str]) -> Iterator[Named]:
+    for argument in arguments:
+        given, _, rules = argument.partition("::")
+        for path in [DATASET] if given == DATASET else expand(_shown(given)):
+            yield Named(path, rules)
 
 
 def _shown(path: str) -> str:
@@ -331,7 +353,7 @@ def _shown(path: str) -> str:
     return path if relative.startswith("..") else relative
 
 
-def _patterns(given: Sequence[str]) -> list[str]:
+def _listed(given: Sequence[str]) -> list[str]:
     return [pattern.strip() for value in given for pattern in value.split(",") if pattern.strip()]
 
 

@@ -61,23 +61,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the part that does the work when anything asks for it."""
     config.addinivalue_line("markers", "vft: a rule on a dataset (collected by --vft-data)")
-    if not _asked_for(config):
+    named = [argument for argument in config.args if _names_data(argument)]
+    if not named and not _asked_for(config):
         return
     for dest in _LATER:
         if config.getoption(dest):
             raise pytest.UsageError(f"--{dest.replace('_', '-')} is not in this version yet")
     from pytest_vft.items import DatasetRun  # noqa: PLC0415 - the plugin costs nothing when idle
 
-    config.pluginmanager.register(DatasetRun(config), "vft-run")
+    config.pluginmanager.register(DatasetRun(config, named), "vft-run")
+    # The run collects them itself: pytest refuses some, and forgets those below another argument.
+    only = config.getoption("vft_only")
+    config.args[:] = [argument for argument in config.args if not only and argument not in named]
 
 
 def _asked_for(config: pytest.Config) -> bool:
-    options = vars(config.option)
-    given = (name for name, value in options.items() if name.startswith("vft_") and name != "vft_max_shown")
-    return any(options[name] for name in given) or any(map(_names_data, config.args))
+    options = vars(config.option).items()
+    return any(value for name, value in options if name.startswith("vft_") and name != "vft_max_shown")
 
 
 def _names_data(argument: str) -> bool:
+    """Say whether *argument* is a data file, or an id that the run gave: vft::dataset/split-leak."""
     path, _, name = argument.partition("::")
     return path.lower().endswith(_SUFFIXES) or (path == "vft" and bool(name))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pytest_vft.config import Config
-from pytest_vft.errors import UsageError
+from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
 
 SUFFIXES = (".jsonl", ".ndjson")
@@ -32,46 +32,68 @@ def find_sources(
     named += [(path, "train") for path in train]
     named += [(path, "validation") for path in validation]
     named += [(path, "test") for path in test]
-    configured = {os.path.realpath(source.path): source.split for source in _configured(config)}
+    configured = _configured(config, wanted=not named)
     if not named:
-        return tuple(_configured(config))
-    sources: dict[str, Source] = {}
-    for given, split in named:
-        for path in expand(given):
-            real = os.path.realpath(path)
-            source = Source(path, split or configured.get(real, "train"))
-            first = sources.setdefault(real, source)
-            if first.split != source.split:
-                raise UsageError(f"{path}: is given as {first.split} and as {source.split} split")
-    return tuple(sources.values())
+        return configured
+    splits: dict[str, Split] = {os.path.realpath(source.path): source.split for source in configured}
+    return _distinct(
+        Source(path, split or splits.get(os.path.realpath(path), "train"))
+        for given, split in named
+        for path in expand(given)
+    )
 
 
-def _configured(config: Config) -> Iterator[Source]:
+def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """Return *sources*, each file once. Raises UsageError for a file in two splits."""
+    distinct: dict[str, Source] = {}
+    for source in sources:
+        first = distinct.setdefault(os.path.realpath(source.path), source)
+        if first.split != source.split:
+            raise UsageError(f"{source.path}: is given as {first.split} and as {source.split} split")
+    return tuple(distinct.values())
+
+
+def _configured(config: Config, *, wanted: bool) -> tuple[Source, ...]:
+    """Return the files that *config* names; when they are not *wanted*, those of them that there are."""
+    sources: list[Source] = []
     for split, patterns in config.data.items():
         for pattern in patterns:
-            for path in expand(_shown(config.folder / pattern)):
-                yield Source(path, split)
+            try:
+                found = expand(pattern, str(config.folder))
+            except UsageError as error:
+                if wanted:
+                    raise ConfigError(f"{config.path}: data.{split}: {error}") from None
+                continue
+            sources += [Source(_shown(path), split) for path in found]
+    try:
+        return _distinct(sources)
+    except UsageError as error:
+        raise ConfigError(f"{config.path}: data: {error}") from None
 
 
-def _shown(path: Path) -> str:
+def _shown(path: str) -> str:
     """Return *path* relative to the current folder when it is below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    found, here = Path(path), Path.cwd()
+    return str(found.relative_to(here) if found.is_relative_to(here) else found)
 
 
-def expand(given: str) -> list[str]:
-    """Return the files that *given* stands for: a file, a folder, or a glob, sorted.
+def expand(given: str, folder: str = "") -> list[str]:
+    """Return the files that *given* stands for, in *folder*: a file, a folder, or a glob, sorted.
 
     Folders are searched for *.jsonl and *.ndjson; hidden files and folders are left out.
     """
-    if os.path.isdir(given):  # noqa: PTH112 - paths are kept as the user wrote them
-        found = sorted(_walk(given))
+    path = os.path.join(folder, given)  # noqa: PTH118 - paths are kept as the user wrote them
+    if os.path.isdir(path):  # noqa: PTH112 - as above
+        found = sorted(_walk(path))
         if not found:
             raise UsageError(f"{given}: no {' or '.join(SUFFIXES)} file in this folder")
         return found
-    if os.path.lexists(given):
-        return [given]
-    found = sorted(path for path in glob.glob(given, recursive=True) if os.path.isfile(path))  # noqa: PTH113, PTH207 - as above
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
+        raise UsageError(f"{given}: is no regular file; write what it yields to one")
+    if os.path.lexists(path):  # a link to nothing is a finding, as is what cannot be read
+        return [path]
+    pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
+    found = sorted(name for name in glob.glob(pattern, recursive=True) if os.path.isfile(name))  # noqa: PTH113, PTH207 - as above
     if not found:
         raise UsageError(f"{given}: no such file")
     return found

@@ -11,6 +11,7 @@ LIMIT = 60
 # C0, DEL and C1 controls; bidirectional marks; line and paragraph separators; zero-width characters;
 # lone surrogates, which no UTF-8 output can hold.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_COMMAND = re.compile(r"##(?=\w*\[)")
 _NAME = re.compile(r"\{(\w+)\}")
 
 
@@ -24,12 +25,13 @@ def safe(value: object, limit: int | None = LIMIT) -> str:
     """Return *value* as text that no terminal, log or CI runner obeys, at most *limit* characters.
 
     GitHub's runner reads a line that starts with `::`, or that holds `##[` anywhere, as a command
-    (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
+    (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands), Azure's
+    one that holds `##vso[` (https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands).
     """
     text = str(value)
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    text = _HARMFUL.sub(_escape, text).replace("##[", r"#\x23[")
+    text = _COMMAND.sub(r"#\\x23", _HARMFUL.sub(_escape, text))
     if text.lstrip().startswith("::"):
         text = text.replace("::", r"\x3a:", 1)
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"

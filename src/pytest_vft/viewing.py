@@ -3,56 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pybase64
 
 from pytest_vft.api import Settings, run_line
 from pytest_vft.errors import UsageError
-from pytest_vft.model import Finding, Split
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
-from pytest_vft.reading.images import Picture, measure_picture
+from pytest_vft.reading.images import measure_picture
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.shards import Shard, read_lines
+from pytest_vft.report.example import Shown, View
 from pytest_vft.sources import find_sources
 from pytest_vft.text import count
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tiff"}
 
 
-class Shown(NamedTuple):
-    """An image of an example; *data* is None when it is not in the file."""
-
-    number: int
-    url: str
-    detail: str
-    data: bytes | None
-    picture: Picture | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """One line: *example* is its JSON value (None when it has none), *start* how it begins.
-
-    *images* are keyed by the JSON pointers of their parts.
-    """
-
-    path: str
-    line: int
-    split: Split
-    bytes: int
-    start: str
-    example: Any
-    images: Mapping[str, Shown]
-    findings: tuple[Finding, ...]
-
-
 def read_example(path: str, line: int, settings: Settings) -> View:
     """Return line *line* (from 1) of the file at *path*. Raises UsageError when there is none."""
-    (source,) = find_sources(settings.config, [path])
+    source, *others = find_sources(settings.config, [path])
+    if others:
+        raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; name one")
+    path = source.path
     opened = open_file(source.path)
     if opened.error or opened.container != "JSONL":
         raise UsageError(f"{path}: {opened.error or f'is {opened.container}, not JSON Lines'}")
@@ -72,7 +48,7 @@ def read_example(path: str, line: int, settings: Settings) -> View:
         line=line,
         split=source.split,
         bytes=len(raw),
-        start=raw[:200].decode(errors="replace"),
+        start=raw[:1_000].decode(errors="replace"),
         example=example,
         images=dict(_images(example)),
         findings=run_line(replace(settings, sources=(source,)), shard, line),
@@ -94,7 +70,7 @@ def _images(example: object) -> Iterator[tuple[str, Shown]]:
 def _shown(number: int, image_url: Mapping[str, Any]) -> Shown:
     url: str = image_url["url"]
     data = None
-    if url.startswith("data:"):
+    if url[:5].lower() == "data:":
         try:
             data = pybase64.b64decode(url.partition(",")[2], validate=True)
         except ValueError:

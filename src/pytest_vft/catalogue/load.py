@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,7 @@ def load_rules(folder: Path) -> Mapping[str, Rule]:
                 + ", ".join(SCOPES)
             )
         check_rule_file(path)
-        rule = _read_rule(path)
-        rules[rule.id] = rule
+        rules[rule_id(path)] = _rule(path, read_rule_file(path))
     if not rules:
         raise RuleFileError(f"{folder}: no rule in it; a rule is a file SCOPE/NAME.toml")
     return rules
@@ -114,9 +114,13 @@ def rule_id(path: Path) -> str:
 def _read_rule(path: Path) -> Rule:
     # Cases are most of a file and are read only by those who run them: reading TOML is slow.
     text = path.read_text(encoding="utf-8")
-    content = tomllib.loads(text.partition(_CASES)[0])
+    return _rule(path, tomllib.loads(text.partition(_CASES)[0]))
+
+
+def _rule(path: Path, content: Mapping[str, Any]) -> Rule:
     scope: Any = path.parent.name
-    return Rule(id=rule_id(path), scope=scope, path=path, **content)
+    said = {key: value for key, value in content.items() if key != "cases"}
+    return Rule(id=rule_id(path), scope=scope, path=path, **said)
 
 
 def read_rule_file(path: Path) -> dict[str, Any]:
@@ -132,10 +136,11 @@ def check_rule_file(path: Path) -> None:
     from pytest_vft.catalogue.schema import schema_problems  # noqa: PLC0415 - for users' own rules only
 
     content = read_rule_file(path)
-    if not isinstance(content.get("checked"), date):
+    if type(content.get("checked", date.min)) is not date:
         raise RuleFileError(f"{path}: checked: write a date, as in checked = 2026-11-21")
-    plain = {**content, "checked": content["checked"].isoformat()}
-    for problem in [*schema_problems(read_schema("rule.schema.json"), plain), *_problems(path, content)]:
+    plain = {key: value.isoformat() if key == "checked" else value for key, value in content.items()}
+    # What has not the right shape is not looked into any further.
+    for problem in chain(schema_problems(read_schema("rule.schema.json"), plain), _problems(path, content)):
         raise RuleFileError(f"{path}: {problem}")
 
 
@@ -159,11 +164,21 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
     listing = [name for name, fact in facts.items() if fact.faults]
     if each is not None and each not in listing:
         yield f"each: {each!r} is no fact that lists faults{nearest(each, listing)}"
-    for number, case in enumerate(content.get("cases", ()), 1):
-        if (case["verdict"] == "fail") != ("message" in case):
-            yield f"cases.{number}: a failing case says its message, any other says none"
-        if sum(key in case for key in ("lines", "base64", "files")) != 1:
-            yield f"cases.{number}: needs one of lines, base64 and files"
+    for number, case in enumerate(content.get("cases", ())):
+        yield from (f"cases.{number}{problem}" for problem in _case_problems(case, params))
+
+
+def _case_problems(case: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[str]:
+    if (case["verdict"] == "fail") != ("message" in case):
+        yield ": a failing case says its message, any other says none"
+    if sum(key in case for key in ("lines", "base64", "files")) != 1:
+        yield ": needs one of lines, base64 and files"
+    for number, file in enumerate(case.get("files", ())):
+        if sum(key in file for key in ("lines", "base64", "missing")) != 1:
+            yield f".files.{number}: needs one of lines, base64 and missing"
+    for name in case.get("params", {}):
+        if name not in params:
+            yield f".params.{name}: no parameter {name!r}{nearest(name, params)}"
 
 
 def _fragment_problems(
@@ -171,7 +186,7 @@ def _fragment_problems(
 ) -> Iterator[str]:
     for keyword, value in fragment.items():
         at = f"{place}.{keyword}"
-        if keyword not in _KEYWORDS[fact.name]:
+        if keyword not in _KEYWORDS[fact.name] or (keyword == "items" and fact.faults):
             fitting = ", ".join(sorted(_KEYWORDS[fact.name]))
             yield f"{at}: says nothing of {fact.name} facts; {fitting} do"
         elif keyword in ("not", "items"):
@@ -196,8 +211,8 @@ def _value_problems(at: str, keyword: str, value: object, fact: FactType) -> Ite
             yield f"{at}: the fact is of type {fact.name}"
         return
     wanted = int if keyword in ("minItems", "maxItems") else _TYPES[fact.name]
-    if keyword == "enum" and not isinstance(value, list):
-        yield f"{at}: want a list"
+    if isinstance(value, list) != (keyword == "enum"):
+        yield f"{at}: want " + ("a list" if keyword == "enum" else "one value, not a list")
         return
     for item in value if isinstance(value, list) else [value]:
         if type(item) is not wanted:

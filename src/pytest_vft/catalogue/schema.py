@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jsonschema_rs
 
 from pytest_vft.catalogue.foreign import Foreign
-from pytest_vft.facts.example import Fault
+from pytest_vft.facts.example import MOST_FAULTS, Fault
 from pytest_vft.text import nearest, safe
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ _ONE_OF: Mapping[str, str] = {
     "tool_calls": "tool call",
     "functions": "function",
 }
-# An example may have a thousand faults of one cause; the first ones tell it.
-_MOST_FAULTS = 100
 
 
 class _Error(NamedTuple):
@@ -75,10 +73,13 @@ class ExampleShape:
         if foreign:
             return [foreign]
         faults: dict[Fault, None] = {}
-        for error in _errors(self._slow, example):
-            faults[Fault(error.path, self._words(error))] = None
-            if len(faults) == _MOST_FAULTS:
-                break
+        try:
+            for error in _errors(self._slow, example):
+                faults[Fault(error.path, self._words(error))] = None
+                if len(faults) == MOST_FAULTS:
+                    break
+        except RecursionError:  # jsonschema writes out each value that it refuses
+            return [Fault((), "the example is nested too deeply")]
         return list(faults)
 
     @cached_property
@@ -96,8 +97,11 @@ class ExampleShape:
     def _words(self, error: _Error) -> str:
         words = _words(_name(error.path), error)
         part = self._foreign.parts.get(error.value) if _is_part_type(error.path, error.value) else None
-        hint = f"it is {part['name']}: {part['advice']}" if part else error.schema.get("hint")
-        return f"{words} ({hint})" if hint else words
+        return f"{words} (it is {part['name']}: {part['advice']})" if part else words + _hint(error.schema)
+
+
+def _hint(schema: Mapping[str, Any], key: str = "hint") -> str:
+    return f" ({schema[key]})" if key in schema else ""
 
 
 def _is_part_type(path: tuple[str | int, ...], value: object) -> bool:
@@ -120,7 +124,7 @@ def _words(name: str, error: _Error) -> str:  # noqa: PLR0911 - one keyword, one
     match error.keyword:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
-            return f"{name} is {_KINDS[type(value)]}, want {' or '.join(_WANTED[kind] for kind in kinds)}"
+            return f"{name} is {_kind(value)}, want {' or '.join(_WANTED[kind] for kind in kinds)}"
         case "required":
             missing = [key for key in wanted if key not in value]
             return f"{name} has no " + " and no ".join(missing)
@@ -128,10 +132,10 @@ def _words(name: str, error: _Error) -> str:  # noqa: PLR0911 - one keyword, one
             return f"{name} is {_quoted(value)}, want {' or '.join(map(str, wanted))}"
         case "const":
             return f"{name} is {_quoted(value)}, want {wanted}"
-        case "minItems":
+        case "minItems" | "minProperties":
             return f"{name} is empty"
-        case "maxItems":
-            return f"{name} has {len(value)} items, the most is {wanted}"
+        case "minimum":
+            return f"{name} is {value}, the least is {wanted}"
         case "not":
             return f"{name} must not be here"
         case _:
@@ -141,7 +145,11 @@ def _words(name: str, error: _Error) -> str:  # noqa: PLR0911 - one keyword, one
 def _quoted(value: object) -> str:
     if isinstance(value, str):
         return f'"{safe(value)}"'
-    return _KINDS[type(value)] if isinstance(value, dict | list) else safe(value)
+    return safe(value) if type(value) in (int, float) else _kind(value)
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "a date")  # TOML has dates and times, JSON has none
 
 
 def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str]:
@@ -152,13 +160,18 @@ def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str
     for error in _errors(_validator(schema), document):
         place = ".".join(map(str, error.path))
         at = f"{place}: " if place else ""
+        name = "it" if place else "the file"
+        keys = error.schema.get("properties", {})
         if error.keyword == "additionalProperties":
-            known = list(error.schema.get("properties", {}))
             for key in error.value:
-                if key not in known:
-                    yield f"{at}unknown key {key!r}{nearest(key, known)}"
+                if key not in keys:
+                    yield f"{at}unknown key {key!r}{nearest(key, keys)}"
+        elif error.keyword == "required":
+            for key in error.wanted:
+                if key not in error.value:
+                    yield f"{at}{name} has no {key}{_hint(keys[key], 'description')}"
         else:
-            yield f"{at}{_words('it' if place else 'the file', error)}"
+            yield f"{at}{_words(name, error)}{_hint(error.schema)}"
 
 
 def _errors(validator: Validator, document: Any) -> Iterator[_Error]:

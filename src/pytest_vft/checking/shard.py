@@ -169,8 +169,8 @@ class Linter:
                 verdicts = check_message(message.facts)
                 messages[verdicts] += 1
                 if FAIL in verdicts:
-                    place = ("messages", message.position)
-                    explain(verdicts, Subject("message", message.facts, number, place))
+                    at = ("messages", message.position)
+                    explain(verdicts, Subject("message", message.facts, number, at))
             for image in example.images:
                 total.pictures.add(image.key)
                 verdicts = check_image(image.facts)

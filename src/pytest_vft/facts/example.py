@@ -14,6 +14,9 @@ from pytest_vft.model import Split
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.remote import Remote
 
+# An example may have a thousand faults of one cause; the first ones tell it.
+MOST_FAULTS = 100
+
 
 class Fault(NamedTuple):
     """A place in an example that is not as its schema wants it: its path of keys and indexes."""
@@ -32,7 +35,7 @@ class Shape(Protocol):
         """Return whether *example* has the shape."""
 
     def faults(self, example: object) -> Sequence[Fault]:
-        """Return each place where *example* has not."""
+        """Return each place where *example* has not, up to MOST_FAULTS."""
 
 
 class ExampleFacts(TypedDict):
@@ -144,6 +147,8 @@ def _content_kind(content: object) -> str:
 
 def _refused(faults: Sequence[Fault]) -> Collection[tuple[str | int, ...]]:
     """Return the paths of the parts, else messages, else lists of them that *faults* lie in."""
+    if len(faults) == MOST_FAULTS:
+        return {("messages",)}  # nobody knows where the further ones lie
     refused: set[tuple[str | int, ...]] = set()
     for path, _ in faults:
         if path[:1] == ("messages",) or not path:
@@ -158,7 +163,7 @@ def _turn_key(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) ->
     """Return the key of the target turn: the last user messages in a row, text and pictures.
 
     Without a picture of its own it says too little ("And the second one?"): then all that stands
-    before the answer belongs to the key.
+    before the answer belongs to the key, earlier pictures too.
     """
     end = len(messages)
     while end and messages[end - 1]["role"] != "user":
@@ -168,8 +173,10 @@ def _turn_key(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) ->
     start = end - 1
     while start and messages[start - 1]["role"] == "user":
         start -= 1
+    if not any(start <= image.message < end for image in images):
+        start = 0
     pictures = [f"{image.key:032x}" for image in images if start <= image.message < end]
-    said = [_said(message) for message in messages[start if pictures else 0 : end]]
+    said = [_said(message) for message in messages[start:end]]
     return xxh3_128_intdigest(orjson.dumps([said, pictures]))
 
 
@@ -180,5 +187,6 @@ def _said(message: Mapping[str, Any]) -> list[str]:
         texts = [content]
     else:
         texts = [part["text"] for part in content or () if part["type"] == "text"]
-    calls = [call["function"]["arguments"] for call in message.get("tool_calls") or ()]
-    return [message["role"], *texts, *calls]
+    # On other messages than an assistant's, tool_calls are an unknown key and may hold anything.
+    calls = message.get("tool_calls") if message["role"] == "assistant" else None
+    return [message["role"], *texts, *(call["function"]["arguments"] for call in calls or ())]

@@ -64,7 +64,7 @@ def image_facts(
     """Return the key of the picture's content, and the facts of the image."""
     url: str = image_url["url"]
     reachable = because = media_type = encoding = problem = None
-    if url.startswith("data:"):
+    if url[:5].lower() == "data:":
         scheme = "data"
         head, _, payload = url.partition(",")
         media_type, _, marked = head[5:].partition(";")

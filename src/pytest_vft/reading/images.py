@@ -50,6 +50,7 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     )
 )
 _UNRECOGNISED = "unrecognised"
+_HEAD = 4096  # all that a signature lies in, so that no white space or comment takes long to search
 
 
 class Picture(NamedTuple):
@@ -72,7 +73,7 @@ class Picture(NamedTuple):
 def picture_format(data: bytes) -> str:
     """Return the name of the format that *data* starts like: "JPEG", "HEIC", "unrecognised" ..."""
     for pattern, name in _SIGNATURES:
-        if pattern.match(data):
+        if pattern.match(data, 0, _HEAD):
             return name
     return _UNRECOGNISED
 

@@ -8,11 +8,11 @@ from rich.text import Text
 _STYLES = (
     (r"(?m)^error\b", "bold red"),
     (r"(?m)^warning\b", "bold yellow"),
-    (r"(?m)^(?:unknown|ignored|note|not checked)\b", "cyan"),
+    (r"(?m)^(?:ignored|note|not checked|help)\b", "cyan"),
     (r"(?m)^FAILED\b", "bold red"),
     (r"(?m)^PASSED\b", "bold green"),
     (r"(?m)^vft: .*$", "dim"),
-    (r"(?m)^  do: .*$", "green"),
+    (r"(?m)^  do:", "green"),
 )
 
 

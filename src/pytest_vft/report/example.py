@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NamedTuple
 
+from pytest_vft.model import Finding, Split
 from pytest_vft.reading.images import Picture
+from pytest_vft.report.text import advice_lines, findings_lines
 from pytest_vft.text import count, safe
-from pytest_vft.viewing import View
+
+_LONGEST_LINE = 2_000  # of text; a picture pasted into one is longer
+_LONGEST_VALUE = 200  # of anything that is not text
+
+
+class Shown(NamedTuple):
+    """An image of an example; *data* is None when it is not in the file."""
+
+    number: int
+    url: str
+    detail: str
+    data: bytes | None
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One line: *example* is its JSON value (None when it has none), *start* how it begins.
+
+    *images* are keyed by the JSON pointers of their parts.
+    """
+
+    path: str
+    line: int
+    split: Split
+    bytes: int
+    start: str
+    example: Any
+    images: Mapping[str, Shown]
+    findings: tuple[Finding, ...]
 
 
 def render_example(view: View) -> str:
-    """Return the messages of *view* with pictures described, and what the rules say of it."""
+    """Return the messages of *view* with pictures described, and what the rules say of it.
+
+    Nothing from the data starts a line.
+    """
     images = count(len(view.images), "image")
     lines = [f"{safe(view.path, None)}:{view.line}  {view.split}, {images}, {count(view.bytes, 'byte')}"]
     messages = view.example.get("messages") if isinstance(view.example, dict) else None
@@ -19,25 +55,39 @@ def render_example(view: View) -> str:
         for index, message in enumerate(messages):
             lines += _message(view, index, message)
     else:
-        lines.append("  " + safe(view.example if view.example is not None else view.start, 200))
-    for finding in view.findings:
-        at = f" ({finding.pointer})" if finding.pointer else ""
-        lines.append(f"{finding.severity} {finding.rule}: {finding.message}{at}")
-        lines.append(f"  do: {finding.advice}")
+        lines.append("  " + safe(view.start, _LONGEST_VALUE))
+    for (severity, rule), findings in groupby(view.findings, lambda one: (one.severity, one.rule)):
+        lines += ["", f"{severity} {rule}", *_findings(view, list(findings))]
+    lines += [] if view.findings else ["", "no findings"]
     return "\n".join(lines) + "\n"
+
+
+def _findings(view: View, findings: Sequence[Finding]) -> Iterator[str]:
+    yield from findings_lines([_finding(view, finding) for finding in findings])
+    yield from advice_lines(findings[0].advice)
+
+
+def _finding(view: View, finding: Finding) -> tuple[str, str, str]:
+    image = view.images.get(finding.pointer)
+    where = safe(finding.pointer, None) or f"line {finding.line}"
+    return where, finding.message, f"image {image.number}" if image else ""
 
 
 def _message(view: View, index: int, message: object) -> Iterator[str]:
     if not isinstance(message, dict):
-        yield f"message {index + 1}"
-        yield "  " + safe(message)
+        yield f"/messages/{index}"
+        yield "  " + safe(message, _LONGEST_VALUE)
         return
     weight = f" (weight {safe(message['weight'])})" if "weight" in message else ""
-    yield safe(message.get("role", f"message {index + 1}")) + weight
+    yield f"/messages/{index}  {safe(message.get('role', 'no role'))}{weight}"
     content = message.get("content")
     parts: Sequence[Any] = content if isinstance(content, list) else [content]
     for position, part in enumerate(parts):
         yield from _part(view, f"/messages/{index}/content/{position}", part)
+    calls = message.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        yield from _call(call.get("function") if isinstance(call, dict) else call)
+    yield from _call(message.get("function_call"))
 
 
 def _part(view: View, pointer: str, part: object) -> Iterator[str]:
@@ -45,15 +95,23 @@ def _part(view: View, pointer: str, part: object) -> Iterator[str]:
         shown = view.images[pointer]
         yield f"  [image {shown.number}] {_picture(shown.picture, shown.url)}, detail {safe(shown.detail)}"
         return
-    text = part.get("text", part) if isinstance(part, Mapping) else part
-    if text is None:
-        return
-    for line in str(text).split("\n"):
-        yield "  " + safe(line, None)
+    text = part.get("text", part.get("refusal", part)) if isinstance(part, Mapping) else part
+    if isinstance(text, str):
+        for line in text.split("\n"):
+            yield "  " + safe(line, _LONGEST_LINE)
+    elif text is not None:
+        yield "  " + safe(text, _LONGEST_VALUE)
+
+
+def _call(function: object) -> Iterator[str]:
+    if isinstance(function, Mapping):
+        yield f"  calls {safe(function.get('name'))}({safe(function.get('arguments'), _LONGEST_LINE)})"
+    elif function is not None:
+        yield f"  calls {safe(function)}"
 
 
 def _picture(picture: Picture | None, url: str) -> str:
     if picture is None:
-        return safe(url)
+        return safe(url, _LONGEST_VALUE)
     size = f" {picture.width}x{picture.height} {picture.mode}" if picture.openable else ""
     return f"{picture.format}{size}, {count(picture.bytes, 'byte')}"

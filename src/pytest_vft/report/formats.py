@@ -46,10 +46,11 @@ def render(
     return render_text(report, most_shown=most_shown, seconds=seconds)
 
 
-def write(report: Report, target: Target) -> None:
+def write(report: Report, target: Target, *, most_shown: int = MOST_SHOWN) -> None:
     """Write *report* to *target*. Raises UsageError when that cannot be done."""
     try:
         target.path.parent.mkdir(parents=True, exist_ok=True)
-        target.path.write_text(render(report, target.format), encoding="utf-8")
+        text = render(report, target.format, most_shown=most_shown)
+        target.path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{target.path}: {error.strerror}") from None

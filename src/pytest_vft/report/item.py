@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pytest_vft.model import Finding, Report, RuleResult, Source, Tally
+from pytest_vft.model import Finding, Report, RuleResult, Source
 from pytest_vft.report.text import place, subjects, unknown_reason
+from pytest_vft.text import safe
+
+HEADLINE = 35  # characters: what pytest's summary leaves of 80 columns
 
 
 class Failure(NamedTuple):
@@ -17,15 +20,14 @@ class Failure(NamedTuple):
     line: int | None
 
 
-def failure(
-    report: Report, rule: RuleResult, source: Source | None, tally: Tally, most_shown: int
-) -> Failure | None:
-    """Return what to say of *rule* on *source* (None: all files), None when there is nothing.
+def failure(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> Failure | None:
+    """Return what to say of *rule*, its tally that of *source* (None: all files), if there is anything.
 
-    The first line has at most 35 characters: what pytest's summary leaves of 80 columns.
+    The first line has at most HEADLINE characters.
     """
+    tally = rule.tally
     if tally.failed:
-        return _findings(report, rule, source, tally, most_shown)
+        return _findings(report, rule, source, most_shown)
     if tally.unknown and report.require_checked:
         reason = unknown_reason(report, rule.id, tally.unknown, tally.checked)
         text = f"{tally.unknown:,} not checked\n{reason}"
@@ -33,22 +35,22 @@ def failure(
     return None
 
 
-def _findings(
-    report: Report, rule: RuleResult, source: Source | None, tally: Tally, most_shown: int
-) -> Failure:
+def _findings(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> Failure:
     found = [
         one for one in report.findings if one.rule == rule.id and (not source or one.path == source.path)
     ]
-    first = found[0]
+    first, failed = found[0], rule.tally.failed
+    headline = subjects(rule.id, failed) if first.line else safe(first.message, HEADLINE)
     where = f", first: line {first.line}" if first.line else ""
-    headline = f"{subjects(rule.id, tally.failed)}{where}"
-    shown = found[:most_shown] if most_shown else found
+    if len(headline + where) <= HEADLINE:
+        headline += where
+    shown = found[:most_shown] if most_shown > 0 else found
     lines = [headline, *map(_line, shown)]
-    hidden = max(tally.failed, len(found)) - len(shown)
+    hidden = max(failed, len(found)) - len(shown)
     if hidden > 0:
         lines.append(f"... and {hidden:,} more")
     lines.append(f"do: {first.advice}")
-    more = f" (and {tally.failed - 1:,} more)" if tally.failed > 1 else ""
+    more = f" (and {failed - 1:,} more)" if failed > 1 else ""
     return Failure(
         "\n".join(lines), f"{rule.id}: {first.message}{more}; {first.advice}", first.path, first.line
     )

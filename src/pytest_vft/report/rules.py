@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.prove import Proof
+from pytest_vft.report.text import wrapped
 from pytest_vft.text import count
 
 
-def render_rules(rules: Sequence[Rule], reasons: Mapping[str, str]) -> str:
-    """Return a line a rule: id, severity and summary; for an ignored one, why."""
+def render_rules(rules: Sequence[Rule], off: Collection[str], reasons: Mapping[str, str]) -> str:
+    """Return a line a rule: id, severity and summary; for one that is *off* or ignored, that, and why."""
     width = max((len(rule.id) for rule in rules), default=0)
     lines = []
     for rule in rules:
-        state = "ignored" if rule.id in reasons else rule.severity
-        lines.append(f"{rule.id:<{width}}  {state:<7}  {reasons.get(rule.id, rule.summary)}")
+        state = "off" if rule.id in off else "ignored" if rule.id in reasons else rule.severity
+        first = f"{rule.id:<{width}}  {state:<7}  "
+        said = reasons[rule.id] if state == "ignored" else rule.summary
+        lines += wrapped(said, first, " " * len(first))
     return "\n".join([*lines, f"{count(len(rules), 'rule')} (vft explain RULE)"]) + "\n"
 
 
@@ -23,9 +26,11 @@ def render_proof(proofs: Sequence[Proof]) -> str:
     """Return what is wrong with each rule's cases, and how many hold."""
     lines = []
     for proof in proofs:
-        lines += [f"{proof.rule}: {problem}" for problem in proof.problems]
+        for problem in proof.problems:
+            lines += wrapped(f"{proof.rule}: {problem}")
         lines += [f"{proof.rule}: no case notices when {name} is deleted" for name in proof.survivors]
-    cases = sum(proof.cases for proof in proofs)
     failed = sum(not proof.holds for proof in proofs)
-    verdict = f"FAILED  {count(failed, 'rule')} of {len(proofs)}" if failed else "PASSED"
-    return "\n".join([*lines, f"{verdict}  {count(len(proofs), 'rule')}, {count(cases, 'case')}"]) + "\n"
+    cases = count(sum(proof.cases for proof in proofs), "case")
+    rules = count(len(proofs), "rule")
+    verdict = f"FAILED  {failed} of {rules}, {cases}" if failed else f"PASSED  {rules}, {cases}"
+    return "\n".join([*lines, verdict]) + "\n"

@@ -1,7 +1,11 @@
-"""The report as text for people: what is wrong, where, and what to do about it."""
+"""The report as text for people: what is wrong, where, and what to do about it.
+
+Lines are at most 80 columns wide where a path or a pointer lets them.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -9,6 +13,9 @@ from pytest_vft.model import FileResult, Finding, Report, RuleResult
 from pytest_vft.text import count, safe
 
 MOST_SHOWN = 10
+WIDTH = 80
+# A message stands beside its place, or below it when the place takes more than this.
+_WIDEST_PLACE = 28
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 _SUBJECTS = {
     "file": "file",
@@ -24,21 +31,24 @@ NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
 def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float | None = None) -> str:
     """Return *report* for human eyes, with at most *most_shown* findings a rule (0: all)."""
     lines = [header(report.provider, report.closes, len(report.rules), report.depth)]
-    lines += map(_file, report.files)
+    for file in report.files:
+        lines += _file(file)
     failed = [rule for rule in report.rules if rule.tally.failed]
     for rule in sorted(failed, key=lambda rule: rule.severity != "error"):
         findings = [finding for finding in report.findings if finding.rule == rule.id]
         lines += ["", *_rule(report, rule, findings, most_shown)]
-    lines += ["", *_unknown(report), *_ignored(report)]
-    lines += [f"note: {note}" for note in report.notes]
-    lines += [f"not checked: {NOT_CHECKED}", _verdict(report, seconds)]
+    lines += ["", *_ignored(report)]
+    for note in report.notes:
+        lines += wrapped(f"note: {note}")
+    lines += [*_unknown(report), f"not checked: {NOT_CHECKED}", *_verdict(report, seconds)]
     return "\n".join(lines) + "\n"
 
 
 def header(provider: str, closes: str | None, rules: int, depth: str) -> str:
     """Return the line that says what is checked, and how."""
     closing = f" (fine-tuning closes {closes})" if closes else ""
-    return f"vft: provider {provider}{closing}, {count(rules, 'rule')}, depth {depth}, offline"
+    depths = "" if depth == "auto" else f", depth {depth}"
+    return f"vft: provider {provider}{closing}, {count(rules, 'rule')}{depths}, offline"
 
 
 def place(finding: Finding) -> str:
@@ -47,14 +57,55 @@ def place(finding: Finding) -> str:
     return path if finding.line is None else f"{path}:{finding.line}"
 
 
-def _file(file: FileResult) -> str:
+def wrapped(text: str, first: str = "", rest: str = "  ") -> list[str]:
+    """Return *text* in lines that are safe, the *first* one and the *rest* indented as given.
+
+    A line may begin in the middle of a value, which is why each is made safe as it stands.
+    """
+    lines = textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [safe(line, None) for line in lines or [first.rstrip()]]
+
+
+def findings_lines(texts: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield the lines of findings, each given as its place, what is wrong, and details of where."""
+    width = max((len(where) for where, _, _ in texts), default=0)
+    wholes = [f"{message} ({details})" if details else message for _, message, details in texts]
+    beside = width <= _WIDEST_PLACE or width + 4 + max(map(len, wholes)) <= WIDTH
+    indent = " " * (width + 4 if beside else 4)
+    for (where, message, details), whole in zip(texts, wholes, strict=True):
+        first = f"  {where:<{width}}  " if beside else indent
+        if not beside:
+            yield f"  {where}"
+        if len(indent) + len(message) <= WIDTH < len(indent) + len(whole):
+            yield first + safe(message, None)
+            yield from wrapped(f"({details})", indent, indent)
+        else:
+            yield from wrapped(whole, first, indent)
+
+
+def advice_lines(advice: str) -> list[str]:
+    """Return what to do, below the findings that it is for."""
+    return wrapped(advice, "  do: ", "      ")
+
+
+def _file(file: FileResult) -> Iterator[str]:
     path = safe(file.path, None)
     if file.stopped_by:
-        return f"{path}  {file.split}, not read: {file.stopped_by}"
-    images = count(file.images, "image")
-    if file.distinct_images < file.images:
-        images += f" ({file.distinct_images:,} distinct)"
-    return f"{path}  {file.split}, {count(file.examples, 'example')}, {images}, {_size(file.bytes)}"
+        said = f"{file.split}, not read: {file.stopped_by}"
+    else:
+        images = count(file.images, "image")
+        if file.distinct_images < file.images:
+            images += f" ({file.distinct_images:,} distinct)"
+        said = f"{file.split}, {count(file.examples, 'example')}, {images}, {_size(file.bytes)}"
+    whole = f"{path}  {said}"
+    yield from [whole] if len(whole) <= WIDTH else [path, f"  {said}"]
 
 
 def _size(number: int) -> str:
@@ -68,17 +119,27 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], most: i
     title = f"{rule.severity} {rule.id}: {_amount(rule, findings)}"
     if rule.allowed is not None:
         title += f" (allowed: {rule.allowed:,})"
-    skips = findings[0].skips if findings else None
-    yield f'{title:<60} {report.provider_name}: "{skips}"' if skips else title
+    skips = next((finding.skips for finding in findings), None)
+    yield from _beside(title, f'{report.provider_name}: "{skips}"' if skips else "")
     groups = list(_by_picture(findings))
-    shown = groups if not most else groups[:most]
-    for group in shown:
-        yield "  " + _finding(group)
-    hidden = sum(map(len, groups[len(shown) :])) + rule.truncated
+    shown = groups[:most] if most else groups
+    yield from findings_lines([_finding(group, rule) for group in shown])
+    hidden = sum(map(len, groups[len(shown) :]))
     if hidden:
-        yield f"  ... and {hidden:,} more (--max-shown 0 shows all that were kept)"
-    if findings:
-        yield f"  do: {findings[0].advice}"
+        yield f"  ... and {hidden:,} more (--max-shown=0 shows them)"
+    if rule.truncated:
+        yield f"  ... and {rule.truncated:,} more, not kept (max_findings = 0 keeps them)"
+    for advice in dict.fromkeys(finding.advice for finding in findings):
+        yield from advice_lines(advice)
+
+
+def _beside(title: str, remark: str) -> Iterator[str]:
+    """Yield *title* with *remark* at the right margin; below it when there is no room."""
+    if len(title) + 2 + len(remark) <= WIDTH:
+        yield f"{title}{remark:>{WIDTH - len(title)}}" if remark else title
+    else:
+        yield title
+        yield from wrapped(remark, "  ", "  ")
 
 
 def _amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
@@ -100,14 +161,14 @@ def _by_picture(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     yield from groups.values()
 
 
-def _finding(group: Sequence[Finding]) -> str:
+def _finding(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]:
     first = group[0]
-    details = [first.pointer] if first.pointer else []
+    details = [safe(first.pointer, None)] if first.pointer else []
     others = [line for line, _ in groupby((f.path, f.line) for f in group)][1:]
     if others:
-        details.append(f"+{count(len(others), 'line')}, same picture")
-    text = f"{place(first)}  {first.message}"
-    return f"{text} ({'; '.join(details)})" if details else text
+        more = " or more" if rule.truncated else ""
+        details.append(f"+{count(len(others), 'line')}{more}, same picture")
+    return place(first), first.message, "; ".join(details)
 
 
 def subjects(rule: str, number: int) -> str:
@@ -124,7 +185,7 @@ def _unknown(report: Report) -> Iterator[str]:
             rules.setdefault(reason, []).append(rule.id)
     for reason, ids in rules.items():
         more = f" and {count(len(ids) - 1, 'more rule')}" if len(ids) > 1 else ""
-        yield f"unknown: {reason} ({ids[0]}{more})"
+        yield f"not checked: {reason} ({ids[0]}{more})"
 
 
 def unknown_reason(report: Report, rule: str, unknown: int, checked: int) -> str:
@@ -141,17 +202,29 @@ def _ignored(report: Report) -> Iterator[str]:
     for rule in report.rules:
         if rule.reason is not None:
             failed = f", {count(rule.tally.ignored, 'finding')}" if rule.tally.ignored else ""
-            yield f"ignored {rule.id}{failed}: {safe(rule.reason, None)}"
+            yield from wrapped(f"ignored {rule.id}{failed}: {rule.reason}")
 
 
-def _verdict(report: Report, seconds: float | None) -> str:
-    errors = [rule for rule in report.rules if rule.tally.failed and rule.severity == "error"]
-    warnings = [rule for rule in report.rules if rule.tally.failed and rule.severity == "warning"]
-    unknown = [rule for rule in report.rules if rule.tally.unknown and not rule.tally.failed]
-    fine = len(report.rules) - len(errors) - len(warnings) - len(unknown)
+def _verdict(report: Report, seconds: float | None) -> Iterator[str]:
+    """Yield what it all comes to; the verdict is the last line."""
+    failed = [rule for rule in report.rules if rule.tally.failed]
+    errors = sum(rule.severity == "error" for rule in failed)
+    unknown = sum(rule.tally.unknown > 0 for rule in report.rules if rule not in failed)
+    fine = len(report.rules) - len(failed) - unknown
+    counts = (
+        (errors, "with errors"),
+        (len(failed) - errors, "with warnings"),
+        (unknown, "partly checked"),
+        (fine, "fine"),
+    )
+    (first, state), *others = [(number, state) for number, state in counts if number] or [(0, "fine")]
+    parts = [f"{count(first, 'rule')} {state}", *(f"{number} {state}" for number, state in others)]
     took = f"; {seconds:.1f} s" if seconds is not None else ""
-    parts = [f"{count(len(errors), 'rule')} with errors", f"{len(warnings)} with warnings"]
-    parts += [f"{len(unknown)} not fully checked"] if unknown else []
-    said = f"{', '.join(parts)}, {fine} fine{took}"
-    hint = "   (vft explain RULE)" if errors or warnings else ""
-    return f"{'PASSED' if report.ok else 'FAILED'}  {said}{hint}"
+    verdict = f"{'PASSED' if report.ok else 'FAILED'}  {', '.join(parts)}{took}"
+    hint = "vft explain RULE"
+    if not failed:
+        yield verdict
+    elif len(f"{verdict}   ({hint})") <= WIDTH:
+        yield f"{verdict}   ({hint})"
+    else:
+        yield from (f"help: {hint}", verdict)

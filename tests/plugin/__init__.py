@@ -1,0 +1,1 @@
+"""The pytest plugin, by real runs of pytest."""

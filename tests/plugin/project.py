@@ -1,0 +1,121 @@
+"""A user's project: datasets, a configuration, and runs of pytest on them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pytest_vft import build_example, write_jsonl
+
+# Two rules run always, for they say whether a file can be read: with this one a file has three items.
+ONE_RULE = "--vft-select=image/unsupported-mode"
+
+# What base64 makes of the first bytes of a PNG file.
+PAYLOAD = "iVBORw0"
+
+PYTEST_9 = pytest.version_tuple >= (9,)
+
+# Slow enough for another worker to try the same.
+_COUNTING = """
+import time
+import pytest_vft.items
+
+def counted(*arguments, lint=pytest_vft.items.run, **options):
+    with open("lints.txt", "a") as file:
+        file.write("lint\\n")
+    time.sleep(0.2)
+    return lint(*arguments, **options)
+
+pytest_vft.items.run = counted
+"""
+
+
+def picture(mode: str = "RGB", shade: int = 0) -> str:
+    """Return a small PNG of *mode* as a data URL."""
+    file = io.BytesIO()
+    Image.new("L", (16, 16), shade % 256).convert(mode).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+class Project:
+    """A folder, and pytest in it with no plugin loaded but ours."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.folder = pytester.path
+
+    def write(
+        self,
+        name: str = "train.jsonl",
+        *,
+        examples: int = 10,
+        grey: Collection[int] = (),
+        remote: Collection[int] = (),
+        about: str | None = None,
+    ) -> Path:
+        """Write a dataset without faults but on lines *grey*, whose pictures are not RGB.
+
+        The pictures of lines *remote* stand behind URLs. Two files hold the same questions only if
+        they are *about* the same.
+        """
+
+        def image(line: int) -> str:
+            if line in remote:
+                return f"https://example.com/{line}.png"
+            return picture("L" if line in grey else "RGB", line)
+
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_jsonl(
+            path,
+            (
+                build_example(f"What is {line} in {about or name}?", "A square.", image(line))
+                for line in range(1, examples + 1)
+            ),
+        )
+        return path
+
+    def configure(self, toml: str) -> None:
+        """Write what stands in [tool.vft]."""
+        (self.folder / "vft.toml").write_text(toml, encoding="utf-8")
+
+    def run(self, *arguments: str | Path) -> pytest.RunResult:
+        """Run pytest in this process."""
+        with warnings.catch_warnings():
+            warnings.resetwarnings()
+            return self.pytester.runpytest_inprocess("-p", "vft", *arguments)
+
+    def run_apart(self, *arguments: str | Path) -> pytest.RunResult:
+        """Run pytest in a process of its own, with xdist at hand."""
+        return self.pytester.runpytest_subprocess("-p", "vft", "-p", "xdist", *arguments)
+
+    def outcomes(self, *arguments: str | Path) -> dict[str, str]:
+        """Return what JUnit's report of such a run says of each item."""
+        self.run_apart("--junitxml=junit.xml", *arguments)
+        cases = ET.parse(self.folder / "junit.xml").iter("testcase")  # noqa: S314 - written by pytest
+        return {
+            f"{case.get('classname')}::{case.get('name')}": case[0].tag if len(case) else "passed"
+            for case in cases
+        }
+
+    def ids(self, *arguments: str | Path) -> list[str]:
+        """Return the ids of the items that *arguments* collect."""
+        result = self.run("--collect-only", "-q", *arguments)
+        return [line for line in result.outlines if "::" in line]
+
+    def count_lints(self) -> None:
+        """Have runs of this project count their lints."""
+        self.pytester.makeconftest(_COUNTING)
+
+    @property
+    def lints(self) -> int:
+        """How often data was linted, by all processes of all runs."""
+        counted = self.folder / "lints.txt"
+        return len(counted.read_text().splitlines()) if counted.exists() else 0

@@ -1,0 +1,724 @@
+"""The vft command: what it prints, on which stream, and with which exit code."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from pytest_vft import build_example, write_jsonl
+from pytest_vft import plugin as plugin_module
+from pytest_vft.catalogue.cases import data_url, draw
+from pytest_vft.catalogue.load import shipped_rules
+from pytest_vft.cli import main
+
+VFT = Path(sys.executable).parent / "vft"
+GOOD = "png 24x24 rgb"
+GREY = "png 24x24 l"
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Vft = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def vft(capsys: pytest.CaptureFixture[str]) -> Vft:
+    def run(*arguments: str) -> Done:
+        code = main(arguments)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+def example(number: int, picture: str = GOOD) -> dict[str, Any]:
+    return build_example(f"What is on picture {number}?", f"It is {number}.", data_url(picture))
+
+
+def write(name: str, pictures: dict[int, str] | None = None, count: int = 10) -> str:
+    """Write *count* examples to *name*, clean but for the *pictures* on the lines that are given."""
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    write_jsonl(name, [example(line, (pictures or {}).get(line, GOOD)) for line in range(1, count + 1)])
+    return name
+
+
+def data(done: Done) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(done.out)
+    return report
+
+
+def paths(done: Done) -> list[str]:
+    return [file["path"] for file in data(done)["files"]]
+
+
+def run_vft(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, **environment}
+    return subprocess.run([VFT, *arguments], env=env, capture_output=True, text=True, check=False)
+
+
+# What passes
+
+
+def test_clean_file_passes_in_silence_on_stderr(vft: Vft) -> None:
+    done = vft("check", write("train.jsonl"))
+
+    assert (done.code, done.err) == (0, "")
+    assert re.search(r"^PASSED  \d+ rules fine; \d+\.\d s\n\Z", done.out, re.MULTILINE)
+
+
+def test_installed_command_does_the_same(vft: Vft) -> None:
+    write("train.jsonl")
+
+    done = run_vft("check", "train.jsonl", "--format=json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == vft("check", "train.jsonl", "--format=json").out
+
+
+def test_python_runs_it_as_a_module() -> None:
+    module = [sys.executable, "-m", "pytest_vft.cli", "check", write("train.jsonl")]
+
+    assert subprocess.run(module, capture_output=True, check=False).returncode == 0
+
+
+def test_help_lists_the_commands(vft: Vft, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        vft("--help")
+
+    assert left.value.code == 0
+    listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    assert listed == ["check", "show", "rules", "explain", "submit", "eval"]
+
+
+@pytest.mark.parametrize("command", ["check", "show", "rules", "explain"])
+def test_each_command_has_help(vft: Vft, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        vft(command, "--help")
+
+    assert left.value.code == 0
+    assert f"usage: vft {command}" in capsys.readouterr().out
+
+
+def test_version(vft: Vft, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        vft("--version")
+
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"vft {version('pytest-vft')}\n"
+
+
+# Exit codes
+
+
+def test_finding_fails_and_is_reported_on_stdout(vft: Vft) -> None:
+    done = vft("check", write("train.jsonl", {3: GREY}))
+
+    assert (done.code, done.err) == (1, "")
+    assert "error image/unsupported-mode: 1 image" in done.out
+    assert "  train.jsonl:3  mode is L; want RGB or RGBA (/messages/0/content/1)\n" in done.out
+    assert "\nFAILED  " in done.out
+
+
+def test_unreadable_file_is_a_finding(vft: Vft) -> None:
+    Path("link.jsonl").symlink_to("nothing.jsonl")
+
+    done = vft("check", "link.jsonl", write("train.jsonl"))
+
+    assert done.code == 1
+    assert "error file/unreadable: 1 file" in done.out
+
+
+def test_warning_passes_unless_warnings_fail(vft: Vft) -> None:
+    Path("vft.toml").write_text('severity = {"image/unsupported-mode" = "warning"}')
+    write("train.jsonl", {3: GREY})
+
+    assert "warning image/unsupported-mode" in vft("check", "train.jsonl").out
+    assert vft("check", "train.jsonl").code == 0
+    assert vft("check", "train.jsonl", "--fail-on=error").code == 0
+    assert vft("check", "train.jsonl", "--fail-on=warning").code == 1
+
+
+def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
+    lines = [example(number) for number in range(9)]
+    write_jsonl(
+        "train.jsonl", [*lines, build_example("What is this?", "A dog.", "https://example.com/a.png")]
+    )
+
+    done = vft("check", "train.jsonl")
+
+    assert done.code == 0
+    assert re.search(
+        r"^not checked: 1 image: offline \(image/[\w-]+ and \d+ more rules\)$", done.out, re.MULTILINE
+    )
+    assert "rules partly checked" in done.out
+    assert vft("check", "train.jsonl", "--require-checked").code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("chek", "no command 'chek' (did you mean 'check'?)"),
+        ("check", "no files: name some, or list them under [tool.vft.data]"),
+        ("check missing.jsonl", "missing.jsonl: no such file"),
+        ("check missing-*.jsonl", "missing-*.jsonl: no such file"),
+        ("check .", ".: no .jsonl or .ndjson file in this folder"),
+        ("check pipe", "pipe: is no regular file"),
+        ("check t --slect=image", "no option --slect (did you mean '--select'?)"),
+        ("check t --sel=image", "no option --sel (did you mean '--select'?)"),
+        ("check t --provider", "argument --provider: expected one argument"),
+        ("check t --provider=opnai", "no provider 'opnai' (did you mean 'openai'?)"),
+        ("check t --model=gpt-4o-2024-08-60", "(did you mean 'gpt-4o-2024-08-06'?)"),
+        ("check t --select=image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
+        ("check t --select=imgae", "no rule 'imgae' (did you mean 'image'?)"),
+        ("check t --ignore=image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
+        ("check t --fail-on=eror", "--fail-on: no 'eror' (did you mean 'error'?), want error or warning"),
+        ("check t --depth=ful", "--depth: no 'ful' (did you mean 'full'?), want auto or header or full"),
+        ("check t --format=jsn", "--format: no 'jsn' (did you mean 'json'?), want text or json"),
+        ("check t --max-shown=-1", "--max-shown: it is '-1', want a number; 0 means all"),
+        ("check t --max-shown=ten", "--max-shown: it is 'ten', want a number; 0 means all"),
+        ("check t --report=jsn:out", "no report format 'jsn' (did you mean 'json'?); there are text, json"),
+        ("check t --report=json", "want FORMAT:FILE, as in json:report.json"),
+        ("check t --report=json:", "want FORMAT:FILE, as in json:report.json"),
+        ("check t --report=json:t/report.json", "t/report.json: "),
+        ("check t --config=none.toml", "none.toml: No such file or directory"),
+        ("check t --test-data=t", "t: is given as train and as test split"),
+        ("show t", "t: want FILE:LINE, as in train.jsonl:12"),
+        ("show t:0", "t:0: want FILE:LINE"),
+        ("show t:1 t:2", "'t:2' is one too many"),
+        ("rules --test=none", "none: no such folder of rules"),
+        ("explain image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
+        ("submit plan t", "'vft submit' is not in this version yet"),
+        ("submit apply t --yes", "'vft submit' is not in this version yet"),
+        ("eval results.jsonl --min-accuracy=0.9", "'vft eval' is not in this version yet"),
+    ],
+)
+def test_what_cannot_be_followed_is_one_line_on_stderr(vft: Vft, arguments: str, said: str) -> None:
+    write("t")
+    os.mkfifo("pipe")
+
+    done = vft(*arguments.split())
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("vft: ")
+    assert said in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_interruption_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_vft.api.run", interrupt)
+
+    assert vft("check", write("train.jsonl")) == (2, "", "vft: interrupted\n")
+
+
+def test_fault_of_our_own_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_: object) -> None:
+        raise LookupError("a bug")
+
+    monkeypatch.setattr("pytest_vft.api.run", stumble)
+    done = vft("check", write("train.jsonl"))
+
+    assert (done.code, done.out) == (2, "")
+    assert "LookupError: a bug\n" in done.err
+    assert done.err.endswith("please report it with the lines above\n")
+
+
+# Files
+
+
+def test_folder_is_searched_in_order_and_without_what_is_hidden(vft: Vft) -> None:
+    names = ["d/b.jsonl", "d/a.NDJSON", "d/c/d.ndjson", "d/.e.jsonl", "d/.f/g.jsonl", "d/h.json", "d/i.txt"]
+    for name in names:
+        write(name)
+
+    done = vft("check", "d", "--format=json")
+
+    assert paths(done) == ["d/a.NDJSON", "d/b.jsonl", "d/c/d.ndjson"]
+
+
+def test_globs_are_searched_in_order(vft: Vft) -> None:
+    for name in ("b-2.jsonl", "b-1.jsonl", "a-1.jsonl", "d/b-3.jsonl"):
+        write(name)
+
+    assert paths(vft("check", "b-*.jsonl", "--format=json")) == ["b-1.jsonl", "b-2.jsonl"]
+    assert paths(vft("check", "**/b-3.jsonl", "--format=json")) == ["d/b-3.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "name", ["part[1].jsonl", "what?.jsonl", "a * b.jsonl", "two words.jsonl", "-x.jsonl"]
+)
+def test_name_of_a_file_is_taken_literally(vft: Vft, name: str) -> None:
+    write(name)
+    write("part1.jsonl")
+
+    assert paths(vft("check", "--format=json", "--", name)) == [name]
+
+
+def test_any_name_will_do_for_a_file_that_is_named(vft: Vft) -> None:
+    assert paths(vft("check", "--format=json", write("train.txt"))) == ["train.txt"]
+
+
+def test_file_is_read_once(vft: Vft) -> None:
+    write("d/train.jsonl")
+    Path("link.jsonl").symlink_to("d/train.jsonl")
+
+    assert paths(vft("check", "d/train.jsonl", "d", "./d/train.jsonl", "link.jsonl", "--format=json")) == [
+        "d/train.jsonl"
+    ]
+
+
+def test_options_may_stand_between_files(vft: Vft) -> None:
+    write("a.jsonl")
+    write("b.jsonl")
+
+    assert paths(vft("check", "a.jsonl", "--format=json", "b.jsonl")) == ["a.jsonl", "b.jsonl"]
+    assert paths(vft("check", "--format=json", "a.jsonl", "--offline", "b.jsonl")) == ["a.jsonl", "b.jsonl"]
+
+
+def test_splits_are_named_by_options(vft: Vft) -> None:
+    write_jsonl("test.jsonl", [build_example("What is this?", None, data_url("png 30x30 rgb"))])
+    for name in ("a.jsonl", "b.jsonl", "validation.jsonl"):
+        write(name)
+
+    done = vft(
+        "check", "a.jsonl", "--data=b.jsonl", "--validation-data=validation.jsonl", "--test-data=test.jsonl",
+        "--ignore=dataset", "--format=json",
+    )  # fmt: skip
+
+    assert done.code == 0
+    assert {file["path"]: file["split"] for file in data(done)["files"]} == {
+        "a.jsonl": "train",
+        "b.jsonl": "train",
+        "validation.jsonl": "validation",
+        "test.jsonl": "test",
+    }
+
+
+# The report
+
+
+def test_json_report_is_the_documented_one(vft: Vft) -> None:
+    write("train.jsonl", {2: GREY, 7: GREY, 9: "png 32x32 rgb"})
+
+    done = vft(
+        "check", "train.jsonl", "--format=json", "--select=image/unsupported-mode,image/too-large",
+        "--ignore=image/too-large",
+    )  # fmt: skip
+    report = data(done)
+    rules = {rule["id"]: rule for rule in report.pop("rules")}
+    findings = report.pop("findings")
+
+    assert done.code == 1
+    assert report == {
+        "format": "vft-report/1",
+        "ok": False,
+        "tool": {"name": "pytest-vft", "version": version("pytest-vft")},
+        "provider": "openai",
+        "model": "gpt-4o-2024-08-06",
+        "depth": "auto",
+        "offline": True,
+        "files": [
+            {
+                "path": "train.jsonl",
+                "split": "train",
+                "bytes": Path("train.jsonl").stat().st_size,
+                "lines": 10,
+                "examples": 10,
+                "images": 10,
+                "distinct_images": 3,
+            }
+        ],
+        "truncated": {"image/unsupported-mode": 0},
+    }
+    assert rules["image/unsupported-mode"] == {
+        "id": "image/unsupported-mode",
+        "severity": "error",
+        "checked": 10,
+        "failed": 2,
+        "unknown": 0,
+        "not_applicable": 0,
+        "ignored": 0,
+        "reason": None,
+    }
+    assert rules["image/too-large"]["reason"] == "on request"
+    assert {tuple(rule) for rule in rules.values()} == {tuple(rules["image/unsupported-mode"])}
+    image = findings[0]["image"]
+    assert re.fullmatch("[0-9a-f]{32}", image)
+    assert findings == [
+        {
+            "rule": "image/unsupported-mode",
+            "severity": "error",
+            "path": "train.jsonl",
+            "line": line,
+            "pointer": "/messages/0/content/1",
+            "message": "mode is L; want RGB or RGBA",
+            "advice": shipped_rules()["image/unsupported-mode"].advice,
+            "image": image,
+            "skips": "invalid image format",
+        }
+        for line in (2, 7)
+    ]
+
+
+def test_finding_on_a_whole_file_has_no_line(vft: Vft) -> None:
+    Path("train.jsonl").write_bytes(b"\x1f\x8b\x08")
+
+    (finding,) = data(vft("check", "train.jsonl", "--format=json"))["findings"]
+
+    assert (finding["rule"], finding["path"]) == ("file/not-jsonl", "train.jsonl")
+    assert (finding["line"], finding["pointer"], finding["image"], finding["skips"]) == (None, "", None, None)
+
+
+def test_reports_go_to_files_too(vft: Vft) -> None:
+    write("train.jsonl", {1: GREY, 2: "png 24x24 la"})
+
+    done = vft(
+        "check", "train.jsonl", "--format=json", "--report=json:new/a.json", "--report=text:a.txt",
+        "--max-shown=1",
+    )  # fmt: skip
+
+    assert Path("new/a.json").read_text() == done.out
+    text = Path("a.txt").read_text()
+    assert "  train.jsonl:1  mode is L" in text
+    assert "  ... and 1 more (--max-shown=0 shows them)" in text
+    assert not re.search(r"\d\.\d s", text)
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        (["--select=image/too-large"], {"image/too-large"}),
+        (["--select=image"], {id_ for id_ in shipped_rules() if id_.startswith("image/")}),
+        (["--select=image/uns*"], {"image/unsupported-format", "image/unsupported-mode"}),
+        (["--select=*-large"], {id_ for id_ in shipped_rules() if id_.endswith("-large")}),
+        (
+            ["--select=image/too-large, line/not-utf8", "--select=dataset/split-leak"],
+            {"image/too-large", "line/not-utf8", "dataset/split-leak"},
+        ),
+    ],
+)
+def test_rules_are_selected_by_id_scope_and_glob(vft: Vft, options: list[str], chosen: set[str]) -> None:
+    report = data(vft("check", write("train.jsonl"), "--format=json", *options))
+
+    always = {id_ for id_, rule in shipped_rules().items() if rule.stops}
+    assert {rule["id"] for rule in report["rules"]} - always == {
+        id_ for id_ in chosen - always if not shipped_rules()[id_].off
+    }
+
+
+@pytest.mark.parametrize("pattern", ["image/unsupported-mode", "image", "image/uns*", "line,image/*-mode"])
+def test_rules_are_ignored_by_id_scope_and_glob(vft: Vft, pattern: str) -> None:
+    write("train.jsonl", {3: GREY})
+
+    done = vft("check", "train.jsonl", f"--ignore={pattern}", "--format=json")
+    (rule,) = [rule for rule in data(done)["rules"] if rule["id"] == "image/unsupported-mode"]
+
+    assert done.code == 0
+    assert (rule["failed"], rule["ignored"], rule["reason"]) == (0, 1, "on request")
+    assert data(done)["findings"] == []
+
+
+def test_pixels_are_decoded_unless_headers_do(vft: Vft) -> None:
+    media_type, picture = draw("png 64x64 rgb")
+    middle = len(picture) // 2
+    broken = (
+        picture[:middle] + bytes(byte ^ 255 for byte in picture[middle : middle + 8]) + picture[middle + 8 :]
+    )
+    url = f"data:{media_type};base64,{base64.b64encode(broken).decode()}"
+    write_jsonl("train.jsonl", [*map(example, range(9)), build_example("What is this?", "A dog.", url)])
+
+    assert vft("check", "train.jsonl", "--depth=header").code == 0
+    for depth in ("auto", "full"):
+        done = vft("check", "train.jsonl", f"--depth={depth}", "--format=json")
+        assert [(one["rule"], one["line"]) for one in data(done)["findings"]] == [("image/undecodable", 10)]
+        assert data(done)["depth"] == depth
+
+
+@pytest.mark.parametrize(("option", "shown"), [([], 10), (["--max-shown=3"], 3), (["--max-shown=0"], 12)])
+def test_so_many_findings_a_rule_are_shown(vft: Vft, option: list[str], shown: int) -> None:
+    write("train.jsonl", {line: f"png {20 + line}x24 l" for line in range(1, 13)}, count=12)
+
+    out = vft("check", "train.jsonl", *option).out
+
+    assert out.count("mode is L") == shown
+    assert (f"... and {12 - shown} more" in out) == (shown < 12)
+    assert "error image/unsupported-mode: 12 images" in out
+
+
+def test_provider_and_model_are_named(vft: Vft) -> None:
+    done = vft(
+        "check", write("train.jsonl"), "--provider=azure", "--model=gpt-4.1-2025-04-14", "--format=json"
+    )
+
+    assert (data(done)["provider"], data(done)["model"]) == ("azure", "gpt-4.1-2025-04-14")
+    assert vft("check", "train.jsonl", "--provider=azure").out.startswith("vft: provider azure, ")
+
+
+@pytest.mark.parametrize(
+    "option", ["--jobs=4", "--no-cache", "--allow-private", "--base-url=http://localhost"]
+)
+def test_option_of_a_part_that_comes_later_is_accepted(vft: Vft, option: str) -> None:
+    done = vft("check", write("train.jsonl"), option)
+
+    assert done.code == 0
+    assert done.err == f"vft: {option.partition('=')[0]} has no effect in this version\n"
+
+
+# Streams
+
+
+def test_reader_may_leave_early() -> None:
+    write("train.jsonl", {line: f"png {20 + line}x24 l" for line in range(1, 10)})
+
+    done = subprocess.run(f"{VFT} check train.jsonl | head -1", shell=True, capture_output=True, check=False)  # noqa: S602 - a pipe is what is tested
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"\n") == 1
+
+
+def test_exit_code_stays_when_nobody_reads() -> None:
+    for name, code in ((write("clean.jsonl"), 0), (write("faulty.jsonl", {1: GREY}), 1)):
+        with subprocess.Popen(
+            [VFT, "check", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout
+            process.stdout.close()
+            assert process.stderr
+            assert process.stderr.read() == b""
+        assert process.returncode == code
+
+
+def test_stream_that_knows_no_unicode_gets_escapes() -> None:
+    write_jsonl("train.jsonl", [build_example("What?", "A dog.", data_url(GOOD), detail="low")] * 10)
+    Path("train.jsonl").write_text(
+        Path("train.jsonl").read_text().replace('"low"', '"日本"'), encoding="utf-8"
+    )
+
+    done = run_vft("check", "train.jsonl", PYTHONIOENCODING="ascii")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert r"detail is \u65e5\u672c; want" in done.stdout
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    """Return what `vft` writes to a terminal."""
+    ours, its = pty.openpty()
+    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "COLORTERM")}
+    with subprocess.Popen([VFT, *arguments], stdout=its, stderr=its, env=env | environment):
+        os.close(its)
+        with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123 - a descriptor has no path
+            return b"".join(_until_closed(terminal.read)).decode().replace("\r\n", "\n")
+
+
+def _until_closed(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    try:
+        while piece := read(65_536):
+            yield piece
+    except OSError:  # how Linux says that nobody is at the other end any more
+        return
+
+
+def test_colours_are_for_terminals_and_change_no_word() -> None:
+    arguments = ["check", write("train.jsonl", {3: GREY})]
+
+    coloured = on_a_terminal(*arguments, TERM="xterm-256color")
+    plain = run_vft(*arguments, TERM="xterm-256color").stdout
+
+    assert "\x1b[1;31merror\x1b[0m image/unsupported-mode" in coloured
+    assert "\x1b" not in plain
+    times = re.compile(r"\d\.\d s")
+    assert times.sub("", re.sub(r"\x1b\[[\d;]*m", "", coloured)) == times.sub("", plain)
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_can_be_refused(environment: dict[str, str]) -> None:
+    assert "\x1b" not in on_a_terminal("check", write("train.jsonl", {3: GREY}), **environment)
+
+
+# Rules
+
+RULE = """
+summary  = "A picture is tiny."
+severity = "warning"
+message  = "width is {width}; the least is {least}"
+advice   = "Draw it larger."
+why      = "Nobody sees a thing."
+source   = "https://example.com/tiny"
+checked  = 2026-11-21
+
+[params]
+least = 16
+
+[require]
+width = { minimum = { "$param" = "least" } }
+"""
+CASE = """
+[[cases]]
+verdict = "%s"%s
+lines = '''
+{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "$image: png %s rgb"}}]\
+}, {"role": "assistant", "content": "A dog."}]}
+'''
+"""
+PASSING = CASE % ("pass", "", "16x16")
+FAILING = CASE % ("fail", '\nmessage = "width is 15; the least is 16"', "15x16")
+WRONG = CASE % ("fail", '\nmessage = "width is 16; the least is 16"', "16x16")
+
+
+def write_rule(text: str) -> None:
+    path = Path("my_rules/image/tiny.toml")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_rules_are_listed_with_severity_and_summary(vft: Vft) -> None:
+    done = vft("rules")
+
+    assert (done.code, done.err) == (0, "")
+    listed = re.findall(r"^(\w+/[\w-]+) +(error|warning|off) +(.*)", done.out, re.MULTILINE)
+    rules = shipped_rules()
+    assert [id_ for id_, _, _ in listed] == list(rules)
+    assert all(rules[id_].summary.startswith(summary) for id_, _, summary in listed)
+    assert done.out.endswith(f"\n{len(rules)} rules (vft explain RULE)\n")
+    assert max(map(len, done.out.split("\n"))) <= 80
+
+
+def test_list_of_rules_is_narrowed_and_says_what_is_ignored(vft: Vft) -> None:
+    Path("vft.toml").write_text('ignore = {"image/too-large" = "we scale them later"}')
+
+    out = vft("rules", "--select=image/too-large,image/truncated").out
+
+    assert re.search(r"^image/too-large +ignored +we scale them later$", out, re.MULTILINE)
+    assert re.search(r"^image/truncated +error +", out, re.MULTILINE)
+    assert "image/unsupported-mode" not in out
+
+
+def test_rule_that_does_not_run_is_listed_as_off(vft: Vft) -> None:
+    Path("vft.toml").write_text('rules = ["my_rules"]')
+    write_rule("off = true" + RULE)
+
+    assert re.search(r"^image/tiny +off +A picture is tiny\.$", vft("rules").out, re.MULTILINE)
+    assert re.search(r"^image/tiny +warning +", vft("rules", "--select=image/tiny").out, re.MULTILINE)
+
+
+def test_rules_of_ones_own_are_proved(vft: Vft) -> None:
+    write_rule(RULE + PASSING + FAILING)
+
+    assert vft("rules", "--test=my_rules") == (0, "PASSED  1 rule, 2 cases\n", "")
+
+
+@pytest.mark.parametrize(
+    ("cases", "said"),
+    [
+        ("", "no cases: write one that passes and one that fails"),
+        (PASSING, "no case notices when require.width.minimum is deleted"),
+        (PASSING + WRONG, "case fail-2: verdict is pass, want fail"),
+    ],
+)
+def test_rule_without_proof_fails(vft: Vft, cases: str, said: str) -> None:
+    write_rule(RULE + cases)
+
+    done = vft("rules", "--test=my_rules")
+
+    assert (done.code, done.err) == (1, "")
+    assert f"image/tiny: {said}" in done.out
+    assert re.search(r"^FAILED  1 of 1 rule, \d cases?\n\Z", done.out, re.MULTILINE)
+
+
+def test_broken_rule_is_an_error_that_names_file_key_and_nearest(vft: Vft) -> None:
+    write_rule(RULE.replace("width =", "widht ="))
+
+    done = vft("rules", "--test=my_rules")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "vft: my_rules/image/tiny.toml: require.widht: no such fact of image (did you mean 'width'?)\n"
+    )
+
+
+def test_pages_are_written_for_all_rules(vft: Vft) -> None:
+    done = vft("rules", "--write-pages=pages")
+
+    written = [Path("pages/index.md"), *(Path("pages", f"{id_}.md") for id_ in shipped_rules())]
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == list(map(str, written))
+    assert all(page.read_text().startswith("# ") for page in written)
+
+
+def test_rule_is_explained(vft: Vft) -> None:
+    rule = shipped_rules()["image/unsupported-mode"]
+
+    done = vft("explain", "image/unsupported-mode")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("# image/unsupported-mode\n")
+    for said in (rule.summary, rule.why, rule.advice, rule.source, "invalid image format"):
+        assert said in done.out
+
+
+def test_rule_of_ones_own_is_explained_too(vft: Vft) -> None:
+    Path("vft.toml").write_text('rules = ["my_rules"]')
+    write_rule(RULE + PASSING + FAILING)
+
+    assert "Nobody sees a thing." in vft("explain", "image/tiny").out
+
+
+# What pytest has
+
+ELSEWHERE = {
+    "--vft-only": "a command collects nothing but datasets",
+    "--vft-submit": "vft submit plan|preflight|apply FILE",
+    "--vft-yes": "an option of vft submit",
+    "--vft-eval": "vft eval FILE",
+    "--vft-eval-min-accuracy": "an option of vft eval",
+}
+HERE_ONLY = {
+    "--help": "pytest has its own",
+    "--format": "pytest has its own output; --vft-report writes files",
+}
+
+
+class Options(list[str]):
+    """Stands for pytest's parser, and lists the names of options."""
+
+    def getgroup(self, *_: str) -> Options:
+        return self
+
+    def addoption(self, name: str, **_: object) -> None:
+        self.append(name)
+
+
+def test_option_of_pytest_is_one_of_the_command(vft: Vft, capsys: pytest.CaptureFixture[str]) -> None:
+    options = Options()
+    plugin_module.pytest_addoption(options)  # type: ignore[arg-type]  # all of a parser that it needs
+    with pytest.raises(SystemExit):
+        vft("check", "--help")
+    ours = set(re.findall(r"^  (?:-h, )?(--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
+
+    assert set(options) - ELSEWHERE.keys() == {
+        option.replace("--", "--vft-", 1) for option in ours - HERE_ONLY.keys()
+    }
+    assert set(options) >= ELSEWHERE.keys()

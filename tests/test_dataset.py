@@ -1,0 +1,267 @@
+"""What recurs over the files of a run: leaks between splits are found, few-shot turns are none."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_vft.catalogue.cases import data_url
+from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.load import read_schema, shipped_rules
+from pytest_vft.checking.dataset import target_turns
+from pytest_vft.checking.lint import Linted, lint_files
+from pytest_vft.checking.shard import Plan, Turn
+from pytest_vft.model import SPLITS, Source, Split, Tally
+
+LEAK = "dataset/split-leak"
+
+
+def image(number: int) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": data_url(f"png 8x{8 + number} rgb"), "detail": "low"}}
+
+
+def ask(question: str, number: int) -> dict[str, Any]:
+    return {"role": "user", "content": [{"type": "text", "text": question}, image(number)]}
+
+
+def answer(words: str, **more: Any) -> dict[str, Any]:
+    return {"role": "assistant", "content": words, **more}
+
+
+def example(*messages: dict[str, Any]) -> str:
+    return json.dumps({"messages": messages})
+
+
+def book(number: int, question: str = "Who wrote this book?") -> str:
+    """Return a line as in the notebook on OCR-VQA: the same prompt and examples on each."""
+    return example(
+        {"role": "system", "content": "Answer questions about a book from its cover."},
+        ask("Who wrote this book?", 100),
+        answer("Ann"),
+        ask("What is the title of this book?", 101),
+        answer("Birds"),
+        ask("Is this book about cooking?", 102),
+        answer("No"),
+        ask(question, number),
+        answer(f"Author {number}"),
+    )
+
+
+def plan(**changes: Any) -> Plan:
+    values: dict[str, Any] = {
+        "rules": (shipped_rules()[LEAK],),
+        "schema": read_schema("example.schema.json"),
+        "foreign": read_foreign(),
+        "full": False,
+        "remotes": {},
+        "ignored": {},
+        "max_findings": 0,
+    }
+    return Plan(**{**values, **changes})
+
+
+def lint(folder: Path, *files: tuple[Split, list[str]], **changes: Any) -> Linted:
+    sources = [write(folder, f"{number}.jsonl", *file) for number, file in enumerate(files)]
+    return lint_files(sources, plan(**changes))
+
+
+def write(folder: Path, name: str, split: Split, lines: list[str]) -> Source:
+    (folder / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return Source(str(folder / name), split)
+
+
+def leaks(linted: Linted) -> list[tuple[str, int | None, str]]:
+    folder = str(Path(linted.files[0].path).parent) + "/"
+    return [
+        (path.removeprefix(folder), found.line, found.message.replace(folder, ""))
+        for path, found in linted.findings
+    ]
+
+
+def message(first: str, splits: str) -> str:
+    return f"the same question and picture stand in {first} ({splits})"
+
+
+# What stays silent.
+
+
+def test_few_shot_turns_on_every_line_are_no_leak(tmp_path: Path) -> None:
+    linted = lint(
+        tmp_path,
+        ("train", [book(number) for number in range(20)]),
+        ("validation", [book(number) for number in range(20, 25)]),
+        ("test", [book(number) for number in range(25, 30)]),
+    )
+
+    assert leaks(linted) == []
+    assert linted.dataset == {LEAK: Tally(passed=30)}
+
+
+def test_picture_of_a_few_shot_turn_asked_about_elsewhere_is_no_leak(tmp_path: Path) -> None:
+    asked = example(ask("Who wrote this book?", 100), answer("Ann"))
+
+    assert leaks(lint(tmp_path, ("train", [book(1)]), ("validation", [asked]))) == []
+
+
+def test_other_question_on_the_same_picture_is_no_leak(tmp_path: Path) -> None:
+    linted = lint(
+        tmp_path, ("train", [book(1)]), ("validation", [book(1, "What is the title of this book?")])
+    )
+
+    assert leaks(linted) == []
+
+
+def test_same_question_on_another_picture_is_no_leak(tmp_path: Path) -> None:
+    assert leaks(lint(tmp_path, ("train", [book(1)]), ("test", [book(2)]))) == []
+
+
+def test_repeats_within_a_split_are_no_leak(tmp_path: Path) -> None:
+    assert leaks(lint(tmp_path, ("train", [book(1), book(1)]), ("train", [book(1)]))) == []
+
+
+def test_follow_up_in_the_same_words_on_another_picture_is_no_leak(tmp_path: Path) -> None:
+    def talk(number: int) -> str:
+        more = {"role": "user", "content": "What colour is it?"}
+        return example(ask("What is this?", number), answer("A dog."), more, answer("Red."))
+
+    linted = lint(tmp_path, ("train", [talk(1), talk(2)]), ("validation", [talk(3)]))
+
+    assert leaks(linted) == []
+    assert linted.dataset[LEAK].passed == 3
+
+
+def test_lines_that_are_no_examples_are_no_leak(tmp_path: Path) -> None:
+    odd = ["", "[1]", "{}", "nonsense", example(answer("Nobody asked."))]
+
+    linted = lint(tmp_path, ("train", [book(1), *odd]), ("validation", [book(2), *odd]))
+
+    assert leaks(linted) == []
+    assert linted.dataset == {LEAK: Tally(passed=2)}
+
+
+def test_without_examples_there_is_nothing_to_judge(tmp_path: Path) -> None:
+    assert lint(tmp_path, ("train", [])).dataset == {LEAK: Tally()}
+
+
+# What is found.
+
+
+def test_leak_is_placed_where_the_turn_stands_again(tmp_path: Path) -> None:
+    linted = lint(tmp_path, ("train", [book(1), book(2)]), ("validation", [book(3), book(4), book(2)]))
+
+    assert leaks(linted) == [("1.jsonl", 3, message("0.jsonl:2", "train, validation"))]
+    assert linted.dataset == {LEAK: Tally(passed=3, failed=1)}
+
+
+def test_leak_over_three_splits_is_one_finding(tmp_path: Path) -> None:
+    linted = lint(
+        tmp_path, ("train", [book(0), book(1)]), ("validation", [book(1)]), ("test", [book(2), book(1)])
+    )
+
+    assert leaks(linted) == [("1.jsonl", 1, message("0.jsonl:2", "train, validation, test"))]
+    assert linted.dataset == {LEAK: Tally(passed=2, failed=1)}
+
+
+def test_train_comes_first_however_the_files_are_given(tmp_path: Path) -> None:
+    linted = lint(tmp_path, ("test", [book(1)]), ("validation", [book(2)]), ("train", [book(2), book(1)]))
+
+    assert leaks(linted) == [
+        ("0.jsonl", 1, message("2.jsonl:2", "train, test")),
+        ("1.jsonl", 1, message("2.jsonl:1", "train, validation")),
+    ]
+
+
+def test_leak_behind_a_repeat_is_placed_in_the_other_split(tmp_path: Path) -> None:
+    linted = lint(tmp_path, ("train", [book(1), book(1)]), ("train", [book(1)]), ("validation", [book(1)]))
+
+    assert leaks(linted) == [("2.jsonl", 1, message("0.jsonl:1", "train, validation"))]
+
+
+def test_other_answer_detail_and_few_shot_turns_are_still_a_leak(tmp_path: Path) -> None:
+    question = ask("Who wrote this book?", 1)
+    question["content"][1]["image_url"]["detail"] = "high"
+
+    linted = lint(tmp_path, ("train", [book(1)]), ("test", [example(question)]))
+
+    assert len(leaks(linted)) == 1
+
+
+def test_leak_between_validation_and_test_is_found(tmp_path: Path) -> None:
+    linted = lint(tmp_path, ("validation", [book(1)]), ("test", [book(1)]))
+
+    assert leaks(linted) == [("1.jsonl", 1, message("0.jsonl:1", "validation, test"))]
+
+
+def test_cap_keeps_the_first_leaks_and_counts_all(tmp_path: Path) -> None:
+    lines = [book(number) for number in range(5)]
+
+    linted = lint(tmp_path, ("train", lines), ("validation", lines), max_findings=2)
+
+    assert [line for _, line, _ in leaks(linted)] == [1, 2]
+    assert linted.dropped == {LEAK: 3}
+    assert linted.dataset == {LEAK: Tally(failed=5)}
+
+
+def test_ignored_leak_is_counted_apart(tmp_path: Path) -> None:
+    ignored = {str(tmp_path / "1.jsonl"): frozenset({LEAK})}
+
+    linted = lint(tmp_path, ("train", [book(1)]), ("validation", [book(1), book(2)]), ignored=ignored)
+
+    assert leaks(linted) == []
+    assert linted.dataset == {LEAK: Tally(passed=1, ignored=1)}
+
+
+def test_hostile_file_name_is_made_safe(tmp_path: Path) -> None:
+    sources = [
+        write(tmp_path, "a\x1b[31m\n::error::.jsonl", "train", [book(1)]),
+        write(tmp_path, "b.jsonl", "test", [book(1)]),
+    ]
+
+    (placed,) = lint_files(sources, plan()).findings
+
+    assert placed.found.message.endswith(r"/a\x1b[31m\x0a::error::.jsonl:1 (train, test)")
+
+
+# However the turns lie.
+
+files_of_turns = st.lists(
+    st.tuples(st.sampled_from(SPLITS), st.lists(st.integers(1, 6), max_size=8)), min_size=1, max_size=4
+)
+
+
+def test_without_turns_there_are_no_subjects() -> None:
+    assert list(target_turns([])) == []
+    assert list(target_turns([(Source("a.jsonl"), [])])) == []
+
+
+@given(files_of_turns)
+@settings(deadline=None)
+def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
+    drawn = sorted(drawn, key=lambda file: SPLITS.index(file[0]))
+    files = [
+        (Source(f"{number}.jsonl", split), [Turn(line, key) for line, key in enumerate(keys, 1)])
+        for number, (split, keys) in enumerate(drawn)
+    ]
+    standing = Counter(key for _, keys in drawn for key in keys)
+    splits_of = {source.path: source.split for source, _ in files}
+    keys_at = {(source.path, turn.line): turn.key for source, turns in files for turn in turns}
+
+    subjects = list(target_turns(files))
+
+    assert sum(subject.number for subject in subjects) == len(standing)
+    assert sum(subject.number * subject.facts["copies"] for subject in subjects) == standing.total()
+    for number, path, line, facts in subjects:
+        key = keys_at[path, line]
+        assert number == 1 or facts["copies"] == 1
+        assert facts["copies"] == standing[key]
+        assert facts["splits"] == [
+            split for split in SPLITS if any(key in keys for other, keys in drawn if other == split)
+        ]
+        first, _, at = facts["first"].rpartition(":")
+        assert keys_at[first, int(at)] == key or facts["copies"] == 1
+        assert (splits_of[path] == splits_of[first]) == (len(facts["splits"]) == 1)

@@ -1,0 +1,127 @@
+"""What a file is, decided on its first bytes; ordinary JSON Lines are never taken for anything else."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_vft.reading.files import BYTE_ORDER_MARK, HEAD, Opened, container, open_file
+
+LINE = b'{"messages": [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}]}\n'
+JSON_OBJECTS = st.dictionaries(st.text(), st.none() | st.integers() | st.text(), max_size=4)
+
+
+def compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("train.jsonl", LINE)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\n",
+        b"x",
+        LINE,
+        LINE[:-1],
+        LINE * 1000,
+        BYTE_ORDER_MARK,
+        BYTE_ORDER_MARK + LINE,
+        b"\n" + LINE,
+        b"\r\n\r\n" + LINE,
+        LINE.replace(b"\n", b"\r\n"),
+        BYTE_ORDER_MARK + b"\r\n" + LINE,
+        "Où est le café ☕?\n".encode(),
+        '{"messages": [{"role": "user", "content": "日本語"}]}\n'.encode(),
+        b'{"messages": ["' + b"x" * HEAD,
+        b'{"messages": [' + b"9, " * HEAD,
+        LINE[:-1] + b",\n" + LINE,
+        b"{}\n  \n{}\n",
+        b'{"a": "<html>"}\n',
+        b'{"messages": []}\n  {"messages": []}\n',
+        b"{broken\n" + LINE,
+        b'{"messages": [\n{"messages": []}\n',
+        b"version 1\n",
+        b"not JSON at all\n",
+        b"\x00\x01",
+    ],
+)
+def test_ordinary_lines_are_nothing_else(head: bytes) -> None:
+    assert container(head) == "JSONL"
+
+
+@given(
+    st.lists(JSON_OBJECTS.map(json.dumps) | JSON_OBJECTS.map(compact), min_size=1, max_size=3),
+    st.sampled_from(["\n", "\r\n", "\n\n", "\n \n"]),
+    st.sampled_from([b"", BYTE_ORDER_MARK, b"\n", b" "]),
+)
+@settings(deadline=None)
+def test_any_objects_one_a_line_are_json_lines(objects: list[str], newline: str, start: bytes) -> None:
+    assert container(start + "".join(one + newline for one in objects).encode()) == "JSONL"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (gzip.compress(LINE), "gzip"),
+        (zipped(), "zip"),
+        (b"PAR1\x15\x04", "Parquet"),
+        (b"\x28\xb5\x2f\xfd\x24", "Zstandard"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS pointer"),
+        (LINE.decode().encode("utf-16"), "UTF-16"),
+        (LINE.decode().encode("utf-16-le"), "UTF-16"),
+        (LINE.decode().encode("utf-16-be"), "UTF-16"),
+        (b"\xfe\xff" + '{"a": "日本"}'.encode("utf-16-be"), "UTF-16"),
+        (b"[\n" + LINE + b"]\n", "JSON array"),
+        (b"[" + LINE, "JSON array"),
+        (BYTE_ORDER_MARK + b" [" + LINE, "JSON array"),
+        (json.dumps(json.loads(LINE), indent=2).encode(), "pretty-printed JSON"),
+        (json.dumps(json.loads(LINE), indent="\t").encode().replace(b"\n", b"\r\n"), "pretty-printed JSON"),
+        (json.dumps(json.loads(LINE), indent=0).encode(), "pretty-printed JSON"),
+        (b"\n" + json.dumps(json.loads(LINE), indent=4).encode(), "pretty-printed JSON"),
+        (b'{"messages": [\n  {"role": "user"},\n', "pretty-printed JSON"),
+        (b"<!DOCTYPE html>\n<title>Sign in</title>", "HTML"),
+        (b"\n\n<html lang=en>", "HTML"),
+        (BYTE_ORDER_MARK + b"<!doctype HTML>", "HTML"),
+    ],
+)
+def test_other_kinds_are_named(head: bytes, kind: str) -> None:
+    assert container(head) == kind
+
+
+@given(st.binary(max_size=200))
+@settings(deadline=None)
+def test_no_bytes_raise(head: bytes) -> None:
+    assert container(head)
+
+
+def test_file_is_described_by_its_head(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(BYTE_ORDER_MARK + LINE * 2000)
+
+    assert open_file(str(path)) == Opened(3 + 2000 * len(LINE), "JSONL", byte_order_mark=True, error=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("missing.jsonl", "No such file or directory"),
+        (".", "Is a directory"),
+        ("a\0b.jsonl", "not a file name"),
+    ],
+)
+def test_what_cannot_be_read_is_no_exception(tmp_path: Path, name: str, error: str) -> None:
+    assert open_file(f"{tmp_path}/{name}") == Opened(0, "unreadable", byte_order_mark=False, error=error)

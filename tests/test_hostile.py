@@ -1,0 +1,280 @@
+"""Text from data is hostile: whatever stands in a file or in its name, no terminal and no runner obeys it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_vft import build_example, lint
+from pytest_vft.catalogue.cases import data_url
+from pytest_vft.cli import main
+from pytest_vft.report.text import render_text
+
+# Raw, they must not reach any output. A newline ends a line of ours, and nothing else does.
+CONTROL = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
+PICTURE = data_url("png 24x24 rgb")
+
+PAYLOADS = {
+    "escape": "\x1b[2J\x1b[31mred",
+    "c1 escape": "\x9b31mred",
+    "nul": "a\0b",
+    "bell and backspace": "\a\b\b\b",
+    "return": "\rPASSED  18 rules fine",
+    "newline": "\n::error file=app.py::boom",
+    "separators": "\u2028::error::boom\u2029::error::boom\x85::error::boom\v::error::boom\f::error::boom",
+    "command": "::error file=app.py,line=1::boom",
+    "indented command": "   ::set-output name=token::boom",
+    "command behind words": "word " * 12 + "::stop-commands::x " + "word " * 30 + " ::error::boom",
+    "old command": "##[error]boom ###[group]x #[command] ##[add-mask]y",
+    "command of Azure": "##vso[task.setvariable variable=token]boom",
+    "bidi": "\u202eevil\u2066\u2069\u200f\u061c",
+    "invisible": "\u200b\u2060\ufeff",
+    "colour of rich": "[red]boom[/red] [link=https://example.com]x[/link]",
+    "template": "{message} {0.__class__} %s %(path)s $path",
+    "long": "A" * 5_000,
+}
+
+
+def assert_harmless(text: str) -> None:
+    assert CONTROL.findall(text) == []
+    assert COMMAND.findall(text) == []
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command, and sees to it that nothing harmful is printed."""
+
+    def run_it(*arguments: str) -> int:
+        code = main(arguments)
+        for text in capsys.readouterr():
+            assert_harmless(text)
+        return code
+
+    return run_it
+
+
+def user(content: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "messages": [{"role": "user", "content": content, **more}, {"role": "assistant", "content": "A dog."}]
+    }
+
+
+def answer(**message: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": "What is this?"}, {"role": "assistant", **message}]}
+
+
+def image(url: Any, **more: Any) -> dict[str, Any]:
+    return user([{"type": "image_url", "image_url": {"url": url, **more}}])
+
+
+def call(**function: Any) -> dict[str, Any]:
+    return {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}", **function}}
+
+
+def examples_with(text: str) -> Iterator[Any]:
+    """Yield lines with *text* in each place where a string may stand."""
+    yield text
+    yield [text]
+    yield {text: text}
+    yield {"messages": text}
+    yield {"messages": [text]}
+    yield {"messages": {text: text}}
+    yield {"instruction": text, "input": text, "output": text}
+    yield {"messages": [{"role": text, "content": text}]}
+    yield user(text)
+    yield user(text, **{text: text})
+    yield user(text, name=text)
+    yield user([text])
+    yield user([{text: text}])
+    yield user([{"type": text, text: text}])
+    yield user([{"type": "text", "text": text}])
+    yield user([{"type": "text", "text": {text: text}}])
+    yield user([{"type": "refusal", "refusal": text}])
+    yield user([{"type": "image_url", "image_url": text}])
+    yield image(text)
+    yield image([text])
+    yield image(PICTURE, detail=text)
+    yield image(PICTURE, **{text: text})
+    yield image(f"https://{text}")
+    yield image(f"{text}://example.com")
+    yield image(f"data:{text};base64,AAAA")
+    yield image(f"data:image/png;{text},AAAA")
+    yield image(f"data:image/png;base64,{text}")
+    yield image(f"data:image/png;base64,{text * 100}")
+    yield answer(content=text, weight=text)
+    yield answer(content=[{"type": "text", "text": text}], refusal=text)
+    yield answer(tool_calls=text)
+    yield answer(tool_calls=[text])
+    yield answer(tool_calls=[call(name=text, arguments=text)])
+    yield answer(tool_calls=[{"id": text, "type": text, "function": text}])
+    yield answer(function_call={"name": text, "arguments": text})
+    yield answer(function_call=text)
+    yield {
+        **user("What is this?"),
+        "tools": [{"type": text, "function": {"name": text, "description": text}}],
+    }
+    yield {**user("What is this?"), "functions": [{"name": text, text: text}]}
+    yield {**user("What is this?"), text: text, "parallel_tool_calls": text}
+
+
+@pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
+def test_text_in_any_place_of_an_example_is_harmless(run: Run, text: str) -> None:
+    lines = [json.dumps(one) for one in examples_with(text)]
+    Path("train.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+    assert run("check", "train.jsonl", "--max-shown=0") == 1
+    assert run("check", "train.jsonl", "--format=json") == 1
+    for number in range(1, len(lines) + 1):
+        assert run("show", f"train.jsonl:{number}") == 0
+
+
+@pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
+def test_text_that_is_written_as_it_is_is_harmless(run: Run, text: str) -> None:
+    """Raw in the file, not as JSON escapes: most of it breaks the JSON or the line."""
+    lines = [json.dumps(one, ensure_ascii=False) for one in examples_with("HERE")]
+    content = "\n".join(lines).replace("HERE", text)
+    Path("train.jsonl").write_bytes(content.encode("utf-8", "surrogatepass"))
+
+    assert run("check", "train.jsonl", "--max-shown=0") == 1
+    assert run("check", "train.jsonl", "--format=json") == 1
+    for number in (1, 2, 9):
+        assert run("show", f"train.jsonl:{number}") == 0
+
+
+@pytest.mark.parametrize(
+    "escape", [r"\ud800", r"\udfff\ud800", r"\u0000", r"\u001b[31m", r"\u202e", r"\n::error::x"]
+)
+def test_json_escapes_are_harmless(run: Run, escape: str) -> None:
+    lines = [json.dumps(one).replace("HERE", escape) for one in examples_with("HERE")]
+    Path("train.jsonl").write_text("\n".join(lines), encoding="utf-8")
+
+    assert run("check", "train.jsonl", "--max-shown=0") == 1
+    assert run("check", "train.jsonl", "--format=json") == 1
+    for number in range(1, len(lines) + 1):
+        assert run("show", f"train.jsonl:{number}") == 0
+
+
+def test_pictures_that_say_something_are_harmless(run: Run) -> None:
+    starts = [text.encode("utf-8", "surrogatepass") for text in PAYLOADS.values()]
+    starts += [b"\x89PNG\r\n\x1a\n" + start for start in starts] + [
+        b"\xff\xd8\xff" + start for start in starts
+    ]
+    urls = ["data:image/png;base64," + base64.b64encode(start).decode() for start in starts]
+    Path("train.jsonl").write_text("".join(json.dumps(image(url)) + "\n" for url in urls))
+
+    assert run("check", "train.jsonl", "--max-shown=0") == 1
+    assert run("show", "train.jsonl:1", "--save=out") == 0
+
+
+# Names of files
+
+NAMES = {
+    name: text.replace("/", "|").replace("\0", "")[:200].encode("utf-8", "surrogatepass")
+    for name, text in PAYLOADS.items()
+} | {"not UTF-8": b"caf\xe9\xff", "spaces": b"  ", "markup": b"[bold]x", "dash": b"--help"}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("as_folder", [False, True], ids=["file", "folder"])
+def test_name_of_a_file_is_harmless(run: Run, name: bytes, as_folder: bool) -> None:  # noqa: FBT001 - a parameter
+    path = os.fsdecode(name + (b"/train.jsonl" if as_folder else b".jsonl"))
+    grey = build_example("What is this?", "A dog.", [data_url("png 24x24 l")] * 2)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("".join(json.dumps(one) + "\n" for one in (grey, "x", grey)))
+    Path(f"{path}.gz.jsonl").write_bytes(b"\x1f\x8b")
+
+    assert run("check", "--", path, f"{path}.gz.jsonl") == 1
+    assert run("check", ".") == 1
+    assert run("check", ".", f"--validation-data={path}") == 2
+    assert run("check", "--format=json", "--", path) == 1
+    assert run("show", "--save=out", "--", f"{path}:1") == 0
+    assert run("show", "--", f"{path}:9") == 2
+    assert run("check", "--", f"{path}.missing") == 2
+    assert run("show", "--", f"{path}.gz.jsonl:1") == 2
+    assert run("check", ".", f"--report=text:{path}/report.txt") == 2
+    assert run("check", ".", "--report=text:report.txt", "--report=json:report.json") == 1
+    for report in ("report.txt", "report.json"):
+        assert_harmless(Path(report).read_text(encoding="utf-8"))
+
+
+def test_names_in_a_report_can_be_read_back(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in NAMES.values():
+        Path(os.fsdecode(name + b".jsonl")).touch()
+
+    assert main(["check", ".", "--format=json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert {os.fsencode(file["path"]) for file in report["files"]} == {
+        b"./" + name + b".jsonl" for name in NAMES.values() if not name.startswith(b".")
+    }
+
+
+# Rules and configurations of strangers
+
+
+@pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
+def test_rules_and_reasons_of_strangers_are_harmless(run: Run, text: str) -> None:
+    said = json.dumps(text.replace("{", "(") + " ::error::x")  # a JSON string is one of TOML, too
+    rule = "\n".join(f"{key} = {said}" for key in ("summary", "message", "advice", "why", "source"))
+    Path("mine/image").mkdir(parents=True)
+    Path("mine/image/odd.toml").write_text(
+        f'{rule}\nseverity = "error"\nchecked = 2026-11-21\n[require]\nwidth = {{ maximum = 1 }}\n',
+        encoding="utf-8",
+    )
+    ignored = f'[ignore]\n"image/too-large" = {said}\n'
+    Path("vft.toml").write_text(f'rules = ["mine"]\n{ignored}', encoding="utf-8")
+    Path("train.jsonl").write_text(json.dumps(image(PICTURE)) + "\n")
+
+    assert run("check", "train.jsonl") == 1
+    assert run("show", "train.jsonl:1") == 0
+    assert run("rules") == 0
+    assert run("explain", "image/odd") == 0
+    Path("vft.toml").write_text(f"[{said}]\n", encoding="utf-8")
+    assert run("check", "train.jsonl") == 2
+
+
+@pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
+def test_arguments_are_harmless(run: Run, text: str) -> None:
+    Path("train.jsonl").touch()
+
+    for option in ("provider", "model", "select", "depth", "format", "max-shown", "report", "config"):
+        assert run("check", "train.jsonl", f"--{option}={text}") == 2
+    assert run("explain", f"x{text}") == 2
+    assert run(f"x{text}") == 2
+    assert run("check", f"--{text}") == 2
+
+
+# Any text
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.text(st.characters() | st.sampled_from("\x1b\0\r\n:#[ \u202e"), max_size=80))
+def test_any_text_is_harmless(text: str) -> None:
+    lines = [
+        image(PICTURE, detail=text),
+        user([{"type": text}]),
+        {"messages": [{"role": text, "content": ""}]},
+    ]
+    Path("train.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+
+    assert_harmless(render_text(lint("train.jsonl")))

@@ -1,0 +1,329 @@
+"""Pictures are measured, whatever their bytes are; nothing raises and no bomb goes off."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+import struct
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps, features
+
+from pytest_vft.reading.album import Album, base64_problem
+from pytest_vft.reading.images import MOST_DECODED_PIXELS, Picture, measure_picture, picture_format
+
+DEPTHS = pytest.mark.parametrize("full", [False, True], ids=["header", "full"])
+
+# As cameras, browsers and scripts write them.
+WRITTEN: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "jpeg": ("JPEG", "RGB", {}),
+    "jpeg-progressive": ("JPEG", "RGB", {"progressive": True}),
+    "jpeg-restarts": ("JPEG", "RGB", {"restart_marker_rows": 1}),
+    "jpeg-grey": ("JPEG", "L", {}),
+    "jpeg-cmyk": ("JPEG", "CMYK", {}),
+    "png": ("PNG", "RGB", {}),
+    "png-alpha": ("PNG", "RGBA", {}),
+    "png-palette": ("PNG", "P", {}),
+    "png-bits": ("PNG", "1", {}),
+    "png-grey-alpha": ("PNG", "LA", {}),
+    "png-deep": ("PNG", "I;16", {}),
+    "webp": ("WEBP", "RGB", {}),
+    "webp-lossless": ("WEBP", "RGB", {"lossless": True}),
+    "webp-alpha": ("WEBP", "RGBA", {}),
+}
+KINDS = pytest.mark.parametrize("kind", WRITTEN)
+
+
+def picture(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:
+    """Return a picture in which no region is of one colour, so that each cut loses something."""
+    noise = Image.frombytes("L", (24, 16), random.Random(0).randbytes(24 * 16)).resize(size)  # noqa: S311 - no secret
+    image = Image.merge("RGB", [noise, noise.rotate(180), ImageOps.mirror(noise)])
+    if mode == "RGBA":
+        image.putalpha(noise)
+    return image.convert("L").convert(mode) if mode in {"1", "LA", "I;16"} else image.convert(mode)
+
+
+def save(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@cache
+def written(kind: str) -> bytes:
+    name, mode, options = WRITTEN[kind]
+    return save(picture(mode), name, **options)
+
+
+def png(width: int, height: int, *, bits: int = 1, data: bytes = b"") -> bytes:
+    """Return a PNG as nobody but an attacker writes it: its header says what it likes."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(data))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
+
+
+@DEPTHS
+@KINDS
+def test_sound_picture_is_measured(kind: str, *, full: bool) -> None:
+    name, mode, _ = WRITTEN[kind]
+
+    measured = measure_picture(written(kind), full=full)
+
+    assert measured == Picture(len(written(kind)), name, True, mode, 96, 64, "none", None)
+
+
+@DEPTHS
+@KINDS
+@pytest.mark.parametrize("tail", [b"\0", b"\n", b"\0" * 100, b"more of the camera's own"])
+def test_bytes_behind_the_end_are_no_damage(kind: str, tail: bytes, *, full: bool) -> None:
+    sound = measure_picture(written(kind), full=full)
+
+    measured = measure_picture(written(kind) + tail, full=full)
+
+    assert measured == sound._replace(bytes=sound.bytes + len(tail))
+
+
+@DEPTHS
+def test_second_picture_of_a_phone_is_no_damage(*, full: bool) -> None:
+    data = save(picture(), "MPO", save_all=True, append_images=[picture().rotate(180)])
+
+    assert measure_picture(data, full=full) == Picture(len(data), "JPEG", True, "RGB", 96, 64, "none", None)
+
+
+@DEPTHS
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_animation_opens(kind: str, *, full: bool) -> None:
+    data = save(picture(), kind, save_all=True, append_images=[picture().rotate(90), picture().rotate(180)])
+
+    measured = measure_picture(data, full=full)
+
+    assert (measured.format, measured.openable, measured.damage) == (kind, True, "none")
+    assert (measured.width, measured.height) == (96, 64)
+
+
+@DEPTHS
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_tiny_picture_is_sound(kind: str, *, full: bool) -> None:
+    measured = measure_picture(save(picture(size=(1, 1)), kind), full=full)
+
+    assert (measured.width, measured.height, measured.damage) == (1, 1, "none")
+
+
+def test_size_and_mode_are_those_of_the_file_not_of_the_draft() -> None:
+    measured = measure_picture(save(picture(size=(801, 403)), "JPEG"), full=True)
+
+    assert (measured.mode, measured.width, measured.height) == ("RGB", 801, 403)
+
+
+@DEPTHS
+@KINDS
+def test_cut_is_found(kind: str, *, full: bool) -> None:
+    data = written(kind)
+    # Behind the last pixel a PNG has checksums and its end mark, which nobody misses.
+    last = len(data) - 24 if kind.startswith("png") else len(data)
+    cuts = [*range(16, last - 40, max(1, last // 60)), *range(last - 40, last)]
+
+    missed = [cut for cut in cuts if measure_picture(data[:cut], full=full).damage != "truncated"]
+
+    assert missed == []
+
+
+@pytest.mark.parametrize("cut", [1, 4, 12])
+def test_lost_end_of_a_png_is_no_damage(cut: int) -> None:
+    assert measure_picture(written("png")[:-cut], full=False).damage == "none"
+
+
+@pytest.mark.parametrize("kind", ["png", "png-alpha", "png-palette"])
+def test_broken_body_with_its_end_is_found_at_full_depth_only(kind: str) -> None:
+    data = bytearray(written(kind))
+    data[len(data) // 2] ^= 0xFF
+
+    assert measure_picture(bytes(data), full=False).damage == "none"
+    measured = measure_picture(bytes(data), full=True)
+    assert (measured.openable, measured.damage) == (True, "undecodable")
+    assert measured.decoder_error
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xff\xd9", written("png")[:8] + written("png")[-12:]]
+)
+def test_end_without_a_picture_is_undecodable(data: bytes) -> None:
+    measured = measure_picture(data, full=False)
+
+    assert (measured.openable, measured.damage) == (False, "undecodable")
+    assert measured.decoder_error
+    assert " at 0x" not in measured.decoder_error
+
+
+@pytest.mark.parametrize(
+    ("data", "full"),
+    [
+        (png(60_000, 60_000), True),
+        (png(60_000, 60_000)[:-12], False),
+        (png(60_000, 60_000, data=bytes(10_000_000)), True),
+        (png(2**31 - 1, 2**31 - 1), True),
+        (png(20_000, 10_000, bits=16), True),
+    ],
+)
+def test_bomb_is_measured_by_its_header_alone(data: bytes, *, full: bool) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    measured = measure_picture(data, full=full)
+
+    assert (measured.openable, measured.damage, measured.decoder_error) == (True, None, None)
+    assert (measured.width or 0) * (measured.height or 0) > MOST_DECODED_PIXELS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (written("jpeg"), "JPEG"),
+        (written("png"), "PNG"),
+        (written("webp"), "WEBP"),
+        (save(picture("P"), "GIF"), "GIF"),
+        (save(picture(), "BMP"), "BMP"),
+        (save(picture(), "TIFF"), "TIFF"),
+        (b"MM\0*\0\0\0\x08", "TIFF"),
+        (b"II+\0\x08\0\0\0", "TIFF"),
+        (save(picture(), "ICO", sizes=[(16, 16)]), "ICO"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "AVIF"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51\0\x2f", "JPEG 2000"),
+        (b"8BPS\0\x01", "PSD"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"<!DOCTYPE html><title>Not found</title>", "HTML"),
+        (b"\n<HTML>", "HTML"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"<svg>", "SVG"),
+        (b'<?xml version="1.0"?>\n<!-- drawn by hand -->\n<svg width="8">', "SVG"),
+        (b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd"><svg >', "SVG"),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "XML"),
+        (b"", "unrecognised"),
+        (b"\xff\xd8", "unrecognised"),
+        (b"RIFF\0\0\0\0WAVE", "unrecognised"),
+        (b"BM a brand", "unrecognised"),
+        (b"<svgs>", "unrecognised"),
+        (b"not a picture", "unrecognised"),
+        (b'{"error": "not found"}', "unrecognised"),
+        (b" " * 5_000 + b"<svg>", "unrecognised"),
+    ],
+)
+def test_format_is_named_by_the_first_bytes(data: bytes, name: str) -> None:
+    assert picture_format(data) == name
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow writes no AVIF")
+def test_real_avif_is_named() -> None:
+    assert picture_format(save(picture(), "AVIF")) == "AVIF"
+
+
+@DEPTHS
+def test_other_formats_are_named_and_never_opened(*, full: bool) -> None:
+    data = save(picture("P"), "GIF")
+
+    measured = measure_picture(data, full=full)
+
+    assert measured == Picture(len(data), "GIF", False, decoder_error=f"it starts with {data[:12]!r}")
+
+
+@DEPTHS
+def test_what_is_no_picture_is_undecodable(*, full: bool) -> None:
+    measured = measure_picture(b"not a picture", full=full)
+
+    assert measured == Picture(
+        13, "unrecognised", False, damage="undecodable", decoder_error="it starts with b'not a pictur'"
+    )
+    assert measure_picture(b"", full=full).decoder_error == "it is empty"
+
+
+@given(
+    st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP"]),
+    st.binary(max_size=64),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=300)
+def test_no_bytes_raise(start: bytes, data: bytes, full: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+    measured = measure_picture(start + data, full=full)
+
+    assert measured.bytes == len(start + data)
+    assert measured.openable or measured.decoder_error
+
+
+@given(
+    st.sampled_from(sorted(WRITTEN)),
+    st.lists(st.tuples(st.integers(0), st.integers(1, 255)), min_size=1, max_size=4),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=300)
+def test_no_flipped_byte_raises(kind: str, flips: list[tuple[int, int]], full: bool) -> None:  # noqa: FBT001 - as above
+    data = bytearray(written(kind))
+    for place, bits in flips:
+        data[place % len(data)] ^= bits
+
+    measured = measure_picture(bytes(data), full=full)
+
+    assert measured.bytes == len(data)
+    assert (measured.damage in {"truncated", "undecodable"}) == (measured.decoder_error is not None) or (
+        measured.damage is None
+    )
+
+
+def test_picture_is_measured_once_and_known_by_its_token() -> None:
+    album = Album(full=True)
+    payload = base64.b64encode(written("png"))
+
+    token = album.take(memoryview(payload))
+
+    assert token is not None
+    assert album.take(payload) == token
+    assert album.look_up(token.decode()) == album.look_up(payload.decode())
+    assert album.look_up(token.decode())[1] == measure_picture(written("png"), full=True)
+
+
+def test_payload_that_is_no_base64_has_a_key_and_no_picture() -> None:
+    album = Album(full=True)
+
+    key, measured = album.look_up("not base64!")
+
+    assert album.take(b"not base64!") is None
+    assert measured is None
+    assert key != album.look_up("not base64?")[0]
+
+
+def test_token_of_no_picture_is_no_base64() -> None:
+    assert Album(full=True).look_up("#" + "0" * 32) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        ("QUJ", "its 3 characters are badly padded"),
+        ("QUI=QUI=", "its 8 characters are badly padded"),
+        ("QU\nJD", "character 3 is '\\n', white space"),
+        ("QU_D", "character 3 is '_', of the URL-safe alphabet"),
+        ("QU-D", "character 3 is '-', of the URL-safe alphabet"),
+        ("QU%3D", "character 3 is '%', of percent-encoding"),
+        ("x" * 1234 + "é", "character 1,235 is 'é'"),
+        ("#" + "0" * 32, "character 1 is '#'"),
+    ],
+)
+def test_problem_with_base64_is_named(payload: str, problem: str) -> None:
+    assert Album(full=False).look_up(payload)[1] is None
+    assert base64_problem(payload) == problem

@@ -1,0 +1,469 @@
+"""The report as text: folded, counted, readable at 80 columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_vft import FewShot, Finding, Report, build_example, lint, write_jsonl
+from pytest_vft.catalogue.cases import data_url
+from pytest_vft.model import FileResult, RuleResult, Tally
+from pytest_vft.report.json import as_data
+from pytest_vft.report.text import WIDTH, render_text
+
+GOOD = "png 24x24 rgb"
+GREY = "png 24x24 l"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def example(number: int, picture: str = GOOD, shots: Iterable[str] = ()) -> dict[str, Any]:
+    turns = [FewShot(f"What is on shot {shot}?", f"It is {shot}.", data_url(shot)) for shot in shots]
+    return build_example(f"What is {number}?", f"It is {number}.", data_url(picture), few_shot=turns)
+
+
+def write(name: str, pictures: Mapping[int, str] | None = None, count: int = 10, **more: Any) -> str:
+    """Write *count* examples to *name*, clean but for the *pictures* on the lines that are given."""
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    write_jsonl(
+        name, [example(line, (pictures or {}).get(line, GOOD), **more) for line in range(1, count + 1)]
+    )
+    return name
+
+
+def configure(text: str) -> None:
+    Path("vft.toml").write_text(text)
+
+
+def blocks(report: Report, **options: Any) -> list[str]:
+    """Return the text of *report* in blocks: what was read, a block a rule, what it comes to."""
+    return render_text(report, **options).removesuffix("\n").split("\n\n")
+
+
+def a_rule(id_: str = "image/too-large", *, failed: int = 0, passed: int = 1, **more: Any) -> RuleResult:
+    settings: dict[str, Any] = {"severity": "error", "truncated": 0} | more
+    return RuleResult(id=id_, tally=Tally(failed=failed, passed=passed), **settings)
+
+
+def a_finding(line: int | None = 1, **more: Any) -> Finding:
+    settings: dict[str, Any] = {
+        "rule": "image/too-large",
+        "severity": "error",
+        "path": "train.jsonl",
+        "pointer": "/messages/0/content/1",
+        "message": "image is 101 bytes; the limit is 100",
+        "advice": "Make it smaller.",
+    }
+    return Finding(line=line, **settings | more)
+
+
+def a_report(rules: Iterable[RuleResult], findings: Iterable[Finding] = (), **more: Any) -> Report:
+    settings: dict[str, Any] = {
+        "provider": "openai",
+        "provider_name": "OpenAI",
+        "closes": None,
+        "model": "gpt",
+        "depth": "auto",
+        "offline": True,
+        "fail_on": "error",
+        "require_checked": False,
+        "files": (),
+    }
+    return Report(rules=tuple(rules), findings=tuple(findings), **settings | more)
+
+
+# Nothing found
+
+
+def test_clean_report_is_short() -> None:
+    report = lint(write("train.jsonl"))
+
+    size = Path("train.jsonl").stat().st_size
+    assert render_text(report, seconds=1.93) == (
+        f"vft: provider openai (fine-tuning closes 2027-01-06), {len(report.rules)} rules, offline\n"
+        f"train.jsonl  train, 10 examples, 10 images (1 distinct), {size / 1024:.1f} kB\n"
+        "\n"
+        "not checked: people, faces, children, CAPTCHAs (no rule yet)\n"
+        f"PASSED  {len(report.rules)} rules fine; 1.9 s\n"
+    )
+
+
+def test_text_without_a_clock_is_the_same_each_time() -> None:
+    report = lint(write("train.jsonl"))
+
+    assert render_text(report).endswith("rules fine\n")
+    assert render_text(report) == render_text(lint("train.jsonl"))
+
+
+def test_header_says_what_holds() -> None:
+    report = lint(write("train.jsonl"), provider="azure", depth="header", select=["image"])
+
+    header = f"vft: provider azure, {len(report.rules)} rules, depth header, offline\n"
+    assert render_text(report).startswith(header)
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1,023 bytes"),
+        (1024, "1.0 kB"),
+        (10 * 1024, "10 kB"),
+        (61 * 1024**2, "61 MB"),
+        (3 * 1024**3 // 2, "1.5 GB"),
+    ],
+)
+def test_sizes_are_short(size: int, shown: str) -> None:
+    file = FileResult(
+        path="t", split="test", bytes=size, lines=1, examples=1, images=5047, distinct_images=156,
+        stopped_by=None, tallies={},
+    )  # fmt: skip
+
+    assert f"\nt  test, 1 example, 5,047 images (156 distinct), {shown}\n" in render_text(
+        a_report([], files=(file,))
+    )
+
+
+def test_long_name_of_a_file_stands_on_a_line_of_its_own() -> None:
+    name = write(f"{'folder/' * 9}train.jsonl")
+
+    assert f"\n{name}\n  train, 10 examples, 10 images (1 distinct), " in render_text(lint(name))
+
+
+def test_file_that_was_not_read_says_why() -> None:
+    Path("train.jsonl").write_bytes(b"\x1f\x8b")
+
+    assert "\ntrain.jsonl  train, not read: file/not-jsonl\n" in render_text(lint("train.jsonl"))
+
+
+# Findings
+
+
+def test_finding_has_title_place_pointer_and_advice() -> None:
+    _, block, _ = blocks(lint(write("train.jsonl", {3: "png 24x24 rgb as=image/jpeg", 4: GREY})))
+
+    assert block == (
+        'error image/unsupported-mode: 1 image             OpenAI: "invalid image format"\n'
+        "  train.jsonl:4  mode is L; want RGB or RGBA (/messages/0/content/1)\n"
+        '  do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)'
+    )
+
+
+def test_finding_on_a_file_has_no_line() -> None:
+    _, block, _ = blocks(lint(write("train.jsonl", count=3)))
+
+    assert block.startswith(
+        "error file/too-few-examples: 1 file\n  train.jsonl  has 3 examples; the least is 10\n"
+    )
+
+
+def test_few_shot_picture_on_all_lines_is_one_finding() -> None:
+    write("train.jsonl", {318: "png 24x24 p"}, count=721, shots=[GOOD, GREY])
+
+    _, block, _ = blocks(lint("train.jsonl"))
+
+    assert block.split("\n")[:-1] == [
+        "error image/unsupported-mode: 2 pictures, 721 examples",
+        '  OpenAI: "invalid image format"',
+        "  train.jsonl:1    mode is L; want RGB or RGBA",
+        "                   (/messages/2/content/1; +720 lines, same picture)",
+        "  train.jsonl:318  mode is P; want RGB or RGBA (/messages/4/content/1)",
+    ]
+
+
+def test_picture_in_several_files_is_one_finding() -> None:
+    report = lint(
+        write("a.jsonl", {3: GREY}), validation=write("b.jsonl", {1: GREY, 2: GREY}), select=["image"]
+    )
+
+    _, block, _ = blocks(report)
+
+    assert "error image/unsupported-mode: 1 picture, 3 examples\n" in block
+    assert "  a.jsonl:3  mode is L" in block
+    assert "+2 lines, same picture" in block
+
+
+def test_picture_twice_on_one_line_is_one_line() -> None:
+    grey = data_url(GREY)
+    write_jsonl("train.jsonl", [build_example("Same?", "Yes.", [grey, grey]), *map(example, range(9))])
+
+    _, block, _ = blocks(lint("train.jsonl"))
+
+    assert "error image/unsupported-mode: 1 picture, 1 example\n" in block
+    assert "  train.jsonl:1  mode is L; want RGB or RGBA (/messages/0/content/1)\n" in block
+
+
+def test_faults_of_one_picture_with_several_messages_are_apart() -> None:
+    found = [a_finding(1, image="a" * 32), a_finding(2, image="a" * 32, message="image is 102 bytes")]
+
+    _, block, _ = blocks(a_report([a_rule(failed=2)], found))
+
+    assert "1 picture, 2 examples" in block
+    assert "  train.jsonl:1  image is 101 bytes; the limit is 100 (/messages/0/content/1)\n" in block
+    assert "  train.jsonl:2  image is 102 bytes (/messages/0/content/1)\n" in block
+
+
+def test_places_are_aligned() -> None:
+    _, block, _ = blocks(lint(write("train.jsonl", {8: GREY, 10: "png 24x24 p"})))
+
+    assert "\n  train.jsonl:8   mode is L;" in block
+    assert "\n  train.jsonl:10  mode is P;" in block
+
+
+def test_errors_stand_before_warnings() -> None:
+    configure('severity = {"image/unsupported-mode" = "warning"}')
+    write("train.jsonl", {4: GREY, 5: "gif 24x24 p"})
+
+    titles = [block.split(":")[0] for block in blocks(lint("train.jsonl"))[1:-1]]
+
+    assert titles == ["error image/unsupported-format", "warning image/unsupported-mode"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "amount"),
+    [
+        ("file", "1 file"),
+        ("line", "1,200 lines"),
+        ("example", "2 examples"),
+        ("message", "2 messages"),
+        ("image", "2 images"),
+        ("dataset", "2 target turns"),
+    ],
+)
+def test_amount_is_in_units_of_the_scope(scope: str, amount: str) -> None:
+    failed = int(amount.split()[0].replace(",", ""))
+    rule = a_rule(f"{scope}/odd", failed=failed)
+
+    assert f"\nerror {scope}/odd: {amount}\n" in render_text(a_report([rule], [a_finding(rule=rule.id)]))
+
+
+def test_ten_are_shown_unless_something_else_is_said() -> None:
+    text = render_text(a_report([a_rule(failed=12)], map(a_finding, range(1, 13))))
+
+    assert text.count("image is 101 bytes") == 10
+    assert "... and 2 more" in text
+
+
+def test_so_many_are_shown_and_the_others_counted() -> None:
+    report = lint(write("train.jsonl", {line: f"png {20 + line}x24 l" for line in range(1, 6)}))
+
+    _, block, _ = blocks(report, most_shown=2)
+    assert block.count("mode is L") == 2
+    assert "\n  ... and 3 more (--max-shown=0 shows them)\n  do: " in block
+    for most in (0, 5):
+        _, block, _ = blocks(report, most_shown=most)
+        assert block.count("mode is L") == 5
+        assert "more" not in block
+
+
+def test_findings_that_were_not_kept_are_counted() -> None:
+    configure("max_findings = 4")
+    write("train.jsonl", dict.fromkeys(range(1, 8), GREY))
+
+    report = lint("train.jsonl")
+
+    _, block, _ = blocks(report)
+    assert block.startswith("error image/unsupported-mode: 7 images ")
+    assert "+3 lines or more, same picture" in block
+    assert "\n  ... and 3 more, not kept (max_findings = 0 keeps them)\n  do: " in block
+    assert as_data(report)["truncated"] == {"image/unsupported-mode": 3}
+    assert len(report.findings) == 4
+
+
+def test_allowance_is_in_the_title_and_a_lower_one_is_noted() -> None:
+    configure('allow = {"image/unsupported-mode" = 3}')
+
+    _, block, end = blocks(lint(write("train.jsonl", {4: GREY})))
+
+    assert block.startswith("warning image/unsupported-mode: 1 image (allowed: 3)\n")
+    assert "note: allow: image/unsupported-mode has 1 finding of 3 allowed; lower it to 1\n" in end
+    assert "\nPASSED  1 rule with warnings, " in end
+
+
+def test_ignored_rules_are_shown_with_their_reasons() -> None:
+    configure('[ignore]\n"image/unsupported-mode" = "grey is fine"\n"line/not-utf8" = "we shall see"')
+
+    _, end = blocks(lint(write("train.jsonl", {4: GREY, 5: GREY})))
+
+    assert "ignored image/unsupported-mode, 2 findings: grey is fine\n" in end
+    assert "ignored line/not-utf8: we shall see\n" in end
+
+
+def test_reasons_of_several_files_are_shown_together() -> None:
+    configure(
+        '[per-file-ignores."a.jsonl"]\nimage = "first year"\n'
+        '[per-file-ignores."b.jsonl"]\nimage = "second year"'
+    )
+
+    *_, end = blocks(lint(write("a.jsonl", {4: GREY}), write("b.jsonl", {4: GREY}), ignore=["dataset"]))
+
+    assert "ignored image/unsupported-mode, 2 findings: first year; second year\n" in end
+
+
+# Not checked
+
+
+def test_what_is_not_checked_is_folded_by_reason() -> None:
+    urls = [build_example("What is this?", f"It is {n}.", f"https://example.com/{n}.png") for n in range(2)]
+    write_jsonl("train.jsonl", [*urls, *map(example, range(9))])
+
+    report = lint("train.jsonl")
+    *_, end = blocks(report)
+
+    unknown = [rule.id for rule in report.rules if rule.tally.unknown]
+    assert len(unknown) > 2
+    assert end.split("\n")[0] == (
+        f"not checked: 2 images: offline ({unknown[0]} and {len(unknown) - 1} more rules)"
+    )
+    assert f"{len(unknown)} rules partly checked, " in end
+
+
+def test_one_rule_that_is_not_checked_stands_alone() -> None:
+    rule = RuleResult(id="file/large", severity="error", tally=Tally(unknown=1), truncated=0)
+
+    *_, end = blocks(a_report([rule]))
+
+    assert end.startswith("not checked: 1 file: not measured (file/large)\n")
+
+
+def test_it_is_always_said_what_no_rule_checks() -> None:
+    assert "\nnot checked: people, faces, children, CAPTCHAs (no rule yet)\n" in render_text(a_report([]))
+
+
+# The verdict
+
+
+@pytest.mark.parametrize(
+    ("rules", "more", "verdict"),
+    [
+        ([], {}, "PASSED  0 rules fine"),
+        ([a_rule()], {}, "PASSED  1 rule fine"),
+        (
+            [a_rule(failed=1), a_rule(), a_rule()],
+            {},
+            "FAILED  1 rule with errors, 2 fine   (vft explain RULE)",
+        ),
+        (
+            [a_rule(failed=1), a_rule(failed=1, severity="warning"), a_rule()],
+            {},
+            "FAILED  1 rule with errors, 1 with warnings, 1 fine   (vft explain RULE)",
+        ),
+        (
+            [a_rule(failed=1, severity="warning"), a_rule()],
+            {},
+            "PASSED  1 rule with warnings, 1 fine   (vft explain RULE)",
+        ),
+        (
+            [a_rule(failed=1, severity="warning")],
+            {"fail_on": "warning"},
+            "FAILED  1 rule with warnings   (vft explain RULE)",
+        ),
+        ([replace(a_rule(), tally=Tally(unknown=1, passed=1))], {}, "PASSED  1 rule partly checked"),
+        (
+            [replace(a_rule(), tally=Tally(unknown=1)), a_rule(), a_rule()],
+            {"require_checked": True},
+            "FAILED  1 rule partly checked, 2 fine",
+        ),
+    ],
+)
+def test_verdict_is_the_last_line(rules: list[RuleResult], more: dict[str, Any], verdict: str) -> None:
+    assert render_text(a_report(rules, **more)).split("\n")[-2:] == [verdict, ""]
+
+
+def test_help_stands_above_a_long_verdict() -> None:
+    rules = [a_rule(failed=1)] * 12 + [a_rule(failed=1, severity="warning")] * 10 + [a_rule()] * 30
+    rules.append(replace(a_rule(), tally=Tally(unknown=1)))
+
+    assert render_text(a_report(rules), seconds=0.1).endswith(
+        "\nhelp: vft explain RULE\n"
+        "FAILED  12 rules with errors, 10 with warnings, 1 partly checked, 30 fine; 0.1 s\n"
+    )
+
+
+# 80 columns
+
+
+def test_long_message_goes_on_below_itself() -> None:
+    message = "type is one of the words that " + "nobody " * 10 + "knows"
+
+    _, block, _ = blocks(a_report([a_rule(failed=1)], [a_finding(message=message)]))
+
+    lines = block.split("\n")[1:-1]
+    assert lines[0].startswith("  train.jsonl:1  type is one of the words that nobody")
+    assert {re.match(" *", line)[0] for line in lines[1:]} == {" " * 17}  # type: ignore[index]  # it matches all
+    assert " ".join(block.split()).endswith("nobody knows (/messages/0/content/1) do: Make it smaller.")
+
+
+def test_long_place_stands_above_its_message() -> None:
+    path = f"{'folder/' * 9}train.jsonl"
+
+    _, block, _ = blocks(a_report([a_rule(failed=1)], [a_finding(12, path=path)]))
+
+    assert block.split("\n")[1:-1] == [
+        f"  {path}:12",
+        "    image is 101 bytes; the limit is 100 (/messages/0/content/1)",
+    ]
+
+
+def test_pointer_is_never_cut() -> None:
+    pointer = "/messages/0/content/1/image_url" + "/deeper" * 20
+
+    assert f"({pointer})\n" in render_text(a_report([a_rule(failed=1)], [a_finding(pointer=pointer)]))
+
+
+def test_long_advice_and_reasons_are_wrapped() -> None:
+    advice = "Do " + "this and " * 20 + "that."
+    rules = [a_rule(failed=1), a_rule("line/blank", reason="because " * 20)]
+
+    text = render_text(a_report(rules, [a_finding(advice=advice)], notes=("allow: " + "lower " * 20,)))
+
+    assert max(map(len, text.split("\n"))) <= WIDTH
+    assert "\n  do: Do this and" in text
+    assert re.search(r"\n      \S.*that\.\n", text)
+
+
+@pytest.mark.parametrize("folder_name", ["", "data/", "data/of the/first year/"])
+def test_nothing_of_a_faulty_dataset_is_wider_than_80_columns(folder_name: str) -> None:
+    pictures = {
+        1: GREY,
+        2: "png 24x24 rgb cut=30",
+        3: "gif 24x24 p",
+        4: "png 400x400 rgb cut=9000",
+        5: "jpeg 24x24 cmyk",
+    }
+    name = write(f"{folder_name}train.jsonl", pictures, shots=[GREY])
+    with Path(name).open("a") as file:
+        file.write('{"messages": [}\n[]\n{"instruction": "a", "input": "b", "output": "c"}\n')
+        file.write(
+            '{"messages": [{"role": "robot", "content": [{"type": "input_text", "text": "Hello."}]}]}\n'
+        )
+        file.write('{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}\n')
+
+    report = lint(name)
+    text = render_text(report, seconds=1)
+
+    assert len(report.failing) > 5
+    assert [line for line in text.split("\n") if len(line) > WIDTH] == []
+    assert re.sub(r"\s+", "", text).count("modeisL;wantRGBorRGBA") == 1
+
+
+def test_width_does_not_eat_words() -> None:
+    """What is wrapped can be put together again."""
+    configure(f'[ignore]\nimage = "{"word " * 40}"')
+    text = render_text(lint(write("train.jsonl", {1: GREY})))
+
+    assert f"ignored image/unsupported-mode, 1 finding: {'word ' * 40}".split() == [
+        word
+        for paragraph in re.findall(r"^ignored image/unsupported-mode(?:.*\n)(?:  .*\n)*", text, re.MULTILINE)
+        for word in paragraph.split()
+    ]

@@ -1,0 +1,234 @@
+"""Each shipped rule does what its file says: its cases hold, and each keyword is needed by one."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from operator import eq
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_vft.catalogue.cases import Case, read_cases
+from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.load import (
+    Rule,
+    check_rule_file,
+    read_rule_file,
+    read_schema,
+    rules_root,
+    shipped_rules,
+)
+from pytest_vft.catalogue.pages import index, page
+from pytest_vft.catalogue.providers import Provider, load_provider, provider_ids
+from pytest_vft.catalogue.schema import ExampleShape
+from pytest_vft.catalogue.select import select_rules
+from pytest_vft.checking.prove import mutants, problem, run_case, survivors
+from pytest_vft.model import SCOPES, SEVERITIES
+
+PAGES = Path(__file__).parents[1] / "docs" / "reference" / "rules"
+RULES = shipped_rules()
+CASES = [
+    pytest.param(rule, number, id=f"{rule.id}-{case['verdict']}-{number + 1}")
+    for rule in RULES.values()
+    for number, case in enumerate(read_rule_file(rule.path).get("cases", ()))
+]
+every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+every_provider = pytest.mark.parametrize(
+    "provider", [load_provider(id_) for id_ in provider_ids()], ids=provider_ids()
+)
+
+
+@cache
+def bound() -> tuple[Rule, ...]:
+    return select_rules(RULES, load_provider("openai"))
+
+
+@cache
+def cases_of(rule: Rule) -> list[Case]:
+    return read_cases(rule)
+
+
+@pytest.mark.parametrize(("rule", "number"), CASES)
+def test_case_holds(rule: Rule, number: int) -> None:
+    assert problem(rule, cases_of(rule)[number], bound()) is None
+
+
+@every_rule
+def test_rule_has_a_case_that_passes_and_one_that_fails(rule: Rule) -> None:
+    assert {"PASS", "FAIL"} <= {case.verdict.name for case in cases_of(rule)}
+
+
+@every_rule
+def test_each_keyword_is_needed_by_a_case(rule: Rule) -> None:
+    assert survivors(rule, cases_of(rule), bound()) == []
+
+
+@every_rule
+def test_file_is_sound(rule: Rule) -> None:
+    check_rule_file(rule.path)
+
+
+@every_rule
+def test_cases_stand_last(rule: Rule) -> None:
+    text = rule.path.read_text(encoding="utf-8")
+    whole = tomllib.loads(text)
+
+    before = tomllib.loads(text.partition("\n[[cases]]")[0])
+
+    assert before == {key: value for key, value in whole.items() if key != "cases"}
+    assert [key for key in whole if key != "cases"] == list(whole)[:-1]
+
+
+@every_rule
+def test_page_is_fresh(rule: Rule) -> None:
+    assert (PAGES / f"{rule.id}.md").read_text(encoding="utf-8") == page(rule), (
+        "run: vft rules --write-pages docs/reference/rules"
+    )
+
+
+def test_list_of_rules_is_fresh() -> None:
+    assert (PAGES / "index.md").read_text(encoding="utf-8") == index(RULES)
+
+
+def test_no_page_is_of_a_rule_that_is_gone() -> None:
+    pages = {path.relative_to(PAGES).with_suffix("").as_posix() for path in PAGES.rglob("*.md")}
+
+    assert pages == {"index", *RULES}
+
+
+def test_rules_are_sorted_from_the_widest_scope_to_the_narrowest() -> None:
+    assert list(RULES) == sorted(RULES, key=lambda id_: (SCOPES.index(RULES[id_].scope), id_))
+
+
+def test_no_toml_file_is_forgotten() -> None:
+    written = {
+        path.relative_to(rules_root()).with_suffix("").as_posix() for path in rules_root().rglob("*.toml")
+    }
+
+    assert written == {*RULES, *(f"providers/{id_}" for id_ in provider_ids()), "foreign-formats"}
+
+
+def test_only_rules_on_files_stop() -> None:
+    assert {rule.scope for rule in RULES.values() if rule.stops} == {"file"}
+
+
+def test_case_of_another_rule_is_noticed() -> None:
+    (wrong,) = [case for case in cases_of(RULES["image/too-large"]) if case.params == {"max_bytes": 10}]
+
+    assert problem(RULES["image/unsupported-mode"], replace(wrong, params={}), bound()) is None
+    found = problem(RULES["image/unsupported-format"], replace(wrong, params={}), bound())
+    assert found == (
+        "verdict is fail, want not_applicable; found "
+        "image/unsupported-format: format is GIF; want JPEG, PNG or WEBP"
+    )
+
+
+def test_wrong_message_is_noticed() -> None:
+    rule = RULES["image/invalid-detail"]
+    failing = next(case for case in cases_of(rule) if case.message)
+
+    assert problem(rule, replace(failing, message="detail is {detail}; want anything"), bound())
+    assert (
+        problem(rule, replace(failing, message="detail is {detail}; want low, high or auto"), bound()) is None
+    )
+
+
+def test_mutants_lack_one_keyword_each() -> None:
+    rule = RULES["image/unsupported-mode"]
+
+    assert [name for name, _ in mutants(rule)] == ["when.openable.const", "require.mode.enum"]
+    assert survivors(rule, cases_of(rule)[:1], bound()) == ["when.openable.const", "require.mode.enum"]
+
+
+def test_findings_of_a_case_name_no_folder_of_this_run() -> None:
+    rule = RULES["dataset/split-leak"]
+    failing = next(case for case in cases_of(rule) if case.message)
+
+    (finding,) = run_case(rule, failing, bound()).findings
+
+    assert finding == ("dataset/split-leak", failing.message)
+
+
+# Providers.
+
+
+@every_provider
+def test_overrides_fit_their_rules(provider: Provider) -> None:
+    for id_, override in provider.rules.items():
+        rule = RULES[id_]
+        assert override.severity in {None, *SEVERITIES}
+        assert override.off in {None, True, False}
+        for name, value in override.params.items():
+            assert type(value) is type(rule.params[name])
+            assert value != rule.params[name], f"{id_}: {name} is the rule's own value"
+
+
+@every_provider
+def test_provider_says_where_and_when_it_was_read(provider: Provider) -> None:
+    for dated in [provider, *provider.models.values(), *provider.rules.values()]:
+        assert type(dated.checked) is date
+        assert dated.source.startswith("https://")
+    for closing in [provider, *provider.models.values()]:
+        assert closing.closes is None or type(closing.closes) is date
+
+
+@every_provider
+def test_provider_has_its_default_model(provider: Provider) -> None:
+    assert provider.model(None) == provider.default_model
+    assert provider.default_model in provider.models
+
+
+@every_provider
+def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
+    assert "$param" not in str([(rule.when, rule.require) for rule in select_rules(RULES, provider)])
+
+
+# The shape of an example: each keyword of its schema is needed by a case, too.
+
+NOTES = {"$schema", "$comment", "title", "hint"}
+
+
+def thinner(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield *value*, part of a schema, without one key or entry, and which, for each in turn."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if key in NOTES:
+            continue
+        if key != "$defs" and not at.endswith("$defs"):
+            yield f"{at}/{key}", put(value, key)
+        if isinstance(inner, dict | list):
+            for place, changed in thinner(inner, f"{at}/{key}"):
+                yield place, put(value, key, changed)
+
+
+def put(value: Any, key: Any, *inner: Any) -> Any:
+    """Return *value* with *inner* at *key*, or with nothing there."""
+    if isinstance(value, list):
+        return [*value[:key], *inner, *value[key + 1 :]]
+    return {name: one for name, one in value.items() if name != key} | dict(zip([key], inner, strict=False))
+
+
+def test_each_keyword_of_the_shape_is_needed_by_a_case() -> None:
+    lines = [
+        json.loads(line)
+        for case in cases_of(RULES["example/invalid-shape"])
+        for file in case.files
+        for line in (file.content or b"").splitlines()
+    ]
+
+    def places(schema: Mapping[str, Any]) -> Iterator[list[str]]:
+        shape = ExampleShape(schema, read_foreign())
+        for line in lines:
+            yield [] if shape.is_valid(line) else sorted(str(fault.path) for fault in shape.faults(line))
+
+    schema = read_schema("example.schema.json")
+    found = list(places(schema))
+    thinned = dict(thinner(schema))
+
+    assert len(thinned) > 100
+    assert [place for place, fewer in thinned.items() if all(map(eq, places(fewer), found))] == []

@@ -1,0 +1,264 @@
+"""What is wrong with the shape of an example is said in our own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.load import read_schema
+from pytest_vft.catalogue.schema import ExampleShape, schema_problems
+from pytest_vft.facts.example import MOST_FAULTS
+
+SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign())
+LONG = "x" * 5_000_000
+ANSWER = {"role": "assistant", "content": "1"}
+
+
+def faults(*messages: Any, **more: Any) -> list[tuple[tuple[str | int, ...], str]]:
+    return [tuple(fault) for fault in SHAPE.faults({"messages": list(messages), **more})]
+
+
+def user(*parts: Any) -> dict[str, Any]:
+    return {"role": "user", "content": list(parts)}
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        {"messages": [{"role": "user", "content": "One?"}, ANSWER]},
+        {
+            "messages": [{"role": "user", "content": "One?"}],
+            "input": 1,
+            "contents": [],
+            "prompt": "",
+            "completion": "",
+        },
+        {"messages": [{"role": "user", "content": ""}]},
+        {"messages": [user()]},
+        {"messages": [user({"type": "text", "text": "", "cache": {}})]},
+        {"messages": [user({"type": "image_url", "image_url": {"url": "", "detail": 3}})]},
+        {"messages": [{"role": "system", "content": [{"type": "image_url", "image_url": {"url": ""}}]}]},
+        {"messages": [{**ANSWER, "weight": 1.0, "audio": None, "annotations": []}]},
+        {"messages": [ANSWER], "metadata": {"type": "input_text"}, "response_format": 1},
+    ],
+)
+def test_what_other_rules_say_is_no_fault(example: dict[str, Any]) -> None:
+    assert SHAPE.is_valid(example)
+    assert SHAPE.faults(example) == []
+
+
+@pytest.mark.parametrize(
+    ("example", "words"),
+    [
+        ({"conversations": [{"from": "human", "value": "One?"}]}, "a ShareGPT line"),
+        ({"conversations": [], "image": "a.jpg", "id": 1}, "a ShareGPT line"),
+        ({"contents": [{"role": "user", "parts": []}]}, "a Gemini line"),
+        ({"instruction": "One?", "input": "", "output": "1"}, "an Alpaca line (LLaMA-Factory)"),
+        ({"query": "One?", "response": "1", "images": []}, "a query and response line (ms-swift)"),
+        ({"prompt": "One?", "completion": "1"}, "a prompt and completion line"),
+        (
+            {"input": {"messages": []}, "preferred_output": [], "non_preferred_output": []},
+            "a preference (DPO) line",
+        ),
+        ({"input": "One?", "target": "1"}, "an inspect line"),
+        ({"input": [{"role": "user", "content": "One?"}]}, "a Responses API line"),
+    ],
+)
+def test_foreign_format_is_named_once(example: dict[str, Any], words: str) -> None:
+    (fault,) = SHAPE.faults(example)
+
+    assert fault.path == ()
+    assert fault.words.startswith(f"the example is {words}; ")
+
+
+@pytest.mark.parametrize(
+    "example", [{}, {"message": []}, {"instruction": "One?"}, {"prompt": ""}, {"query": ""}]
+)
+def test_what_is_no_foreign_format_just_has_no_messages(example: dict[str, Any]) -> None:
+    (fault,) = SHAPE.faults(example)
+
+    assert fault == ((), "the example has no messages")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("input_text", "a Responses API part"),
+        ("output_text", "a Responses API part"),
+        ("input_image", "a Responses API part"),
+        ("image", "a Hugging Face or Anthropic part"),
+        ("input_audio", "an audio part"),
+        ("file", "a file part"),
+    ],
+)
+def test_foreign_part_is_named(kind: str, words: str) -> None:
+    ((path, said),) = faults(user({"type": "text", "text": "One?"}, {"type": kind}), ANSWER)
+
+    assert path == ("messages", 0, "content", 1, "type")
+    assert said.startswith(f'type is "{kind}", want text or image_url or refusal (it is {words}: ')
+
+
+def test_hugging_face_part_without_a_type_is_a_part_without_a_type() -> None:
+    ((path, said),) = faults(user({"image": "a.jpg"}))
+
+    assert (path, said) == (("messages", 0, "content", 0), "content part 1 has no type")
+
+
+@pytest.mark.parametrize("kind", ["x", "Text", "", "video_url"])
+def test_part_of_no_known_type_is_quoted(kind: str) -> None:
+    ((_, said),) = faults(user({"type": kind}))
+
+    assert said == f'type is "{kind}", want text or image_url or refusal'
+
+
+def test_foreign_word_elsewhere_is_no_part() -> None:
+    tool = {"type": "file", "function": {"name": "look"}}
+
+    assert faults(ANSWER, tools=[tool]) == [(("tools", 0, "type"), 'type is "file", want function')]
+
+
+def test_each_place_has_a_fault_of_its_own() -> None:
+    assert faults(
+        "x", {"role": "gpt", "content": "1"}, user(1, {"type": "text"}), {**ANSWER, "weight": 2}
+    ) == [
+        (("messages", 0), "message 1 is a string, want an object"),
+        (("messages", 1, "role"), 'role is "gpt", want system or user or assistant or tool or function'),
+        (("messages", 2, "content", 0), "content part 1 is a number, want an object"),
+        (("messages", 2, "content", 1), "content part 2 has no text"),
+        (("messages", 3, "weight"), "weight is 2, want 0 or 1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("weight", "words"),
+    [
+        (0.5, "0.5"),
+        (True, "a boolean"),
+        (None, "null"),
+        ("1", '"1"'),
+        ([1], "an array"),
+        ({"a": 1}, "an object"),
+        (10**300, "1" + "0" * 58 + "…"),
+    ],
+)
+def test_wrong_value_is_shown_as_json_knows_it(weight: Any, words: str) -> None:
+    assert faults({**ANSWER, "weight": weight}) == [
+        (("messages", 0, "weight"), f"weight is {words}, want 0 or 1")
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        LONG,
+        [LONG],
+        {"role": LONG},
+        {"role": "user", "content": {"url": LONG}},
+        user(LONG),
+        user({"type": LONG}),
+        user({"type": "text", "text": [LONG]}),
+        user({"type": "image_url", "image_url": LONG}),
+        user({"type": "image_url", "image_url": {"url": [LONG]}}),
+        user({"type": "image_url", "image_url": {"link": LONG}}),
+        {**ANSWER, "weight": LONG},
+        {"role": "user", "content": "x", "weight": LONG},
+        {"role": "assistant", "tool_calls": LONG},
+        {"role": "assistant", "tool_calls": [{"id": LONG, "type": LONG, "function": {"name": LONG}}]},
+    ],
+)
+def test_value_itself_is_never_printed(message: Any) -> None:
+    found = faults(message)
+
+    assert found
+    assert all(len(words) < 200 and "x" * 60 not in words for _, words in found)
+
+
+def test_long_foreign_example_is_not_printed() -> None:
+    (fault,) = SHAPE.faults({"conversations": [LONG]})
+
+    assert len(fault.words) < 200
+
+
+def test_hostile_value_is_made_safe() -> None:
+    assert faults({"role": "\x1b[31m\n::error::\u202e", "content": "1"}) == [
+        (
+            ("messages", 0, "role"),
+            r'role is "\x1b[31m\x0a::error::\u202e", want system or user or assistant or tool or function',
+        )
+    ]
+
+
+def test_faults_are_at_most_so_many() -> None:
+    assert len(faults(*["x"] * (MOST_FAULTS - 1))) == MOST_FAULTS - 1
+    assert len(faults(*["x"] * 10_000)) == MOST_FAULTS
+
+
+def test_what_misses_several_keys_is_one_fault() -> None:
+    call = {"role": "assistant", "tool_calls": [{}]}
+
+    assert faults(call) == [
+        (("messages", 0, "tool_calls", 0), "tool call 1 has no id and no type and no function")
+    ]
+
+
+@given(st.text(max_size=70))
+@settings(deadline=None)
+def test_both_validators_read_a_name_alike(name: str) -> None:
+    example = {"messages": [ANSWER], "tools": [{"type": "function", "function": {"name": name}}]}
+
+    assert SHAPE.is_valid(example) == (not SHAPE.faults(example))
+
+
+@pytest.mark.parametrize("name", ["look\n", "look\r\n", "\nlook", "look up", "é", "", "x" * 65, "٣"])
+def test_name_of_a_function_is_plain(name: str) -> None:
+    example = {"messages": [ANSWER], "functions": [{"name": name}]}
+
+    assert not SHAPE.is_valid(example)
+    assert len(SHAPE.faults(example)) == 1
+
+
+# The same words for rule files and configurations.
+
+DOCUMENT: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "description": "What it is called."},
+        "size": {"enum": ["small", "large"]},
+        "limits": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": "integer", "minimum": 0},
+        },
+        "ids": {"type": "array", "items": {"type": "string", "hint": "in quotes"}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({}, "the file has no name (What it is called.)"),
+        ({"nam": "a", "name": "b"}, "unknown key 'nam' (did you mean 'name'?)"),
+        ({"xyz": 1, "name": "b"}, "unknown key 'xyz'"),
+        ({"name": 3}, "name: it is a number, want a string"),
+        ({"name": "a", "size": "tiny"}, 'size: it is "tiny", want small or large'),
+        ({"name": "a", "limits": {}}, "limits: it is empty"),
+        ({"name": "a", "limits": {"max": -1}}, "limits.max: it is -1, the least is 0"),
+        ({"name": "a", "limits": {"max": "1"}}, "limits.max: it is a string, want a whole number"),
+        ({"name": "a", "ids": ["a", 1]}, "ids.1: it is a number, want a string (in quotes)"),
+    ],
+)
+def test_document_is_judged_by_its_keys(document: dict[str, Any], problem: str) -> None:
+    assert list(schema_problems(DOCUMENT, document)) == [problem]
+
+
+def test_sound_document_has_no_problems() -> None:
+    assert (
+        list(schema_problems(DOCUMENT, {"name": "a", "size": "small", "limits": {"max": 0}, "ids": []})) == []
+    )

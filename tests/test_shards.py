@@ -1,0 +1,94 @@
+"""However a file is cut, its lines are the same."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_vft.reading.shards import Shard, cut_shards, read_lines
+
+contents = st.lists(
+    st.sampled_from(
+        [b"\n", b"\n\n", b"\r\n", b"\r", b"\x0b\x0c", "\u2028\u0085".encode(), b"\0", b"abc", b"{}"]
+    )
+    | st.binary(max_size=5),
+    max_size=20,
+).map(b"".join)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shards") / "train.jsonl"
+
+
+def cut(path: Path, content: bytes, shard_bytes: int, start: int = 0) -> list[Shard]:
+    path.write_bytes(content)
+    return cut_shards(str(path), "train", start, len(content), shard_bytes)
+
+
+@given(content=contents, shard_bytes=st.integers(1, 40), start=st.integers(0, 3))
+@settings(deadline=None, max_examples=300)
+def test_shards_join_to_the_file(path: Path, content: bytes, shard_bytes: int, start: int) -> None:
+    start = min(start, len(content))
+
+    shards = cut(path, content, shard_bytes, start)
+
+    ends = [start, *(shard.end for shard in shards)]
+    assert [(shard.start, shard.end) for shard in shards] == list(pairwise(ends))
+    assert ends[-1] == len(content)
+    assert all(shard.start < shard.end for shard in shards)
+    assert all(content[shard.start - 1 : shard.start] == b"\n" for shard in shards[1:])
+    assert all(b"\n" not in content[shard.start + shard_bytes - 1 : shard.end - 1] for shard in shards)
+
+
+@given(content=contents, shard_bytes=st.integers(1, 40))
+@settings(deadline=None, max_examples=300)
+def test_lines_end_at_newlines_only(path: Path, content: bytes, shard_bytes: int) -> None:
+    lines = [line for shard in cut(path, content, shard_bytes) for line in read_lines(shard)]
+
+    expected = content.split(b"\n")
+    assert lines == (expected[:-1] if expected[-1] == b"" else expected)
+
+
+def test_empty_file_has_no_shards(path: Path) -> None:
+    assert cut(path, b"", 10) == []
+
+
+def test_file_below_the_size_is_one_shard(path: Path) -> None:
+    assert cut(path, b"a\nb\n", 4) == [Shard(str(path), "train", 0, 4)]
+
+
+def test_line_longer_than_a_shard_stays_whole(path: Path) -> None:
+    long = b"x" * (3 * 1024 * 1024)  # longer than any buffer
+
+    shards = cut(path, long + b"\n" + long + b"\nend", 100)
+
+    assert [line for shard in shards for line in read_lines(shard)] == [long, long, b"end"]
+    assert len(shards) == 3
+
+
+def test_start_is_left_out(path: Path) -> None:
+    (shard,) = cut(path, b"\xef\xbb\xbfa\nb", 100, start=3)
+
+    assert list(read_lines(shard)) == [b"a", b"b"]
+
+
+def test_file_that_is_gone_raises(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        cut_shards(str(tmp_path / "gone"), "train", 0, 10, 100)
+    with pytest.raises(FileNotFoundError):
+        list(read_lines(Shard(str(tmp_path / "gone"), "train", 0, 10)))
+
+
+@pytest.mark.parametrize("kept", [0, 3, 7])
+def test_file_that_shrank_ends_early(path: Path, kept: int) -> None:
+    shards = cut(path, b"abc\ndef\nghi\n", 4)
+    path.write_bytes(b"abc\ndef\nghi\n"[:kept])
+
+    lines = [line for shard in shards for line in read_lines(shard)]
+
+    assert b"".join(lines) == b"abc\ndef\nghi\n"[:kept].replace(b"\n", b"")

@@ -1,0 +1,347 @@
+"""vft show: one example for human eyes, its pictures as they are, and what the rules say of it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from pytest_vft import FewShot, build_example, lint, write_jsonl
+from pytest_vft.catalogue.cases import data_url, draw
+from pytest_vft.cli import main
+
+GOOD = "png 24x24 rgb"
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.split("\n")
+
+
+Show = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def show(capsys: pytest.CaptureFixture[str]) -> Show:
+    def run(*arguments: str) -> Done:
+        return Done(main(["show", *arguments]), *capsys.readouterr())
+
+    return run
+
+
+def write(*examples: Any) -> None:
+    Path("train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in examples), encoding="utf-8")
+
+
+def url_of(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+# What is seen
+
+
+def test_messages_are_seen_and_pictures_described(show: Show) -> None:
+    example = build_example(
+        "Who wrote this?\n\nAnswer briefly.",
+        "Maren Oddleif",
+        [data_url("jpeg 32x24 rgb"), "https://example.com/a.png"],
+        system="You know books.",
+        few_shot=[FewShot("Who wrote that?", "Tobin Quillstrom", data_url("png 48x24 rgba"))],
+        detail="low",
+    )
+    write_jsonl("train.jsonl", [example])
+    sizes = [len(draw(token)[1]) for token in ("png 48x24 rgba", "jpeg 32x24 rgb")]
+
+    done = show("train.jsonl:1")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (
+        f"train.jsonl:1  train, 3 images, {Path('train.jsonl').stat().st_size - 1:,} bytes\n"
+        "/messages/0  system\n"
+        "  You know books.\n"
+        "/messages/1  user\n"
+        "  Who wrote that?\n"
+        f"  [image 1] PNG 48x24 RGBA, {sizes[0]:,} bytes, detail low\n"
+        "/messages/2  assistant (weight 0)\n"
+        "  Tobin Quillstrom\n"
+        "/messages/3  user\n"
+        "  Who wrote this?\n"
+        "  \n"
+        "  Answer briefly.\n"
+        f"  [image 2] JPEG 32x24 RGB, {sizes[1]:,} bytes, detail low\n"
+        "  [image 3] https://example.com/a.png, detail low\n"
+        "/messages/4  assistant\n"
+        "  Maren Oddleif\n"
+        "\n"
+        "no findings\n"
+    )
+
+
+def test_calls_and_refusals_are_seen(show: Show) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "look_up", "arguments": '{"isbn": 1}'}}
+    write(
+        {
+            "messages": [
+                {"role": "user", "content": "Who wrote it?"},
+                {"role": "assistant", "tool_calls": [call, call]},
+                {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "Nobody."}]},
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "function_call": {"name": "give_up", "arguments": "{}"},
+                },
+                {"role": "assistant", "content": [{"type": "refusal", "refusal": "I cannot."}]},
+            ]
+        }
+    )
+
+    done = show("train.jsonl:1")
+
+    assert done.lines.count('  calls look_up({"isbn": 1})') == 2
+    assert "  calls give_up({})" in done.lines
+    assert "  I cannot." in done.lines
+
+
+def test_split_is_that_of_the_configuration(show: Show) -> None:
+    Path("vft.toml").write_text('[data]\ntest = "*.jsonl"')
+    write(build_example("Who wrote this?", None, data_url(GOOD)))
+
+    done = show("train.jsonl:1")
+
+    assert done.lines[0].startswith("train.jsonl:1  test, 1 image, ")
+    assert done.lines[-2] == "no findings"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "text",
+        ["a", "list"],
+        None,
+        3,
+        {},
+        {"role": "user"},
+        {"role": None, "content": 3},
+        {"role": ["user"], "content": {"type": "text"}},
+        {"role": "user", "content": ["text", None, 3, [], {}]},
+        {"role": "user", "content": [{"type": "text", "text": None}]},
+        {"role": "user", "content": [{"type": "text", "text": {"deep": []}}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": "https://example.com"}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": 3}}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "", "detail": None}}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,@"}}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url_of(b"GIF89a")}}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url_of(b"")}}]},
+        {"role": "user", "content": [{"type": "image", "source": {"data": "A" * 100_000}}]},
+        {"role": "user", "content": "data:image/png;base64," + "A" * 100_000},
+        {"role": "assistant", "content": "A dog.", "weight": "heavy"},
+        {"role": "assistant", "tool_calls": "look"},
+        {"role": "assistant", "tool_calls": [None, "look", {"function": "look"}, {"function": {}}]},
+        {"role": "assistant", "function_call": "look"},
+        {"role": "assistant", "function_call": {"name": ["look"], "arguments": {"a": 1}}},
+    ],
+)
+def test_odd_messages_are_seen_all_the_same(show: Show, message: Any) -> None:
+    write({"messages": [message, {"role": "user", "content": "What is this?"}]})
+
+    done = show("train.jsonl:1")
+
+    assert (done.code, done.err) == (0, "")
+    assert "/messages/1  user\n  What is this?\n" in done.out
+    assert max(map(len, done.lines)) < 2_100
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ('{"messages": [}', '  {"messages": [}'),
+        ("not JSON at all", "  not JSON at all"),
+        ('["a", "list"]', '  ["a", "list"]'),
+        ("null", "  null"),
+        ("", "  "),
+        ("{}", "  {}"),
+        ('{"messages": "none"}', '  {"messages": "none"}'),
+        (
+            '{"instruction": "a", "input": "b", "output": "c"}',
+            '  {"instruction": "a", "input": "b", "output": "c"}',
+        ),
+        ('{"messages": "' + "A" * 1_000 + '"}', '  {"messages": "' + "A" * 185 + "…"),
+    ],
+)
+def test_line_without_messages_is_seen_as_it_begins(show: Show, line: str, seen: str) -> None:
+    Path("train.jsonl").write_text(f"{{}}\n{line}\n{{}}\n")
+
+    done = show("train.jsonl:2")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[0] == f"train.jsonl:2  train, 0 images, {len(line):,} byte{'s' * (len(line) != 1)}"
+    assert done.lines[1] == seen
+
+
+def test_bytes_that_are_not_utf8_are_seen_as_they_begin(show: Show) -> None:
+    Path("train.jsonl").write_bytes(b"caf\xe9\n")
+
+    assert show("train.jsonl:1").lines[1] == "  caf\ufffd"
+
+
+def test_byte_order_mark_is_not_part_of_the_first_line(show: Show) -> None:
+    write_jsonl("train.jsonl", [build_example("What is this?", "A dog.", data_url(GOOD))] * 2)
+    content = Path("train.jsonl").read_bytes()
+    Path("train.jsonl").write_bytes(b"\xef\xbb\xbf" + content)
+
+    for line in (1, 2):
+        done = show(f"train.jsonl:{line}")
+        assert "  What is this?" in done.lines
+        assert done.lines[0].endswith(f" {len(content) // 2 - 1:,} bytes")
+
+
+# What the rules say
+
+
+def test_findings_are_those_of_the_line_with_its_true_number(show: Show) -> None:
+    faulty = build_example("What is this?", "A dog.", [data_url(GOOD), data_url("png 24x24 l")])
+    write(*[build_example(f"{n}?", f"{n}.", data_url("png 24x24 p")) for n in range(5)], faulty, [], {})
+
+    done = show("train.jsonl:6")
+
+    assert done.lines[-5:] == [
+        "",
+        "error image/unsupported-mode",
+        "  /messages/0/content/2  mode is L; want RGB or RGBA (image 2)",
+        '  do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)',
+        "",
+    ]
+    assert show("train.jsonl:7").lines[3] == "error line/not-an-object"
+    assert show("train.jsonl:7").lines[4].startswith("  line 7  ")
+
+
+def test_findings_agree_with_those_of_a_check(show: Show) -> None:
+    pictures = [GOOD, "png 24x24 l", "png 24x24 rgb cut=60", "gif 24x24 p", "jpeg 24x24 cmyk"]
+    write(
+        *[build_example("What is this?", "A dog.", [data_url(token), data_url(GOOD)]) for token in pictures],
+        {},
+    )
+
+    report = lint("train.jsonl", ignore=["file", "dataset"])
+
+    assert len({finding.rule for finding in report.findings}) == 4
+    for line in range(1, 7):
+        expected = {finding.rule for finding in report.findings if finding.line == line}
+        assert {
+            said.split()[1] for said in show(f"train.jsonl:{line}").lines if said.startswith("error ")
+        } == expected
+
+
+def test_what_is_to_be_done_is_said_once_a_rule(show: Show) -> None:
+    write({"messages": [{"role": "robot", "content": 3}, {"role": "android", "content": 4}]})
+
+    done = show("train.jsonl:1")
+
+    assert done.out.count("example/invalid-shape") == 1
+    assert done.out.count("  do: ") == 1
+    assert done.out.count("role is") == 2
+
+
+def test_selected_and_ignored_rules_hold_here_too(show: Show) -> None:
+    write(build_example("What is this?", "A dog.", data_url("png 24x24 l")))
+
+    assert "unsupported-mode" not in show("train.jsonl:1", "--ignore=image").out
+    assert "unsupported-mode" not in show("train.jsonl:1", "--select=line").out
+    Path("vft.toml").write_text('[ignore]\nimage = "grey is fine"')
+    assert show("train.jsonl:1").lines[-2] == "no findings"
+
+
+# Pictures
+
+
+def test_pictures_are_saved_byte_for_byte(show: Show) -> None:
+    gif = b"GIF89a" + bytes(20)
+    unknown = b"what is this"
+    tokens = ["jpeg 24x24 l", "png 24x24 p", "webp 24x24 rgb", "png 24x24 rgb cut=60"]
+    urls = [*map(data_url, tokens), url_of(gif), url_of(unknown), "https://example.com/a.png", "data:,@"]
+    write({}, build_example("What are these?", "Dogs.", urls))
+
+    done = show("train.jsonl:2", "--save=new/folder")
+
+    suffixes = ["jpg", "png", "webp", "png", "gif", "bin"]
+    saved = [Path(f"new/folder/train-2-{number}.{suffix}") for number, suffix in enumerate(suffixes, 1)]
+    assert done.code == 0
+    assert done.lines[-7:] == [*map(str, saved), ""]
+    contents = [*(draw(token)[1] for token in tokens), gif, unknown]
+    assert [path.read_bytes() for path in saved] == contents
+    assert sorted(Path("new/folder").iterdir()) == sorted(saved)
+
+
+def test_picture_on_several_lines_gets_several_names(show: Show) -> None:
+    write(*[build_example("What is this?", "A dog.", data_url(GOOD))] * 2)
+
+    show("train.jsonl:1", "--save=out")
+    show("train.jsonl:2", "--save=out")
+
+    assert {path.name for path in Path("out").iterdir()} == {"train-1-1.png", "train-2-1.png"}
+
+
+def test_nothing_is_saved_unless_asked_for(show: Show) -> None:
+    write(build_example("What is this?", "A dog.", data_url(GOOD)))
+    show("train.jsonl:1")
+
+    assert [path.name for path in Path().iterdir()] == ["train.jsonl"]
+
+
+# What cannot be shown
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("train.jsonl", "train.jsonl: want FILE:LINE, as in train.jsonl:12"),
+        (":3", ":3: want FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:", "train.jsonl:: want FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:x", "train.jsonl:x: want FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:0", "train.jsonl:0: want FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:-1", "train.jsonl:-1: want FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:4", "train.jsonl: no line 4; it has 3 lines"),
+        ("train.jsonl:4000", "train.jsonl: no line 4,000; it has 3 lines"),
+        ("one.jsonl:2", "one.jsonl: no line 2; it has 1 line"),
+        ("empty.jsonl:1", "empty.jsonl: no line 1; it has 0 lines"),
+        ("none.jsonl:1", "none.jsonl: no such file"),
+        ("folder:1", "folder: is 2 files; name one"),
+        ("*.jsonl:1", "*.jsonl: is 4 files; name one"),
+        ("packed.jsonl:1", "packed.jsonl: is gzip, not JSON Lines"),
+    ],
+)
+def test_what_cannot_be_shown_is_a_usage_error(show: Show, place: str, said: str) -> None:
+    write({}, {}, {})
+    Path("one.jsonl").write_text("{}")
+    Path("empty.jsonl").touch()
+    Path("packed.jsonl").write_bytes(gzip.compress(b"{}"))
+    for name in ("a", "b"):
+        Path("folder").mkdir(exist_ok=True)
+        Path(f"folder/{name}.jsonl").touch()
+
+    assert show(place) == (2, "", f"vft: {said}\n")
+
+
+def test_pictures_cannot_be_saved_in_a_file(show: Show) -> None:
+    write(build_example("What is this?", "A dog.", data_url(GOOD)))
+
+    done = show("train.jsonl:1", "--save=train.jsonl")
+
+    assert (done.code, done.err) == (2, "vft: train.jsonl: File exists\n")
