@@ -64,6 +64,7 @@ def test_clean_file_is_ok() -> None:
 
     assert report.ok
     assert (report.findings, report.failing, report.notes) == ((), (), ())
+    assert (report.depth, report.offline, report.fail_on) == ("auto", True, "error")
     assert_clean(report)
 
 
@@ -212,6 +213,16 @@ def test_wrong_arguments_are_usage_errors(arguments: dict[str, Any], said: str) 
         lint(**arguments)
     assert said in str(raised.value)
     assert isinstance(raised.value, ValueError)
+
+
+@pytest.mark.parametrize("wrong", [{"model": "gpt-4o"}, {"select": ["imag"]}, {"ignore": ["imag"]}])
+def test_wrong_arguments_are_told_before_data_is_read(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("pytest_vft.api.lint_files", lambda *_: pytest.fail("data was read"))
+
+    with pytest.raises(UsageError):
+        lint(write("train.jsonl"), **wrong)
 
 
 def test_file_in_two_splits_is_a_usage_error() -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import ExifTags, Image
 
-from pytest_vft.catalogue.cases import read_cases
+from pytest_vft.catalogue.cases import data_url, draw, read_cases
 from pytest_vft.catalogue.load import Rule, load_rules, read_schema, rules_root, shipped_rules
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.compile import compile_check
 from pytest_vft.checking.prove import prove
 from pytest_vft.errors import RuleFileError
+from pytest_vft.reading.images import measure_picture
 
 RULE = """
 summary  = "A picture is not square."
@@ -138,6 +144,25 @@ def test_what_a_rule_may_say_is_read(tmp_path: Path, text: str) -> None:
     rule = load_rules(tmp_path)["image/not-square"]
 
     assert rule.require == {"width": {"maximum": {"$param": "most"}}}
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        'width = { type = "integer", maximum = 64 }',
+        "width = { enum = [8, 16] }",
+        "width = { not = { const = 13, maximum = 20 } }",
+        'mode = { const = "RGB" }',
+        "openable = { enum = [true] }",
+    ],
+)
+def test_condition_that_fits_its_fact_is_sound(tmp_path: Path, fragment: str) -> None:
+    write(
+        tmp_path,
+        re.sub(r"\[params\].*", "[require]\n", RULE, flags=re.DOTALL).replace("{most}", "64") + fragment,
+    )
+
+    assert load_rules(tmp_path)
 
 
 def test_tables_may_follow_cases_in_an_own_file(tmp_path: Path) -> None:
@@ -375,6 +400,40 @@ def test_token_that_makes_no_picture_is_an_error(tmp_path: Path, token: str, wor
         read_cases(load_rules(tmp_path)["image/not-square"])
 
     assert str(caught.value).startswith(f"{path}: case pass-1: {words}")
+
+
+@pytest.mark.parametrize("size", [1_000, 1_001, 1_002, 1_003, 70_000, 140_000])
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_padded_picture_has_just_that_size_and_is_sound(kind: str, size: int) -> None:
+    media_type, data = draw(f"{kind} 8x8 rgb bytes={size}")
+
+    assert media_type == f"image/{kind}"
+    assert len(data) == size
+    assert measure_picture(data, full=True)[3:] == ("RGB", 8, 8, "none", None)
+
+
+@pytest.mark.parametrize(
+    ("token", "has"),
+    [
+        ("jpeg 8x8 rgb exif=rotated", lambda image: image.getexif()[ExifTags.Base.Orientation] == 6),
+        ("jpeg 8x8 rgb exif=gps", lambda image: image.getexif().get_ifd(ExifTags.IFD.GPSInfo)),
+        ("png 8x8 rgb frames=3", lambda image: image.n_frames == 3),
+        ("gif 8x8 p frames=2", lambda image: image.n_frames == 2),
+        ("webp 9x7 rgba", lambda image: (image.size, image.mode) == ((9, 7), "RGBA")),
+    ],
+)
+def test_token_makes_the_picture_that_it_describes(token: str, has: Callable[[Any], object]) -> None:
+    with Image.open(io.BytesIO(draw(token)[1])) as image:
+        assert has(image)
+
+
+def test_token_may_cut_prolong_and_mislabel() -> None:
+    _, whole = draw("png 8x8 rgb")
+
+    assert draw("png 8x8 rgb cut=5") == ("image/png", whole[:-5])
+    assert draw("png 8x8 rgb tail=2") == ("image/png", whole + b"\1\2")
+    assert draw("png 8x8 rgb as=image/jpeg") == ("image/jpeg", whole)
+    assert data_url("png 8x8 rgb") == f"data:image/png;base64,{base64.b64encode(whole).decode()}"
 
 
 def test_case_of_broken_base64_is_an_error(tmp_path: Path) -> None:

@@ -87,13 +87,13 @@ def a_report(rules: Iterable[RuleResult], findings: Iterable[Finding] = (), **mo
 def test_clean_report_is_short() -> None:
     report = lint(write("train.jsonl"))
 
-    size = Path("train.jsonl").stat().st_size
+    size, rules = Path("train.jsonl").stat().st_size, len(report.rules)
     assert render_text(report, seconds=1.93) == (
-        f"vft: provider openai (fine-tuning closes 2027-01-06), {len(report.rules)} rules, offline\n"
+        f"vft: provider openai (fine-tuning closes 2027-01-06), {rules} rules, depth auto, offline\n"
         f"train.jsonl  train, 10 examples, 10 images (1 distinct), {size / 1024:.1f} kB\n"
         "\n"
         "not checked: people, faces, children, CAPTCHAs (no rule yet)\n"
-        f"PASSED  {len(report.rules)} rules fine; 1.9 s\n"
+        f"PASSED  {rules} rules fine; 1.9 s\n"
     )
 
 
@@ -221,12 +221,12 @@ def test_places_are_aligned() -> None:
 
 
 def test_errors_stand_before_warnings() -> None:
-    configure('severity = {"image/unsupported-mode" = "warning"}')
+    configure('severity = {"image/unsupported-format" = "warning"}')
     write("train.jsonl", {4: GREY, 5: "gif 24x24 p"})
 
     titles = [block.split(":")[0] for block in blocks(lint("train.jsonl"))[1:-1]]
 
-    assert titles == ["error image/unsupported-format", "warning image/unsupported-mode"]
+    assert titles == ["error image/unsupported-mode", "warning image/unsupported-format"]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_errors_stand_before_warnings() -> None:
     ],
 )
 def test_amount_is_in_units_of_the_scope(scope: str, amount: str) -> None:
-    failed = int(amount.split()[0].replace(",", ""))
+    failed = int(amount.split(maxsplit=1)[0].replace(",", ""))
     rule = a_rule(f"{scope}/odd", failed=failed)
 
     assert f"\nerror {scope}/odd: {amount}\n" in render_text(a_report([rule], [a_finding(rule=rule.id)]))
@@ -393,6 +393,40 @@ def test_help_stands_above_a_long_verdict() -> None:
 # 80 columns
 
 
+@pytest.mark.parametrize(("length", "lines"), [(WIDTH, 1), (WIDTH + 1, 2)])
+def test_line_is_full_before_another_begins(length: int, lines: int) -> None:
+    finding = a_finding(pointer="", message="x" * (length - len("  train.jsonl:1  ") - 2) + " y")
+    _, block, _ = blocks(a_report([a_rule(failed=1)], [finding]))
+    assert block.count("\n") == lines + 1
+
+    finding = a_finding(pointer="/p", message="x" * (length - len("  train.jsonl:1   (/p)")))
+    _, block, _ = blocks(a_report([a_rule(failed=1)], [finding]))
+    assert block.count("\n") == lines + 1
+
+    finding = a_finding(pointer="", path="p" * 40, message="x" * (length - 46))
+    _, block, _ = blocks(a_report([a_rule(failed=1)], [finding]))
+    assert block.count("\n") == lines + 1
+
+    finding = a_finding(skips="x" * (length - len('error image/too-large: 1 image  OpenAI: ""')))
+    _, block, _ = blocks(a_report([a_rule(failed=1)], [finding]))
+    assert block.count("\n") == lines + 1
+
+    report = a_report([a_rule(failed=1)], [a_finding()])
+    head = FileResult(
+        path="p" * (length - len("  test, 1 example, 0 images, 1 byte")), split="test", bytes=1, lines=1,
+        examples=1, images=0, distinct_images=0, stopped_by=None, tallies={},
+    )  # fmt: skip
+    assert blocks(replace(report, files=(head,)))[0].count("\n") == lines
+
+
+def test_words_are_not_broken_at_hyphens() -> None:
+    message = "the same turn stands in " + "part-of-a-name-" * 8
+
+    text = render_text(a_report([a_rule(failed=1)], [a_finding(message=message)]))
+
+    assert "part-of-a-name-" * 8 in text
+
+
 def test_long_message_goes_on_below_itself() -> None:
     message = "type is one of the words that " + "nobody " * 10 + "knows"
 
@@ -453,7 +487,7 @@ def test_nothing_of_a_faulty_dataset_is_wider_than_80_columns(folder_name: str) 
     text = render_text(report, seconds=1)
 
     assert len(report.failing) > 5
-    assert [line for line in text.split("\n") if len(line) > WIDTH] == []
+    assert [line for line in text.split("\n")[1:] if len(line) > WIDTH] == []
     assert re.sub(r"\s+", "", text).count("modeisL;wantRGBorRGBA") == 1
 
 

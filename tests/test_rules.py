@@ -24,11 +24,12 @@ from pytest_vft.catalogue.load import (
     rules_root,
     shipped_rules,
 )
-from pytest_vft.catalogue.pages import index, page
+from pytest_vft.catalogue.pages import index, page, write_pages
 from pytest_vft.catalogue.providers import Provider, load_provider, provider_ids
 from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.catalogue.select import select_rules
-from pytest_vft.checking.prove import mutants, problem, run_case, survivors
+from pytest_vft.checking.prove import mutants, problem, prove, run_case, survivors
+from pytest_vft.errors import UsageError
 from pytest_vft.model import SCOPES, SEVERITIES
 
 PAGES = Path(__file__).parents[1] / "docs" / "reference" / "rules"
@@ -96,10 +97,10 @@ def test_list_of_rules_is_fresh() -> None:
     assert (PAGES / "index.md").read_text(encoding="utf-8") == index(RULES)
 
 
-def test_no_page_is_of_a_rule_that_is_gone() -> None:
-    pages = {path.relative_to(PAGES).with_suffix("").as_posix() for path in PAGES.rglob("*.md")}
+def test_no_page_is_of_a_rule_that_is_gone(tmp_path: Path) -> None:
+    written = {path.relative_to(tmp_path) for path in write_pages(RULES, tmp_path)}
 
-    assert pages == {"index", *RULES}
+    assert {path.relative_to(PAGES) for path in PAGES.rglob("*.md")} == written
 
 
 def test_rules_are_sorted_from_the_widest_scope_to_the_narrowest() -> None:
@@ -155,7 +156,42 @@ def test_findings_of_a_case_name_no_folder_of_this_run() -> None:
     assert finding == ("dataset/split-leak", failing.message)
 
 
+def test_rule_without_cases_does_not_hold(tmp_path: Path) -> None:
+    rule = RULES["line/not-utf8"]
+    bare = tmp_path / "not-utf8.toml"
+    bare.write_text(rule.path.read_text(encoding="utf-8").partition("[[cases]]")[0], encoding="utf-8")
+
+    (proof,) = prove({rule.id: replace(rule, path=bare)}, RULES, load_provider("openai"))
+
+    assert not proof.holds
+    assert proof.problems == ("no cases: write one that passes and one that fails",)
+
+
+def test_page_says_all_that_a_rule_asks() -> None:
+    require = {
+        "splits": {"minItems": 1, "items": {"not": {"enum": ["dev", "test"]}}},
+        "copies": {"minimum": 1_000, "not": {"const": 1_313}},
+    }
+
+    text = page(replace(RULES["dataset/split-leak"], require=require, off=True))
+
+    assert "Severity: error. Off until selected by its id." in text
+    assert (
+        "`splits` has at least 1 items and has only items of which each is not so that it is one of "
+        '"dev", "test", and `copies` is at least 1,000 and is not so that it is 1,313.'
+    ) in text
+
+
 # Providers.
+
+
+def test_misspelt_provider_and_model_are_named() -> None:
+    with pytest.raises(UsageError, match=r"no provider 'opnai' \(did you mean 'openai'\?\); known: azure"):
+        load_provider("opnai")
+    with pytest.raises(
+        UsageError, match=r"for model 'gpt-4o-2024-08-07' \(did you mean 'gpt-4o-2024-08-06'\?\)"
+    ):
+        load_provider("openai").model("gpt-4o-2024-08-07")
 
 
 @every_provider
@@ -187,6 +223,47 @@ def test_provider_has_its_default_model(provider: Provider) -> None:
 @every_provider
 def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
     assert "$param" not in str([(rule.when, rule.require) for rule in select_rules(RULES, provider)])
+
+
+@pytest.mark.parametrize(
+    ("id_", "params", "problem"),
+    [
+        ("image/too-large", {"max_bytes": "10"}, "parameter max_bytes is '10', want a whole number"),
+        ("image/too-large", {"max_bytes": True}, "parameter max_bytes is True, want a whole number"),
+        (
+            "image/too-large",
+            {"max_byte": 1},
+            "no parameter 'max_byte' (did you mean 'max_bytes'?); it has: max_bytes",
+        ),
+        (
+            "image/unsupported-mode",
+            {"modes": "RGB"},
+            "parameter modes is 'RGB', want a list like ['RGB', 'RGBA']",
+        ),
+        (
+            "image/unsupported-mode",
+            {"modes": ["RGB", 1]},
+            "parameter modes is ['RGB', 1], want a list like ['RGB', 'RGBA']",
+        ),
+        ("line/not-utf8", {"most": 1}, "no parameter 'most'; it has: none"),
+    ],
+)
+def test_parameter_that_does_not_fit_its_rule_is_named(
+    id_: str, params: Mapping[str, Any], problem: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        select_rules(RULES, load_provider("openai"), params={id_: params})
+
+    assert str(caught.value) == f"{id_}: {problem}"
+
+
+def test_parameter_that_fits_binds_its_rule() -> None:
+    params = {"image/unsupported-mode": {"modes": []}, "image/too-large": {"max_bytes": 7}}
+
+    chosen = {rule.id: rule for rule in select_rules(RULES, load_provider("openai"), params=params)}
+
+    assert chosen["image/unsupported-mode"].require == {"mode": {"enum": []}}
+    assert chosen["image/too-large"].require == {"bytes": {"maximum": 7}}
 
 
 # The shape of an example: each keyword of its schema is needed by a case, too.

@@ -128,44 +128,71 @@ def test_split_is_that_of_the_configuration(show: Show) -> None:
     assert done.lines[-2] == "no findings"
 
 
+def image(image_url: Any) -> dict[str, Any]:
+    return {"role": "user", "content": [{"type": "image_url", "image_url": image_url}]}
+
+
 @pytest.mark.parametrize(
-    "message",
+    ("message", "seen"),
     [
-        "text",
-        ["a", "list"],
-        None,
-        3,
-        {},
-        {"role": "user"},
-        {"role": None, "content": 3},
-        {"role": ["user"], "content": {"type": "text"}},
-        {"role": "user", "content": ["text", None, 3, [], {}]},
-        {"role": "user", "content": [{"type": "text", "text": None}]},
-        {"role": "user", "content": [{"type": "text", "text": {"deep": []}}]},
-        {"role": "user", "content": [{"type": "image_url", "image_url": "https://example.com"}]},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": 3}}]},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "", "detail": None}}]},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,@"}}]},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url_of(b"GIF89a")}}]},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url_of(b"")}}]},
-        {"role": "user", "content": [{"type": "image", "source": {"data": "A" * 100_000}}]},
-        {"role": "user", "content": "data:image/png;base64," + "A" * 100_000},
-        {"role": "assistant", "content": "A dog.", "weight": "heavy"},
-        {"role": "assistant", "tool_calls": "look"},
-        {"role": "assistant", "tool_calls": [None, "look", {"function": "look"}, {"function": {}}]},
-        {"role": "assistant", "function_call": "look"},
-        {"role": "assistant", "function_call": {"name": ["look"], "arguments": {"a": 1}}},
+        ("text", ["", "  text"]),
+        (["a", "list"], ["", "  ['a', 'list']"]),
+        (None, ["", "  None"]),
+        ("A" * 300, ["", f"  {'A' * 199}…"]),
+        ({}, ["  no role"]),
+        ({"role": "user"}, ["  user"]),
+        ({"role": None, "content": 3}, ["  None", "  3"]),
+        ({"role": ["user"], "content": {"type": "text"}}, ["  ['user']", "  {'type': 'text'}"]),
+        ({"role": "user", "content": ["text", None, 3, {}]}, ["  user", "  text", "  3", "  {}"]),
+        ({"role": "user", "content": [{"type": "text", "text": None}]}, ["  user"]),
+        ({"role": "user", "content": [{"type": "text", "text": ["a"]}]}, ["  user", "  ['a']"]),
+        (
+            image("https://example.com"),
+            ["  user", "  {'type': 'image_url', 'image_url': 'https://example.com'}"],
+        ),
+        (image({"url": 3}), ["  user", "  {'type': 'image_url', 'image_url': {'url': 3}}"]),
+        (image({"url": "", "detail": None}), ["  user", "  [image 1] empty URL, detail None"]),
+        (image({"url": "data:"}), ["  user", "  [image 1] unrecognised, 0 bytes, detail auto"]),
+        (
+            image({"url": "data:image/png;base64,@"}),
+            ["  user", "  [image 1] data:image/png;base64,@, detail auto"],
+        ),
+        (image({"url": url_of(b"GIF89a")}), ["  user", "  [image 1] GIF, 6 bytes, detail auto"]),
+        (image({"url": url_of(b"?")}), ["  user", "  [image 1] unrecognised, 1 byte, detail auto"]),
+        (
+            {"role": "user", "content": [{"data": "A" * 100_000}]},
+            ["  user", f"  {{'data': '{'A' * 189}…"],
+        ),
+        (
+            {"role": "user", "content": "data:image/png;base64," + "A" * 100_000},
+            ["  user", f"  data:image/png;base64,{'A' * 1_977}…"],
+        ),
+        ({"role": "assistant", "weight": "heavy"}, ["  assistant (weight heavy)"]),
+        ({"role": "assistant", "tool_calls": "look"}, ["  assistant"]),
+        (
+            {"role": "assistant", "tool_calls": [None, "look", {"function": "look"}, {"function": {}}]},
+            ["  assistant", "  calls look", "  calls look", "  calls None(None)"],
+        ),
+        ({"role": "assistant", "function_call": "look"}, ["  assistant", "  calls look"]),
+        (
+            {"role": "assistant", "function_call": {"name": ["look"], "arguments": {"a": 1}}},
+            ["  assistant", "  calls ['look']({'a': 1})"],
+        ),
     ],
 )
-def test_odd_messages_are_seen_all_the_same(show: Show, message: Any) -> None:
+def test_odd_messages_are_seen_all_the_same(show: Show, message: Any, seen: list[str]) -> None:
     write({"messages": [message, {"role": "user", "content": "What is this?"}]})
 
     done = show("train.jsonl:1")
 
+    first, *more = seen
     assert (done.code, done.err) == (0, "")
-    assert "/messages/1  user\n  What is this?\n" in done.out
-    assert max(map(len, done.lines)) < 2_100
+    assert done.lines[1 : len(seen) + 3] == [
+        f"/messages/0{first}",
+        *more,
+        "/messages/1  user",
+        "  What is this?",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -272,19 +299,18 @@ def test_selected_and_ignored_rules_hold_here_too(show: Show) -> None:
 
 
 def test_pictures_are_saved_byte_for_byte(show: Show) -> None:
-    gif = b"GIF89a" + bytes(20)
-    unknown = b"what is this"
+    others = [b"GIF89a" + bytes(20), b"BM" + bytes(20), b"II*\0" + bytes(20), b"what is this"]
     tokens = ["jpeg 24x24 l", "png 24x24 p", "webp 24x24 rgb", "png 24x24 rgb cut=60"]
-    urls = [*map(data_url, tokens), url_of(gif), url_of(unknown), "https://example.com/a.png", "data:,@"]
+    urls = [*map(data_url, tokens), *map(url_of, others), "https://example.com/a.png", "data:,@"]
     write({}, build_example("What are these?", "Dogs.", urls))
 
     done = show("train.jsonl:2", "--save=new/folder")
 
-    suffixes = ["jpg", "png", "webp", "png", "gif", "bin"]
+    suffixes = ["jpg", "png", "webp", "png", "gif", "bmp", "tiff", "bin"]
     saved = [Path(f"new/folder/train-2-{number}.{suffix}") for number, suffix in enumerate(suffixes, 1)]
     assert done.code == 0
-    assert done.lines[-7:] == [*map(str, saved), ""]
-    contents = [*(draw(token)[1] for token in tokens), gif, unknown]
+    assert done.lines[-9:] == [*map(str, saved), ""]
+    contents = [*(draw(token)[1] for token in tokens), *others]
     assert [path.read_bytes() for path in saved] == contents
     assert sorted(Path("new/folder").iterdir()) == sorted(saved)
 

@@ -93,7 +93,7 @@ def test_copied_ids_of_two_files_run_both(project: Project) -> None:
 def test_whole_file_may_stand_beside_an_item_of_another(project: Project) -> None:
     ids = project.ids("held-out.jsonl", MODE, ONE_RULE)
 
-    assert ids == [MODE, *(id_.replace("train", "held-out") for id_ in ITEMS)]
+    assert ids == [*(id_.replace("train", "held-out") for id_ in ITEMS), MODE]
 
 
 def test_copied_id_of_all_files_runs_on_all_files(project: Project) -> None:

@@ -47,6 +47,25 @@ def test_no_traceback_is_shown(project: Project) -> None:
     result.stdout.no_fnmatch_line("*.py:*")
 
 
+def test_traceback_is_shown_of_a_fault_of_ours(project: Project) -> None:
+    project.write()
+    project.pytester.makeconftest(
+        """
+        import pytest_vft.items
+
+        def broken(*arguments, **options):
+            raise ZeroDivisionError("ours")
+
+        pytest_vft.items.run = broken
+        """
+    )
+
+    result = project.run_apart(*DATA)
+
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(["E *ZeroDivisionError: ours"])
+
+
 @pytest.mark.parametrize(
     ("options", "shown"),
     [([], 10), (["--vft-max-shown=3"], 3), (["--vft-max-shown=0"], 14), (["--vft-max-shown=14"], 14)],

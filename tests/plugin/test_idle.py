@@ -6,7 +6,7 @@ import pytest
 
 from .project import Project
 
-HEAVY = {"PIL", "jsonschema", "jsonschema_rs", "orjson", "pybase64", "rich", "xxhash", "filelock", "sqlite3"}
+HEAVY = {"PIL", "jsonschema", "jsonschema_rs", "orjson", "pybase64", "rich", "xxhash", "filelock"}
 
 # Written last, and by a plugin, since a test would see the modules of its own time only.
 LIST_MODULES = """

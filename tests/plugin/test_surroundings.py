@@ -105,3 +105,20 @@ def test_items_bear_with_plugins_made_for_functions(project: Project) -> None:
     project.pytester.makeconftest("def pytest_runtest_setup(item): item._initrequest()")
 
     project.run(*DATA).assert_outcomes(passed=3, failed=1)
+
+
+def test_items_may_take_their_time(project: Project) -> None:
+    """With pytest-timeout, one item lints for all others."""
+    project.pytester.makeconftest(
+        """
+        def pytest_configure(config):
+            config.addinivalue_line("markers", "timeout: of pytest-timeout")
+            config.pluginmanager.register(object(), "timeout")
+
+        def pytest_runtest_setup(item):
+            marker = item.get_closest_marker("timeout")
+            assert (marker and marker.args) == ((0,) if item.get_closest_marker("vft") else None)
+        """
+    )
+
+    project.run(*DATA, "--strict-markers").assert_outcomes(passed=3, failed=1)

@@ -134,6 +134,8 @@ def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> byte
     # Noise of a kind: a cut must fall into data, not into a run of one colour.
     gradient = Image.linear_gradient("L").resize((int(width), int(height)))
     image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
+    if mode == "rgba":
+        image.putalpha(gradient)  # what cannot be seen through, WEBP saves as RGB
     image = (
         image.convert("L").convert(_MODES[mode])
         if mode in ("la", "i;16", "1")
@@ -141,7 +143,7 @@ def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> byte
     )
     more: dict[str, Any] = {}
     if "frames" in options:
-        others = [image.rotate(turn) for turn in range(1, int(options["frames"]))]
+        others = [image.rotate(90 * turn) for turn in range(1, int(options["frames"]))]
         more |= {"save_all": True, "append_images": others}
     if "exif" in options:
         more["exif"] = _exif(options["exif"])

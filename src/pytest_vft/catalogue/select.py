@@ -92,10 +92,17 @@ def _fitting(rule: Rule, params: Mapping[str, Any]) -> Mapping[str, Any]:
         if name not in rule.params:
             known = ", ".join(rule.params) or "none"
             raise UsageError(f"{rule.id}: no parameter {name!r}{nearest(name, rule.params)}; it has: {known}")
-        if type(value) is not type(rule.params[name]):
+        if not _fits(value, rule.params[name]):
             raise UsageError(f"{rule.id}: parameter {name} is {value!r}, want {_kind(rule.params[name])}")
     return params
 
 
+def _fits(value: object, own: object) -> bool:
+    """Return whether *value* is of the type of the rule's *own*, each item too."""
+    if isinstance(value, list) and isinstance(own, list):
+        return {type(item) for item in value} <= {type(item) for item in own}
+    return type(value) is type(own)
+
+
 def _kind(value: object) -> str:
-    return {int: "a whole number", str: "a string"}.get(type(value), "a list")
+    return {int: "a whole number", str: "a string"}.get(type(value), f"a list like {value!r}")

@@ -112,6 +112,6 @@ def _call(function: object) -> Iterator[str]:
 
 def _picture(picture: Picture | None, url: str) -> str:
     if picture is None:
-        return safe(url, _LONGEST_VALUE)
+        return safe(url, _LONGEST_VALUE) or "empty URL"
     size = f" {picture.width}x{picture.height} {picture.mode}" if picture.openable else ""
     return f"{picture.format}{size}, {count(picture.bytes, 'byte')}"

@@ -1,6 +1,6 @@
 """The report as text for people: what is wrong, where, and what to do about it.
 
-Lines are at most 80 columns wide where a path or a pointer lets them.
+Below the header, lines are at most 80 columns wide where paths and pointers let them.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float 
 def header(provider: str, closes: str | None, rules: int, depth: str) -> str:
     """Return the line that says what is checked, and how."""
     closing = f" (fine-tuning closes {closes})" if closes else ""
-    depths = "" if depth == "auto" else f", depth {depth}"
-    return f"vft: provider {provider}{closing}, {count(rules, 'rule')}{depths}, offline"
+    return f"vft: provider {provider}{closing}, {count(rules, 'rule')}, depth {depth}, offline"
 
 
 def place(finding: Finding) -> str:
