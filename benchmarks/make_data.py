@@ -26,7 +26,7 @@ def examples(count: int) -> Iterator[dict[str, Any]]:
             picture,
             system="Answer from the picture.",
             detail="low",
-            quality=68,
+            quality=45,
         )
 
 

@@ -490,7 +490,8 @@ def test_option_of_a_part_that_comes_later_is_accepted(vft: Vft, option: str) ->
 # Streams
 
 
-def test_reader_may_leave_early() -> None:
+def test_reader_may_leave_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     write("train.jsonl", {line: f"png {20 + line}x24 l" for line in range(1, 10)})
 
     done = subprocess.run(f"{VFT} check train.jsonl | head -1", shell=True, capture_output=True, check=False)  # noqa: S602 - a pipe is what is tested
@@ -499,16 +500,17 @@ def test_reader_may_leave_early() -> None:
     assert done.stdout.count(b"\n") == 1
 
 
-def test_exit_code_stays_when_nobody_reads() -> None:
-    for name, code in ((write("clean.jsonl"), 0), (write("faulty.jsonl", {1: GREY}), 1)):
-        with subprocess.Popen(
-            [VFT, "check", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            assert process.stdout
-            process.stdout.close()
-            assert process.stderr
-            assert process.stderr.read() == b""
-        assert process.returncode == code
+@pytest.mark.parametrize(("picture", "code"), [(GOOD, 0), (GREY, 1)])
+def test_exit_code_stays_when_nobody_reads(monkeypatch: pytest.MonkeyPatch, picture: str, code: int) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    command = [str(VFT), "check", write("train.jsonl", {1: picture})]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        assert process.stderr.read() == b""
+    assert process.returncode == code
 
 
 def test_stream_that_knows_no_unicode_gets_escapes() -> None:

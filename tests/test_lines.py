@@ -121,7 +121,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
 
     assert not taken
     assert [
-        line.is_json,
+        line.syntax == "JSON",
         line.blank,
         line.encoding_error is not None,
         line.syntax_error is not None,
@@ -203,8 +203,8 @@ def test_payload_with_an_escaped_slash_is_read_as_written() -> None:
 def test_white_space_is_blank(raw: bytes) -> None:
     line, _ = parse(raw)
 
-    assert line == Line(len(raw), None, blank=True)
-    assert not line.is_json
+    assert line == Line(len(raw), None, blank=True, syntax="none")
+    assert line.syntax != "JSON"
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_white_space_is_blank(raw: bytes) -> None:
 def test_odd_json_is_json(raw: bytes, value: object) -> None:
     line, _ = parse(raw)
 
-    assert line.is_json
+    assert line.syntax == "JSON"
     assert line.value == value
 
 
@@ -249,7 +249,7 @@ def test_odd_json_is_json(raw: bytes, value: object) -> None:
 def test_column_is_where_json_ends(raw: bytes, column: int) -> None:
     line, _ = parse(raw)
 
-    assert not line.is_json
+    assert line.syntax != "JSON"
     assert line.syntax_error
     assert line.column == column
 
@@ -267,7 +267,7 @@ def test_column_is_that_of_the_line_as_written() -> None:
 def test_what_no_parser_takes_is_a_finding(raw: bytes) -> None:
     line, _ = parse(raw)
 
-    assert not line.is_json
+    assert line.syntax != "JSON"
     assert line.syntax_error
 
 
@@ -285,7 +285,7 @@ def test_what_no_parser_takes_is_a_finding(raw: bytes) -> None:
 def test_first_byte_that_is_not_utf8_is_named(raw: bytes, error: str) -> None:
     line, _ = parse(raw)
 
-    assert line == Line(len(raw), None, encoding_error=error)
+    assert line == Line(len(raw), None, syntax="none", encoding_error=error)
 
 
 def test_byte_is_counted_in_the_line_as_written() -> None:

@@ -37,8 +37,8 @@ def read_example(path: str, line: int, settings: Settings) -> View:
     lines = read_lines(Shard(path, source.split, start, opened.bytes))
     for raw in islice(lines, line - 1):
         before += 1
-        start += len(raw) + 1
-    raw = next(lines, b"")
+        start += len(raw)
+    raw = next(lines, b"").removesuffix(b"\n")
     if start >= opened.bytes:
         raise UsageError(f"{path}: no line {line:,}; it has {count(before, 'line')}")
     example = parse_line(raw, lambda _: None).value

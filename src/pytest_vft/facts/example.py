@@ -94,7 +94,7 @@ def measure_example(
     messages: list[Message] = []
     images: list[Image] = []
     for index, message in enumerate(listed):
-        if ("messages", index) in refused:
+        if refused and ("messages", index) in refused:
             continue
         role: str = message["role"]
         content = message.get("content", ...)
@@ -104,7 +104,7 @@ def measure_example(
             length = len(content)
         elif isinstance(content, list):
             for position, part in enumerate(content):
-                if ("messages", index, "content", position) in refused:
+                if refused and ("messages", index, "content", position) in refused:
                     continue
                 if part["type"] == "image_url":
                     key, facts = image_facts(part["image_url"], role, split, album, remotes)

@@ -40,14 +40,8 @@ def line_facts(line: Line, split: Split) -> LineFacts:
         "blank": line.blank,
         "encoding": "UTF-8" if line.encoding_error is None else "other",
         "encoding_error": line.encoding_error,
-        "syntax": _syntax(line),
+        "syntax": line.syntax,
         "syntax_error": line.syntax_error,
         "column": line.column,
-        "kind": _KINDS.get(type(line.value), "null") if line.is_json else None,
+        "kind": _KINDS.get(type(line.value), "null") if line.syntax == "JSON" else None,
     }
-
-
-def _syntax(line: Line) -> str:
-    if line.is_json:
-        return "JSON"
-    return "none" if line.syntax_error is None else "other"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -18,34 +18,31 @@ Take = Callable[[memoryview], bytes | None]
 
 
 class Line(NamedTuple):
-    """What a line holds: *value* when it is JSON, else where UTF-8 or JSON ends.
+    """What a line holds: *value* when its *syntax* is JSON, else where UTF-8 or JSON ends.
 
-    Columns and bytes count from 1.
+    The syntax is "none" where there is no text: a blank line, or one that is not UTF-8. Columns and
+    bytes count from 1.
     """
 
     bytes: int
     value: Any
     blank: bool = False
+    syntax: Literal["JSON", "other", "none"] = "JSON"
     encoding_error: str | None = None
     syntax_error: str | None = None
     column: int | None = None
 
-    @property
-    def is_json(self) -> bool:
-        """Whether it holds a JSON value."""
-        return not self.blank and self.encoding_error is None and self.syntax_error is None
-
 
 def parse_line(raw: bytes, take: Take) -> Line:
-    """Parse *raw*, with the payload of each data URL given to *take* and replaced by its answer.
+    """Parse *raw*, a line with its newline or without.
 
-    *take* returns the token to put in place of a payload, or None when it is not base64: then, as
-    in any other doubt, the line is parsed as it was written.
+    The payload of each data URL is given to *take*, which returns the token to put in its place, or
+    None when it is not base64: then, as in any other doubt, the line is parsed as it was written.
     """
     try:
-        return Line(len(raw), orjson.loads(lift(raw, take)))
+        return Line(len(raw) - raw.endswith(b"\n"), orjson.loads(lift(raw, take)))
     except orjson.JSONDecodeError:
-        return _diagnose(raw)
+        return _diagnose(raw.removesuffix(b"\n"))
 
 
 def lift(raw: bytes, take: Take) -> bytes:
@@ -75,12 +72,13 @@ def lift(raw: bytes, take: Take) -> bytes:
 def _diagnose(raw: bytes) -> Line:
     """Say why *raw*, which is not JSON, is not."""
     if not raw.strip():
-        return Line(len(raw), None, blank=True)
+        return Line(len(raw), None, blank=True, syntax="none")
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        return Line(len(raw), None, encoding_error=f"byte {error.start + 1:,} is 0x{raw[error.start]:02x}")
+        place = f"byte {error.start + 1:,} is 0x{raw[error.start]:02x}"
+        return Line(len(raw), None, syntax="none", encoding_error=place)
     try:
         return Line(len(raw), orjson.loads(raw))
     except orjson.JSONDecodeError as error:
-        return Line(len(raw), None, syntax_error=error.msg, column=error.colno)
+        return Line(len(raw), None, syntax="other", syntax_error=error.msg, column=error.colno)

@@ -41,7 +41,7 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
 
 
 def read_lines(shard: Shard) -> Iterator[bytes]:
-    """Yield the lines of *shard* without their newline, the one byte that ends a line.
+    """Yield the lines of *shard*, with the newline, the one byte that ends a line.
 
     str.splitlines and text files also cut at U+2028 and at a lone CR, which may stand in JSON.
     Raises OSError when the file cannot be read.
@@ -51,4 +51,4 @@ def read_lines(shard: Shard) -> Iterator[bytes]:
         file.seek(shard.start)
         while left > 0 and (line := file.readline(left)):
             left -= len(line)
-            yield line[:-1] if line.endswith(b"\n") else line
+            yield line
