@@ -60,7 +60,7 @@ class DatasetRun:
             self._rules = {path: self._rules_on(path) for path in (*paths, DATASET)}
             self.reasons = {path: self.settings.reasons_in(path) for path in paths}
             self.reasons[DATASET] = self.settings.reasons
-            _ = self.settings.model
+            self.settings.check()
             self._targets = parse_targets(config.getoption("vft_report"))
         except VftError as error:
             raise pytest.UsageError(f"vft: {error}") from None

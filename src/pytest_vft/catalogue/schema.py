@@ -87,10 +87,11 @@ class ExampleShape:
         return _validator(self._schema)
 
     def _foreign_example(self, example: object) -> Fault | None:
-        if not isinstance(example, dict) or "messages" in example:
+        if not isinstance(example, dict):
             return None
         for shape in self._foreign.examples:
-            if all(key in example for key in shape["keys"]):
+            keys = shape["keys"]
+            if all(key in example for key in keys) and ("messages" in keys) == ("messages" in example):
                 return Fault((), f"the example is {shape['name']}; {shape['advice']}")
         return None
 

@@ -69,11 +69,12 @@ def image_facts(
         head, _, payload = url.partition(",")
         media_type, _, marked = head[5:].partition(";")
         key, picture = album.look_up(payload)
-        if picture is not None and marked.endswith("base64"):
+        is_base64 = marked.lower().endswith("base64")
+        if picture is not None and is_base64:
             encoding = "base64"
         else:
             picture, encoding = None, "other"
-            problem = base64_problem(payload) if marked.endswith("base64") else 'it does not say ";base64"'
+            problem = base64_problem(payload) if is_base64 else 'it does not say ";base64"'
         settled = True
     else:
         found = _SCHEME.match(url)
