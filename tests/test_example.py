@@ -74,6 +74,7 @@ def test_strings_are_measured() -> None:
         "split": "train",
         "shape_faults": (),
         "messages": 3,
+        "assistant_messages": 1,
         "images": 0,
         "last_role": "assistant",
     }
@@ -108,6 +109,7 @@ def test_test_split_has_no_answers() -> None:
         "split": "test",
         "shape_faults": (),
         "messages": 1,
+        "assistant_messages": 0,
         "images": 1,
         "last_role": "user",
     }
@@ -379,9 +381,9 @@ def test_data_url_without_base64_has_no_picture(link: str, problem: str) -> None
 @pytest.mark.parametrize(
     ("link", "scheme"),
     [
-        ("", ""),
-        ("a.png", ""),
-        ("/data/a.png", ""),
+        ("", "none"),
+        ("a.png", "none"),
+        ("/data/a.png", "none"),
         ("file:///a.png", "file"),
         ("C:\\a.png", "c"),
         ("s3://a/b.png", "s3"),

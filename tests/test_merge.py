@@ -268,7 +268,4 @@ def test_file_that_is_not_lines_is_read_no_further(folder: Path) -> None:
     (result,) = linted.files
     assert (result.stopped_by, result.lines, result.examples) == ("file/not-jsonl", 0, 0)
     assert {placed.found.rule for placed in linted.findings} == {"file/not-jsonl"}
-    assert {rule for rule, tally in result.tallies.items() if tally.checked} == {
-        "file/not-jsonl",
-        "file/unreadable",
-    }
+    assert {rule.partition("/")[0] for rule, tally in result.tallies.items() if tally.checked} == {"file"}

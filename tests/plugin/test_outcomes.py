@@ -116,7 +116,8 @@ def test_rule_on_all_files_can_be_ignored(project: Project) -> None:
 
     result = project.run(*options, "--vft-ignore=dataset/split-leak")
 
-    result.assert_outcomes(skipped=1, deselected=34)
+    assert result.parseoutcomes().keys() == {"skipped", "deselected"}
+    assert result.parseoutcomes()["skipped"] == 1
     result.stdout.fnmatch_lines(["SKIPPED * ignored: on request"])
 
 

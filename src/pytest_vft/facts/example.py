@@ -46,6 +46,8 @@ class ExampleFacts(TypedDict):
     """Places where the example is not as example.schema.json wants it."""
     messages: int
     """Messages in it."""
+    assistant_messages: int
+    """Those of role assistant."""
     images: int
     """Images in it, over all messages."""
     last_role: str | None
@@ -93,10 +95,12 @@ def measure_example(
     listed = () if ("messages",) in refused else example["messages"]
     messages: list[Message] = []
     images: list[Image] = []
+    assistants = 0
     for index, message in enumerate(listed):
         if refused and ("messages", index) in refused:
             continue
         role: str = message["role"]
+        assistants += role == "assistant"
         content = message.get("content", ...)
         before = len(images)
         length = 0
@@ -128,6 +132,7 @@ def measure_example(
             "split": split,
             "shape_faults": faults,
             "messages": len(listed),
+            "assistant_messages": assistants,
             "images": len(images),
             "last_role": messages[-1].facts["role"] if messages else None,
         },

@@ -28,7 +28,7 @@ class ImageFacts(TypedDict):
     detail: str
     """As written; "auto" when absent, "null" for a JSON null."""
     scheme: str
-    """The scheme of its URL in lower case: data, https, file ...; "" when it has none."""
+    """The scheme of its URL in lower case: data, https, file ...; "none" when it has none."""
     media_type: str | None
     """What a data URL declares, as written: image/jpeg; None for other URLs."""
     encoding: str | None
@@ -78,7 +78,7 @@ def image_facts(
         settled = True
     else:
         found = _SCHEME.match(url)
-        scheme = found[0].lower() if found else ""
+        scheme = found[0].lower() if found else "none"
         key = xxh3_128_intdigest(url.encode())
         remote = remotes.get(url, _NOT_FETCHED)
         picture, reachable, because = remote.picture, remote.reachable, remote.cause
