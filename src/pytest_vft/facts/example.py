@@ -91,7 +91,7 @@ def measure_example(
     Messages and parts that the shape refuses yield no facts; the rest is measured all the same.
     """
     faults: Sequence[Fault] = () if shape.is_valid(example) else shape.faults(example)
-    refused = _refused(faults)
+    refused = _refused(faults) if faults else ()
     listed = () if ("messages",) in refused else example["messages"]
     messages: list[Message] = []
     images: list[Image] = []
@@ -103,9 +103,9 @@ def measure_example(
         assistants += role == "assistant"
         content = message.get("content", ...)
         before = len(images)
-        length = 0
+        kind, length = "parts", 0
         if isinstance(content, str):
-            length = len(content)
+            kind, length = "string", len(content)
         elif isinstance(content, list):
             for position, part in enumerate(content):
                 if refused and ("messages", index, "content", position) in refused:
@@ -115,13 +115,15 @@ def measure_example(
                     images.append(Image(index, position, key, facts))
                 else:
                     length += len(part[part["type"]])
+        else:
+            kind = "null" if content is None else "absent"
         messages.append(
             Message(
                 index,
                 {
                     "split": split,
                     "role": role,
-                    "content": _content_kind(content),
+                    "content": kind,
                     "images": len(images) - before,
                     "text_length": length,
                 },
@@ -140,14 +142,6 @@ def measure_example(
         images,
         None if faults else _turn_key(listed, images),
     )
-
-
-def _content_kind(content: object) -> str:
-    if isinstance(content, str):
-        return "string"
-    if isinstance(content, list):
-        return "parts"
-    return "null" if content is None else "absent"
 
 
 def _refused(faults: Sequence[Fault]) -> Collection[tuple[str | int, ...]]:
@@ -178,9 +172,10 @@ def _turn_key(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) ->
     start = end - 1
     while start and messages[start - 1]["role"] == "user":
         start -= 1
-    if not any(start <= image.message < end for image in images):
+    pictures = [f"{image.key:x}" for image in images if start <= image.message < end]
+    if not pictures:
         start = 0
-    pictures = [f"{image.key:032x}" for image in images if start <= image.message < end]
+        pictures = [f"{image.key:x}" for image in images if image.message < end]
     said = [_said(message) for message in messages[start:end]]
     return xxh3_128_intdigest(orjson.dumps([said, pictures]))
 
@@ -193,5 +188,6 @@ def _said(message: Mapping[str, Any]) -> list[str]:
     else:
         texts = [part["text"] for part in content or () if part["type"] == "text"]
     # On other messages than an assistant's, tool_calls are an unknown key and may hold anything.
-    calls = message.get("tool_calls") if message["role"] == "assistant" else None
-    return [message["role"], *texts, *(call["function"]["arguments"] for call in calls or ())]
+    if message["role"] == "assistant" and message.get("tool_calls"):
+        texts += [call["function"]["arguments"] for call in message["tool_calls"]]
+    return [message["role"], *texts]
