@@ -103,8 +103,12 @@ class Settings:
         with _blaming(self.config, "ignore: "):
             return asked | self._by_rule(self.config.ignore)
 
-    def reasons_in(self, path: str) -> Mapping[str, str]:
-        """Return why a rule is ignored in the file at *path*, by id."""
+    @cached_property
+    def reasons_by_file(self) -> Mapping[str, Mapping[str, str]]:
+        """Why a rule is ignored in a file, by the path of its source and by id."""
+        return {source.path: self._reasons_in(source.path) for source in self.sources}
+
+    def _reasons_in(self, path: str) -> Mapping[str, str]:
         place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
         found = dict(self.reasons)
         for pattern, reasons in self.config.per_file_ignores.items():
@@ -116,7 +120,9 @@ class Settings:
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for what cannot be followed; no data is read."""
-        _ = self.model, self.rules, self.reasons, [self.reasons_in(source.path) for source in self.sources]
+        if not self.sources:
+            raise UsageError("no files: name some, or list them under [tool.vft.data]")
+        _ = self.model, self.rules, self.reasons, self.reasons_by_file
 
     def _by_rule(self, reasons: Mapping[str, str]) -> dict[str, str]:
         return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
@@ -155,7 +161,7 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> Plan:
         foreign=read_foreign(),
         full=settings.depth != "header",
         remotes={},
-        ignored={source.path: frozenset(settings.reasons_in(source.path)) for source in settings.sources},
+        ignored={path: frozenset(reasons) for path, reasons in settings.reasons_by_file.items()},
         max_findings=settings.config.max_findings,
     )
 
@@ -203,19 +209,14 @@ def _rule_result(settings: Settings, rule: Rule, linted: Linted) -> RuleResult:
     tally = sum((_tally(file, rule.id) for file in linted.files), linted.dataset.get(rule.id, Tally()))
     allowed = settings.config.allow.get(rule.id)
     tolerated = allowed is not None and tally.failed <= allowed
-    reasons = dict.fromkeys(
-        reason
-        for file in linted.files
-        for id_, reason in settings.reasons_in(file.path).items()
-        if id_ == rule.id
-    )
+    ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
     return RuleResult(
         id=rule.id,
         severity="warning" if tolerated else rule.severity,
         tally=tally,
         truncated=linted.dropped.get(rule.id, 0),
         allowed=allowed,
-        reason="; ".join(reasons) or None,
+        reason="; ".join(dict.fromkeys(ignored)) or None,
     )
 
 
@@ -255,8 +256,6 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     if not isinstance(config, Config):
         config = load_config(None if config is None else Path(config))
     sources = find_sources(config, _strings(paths), validation=_strings(validation), test=_strings(test))
-    if not sources:
-        raise UsageError("no files: name some, or list them under [tool.vft.data]")
     settings = Settings(
         config=config,
         sources=sources,

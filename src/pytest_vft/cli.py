@@ -192,19 +192,16 @@ def _add_run_options(parser: argparse.ArgumentParser, *, files: bool = True) -> 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     from pytest_vft.api import Settings  # noqa: PLC0415 - `vft --help` needs none of it
+    from pytest_vft.catalogue.select import listed  # noqa: PLC0415 - as above
     from pytest_vft.config import load_config  # noqa: PLC0415 - as above
 
     return Settings(
         config=load_config(arguments.config),
         provider_id=arguments.provider,
         model_name=arguments.model,
-        select=None if arguments.select is None else _patterns(arguments.select),
-        ignore=_patterns(arguments.ignore),
+        select=None if arguments.select is None else listed(arguments.select),
+        ignore=listed(arguments.ignore),
     )
-
-
-def _patterns(given: Sequence[str]) -> list[str]:
-    return [pattern.strip() for value in given for pattern in value.split(",") if pattern.strip()]
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -225,8 +222,6 @@ def _check(arguments: argparse.Namespace) -> int:
         validation=arguments.validation_data,
         test=arguments.test_data,
     )
-    if not sources:
-        raise UsageError("no files: name some, or list them under [tool.vft.data]")
     report = run(
         replace(
             settings,

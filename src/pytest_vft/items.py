@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 
 from pytest_vft.api import Settings, run
-from pytest_vft.catalogue.select import matching
+from pytest_vft.catalogue.select import listed, matching
 from pytest_vft.config import Config, load_config
 from pytest_vft.errors import UsageError, VftError, VftWarning
 from pytest_vft.model import Report, Source, Tally
@@ -55,12 +55,10 @@ class DatasetRun:
         try:
             self._named = list(_named(arguments))
             self.settings = self._read_settings()
-            # What is misspelt anywhere is said now, not by each item.
+            self.settings.check()  # what is misspelt anywhere is said now, not by each item
             paths = [source.path for source in self.settings.sources]
             self._rules = {path: self._rules_on(path) for path in (*paths, DATASET)}
-            self.reasons = {path: self.settings.reasons_in(path) for path in paths}
-            self.reasons[DATASET] = self.settings.reasons
-            self.settings.check()
+            self.reasons = {**self.settings.reasons_by_file, DATASET: self.settings.reasons}
             self._targets = parse_targets(config.getoption("vft_report"))
         except VftError as error:
             raise pytest.UsageError(f"vft: {error}") from None
@@ -80,8 +78,8 @@ class DatasetRun:
             sources=sources,
             provider_id=option("vft_provider"),
             model_name=option("vft_model"),
-            select=_listed(option("vft_select")) or None,
-            ignore=_listed(option("vft_ignore")),
+            select=listed(option("vft_select")) or None,
+            ignore=listed(option("vft_ignore")),
             depth=option("vft_depth") or "auto",
             fail_on=option("vft_fail_on") or "error",
             require_checked=option("vft_require_checked"),
@@ -351,10 +349,6 @@ def _shown(path: str) -> str:
     """Return *path* as a user of this folder would write it."""
     relative = os.path.relpath(path)
     return path if relative.startswith("..") else relative
-
-
-def _listed(given: Sequence[str]) -> list[str]:
-    return [pattern.strip() for value in given for pattern in value.split(",") if pattern.strip()]
 
 
 def _unpickle(path: Path) -> Report:

@@ -16,6 +16,11 @@ from pytest_vft.text import nearest
 Value = TypeVar("Value")
 
 
+def listed(given: Iterable[str]) -> list[str]:
+    """Return the patterns in *given*, the values of an option: each may hold several, comma-separated."""
+    return [pattern.strip() for value in given for pattern in value.split(",") if pattern.strip()]
+
+
 def matching(patterns: Iterable[str], rules: Iterable[str]) -> dict[str, str]:
     """Return rule id -> the pattern that names it; a pattern is an id, a scope or a glob.
 
