@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for dest in _LATER:
         if config.getoption(dest):
             raise pytest.UsageError(f"--{dest.replace('_', '-')} is not in this version yet")
-    from pytest_vft.items import DatasetRun  # noqa: PLC0415 - the plugin costs nothing when idle
+    from pytest_vft.items.datasets import DatasetRun  # noqa: PLC0415 - the plugin costs nothing when idle
 
     config.pluginmanager.register(DatasetRun(config, named), "vft-run")
     # The run collects them itself: pytest refuses some, and forgets those below another argument.

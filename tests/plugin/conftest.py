@@ -3,7 +3,7 @@ from __future__ import annotations
 import jsonschema  # noqa: F401 - its C extension can be loaded once only, and pytester forgets modules
 import pytest
 
-import pytest_vft.items  # noqa: F401 - as above, for what it imports
+import pytest_vft.items.datasets  # noqa: F401 - as above, for what it imports
 
 from .project import Project
 

@@ -42,7 +42,7 @@ def test_option_that_only_shapes_output_loads_nothing(project: Project) -> None:
 def test_an_option_loads_what_it_needs(project: Project) -> None:
     project.write()
 
-    assert {"pytest_vft.items", "PIL"} <= modules(project, "--vft-data=train.jsonl")
+    assert {"pytest_vft.items.datasets", "PIL"} <= modules(project, "--vft-data=train.jsonl")
 
 
 def test_other_runs_are_left_alone(project: Project) -> None:

@@ -1,0 +1,69 @@
+"""`vft check`: check files and say what is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pytest_vft.cli.options import add_run_options, read_settings
+from pytest_vft.cli.parser import Commands, number, one_of, print_text
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    check = commands.add("check", "check files and say what is wrong with them", _check)
+    check.add_argument("files", nargs="*", metavar="FILE", help="JSONL files, folders or globs (train split)")
+    add_run_options(check)
+    check.add_argument(
+        "--format", **one_of("text", "json"), default="text", help="of the report on stdout (default: text)"
+    )
+    check.add_argument(
+        "--report", action="append", default=[], metavar="FORMAT:FILE", help="also write the report to a file"
+    )
+    check.add_argument(
+        "--max-shown",
+        type=number,
+        default=10,
+        metavar="N",
+        help="findings shown a rule (0: all; default: 10)",
+    )
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    import time  # noqa: PLC0415 - `vft --help` needs none of it
+    from dataclasses import replace  # noqa: PLC0415 - as above
+
+    from pytest_vft.api import run  # noqa: PLC0415 - as above
+    from pytest_vft.report.formats import parse_targets, render, write  # noqa: PLC0415 - as above
+    from pytest_vft.sources import find_sources  # noqa: PLC0415 - as above
+
+    started = time.perf_counter()
+    _say_what_has_no_effect(arguments)
+    targets = parse_targets(arguments.report)
+    settings = read_settings(arguments)
+    sources = find_sources(
+        settings.config,
+        [*arguments.files, *arguments.data],
+        validation=arguments.validation_data,
+        test=arguments.test_data,
+    )
+    report = run(
+        replace(
+            settings,
+            sources=sources,
+            depth=arguments.depth,
+            fail_on=arguments.fail_on,
+            require_checked=arguments.require_checked,
+        )
+    )
+    for target in targets:
+        write(report, target, most_shown=arguments.max_shown)
+    seconds = time.perf_counter() - started
+    print_text(render(report, arguments.format, most_shown=arguments.max_shown, seconds=seconds))
+    return 0 if report.ok else 1
+
+
+def _say_what_has_no_effect(arguments: argparse.Namespace) -> None:
+    for name in ("jobs", "base_url", "allow_private", "no_cache"):
+        if getattr(arguments, name):
+            print(f"vft: --{name.replace('_', '-')} has no effect in this version", file=sys.stderr)
