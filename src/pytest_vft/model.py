@@ -83,7 +83,7 @@ class Tally:
 class FileResult:
     """What was counted in one file.
 
-    *examples* are the lines that hold anything; *stopped_by* is the rule whose failure left the
+    *examples* are the lines that hold anything, *answered* those with an answer; *stopped_by* is the rule whose failure left the
     lines unread (file/unreadable, file/not-jsonl), else None; *tallies* is keyed by rule id.
     """
 
@@ -92,6 +92,7 @@ class FileResult:
     bytes: int
     lines: int
     examples: int
+    answered: int
     images: int
     distinct_images: int
     stopped_by: str | None

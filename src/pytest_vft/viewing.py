@@ -15,7 +15,7 @@ from pytest_vft.errors import UsageError
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
 from pytest_vft.reading.images import measure_picture
 from pytest_vft.reading.lines import parse_line
-from pytest_vft.reading.shards import Shard, read_lines
+from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.report.example import Shown, View
 from pytest_vft.sources import find_sources
 from pytest_vft.text import count
@@ -35,12 +35,15 @@ def read_example(path: str, line: int, settings: Settings) -> View:
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     before = 0
     lines = read_lines(Shard(path, source.split, start, opened.bytes))
-    for raw in islice(lines, line - 1):
+    for passed in islice(lines, line - 1):
         before += 1
-        start += len(raw)
-    raw = next(lines, b"").removesuffix(b"\n")
+        start += passed.bytes if isinstance(passed, LongLine) else len(passed)
     if start >= opened.bytes:
         raise UsageError(f"{path}: no line {line:,}; it has {count(before, 'line')}")
+    raw = next(lines, b"")
+    if isinstance(raw, LongLine):
+        raise UsageError(f"{path}: line {line:,} has {count(raw.bytes, 'byte')}, too many to show")
+    raw = raw.removesuffix(b"\n")
     example = parse_line(raw, lambda _: None).value
     shard = Shard(path, source.split, start, start + len(raw))
     return View(

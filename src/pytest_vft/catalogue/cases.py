@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -45,7 +45,8 @@ class CaseFile:
 class Case:
     """An example inside a rule file, with the verdict that it must get.
 
-    *name* tells it from the others of its rule; *message* is the finding's, for a failing case.
+    *name* tells it from the others of its rule; *message* is the finding's, for a failing case;
+    *also* names other rules that it cannot but fail.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Case:
     message: str | None
     files: tuple[CaseFile, ...]
     params: Mapping[str, Any]
+    also: Collection[str]
     fetched: Mapping[str, Remote]
 
 
@@ -72,6 +74,7 @@ def _case(path: Path, name: str, content: Mapping[str, Any]) -> Case:
             message=content.get("message"),
             files=tuple(_file(file) for file in content.get("files", [content])),
             params=content.get("params", {}),
+            also=content.get("also", ()),
             fetched={url: _remote(found) for url, found in content.get("fetched", {}).items()},
         )
     except ValueError as error:

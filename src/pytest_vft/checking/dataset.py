@@ -3,52 +3,139 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from pytest_vft.checking.shard import Turn
+from pytest_vft.checking.shard import Counted
 from pytest_vft.facts.dataset import DatasetFacts
-from pytest_vft.model import Source
+from pytest_vft.facts.example import Turn
+from pytest_vft.model import Source, Split
 from pytest_vft.text import Safe, safe
+
+
+class Place(NamedTuple):
+    """Where something stands: *pointer* leads into the example."""
+
+    source: Source
+    line: int
+    pointer: str = ""
+
+    def __str__(self) -> str:
+        return f"{safe(self.source.path, None)}:{self.line}"
 
 
 class Recurring(NamedTuple):
     """Subjects of scope dataset that have the same facts: *number* of them, the place to name."""
 
     number: int
-    path: str
-    line: int
+    place: Place
     facts: DatasetFacts
 
 
-def target_turns(files: Sequence[tuple[Source, Sequence[Turn]]]) -> Iterator[Recurring]:
-    """Yield the distinct target turns of *files*, those that stand once folded into one a split.
+class _Member(NamedTuple):
+    place: Place
+    turn: Turn
 
-    The place of one that recurs is the first in another split than its first, else its second.
-    """
-    copies = Counter(turn.key for _, turns in files for turn in turns)
-    places: defaultdict[int, list[tuple[Source, int]]] = defaultdict(list)
-    once: dict[str, tuple[int, Source, int]] = {}
-    for source, turns in files:
-        for line, key in turns:
-            if copies[key] > 1:
-                places[key].append((source, line))
+    @property
+    def split(self) -> Split:
+        return self.place.source.split
+
+
+def recurring(files: Sequence[tuple[Source, Counted]]) -> Iterator[Recurring]:
+    """Yield what may recur in *files*; all that stands once is folded into one a split."""
+    times = Counter(turn.key for _, counted in files for _, turn in counted.turns)
+    groups: defaultdict[int, list[_Member]] = defaultdict(list)
+    for source, counted in files:
+        once = 0
+        for line, turn in counted.turns:
+            if times[turn.key] > 1:
+                groups[turn.key].append(_Member(Place(source, line), turn))
             else:
-                number, first, at = once.get(source.split, (0, source, line))
-                once[source.split] = (number + 1, first, at)
-    for number, source, line in once.values():
-        yield _turn(number, [(source, line)])
-    for members in places.values():
-        yield _turn(1, members)
+                once, first = once + 1, line
+        if once:
+            place = Place(source, first)
+            yield Recurring(once, place, _facts("target turn", [place]))
+            yield Recurring(once, place, _facts("question", [place], answers=1))
+            yield Recurring(once, place, _facts("example", [place]))
+    for members in groups.values():
+        yield from _turn(members)
+    yield from _pictures(files, {key for key, members in groups.items() if len(_splits(members)) > 1})
+    yield from _shots(files)
 
 
-def _turn(number: int, members: Sequence[tuple[Source, int]]) -> Recurring:
-    first, line = members[0]
-    elsewhere = [member for member in members if member[0].split != first.split]
-    source, at = (elsewhere or members[1:] or members)[0]
-    facts: DatasetFacts = {
-        "copies": len(members),
-        "splits": list(dict.fromkeys(member.split for member, _ in members)),
-        "first": Safe(f"{safe(first.path, None)}:{line}"),
+def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
+    """Yield a target turn that recurs; in each of its splits as a question and as examples, too."""
+    places = [member.place for member in members]
+    elsewhere = [member.place for member in members if member.split != members[0].split]
+    yield Recurring(1, (elsewhere or places)[0], _facts("target turn", places))
+    for split in _splits(members):
+        answers: defaultdict[int, list[_Member]] = defaultdict(list)
+        for member in members:
+            if member.split == split and member.turn.answer is not None:
+                answers[member.turn.answer].append(member)
+        if answers:
+            yield _question(list(answers.values()))
+        for same in answers.values():
+            places = [member.place for member in same]
+            yield Recurring(1, places[min(1, len(places) - 1)], _facts("example", places))
+
+
+def _question(answers: Sequence[Sequence[_Member]]) -> Recurring:
+    """Return a question, given its members by their answer; placed at its second answer."""
+    words = max(same[0].turn.words for same in answers)
+    place = answers[min(1, len(answers) - 1)][0].place
+    places = [member.place for member in chain(*answers)]
+    return Recurring(1, place, _facts("question", places, answers=len(answers), words=words))
+
+
+def _pictures(files: Sequence[tuple[Source, Counted]], leaked: set[int]) -> Iterator[Recurring]:
+    """Yield the pictures of target turns, but for those turns that are *leaked* as a whole."""
+    if len({source.split for source, _ in files}) == 1:
+        return
+    places: defaultdict[int, list[Place]] = defaultdict(list)
+    for source, counted in files:
+        for line, turn in counted.turns:
+            if turn.key not in leaked:
+                for picture in turn.pictures:
+                    known = places[picture]
+                    if not known or known[-1].source.split != source.split:
+                        known.append(Place(source, line))
+    once = [known[0] for known in places.values() if len(known) == 1]
+    if once:
+        yield Recurring(len(once), once[0], _facts("picture", once[:1]))
+    for known in places.values():
+        if len(known) > 1:
+            yield Recurring(1, known[1], _facts("picture", known))
+
+
+def _shots(files: Iterable[tuple[Source, Counted]]) -> Iterator[Recurring]:
+    times: Counter[int] = Counter()
+    first: dict[int, Place] = {}
+    for source, counted in files:
+        times.update(counted.shots)
+        for key, (line, position) in counted.shot_places.items():
+            first.setdefault(key, Place(source, line, f"/messages/{position}"))
+    once = [key for key, number in times.items() if number == 1]
+    if once:
+        yield Recurring(len(once), first[once[0]], _facts("few-shot answer", [first[once[0]]]))
+    for key, number in times.items():
+        if number > 1:
+            yield Recurring(1, first[key], _facts("few-shot answer", [first[key]], copies=number))
+
+
+def _splits(members: Iterable[_Member]) -> Sequence[Split]:
+    return list(dict.fromkeys(member.split for member in members))
+
+
+def _facts(
+    of: str, places: Sequence[Place], *, copies: int = 0, answers: int | None = None, words: int = 0
+) -> DatasetFacts:
+    return {
+        "of": of,
+        "copies": copies or len(places),
+        "splits": list(dict.fromkeys(place.source.split for place in places)),
+        "first": Safe(places[0]),
+        "answers": answers,
+        "answer_words": None if answers is None else words,
     }
-    return Recurring(number, source.path, at, facts)

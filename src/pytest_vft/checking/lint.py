@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.checking.dataset import target_turns
+from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.shard import Counted, Found, Linter, Plan, cap, merge
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.model import SCOPES, SPLITS, FileResult, Source, Tally, Verdict
@@ -74,14 +74,14 @@ def _lint_file(source: Source, linter: Linter, plan: Plan, shard_bytes: int) -> 
             )
         except OSError as error:  # it was readable a moment ago
             opened = Opened(opened.bytes, "unreadable", False, error.strerror or type(error).__name__)
-    facts = _facts(source, opened, counted)
+    facts = _facts(source, opened, counted, skipping=any(rule.skips for rule in plan.rules))
     verdicts = linter.check("file", facts)
     counted.counts["file"] = Counter([verdicts])
     counted.found = [*linter.explain("file", verdicts, facts, source.path), *counted.found]
     return _File(source, opened, counted, _stopped_by(plan.rules_of("file"), verdicts, opened))
 
 
-def _facts(source: Source, opened: Opened, counted: Counted) -> FileFacts:
+def _facts(source: Source, opened: Opened, counted: Counted, *, skipping: bool) -> FileFacts:
     read = opened.container == "JSONL"
     return {
         "split": source.split,
@@ -93,6 +93,7 @@ def _facts(source: Source, opened: Opened, counted: Counted) -> FileFacts:
         "examples": counted.examples if read else None,
         "image_examples": counted.image_examples if read else None,
         "images": counted.images if read else None,
+        "skipped_examples": counted.skipped if read and skipping else None,
     }
 
 
@@ -116,6 +117,7 @@ def _result(file: _File, plan: Plan) -> FileResult:
         bytes=file.opened.bytes,
         lines=file.counted.lines,
         examples=file.counted.examples,
+        answered=file.counted.answered,
         images=file.counted.images,
         distinct_images=len(file.counted.pictures),
         stopped_by=file.stopped_by,
@@ -131,10 +133,11 @@ def _lint_dataset(
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:
         return tallies, findings, Counter()
-    for number, path, line, facts in target_turns([(file.source, file.counted.turns) for file in files]):
+    for number, place, facts in recurring([(file.source, file.counted) for file in files]):
+        path = place.source.path
         verdicts = linter.check("dataset", facts)
         found = linter.explain("dataset", verdicts, facts, path)
-        findings += [Placed(path, one._replace(line=line)) for one in found]
+        findings += [Placed(path, one._replace(line=place.line, pointer=place.pointer)) for one in found]
         ignored = plan.ignored.get(path, frozenset())
         for id_, tally in _tallies(rules, Counter({verdicts: number}), ignored).items():
             tallies[id_] += tally

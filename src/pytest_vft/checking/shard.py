@@ -16,7 +16,7 @@ from pytest_vft.catalogue.foreign import Foreign
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.checking.compile import Verdicts, compile_check
-from pytest_vft.facts.example import Example, measure_example
+from pytest_vft.facts.example import Example, Turn, measure_example
 from pytest_vft.facts.line import line_facts
 from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.album import Album
@@ -61,37 +61,42 @@ class Found(NamedTuple):
     image: str | None
 
 
-class Turn(NamedTuple):
-    """Where a target turn stands, and the key of its text and pictures."""
-
-    line: int
-    key: int
-
-
 @dataclass(slots=True, kw_only=True)
 class Counted:
-    """What a shard, or a whole file, amounts to."""
+    """What a shard, or a whole file, amounts to.
+
+    *skipped* counts the examples that fail a rule with a skip reason. *turns* are target turns with
+    their lines; *shots* counts few-shot answers by key, *shot_places* has line and message of the
+    first of each.
+    """
 
     lines: int = 0
     examples: int = 0
+    answered: int = 0
+    skipped: int = 0
     image_examples: int = 0
     images: int = 0
     pictures: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
-    turns: list[Turn] = field(default_factory=list)
+    turns: list[tuple[int, Turn]] = field(default_factory=list)
+    shots: Counter[int] = field(default_factory=Counter)
+    shot_places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def merge(first: Counted, second: Counted, max_findings: int) -> Counted:
     """Return what *first* and the *second* shard that follows it amount to; associative."""
     if not first.lines:
         return second
-    found = [*first.found, *(one._replace(line=first.lines + (one.line or 0)) for one in second.found)]
+    before = first.lines
+    found = [*first.found, *(one._replace(line=before + (one.line or 0)) for one in second.found)]
     kept, dropped = cap(found, lambda one: one.rule, max_findings)
     return Counted(
         lines=first.lines + second.lines,
         examples=first.examples + second.examples,
+        answered=first.answered + second.answered,
+        skipped=first.skipped + second.skipped,
         image_examples=first.image_examples + second.image_examples,
         images=first.images + second.images,
         pictures=first.pictures | second.pictures,
@@ -101,7 +106,10 @@ def merge(first: Counted, second: Counted, max_findings: int) -> Counted:
         },
         found=kept,
         dropped=first.dropped + second.dropped + dropped,
-        turns=[*first.turns, *(turn._replace(line=first.lines + turn.line) for turn in second.turns)],
+        turns=[*first.turns, *((before + line, turn) for line, turn in second.turns)],
+        shots=first.shots + second.shots,
+        shot_places={key: (before + line, position) for key, (line, position) in second.shot_places.items()}
+        | first.shot_places,
     )
 
 
@@ -196,11 +204,15 @@ class Linter:
 
 
 def _add(total: Counted, example: Example, number: int) -> None:
+    total.answered += example.facts["assistant_messages"] > 0
     if example.images:
         total.image_examples += 1
         total.images += len(example.images)
     if example.turn is not None:
-        total.turns.append(Turn(number, example.turn))
+        total.turns.append((number, example.turn))
+    for shot in example.shots:
+        total.shots[shot.key] += 1
+        total.shot_places.setdefault(shot.key, (number, shot.position))
 
 
 class Subject(NamedTuple):
@@ -222,11 +234,15 @@ class _Explainer:
         self._most = plan.max_findings
         self._total = total
         self._kept: Counter[str] = Counter()
+        self._skipped: int | None = None
 
     def __call__(self, verdicts: Verdicts, subject: Subject) -> None:
         for rule, verdict in zip(self._rules[subject.scope], verdicts, strict=True):
             if verdict != FAIL or rule.id in self._ignored:
                 continue
+            if rule.skips and subject.line != self._skipped:
+                self._skipped = subject.line
+                self._total.skipped += 1
             if rule.each is None:
                 self._keep(rule, subject)
             else:

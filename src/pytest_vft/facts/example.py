@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 import orjson
-from xxhash import xxh3_128_intdigest
+from xxhash import xxh3_64_intdigest
 
 from pytest_vft.facts.image import ImageFacts, image_facts
 from pytest_vft.facts.message import MessageFacts
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.remote import Remote
+from pytest_vft.text import safe
 
 # An example may have a thousand faults of one cause; the first ones tell it.
 MOST_FAULTS = 100
+# What makes no other answer when it stands at its ends: "Yes." says "yes".
+_MARKS = " \t\r\n.!"
 
 
 class Fault(NamedTuple):
@@ -31,6 +34,10 @@ class Fault(NamedTuple):
 class Shape(Protocol):
     """Knows the shape of an example."""
 
+    @property
+    def keys(self) -> Set[str]:
+        """The keys that an example may have."""
+
     def is_valid(self, example: object) -> bool:
         """Return whether *example* has the shape."""
 
@@ -44,12 +51,16 @@ class ExampleFacts(TypedDict):
     split: Split
     shape_faults: Sequence[Fault]
     """Places where the example is not as example.schema.json wants it."""
+    unknown_keys: Sequence[Fault]
+    """Its keys that example.schema.json does not name."""
     messages: int
     """Messages in it."""
     assistant_messages: int
     """Those of role assistant."""
     images: int
     """Images in it, over all messages."""
+    repeated_images: int | None
+    """Pictures of its target turn that an earlier turn shows, too; None without a target turn."""
     last_role: str | None
     """The role of its last message; None when it has none."""
 
@@ -70,17 +81,35 @@ class Message(NamedTuple):
     facts: MessageFacts
 
 
-class Example(NamedTuple):
-    """All that was measured in one example.
+class Turn(NamedTuple):
+    """The target turn of an example, and the answer to it, as keys of what they say and show.
 
-    *turn* is the key of its target turn: what makes two examples ask the same of the same picture.
-    None when no user speaks in it.
+    *answer* is None when there is none; case and marks at its ends do not matter. *words* is its
+    length; *pictures* are those of the turn, *repeated* how many of them an earlier turn shows, too.
     """
+
+    key: int
+    answer: int | None
+    words: int
+    pictures: tuple[int, ...]
+    repeated: int
+
+
+class Shot(NamedTuple):
+    """An answer before the target turn that is trained on: its message, its key with its question."""
+
+    position: int
+    key: int
+
+
+class Example(NamedTuple):
+    """All that was measured in one example; *turn* is None when no user speaks in it."""
 
     facts: ExampleFacts
     messages: list[Message]
     images: list[Image]
-    turn: int | None
+    turn: Turn | None
+    shots: Sequence[Shot]
 
 
 def measure_example(
@@ -92,6 +121,7 @@ def measure_example(
     """
     faults: Sequence[Fault] = () if shape.is_valid(example) else shape.faults(example)
     refused = _refused(faults) if faults else ()
+    faulty = {path[1] for path, _ in faults if len(path) > 1}
     listed = () if ("messages",) in refused else example["messages"]
     messages: list[Message] = []
     images: list[Image] = []
@@ -100,12 +130,11 @@ def measure_example(
         if refused and ("messages", index) in refused:
             continue
         role: str = message["role"]
-        assistants += role == "assistant"
         content = message.get("content", ...)
         before = len(images)
-        kind, length = "parts", 0
+        kind, length, calls = "parts", 0, 0
         if isinstance(content, str):
-            kind, length = "string", len(content)
+            kind, length = "string", len(content.strip())
         elif isinstance(content, list):
             for position, part in enumerate(content):
                 if refused and ("messages", index, "content", position) in refused:
@@ -114,9 +143,15 @@ def measure_example(
                     key, facts = image_facts(part["image_url"], role, split, album, remotes)
                     images.append(Image(index, position, key, facts))
                 else:
-                    length += len(part[part["type"]])
+                    length += len(part[part["type"]].strip())
         else:
             kind = "null" if content is None else "absent"
+        if role == "assistant":
+            assistants += 1
+            refusal, called = message.get("refusal"), message.get("tool_calls")
+            length += len(refusal) if isinstance(refusal, str) else 0
+            calls = len(called) if isinstance(called, list) else 0
+            calls += message.get("function_call") is not None
         messages.append(
             Message(
                 index,
@@ -125,23 +160,34 @@ def measure_example(
                     "role": role,
                     "content": kind,
                     "images": len(images) - before,
-                    "text_length": length,
+                    "text_length": None if index in faulty else length,
+                    "calls": calls,
                 },
             )
         )
+    turn = None if faults else _turn(listed, images)
     return Example(
         {
             "split": split,
             "shape_faults": faults,
+            "unknown_keys": () if example.keys() <= shape.keys else _unknown_keys(example, shape, faults),
             "messages": len(listed),
             "assistant_messages": assistants,
             "images": len(images),
+            "repeated_images": turn and turn.repeated,
             "last_role": messages[-1].facts["role"] if messages else None,
         },
         messages,
         images,
-        None if faults else _turn_key(listed, images),
+        turn,
+        _shots(listed, images) if assistants > 1 and turn and split == "train" else (),
     )
+
+
+def _unknown_keys(example: Mapping[str, Any], shape: Shape, faults: Sequence[Fault]) -> Sequence[Fault]:
+    if any(not fault.path for fault in faults):
+        return ()  # it is no example at all: none of its keys is known
+    return [Fault((key,), safe(key)) for key in example if key not in shape.keys][:MOST_FAULTS]
 
 
 def _refused(faults: Sequence[Fault]) -> Collection[tuple[str | int, ...]]:
@@ -158,36 +204,78 @@ def _refused(faults: Sequence[Fault]) -> Collection[tuple[str | int, ...]]:
     return refused
 
 
-def _turn_key(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> int | None:
-    """Return the key of the target turn: the last user messages in a row, text and pictures.
+def _turn(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> Turn | None:
+    """Return the target turn: the last user messages in a row, text and pictures, and the answer.
 
     Without a picture of its own it says too little ("And the second one?"): then all that stands
-    before the answer belongs to the key, earlier pictures too.
+    before the answer belongs to its key, earlier pictures too.
     """
+    start, end = _target(messages)
+    if not end:
+        return None
+    shown = [image.key for image in images if start <= image.message < end]
+    earlier = [image.key for image in images if image.message < start]
+    asked = _key(messages[start:end], shown) if shown else _key(messages[:end], earlier)
+    answers = [
+        text for message in messages[end:] if message["role"] == "assistant" for text in _said(message)[1:]
+    ]
+    answer = " ".join(answers).strip(_MARKS).casefold()
+    return Turn(
+        asked,
+        xxh3_64_intdigest(answer.encode()) if answers else None,
+        answer.count(" ") + 1,
+        tuple(shown),
+        len(set(shown).intersection(earlier)) if earlier else 0,
+    )
+
+
+def _target(messages: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Return where the last user messages in a row start and end; 0 and 0 when there are none."""
     end = len(messages)
     while end and messages[end - 1]["role"] != "user":
         end -= 1
-    if not end:
-        return None
-    start = end - 1
+    start = end
     while start and messages[start - 1]["role"] == "user":
         start -= 1
-    pictures = [f"{image.key:x}" for image in images if start <= image.message < end]
-    if not pictures:
-        start = 0
-        pictures = [f"{image.key:x}" for image in images if image.message < end]
-    said = [_said(message) for message in messages[start:end]]
-    return xxh3_128_intdigest(orjson.dumps([said, pictures]))
+    return start, end
+
+
+def _shots(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> Sequence[Shot]:
+    """Return the answers before the target turn, without those that `weight` leaves out of training."""
+    shots = []
+    start = 0
+    target, _ = _target(messages)
+    for position, message in enumerate(messages[:target]):
+        if message["role"] == "assistant":
+            if message.get("weight") != 0:
+                shown = [image.key for image in images if start <= image.message <= position]
+                turn = [one for one in messages[start : position + 1] if one["role"] != "system"]
+                shots.append(Shot(position, _key(turn, shown)))
+            start = position + 1
+    return shots
+
+
+def _key(messages: Sequence[Mapping[str, Any]], pictures: Collection[int]) -> int:
+    """Return a key of all that *messages* say and of the *pictures* in them."""
+    said = [_said(message) for message in messages]
+    return xxh3_64_intdigest(orjson.dumps([said, [f"{key:x}" for key in pictures]]))
 
 
 def _said(message: Mapping[str, Any]) -> list[str]:
-    """Return the role and all text of *message*, arguments of tool calls too."""
+    """Return the role and all text of *message*, refusals and arguments of tool calls too."""
     content = message.get("content")
     if isinstance(content, str):
         texts = [content]
     else:
-        texts = [part["text"] for part in content or () if part["type"] == "text"]
-    # On other messages than an assistant's, tool_calls are an unknown key and may hold anything.
-    if message["role"] == "assistant" and message.get("tool_calls"):
-        texts += [call["function"]["arguments"] for call in message["tool_calls"]]
+        texts = [part[part["type"]] for part in content or () if part["type"] != "image_url"]
+    if message["role"] == "assistant":
+        if message.get("refusal"):
+            texts.append(message["refusal"])
+        texts += [call["arguments"] for call in _calls(message)]
     return [message["role"], *texts]
+
+
+def _calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the calls in an assistant's *message*: on others their keys are unknown ones."""
+    calls = [call["function"] for call in message.get("tool_calls") or ()]
+    return [*calls, message["function_call"]] if message.get("function_call") else calls

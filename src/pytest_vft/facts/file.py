@@ -26,3 +26,5 @@ class FileFacts(TypedDict):
     """Examples with at least one image."""
     images: int | None
     """Images in it, repeated ones too."""
+    skipped_examples: int | None
+    """Examples that fail a rule with a skip reason; None when no such rule was run."""

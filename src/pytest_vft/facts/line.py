@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from pytest_vft.model import Split
@@ -18,18 +19,20 @@ class LineFacts(TypedDict):
     """Length without the newline."""
     blank: bool
     """Whether there is nothing but white space."""
-    encoding: str
-    """"UTF-8", or "other" when the bytes are not."""
+    encoding: str | None
+    """"UTF-8", or "other" when the bytes are not; None for a line too long to be read."""
     encoding_error: str | None
     """Which byte is not UTF-8."""
-    syntax: str
-    """"JSON", "other" when the text is not, "none" when there is no text."""
+    syntax: str | None
+    """"JSON", "other" when the text is not, "none" when there is no text; None as above."""
     syntax_error: str | None
     """What the parser did not expect."""
     column: int | None
     """Where it did not, counted in characters from 1."""
     kind: str | None
     """The JSON type: object, array, string, number, boolean or null."""
+    repeated_keys: Sequence[str]
+    """Keys that one object has twice; readers take the last and say nothing."""
 
 
 def line_facts(line: Line, split: Split) -> LineFacts:
@@ -38,10 +41,11 @@ def line_facts(line: Line, split: Split) -> LineFacts:
         "split": split,
         "bytes": line.bytes,
         "blank": line.blank,
-        "encoding": "UTF-8" if line.encoding_error is None else "other",
+        "encoding": None if line.syntax is None else "UTF-8" if line.encoding_error is None else "other",
         "encoding_error": line.encoding_error,
         "syntax": line.syntax,
         "syntax_error": line.syntax_error,
         "column": line.column,
         "kind": _KINDS.get(type(line.value), "null") if line.syntax == "JSON" else None,
+        "repeated_keys": line.repeated_keys,
     }

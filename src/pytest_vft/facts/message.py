@@ -17,5 +17,8 @@ class MessageFacts(TypedDict):
     """How its content is written: string, parts, null or absent."""
     images: int
     """Image parts in it."""
-    text_length: int
-    """Characters of its text."""
+    text_length: int | None
+    """Characters of its text, a refusal too, without the white space around it; None when the shape
+    refuses some of it."""
+    calls: int
+    """Calls of tools and functions in it."""

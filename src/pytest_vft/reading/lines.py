@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import orjson
+
+from pytest_vft.reading.shards import LongLine
 
 # Shorter payloads are not worth a look-up; the tokens that replace payloads are shorter still.
 SHORTEST_LIFTED = 64
@@ -20,29 +24,37 @@ Take = Callable[[memoryview], bytes | None]
 class Line(NamedTuple):
     """What a line holds: *value* when its *syntax* is JSON, else where UTF-8 or JSON ends.
 
-    The syntax is "none" where there is no text: a blank line, or one that is not UTF-8. Columns and
-    bytes count from 1.
+    The syntax is "none" where there is no text: a blank line, or one that is not UTF-8; None for a
+    line that was too long to be read. Columns and bytes count from 1. *repeated_keys* are those that one object has twice, of which the last counts.
     """
 
     bytes: int
     value: Any
     blank: bool = False
-    syntax: Literal["JSON", "other", "none"] = "JSON"
+    syntax: Literal["JSON", "other", "none"] | None = "JSON"
     encoding_error: str | None = None
     syntax_error: str | None = None
     column: int | None = None
+    repeated_keys: Sequence[str] = ()
 
 
-def parse_line(raw: bytes, take: Take) -> Line:
+def parse_line(raw: bytes | LongLine, take: Take) -> Line:
     """Parse *raw*, a line with its newline or without.
 
     The payload of each data URL is given to *take*, which returns the token to put in its place, or
     None when it is not base64: then, as in any other doubt, the line is parsed as it was written.
     """
+    if isinstance(raw, LongLine):
+        return Line(raw.bytes - raw.newline, None, syntax=None)
     try:
-        return Line(len(raw) - raw.endswith(b"\n"), orjson.loads(lift(raw, take)))
+        lifted = lift(raw, take)
+        value = orjson.loads(lifted)
     except orjson.JSONDecodeError:
         return _diagnose(raw.removesuffix(b"\n"))
+    length = len(raw) - raw.endswith(b"\n")
+    if _keys_may_repeat(lifted, value):
+        return Line(length, value, repeated_keys=_repeated_keys(lifted))
+    return Line(length, value)
 
 
 def lift(raw: bytes, take: Take) -> bytes:
@@ -67,6 +79,30 @@ def lift(raw: bytes, take: Take) -> bytes:
     if not pieces:
         return raw
     return b"".join([*pieces, raw[done:]])
+
+
+def _keys_may_repeat(text: bytes, value: object) -> bool:
+    """Return whether *text*, which parses to *value*, may name a key twice in one object.
+
+    Written out again, *value* has each key once, and as many quotes as *text* unless a key is gone:
+    those in strings stay escaped, but for one that is written as a number.
+    """
+    return text.count(b'"') != orjson.dumps(value).count(b'"') or b"\\u0022" in text
+
+
+def _repeated_keys(text: bytes) -> Sequence[str]:
+    """Return the keys that an object in *text*, which is JSON, has twice, in their order."""
+    found: dict[str, None] = {}
+
+    def see(pairs: list[tuple[str, object]]) -> None:
+        if len(pairs) != len(dict(pairs)):
+            found.update((key, None) for key, number in Counter(key for key, _ in pairs).items() if number > 1)
+
+    try:
+        json.loads(text, object_pairs_hook=see, parse_int=len, parse_float=len)  # numbers may be huge
+    except RecursionError:  # deeper than Python goes, not deeper than orjson
+        return ()
+    return list(found)
 
 
 def _diagnose(raw: bytes) -> Line:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from pytest_vft.model import Split
 
 SHARD_BYTES = 64 * 1024 * 1024
+LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
 
 
@@ -20,6 +22,13 @@ class Shard:
     split: Split
     start: int
     end: int
+
+
+class LongLine(NamedTuple):
+    """A line that is too long to be held in memory: its length with the newline, if it has one."""
+
+    bytes: int
+    newline: bool
 
 
 def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int) -> list[Shard]:
@@ -40,8 +49,10 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
     return [Shard(path, split, first, last) for first, last in pairwise(cuts)]
 
 
-def read_lines(shard: Shard) -> Iterator[bytes]:
+def read_lines(shard: Shard, longest: int = LONGEST_LINE) -> Iterator[bytes | LongLine]:
     """Yield the lines of *shard*, with the newline, the one byte that ends a line.
+
+    Of one that has more than *longest* bytes only the length is given.
 
     str.splitlines and text files also cut at U+2028 and at a lone CR, which may stand in JSON.
     Raises OSError when the file cannot be read.
@@ -49,6 +60,14 @@ def read_lines(shard: Shard) -> Iterator[bytes]:
     left = shard.end - shard.start
     with open(shard.path, "rb", buffering=_BUFFER) as file:  # noqa: PTH123 - as above
         file.seek(shard.start)
-        while left > 0 and (line := file.readline(left)):
+        while left > 0 and (line := file.readline(min(left, longest + 1))):
             left -= len(line)
-            yield line
+            if len(line) <= longest:
+                yield line
+                continue
+            length, last = len(line), line[-1:]
+            del line
+            while last != b"\n" and left > 0 and (piece := file.readline(min(left, _BUFFER))):
+                left -= len(piece)
+                length, last = length + len(piece), piece[-1:]
+            yield LongLine(length, last == b"\n")
