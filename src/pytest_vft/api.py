@@ -138,9 +138,12 @@ def _blaming(config: Config, key: str = "") -> Iterator[None]:
 
 
 def run(settings: Settings, *, only: Collection[str] | None = None) -> Report:
-    """Lint the sources of *settings*; with *only*, no other rules than those and what must stop."""
+    """Lint the sources of *settings*; with *only*, no other rules than those and what they rest on."""
     settings.check()
-    rules = tuple(rule for rule in settings.rules if only is None or rule.id in only or rule.stops)
+    rules = settings.rules
+    if only is not None:
+        counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
+        rules = tuple(r for r in rules if r.id in only or r.stops or (counting and r.skips))
     return _report(settings, rules, lint_files(settings.sources, _plan(settings, rules)))
 
 
@@ -201,7 +204,7 @@ def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report
             for path, found in linted.findings
         ),
         dataset=linted.dataset,
-        notes=tuple(_notes(results)),
+        notes=(*_allowed_notes(results), *_split_notes(linted.files)),
     )
 
 
@@ -212,6 +215,7 @@ def _rule_result(settings: Settings, rule: Rule, linted: Linted) -> RuleResult:
     ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
     return RuleResult(
         id=rule.id,
+        subject=rule.subject,
         severity="warning" if tolerated else rule.severity,
         tally=tally,
         truncated=linted.dropped.get(rule.id, 0),
@@ -224,12 +228,20 @@ def _tally(file: FileResult, rule: str) -> Tally:
     return file.tallies.get(rule, Tally())
 
 
-def _notes(results: Sequence[RuleResult]) -> list[str]:
+def _allowed_notes(results: Sequence[RuleResult]) -> list[str]:
     return [
         f"allow: {result.id} has {count(result.tally.failed, 'finding')} of {result.allowed} allowed; "
         f"lower it to {result.tally.failed}"
         for result in results
         if result.allowed is not None and result.tally.failed < result.allowed
+    ]
+
+
+def _split_notes(files: Sequence[FileResult]) -> list[str]:
+    return [
+        f"{file.path}: no example has an answer; if it is the test split, give it as --test-data"
+        for file in files
+        if file.split == "train" and file.examples and not file.answered
     ]
 
 

@@ -83,8 +83,9 @@ class Tally:
 class FileResult:
     """What was counted in one file.
 
-    *examples* are the lines that hold anything, *answered* those with an answer; *stopped_by* is the rule whose failure left the
-    lines unread (file/unreadable, file/not-jsonl), else None; *tallies* is keyed by rule id.
+    *examples* are the lines that hold anything, *answered* those with an answer; *stopped_by* is the
+    rule whose failure left the lines unread (file/not-jsonl ...), else None; *tallies* is keyed by
+    rule id.
     """
 
     path: str
@@ -103,11 +104,13 @@ class FileResult:
 class RuleResult:
     """What one rule said in the whole run.
 
-    *severity* is the one that counts after `severity` and `allow`; *allowed* is the number of
-    findings that the configuration tolerates; *reason* is why the rule is ignored, if it is.
+    *subject* is what it judges, as a noun; *severity* is the one that counts after `severity` and
+    `allow`; *allowed* is the number of findings that the configuration tolerates; *reason* is why the
+    rule is ignored, if it is.
     """
 
     id: str
+    subject: str
     severity: Severity
     tally: Tally
     truncated: int

@@ -8,13 +8,14 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Collection
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from PIL import Image
 
 from pytest_vft import build_example, write_jsonl
 
-# Two rules run always, for they say whether a file can be read: with this one a file has three items.
+# Three rules run always, for they say whether a file can be read: with this one a file has four items.
 ONE_RULE = "--vft-select=image/unsupported-mode"
 
 # What base64 makes of the first bytes of a PNG file.
@@ -37,10 +38,10 @@ pytest_vft.items.datasets.run = counted
 """
 
 
-def picture(mode: str = "RGB", shade: int = 0) -> str:
+def picture(mode: str = "RGB", shade: int = 0, width: int = 16) -> str:
     """Return a small PNG of *mode* as a data URL."""
     file = io.BytesIO()
-    Image.new("L", (16, 16), shade % 256).convert(mode).save(file, "PNG")
+    Image.new("L", (width, 16), shade % 256).convert(mode).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
@@ -62,14 +63,15 @@ class Project:
     ) -> Path:
         """Write a dataset without faults but on lines *grey*, whose pictures are not RGB.
 
-        The pictures of lines *remote* stand behind URLs. Two files hold the same questions only if
-        they are *about* the same.
+        The pictures of lines *remote* stand behind URLs. Two files hold the same questions and
+        pictures only if they are *about* the same.
         """
+        width = 16 + crc32((about or name).encode()) % 1_000
 
         def image(line: int) -> str:
             if line in remote:
                 return f"https://example.com/{line}.png"
-            return picture("L" if line in grey else "RGB", line)
+            return picture("L" if line in grey else "RGB", line, width)
 
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,4 +60,4 @@ def test_fixture_serves_beside_the_options(project: Project) -> None:
     project.write()
     project.pytester.makepyfile("def test_data(vft_lint): assert vft_lint('train.jsonl').ok")
 
-    project.run("--vft-data=train.jsonl", "--vft-select=file/too-few-examples").assert_outcomes(passed=4)
+    project.run("--vft-data=train.jsonl", "--vft-select=file/too-few-examples").assert_outcomes(passed=5)

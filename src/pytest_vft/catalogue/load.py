@@ -57,6 +57,11 @@ class Rule:
     off: bool = False
     stops: bool = False
 
+    @property
+    def subject(self) -> str:
+        """What it judges, as a noun: file, image, few-shot answer ..."""
+        return str(self.when.get("of", {}).get("const", self.scope))
+
 
 def rules_root() -> Path:
     """Return the folder of the shipped rules: in the package, or in the checkout it runs from."""

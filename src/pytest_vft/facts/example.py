@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 import orjson
@@ -35,7 +37,7 @@ class Shape(Protocol):
     """Knows the shape of an example."""
 
     @property
-    def keys(self) -> Set[str]:
+    def keys(self) -> AbstractSet[str]:
         """The keys that an example may have."""
 
     def is_valid(self, example: object) -> bool:
@@ -59,8 +61,8 @@ class ExampleFacts(TypedDict):
     """Those of role assistant."""
     images: int
     """Images in it, over all messages."""
-    repeated_images: int | None
-    """Pictures of its target turn that an earlier turn shows, too; None without a target turn."""
+    repeated_images: int
+    """Pictures of its target turn that an earlier turn shows, too."""
     last_role: str | None
     """The role of its last message; None when it has none."""
 
@@ -121,7 +123,7 @@ def measure_example(
     """
     faults: Sequence[Fault] = () if shape.is_valid(example) else shape.faults(example)
     refused = _refused(faults) if faults else ()
-    faulty = {path[1] for path, _ in faults if len(path) > 1}
+    faulty = Counter(path[1] for path, _ in faults if len(path) > 1) if faults else None
     listed = () if ("messages",) in refused else example["messages"]
     messages: list[Message] = []
     images: list[Image] = []
@@ -160,7 +162,8 @@ def measure_example(
                     "role": role,
                     "content": kind,
                     "images": len(images) - before,
-                    "text_length": None if index in faulty else length,
+                    "shape_faults": faulty[index] if faulty else 0,
+                    "text_length": length,
                     "calls": calls,
                 },
             )
@@ -174,7 +177,7 @@ def measure_example(
             "messages": len(listed),
             "assistant_messages": assistants,
             "images": len(images),
-            "repeated_images": turn and turn.repeated,
+            "repeated_images": turn.repeated if turn else 0,
             "last_role": messages[-1].facts["role"] if messages else None,
         },
         messages,
@@ -187,7 +190,7 @@ def measure_example(
 def _unknown_keys(example: Mapping[str, Any], shape: Shape, faults: Sequence[Fault]) -> Sequence[Fault]:
     if any(not fault.path for fault in faults):
         return ()  # it is no example at all: none of its keys is known
-    return [Fault((key,), safe(key)) for key in example if key not in shape.keys][:MOST_FAULTS]
+    return [Fault((safe(key),), safe(key)) for key in example if key not in shape.keys][:MOST_FAULTS]
 
 
 def _refused(faults: Sequence[Fault]) -> Collection[tuple[str | int, ...]]:

@@ -17,8 +17,9 @@ class MessageFacts(TypedDict):
     """How its content is written: string, parts, null or absent."""
     images: int
     """Image parts in it."""
-    text_length: int | None
-    """Characters of its text, a refusal too, without the white space around it; None when the shape
-    refuses some of it."""
+    shape_faults: int
+    """Places in it that are not as example.schema.json wants them."""
+    text_length: int
+    """Characters of its text, a refusal too, without the white space around it."""
     calls: int
     """Calls of tools and functions in it."""

@@ -292,7 +292,7 @@ class RuleItem(pytest.Item):
         if self.failing:
             self._warn(self.failing)
         elif tally.unknown:
-            pytest.skip(unknown_reason(report, self.name, tally.unknown, tally.checked))
+            pytest.skip(unknown_reason(report, here))
         elif not tally.checked:
             pytest.skip("not applicable")
 

@@ -25,7 +25,8 @@ class Line(NamedTuple):
     """What a line holds: *value* when its *syntax* is JSON, else where UTF-8 or JSON ends.
 
     The syntax is "none" where there is no text: a blank line, or one that is not UTF-8; None for a
-    line that was too long to be read. Columns and bytes count from 1. *repeated_keys* are those that one object has twice, of which the last counts.
+    line that was too long to be read. Columns and bytes count from 1. *repeated_keys* are those that
+    one object has twice, of which the last counts.
     """
 
     bytes: int
@@ -96,7 +97,9 @@ def _repeated_keys(text: bytes) -> Sequence[str]:
 
     def see(pairs: list[tuple[str, object]]) -> None:
         if len(pairs) != len(dict(pairs)):
-            found.update((key, None) for key, number in Counter(key for key, _ in pairs).items() if number > 1)
+            found.update(
+                (key, None) for key, number in Counter(key for key, _ in pairs).items() if number > 1
+            )
 
     try:
         json.loads(text, object_pairs_hook=see, parse_int=len, parse_float=len)  # numbers may be huge

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pytest_vft.model import Finding, Report, RuleResult, Source
-from pytest_vft.report.text import place, subjects, unknown_reason
-from pytest_vft.text import safe
+from pytest_vft.report.text import place, unknown_reason
+from pytest_vft.text import count, safe
 
 HEADLINE = 35  # characters: what pytest's summary leaves of 80 columns
 
@@ -29,7 +29,7 @@ def failure(report: Report, rule: RuleResult, source: Source | None, most_shown:
     if tally.failed:
         return _findings(report, rule, source, most_shown)
     if tally.unknown and report.require_checked:
-        reason = unknown_reason(report, rule.id, tally.unknown, tally.checked)
+        reason = unknown_reason(report, rule)
         text = f"{tally.unknown:,} not checked\n{reason}"
         return Failure(text, reason, source.path if source else "", None)
     return None
@@ -40,7 +40,7 @@ def _findings(report: Report, rule: RuleResult, source: Source | None, most_show
         one for one in report.findings if one.rule == rule.id and (not source or one.path == source.path)
     ]
     first, failed = found[0], rule.tally.failed
-    headline = subjects(rule.id, failed) if first.line else safe(first.message, HEADLINE)
+    headline = count(failed, rule.subject) if first.line else safe(first.message, HEADLINE)
     where = f", first: line {first.line}" if first.line else ""
     if len(headline + where) <= HEADLINE:
         headline += where

@@ -17,14 +17,6 @@ WIDTH = 80
 # A message stands beside its place, or below it when the place takes more than this.
 _WIDEST_PLACE = 28
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
-_SUBJECTS = {
-    "file": "file",
-    "line": "line",
-    "example": "example",
-    "message": "message",
-    "image": "image",
-    "dataset": "target turn",
-}
 NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
 
 
@@ -143,7 +135,7 @@ def _beside(title: str, remark: str) -> Iterator[str]:
 
 def _amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
     """Return how much failed; pictures and examples, where one picture stands on many lines."""
-    failed = subjects(rule.id, rule.tally.failed)
+    failed = count(rule.tally.failed, rule.subject)
     pictures = {finding.image for finding in findings if finding.image}
     if not pictures or rule.truncated or len(pictures) == rule.tally.failed:
         return failed
@@ -170,31 +162,26 @@ def _finding(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]
     return place(first), first.message, "; ".join(details)
 
 
-def subjects(rule: str, number: int) -> str:
-    """Return *number* of what *rule* judges: "2 images"."""
-    return count(number, _SUBJECTS[rule.partition("/")[0]])
-
-
 def _unknown(report: Report) -> Iterator[str]:
     """A line a reason, not a rule: an image that was not fetched leaves many rules open."""
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
         if rule.tally.unknown:
-            reason = f"{subjects(rule.id, rule.tally.unknown)}: {_why_unknown(report, rule.id)}"
+            reason = f"{count(rule.tally.unknown, rule.subject)}: {_why_unknown(report, rule)}"
             rules.setdefault(reason, []).append(rule.id)
     for reason, ids in rules.items():
         more = f" and {count(len(ids) - 1, 'more rule')}" if len(ids) > 1 else ""
         yield f"not checked: {reason} ({ids[0]}{more})"
 
 
-def unknown_reason(report: Report, rule: str, unknown: int, checked: int) -> str:
-    """Return why *rule* could not judge *unknown* subjects: "21 of 721 images not checked: offline"."""
-    of = subjects(rule, unknown + checked)
-    return f"{unknown:,} of {of} not checked: {_why_unknown(report, rule)}"
+def unknown_reason(report: Report, rule: RuleResult) -> str:
+    """Return why *rule* could not judge some subjects: "21 of 721 images not checked: offline"."""
+    of = count(rule.tally.unknown + rule.tally.checked, rule.subject)
+    return f"{rule.tally.unknown:,} of {of} not checked: {_why_unknown(report, rule)}"
 
 
-def _why_unknown(report: Report, rule: str) -> str:
-    return "offline" if report.offline and rule.startswith("image/") else "not measured"
+def _why_unknown(report: Report, rule: RuleResult) -> str:
+    return "offline" if report.offline and rule.subject == "image" else "not measured"
 
 
 def _ignored(report: Report) -> Iterator[str]:
