@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import read_schema, shipped_rules
-from pytest_vft.checking.dataset import target_turns
+from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import Linted, lint_files
-from pytest_vft.checking.shard import Plan, Turn
+from pytest_vft.checking.shard import Counted, Plan
+from pytest_vft.facts.example import Turn
 from pytest_vft.model import SPLITS, Source, Split, Tally
 
 LEAK = "dataset/split-leak"
@@ -229,14 +230,19 @@ def test_hostile_file_name_is_made_safe(tmp_path: Path) -> None:
 
 # However the turns lie.
 
+
+def turn(key: int) -> Turn:
+    return Turn(key, answer=None, words=0, pictures=(), repeated=0)
+
+
 files_of_turns = st.lists(
     st.tuples(st.sampled_from(SPLITS), st.lists(st.integers(1, 6), max_size=8)), min_size=1, max_size=4
 )
 
 
 def test_without_turns_there_are_no_subjects() -> None:
-    assert list(target_turns([])) == []
-    assert list(target_turns([(Source("a.jsonl"), [])])) == []
+    assert list(recurring([])) == []
+    assert list(recurring([(Source("a.jsonl"), Counted())])) == []
 
 
 @given(files_of_turns)
@@ -244,19 +250,22 @@ def test_without_turns_there_are_no_subjects() -> None:
 def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
     drawn = sorted(drawn, key=lambda file: SPLITS.index(file[0]))
     files = [
-        (Source(f"{number}.jsonl", split), [Turn(line, key) for line, key in enumerate(keys, 1)])
+        (
+            Source(f"{number}.jsonl", split),
+            Counted(turns=[(line, turn(key)) for line, key in enumerate(keys, 1)]),
+        )
         for number, (split, keys) in enumerate(drawn)
     ]
     standing = Counter(key for _, keys in drawn for key in keys)
     splits_of = {source.path: source.split for source, _ in files}
-    keys_at = {(source.path, turn.line): turn.key for source, turns in files for turn in turns}
+    keys_at = {(source.path, line): turn.key for source, counted in files for line, turn in counted.turns}
 
-    subjects = list(target_turns(files))
+    subjects = [subject for subject in recurring(files) if subject.facts["of"] == "target turn"]
 
     assert sum(subject.number for subject in subjects) == len(standing)
     assert sum(subject.number * subject.facts["copies"] for subject in subjects) == standing.total()
-    for number, path, line, facts in subjects:
-        key = keys_at[path, line]
+    for number, place, facts in subjects:
+        key = keys_at[place.source.path, place.line]
         assert number == 1 or facts["copies"] == 1
         assert facts["copies"] == standing[key]
         assert facts["splits"] == [
@@ -264,4 +273,4 @@ def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
         ]
         first, _, at = facts["first"].rpartition(":")
         assert keys_at[first, int(at)] == key or facts["copies"] == 1
-        assert (splits_of[path] == splits_of[first]) == (len(facts["splits"]) == 1)
+        assert (place.source.split == splits_of[first]) == (len(facts["splits"]) == 1)

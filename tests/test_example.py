@@ -63,6 +63,12 @@ def image_of(link: str, remotes: dict[str, Remote] | None = None, **more: Any) -
     return found.facts
 
 
+def asked(measured: Example) -> int:
+    """Return the key of the target turn."""
+    assert measured.turn is not None
+    return measured.turn.key
+
+
 ASKED = user(text("What is this?"), image(url()))
 DOG = assistant("A dog.")
 
@@ -73,15 +79,24 @@ def test_strings_are_measured() -> None:
     assert measured.facts == {
         "split": "train",
         "shape_faults": (),
+        "unknown_keys": (),
         "messages": 3,
         "assistant_messages": 1,
         "images": 0,
+        "repeated_images": 0,
         "last_role": "assistant",
     }
     assert [message.facts for message in measured.messages] == [
-        {"split": "train", "role": "system", "content": "string", "images": 0, "text_length": 9},
-        {"split": "train", "role": "user", "content": "string", "images": 0, "text_length": 4},
-        {"split": "train", "role": "assistant", "content": "string", "images": 0, "text_length": 1},
+        {
+            "split": "train",
+            "role": role,
+            "content": "string",
+            "images": 0,
+            "shape_faults": 0,
+            "text_length": length,
+            "calls": 0,
+        }
+        for role, length in (("system", 9), ("user", 4), ("assistant", 1))
     ]
 
 
@@ -99,7 +114,7 @@ def test_two_user_messages_in_a_row_are_one_turn() -> None:
     together = measure(user("What is this?"), user(image(url())), DOG)
 
     assert [message.position for message in together.messages] == [0, 1, 2]
-    assert together.turn not in {None, measure(user(image(url())), DOG).turn}
+    assert asked(together) != asked(measure(user(image(url())), DOG))
 
 
 def test_test_split_has_no_answers() -> None:
@@ -108,13 +123,15 @@ def test_test_split_has_no_answers() -> None:
     assert measured.facts == {
         "split": "test",
         "shape_faults": (),
+        "unknown_keys": (),
         "messages": 1,
         "assistant_messages": 0,
         "images": 1,
+        "repeated_images": 0,
         "last_role": "user",
     }
     assert measured.images[0].facts["split"] == "test"
-    assert measured.turn == measure(ASKED, DOG).turn
+    assert asked(measured) == asked(measure(ASKED, DOG))
 
 
 def test_absent_and_null_content_are_told_apart() -> None:
@@ -254,7 +271,7 @@ def test_unknown_keys_of_any_depth_are_none_of_its_business() -> None:
     ],
 )
 def test_what_is_asked_of_the_same_picture_is_the_same_turn(other: list[Any]) -> None:
-    assert measure(*other).turn == measure(ASKED, DOG).turn
+    assert asked(measure(*other)) == asked(measure(ASKED, DOG))
 
 
 @pytest.mark.parametrize(
@@ -271,25 +288,25 @@ def test_what_is_asked_of_the_same_picture_is_the_same_turn(other: list[Any]) ->
     ids=["question", "picture", "two-pictures", "link", "no-picture", "parts", "before"],
 )
 def test_what_differs_in_text_or_picture_is_another_turn(other: list[Any]) -> None:
-    assert measure(*other).turn != measure(ASKED, DOG).turn
+    assert asked(measure(*other)) != asked(measure(ASKED, DOG))
 
 
 def test_text_alone_is_the_same_turn_in_the_same_context_only() -> None:
     system = {"role": "system", "content": "Be brief."}
 
-    assert measure(user("One?"), assistant("1")).turn == measure(user("One?"), assistant("I")).turn
-    assert measure(system, user("One?")).turn != measure(user("One?")).turn
+    assert asked(measure(user("One?"), assistant("1"))) == asked(measure(user("One?"), assistant("I")))
+    assert asked(measure(system, user("One?"))) != asked(measure(user("One?")))
 
 
 def test_question_without_a_picture_is_about_the_earlier_ones() -> None:
     more = user("And what colour is it?")
     first = measure(ASKED, DOG, more, assistant("Red."))
 
-    assert first.turn == measure(ASKED, DOG, more, assistant("Brown.")).turn
-    assert (
-        first.turn != measure(user(text("What is this?"), image(url(1))), DOG, more, assistant("Red.")).turn
+    assert asked(first) == asked(measure(ASKED, DOG, more, assistant("Brown.")))
+    assert asked(first) != asked(
+        measure(user(text("What is this?"), image(url(1))), DOG, more, assistant("Red."))
     )
-    assert first.turn != measure(ASKED, assistant("A cat."), more, assistant("Red.")).turn
+    assert asked(first) != asked(measure(ASKED, assistant("A cat."), more, assistant("Red.")))
 
 
 def test_what_a_tool_was_asked_belongs_to_the_context() -> None:
@@ -298,15 +315,15 @@ def test_what_a_tool_was_asked_belongs_to_the_context() -> None:
         answer = {"role": "tool", "tool_call_id": "call_1", "content": "1"}
         return measure(user("One?"), assistant(None, tool_calls=[call]), answer, user("And?"), assistant("1"))
 
-    assert with_call('{"at": 1}').turn == with_call('{"at": 1}').turn
-    assert with_call('{"at": 1}').turn != with_call('{"at": 2}').turn
+    assert asked(with_call('{"at": 1}')) == asked(with_call('{"at": 1}'))
+    assert asked(with_call('{"at": 1}')) != asked(with_call('{"at": 2}'))
 
 
 def test_calls_of_anybody_else_are_an_unknown_key() -> None:
     measured = measure({**ASKED, "tool_calls": [{}]}, DOG)
 
     assert not measured.facts["shape_faults"]
-    assert measured.turn == measure(ASKED, DOG).turn
+    assert asked(measured) == asked(measure(ASKED, DOG))
 
 
 def test_where_no_user_speaks_is_no_turn() -> None:

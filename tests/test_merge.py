@@ -90,8 +90,11 @@ def lint(source: Source, max_findings: int = 0, **changes: Any) -> Linted:
 
 
 def on_lines(linted: Linted) -> list[tuple[int, str, str, str]]:
+    """Return the findings that one line is enough for."""
     return [
-        (found.line, found.rule, found.pointer, found.message) for _, found in linted.findings if found.line
+        (found.line, found.rule, found.pointer, found.message)
+        for _, found in linted.findings
+        if found.line and not found.rule.startswith("dataset/")
     ]
 
 

@@ -137,7 +137,7 @@ def photos_of_phones() -> Iterator[Example]:
 def photos_with_two_frames() -> Iterator[Example]:
     """What phones write with depth or motion: JPEG files that Pillow calls MPO."""
     for number in range(12):
-        first, second = (Image.new("RGB", (48, 32), (number, 20, shade)) for shade in (0, 255))
+        first, second = (Image.new("RGB", (48, 32), (20 * number, 20, shade)) for shade in (0, 255))
         target = BytesIO()
         first.save(target, "MPO", save_all=True, append_images=[second])
         url = "data:image/jpeg;base64," + base64.b64encode(target.getvalue()).decode()

@@ -51,7 +51,9 @@ def blocks(report: Report, **options: Any) -> list[str]:
 
 def a_rule(id_: str = "image/too-large", *, failed: int = 0, passed: int = 1, **more: Any) -> RuleResult:
     settings: dict[str, Any] = {"severity": "error", "truncated": 0} | more
-    return RuleResult(id=id_, tally=Tally(failed=failed, passed=passed), **settings)
+    return RuleResult(
+        id=id_, subject=id_.partition("/")[0], tally=Tally(failed=failed, passed=passed), **settings
+    )
 
 
 def a_finding(line: int | None = 1, **more: Any) -> Finding:
@@ -125,7 +127,7 @@ def test_header_says_what_holds() -> None:
 )
 def test_sizes_are_short(size: int, shown: str) -> None:
     file = FileResult(
-        path="t", split="test", bytes=size, lines=1, examples=1, images=5047, distinct_images=156,
+        path="t", split="test", bytes=size, lines=1, examples=1, answered=0, images=5047, distinct_images=156,
         stopped_by=None, tallies={},
     )  # fmt: skip
 
@@ -170,7 +172,7 @@ def test_finding_on_a_file_has_no_line() -> None:
 def test_few_shot_picture_on_all_lines_is_one_finding() -> None:
     write("train.jsonl", {318: "png 24x24 p"}, count=721, shots=[GOOD, GREY])
 
-    _, block, _ = blocks(lint("train.jsonl"))
+    _, block, _ = blocks(lint("train.jsonl", select=["image"]))
 
     assert block.split("\n")[:-1] == [
         "error image/unsupported-mode: 2 pictures, 721 examples",
@@ -237,7 +239,6 @@ def test_errors_stand_before_warnings() -> None:
         ("example", "2 examples"),
         ("message", "2 messages"),
         ("image", "2 images"),
-        ("dataset", "2 target turns"),
     ],
 )
 def test_amount_is_in_units_of_the_scope(scope: str, amount: str) -> None:
@@ -329,7 +330,7 @@ def test_what_is_not_checked_is_folded_by_reason() -> None:
 
 
 def test_one_rule_that_is_not_checked_stands_alone() -> None:
-    rule = RuleResult(id="file/large", severity="error", tally=Tally(unknown=1), truncated=0)
+    rule = RuleResult(id="file/large", subject="file", severity="error", tally=Tally(unknown=1), truncated=0)
 
     *_, end = blocks(a_report([rule]))
 
@@ -414,7 +415,7 @@ def test_line_is_full_before_another_begins(length: int, lines: int) -> None:
     report = a_report([a_rule(failed=1)], [a_finding()])
     head = FileResult(
         path="p" * (length - len("  test, 1 example, 0 images, 1 byte")), split="test", bytes=1, lines=1,
-        examples=1, images=0, distinct_images=0, stopped_by=None, tallies={},
+        examples=1, answered=0, images=0, distinct_images=0, stopped_by=None, tallies={},
     )  # fmt: skip
     assert blocks(replace(report, files=(head,)))[0].count("\n") == lines
 

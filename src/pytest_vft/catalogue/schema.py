@@ -61,7 +61,7 @@ class ExampleShape:
     def __init__(self, schema: Mapping[str, Any], foreign: Foreign) -> None:
         self._schema = schema
         self._foreign = foreign
-        self.keys = frozenset(schema["properties"])
+        self.keys = frozenset(schema.get("properties", ()))
         self._fast = jsonschema_rs.validator_for(dict(schema))
 
     def is_valid(self, example: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
@@ -50,12 +50,12 @@ def lint_files(sources: Sequence[Source], plan: Plan, *, shard_bytes: int = SHAR
     linter = Linter(plan)
     ordered = sorted(sources, key=lambda source: SPLITS.index(source.split))
     files = [_lint_file(source, linter, plan, shard_bytes) for source in ordered]
-    tallies, findings, dropped = _lint_dataset(files, linter, plan)
+    order = {source.path: number for number, source in enumerate(sources)}
+    tallies, findings, dropped = _lint_dataset(files, linter, plan, order)
     for file in files:
         findings += [Placed(file.source.path, found) for found in file.counted.found]
         dropped += file.counted.dropped
-    order = {source.path: number for number, source in enumerate(sources)}
-    findings.sort(key=lambda one: (order[one.path], one.found.line or 0))
+    findings.sort(key=_reading_order(order))
     results = sorted((_result(file, plan) for file in files), key=lambda result: order[result.path])
     return Linted(files=tuple(results), dataset=tallies, findings=tuple(findings), dropped=dropped)
 
@@ -126,7 +126,7 @@ def _result(file: _File, plan: Plan) -> FileResult:
 
 
 def _lint_dataset(
-    files: Sequence[_File], linter: Linter, plan: Plan
+    files: Sequence[_File], linter: Linter, plan: Plan, order: Mapping[str, int]
 ) -> tuple[Mapping[str, Tally], list[Placed], Counter[str]]:
     rules = plan.rules_of("dataset")
     findings: list[Placed] = []
@@ -138,11 +138,18 @@ def _lint_dataset(
         verdicts = linter.check("dataset", facts)
         found = linter.explain("dataset", verdicts, facts, path)
         findings += [Placed(path, one._replace(line=place.line, pointer=place.pointer)) for one in found]
-        ignored = plan.ignored.get(path, frozenset())
-        for id_, tally in _tallies(rules, Counter({verdicts: number}), ignored).items():
-            tallies[id_] += tally
+        counted = _tallies(rules, Counter({verdicts: number}), plan.ignored.get(path, frozenset()))
+        for rule in rules:
+            if rule.subject in (facts["of"], "dataset"):
+                tallies[rule.id] += counted[rule.id]
+    findings.sort(key=_reading_order(order))
     kept, dropped = cap(findings, lambda placed: placed.found.rule, plan.max_findings)
     return tallies, kept, dropped
+
+
+def _reading_order(files: Mapping[str, int]) -> Callable[[Placed], tuple[int, int]]:
+    """Return the key that sorts findings as a reader of *files*, by their numbers, meets them."""
+    return lambda placed: (files[placed.path], placed.found.line or 0)
 
 
 def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:
