@@ -68,6 +68,26 @@ def test_clean_file_is_ok() -> None:
     assert_clean(report)
 
 
+def test_file_without_answers_may_be_the_test_split() -> None:
+    write_jsonl("train.jsonl", [{"messages": build_example(f"{n}?", "")["messages"][:1]} for n in range(10)])
+
+    report = lint("train.jsonl")
+
+    assert {finding.rule for finding in report.findings} == {"example/no-assistant"}
+    assert report.notes == (
+        "train.jsonl: no example has an answer; if it is the test split, give it as --test-data",
+    )
+    assert lint(test="train.jsonl").notes == ()
+
+
+def test_rule_that_counts_the_findings_of_others_is_not_run_without_them() -> None:
+    rule = "file/too-many-skipped"
+
+    (counting,) = (one for one in lint(write("train.jsonl"), select=[rule]).rules if one.id == rule)
+
+    assert (counting.tally.passed, counting.tally.unknown) == (0, 1)
+
+
 def test_paths_are_strings_or_path_likes_and_may_be_many() -> None:
     write("a.jsonl")
     write("b.jsonl", start=10)
@@ -261,7 +281,7 @@ def test_wrong_rule_file_is_an_error_of_its_own() -> None:
         b"\n\n\n",
         b"\0" * 100,
         b"\xff\xfe" + "{}\n".encode("utf-16-le"),
-        gzip.compress(b"{}"),
+        gzip.compress(b"{}", mtime=0),
         b"{" * 10_000,
         b"[" * 100_000 + b"]" * 100_000,
         b'{"messages": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import read_schema, shipped_rules
+from pytest_vft.catalogue.providers import load_provider
+from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Counted, Plan
@@ -226,6 +228,92 @@ def test_hostile_file_name_is_made_safe(tmp_path: Path) -> None:
     (placed,) = lint_files(sources, plan()).findings
 
     assert placed.found.message.endswith(r"/a\x1b[31m\x0a::error::.jsonl:1 (train, test)")
+
+
+# What else recurs.
+
+RULES = tuple(select_rules(shipped_rules(), load_provider("openai"), select=["dataset", "example"]))
+
+
+def found(folder: Path, *files: tuple[Split, list[str]]) -> list[tuple[str, str, int | None, str]]:
+    linted = lint(folder, *files, rules=RULES)
+    return [
+        (one.rule, Path(path).name, one.line, one.pointer)
+        for path, one in linted.findings
+        if one.rule.startswith(("dataset/", "example/repeated"))
+    ]
+
+
+def test_shape_of_the_notebook_teaches_each_few_shot_answer_over_and_over(tmp_path: Path) -> None:
+    """The notebook trains 721 lines, each with six few-shot turns, none with weight 0."""
+    shots = [turn for n in range(6) for turn in (ask(f"Which book is {n}?", 2_000 + n), answer("Birds"))]
+    prompt = {"role": "system", "content": "Answer questions about a book from its cover."}
+
+    def lines(start: int, end: int, **split: bool) -> list[str]:
+        return [
+            example(prompt, *shots, ask("Who wrote it?", n), *([] if split else [answer(f"Author {n}")]))
+            for n in range(start, end)
+        ]
+
+    files: list[tuple[Split, list[str]]] = [
+        ("train", lines(0, 721)),
+        ("validation", lines(721, 960)),
+        ("test", lines(960, 1_445, test=True)),
+    ]
+
+    assert found(tmp_path, *files) == [
+        ("dataset/repeated-answer", "0.jsonl", 1, f"/messages/{2 + 2 * number}") for number in range(6)
+    ]
+
+
+def test_weight_0_quiets_a_few_shot_answer(tmp_path: Path) -> None:
+    lines = [
+        example(ask("Who?", 100), answer("Ann", weight=0), ask("Who?", n), answer(str(n))) for n in range(12)
+    ]
+
+    assert found(tmp_path, ("train", lines)) == []
+
+
+def test_conversation_that_grows_line_by_line_is_silent(tmp_path: Path) -> None:
+    said = [turn for n in range(5) for turn in (ask(f"What is {n}?", n), answer(f"It is {n}."))]
+
+    assert found(tmp_path, ("train", [example(*said[:end]) for end in range(2, 11, 2)])) == []
+
+
+def test_answers_differ_in_more_than_case_and_a_full_stop(tmp_path: Path) -> None:
+    lines = [example(ask("A dog?", 1), answer(said)) for said in ("Yes", "yes.", " YES! ")]
+
+    assert {rule for rule, *_ in found(tmp_path, ("train", lines))} == {"dataset/duplicate-example"}
+
+
+def test_second_answer_is_where_the_conflict_is(tmp_path: Path) -> None:
+    lines = [example(ask("A dog?", n), answer(said)) for n, said in ((1, "Yes"), (2, "No"), (1, "No"))]
+
+    assert found(tmp_path, ("train", lines)) == [("dataset/conflicting-answers", "0.jsonl", 3, "")]
+
+
+def test_answer_in_another_split_is_no_conflict_but_a_leak(tmp_path: Path) -> None:
+    first, second = (example(ask("A dog?", 1), answer(said)) for said in ("Yes", "No"))
+
+    assert found(tmp_path, ("train", [first]), ("validation", [second])) == [
+        ("dataset/split-leak", "1.jsonl", 1, "")
+    ]
+
+
+def test_examples_of_two_files_of_one_split_are_compared(tmp_path: Path) -> None:
+    assert found(tmp_path, ("train", [book(1)]), ("train", [book(2), book(1)])) == [
+        ("dataset/duplicate-example", "1.jsonl", 2, "")
+    ]
+
+
+def test_picture_asked_about_in_two_splits_is_found_and_a_leaked_turn_is_only_a_leak(tmp_path: Path) -> None:
+    train = [book(1), book(2)]
+    validation = [book(1), book(2, "What is the title of this book?"), book(3)]
+
+    assert found(tmp_path, ("train", train), ("validation", validation)) == [
+        ("dataset/split-leak", "1.jsonl", 1, ""),
+        ("dataset/picture-in-two-splits", "1.jsonl", 2, ""),
+    ]
 
 
 # However the turns lie.
