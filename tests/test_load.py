@@ -44,7 +44,7 @@ width = { maximum = { "$param" = "most" } }
 """
 EXAMPLE = (
     '{"messages": [{"role": "user", "content": [{"type": "image_url", '
-    '"image_url": {"url": "$image: png 8x8 rgb"}}]}, {"role": "assistant", "content": "A dog."}]}'
+    '"image_url": {"url": "$image: png 16x16 rgb"}}]}, {"role": "assistant", "content": "A dog."}]}'
 )
 CASES = f"""
 [[cases]]
@@ -382,19 +382,19 @@ def test_case_without_verdict_or_message_is_an_error(tmp_path: Path, case: str, 
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("jpeg 8x8", "$image: jpeg 8x8: want FORMAT WxH MODE"),
-        ("jpeg 8x8 rbg", "no mode 'rbg' (did you mean 'rgb'?)"),
-        ("jpeg 8x8 rgb byts=9", "$image: jpeg 8x8 rgb byts=9: unknown option 'byts' (did you mean 'bytes'?)"),
-        ("jpeg 8x8 rgb bytes=9", "the picture has "),
-        ("jpeg 8x8 rgb exif=gsp", "no exif 'gsp' (did you mean 'gps'?)"),
-        ("jpeg 8x8 rgba", "Pillow writes no JPEG of mode rgba"),
-        ("jpgg 8x8 rgb", "Pillow writes no JPGG of mode rgb"),
+        ("jpeg 16x16", "$image: jpeg 16x16: want FORMAT WxH MODE"),
+        ("jpeg 16x16 rbg", "no mode 'rbg' (did you mean 'rgb'?)"),
+        ("jpeg 16x16 rgb byts=9", "$image: jpeg 16x16 rgb byts=9: unknown option 'byts' (did you mean 'bytes'?)"),
+        ("jpeg 16x16 rgb bytes=9", "the picture has "),
+        ("jpeg 16x16 rgb exif=gsp", "no exif 'gsp' (did you mean 'gps'?)"),
+        ("jpeg 16x16 rgba", "Pillow writes no JPEG of mode rgba"),
+        ("jpgg 16x16 rgb", "Pillow writes no JPGG of mode rgb"),
         ("jpeg axb rgb", "invalid literal for int() with base 10: 'a'"),
-        ("gif 8x8 p bytes=5000", "a gif cannot be padded by "),
+        ("gif 16x16 p bytes=5000", "a gif cannot be padded by "),
     ],
 )
 def test_token_that_makes_no_picture_is_an_error(tmp_path: Path, token: str, words: str) -> None:
-    path = write(tmp_path, replaced("$image: png 8x8 rgb", f"$image: {token}"))
+    path = write(tmp_path, replaced("$image: png 16x16 rgb", f"$image: {token}"))
 
     with pytest.raises(RuleFileError) as caught:
         read_cases(load_rules(tmp_path)["image/not-square"])
@@ -405,7 +405,7 @@ def test_token_that_makes_no_picture_is_an_error(tmp_path: Path, token: str, wor
 @pytest.mark.parametrize("size", [1_000, 1_001, 1_002, 1_003, 70_000, 140_000])
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
 def test_padded_picture_has_just_that_size_and_is_sound(kind: str, size: int) -> None:
-    media_type, data = draw(f"{kind} 8x8 rgb bytes={size}")
+    media_type, data = draw(f"{kind} 16x16 rgb bytes={size}")
 
     assert media_type == f"image/{kind}"
     assert len(data) == size
@@ -415,10 +415,10 @@ def test_padded_picture_has_just_that_size_and_is_sound(kind: str, size: int) ->
 @pytest.mark.parametrize(
     ("token", "has"),
     [
-        ("jpeg 8x8 rgb exif=rotated", lambda image: image.getexif()[ExifTags.Base.Orientation] == 6),
-        ("jpeg 8x8 rgb exif=gps", lambda image: image.getexif().get_ifd(ExifTags.IFD.GPSInfo)),
-        ("png 8x8 rgb frames=3", lambda image: image.n_frames == 3),
-        ("gif 8x8 p frames=2", lambda image: image.n_frames == 2),
+        ("jpeg 16x16 rgb exif=rotated", lambda image: image.getexif()[ExifTags.Base.Orientation] == 6),
+        ("jpeg 16x16 rgb exif=gps", lambda image: image.getexif().get_ifd(ExifTags.IFD.GPSInfo)),
+        ("png 16x16 rgb frames=3", lambda image: image.n_frames == 3),
+        ("gif 16x16 p frames=2", lambda image: image.n_frames == 2),
         ("webp 9x7 rgba", lambda image: (image.size, image.mode) == ((9, 7), "RGBA")),
     ],
 )
@@ -428,12 +428,12 @@ def test_token_makes_the_picture_that_it_describes(token: str, has: Callable[[An
 
 
 def test_token_may_cut_prolong_and_mislabel() -> None:
-    _, whole = draw("png 8x8 rgb")
+    _, whole = draw("png 16x16 rgb")
 
-    assert draw("png 8x8 rgb cut=5") == ("image/png", whole[:-5])
-    assert draw("png 8x8 rgb tail=2") == ("image/png", whole + b"\1\2")
-    assert draw("png 8x8 rgb as=image/jpeg") == ("image/jpeg", whole)
-    assert data_url("png 8x8 rgb") == f"data:image/png;base64,{base64.b64encode(whole).decode()}"
+    assert draw("png 16x16 rgb cut=5") == ("image/png", whole[:-5])
+    assert draw("png 16x16 rgb tail=2") == ("image/png", whole + b"\1\2")
+    assert draw("png 16x16 rgb as=image/jpeg") == ("image/jpeg", whole)
+    assert data_url("png 16x16 rgb") == f"data:image/png;base64,{base64.b64encode(whole).decode()}"
 
 
 def test_case_of_broken_base64_is_an_error(tmp_path: Path) -> None:

@@ -47,18 +47,18 @@ def image(url: str, **more: Any) -> dict[str, Any]:
 
 
 WHAT = {"type": "text", "text": "What is this?"}
-GOOD = line(WHAT, image(data_url("png 8x8 rgb")))
+GOOD = line(WHAT, image(data_url("png 16x16 rgb")))
 LINES = [
     GOOD,
-    line({"type": "text", "text": "Où est-ce?"}, image(data_url("jpeg 8x8 rgb"))),
-    line(WHAT, image(data_url("jpeg 8x8 l"))),
-    line(WHAT, image(data_url("png 8x8 p")), image(data_url("png 8x8 p")), image(data_url("gif 8x8 p"))),
+    line({"type": "text", "text": "Où est-ce?"}, image(data_url("jpeg 16x16 rgb"))),
+    line(WHAT, image(data_url("jpeg 16x16 l"))),
+    line(WHAT, image(data_url("png 16x16 p")), image(data_url("png 16x16 p")), image(data_url("gif 16x16 p"))),
     line(WHAT, image(data_url("jpeg 64x64 rgb cut=200"), detail="medium")),
     line(WHAT, image("data:image/png;base64,!!!!")),
     line(WHAT, image("https://example.com/gone.jpg")),
     line(WHAT, image("https://example.com/new.jpg")),
-    line(WHAT, answer=[image(data_url("png 8x8 rgb"))]),
-    line(*[image(data_url("png 8x8 rgb"))] * 11),
+    line(WHAT, answer=[image(data_url("png 16x16 rgb"))]),
+    line(*[image(data_url("png 16x16 rgb"))] * 11),
     line({"type": "input_text", "text": "One?"}, "Two?", answer=3),
     b'{"conversations": []}',
     b'{"messages": NaN}',

@@ -110,7 +110,7 @@ def data_url(token: str) -> str:
 def draw(token: str) -> tuple[str, bytes]:
     """Return media type and bytes of the picture that *token* describes.
 
-    FORMAT WxH MODE [bytes=N] [cut=N] [tail=N] [frames=N] [exif=rotated|gps] [as=MEDIA/TYPE]:
+    FORMAT WxH MODE [bytes=N] [cut=N] [tail=N] [frames=N] [exif=upright|rotated|gps] [as=MEDIA/TYPE]:
     *bytes* pads the file to that size, *cut* takes bytes from its end, *tail* adds some behind it.
     Raises ValueError, which names the word that does not fit.
     """
@@ -158,17 +158,21 @@ def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> byte
     return target.getvalue()
 
 
-def _exif(what: str) -> Any:
+def _exif(what: str) -> bytes:
     from PIL import ExifTags, Image  # noqa: PLC0415 - as above
 
     exif = Image.Exif()
+    gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    gps[ExifTags.GPS.GPSLatitudeRef] = "N"  # phones write this much without leave to know where they are
     if what == "rotated":
         exif[ExifTags.Base.Orientation] = 6
     elif what == "gps":
-        exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+        gps[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 12.0)
+    elif what == "upright":
+        exif[ExifTags.Base.Orientation] = 1
     else:
-        raise ValueError(f"no exif {what!r}{nearest(what, ('rotated', 'gps'))}")
-    return exif
+        raise ValueError(f"no exif {what!r}{nearest(what, ('upright', 'rotated', 'gps'))}")
+    return exif.tobytes()
 
 
 def _pad(kind: str, data: bytes, size: int) -> bytes:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from xxhash import xxh3_128_intdigest
 
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album, base64_problem
-from pytest_vft.reading.images import Damage
+from pytest_vft.reading.images import Damage, Picture
 from pytest_vft.reading.remote import Remote
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(?=:)")
+Match = Literal["exact", "alias", "none"]
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # one letter is a drive of Windows
+_BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 _FETCHED = ("http", "https")
 _NOT_FETCHED = Remote(None)
+
+# https://www.iana.org/assignments/media-types; the aliases are what browsers and cameras once wrote
+_MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
+_ALIASES = {"image/jpg": "JPEG", "image/pjpeg": "JPEG", "image/x-png": "PNG"}
 
 
 class ImageFacts(TypedDict):
@@ -29,8 +36,14 @@ class ImageFacts(TypedDict):
     """As written; "auto" when absent, "null" for a JSON null."""
     scheme: str
     """The scheme of its URL in lower case: data, https, file ...; "none" when it has none."""
+    address: str
+    """What the URL is, in words: of scheme s3, a path, bare base64, empty."""
     media_type: str | None
-    """What a data URL declares, as written: image/jpeg; None for other URLs."""
+    """What a data URL declares, as written: image/jpeg; text/plain when it says nothing (RFC 2397);
+    None for other URLs."""
+    media_type_match: Match | None
+    """How that fits the bytes: "exact", "alias" (image/jpg for a JPEG) or "none"; None for other URLs
+    and for what cannot be opened."""
     encoding: str | None
     """"base64", or "other" when a data URL's payload is not valid base64; None for other URLs."""
     encoding_error: str | None
@@ -48,6 +61,14 @@ class ImageFacts(TypedDict):
     """In pixels."""
     height: int | None
     """In pixels."""
+    pixels: int | None
+    """Width times height."""
+    frames: int | None
+    """As the header says; a JPEG has 1, whatever stands behind its picture."""
+    orientation: int | None
+    """Of EXIF: 1 (as it lies) to 8; 1 when EXIF says nothing or cannot be read."""
+    geotagged: bool | None
+    """Whether EXIF holds a latitude or longitude."""
     damage: Damage | None
     """"none" as far as the depth tells, "truncated" or "undecodable"."""
     decoder_error: str | None
@@ -63,15 +84,17 @@ def image_facts(
 ) -> tuple[int, ImageFacts]:
     """Return the key of the picture's content, and the facts of the image."""
     url: str = image_url["url"]
-    reachable = because = media_type = encoding = problem = None
+    reachable = because = media_type = match = encoding = problem = None
     if url[:5].lower() == "data:":
-        scheme = "data"
+        scheme, address = "data", "of scheme data"
         head, _, payload = url.partition(",")
         media_type, _, marked = head[5:].partition(";")
+        media_type = media_type or "text/plain"
         key, picture = album.look_up(payload)
         is_base64 = marked.lower().endswith("base64")
         if picture is not None and is_base64:
             encoding = "base64"
+            match = _match(media_type, picture)
         else:
             picture, encoding = None, "other"
             problem = base64_problem(payload) if is_base64 else 'it does not say ";base64"'
@@ -79,6 +102,7 @@ def image_facts(
     else:
         found = _SCHEME.match(url)
         scheme = found[0].lower() if found else "none"
+        address = f"of scheme {scheme}" if found else _no_scheme(url)
         key = xxh3_128_intdigest(url.encode())
         remote = remotes.get(url, _NOT_FETCHED)
         picture, reachable, because = remote.picture, remote.reachable, remote.cause
@@ -88,7 +112,9 @@ def image_facts(
         "role": role,
         "detail": _detail(image_url),
         "scheme": scheme,
+        "address": address,
         "media_type": media_type,
+        "media_type_match": match,
         "encoding": encoding,
         "encoding_error": problem,
         "bytes": picture.bytes if picture else None,
@@ -97,11 +123,30 @@ def image_facts(
         "mode": picture.mode if picture else None,
         "width": picture.width if picture else None,
         "height": picture.height if picture else None,
+        "pixels": picture.pixels if picture else None,
+        "frames": picture.frames if picture else None,
+        "orientation": picture.orientation if picture else None,
+        "geotagged": picture.geotagged if picture else None,
         "damage": picture.damage if picture else None,
         "decoder_error": picture.decoder_error if picture else None,
         "reachable": reachable,
         "unreachable_because": because,
     }
+
+
+def _match(media_type: str, picture: Picture) -> Match | None:
+    if not picture.openable:
+        return None
+    name = media_type.strip().lower()
+    if _MEDIA_TYPES.get(name) == picture.format:
+        return "exact"
+    return "alias" if _ALIASES.get(name) == picture.format else "none"
+
+
+def _no_scheme(url: str) -> str:
+    if not url.strip():
+        return "empty"
+    return "bare base64" if _BARE_BASE64.match(url) else "a path"
 
 
 def _detail(image_url: Mapping[str, Any]) -> str:

@@ -7,11 +7,12 @@ their size is known, and calls a phone's JPEG an MPO.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from PIL import ImageFile
+from PIL import ExifTags, Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
@@ -22,8 +23,14 @@ Damage = Literal["none", "truncated", "undecodable"]
 # (https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS, twice that).
 MOST_DECODED_PIXELS = 178_956_970
 
+
+class _Jpeg(JpegImageFile):
+    def _read_dpi_from_exif(self) -> None:
+        """Leave the resolution: nobody asks for it, and 10 MB of hostile EXIF take seconds to parse."""
+
+
 _OPENERS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
-    "JPEG": JpegImageFile,
+    "JPEG": _Jpeg,
     "PNG": PngImageFile,
     "WEBP": WebPImageFile,
 }
@@ -51,6 +58,8 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
 )
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # all that a signature lies in, so that no white space or comment takes long to search
+_MOST_EXIF = 65_536  # EXIF lies in one segment of a JPEG, which holds no more (Exif 3.0, 4.5.2)
+_UPRIGHT = 1  # as EXIF numbers the eight ways in which pixels may lie
 
 
 class Picture(NamedTuple):
@@ -58,6 +67,9 @@ class Picture(NamedTuple):
 
     *format* is the name that the first bytes stand for ("unrecognised" when for none); *openable*
     says whether a decoder made sense of the header; *damage* is "none" as far as the depth tells.
+    *frames* is what the header says, 1 for a JPEG, whatever stands behind its picture. *orientation*
+    is that of EXIF, from 1 to 8, and *geotagged* says whether EXIF holds a latitude or longitude;
+    EXIF that is absent or cannot be read gives 1 and False.
     """
 
     bytes: int
@@ -68,6 +80,14 @@ class Picture(NamedTuple):
     height: int | None = None
     damage: Damage | None = None
     decoder_error: str | None = None
+    frames: int | None = None
+    orientation: int | None = None
+    geotagged: bool | None = None
+
+    @property
+    def pixels(self) -> int | None:
+        """Width times height."""
+        return None if self.width is None or self.height is None else self.width * self.height
 
 
 def picture_format(data: bytes) -> str:
@@ -81,8 +101,8 @@ def picture_format(data: bytes) -> str:
 def measure_picture(data: bytes, *, full: bool) -> Picture:
     """Return the measurements of the picture in *data*; whatever a decoder raises is one of them.
 
-    With *full* every pixel is decoded (JPEG at an eighth of its size, which reads all of its data);
-    without, only a picture whose end marker is missing is.
+    With *full* every pixel is decoded (JPEG at an eighth of its size, which reads all of its data;
+    of an animation the first frame); without, only a picture whose end marker is missing is.
     """
     kind = picture_format(data)
     opener = _OPENERS.get(kind)
@@ -92,12 +112,19 @@ def measure_picture(data: bytes, *, full: bool) -> Picture:
     ended = _has_end(kind, data)
     try:
         image = opener(BytesIO(data))
+    except Image.DecompressionBombError:  # of a WEBP, which is a bomb as soon as it is opened
+        width, height = _webp_size(data)
+        return Picture(len(data), kind, True, None, width, height)
     except Exception as error:  # noqa: BLE001 - decoders raise anything; it is named in the finding
         damage = "undecodable" if ended else "truncated"
         return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
     mode, (width, height) = image.mode, image.size  # before decoding: a draft changes both
     damage, problem = _decode(image, ended=ended) if full or not ended else ("none", None)
-    return Picture(len(data), kind, True, mode, width, height, damage, problem)
+    frames: int = getattr(image, "n_frames", 1)
+    orientation, geotagged = _exif(image.info["exif"]) if "exif" in image.info else (_UPRIGHT, False)
+    return Picture(
+        len(data), kind, True, mode, width, height, damage, problem, frames, orientation, geotagged
+    )
 
 
 def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, str | None]:
@@ -120,6 +147,40 @@ def _has_end(kind: str, data: bytes) -> bool:
     if kind == "PNG":
         return data.endswith(b"IEND\xaeB`\x82")
     return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Return the size that the header of a WEBP states (RFC 9649, sections 2.5 to 2.7)."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+
+
+def _exif(data: bytes) -> tuple[int, bool]:
+    """Return the orientation, and whether there is a position, by EXIF *data*."""
+    if len(data) > _MOST_EXIF:
+        return _UPRIGHT, False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # broken EXIF is common, and nothing that training minds
+            exif = Image.Exif()
+            exif.load(data)
+            orientation = exif.get(ExifTags.Base.Orientation, _UPRIGHT)
+            geotagged = any(number > 0 for number in _position(exif.get_ifd(ExifTags.IFD.GPSInfo)))
+    except Exception:  # noqa: BLE001 - as above: Pillow's parser raises anything
+        return _UPRIGHT, False
+    return (int(orientation) if orientation in range(1, 9) else _UPRIGHT), geotagged
+
+
+def _position(gps: Mapping[int, Any]) -> Iterator[Any]:
+    """Yield the numbers of a latitude and longitude; cameras that know none write 0, 0/0 or nothing."""
+    for tag in (ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude):
+        value = gps.get(tag, 0)
+        yield from value if isinstance(value, tuple) else (value,)
 
 
 def _words(error: Exception) -> str:
