@@ -80,7 +80,7 @@ def test_sound_picture_is_measured(kind: str, *, full: bool) -> None:
 
     measured = measure_picture(written(kind), full=full)
 
-    assert measured == Picture(len(written(kind)), name, True, mode, 96, 64, "none", None)
+    assert measured == Picture(len(written(kind)), name, True, mode, 96, 64, "none", None, 1, 1, False)
 
 
 @DEPTHS
@@ -98,7 +98,9 @@ def test_bytes_behind_the_end_are_no_damage(kind: str, tail: bytes, *, full: boo
 def test_second_picture_of_a_phone_is_no_damage(*, full: bool) -> None:
     data = save(picture(), "MPO", save_all=True, append_images=[picture().rotate(180)])
 
-    assert measure_picture(data, full=full) == Picture(len(data), "JPEG", True, "RGB", 96, 64, "none", None)
+    measured = measure_picture(data, full=full)
+
+    assert measured == Picture(len(data), "JPEG", True, "RGB", 96, 64, "none", None, 1, 1, False)
 
 
 @DEPTHS
@@ -109,7 +111,7 @@ def test_animation_opens(kind: str, *, full: bool) -> None:
     measured = measure_picture(data, full=full)
 
     assert (measured.format, measured.openable, measured.damage) == (kind, True, "none")
-    assert (measured.width, measured.height) == (96, 64)
+    assert (measured.width, measured.height, measured.frames) == (96, 64, 3)
 
 
 @DEPTHS

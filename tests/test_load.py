@@ -53,8 +53,8 @@ lines = '''{EXAMPLE}'''
 
 [[cases]]
 verdict = "fail"
-message = "is 8 x 8; the most is 7"
-params = {{ most = 7 }}
+message = "is 16 x 16; the most is 15"
+params = {{ most = 15 }}
 lines = '''{EXAMPLE}'''
 """
 FAULTS = """
@@ -259,7 +259,7 @@ def test_rule_requires_something(tmp_path: Path) -> None:
             "each: 'shape_faults' is no fact that lists faults",
         ),
         (
-            "params = { most = 7 }",
+            "params = { most = 15 }",
             "params = { mots = 7 }",
             "cases.1.params.mots: no parameter 'mots' (did you mean 'most'?)",
         ),
@@ -384,7 +384,10 @@ def test_case_without_verdict_or_message_is_an_error(tmp_path: Path, case: str, 
     [
         ("jpeg 16x16", "$image: jpeg 16x16: want FORMAT WxH MODE"),
         ("jpeg 16x16 rbg", "no mode 'rbg' (did you mean 'rgb'?)"),
-        ("jpeg 16x16 rgb byts=9", "$image: jpeg 16x16 rgb byts=9: unknown option 'byts' (did you mean 'bytes'?)"),
+        (
+            "jpeg 16x16 rgb byts=9",
+            "$image: jpeg 16x16 rgb byts=9: unknown option 'byts' (did you mean 'bytes'?)",
+        ),
         ("jpeg 16x16 rgb bytes=9", "the picture has "),
         ("jpeg 16x16 rgb exif=gsp", "no exif 'gsp' (did you mean 'gps'?)"),
         ("jpeg 16x16 rgba", "Pillow writes no JPEG of mode rgba"),
@@ -409,7 +412,7 @@ def test_padded_picture_has_just_that_size_and_is_sound(kind: str, size: int) ->
 
     assert media_type == f"image/{kind}"
     assert len(data) == size
-    assert measure_picture(data, full=True)[3:] == ("RGB", 8, 8, "none", None)
+    assert measure_picture(data, full=True)[3:8] == ("RGB", 16, 16, "none", None)
 
 
 @pytest.mark.parametrize(

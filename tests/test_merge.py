@@ -52,7 +52,9 @@ LINES = [
     GOOD,
     line({"type": "text", "text": "Où est-ce?"}, image(data_url("jpeg 16x16 rgb"))),
     line(WHAT, image(data_url("jpeg 16x16 l"))),
-    line(WHAT, image(data_url("png 16x16 p")), image(data_url("png 16x16 p")), image(data_url("gif 16x16 p"))),
+    line(
+        WHAT, image(data_url("png 16x16 p")), image(data_url("png 16x16 p")), image(data_url("gif 16x16 p"))
+    ),
     line(WHAT, image(data_url("jpeg 64x64 rgb cut=200"), detail="medium")),
     line(WHAT, image("data:image/png;base64,!!!!")),
     line(WHAT, image("https://example.com/gone.jpg")),

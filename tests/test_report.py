@@ -152,7 +152,7 @@ def test_file_that_was_not_read_says_why() -> None:
 
 
 def test_finding_has_title_place_pointer_and_advice() -> None:
-    _, block, _ = blocks(lint(write("train.jsonl", {3: "png 24x24 rgb as=image/jpeg", 4: GREY})))
+    _, block, _ = blocks(lint(write("train.jsonl", {3: "jpeg 24x24 rgb", 4: GREY})))
 
     assert block == (
         'error image/unsupported-mode: 1 image             OpenAI: "invalid image format"\n'

@@ -22,7 +22,7 @@ _FETCHED = ("http", "https")
 _NOT_FETCHED = Remote(None)
 
 # https://www.iana.org/assignments/media-types; the aliases are what browsers and cameras once wrote
-_MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
+_MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _ALIASES = {"image/jpg": "JPEG", "image/pjpeg": "JPEG", "image/x-png": "PNG"}
 
 
@@ -79,6 +79,9 @@ class ImageFacts(TypedDict):
     """Why not."""
 
 
+_UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # a copy is faster than a display of that many
+
+
 def image_facts(
     image_url: Mapping[str, Any], role: str, split: Split, album: Album, remotes: Mapping[str, Remote]
 ) -> tuple[int, ImageFacts]:
@@ -107,38 +110,49 @@ def image_facts(
         remote = remotes.get(url, _NOT_FETCHED)
         picture, reachable, because = remote.picture, remote.reachable, remote.cause
         settled = scheme not in _FETCHED or reachable is False
-    return key, {
-        "split": split,
-        "role": role,
-        "detail": _detail(image_url),
-        "scheme": scheme,
-        "address": address,
-        "media_type": media_type,
-        "media_type_match": match,
-        "encoding": encoding,
-        "encoding_error": problem,
-        "bytes": picture.bytes if picture else None,
-        "format": picture.format if picture else "none" if settled else None,
-        "openable": picture.openable if picture else False if settled else None,
-        "mode": picture.mode if picture else None,
-        "width": picture.width if picture else None,
-        "height": picture.height if picture else None,
-        "pixels": picture.pixels if picture else None,
-        "frames": picture.frames if picture else None,
-        "orientation": picture.orientation if picture else None,
-        "geotagged": picture.geotagged if picture else None,
-        "damage": picture.damage if picture else None,
-        "decoder_error": picture.decoder_error if picture else None,
-        "reachable": reachable,
-        "unreachable_because": because,
-    }
+    facts: ImageFacts = _UNKNOWN.copy()
+    facts["split"] = split
+    facts["role"] = role
+    facts["detail"] = _detail(image_url)
+    facts["scheme"] = scheme
+    facts["address"] = address
+    facts["media_type"] = media_type
+    facts["media_type_match"] = match
+    facts["encoding"] = encoding
+    facts["encoding_error"] = problem
+    facts["reachable"] = reachable
+    facts["unreachable_because"] = because
+    if picture:
+        _add_picture(facts, picture)
+    elif settled:
+        facts["format"] = "none"
+        facts["openable"] = False
+    return key, facts
+
+
+def _add_picture(facts: ImageFacts, picture: Picture) -> None:
+    facts["bytes"] = picture.bytes
+    facts["format"] = picture.format
+    facts["openable"] = picture.openable
+    facts["mode"] = picture.mode
+    facts["width"] = picture.width
+    facts["height"] = picture.height
+    if picture.width is not None and picture.height is not None:
+        facts["pixels"] = picture.width * picture.height
+    facts["frames"] = picture.frames
+    facts["orientation"] = picture.orientation
+    facts["geotagged"] = picture.geotagged
+    facts["damage"] = picture.damage
+    facts["decoder_error"] = picture.decoder_error
 
 
 def _match(media_type: str, picture: Picture) -> Match | None:
     if not picture.openable:
         return None
+    if media_type == _MEDIA_TYPES[picture.format]:
+        return "exact"
     name = media_type.strip().lower()
-    if _MEDIA_TYPES.get(name) == picture.format:
+    if name == _MEDIA_TYPES[picture.format]:
         return "exact"
     return "alias" if _ALIASES.get(name) == picture.format else "none"
 

@@ -58,7 +58,7 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
 )
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # all that a signature lies in, so that no white space or comment takes long to search
-_MOST_EXIF = 65_536  # EXIF lies in one segment of a JPEG, which holds no more (Exif 3.0, 4.5.2)
+_MOST_EXIF = 65_536  # EXIF is one segment of a JPEG; its length has 16 bits (ITU-T T.81, B.1.1.4)
 _UPRIGHT = 1  # as EXIF numbers the eight ways in which pixels may lie
 
 
@@ -83,11 +83,6 @@ class Picture(NamedTuple):
     frames: int | None = None
     orientation: int | None = None
     geotagged: bool | None = None
-
-    @property
-    def pixels(self) -> int | None:
-        """Width times height."""
-        return None if self.width is None or self.height is None else self.width * self.height
 
 
 def picture_format(data: bytes) -> str:
