@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps, features
+from PIL import ExifTags, Image, ImageOps, features
 
 from pytest_vft.reading.album import Album, base64_problem
 from pytest_vft.reading.images import MOST_DECODED_PIXELS, Picture, measure_picture, picture_format
@@ -253,6 +253,134 @@ def test_what_is_no_picture_is_undecodable(*, full: bool) -> None:
         13, "unrecognised", False, damage="undecodable", decoder_error="it starts with b'not a pictur'"
     )
     assert measure_picture(b"", full=full).decoder_error == "it is empty"
+
+
+# EXIF
+
+IFD = tuple[int, int, int, bytes]  # tag, type, count, four bytes of value or offset
+
+
+def exif(*tags: IFD, count: int | None = None, tail: bytes = b"") -> bytes:
+    """Return EXIF of these *tags*, and of as many as it claims; *tail* starts behind them."""
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags) if count is None else count)
+    return head + b"".join(struct.pack("<HHI4s", *tag) for tag in tags) + bytes(4) + tail
+
+
+def number(value: int) -> bytes:
+    return struct.pack("<I", value)
+
+
+def gps(*rationals: tuple[int, int], tag: int = ExifTags.GPS.GPSLatitude, count: int | None = None) -> bytes:
+    """Return EXIF with a GPS table at 26, in it one tag with these *rationals*, which start at 44."""
+    values = b"".join(struct.pack("<II", *pair) for pair in rationals)
+    table = struct.pack("<HHHIII", 1, tag, 5, len(rationals) if count is None else count, 44, 0)
+    return exif((ExifTags.IFD.GPSInfo, 4, 1, number(26)), tail=table + values)
+
+
+def orientation(value: int) -> bytes:
+    return exif((ExifTags.Base.Orientation, 3, 1, number(value)))
+
+
+def with_exif(data: bytes, kind: str = "JPEG") -> bytes:
+    return save(picture(), kind, exif=b"Exif\0\0" + data)
+
+
+@DEPTHS
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("value", range(1, 9))
+def test_orientation_is_that_of_exif(kind: str, value: int, *, full: bool) -> None:
+    measured = measure_picture(with_exif(orientation(value), kind), full=full)
+
+    assert (measured.orientation, measured.geotagged, measured.damage) == (value, False, "none")
+
+
+@DEPTHS
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("tag", [ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude])
+def test_position_is_that_of_exif(kind: str, tag: int, *, full: bool) -> None:
+    data = with_exif(gps((0, 1), (31, 1), (12, 1), tag=tag), kind)
+
+    measured = measure_picture(data, full=full)
+
+    assert (measured.orientation, measured.geotagged, measured.damage) == (1, True, "none")
+
+
+@DEPTHS
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"II",
+        b"II*\0\xff\xff\xff\xff",
+        b"not TIFF at all",
+        b"II+\0\x08\0\0\0" + b"\xff" * 8,
+        orientation(0),
+        orientation(9),
+        orientation(65_535),
+        exif((ExifTags.Base.Orientation, 2, 4, b"six\0")),
+        exif((ExifTags.Base.Orientation, 3, 2**32 - 1, number(8))),
+        exif((ExifTags.Base.Orientation, 99, 1, number(6))),
+        exif(count=65_535),
+        exif(*[(tag, 4, 1, number(1)) for tag in range(5_000)], count=65_535),
+        exif(*[(tag, 5, 1_000, number(0)) for tag in range(4_000)]),
+        exif((ExifTags.IFD.GPSInfo, 4, 1, number(8))),  # the table is the one that it stands in
+        exif((ExifTags.IFD.GPSInfo, 4, 1, number(2**32 - 1))),
+        exif((ExifTags.IFD.GPSInfo, 2, 4, b"GPS\0")),
+        exif((ExifTags.IFD.GPSInfo, 4, 1, number(26)), tail=b"\xff\xff"),
+        gps(),
+        gps((0, 1), (0, 1), (0, 1)),
+        gps((0, 0), (0, 0), (0, 0)),
+        gps((9, 0), (9, 0), (9, 0)),
+        gps((52, 1), tag=ExifTags.GPS.GPSAltitude),
+        gps((52, 1), count=2**28),
+    ],
+)
+def test_exif_that_says_nothing_or_is_broken_is_no_finding(data: bytes, kind: str, *, full: bool) -> None:
+    measured = measure_picture(with_exif(data, kind), full=full)
+
+    assert measured[1:] == (kind, True, "RGB", 96, 64, "none", None, 1, 1, False)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_exif_longer_than_a_segment_is_left_alone(kind: str) -> None:
+    data = gps(*[(7, 3)] * 1_000_000)
+
+    assert measure_picture(with_exif(data, kind), full=False).geotagged is False
+    assert measure_picture(with_exif(gps(*[(7, 3)] * 8_000), kind), full=False).geotagged is True
+
+
+def test_long_exif_of_a_jpeg_takes_no_memory() -> None:
+    resource = pytest.importorskip("resource")
+    data = exif((0x0128, 3, 1, number(2)), (0x011A, 5, 1_200_000, number(38)), tail=b"\7\0\0\0" * 2_400_000)
+    parts = [b"Exif\0\0" + data[at : at + 60_000] for at in range(0, len(data), 60_000)]
+    segments = b"".join(struct.pack(">HH", 0xFFE1, len(part) + 2) + part for part in parts)
+    bare = save(picture(), "JPEG")
+    unmarked = bare[4 + int.from_bytes(bare[4:6]) :]  # without JFIF Pillow asks EXIF for the resolution
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    measured = measure_picture(bare[:2] + segments + unmarked, full=False)
+
+    assert (measured.openable, measured.orientation, measured.geotagged) == (True, 1, False)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # kilobytes
+
+
+@given(
+    st.sampled_from([orientation(6), gps((52, 1), (31, 1), (12, 1))]),
+    st.lists(st.tuples(st.integers(0), st.binary(max_size=4)), max_size=4),
+    st.sampled_from(["JPEG", "PNG", "WEBP"]),
+)
+@settings(deadline=None, max_examples=200)
+def test_no_exif_is_an_error(whole: bytes, changes: list[tuple[int, bytes]], kind: str) -> None:
+    data = bytearray(whole)
+    for place, piece in changes:
+        at = place % len(data)
+        data[at : at + len(piece)] = piece
+
+    measured = measure_picture(with_exif(bytes(data), kind), full=False)
+
+    assert measured[1:9] == (kind, True, "RGB", 96, 64, "none", None, 1)
+    assert measured.orientation in range(1, 9)
 
 
 @given(
