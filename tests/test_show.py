@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import pytest
 
@@ -91,6 +92,32 @@ def test_messages_are_seen_and_pictures_described(show: Show) -> None:
         "\n"
         "no findings\n"
     )
+
+
+def test_frames_and_rotation_are_seen(show: Show) -> None:
+    tokens = ["webp 24x24 rgb frames=3", "jpeg 24x24 rgb exif=rotated", GOOD]
+    write_jsonl("train.jsonl", [build_example("What are these?", "Dogs.", [data_url(one) for one in tokens])])
+
+    described = [line for line in show("train.jsonl:1").lines if line.startswith("  [image ")]
+
+    assert described[0].endswith(" bytes, 3 frames, detail auto")
+    assert described[1].endswith(" bytes, EXIF orientation 6, detail auto")
+    assert described[2].endswith(" bytes, detail auto")
+
+
+def test_picture_that_decoders_warn_of_is_seen_without_a_word(show: Show) -> None:
+    """Its header claims an animation of no frames; a warning would be an error here."""
+    control = b"acTL" + bytes(8)
+    chunk = (8).to_bytes(4) + control + crc32(control).to_bytes(4)
+    _, data = draw(GOOD)
+    write_jsonl(
+        "train.jsonl", [build_example("What is this?", "A dog.", url_of(data[:33] + chunk + data[33:]))]
+    )
+
+    done = show("train.jsonl:1")
+
+    assert "  [image 1] PNG 24x24 RGB, " in done.out
+    assert done.lines[-2] == "no findings"
 
 
 def test_calls_and_refusals_are_seen(show: Show) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -78,7 +79,9 @@ def _shown(number: int, image_url: Mapping[str, Any]) -> Shown:
             data = pybase64.b64decode(url.partition(",")[2], validate=True)
         except ValueError:
             data = None
-    picture = None if data is None else measure_picture(data, full=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # decoders warn of what our rules say better
+        picture = None if data is None else measure_picture(data, full=True)
     return Shown(number, url, str(image_url.get("detail", "auto")), data, picture)
 
 
