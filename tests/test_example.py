@@ -339,7 +339,9 @@ def test_embedded_picture_is_measured() -> None:
         "role": "user",
         "detail": "auto",
         "scheme": "data",
+        "address": "of scheme data",
         "media_type": "image/png",
+        "media_type_match": "exact",
         "encoding": "base64",
         "encoding_error": None,
         "bytes": len(png()),
@@ -348,6 +350,10 @@ def test_embedded_picture_is_measured() -> None:
         "mode": "RGB",
         "width": 12,
         "height": 8,
+        "pixels": 96,
+        "frames": 1,
+        "orientation": 1,
+        "geotagged": False,
         "damage": "none",
         "decoder_error": None,
         "reachable": None,
@@ -402,7 +408,7 @@ def test_data_url_without_base64_has_no_picture(link: str, problem: str) -> None
         ("a.png", "none"),
         ("/data/a.png", "none"),
         ("file:///a.png", "file"),
-        ("C:\\a.png", "c"),
+        ("C:\\a.png", "none"),
         ("s3://a/b.png", "s3"),
     ],
 )
@@ -411,6 +417,30 @@ def test_link_that_nobody_fetches_is_settled(link: str, scheme: str) -> None:
 
     assert (facts["scheme"], facts["format"], facts["openable"]) == (scheme, "none", False)
     assert (facts["encoding"], facts["media_type"], facts["reachable"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("declared", "match"),
+    [
+        ("image/png", "exact"),
+        ("IMAGE/PNG", "exact"),
+        (" image/png ", "exact"),
+        ("image/x-png", "alias"),
+        ("image/jpg", "none"),
+        ("image/jpeg", "none"),
+        ("png", "none"),
+        ("", "none"),
+    ],
+)
+def test_media_type_is_compared_with_the_bytes(declared: str, match: str) -> None:
+    facts = image_of(url(media_type=declared))
+
+    assert (facts["media_type"], facts["media_type_match"]) == (declared or "text/plain", match)
+
+
+@pytest.mark.parametrize("payload", ["", "!", "R0lGODlh"])
+def test_media_type_of_what_cannot_be_opened_is_not_compared(payload: str) -> None:
+    assert image_of(f"data:image/png;base64,{payload}")["media_type_match"] is None
 
 
 def test_link_is_unknown_until_it_is_fetched() -> None:
