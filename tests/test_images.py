@@ -342,6 +342,15 @@ def test_exif_that_says_nothing_or_is_broken_is_no_finding(data: bytes, kind: st
     assert measured[1:] == (kind, True, "RGB", 96, 64, "none", None, 1, 1, False)
 
 
+def test_exif_behind_the_pixels_of_a_png_is_read_with_them() -> None:
+    data = with_exif(orientation(6), "PNG")
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + len(orientation(6))
+    late = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+
+    assert [measure_picture(late, full=full).orientation for full in (False, True)] == [1, 6]
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_exif_longer_than_a_segment_is_left_alone(kind: str) -> None:
     data = gps(*[(7, 3)] * 1_000_000)

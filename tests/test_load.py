@@ -419,7 +419,9 @@ def test_padded_picture_has_just_that_size_and_is_sound(kind: str, size: int) ->
     ("token", "has"),
     [
         ("jpeg 16x16 rgb exif=rotated", lambda image: image.getexif()[ExifTags.Base.Orientation] == 6),
-        ("jpeg 16x16 rgb exif=gps", lambda image: image.getexif().get_ifd(ExifTags.IFD.GPSInfo)),
+        ("jpeg 16x16 rgb exif=upright", lambda image: image.getexif()[ExifTags.Base.Orientation] == 1),
+        ("jpeg 16x16 rgb exif=upright", lambda image: 2 not in image.getexif().get_ifd(ExifTags.IFD.GPSInfo)),
+        ("png 16x16 rgb exif=gps", lambda image: 2 in image.getexif().get_ifd(ExifTags.IFD.GPSInfo)),
         ("png 16x16 rgb frames=3", lambda image: image.n_frames == 3),
         ("gif 16x16 p frames=2", lambda image: image.n_frames == 2),
         ("webp 9x7 rgba", lambda image: (image.size, image.mode) == ((9, 7), "RGBA")),

@@ -69,7 +69,8 @@ class Picture(NamedTuple):
     says whether a decoder made sense of the header; *damage* is "none" as far as the depth tells.
     *frames* is what the header says, 1 for a JPEG, whatever stands behind its picture. *orientation*
     is that of EXIF, from 1 to 8, and *geotagged* says whether EXIF holds a latitude or longitude;
-    EXIF that is absent or cannot be read gives 1 and False.
+    EXIF that is absent or cannot be read gives 1 and False, and what stands behind the pixels of a
+    PNG is read with them only.
     """
 
     bytes: int
