@@ -108,7 +108,7 @@ def measure_picture(data: bytes, *, full: bool) -> Picture:
     ended = _has_end(kind, data)
     try:
         image = opener(BytesIO(data))
-    except Image.DecompressionBombError:  # of a WEBP, which is a bomb as soon as it is opened
+    except Image.DecompressionBombError:  # of a WEBP: its opener asks for a canvas
         width, height = _webp_size(data)
         return Picture(len(data), kind, True, None, width, height)
     except Exception as error:  # noqa: BLE001 - decoders raise anything; it is named in the finding

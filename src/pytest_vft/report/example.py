@@ -113,7 +113,8 @@ def _call(function: object) -> Iterator[str]:
 def _picture(picture: Picture | None, url: str) -> str:
     if picture is None:
         return safe(url, _LONGEST_VALUE) or "empty URL"
-    size = f" {picture.width}x{picture.height} {picture.mode}" if picture.openable else ""
+    mode = f" {picture.mode}" if picture.mode else ""
+    size = f" {picture.width}x{picture.height}{mode}" if picture.openable else ""
     frames = f", {picture.frames} frames" if (picture.frames or 1) > 1 else ""
     turned = f", EXIF orientation {picture.orientation}" if (picture.orientation or 1) > 1 else ""
     return f"{picture.format}{size}, {count(picture.bytes, 'byte')}{frames}{turned}"
