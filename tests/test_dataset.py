@@ -19,6 +19,7 @@ from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Counted, Plan
 from pytest_vft.facts.example import Turn
+from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import SPLITS, Source, Split, Tally
 
 LEAK = "dataset/split-leak"
@@ -60,6 +61,7 @@ def plan(**changes: Any) -> Plan:
         "rules": (shipped_rules()[LEAK],),
         "schema": read_schema("example.schema.json"),
         "foreign": read_foreign(),
+        "image_tokens": TileTokens(base=85, tile=170),
         "full": False,
         "remotes": {},
         "ignored": {},

@@ -18,6 +18,7 @@ from pytest_vft.catalogue.load import read_schema
 from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.facts.example import MOST_FAULTS, Example, measure_example
 from pytest_vft.facts.image import ImageFacts
+from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.images import measure_picture
@@ -25,6 +26,7 @@ from pytest_vft.reading.remote import Remote
 
 SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign())
 ALBUM = Album(full=True)
+COUNT_IMAGE = TileTokens(base=85, tile=170).count
 
 
 def png(shade: int = 0) -> bytes:
@@ -54,12 +56,12 @@ def assistant(content: Any, **more: Any) -> dict[str, Any]:
 
 
 def measure(*messages: Any, split: Split = "train", **more: Any) -> Example:
-    return measure_example({"messages": list(messages), **more}, split, ALBUM, {}, SHAPE)
+    return measure_example({"messages": list(messages), **more}, split, ALBUM, {}, SHAPE, COUNT_IMAGE)
 
 
 def image_of(link: str, remotes: dict[str, Remote] | None = None, **more: Any) -> ImageFacts:
     example = {"messages": [user(image(link, **more))]}
-    (found,) = measure_example(example, "train", ALBUM, remotes or {}, SHAPE).images
+    (found,) = measure_example(example, "train", ALBUM, remotes or {}, SHAPE, COUNT_IMAGE).images
     return found.facts
 
 
@@ -205,7 +207,7 @@ def test_fault_outside_the_messages_leaves_them_measured(tools: Any) -> None:
 
 @pytest.mark.parametrize("messages", [[], {}, "x", None, 3])
 def test_messages_that_are_none_yield_nothing(messages: Any) -> None:
-    measured = measure_example({"messages": messages}, "train", ALBUM, {}, SHAPE)
+    measured = measure_example({"messages": messages}, "train", ALBUM, {}, SHAPE, COUNT_IMAGE)
 
     assert len(measured.facts["shape_faults"]) == 1
     assert measured.facts["messages"] == 0
@@ -229,7 +231,7 @@ def test_any_depth_is_survived(before: str, depth: int) -> None:
     closing = "".join({"{": "}", "[": "]"}[letter] for letter in reversed(before) if letter in "{[")
     example = orjson.loads(before + "[" * depth + "]" * depth + closing)
 
-    measured = measure_example(example, "train", ALBUM, {}, SHAPE)
+    measured = measure_example(example, "train", ALBUM, {}, SHAPE, COUNT_IMAGE)
 
     assert measured.facts["shape_faults"]
     assert not measured.images
@@ -541,7 +543,7 @@ examples = st.one_of(
 @settings(deadline=None, max_examples=400)
 def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
     example = orjson.loads(json.dumps(example))
-    measured = measure_example(example, split, ALBUM, {}, SHAPE)
+    measured = measure_example(example, split, ALBUM, {}, SHAPE, COUNT_IMAGE)
 
     assert bool(measured.facts["shape_faults"]) != SHAPE.is_valid(example)
     assert (
@@ -557,6 +559,6 @@ def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
 def test_measuring_again_gives_the_same(example: dict[str, Any]) -> None:
     example = orjson.loads(json.dumps(example))
 
-    first = measure_example(example, "train", Album(full=True), {}, SHAPE)
+    first = measure_example(example, "train", Album(full=True), {}, SHAPE, COUNT_IMAGE)
 
-    assert measure_example(example, "train", ALBUM, {}, SHAPE) == first
+    assert measure_example(example, "train", ALBUM, {}, SHAPE, COUNT_IMAGE) == first

@@ -38,9 +38,10 @@ FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 ONLY_IMPORTED_BY = {
     "jsonschema": {"catalogue.schema"},
     "jsonschema_rs": {"catalogue.schema"},
+    "tiktoken": {"reading.tokenizer"},
     "pytest": {"items.datasets", "plugin"},
 }
-HEAVY = {"PIL", "jsonschema", "jsonschema_rs", "openai", "rich"}
+HEAVY = {"PIL", "jsonschema", "jsonschema_rs", "openai", "rich", "tiktoken"}
 DOORS = ["", "cli", "plugin"]
 
 

@@ -19,6 +19,7 @@ from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Counted, Linter, Plan, merge
+from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Source, Tally
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
@@ -29,6 +30,7 @@ def plan(max_findings: int = 0, **changes: Any) -> Plan:
         "rules": select_rules(shipped_rules(), load_provider("openai")),
         "schema": read_schema("example.schema.json"),
         "foreign": read_foreign(),
+        "image_tokens": TileTokens(base=85, tile=170),
         "full": True,
         "remotes": {"https://example.com/gone.jpg": Remote(reachable=False, cause="404 Not Found")},
         "ignored": {},

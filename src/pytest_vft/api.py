@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -78,7 +78,7 @@ class Settings:
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of this run."""
-        config, catalogue, provider = self.config, self.catalogue, self.provider
+        config, catalogue, provider, model = self.config, self.catalogue, self.provider, self.model
         with _blaming(config, "allow: "):
             for id_ in config.allow:
                 if id_ not in catalogue:
@@ -90,7 +90,7 @@ class Settings:
         with _blaming(config):
             return select_rules(
                 catalogue,
-                provider,
+                provider.with_limits_of(model),
                 select=self.select if self.select is not None else config.select,
                 params=config.params,
                 severity=config.severity,
@@ -162,6 +162,7 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> Plan:
         rules=rules,
         schema=read_schema("example.schema.json"),
         foreign=read_foreign(),
+        image_tokens=settings.provider.models[settings.model].image_tokens,
         full=settings.depth != "header",
         remotes={},
         ignored={path: frozenset(reasons) for path, reasons in settings.reasons_by_file.items()},
@@ -188,6 +189,7 @@ def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
     closes = settings.provider.closes
+    model = settings.provider.models[settings.model]
     return Report(
         provider=settings.provider.id,
         provider_name=settings.provider.name,
@@ -205,6 +207,7 @@ def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report
         ),
         dataset=linted.dataset,
         notes=(*_allowed_notes(results), *_split_notes(linted.files)),
+        cost=linted.cost and replace(linted.cost, price=model.price, price_date=model.price_date),
     )
 
 

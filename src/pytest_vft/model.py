@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal, get_args
 
 Scope = Literal["file", "line", "example", "message", "image", "dataset"]
@@ -119,8 +120,28 @@ class RuleResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one epoch on all examples of the training split comes to.
+
+    *price* is in US dollars for a million training tokens, as read on *price_date*; both are None
+    where none is known. *low_detail_at_least* and *low_detail_at_most* are the tokens if each image
+    said detail low.
+    """
+
+    tokens_at_least: int
+    tokens_at_most: int
+    price: float | None
+    price_date: date | None
+    low_detail_at_least: int
+    low_detail_at_most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that one run found; the input of every output format."""
+    """All that one run found; the input of every output format.
+
+    *cost* is None where there is nothing to train on.
+    """
 
     provider: str
     provider_name: str
@@ -135,6 +156,7 @@ class Report:
     findings: tuple[Finding, ...]
     dataset: Mapping[str, Tally] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    cost: Cost | None = None
 
     @property
     def failing(self) -> tuple[RuleResult, ...]:

@@ -35,8 +35,10 @@ class Rule:
     """A condition on the facts of one scope, as its file says it.
 
     *when* and *require* map names of facts to fragments of JSON Schema; *each* names a fact that
-    lists faults, each a finding of its own; an *off* rule runs only when it is selected by its id;
-    a file that fails a rule that *stops* is not read, so such a rule is always selected.
+    lists faults, each a finding of its own; *cut_after* names a parameter in tokens, and the finding
+    stands at the message in which an example comes to more; an *off* rule runs only when it is
+    selected by its id; a file that fails a rule that *stops* is not read, so such a rule is always
+    selected.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Rule:
     params: Mapping[str, Any] = field(default_factory=dict)
     skips: str | None = None
     each: str | None = None
+    cut_after: str | None = None
     off: bool = False
     stops: bool = False
 
@@ -169,6 +172,9 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
     listing = [name for name, fact in facts.items() if fact.faults]
     if each is not None and each not in listing:
         yield f"each: {each!r} is no fact that lists faults{nearest(each, listing)}"
+    cut_after = content.get("cut_after")
+    if cut_after is not None and (scope != "example" or type(params.get(cut_after)) is not int):
+        yield f"cut_after: {cut_after!r} is no number in params of an example{nearest(cut_after, params)}"
     for number, case in enumerate(content.get("cases", ())):
         yield from (f"cases.{number}{problem}" for problem in _case_problems(case, params))
 

@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from typing import Any
 
 from pytest_vft.catalogue.load import rules_root
 from pytest_vft.errors import UsageError
+from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
 from pytest_vft.model import Severity
 from pytest_vft.text import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """A base model that can be fine-tuned with images; *closes* is when it shuts down."""
-
-    closes: date | None
-    source: str
-    checked: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """What a provider says of one rule: parameters, a severity, or that the rule is off."""
+    """What a provider, or one of its models, says of one rule: parameters, a severity, or that it is off."""
 
     source: str
     checked: date
     params: Mapping[str, Any]
     severity: Severity | None
     off: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A base model that can be fine-tuned with images; *closes* is when it shuts down.
+
+    *price* is in US dollars for a million training tokens, as read on *price_date*; both are None
+    where the provider has no single one.
+    """
+
+    closes: date | None
+    source: str
+    checked: date
+    image_tokens: ImageTokens
+    price: float | None
+    price_date: date | None
+    rules: Mapping[str, Override]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,10 @@ class Provider:
             )
         return name
 
+    def with_limits_of(self, model: str) -> Provider:
+        """Return this provider with what *model* says of rules in the place of its own."""
+        return replace(self, rules={**self.rules, **self.models[model].rules})
+
 
 def provider_ids() -> list[str]:
     """Return the ids of the shipped providers."""
@@ -77,11 +90,38 @@ def load_provider(provider_id: str) -> Provider:
             f"no provider {provider_id!r}{nearest(provider_id, known)}; known: {', '.join(known)}"
         )
     content = tomllib.loads((rules_root() / "providers" / f"{provider_id}.toml").read_text(encoding="utf-8"))
-    models = {
-        name: Model(closes=model.get("closes"), source=model["source"], checked=model["checked"])
-        for name, model in content["models"].items()
-    }
-    rules = {
+    return Provider(
+        id=provider_id,
+        name=content["name"],
+        closes=content.get("closes"),
+        source=content["source"],
+        checked=content["checked"],
+        default_model=content["default_model"],
+        models={name: _model(model) for name, model in content["models"].items()},
+        rules=_overrides(content),
+    )
+
+
+def _model(content: Mapping[str, Any]) -> Model:
+    images = content["image_tokens"]
+    if "tile" in images:
+        image_tokens: ImageTokens = TileTokens(base=images["base"], tile=images["tile"])
+    else:
+        image_tokens = PatchTokens(multiplier=images["multiplier"], budget=images["budget"])
+    training = content.get("training", {})
+    return Model(
+        closes=content.get("closes"),
+        source=content["source"],
+        checked=content["checked"],
+        image_tokens=image_tokens,
+        price=training.get("price"),
+        price_date=training.get("checked"),
+        rules=_overrides(content),
+    )
+
+
+def _overrides(content: Mapping[str, Any]) -> dict[str, Override]:
+    return {
         rule: Override(
             source=override["source"],
             checked=override["checked"],
@@ -91,13 +131,3 @@ def load_provider(provider_id: str) -> Provider:
         )
         for rule, override in content.get("rules", {}).items()
     }
-    return Provider(
-        id=provider_id,
-        name=content["name"],
-        closes=content.get("closes"),
-        source=content["source"],
-        checked=content["checked"],
-        default_model=content["default_model"],
-        models=models,
-        rules=rules,
-    )

@@ -13,7 +13,7 @@ from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.shard import Counted, Found, Linter, Plan, cap, merge
 from pytest_vft.facts.file import FileFacts
-from pytest_vft.model import SCOPES, SPLITS, FileResult, Source, Tally, Verdict
+from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
 from pytest_vft.reading.files import BYTE_ORDER_MARK, Opened, open_file
 from pytest_vft.reading.shards import SHARD_BYTES, cut_shards
 
@@ -33,6 +33,7 @@ class Linted:
     dataset: Mapping[str, Tally]
     findings: tuple[Placed, ...]
     dropped: Mapping[str, int]
+    cost: Cost | None
 
 
 class _File(NamedTuple):
@@ -57,7 +58,35 @@ def lint_files(sources: Sequence[Source], plan: Plan, *, shard_bytes: int = SHAR
         dropped += file.counted.dropped
     findings.sort(key=_reading_order(order))
     results = sorted((_result(file, plan) for file in files), key=lambda result: order[result.path])
-    return Linted(files=tuple(results), dataset=tallies, findings=tuple(findings), dropped=dropped)
+    return Linted(
+        files=tuple(results),
+        dataset=tallies,
+        findings=tuple(findings),
+        dropped=dropped,
+        cost=_cost([file.counted for file in files if file.source.split == "train"], plan),
+    )
+
+
+def _cost(trained: Sequence[Counted], plan: Plan) -> Cost | None:
+    """Return the tokens of the files of the training split, without a price."""
+    at_least = sum(file.tokens_at_least for file in trained)
+    at_most = sum(file.tokens_at_most for file in trained)
+    if not at_most:
+        return None
+    low_at_least, low_at_most = at_least, at_most
+    low = plan.image_tokens.low_detail
+    if low is not None:
+        images = sum(file.images for file in trained) * low
+        low_at_least += images - sum(file.image_tokens_at_least for file in trained)
+        low_at_most += images - sum(file.image_tokens_at_most for file in trained)
+    return Cost(
+        tokens_at_least=at_least,
+        tokens_at_most=at_most,
+        price=None,
+        price_date=None,
+        low_detail_at_least=low_at_least,
+        low_detail_at_most=low_at_most,
+    )
 
 
 def _lint_file(source: Source, linter: Linter, plan: Plan, shard_bytes: int) -> _File:

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_vft.catalogue.cases import Case, read_cases
 from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import Conditions, Rule, bind, read_schema
-from pytest_vft.catalogue.providers import Provider
+from pytest_vft.catalogue.providers import Provider, load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Plan
@@ -133,10 +133,12 @@ def survivors(rule: Rule, cases: Sequence[Case], rules: Sequence[Rule]) -> list[
 
 
 def _lint(case: Case, rules: Sequence[Rule]) -> Linted:
+    provider = load_provider("openai")  # a case is written for its limits, and for its model
     plan = Plan(
         rules=tuple(rules),
         schema=read_schema("example.schema.json"),
         foreign=read_foreign(),
+        image_tokens=provider.models[provider.default_model].image_tokens,
         full=True,
         remotes=case.fetched,
         ignored={},

@@ -10,14 +10,16 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 from pytest_vft.catalogue.foreign import Foreign
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.checking.compile import Verdicts, compile_check
-from pytest_vft.facts.example import Example, Turn, measure_example
+from pytest_vft.facts.example import Example, Turn, measure_example, message_past
 from pytest_vft.facts.line import line_facts
+from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.lines import parse_line
@@ -26,6 +28,7 @@ from pytest_vft.reading.shards import Shard, read_lines
 from pytest_vft.text import Safe, fill
 
 FAIL = int(Verdict.FAIL)
+_SIZES = 4096  # of pictures, whose tokens are remembered
 
 Item = TypeVar("Item")
 
@@ -41,6 +44,7 @@ class Plan:
     rules: tuple[Rule, ...]
     schema: Mapping[str, Any]
     foreign: Foreign
+    image_tokens: ImageTokens
     full: bool
     remotes: Mapping[str, Remote]
     ignored: Mapping[str, frozenset[str]]
@@ -76,6 +80,10 @@ class Counted:
     skipped: int = 0
     image_examples: int = 0
     images: int = 0
+    tokens_at_least: int = 0
+    tokens_at_most: int = 0
+    image_tokens_at_least: int = 0
+    image_tokens_at_most: int = 0
     pictures: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
@@ -99,6 +107,10 @@ def merge(first: Counted, second: Counted, max_findings: int) -> Counted:
         skipped=first.skipped + second.skipped,
         image_examples=first.image_examples + second.image_examples,
         images=first.images + second.images,
+        tokens_at_least=first.tokens_at_least + second.tokens_at_least,
+        tokens_at_most=first.tokens_at_most + second.tokens_at_most,
+        image_tokens_at_least=first.image_tokens_at_least + second.image_tokens_at_least,
+        image_tokens_at_most=first.image_tokens_at_most + second.image_tokens_at_most,
         pictures=first.pictures | second.pictures,
         counts={
             scope: first.counts.get(scope, Counter()) + second.counts.get(scope, Counter())
@@ -138,6 +150,7 @@ class Linter:
         self._checks = {scope: compile_check(scope, self._rules[scope]) for scope in SCOPES}
         self._shape = ExampleShape(plan.schema, plan.foreign)
         self._album = Album(full=plan.full)
+        self._count_image = lru_cache(_SIZES)(plan.image_tokens.count)
 
     def lint(self, shard: Shard) -> Counted:
         """Return what *shard* amounts to. Raises OSError when it cannot be read."""
@@ -147,6 +160,7 @@ class Linter:
 
     def _lint(self, shard: Shard) -> Counted:
         split, album, shape, remotes = shard.split, self._album, self._shape, self._plan.remotes
+        count_image = self._count_image
         check_line, check_example = self._checks["line"], self._checks["example"]
         check_message, check_image = self._checks["message"], self._checks["image"]
         total = Counted()
@@ -168,11 +182,12 @@ class Linter:
             total.examples += 1
             if facts["kind"] != "object":
                 continue
-            example = measure_example(line.value, split, album, remotes, shape)
+            example = measure_example(line.value, split, album, remotes, shape, count_image)
             verdicts = check_example(example.facts)
             examples[verdicts] += 1
             if FAIL in verdicts:
-                explain(verdicts, Subject("example", example.facts, number))
+                past = partial(message_past, example, count_image=count_image)
+                explain(verdicts, Subject("example", example.facts, number, past=past))
             for message in example.messages:
                 verdicts = check_message(message.facts)
                 messages[verdicts] += 1
@@ -205,9 +220,14 @@ class Linter:
 
 def _add(total: Counted, example: Example, number: int) -> None:
     total.answered += example.facts["assistant_messages"] > 0
+    total.tokens_at_least += example.facts["tokens_at_least"]
+    total.tokens_at_most += example.facts["tokens_at_most"]
     if example.images:
         total.image_examples += 1
         total.images += len(example.images)
+        at_least, at_most = example.image_tokens
+        total.image_tokens_at_least += at_least
+        total.image_tokens_at_most += at_most
     if example.turn is not None:
         total.turns.append((number, example.turn))
     for shot in example.shots:
@@ -216,13 +236,17 @@ def _add(total: Counted, example: Example, number: int) -> None:
 
 
 class Subject(NamedTuple):
-    """What a rule judged: its facts, its line in the shard, its path in the example, its picture."""
+    """What a rule judged: its facts, its line in the shard, its path in the example, its picture.
+
+    *past* is for an example: from a number of tokens to the message in which it comes to more.
+    """
 
     scope: Scope
     facts: Mapping[str, Any]
     line: int | None
     place: tuple[str | int, ...] = ()
     key: int | None = None
+    past: Callable[[int], int] | None = None
 
 
 class _Explainer:
@@ -243,7 +267,10 @@ class _Explainer:
             if rule.skips and subject.line != self._skipped:
                 self._skipped = subject.line
                 self._total.skipped += 1
-            if rule.each is None:
+            if rule.cut_after is not None and subject.past is not None:
+                message = subject.past(rule.params[rule.cut_after])
+                self._keep(rule, subject._replace(place=("messages", message)))
+            elif rule.each is None:
                 self._keep(rule, subject)
             else:
                 for fault in subject.facts[rule.each]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol, TypedDict
 
@@ -12,6 +13,7 @@ from xxhash import xxh3_64_intdigest
 
 from pytest_vft.facts.image import ImageFacts, image_facts
 from pytest_vft.facts.message import MessageFacts
+from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_tokens, text_tokens
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.remote import Remote
@@ -21,6 +23,10 @@ from pytest_vft.text import safe
 MOST_FAULTS = 100
 # What makes no other answer when it stands at its ends: "Yes." says "yes".
 _MARKS = " \t\r\n.!"
+_MEASURED_KEYS = frozenset({"messages", "role", "content", "weight"})
+
+# From width and height in pixels, if known, and detail to the tokens of a picture.
+CountImage = Callable[[int | None, int | None, str], Range]
 
 
 class Fault(NamedTuple):
@@ -65,6 +71,10 @@ class ExampleFacts(TypedDict):
     """Pictures of its target turn that an earlier turn shows, too."""
     last_role: str | None
     """The role of its last message; None when it has none."""
+    tokens_at_least: int
+    """Tokens of its text and pictures, as few as they can be."""
+    tokens_at_most: int
+    """Tokens of all that it says, tools and what stands around messages too, as many as they can be."""
 
 
 class Image(NamedTuple):
@@ -105,17 +115,27 @@ class Shot(NamedTuple):
 
 
 class Example(NamedTuple):
-    """All that was measured in one example; *turn* is None when no user speaks in it."""
+    """All that was measured in one example; *turn* is None when no user speaks in it.
+
+    *texts* are those of *messages*; *image_tokens* how many *images* are at least and at most.
+    """
 
     facts: ExampleFacts
     messages: list[Message]
     images: list[Image]
     turn: Turn | None
     shots: Sequence[Shot]
+    texts: Sequence[str]
+    image_tokens: tuple[int, int]
 
 
-def measure_example(
-    example: Mapping[str, Any], split: Split, album: Album, remotes: Mapping[str, Remote], shape: Shape
+def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that is known of pictures and shapes
+    example: Mapping[str, Any],
+    split: Split,
+    album: Album,
+    remotes: Mapping[str, Remote],
+    shape: Shape,
+    count_image: CountImage,
 ) -> Example:
     """Return the facts of *example*, a JSON object, of its messages and of its images.
 
@@ -127,6 +147,9 @@ def measure_example(
     listed = () if ("messages",) in refused else example["messages"]
     messages: list[Message] = []
     images: list[Image] = []
+    texts: list[str] = []
+    images_at_least = images_at_most = 0
+    others_at_most = _other_tokens(example)
     assistants = 0
     for index, message in enumerate(listed):
         if refused and ("messages", index) in refused:
@@ -134,9 +157,9 @@ def measure_example(
         role: str = message["role"]
         content = message.get("content", ...)
         before = len(images)
-        kind, length, calls = "parts", 0, 0
+        kind, text, length, calls = "parts", "", 0, 0
         if isinstance(content, str):
-            kind, length = "string", len(content.strip())
+            kind, text, length = "string", content, len(content.strip())
         elif isinstance(content, list):
             for position, part in enumerate(content):
                 if refused and ("messages", index, "content", position) in refused:
@@ -144,7 +167,11 @@ def measure_example(
                 if part["type"] == "image_url":
                     key, facts = image_facts(part["image_url"], role, split, album, remotes)
                     images.append(Image(index, position, key, facts))
+                    at_least, at_most = count_image(facts["width"], facts["height"], facts["detail"])
+                    images_at_least += at_least
+                    images_at_most += at_most
                 else:
+                    text += part[part["type"]]
                     length += len(part[part["type"]].strip())
         else:
             kind = "null" if content is None else "absent"
@@ -154,6 +181,9 @@ def measure_example(
             length += len(refusal) if isinstance(refusal, str) else 0
             calls = len(called) if isinstance(called, list) else 0
             calls += message.get("function_call") is not None
+        texts.append(text)
+        if len(message) > 2:  # noqa: PLR2004 - role and content
+            others_at_most += _other_tokens(message)
         messages.append(
             Message(
                 index,
@@ -169,6 +199,8 @@ def measure_example(
             )
         )
     turn = None if faults else _turn(listed, images)
+    text_at_least, text_at_most = text_tokens(texts)
+    around = AROUND_MESSAGE * len(texts) + AROUND_EXAMPLE
     return Example(
         {
             "split": split,
@@ -179,12 +211,42 @@ def measure_example(
             "images": len(images),
             "repeated_images": turn.repeated if turn else 0,
             "last_role": messages[-1].facts["role"] if messages else None,
+            "tokens_at_least": text_at_least + images_at_least,
+            "tokens_at_most": text_at_most + images_at_most + others_at_most + around,
         },
         messages,
         images,
         turn,
         _shots(listed, images) if assistants > 1 and turn and split == "train" else (),
+        texts,
+        (images_at_least, images_at_most),
     )
+
+
+def _other_tokens(said: Mapping[str, Any]) -> int:
+    """Return the most tokens of what an example or a message holds besides text and pictures.
+
+    Tools, names, calls: how a provider writes them is not documented.
+    """
+    if said.keys() <= _MEASURED_KEYS:
+        return 0
+    return json_tokens({key: said[key] for key in said.keys() - _MEASURED_KEYS})
+
+
+def message_past(example: Example, tokens: int, count_image: CountImage) -> int:
+    """Return the position of the message in which *example* comes, at least, to more than *tokens*."""
+
+    def up_to(number: int) -> int:
+        end = example.messages[number].position
+        at_least, _ = text_tokens(example.texts[: number + 1])
+        for image in example.images:
+            if image.message <= end:
+                facts = image.facts
+                at_least += count_image(facts["width"], facts["height"], facts["detail"])[0]
+        return at_least
+
+    number = bisect_right(range(len(example.messages)), tokens, key=up_to)
+    return example.messages[number].position
 
 
 def _unknown_keys(example: Mapping[str, Any], shape: Shape, faults: Sequence[Fault]) -> Sequence[Fault]:

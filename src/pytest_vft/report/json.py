@@ -6,7 +6,7 @@ import json
 from importlib.metadata import version
 from typing import Any
 
-from pytest_vft.model import Report
+from pytest_vft.model import Cost, Report
 
 FORMAT = "vft-report/1"
 
@@ -66,5 +66,17 @@ def as_data(report: Report) -> dict[str, Any]:
             }
             for finding in report.findings
         ],
+        "cost": None if report.cost is None else _cost(report.cost),
         "truncated": {rule.id: rule.truncated for rule in report.rules if rule.tally.failed},
+    }
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "tokens_at_least": cost.tokens_at_least,
+        "tokens_at_most": cost.tokens_at_most,
+        "price": cost.price,
+        "price_date": cost.price_date and cost.price_date.isoformat(),
+        "low_detail_at_least": cost.low_detail_at_least,
+        "low_detail_at_most": cost.low_detail_at_most,
     }

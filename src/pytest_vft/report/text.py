@@ -5,11 +5,12 @@ Below the header, lines are at most 80 columns wide where paths and pointers let
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from pytest_vft.model import FileResult, Finding, Report, RuleResult
+from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
 from pytest_vft.text import count, safe
 
 MOST_SHOWN = 10
@@ -25,6 +26,8 @@ def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float 
     lines = [header(report.provider, report.closes, len(report.rules), report.depth)]
     for file in report.files:
         lines += _file(file)
+    if report.cost is not None:
+        lines += _cost(report.cost)
     failed = [rule for rule in report.rules if rule.tally.failed]
     for rule in sorted(failed, key=lambda rule: rule.severity != "error"):
         findings = [finding for finding in report.findings if finding.rule == rule.id]
@@ -97,6 +100,25 @@ def _file(file: FileResult) -> Iterator[str]:
         said = f"{file.split}, {count(file.examples, 'example')}, {images}, {_size(file.bytes)}"
     whole = f"{path}  {said}"
     yield from [whole] if len(whole) <= WIDTH else [path, f"  {said}"]
+
+
+def _cost(cost: Cost) -> Iterator[str]:
+    """Yield what an epoch comes to, and what it would with detail low, where that may be less."""
+    read = f" (price of {cost.price_date})" if cost.price_date else ""
+    tokens = _tokens(cost.tokens_at_least, cost.tokens_at_most, cost.price)
+    yield from wrapped(f"one epoch: {tokens}{read}")
+    if cost.low_detail_at_most < cost.tokens_at_most:
+        tokens = _tokens(cost.low_detail_at_least, cost.low_detail_at_most, cost.price)
+        yield from wrapped(f"with detail low: {tokens}")
+
+
+def _tokens(at_least: int, at_most: int, price: float | None) -> str:
+    """Return a range of tokens and what it costs, rounded outwards to cents."""
+    said = f"{at_least:,} to {at_most:,} tokens"
+    if price is None:
+        return said
+    low, high = math.floor(at_least * price / 10_000) / 100, math.ceil(at_most * price / 10_000) / 100
+    return f"{said}, ${low:,.2f} to ${high:,.2f}"
 
 
 def _size(number: int) -> str:
