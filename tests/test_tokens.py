@@ -168,9 +168,7 @@ def test_more_text_has_no_fewer_tokens(texts: list[str], more: str) -> None:
     assert before[1] <= after[1]
 
 
-plain = st.text(
-    st.characters(exclude_characters='"\\', exclude_categories=["C"])
-)  # what JSON escapes is longer
+plain = st.text("aé日😀 ")  # what JSON escapes is longer
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | plain,
     lambda values: st.lists(values) | st.dictionaries(plain, values),

@@ -91,7 +91,8 @@ def _value(value: object) -> str:
 
 
 def _parameters(rule: Rule) -> str:
-    providers = [load_provider(name) for name in provider_ids()]
+    known = map(load_provider, provider_ids())
+    providers = [provider.with_limits_of(provider.default_model) for provider in known]
     heads = " | ".join(provider.name for provider in providers)
     lines = [f"| parameter | {heads} |", "| --- |" + " --- |" * len(providers)]
     for name in rule.params:
