@@ -213,7 +213,7 @@ def vocabulary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: None)
     """Put the vocabulary of o200k_base where tiktoken looks for it, out of another package."""
     package = find_spec("bpe_openai")
     if package is None or package.origin is None:
-        pytest.skip("the vocabulary of o200k_base comes with bpe-openai, which is not installed here")
+        pytest.skip("the vocabulary of o200k_base is not here: pip install bpe-openai")
     packed = Path(package.origin).parent / "data" / "o200k_base.tiktoken.gz"
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     content = gzip.decompress(packed.read_bytes())
