@@ -87,6 +87,8 @@ def test_strings_are_measured() -> None:
         "images": 0,
         "repeated_images": 0,
         "last_role": "assistant",
+        "tokens_at_least": 4,
+        "tokens_at_most": 31,
     }
     assert [message.facts for message in measured.messages] == [
         {
@@ -131,6 +133,8 @@ def test_test_split_has_no_answers() -> None:
         "images": 1,
         "repeated_images": 0,
         "last_role": "user",
+        "tokens_at_least": 88,
+        "tokens_at_most": 1125,
     }
     assert measured.images[0].facts["split"] == "test"
     assert asked(measured) == asked(measure(ASKED, DOG))

@@ -93,6 +93,8 @@ def test_clean_report_is_short() -> None:
     assert render_text(report, seconds=1.93) == (
         f"vft: provider openai (fine-tuning closes 2027-01-06), {rules} rules, depth auto, offline\n"
         f"train.jsonl  train, 10 examples, 10 images (1 distinct), {size / 1024:.1f} kB\n"
+        "one epoch: 910 to 7,952 tokens, $0.02 to $0.20 (price of 2026-11-21)\n"
+        "with detail low: 910 to 1,152 tokens, $0.02 to $0.03\n"
         "\n"
         "not checked: people, faces, children, CAPTCHAs (no rule yet)\n"
         f"PASSED  {rules} rules fine; 1.9 s\n"
