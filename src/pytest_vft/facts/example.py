@@ -149,7 +149,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
     images: list[Image] = []
     texts: list[str] = []
     images_at_least = images_at_most = 0
-    others_at_most = _other_tokens(example)
+    others_at_most = _other_tokens(example) if len(example) > 1 else 0
     assistants = 0
     for index, message in enumerate(listed):
         if refused and ("messages", index) in refused:
