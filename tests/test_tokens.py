@@ -5,24 +5,28 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from importlib.util import find_spec
+from operator import sub
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_vft.api import lint
+from pytest_vft.catalogue import providers
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.catalogue.load import shipped_rules
+from pytest_vft.catalogue.load import load_rules, shipped_rules
 from pytest_vft.catalogue.providers import Override, load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.config import Config
+from pytest_vft.errors import RuleFileError
 from pytest_vft.facts import tokens
 from pytest_vft.facts.tokens import LONGEST_TOKEN, PatchTokens, TileTokens, json_tokens, text_tokens
 from pytest_vft.reading import tokenizer
@@ -153,14 +157,14 @@ def test_bounds_hold_what_was_counted(text: str, counted: int) -> None:
 def test_words_of_all_messages_count() -> None:
     assert text_tokens(["Answer in one word.", "Which colour?", "Red."]) == (7, 38)
     assert text_tokens(["x" * 300]) == (2, 300)
-    assert text_tokens(["//\n//"]) == (0, 5)
+    assert text_tokens(["//\n//"]) == (1, 5)
+    assert text_tokens(["https://example.com/a/b is it"]) == (3, 29)
     assert text_tokens([]) == (0, 0)
     assert text_tokens([""] * 200)[0] == 0
 
 
 @given(texts=st.lists(st.text(), max_size=4), more=st.text())
 def test_more_text_has_no_fewer_tokens(texts: list[str], more: str) -> None:
-    assume("/" not in more)
     before, after = text_tokens(texts), text_tokens([*texts, more])
 
     assert before[0] <= before[1]
@@ -237,8 +241,9 @@ def test_every_token_obeys_the_bounds(vocabulary: bytes) -> None:
     all_tokens = tiktoken.get_encoding("o200k_base").token_byte_values()
 
     assert max(map(len, all_tokens)) == LONGEST_TOKEN
-    words = (len(token.decode(errors="surrogateescape").split()) - token.count(b"/") for token in all_tokens)
-    assert max(words) == 1
+    words = [len(token.decode(errors="surrogateescape").split()) for token in all_tokens]
+    assert sum(number > 1 for number in words) == 194
+    assert max(map(sub, words, (token.count(b"\n/") for token in all_tokens))) == 1
 
 
 @pytest.mark.usefixtures("vocabulary")
@@ -365,6 +370,24 @@ def test_a_model_has_limits_of_its_own() -> None:
     }
 
     assert limits == {"gpt-4o-2024-08-06": 65_536, "small": 32_768}
+
+
+def test_a_model_may_see_patches() -> None:
+    seen = {"multiplier": 1.62, "budget": 1536}
+    content = {"source": "https://example.com", "checked": date(2026, 11, 21), "image_tokens": seen}
+
+    assert providers._model(content).image_tokens == MINI  # noqa: SLF001 - no shipped model does
+
+
+@pytest.mark.parametrize("line", ['cut_after = "max_token"', 'cut_after = "split"'])
+def test_cut_after_names_a_number(tmp_path: Path, line: str) -> None:
+    rule = tmp_path / "example" / "long.toml"
+    rule.parent.mkdir()
+    text = shipped_rules()[RULE].path.read_text(encoding="utf-8")
+    rule.write_text(re.sub(r"cut_after.*", line, text), encoding="utf-8")
+
+    with pytest.raises(RuleFileError, match=r"cut_after: .* is no number in params of an example"):
+        load_rules(tmp_path)
 
 
 @pytest.mark.parametrize("provider_id", provider_ids())

@@ -70,7 +70,7 @@ class TileTokens:
 def _tiles(width: int, height: int) -> int:
     """Return the tiles of a picture that is scaled down, never up."""
     short, long = sorted((width, height))
-    # The smaller of two factors, as fractions: whole numbers hit the edge of a tile exactly.
+    # The smaller of two factors, as a fraction: whole numbers hit the edge of a tile exactly.
     to, of = (_SHORTEST_SIDE, short) if 8 * short > 3 * long else (_LONGEST_SIDE, long)
     if to < of:
         short, long = short * to // of, long * to // of
@@ -125,8 +125,8 @@ ImageTokens = TileTokens | PatchTokens
 def text_tokens(texts: Sequence[str]) -> Range:
     """Return the tokens of *texts*, one a message, for a model that reads o200k_base.
 
-    A token holds one byte at least and LONGEST_TOKEN at most. It holds no part of a second word
-    either, but for code: each of the 194 tokens that go on behind white space does so with a slash.
+    A token holds one byte at least and LONGEST_TOKEN at most. Nor does any hold parts of two words,
+    but for 194 that are found in code: they go on with a slash behind a line break.
     """
     text = "\n".join(texts)
     size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
@@ -134,7 +134,7 @@ def text_tokens(texts: Sequence[str]) -> Range:
         counted = count_tokens(texts)
         if counted is not None:
             return (counted, counted)
-    words = len(text.split()) - text.count("/")
+    words = len(text.split()) - text.count("\n/")
     return (max(words, (size - len(texts)) // LONGEST_TOKEN), size)
 
 

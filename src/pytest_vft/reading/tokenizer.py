@@ -41,9 +41,9 @@ def _encoding() -> Encoding | None:
     # Without a file that is exactly the vocabulary, tiktoken would go and fetch it.
     try:
         found = hashlib.sha256(vocabulary_path().read_bytes()).hexdigest()
-    except OSError:
+        return tiktoken.get_encoding(_NAME) if found == _SHA256 else None
+    except (OSError, ValueError):  # it refuses names that two of its plugins define
         return None
-    return tiktoken.get_encoding(_NAME) if found == _SHA256 else None
 
 
 def vocabulary_path() -> Path:
