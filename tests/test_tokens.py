@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_vft.api import lint
@@ -180,7 +180,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_json_is_bounded_by_its_bytes(value: Any) -> None:
     assert json_tokens(value) >= len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
