@@ -181,6 +181,7 @@ def _finding(rule: Rule, severity: Severity, path: str, found: Found) -> Finding
         advice=rule.advice,
         image=found.image,
         skips=rule.skips,
+        example=found.example,
     )
 
 
@@ -224,6 +225,10 @@ def _rule_result(settings: Settings, rule: Rule, linted: Linted) -> RuleResult:
         truncated=linted.dropped.get(rule.id, 0),
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
+        summary=rule.summary,
+        why=rule.why,
+        advice=rule.advice,
+        source=rule.source,
     )
 
 

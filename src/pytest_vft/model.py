@@ -12,11 +12,13 @@ Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
 Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
+Format = Literal["text", "json", "github", "sarif", "gitlab", "markdown"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SPLITS: tuple[Split, ...] = get_args(Split)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 DEPTHS: tuple[Depth, ...] = get_args(Depth)
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 class Verdict(enum.IntEnum):
@@ -41,7 +43,9 @@ class Finding:
     """A failed verdict with its place.
 
     *line* counts from 1 and is None for a finding on a whole file; *pointer* is a JSON pointer into
-    the example ("" for all of it); *image* is the content hash of the picture, if there is one.
+    the example ("" for all of it); *image* is the content hash of the picture, if there is one;
+    *example* is one of what the finding is on, wherever that stands: of the line, or of what recurs
+    for a rule on the dataset.
     """
 
     rule: str
@@ -53,6 +57,7 @@ class Finding:
     advice: str
     image: str | None = None
     skips: str | None = None
+    example: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +112,7 @@ class RuleResult:
 
     *subject* is what it judges, as a noun; *severity* is the one that counts after `severity` and
     `allow`; *allowed* is the number of findings that the configuration tolerates; *reason* is why the
-    rule is ignored, if it is.
+    rule is ignored, if it is. What its file says of it follows.
     """
 
     id: str
@@ -117,6 +122,10 @@ class RuleResult:
     truncated: int
     allowed: int | None = None
     reason: str | None = None
+    summary: str = ""
+    why: str = ""
+    advice: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("jobs", metavar="N", help="has no effect in this version")
     add("no-cache", help="has no effect in this version", **flag)
     add("max-shown", type=int, default=10, metavar="N", help="findings shown a rule (0: all; default 10)")
-    add("report", metavar="FORMAT:FILE", help="write the report to a file: json or text", **many)
+    add(
+        "report",
+        metavar="FORMAT:FILE",
+        help="write the report to a file: text, json, github, sarif, gitlab or markdown",
+        **many,
+    )
     add("config", metavar="FILE", help="vft.toml or pyproject.toml (default: found upwards)")
     add("submit", metavar="STEP", help="not in this version yet")
     add("yes", help="not in this version yet", **flag)

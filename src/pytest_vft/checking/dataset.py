@@ -26,11 +26,15 @@ class Place(NamedTuple):
 
 
 class Recurring(NamedTuple):
-    """Subjects of scope dataset that have the same facts: *number* of them, the place to name."""
+    """Subjects of scope dataset that have the same facts: *number* of them, the place to name.
+
+    *key* is that of the turn, picture or answer; 0 for several that are folded.
+    """
 
     number: int
     place: Place
     facts: DatasetFacts
+    key: int = 0
 
 
 class _Member(NamedTuple):
@@ -68,7 +72,7 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
     """Yield a target turn that recurs; in each of its splits as a question and as examples, too."""
     places = [member.place for member in members]
     elsewhere = [member.place for member in members if member.split != members[0].split]
-    yield Recurring(1, (elsewhere or places)[0], _facts("target turn", places))
+    yield Recurring(1, (elsewhere or places)[0], _facts("target turn", places), members[0].turn.key)
     for split in _splits(members):
         answers: defaultdict[int, list[_Member]] = defaultdict(list)
         for member in members:
@@ -78,7 +82,7 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
             yield _question(list(answers.values()))
         for same in answers.values():
             places = [member.place for member in same]
-            yield Recurring(1, places[min(1, len(places) - 1)], _facts("example", places))
+            yield Recurring(1, places[min(1, len(places) - 1)], _facts("example", places), same[0].turn.key)
 
 
 def _question(answers: Sequence[Sequence[_Member]]) -> Recurring:
@@ -86,7 +90,8 @@ def _question(answers: Sequence[Sequence[_Member]]) -> Recurring:
     words = max(same[0].turn.words for same in answers)
     place = answers[min(1, len(answers) - 1)][0].place
     places = [member.place for member in chain(*answers)]
-    return Recurring(1, place, _facts("question", places, answers=len(answers), words=words))
+    facts = _facts("question", places, answers=len(answers), words=words)
+    return Recurring(1, place, facts, answers[0][0].turn.key)
 
 
 def _pictures(files: Sequence[tuple[Source, Counted]], leaked: set[int]) -> Iterator[Recurring]:
@@ -104,9 +109,9 @@ def _pictures(files: Sequence[tuple[Source, Counted]], leaked: set[int]) -> Iter
     once = [known[0] for known in places.values() if len(known) == 1]
     if once:
         yield Recurring(len(once), once[0], _facts("picture", once[:1]))
-    for known in places.values():
+    for picture, known in places.items():
         if len(known) > 1:
-            yield Recurring(1, known[1], _facts("picture", known))
+            yield Recurring(1, known[1], _facts("picture", known), picture)
 
 
 def _shots(files: Iterable[tuple[Source, Counted]]) -> Iterator[Recurring]:
@@ -121,7 +126,7 @@ def _shots(files: Iterable[tuple[Source, Counted]]) -> Iterator[Recurring]:
         yield Recurring(len(once), first[once[0]], _facts("few-shot answer", [first[once[0]]]))
     for key, number in times.items():
         if number > 1:
-            yield Recurring(1, first[key], _facts("few-shot answer", [first[key]], copies=number))
+            yield Recurring(1, first[key], _facts("few-shot answer", [first[key]], copies=number), key)
 
 
 def _splits(members: Iterable[_Member]) -> Sequence[Split]:

@@ -162,11 +162,14 @@ def _lint_dataset(
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:
         return tallies, findings, Counter()
-    for number, place, facts in recurring([(file.source, file.counted) for file in files]):
+    for number, place, facts, key in recurring([(file.source, file.counted) for file in files]):
         path = place.source.path
         verdicts = linter.check("dataset", facts)
         found = linter.explain("dataset", verdicts, facts, path)
-        findings += [Placed(path, one._replace(line=place.line, pointer=place.pointer)) for one in found]
+        findings += [
+            Placed(path, one._replace(line=place.line, pointer=place.pointer, example=f"{key:032x}"))
+            for one in found
+        ]
         counted = _tallies(rules, Counter({verdicts: number}), plan.ignored.get(path, frozenset()))
         for rule in rules:
             if rule.subject in (facts["of"], "dataset"):

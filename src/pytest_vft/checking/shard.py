@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
+from xxhash import xxh3_128_hexdigest
+
 from pytest_vft.catalogue.foreign import Foreign
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.schema import ExampleShape
@@ -24,7 +26,7 @@ from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.remote import Remote
-from pytest_vft.reading.shards import Shard, read_lines
+from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.text import Safe, fill
 
 FAIL = int(Verdict.FAIL)
@@ -63,6 +65,7 @@ class Found(NamedTuple):
     pointer: str
     message: str
     image: str | None
+    example: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -176,7 +179,7 @@ class Linter:
             verdicts = check_line(facts)
             lines[verdicts] += 1
             if FAIL in verdicts:
-                explain(verdicts, Subject("line", facts, number))
+                explain(verdicts, Subject("line", facts, number, raw))
             if line.blank:
                 continue
             total.examples += 1
@@ -187,20 +190,20 @@ class Linter:
             examples[verdicts] += 1
             if FAIL in verdicts:
                 past = partial(message_past, example, count_image=count_image)
-                explain(verdicts, Subject("example", example.facts, number, past=past))
+                explain(verdicts, Subject("example", example.facts, number, raw, past=past))
             for message in example.messages:
                 verdicts = check_message(message.facts)
                 messages[verdicts] += 1
                 if FAIL in verdicts:
                     at = ("messages", message.position)
-                    explain(verdicts, Subject("message", message.facts, number, at))
+                    explain(verdicts, Subject("message", message.facts, number, raw, at))
             for image in example.images:
                 total.pictures.add(image.key)
                 verdicts = check_image(image.facts)
                 images[verdicts] += 1
                 if FAIL in verdicts:
                     place = ("messages", image.message, "content", image.part)
-                    explain(verdicts, Subject("image", image.facts, number, place, image.key))
+                    explain(verdicts, Subject("image", image.facts, number, raw, place, image.key))
             _add(total, example, number)
         total.lines = number
         total.counts = {"line": lines, "example": examples, "message": messages, "image": images}
@@ -238,12 +241,14 @@ def _add(total: Counted, example: Example, number: int) -> None:
 class Subject(NamedTuple):
     """What a rule judged: its facts, its line in the shard, its path in the example, its picture.
 
-    *past* is for an example: from a number of tokens to the message in which it comes to more.
+    *line* and *raw*, the line as it was read, are None for what is larger than a line; *past* is for
+    an example: from a number of tokens to the message in which it comes to more.
     """
 
     scope: Scope
     facts: Mapping[str, Any]
     line: int | None
+    raw: bytes | LongLine | None = None
     place: tuple[str | int, ...] = ()
     key: int | None = None
     past: Callable[[int], int] | None = None
@@ -284,4 +289,7 @@ class _Explainer:
         self._kept[rule.id] += 1
         message = fill(rule.message, {**rule.params, **subject.facts})
         image = None if subject.key is None else f"{subject.key:032x}"
-        self._total.found.append(Found(rule.id, subject.line, pointer(subject.place), message, image))
+        raw = subject.raw
+        example = xxh3_128_hexdigest(raw.removesuffix(b"\n")) if isinstance(raw, bytes) else None
+        place = pointer(subject.place)
+        self._total.found.append(Found(rule.id, subject.line, place, message, image, example))

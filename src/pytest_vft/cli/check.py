@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
 from pytest_vft.cli.options import add_run_options, read_settings
 from pytest_vft.cli.parser import Commands, number, one_of, print_text
+from pytest_vft.model import FORMATS
+from pytest_vft.text import safe
+
+# GitHub refuses a larger one
+# (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits).
+_LARGEST_SUMMARY = 1024 * 1024
 
 
 def add(commands: Commands) -> None:
@@ -15,7 +23,7 @@ def add(commands: Commands) -> None:
     check.add_argument("files", nargs="*", metavar="FILE", help="JSONL files, folders or globs (train split)")
     add_run_options(check)
     check.add_argument(
-        "--format", **one_of("text", "json"), default="text", help="of the report on stdout (default: text)"
+        "--format", **one_of(*FORMATS), default="text", help="of the report on stdout (default: text)"
     )
     check.add_argument(
         "--report", action="append", default=[], metavar="FORMAT:FILE", help="also write the report to a file"
@@ -59,8 +67,24 @@ def _check(arguments: argparse.Namespace) -> int:
     for target in targets:
         write(report, target, most_shown=arguments.max_shown)
     seconds = time.perf_counter() - started
+    if arguments.format == "github":  # annotations are few, and nobody reads commands
+        print_text(render(report, "text", most_shown=arguments.max_shown, seconds=seconds))
+        _add_to_summary(render(report, "markdown", most_shown=arguments.max_shown, seconds=seconds))
     print_text(render(report, arguments.format, most_shown=arguments.max_shown, seconds=seconds))
     return 0 if report.ok else 1
+
+
+def _add_to_summary(text: str) -> None:
+    """Append *text* to the summary of this step of GitHub Actions, if there is one with room for it."""
+    name = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not name:
+        return
+    try:
+        with Path(name).open("ab") as file:
+            if file.tell() + len(text.encode()) < _LARGEST_SUMMARY:
+                file.write(text.encode())
+    except OSError as error:  # the findings matter more
+        print(f"vft: no step summary: {safe(name, None)}: {error.strerror}", file=sys.stderr)
 
 
 def _say_what_has_no_effect(arguments: argparse.Namespace) -> None:

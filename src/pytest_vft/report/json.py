@@ -12,9 +12,14 @@ FORMAT = "vft-report/1"
 
 
 def render_json(report: Report) -> str:
-    """Return *report* as JSON text; ASCII only, so that no name of a file can do harm."""
+    """Return *report* as JSON text."""
+    return harmless_json(as_data(report))
+
+
+def harmless_json(data: Any) -> str:
+    """Return *data* as JSON text; ASCII only, so that no name of a file can do harm."""
     # "#" stands in strings only; a CI runner obeys "##[" wherever it stands (see text.safe).
-    return json.dumps(as_data(report), indent=2).replace("##", "#\\u0023") + "\n"
+    return json.dumps(data, indent=2).replace("##", "#\\u0023") + "\n"
 
 
 def as_data(report: Report) -> dict[str, Any]:

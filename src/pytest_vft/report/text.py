@@ -129,14 +129,14 @@ def _size(number: int) -> str:
 
 
 def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], most: int) -> Iterator[str]:
-    title = f"{rule.severity} {rule.id}: {_amount(rule, findings)}"
+    title = f"{rule.severity} {rule.id}: {amount(rule, findings)}"
     if rule.allowed is not None:
         title += f" (allowed: {rule.allowed:,})"
     skips = next((finding.skips for finding in findings), None)
     yield from _beside(title, f'{report.provider_name}: "{skips}"' if skips else "")
-    groups = list(_by_picture(findings))
+    groups = list(by_picture(findings))
     shown = groups[:most] if most else groups
-    yield from findings_lines([_finding(group, rule) for group in shown])
+    yield from findings_lines([folded(group, rule) for group in shown])
     hidden = sum(map(len, groups[len(shown) :]))
     if hidden:
         yield f"  ... and {hidden:,} more (--max-shown=0 shows them)"
@@ -155,7 +155,7 @@ def _beside(title: str, remark: str) -> Iterator[str]:
         yield from wrapped(remark, "  ", "  ")
 
 
-def _amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
+def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
     """Return how much failed; pictures and examples, where one picture stands on many lines."""
     failed = count(rule.tally.failed, rule.subject)
     pictures = {finding.image for finding in findings if finding.image}
@@ -165,7 +165,7 @@ def _amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
     return f"{count(len(pictures), 'picture')}, {count(len(examples), 'example')}"
 
 
-def _by_picture(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
+def by_picture(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     """Yield findings on one picture with one message together, in the order of the first."""
     groups: dict[object, list[Finding]] = {}
     for number, finding in enumerate(findings):
@@ -174,7 +174,8 @@ def _by_picture(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     yield from groups.values()
 
 
-def _finding(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]:
+def folded(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]:
+    """Return the place of *group*, findings on one picture, what is wrong, and details of where."""
     first = group[0]
     details = [safe(first.pointer, None)] if first.pointer else []
     others = [line for line, _ in groupby((f.path, f.line) for f in group)][1:]

@@ -1,0 +1,64 @@
+"""The report as Markdown: for a step summary, or a comment on a pull or merge request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pytest_vft.model import Report, RuleResult
+from pytest_vft.report.text import MOST_SHOWN, amount, by_picture, folded, render_text
+from pytest_vft.text import count, safe
+
+# The table and the text together fit into a comment on GitHub, which holds 65,536 characters
+# (https://github.com/dead-claudia/github-limits), and so into a step summary of 1 MiB.
+_MOST = 30_000
+_LONGEST = 300
+_HEAD = ("| | rule | what failed | first | what is wrong | what to do |", "| --- " * 6 + "|")
+
+
+def render_markdown(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float | None = None) -> str:
+    """Return *report* as a table of the rules that failed, with its text folded away below."""
+    failing = report.failing
+    verdict = f"FAILED, {count(len(failing), 'rule')}" if failing else "PASSED"
+    failed = [rule for rule in report.rules if rule.tally.failed]
+    failed.sort(key=lambda rule: rule.severity != "error")
+    text = render_text(report, most_shown=most_shown, seconds=seconds)
+    lines = [
+        f"### vft: {verdict}",
+        *(["", *_HEAD, *_fitting(_row(report, rule) for rule in failed)] if failed else []),
+        "",
+        "<details><summary>The whole report</summary>",
+        "",
+        # Indented, it is code, and no line of it can end that.
+        *_fitting(f"    {line}" for line in text.splitlines()),
+        "",
+        "</details>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(report: Report, rule: RuleResult) -> str:
+    findings = [finding for finding in report.findings if finding.rule == rule.id]
+    where, message, details = folded(next(by_picture(findings)), rule)
+    whole = f"{message} ({details})" if details else message
+    cells = (_code(rule.id), amount(rule, findings), _code(where), _code(whole), _code(findings[0].advice))
+    return f"| {rule.severity} | {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    """Return *text* as code of a table: in it there are no links, mentions or HTML.
+
+    A backtick would end it and a bar the cell, so neither is left.
+    """
+    harmless = safe(text, _LONGEST).replace("`", r"\x60").replace("|", r"\x7c")
+    return f"`{harmless or ' '}`"
+
+
+def _fitting(lines: Iterable[str]) -> Iterator[str]:
+    """Yield as many of *lines* as there is room for."""
+    room = _MOST
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            yield "    ..."
+            return
+        yield line

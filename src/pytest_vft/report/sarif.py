@@ -1,0 +1,107 @@
+"""The report as SARIF 2.1.0, for code scanning (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from pytest_vft.model import Finding, Report, RuleResult
+from pytest_vft.report.findings import dropped, fingerprints, repository_paths
+from pytest_vft.report.json import harmless_json
+from pytest_vft.text import count, safe
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# GitHub shows the first 5,000 of a run and refuses a file of more than 25,000 or 10 MB, zipped
+# (https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support).
+MOST_RESULTS = 4_999
+_LONGEST = 1_000
+
+
+def render_sarif(report: Report) -> str:
+    """Return *report* as SARIF, errors first; the findings of one line are results of their own."""
+    paths = repository_paths(report.findings)
+    named = list(zip(report.findings, fingerprints(report.findings), strict=True))
+    named.sort(key=lambda one: one[0].severity != "error")
+    indexes = {rule.id: index for index, rule in enumerate(report.rules)}
+    results = [
+        _result(finding, indexes[finding.rule], paths[finding.path], fingerprint)
+        for finding, fingerprint in named[:MOST_RESULTS]
+    ]
+    run = {
+        "tool": {
+            "driver": {
+                "name": "pytest-vft",
+                "semanticVersion": version("pytest-vft"),
+                "informationUri": "https://pypi.org/project/pytest-vft/",
+                "rules": [_rule(rule) for rule in report.rules],
+            }
+        },
+        "invocations": [
+            {
+                "executionSuccessful": True,
+                "toolExecutionNotifications": _notifications(len(named) - len(results) + dropped(report)),
+            }
+        ],
+        "results": results,
+    }
+    return harmless_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _rule(rule: RuleResult) -> dict[str, Any]:
+    descriptor = {
+        "id": safe(rule.id, None),
+        "shortDescription": _message(rule.summary),
+        "fullDescription": _message(rule.why),
+        "help": {"text": f"{_plain(rule.why)}\n\n{_plain(rule.advice)}"},
+        "defaultConfiguration": {"level": rule.severity},
+    }
+    if re.match("https?://", rule.source):
+        descriptor["helpUri"] = quote(rule.source, safe="%/:?#@!$&'()*+,;=~")
+    return descriptor
+
+
+def _result(finding: Finding, index: int, path: str, fingerprint: str) -> dict[str, Any]:
+    at = f" ({finding.pointer})" if finding.pointer else ""
+    return {
+        "ruleId": safe(finding.rule, None),
+        "ruleIndex": index,
+        "level": finding.severity,
+        "message": _message(finding.message + at),
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": _uri(path)},
+                    "region": {"startLine": finding.line or 1},
+                }
+            }
+        ],
+        # The only key that GitHub reads. Without it upload-sarif hashes the first 100 characters of
+        # the line, which all lines of a dataset share, so each alert would follow a line's number
+        # (https://github.com/github/codeql-action/blob/main/src/fingerprints.ts).
+        "partialFingerprints": {"primaryLocationLineHash": fingerprint},
+    }
+
+
+def _notifications(hidden: int) -> list[dict[str, Any]]:
+    if not hidden:
+        return []
+    text = f"{count(hidden, 'more finding')} not listed here; vft check counts them"
+    return [{"level": "warning", "message": {"text": text}}]
+
+
+def _message(text: str) -> dict[str, str]:
+    return {"text": _plain(text)}
+
+
+def _plain(text: str) -> str:
+    """Return *text* without links: "[x](y)" is one even in plain text (section 3.11.6)."""
+    return safe(text, _LONGEST).replace("](", r"]\x28")
+
+
+def _uri(path: str) -> str:
+    absolute = PurePath(path)
+    return absolute.as_uri() if absolute.is_absolute() else quote(os.fsencode(path))
