@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from github_runner import read_log
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from pytest_vft import build_example, lint
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
-from pytest_vft.report.text import render_text
+from pytest_vft.model import FORMATS, Report
+from pytest_vft.report.formats import render
+from pytest_vft.text import safe
 
 # Raw, they must not reach any output. A newline ends a line of ours, and nothing else does.
 CONTROL = re.compile(
@@ -42,6 +47,10 @@ PAYLOADS = {
     "bidi": "\u202eevil\u2066\u2069\u200f\u061c",
     "invisible": "\u200b\u2060\ufeff",
     "colour of rich": "[red]boom[/red] [link=https://example.com]x[/link]",
+    "markup": "</details><script>alert(1)</script><img src=x onerror=alert(1)> ]]> <!-- &lt; -->",
+    "links": "@user #1 [a](http://evil) ](http://evil) ![a](//evil) <http://evil> www.evil.com a@evil.com",
+    "table": "a|b\\|c`d``e```f | `g` \\",
+    "escapes of a command": "%0A::error::boom%0D%3A%2C%25",
     "template": "{message} {0.__class__} %s %(path)s $path",
     "long": "A" * 5_000,
 }
@@ -187,6 +196,107 @@ def test_pictures_that_say_something_are_harmless(run: Run) -> None:
     assert run("show", "train.jsonl:1", "--save=out") == 0
 
 
+# Reports that CI systems read
+
+
+def assert_annotations(text: str) -> None:
+    commands = read_log(text)
+    assert len(commands) == len(text.splitlines()) <= 10
+    for name, properties, data in commands:
+        assert name in {"error", "warning"}
+        assert properties.keys() <= {"file", "line", "title"}
+        for value in (*properties.values(), *data.split("\ndo: ")):
+            assert_harmless(value)
+            assert len(value) <= 1_000
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Yield the strings in *value*, keys left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings(inner)
+
+
+def assert_json(text: str) -> None:
+    """Paths in it can be read back, so its strings may hold anything, escaped."""
+    assert text.isascii()
+    assert COMMAND.findall(text) == []
+    assert read_log(text) == []
+
+
+def assert_json_for_people(text: str) -> None:
+    """CI systems show its strings; SARIF has links in plain text."""
+    assert_json(text)
+    for value in strings(json.loads(text)):
+        assert_harmless(value)
+        assert "](" not in value or "$schema" not in text
+
+
+def assert_markdown(text: str) -> None:
+    """Nothing but a heading, a table of words and code, our own HTML, and a block of code."""
+    assert_harmless(text)
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    assert [token.content for token in tokens if token.type == "html_block"] == [
+        "<details><summary>The whole report</summary>\n",
+        "</details>\n",
+    ]
+    inner = [child for token in tokens for child in token.children or ()]
+    assert {child.type for child in inner} <= {"text", "code_inline"}
+    words = "".join(child.content for child in inner if child.type == "text")
+    assert not re.search(r"[@#<>\[\]`|\\]|http|www|evil", words)
+    for number, row in enumerate(cells(tokens)):
+        assert [len(cell) for cell in row[:2]] == [1 if number else 0, 1]
+        assert len(row) == 6
+
+
+def cells(tokens: list[Token]) -> list[list[list[Token]]]:
+    rows: list[list[list[Token]]] = []
+    for token in tokens:
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline" and rows:
+            rows[-1].append(token.children or [])
+    return rows
+
+
+CHECKS: dict[str, Callable[[str], None]] = {
+    "text": assert_harmless,
+    "json": assert_json,
+    "github": assert_annotations,
+    "sarif": assert_json_for_people,
+    "gitlab": assert_json_for_people,
+    "markdown": assert_markdown,
+}
+
+
+def assert_harmless_in_every_format(report: Report) -> None:
+    for name in FORMATS:
+        CHECKS[name](render(report, name, most_shown=0))
+
+
+HOSTILE = PAYLOADS | {"lone surrogate": "a\ud800b\udfff"}
+
+
+def hostile_report(text: str) -> Report:
+    """Return what is found in a file that is named *text* and holds it everywhere."""
+    name = os.fsdecode(text.replace("/", "|").replace("\0", "")[:200].encode("utf-8", "surrogatepass"))
+    lines = "".join(json.dumps(one) + "\n" for one in examples_with(text))
+    Path(f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    return lint(f"{name}.jsonl")
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_text_is_harmless_in_every_format(text: str) -> None:
+    report = hostile_report(text)
+
+    assert not report.ok
+    assert_harmless_in_every_format(report)
+    annotations = read_log(render(report, "github"))
+    assert {one.properties.get("file") for one in annotations[:9]} == {safe(report.files[0].path, None)}
+
+
 # Names of files
 
 NAMES = {
@@ -246,6 +356,7 @@ def test_rules_and_reasons_of_strangers_are_harmless(run: Run, text: str) -> Non
     Path("train.jsonl").write_text(json.dumps(image(PICTURE)) + "\n")
 
     assert run("check", "train.jsonl") == 1
+    assert_harmless_in_every_format(lint("train.jsonl"))
     assert run("show", "train.jsonl:1") == 0
     assert run("rules") == 0
     assert run("explain", "image/odd") == 0
@@ -277,4 +388,4 @@ def test_any_text_is_harmless(text: str) -> None:
     ]
     Path("train.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
 
-    assert_harmless(render_text(lint("train.jsonl")))
+    assert_harmless_in_every_format(lint("train.jsonl"))

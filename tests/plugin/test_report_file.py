@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from github_runner import read_log
+
+from pytest_vft.cli import main
+from pytest_vft.model import FORMATS
 
 from .project import ONE_RULE, Project
 
@@ -49,6 +53,26 @@ def test_several_reports_can_be_written(project: Project) -> None:
 
     assert read(project)["ok"] is False
     assert "train.jsonl:3  mode is L" in (project.folder / "report.txt").read_text()
+
+
+def test_every_format_is_written_by_the_controller(project: Project) -> None:
+    project.write(grey=[3])
+    run = ["check", "train.jsonl", ONE_RULE.replace("--vft-", "--")]
+
+    project.run_apart(*DATA, *(f"--vft-report={name}:{name}.out" for name in FORMATS), "-n2")
+
+    for name in FORMATS:
+        assert main([*run, f"--report={name}:expected"]) == 1
+        assert (project.folder / f"{name}.out").read_text() == (project.folder / "expected").read_text()
+
+
+def test_annotations_can_be_printed_by_pytest(project: Project) -> None:
+    project.write(grey=[3])
+
+    result = project.run_apart(*DATA, "--vft-report=github:/dev/stdout")
+
+    (annotation,) = read_log(result.stdout.str())
+    assert annotation.properties == {"file": "train.jsonl", "line": "3", "title": "image/unsupported-mode"}
 
 
 def test_no_report_is_written_of_data_that_were_not_read(project: Project) -> None:
