@@ -8,9 +8,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -38,7 +41,7 @@ def run(command: str, folder: Path) -> str:
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     # pytest says more where it finds CI than on the terminal of a reader.
     environment = {name: os.environ[name] for name in os.environ if not name.startswith(("PYTEST_", "CI"))}
-    environment |= {"PATH": path, "COLUMNS": "80"}
+    environment |= {"PATH": path, "COLUMNS": "80", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
     done = subprocess.run(  # noqa: S602 - our own documentation, in a shell as its readers run it
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -47,12 +50,18 @@ def run(command: str, folder: Path) -> str:
 
 
 def follow(page: str, folder: Path) -> int:
-    """Run the Python and console blocks of *page* in *folder*; return how many outputs were compared."""
+    """Run the Python and console blocks of *page* in *folder*; return how many outputs were compared.
+
+    A block of TOML is the configuration from there on.
+    """
     compared = 0
     for kind, text in blocks(page):
         if kind == "python":
             (folder / "make_data.py").write_text(text, encoding="utf-8")
             run("python make_data.py", folder)
+        if kind == "toml":
+            name = "pyproject.toml" if "[tool.vft" in text else "vft.toml"
+            (folder / name).write_text(text, encoding="utf-8")
         if kind == "console":
             command, _, expected = text.removeprefix("$ ").partition("\n")
             printed = run(command, folder)
@@ -64,6 +73,39 @@ def follow(page: str, folder: Path) -> int:
 
 def test_the_tutorial_is_true(tmp_path: Path) -> None:
     assert follow("docs/tutorial.md", tmp_path) == 3
+
+
+def test_the_guide_to_a_dirty_dataset_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/adopt-on-a-dirty-dataset.md", tmp_path) == 3
+
+
+def commands(workflow: Any, key: str = "") -> Iterator[str]:
+    """Yield the commands in *workflow*, of GitHub or GitLab."""
+    if isinstance(workflow, dict):
+        for name, inner in workflow.items():
+            yield from commands(inner, name)
+    elif isinstance(workflow, list):
+        for inner in workflow:
+            yield from commands(inner, key)
+    elif key in {"run", "script"}:
+        yield workflow
+
+
+@pytest.mark.parametrize(
+    ("page", "written"),
+    [
+        ("docs/how-to/github-actions.md", {"vft.sarif", "summary.md", "vft.md"}),
+        ("docs/how-to/gitlab.md", {"gl-code-quality-report.json", "junit.xml"}),
+    ],
+)
+def test_the_workflows_run(page: str, written: set[str], tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "books", tmp_path / "data")
+    workflows = [yaml.safe_load(text) for kind, text in blocks(page) if kind == "yaml"]
+    ours = [command for command in commands(workflows) if command.startswith(("vft ", "pytest "))]
+    for command in ours:
+        run(command, tmp_path)
+    assert len(ours) == len(workflows)
+    assert {path.name for path in tmp_path.iterdir()} - {"data", ".pytest_cache", ".vft_cache"} == written
 
 
 def test_the_readme_is_true(tmp_path: Path) -> None:
@@ -87,10 +129,12 @@ def test_the_rule_that_the_guide_writes_holds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_blocks_of_toml_are_toml_and_links_lead_somewhere(page: Path) -> None:
+def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for kind, block in BLOCK.findall(text):
         if kind == "toml":
             tomllib.loads(block)
+        if kind == "yaml":
+            yaml.safe_load(block)
     for target in LINK.findall(text):
         assert (page.parent / target).exists(), target
