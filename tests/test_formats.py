@@ -15,7 +15,7 @@ import pytest
 from github_runner import Command, read_log
 from markdown_it import MarkdownIt
 
-from pytest_vft import Report, build_example, lint
+from pytest_vft import FewShot, Report, build_example, lint
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
 from pytest_vft.model import Finding, RuleResult, Tally
@@ -293,6 +293,21 @@ def test_a_finding_keeps_its_name_when_its_line_moves() -> None:
 
     assert {rule for rule, _ in before} == set(rules)
     assert {(rule, line + 1): name for (rule, line), name in before.items()} == after
+
+
+def test_a_repeated_answer_keeps_its_name_when_another_line_comes_first() -> None:
+    shot = FewShot("What is this?", "It is a dog.", data_url(GOOD))
+    lines = [
+        json.dumps(build_example(f"What is {n}?", "It.", data_url(CMYK), few_shot=[shot])).replace(
+            '"weight": 0', '"weight": 1'
+        )
+        for n in range(12)
+    ]
+    (before,) = names(lint(write(lines), select=["dataset/repeated-answer"])).values()
+
+    (after,) = names(lint(write(reversed(lines)), select=["dataset/repeated-answer"])).values()
+
+    assert after == before
 
 
 def test_a_finding_keeps_its_name_behind_another_end_of_file() -> None:

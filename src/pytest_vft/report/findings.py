@@ -6,10 +6,29 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
 from pytest_vft.model import Finding, Report
+
+
+class Named(NamedTuple):
+    """A finding with the path of its file in the repository, and the name that it keeps."""
+
+    finding: Finding
+    path: str
+    fingerprint: str
+
+
+def named_findings(report: Report, most: int) -> tuple[list[Named], int]:
+    """Return the first *most* findings of *report*, errors first, and how many more there are."""
+    findings = report.findings
+    paths = repository_paths(findings)
+    names = fingerprints(findings, paths)
+    named = [Named(one, paths[one.path], name) for one, name in zip(findings, names, strict=True)]
+    named.sort(key=lambda one: one.finding.severity != "error")
+    return named[:most], len(named[most:]) + dropped(report)
 
 
 def repository_paths(findings: Sequence[Finding]) -> Mapping[str, str]:
@@ -28,13 +47,12 @@ def repository_paths(findings: Sequence[Finding]) -> Mapping[str, str]:
     return paths
 
 
-def fingerprints(findings: Sequence[Finding]) -> list[str]:
+def fingerprints(findings: Sequence[Finding], paths: Mapping[str, str]) -> list[str]:
     """Return a name for each of *findings* that stays when its line moves.
 
     It is made of the rule, the file, the content of the example and the place in it; findings that
     have all of it in common, as those on equal lines, are numbered.
     """
-    paths = repository_paths(findings)
     seen: Counter[str] = Counter()
     names = []
     for one in findings:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_vft.model import Finding, Report
-from pytest_vft.report.findings import dropped, fingerprints, repository_paths
+from pytest_vft.model import Report
+from pytest_vft.report.findings import Named, named_findings
 from pytest_vft.report.json import harmless_json
 from pytest_vft.text import count, safe
 
@@ -15,12 +15,8 @@ _LONGEST = 1_000
 
 def render_gitlab(report: Report) -> str:
     """Return *report* as a list of issues, errors first; a last one says how many more there are."""
-    paths = repository_paths(report.findings)
-    named = list(zip(report.findings, fingerprints(report.findings), strict=True))
-    named.sort(key=lambda one: one[0].severity != "error")
-    shown = named[:MOST_ISSUES]
-    issues = [_issue(finding, paths[finding.path], fingerprint) for finding, fingerprint in shown]
-    hidden = len(named) - len(shown) + dropped(report)
+    named, hidden = named_findings(report, MOST_ISSUES)
+    issues = [_issue(one) for one in named]
     if hidden:
         issues.append(
             {
@@ -34,7 +30,8 @@ def render_gitlab(report: Report) -> str:
     return harmless_json(issues)
 
 
-def _issue(finding: Finding, path: str, fingerprint: str) -> dict[str, Any]:
+def _issue(named: Named) -> dict[str, Any]:
+    finding, path, fingerprint = named
     at = f" ({finding.pointer})" if finding.pointer else ""
     return {
         "description": safe(f"{finding.message}{at}; do: {finding.advice}", _LONGEST),

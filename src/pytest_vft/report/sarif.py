@@ -9,8 +9,8 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from pytest_vft.model import Finding, Report, RuleResult
-from pytest_vft.report.findings import dropped, fingerprints, repository_paths
+from pytest_vft.model import Report, RuleResult
+from pytest_vft.report.findings import Named, named_findings
 from pytest_vft.report.json import harmless_json
 from pytest_vft.text import count, safe
 
@@ -23,30 +23,19 @@ _LONGEST = 1_000
 
 def render_sarif(report: Report) -> str:
     """Return *report* as SARIF, errors first; the findings of one line are results of their own."""
-    paths = repository_paths(report.findings)
-    named = list(zip(report.findings, fingerprints(report.findings), strict=True))
-    named.sort(key=lambda one: one[0].severity != "error")
+    named, hidden = named_findings(report, MOST_RESULTS)
     indexes = {rule.id: index for index, rule in enumerate(report.rules)}
-    results = [
-        _result(finding, indexes[finding.rule], paths[finding.path], fingerprint)
-        for finding, fingerprint in named[:MOST_RESULTS]
-    ]
     run = {
         "tool": {
             "driver": {
                 "name": "pytest-vft",
-                "semanticVersion": version("pytest-vft"),
+                "version": version("pytest-vft"),
                 "informationUri": "https://pypi.org/project/pytest-vft/",
                 "rules": [_rule(rule) for rule in report.rules],
             }
         },
-        "invocations": [
-            {
-                "executionSuccessful": True,
-                "toolExecutionNotifications": _notifications(len(named) - len(results) + dropped(report)),
-            }
-        ],
-        "results": results,
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _notifications(hidden)}],
+        "results": [_result(one, indexes[one.finding.rule]) for one in named],
     }
     return harmless_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -64,7 +53,8 @@ def _rule(rule: RuleResult) -> dict[str, Any]:
     return descriptor
 
 
-def _result(finding: Finding, index: int, path: str, fingerprint: str) -> dict[str, Any]:
+def _result(named: Named, index: int) -> dict[str, Any]:
+    finding, path, fingerprint = named
     at = f" ({finding.pointer})" if finding.pointer else ""
     return {
         "ruleId": safe(finding.rule, None),
