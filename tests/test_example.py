@@ -22,7 +22,7 @@ from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.images import measure_picture
-from pytest_vft.reading.remote import Remote
+from pytest_vft.reading.remote import Outside, Remote
 
 SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign())
 ALBUM = Album(full=True)
@@ -56,12 +56,14 @@ def assistant(content: Any, **more: Any) -> dict[str, Any]:
 
 
 def measure(*messages: Any, split: Split = "train", **more: Any) -> Example:
-    return measure_example({"messages": list(messages), **more}, split, ALBUM, {}, SHAPE, COUNT_IMAGE)
+    return measure_example(
+        {"messages": list(messages), **more}, split, ALBUM, Outside({}), SHAPE, COUNT_IMAGE
+    )
 
 
 def image_of(link: str, remotes: dict[str, Remote] | None = None, **more: Any) -> ImageFacts:
     example = {"messages": [user(image(link, **more))]}
-    (found,) = measure_example(example, "train", ALBUM, remotes or {}, SHAPE, COUNT_IMAGE).images
+    (found,) = measure_example(example, "train", ALBUM, Outside(remotes or {}), SHAPE, COUNT_IMAGE).images
     return found.facts
 
 
@@ -211,7 +213,7 @@ def test_fault_outside_the_messages_leaves_them_measured(tools: Any) -> None:
 
 @pytest.mark.parametrize("messages", [[], {}, "x", None, 3])
 def test_messages_that_are_none_yield_nothing(messages: Any) -> None:
-    measured = measure_example({"messages": messages}, "train", ALBUM, {}, SHAPE, COUNT_IMAGE)
+    measured = measure_example({"messages": messages}, "train", ALBUM, Outside({}), SHAPE, COUNT_IMAGE)
 
     assert len(measured.facts["shape_faults"]) == 1
     assert measured.facts["messages"] == 0
@@ -235,7 +237,7 @@ def test_any_depth_is_survived(before: str, depth: int) -> None:
     closing = "".join({"{": "}", "[": "]"}[letter] for letter in reversed(before) if letter in "{[")
     example = orjson.loads(before + "[" * depth + "]" * depth + closing)
 
-    measured = measure_example(example, "train", ALBUM, {}, SHAPE, COUNT_IMAGE)
+    measured = measure_example(example, "train", ALBUM, Outside({}), SHAPE, COUNT_IMAGE)
 
     assert measured.facts["shape_faults"]
     assert not measured.images
@@ -364,6 +366,12 @@ def test_embedded_picture_is_measured() -> None:
         "decoder_error": None,
         "reachable": None,
         "unreachable_because": None,
+        "host": None,
+        "public": None,
+        "served": None,
+        "redirected_to": None,
+        "expires": "never",
+        "days_left": None,
     }
 
 
@@ -547,7 +555,7 @@ examples = st.one_of(
 @settings(deadline=None, max_examples=400)
 def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
     example = orjson.loads(json.dumps(example))
-    measured = measure_example(example, split, ALBUM, {}, SHAPE, COUNT_IMAGE)
+    measured = measure_example(example, split, ALBUM, Outside({}), SHAPE, COUNT_IMAGE)
 
     assert bool(measured.facts["shape_faults"]) != SHAPE.is_valid(example)
     assert (
@@ -563,6 +571,6 @@ def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
 def test_measuring_again_gives_the_same(example: dict[str, Any]) -> None:
     example = orjson.loads(json.dumps(example))
 
-    first = measure_example(example, "train", Album(full=True), {}, SHAPE, COUNT_IMAGE)
+    first = measure_example(example, "train", Album(full=True), Outside({}), SHAPE, COUNT_IMAGE)
 
-    assert measure_example(example, "train", ALBUM, {}, SHAPE, COUNT_IMAGE) == first
+    assert measure_example(example, "train", ALBUM, Outside({}), SHAPE, COUNT_IMAGE) == first

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,9 @@ from pytest_vft.model import Split, Verdict
 from pytest_vft.reading.images import measure_picture
 from pytest_vft.reading.remote import Remote
 from pytest_vft.text import nearest
+
+# When every case is judged, so that what expires does so in its text only.
+CASE_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 _TOKEN = re.compile(r'\$image: ([^"]*)')
 _MODES = {
@@ -92,7 +96,11 @@ def _file(content: Mapping[str, Any]) -> CaseFile:
     )
 
 
-def _remote(found: str) -> Remote:
+def _remote(found: str | Mapping[str, Any]) -> Remote:
+    """Return what a case says was *found*: a picture, why there is none, or a table with more."""
+    if isinstance(found, Mapping):
+        picture = _remote(found["picture"]).picture if "picture" in found else None
+        return Remote(**{"reachable": "cause" not in found, **found, "picture": picture})
     token = _TOKEN.fullmatch(found)
     if token is None:
         return Remote(reachable=False, cause=found)

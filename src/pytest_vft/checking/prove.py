@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_vft.catalogue.cases import Case, read_cases
+from pytest_vft.catalogue.cases import CASE_TIME, Case, read_cases
 from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import Conditions, Rule, bind, read_schema
 from pytest_vft.catalogue.providers import Provider, load_provider
@@ -143,6 +143,7 @@ def _lint(case: Case, rules: Sequence[Rule]) -> Linted:
         remotes=case.fetched,
         ignored={},
         max_findings=0,
+        now=CASE_TIME,
     )
     with tempfile.TemporaryDirectory() as folder:
         sources = []

@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,7 +26,7 @@ from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.lines import parse_line
-from pytest_vft.reading.remote import Remote
+from pytest_vft.reading.remote import LONG_AGO, Outside, Remote
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.text import Safe, fill
 
@@ -40,7 +41,8 @@ class Plan:
     """All that a worker needs besides its shard, as plain data.
 
     *ignored* holds, for the path of a file, the rules whose findings are not wanted in it;
-    *max_findings* is how many are kept a rule and file, 0 for all.
+    *max_findings* is how many are kept a rule and file, 0 for all; *now* is the time at which signed
+    URLs are judged.
     """
 
     rules: tuple[Rule, ...]
@@ -51,6 +53,7 @@ class Plan:
     remotes: Mapping[str, Remote]
     ignored: Mapping[str, frozenset[str]]
     max_findings: int
+    now: datetime = LONG_AGO
 
     def rules_of(self, scope: Scope) -> tuple[Rule, ...]:
         """Return the rules of *scope*, in the order of their verdicts."""
@@ -162,7 +165,8 @@ class Linter:
             return self._lint(shard)
 
     def _lint(self, shard: Shard) -> Counted:
-        split, album, shape, remotes = shard.split, self._album, self._shape, self._plan.remotes
+        split, album, shape = shard.split, self._album, self._shape
+        outside = Outside(self._plan.remotes, self._plan.now)
         count_image = self._count_image
         check_line, check_example = self._checks["line"], self._checks["example"]
         check_message, check_image = self._checks["message"], self._checks["image"]
@@ -185,7 +189,7 @@ class Linter:
             total.examples += 1
             if facts["kind"] != "object":
                 continue
-            example = measure_example(line.value, split, album, remotes, shape, count_image)
+            example = measure_example(line.value, split, album, outside, shape, count_image)
             verdicts = check_example(example.facts)
             examples[verdicts] += 1
             if FAIL in verdicts:

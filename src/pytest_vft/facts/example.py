@@ -16,7 +16,7 @@ from pytest_vft.facts.message import MessageFacts
 from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_tokens, text_tokens
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album
-from pytest_vft.reading.remote import Remote
+from pytest_vft.reading.remote import Outside
 from pytest_vft.text import safe
 
 # An example may have a thousand faults of one cause; the first ones tell it.
@@ -133,7 +133,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
     example: Mapping[str, Any],
     split: Split,
     album: Album,
-    remotes: Mapping[str, Remote],
+    outside: Outside,
     shape: Shape,
     count_image: CountImage,
 ) -> Example:
@@ -165,7 +165,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
                 if refused and ("messages", index, "content", position) in refused:
                     continue
                 if part["type"] == "image_url":
-                    key, facts = image_facts(part["image_url"], role, split, album, remotes)
+                    key, facts = image_facts(part["image_url"], role, split, album, outside)
                     images.append(Image(index, position, key, facts))
                     at_least, at_most = count_image(facts["width"], facts["height"], facts["detail"])
                     images_at_least += at_least

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from xxhash import xxh3_128_intdigest
@@ -12,14 +13,15 @@ from xxhash import xxh3_128_intdigest
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album, base64_problem
 from pytest_vft.reading.images import Damage, Picture
-from pytest_vft.reading.remote import Remote
+from pytest_vft.reading.links import Link, read_link
+from pytest_vft.reading.remote import Outside, Remote, unasked
 
 Match = Literal["exact", "alias", "none"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # one letter is a drive of Windows
 _BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 _FETCHED = ("http", "https")
-_NOT_FETCHED = Remote(None)
+_NO_LINK = Link()
 
 # https://www.iana.org/assignments/media-types; the aliases are what browsers and cameras once wrote
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -40,10 +42,10 @@ class ImageFacts(TypedDict):
     """What the URL is, in words: of scheme s3, a path, bare base64, empty."""
     media_type: str | None
     """What a data URL declares, as written: image/jpeg; text/plain when it says nothing (RFC 2397);
-    None for other URLs."""
+    what the server of a fetched one declares, None when it says nothing of use."""
     media_type_match: Match | None
-    """How that fits the bytes: "exact", "alias" (image/jpg for a JPEG) or "none"; None for other URLs
-    and for what cannot be opened."""
+    """How that fits the bytes: "exact" (so does a server that says nothing), "alias" (image/jpg for a
+    JPEG) or "none"; None for what cannot be opened."""
     encoding: str | None
     """"base64", or "other" when a data URL's payload is not valid base64; None for other URLs."""
     encoding_error: str | None
@@ -77,17 +79,31 @@ class ImageFacts(TypedDict):
     """Whether a URL could be fetched; None when that is not settled."""
     unreachable_because: str | None
     """Why not."""
+    host: str | None
+    """The host of an http or https URL, in lower case."""
+    public: bool | None
+    """Whether all addresses of that host are public; None when its name was not looked up."""
+    served: str | None
+    """What a server sent: picture, an HTML page ...; None when nothing was fetched."""
+    redirected_to: str | None
+    """Where the picture came from, without secrets; "nowhere" else when the URL did not redirect,
+    None when nothing was fetched."""
+    expires: str
+    """When its signature expires; "never" when it has none, or is known to be unreachable."""
+    days_left: int | None
+    """Whole days until then."""
 
 
 _UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # a copy is faster than a display of that many
 
 
 def image_facts(
-    image_url: Mapping[str, Any], role: str, split: Split, album: Album, remotes: Mapping[str, Remote]
+    image_url: Mapping[str, Any], role: str, split: Split, album: Album, outside: Outside
 ) -> tuple[int, ImageFacts]:
     """Return the key of the picture's content, and the facts of the image."""
     url: str = image_url["url"]
-    reachable = because = media_type = match = encoding = problem = None
+    reachable = picture = media_type = match = encoding = problem = None
+    link, remote = _NO_LINK, None
     if url[:5].lower() == "data:":
         scheme, address = "data", "of scheme data"
         head, _, payload = url.partition(",")
@@ -107,9 +123,13 @@ def image_facts(
         scheme = found[0].lower() if found else "none"
         address = f"of scheme {scheme}" if found else _no_scheme(url)
         key = xxh3_128_intdigest(url.encode())
-        remote = remotes.get(url, _NOT_FETCHED)
-        picture, reachable, because = remote.picture, remote.reachable, remote.cause
-        settled = scheme not in _FETCHED or reachable is False
+        if scheme in _FETCHED:
+            link = read_link(url)
+            remote = outside.remotes.get(url) or unasked(link)
+            picture, reachable, media_type = remote.picture, remote.reachable, remote.media_type
+            if picture:
+                match = _match(media_type, picture) if media_type else "exact"
+        settled = scheme not in _FETCHED or reachable is not None
     facts: ImageFacts = _UNKNOWN.copy()
     facts["split"] = split
     facts["role"] = role
@@ -120,14 +140,30 @@ def image_facts(
     facts["media_type_match"] = match
     facts["encoding"] = encoding
     facts["encoding_error"] = problem
-    facts["reachable"] = reachable
-    facts["unreachable_because"] = because
+    facts["expires"] = "never"
+    if remote:
+        _add_link(facts, link, remote, outside.now)
     if picture:
         _add_picture(facts, picture)
     elif settled:
         facts["format"] = "none"
         facts["openable"] = False
     return key, facts
+
+
+def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> None:
+    facts["host"] = link.host
+    facts["public"] = remote.public
+    facts["reachable"] = remote.reachable
+    facts["unreachable_because"] = remote.cause
+    if remote.reachable:
+        facts["served"] = "picture" if remote.picture else remote.served
+        facts["redirected_to"] = remote.redirected_to or "nowhere"
+    if link.ends and remote.reachable is not False:
+        facts["expires"] = _shown(link.ends)
+        facts["days_left"] = (link.ends - now).days
+    elif link.ends and link.ends < now:
+        facts["unreachable_because"] = f"{remote.cause}; its signature ended {_shown(link.ends)}"
 
 
 def _add_picture(facts: ImageFacts, picture: Picture) -> None:
@@ -161,6 +197,10 @@ def _no_scheme(url: str) -> str:
     if not url.strip():
         return "empty"
     return "bare base64" if _BARE_BASE64.match(url) else "a path"
+
+
+def _shown(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def _detail(image_url: Mapping[str, Any]) -> str:

@@ -94,18 +94,24 @@ def picture_format(data: bytes) -> str:
     return _UNRECOGNISED
 
 
-def measure_picture(data: bytes, *, full: bool) -> Picture:
+def is_opened(kind: str) -> bool:
+    """Return whether pictures of the format *kind* are opened."""
+    return kind in _OPENERS
+
+
+def measure_picture(data: bytes, *, full: bool, whole: bool = True) -> Picture:
     """Return the measurements of the picture in *data*; whatever a decoder raises is one of them.
 
     With *full* every pixel is decoded (JPEG at an eighth of its size, which reads all of its data;
-    of an animation the first frame); without, only a picture whose end marker is missing is.
+    of an animation the first frame); without, only a picture whose end marker is missing is. Where
+    *data* are not the *whole* of it, nobody misses that marker.
     """
     kind = picture_format(data)
     opener = _OPENERS.get(kind)
     if opener is None:
         damage: Damage | None = "undecodable" if kind == _UNRECOGNISED else None
         return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
-    ended = _has_end(kind, data)
+    ended = not whole or _has_end(kind, data)
     try:
         image = opener(BytesIO(data))
     except Image.DecompressionBombError:  # of a WEBP: its opener asks for a canvas

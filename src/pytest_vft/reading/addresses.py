@@ -1,0 +1,84 @@
+"""Which addresses anybody on the internet can reach, however they are spelt."""
+
+from __future__ import annotations
+
+import re
+import socket
+import unicodedata
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import unquote
+
+Address = IPv4Address | IPv6Address
+
+# What the system's resolver takes for an IPv4 address: 127.1, 0x7f000001, 0177.0.0.1, 2130706433.
+_ODD_IPV4 = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}")
+
+# Names that only one's own machine or network knows: RFC 6761, RFC 6762, RFC 8375, and .internal
+# (https://www.icann.org/en/board-activities-and-meetings/materials/approved-resolutions-special-meeting-of-the-icann-board-29-07-2024-en).
+_LOCAL_NAMES = re.compile(r"(.+\.)?(localhost|local|internal|home\.arpa)")
+
+# All that was ever given out of IPv6 (https://www.iana.org/assignments/ipv6-unicast-address-assignments).
+_UNICAST = ip_network("2000::/3")
+
+# Where ipaddress.is_global says yes, or has said so in a Python that is still supported
+# (https://www.iana.org/assignments/iana-ipv6-special-registry, read on 2026-11-21).
+_NOT_PUBLIC = tuple(
+    (ip_network(network), word)
+    for network, word in (
+        ("100.64.0.0/10", "shared by a carrier's customers"),
+        ("192.0.0.0/24", "reserved"),
+        ("192.88.99.0/24", "reserved"),
+        ("64:ff9b::/96", "a NAT64 address"),
+        ("64:ff9b:1::/48", "a NAT64 address"),
+        ("2002::/16", "a 6to4 address"),
+        ("2001::/32", "a Teredo address"),
+        ("fec0::/10", "site-local"),
+        ("3fff::/20", "reserved"),
+    )
+)
+
+
+def literal_address(host: str) -> Address | None:
+    """Return the address that *host* spells, None when it is a name.
+
+    All spellings count that some client takes: percent-encoded and circled digits, octal and
+    hexadecimal numbers, fewer than four of them.
+    """
+    plain = unicodedata.normalize("NFKC", unquote(host)).replace("。", ".").rstrip(".").lower()
+    try:
+        return ip_address(plain)
+    except ValueError:
+        pass
+    if not _ODD_IPV4.fullmatch(plain):
+        return None
+    try:
+        return IPv4Address(socket.inet_aton(plain))
+    except (OSError, ValueError):
+        return None
+
+
+def is_local_name(host: str) -> bool:
+    """Return whether *host* is a name that is never found in the public DNS."""
+    return _LOCAL_NAMES.fullmatch(host.rstrip(".").lower()) is not None
+
+
+def why_not_public(address: Address) -> str | None:  # noqa: PLR0911 - one kind, one word
+    """Return what *address* is instead of public ("loopback", "private" ...), None when it is."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return why_not_public(address.ipv4_mapped) or "an IPv4-mapped address"
+    if address.is_unspecified:
+        return "unspecified"
+    if address.is_loopback:
+        return "loopback"
+    if address.is_link_local:
+        return "link-local"
+    if address.is_multicast:
+        return "multicast"
+    for network, word in _NOT_PUBLIC:
+        if address in network:
+            return word
+    if not address.is_global:
+        return "private" if address.is_private else "reserved"
+    if address.version == 6 and address not in _UNICAST:  # noqa: PLR2004 - IPv6
+        return "reserved"
+    return None
