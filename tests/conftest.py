@@ -1,3 +1,11 @@
-"""What pytest wants at the top: the fixture to test plugins with."""
+"""What pytest wants at the top: the fixture to test plugins with; and no test meets the network."""
+
+import pytest
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of the network ask for it, and their servers listen on loopback only."""
+    monkeypatch.setenv("VFT_OFFLINE", "1")

@@ -36,12 +36,13 @@ FLOORS = (
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 
 ONLY_IMPORTED_BY = {
+    "aiohttp": {"web.dialling", "web.failures", "web.fetching"},
     "jsonschema": {"catalogue.schema"},
     "jsonschema_rs": {"catalogue.schema"},
     "tiktoken": {"reading.tokenizer"},
     "pytest": {"items.datasets", "plugin"},
 }
-HEAVY = {"PIL", "jsonschema", "jsonschema_rs", "openai", "rich", "tiktoken"}
+HEAVY = {"PIL", "aiohttp", "jsonschema", "jsonschema_rs", "openai", "rich", "tiktoken"}
 DOORS = ["", "cli", "plugin"]
 
 

@@ -1,0 +1,1 @@
+"""What is behind image URLs: asked for once, safely and politely, before anything is linted."""

@@ -1,0 +1,117 @@
+"""Names looked up once, and connections to none but the addresses that were checked.
+
+A check before a request is no guard: a redirect or a second look-up leads elsewhere. So every name
+is looked up once a run, all its addresses are checked, and the socket that is opened is checked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from ipaddress import ip_address
+from typing import Any
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from pytest_vft.reading.addresses import Address as IPAddress
+from pytest_vft.reading.addresses import why_not_public
+from pytest_vft.web.network import Network
+
+MOST_LOOKUPS = 32
+
+
+class NotPublicError(Exception):
+    """A host has an address that is not public; the text says which and why."""
+
+
+class Dialler(AbstractResolver):
+    """Looks names up and makes sockets, for aiohttp's connector; it dials what it has checked."""
+
+    def __init__(self, network: Network, seconds: float) -> None:
+        self._network = network
+        self._seconds = seconds
+        self._found: dict[str, asyncio.Task[list[ResolveResult]]] = {}
+        self._checked: set[IPAddress] = set()
+        self._at_once = asyncio.Semaphore(MOST_LOOKUPS)
+
+    async def check(self, host: str, *, proxy: bool = False) -> None:
+        """Return if *host*, or the *proxy* of that name, may be dialled.
+
+        Raises NotPublicError, and socket.gaierror for a name that is not found.
+        """
+        addresses = [ip_address(result["host"]) for result in await self._look_up(host)]
+        if not (self._network.allow_private or proxy or host in self._network.instead):
+            for address in addresses:
+                kind = why_not_public(address)
+                if kind:
+                    raise NotPublicError(f"{host} is {address}, which is {kind}")
+        self._checked.update(addresses)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of *host* as they were looked up."""
+        del family
+        return [{**result, "port": result["port"] or port} for result in await self._look_up(host)]
+
+    def socket(self, info: Any) -> socket.socket:
+        """Return a socket to dial what *info* says. Raises PermissionError unless it was checked."""
+        family, kind, protocol, _, (host, *_) = info
+        if ip_address(host) not in self._checked:
+            raise PermissionError(f"{host} was not checked")
+        return socket.socket(family, kind, protocol)
+
+    async def close(self) -> None:
+        """Have nothing to close: the threads that look names up end by themselves."""
+
+    async def _look_up(self, name: str) -> list[ResolveResult]:
+        host = name.lower()
+        if host not in self._found:
+            self._found[host] = asyncio.create_task(self._ask(host))
+        return await asyncio.shield(self._found[host])
+
+    async def _ask(self, host: str) -> list[ResolveResult]:
+        if host in self._network.instead:
+            return [_result(host, *self._network.instead[host])]
+        try:
+            async with self._at_once, asyncio.timeout(self._seconds):
+                found = await _in_thread(host)
+        except TimeoutError:
+            raise socket.gaierror(socket.EAI_AGAIN, "timed out") from None
+        return [_result(host, address) for address in dict.fromkeys(found)]
+
+
+def _result(host: str, address: str, port: int = 0) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return ResolveResult(
+        hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
+    )
+
+
+async def _in_thread(host: str) -> list[str]:
+    """Look *host* up in a thread that nobody waits for: Ctrl-C must not wait for a name server."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str]] = loop.create_future()
+
+    def settle(found: list[str] | Exception) -> None:
+        if answer.done():
+            return
+        if isinstance(found, Exception):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+    def ask() -> None:
+        found: list[str] | Exception
+        try:
+            found = [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+        except (OSError, UnicodeError) as error:
+            found = error
+        try:
+            loop.call_soon_threadsafe(settle, found)
+        except RuntimeError:  # the loop is closed: nobody wants to know any more
+            return
+
+    threading.Thread(target=ask, daemon=True, name=f"vft looks up {host}").start()
+    return await answer

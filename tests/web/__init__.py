@@ -1,0 +1,1 @@
+"""Tests of what is behind URLs; every server listens on loopback."""

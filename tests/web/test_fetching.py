@@ -1,0 +1,207 @@
+"""Each way in which a server behaves ends in the right verdict, in bounded time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import tracemalloc
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from pytest_vft.reading.remote import Fetched, Remote
+from pytest_vft.web.fetching import WebFetcher, user_agent
+from pytest_vft.web.network import Network
+from pytest_vft.web.politeness import Limits
+
+from .server import BIG, JPEG, LATE, MB, Server, serving
+
+QUICK = Limits(interval=0, connect=2, total=1, backoff=0.01, longest_wait=2)
+LOOPBACK = Network(allow_private=True, cache=False)
+MOST = 10 * MB
+
+
+def fetch(*urls: str, limits: Limits = QUICK, network: Network = LOOPBACK, **more: Any) -> Fetched:
+    return WebFetcher(most=MOST, limits=limits, network=network, **more).fetch(urls)
+
+
+def found(server: Server, path: str, **more: Any) -> Remote:
+    """Return what is found behind *path*; a second URL shows that there is a network."""
+    url, other = (f"http://127.0.0.1:{server.port}/{name}" for name in (path, "ok.jpg"))
+    return fetch(url, other, **more).remotes[url]
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(
+    "path", ["ok.jpg", "no-range.jpg", "wrong-type.jpg", "gzip.jpg", "429", "500-thrice", "chain/5"]
+)
+def test_pictures_are_measured(server: Server, path: str, full: bool) -> None:  # noqa: FBT001 - parametrized
+    remote = found(server, f"{path}?{full}" if "/" not in path else path, full=full)
+
+    assert (remote.reachable, remote.cause, remote.served) == (True, None, None)
+    assert remote.picture is not None
+    assert remote.picture[:7] == (len(JPEG), "JPEG", True, "RGB", 64, 48, "none")
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "asked"),
+    [
+        ("big.jpg?1", len(BIG), ["bytes=0-65535"]),
+        ("big-no-range.jpg?1", len(BIG), ["bytes=0-65535"]),
+        ("late.jpg?1", len(LATE), ["bytes=0-65535", f"bytes=0-{MOST}"]),
+        ("gzip-ranged.jpg?1", len(LATE), ["bytes=0-65535", f"bytes=0-{MOST}"]),
+    ],
+)
+def test_no_more_is_asked_for_than_the_header_needs(
+    server: Server, path: str, size: int, asked: list[str]
+) -> None:
+    picture = found(server, path).picture
+
+    assert picture is not None
+    assert (picture.bytes, picture.width, picture.damage) == (size, 64, "none")
+    assert [headers["range"] for _, name, headers in server.asked if name == f"/{path}"] == asked
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [
+        ("404", "404 Not Found"),
+        ("410", "410 Gone"),
+        ("403", "403 Forbidden"),
+        ("loop", "more than 5 redirects, after a redirect to 127.0.0.1"),
+        ("chain/6", "more than 5 redirects, after a redirect to 127.0.0.1"),
+        (f"to/{b'ftp://example.com/a.jpg'.hex()}", "it redirects to scheme ftp"),
+        (f"to/{b'http://[::1/'.hex()}", "it is no URL"),
+    ],
+)
+def test_what_nobody_gets_is_unreachable(server: Server, path: str, cause: str) -> None:
+    remote = found(server, path)
+
+    assert (remote.reachable, remote.cause, remote.picture) == (False, cause, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [
+        ("500", "500 Internal Server Error"),
+        ("503", "503 Service Unavailable"),
+        ("busy-for-an-hour", "429 Too Many Requests"),
+        ("drip", "no whole answer within 1 s"),
+        ("never", "no whole answer within 1 s"),
+        ("midway", "connection closed midway"),
+        ("long-length", "connection closed midway"),
+        ("no-http", "the answer is no proper HTTP"),
+        ("short-length", "the answer is no proper HTTP"),
+        ("brotli.jpg", "sent in an encoding that was not asked for"),
+        ("no-gzip.jpg", "sent as gzip that cannot be read"),
+    ],
+)
+def test_what_may_be_better_tomorrow_is_not_settled(server: Server, path: str, cause: str) -> None:
+    started = time.monotonic()
+    remote = found(server, path)
+
+    assert (remote.reachable, remote.cause) == (None, cause)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [
+        ("page", "an HTML page"),
+        ("login", "an HTML login page"),
+        ("json", "data declared as application/json"),
+        ("pointer.jpg", "a Git LFS pointer"),
+        ("empty.jpg", "nothing"),
+    ],
+)
+def test_what_is_no_picture_is_named(server: Server, path: str, served: str) -> None:
+    remote = found(server, path)
+
+    assert (remote.reachable, remote.served, remote.picture) == (True, served, None)
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("path", ["endless", "bomb.jpg", "big.jpg"])
+def test_bodies_without_end_are_cut_just_above_the_limit(server: Server, path: str, full: bool) -> None:  # noqa: FBT001 - parametrized
+    tracemalloc.start()
+    picture = found(server, path, full=full, limits=Limits(total=10)).picture
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert picture is not None
+    assert picture.bytes > MOST
+    assert peak < 6 * MOST
+
+
+def test_requests_say_who_asks_and_nothing_else(server: Server) -> None:
+    found(server, "ok.jpg?who")
+
+    (method, _, headers), *_ = (one for one in server.asked if one[1] == "/ok.jpg?who")
+    assert method == "GET"
+    assert headers["user-agent"] == user_agent()
+    assert headers["accept-encoding"] == "identity"
+    assert not headers.keys() & {"cookie", "authorization", "referer"}
+
+
+def test_each_url_is_asked_for_once_and_cookies_are_not_kept(server: Server) -> None:
+    url = f"http://127.0.0.1:{server.port}/ok.jpg?once"
+
+    assert fetch(url, url).remotes.keys() == {url}
+    assert server.paths["/ok.jpg?once"] == 1
+
+
+def test_redirects_are_named_without_their_secrets(server: Server) -> None:
+    target = f"http://127.0.0.1:{server.port}/ok.jpg?X-Amz-Signature=secret"
+    remote = found(server, f"to/{target.encode().hex()}")
+
+    assert remote.redirected_to == target.replace("secret", "***")
+
+
+def test_no_network_is_said_once_and_accuses_no_url() -> None:
+    urls = [f"http://127.0.0.1:1/{number}.jpg" for number in range(40)]
+    result = fetch(*urls, "http://user@127.0.0.1/")
+
+    assert result.trouble == "no network"
+    assert {result.remotes[url] for url in urls} == {Remote(None, "no network", public=None)}
+    assert result.remotes["http://user@127.0.0.1/"].reachable is False
+
+
+def test_a_server_that_is_not_there_is_no_lack_of_network(server: Server) -> None:
+    dead = "http://127.0.0.1:1/a.jpg"
+    result = fetch(dead, f"http://127.0.0.1:{server.port}/404")
+
+    assert result.trouble is None
+    assert result.remotes[dead] == Remote(False, "connection refused")
+
+
+def test_a_host_that_never_answers_is_given_up(server: Server) -> None:
+    urls = [f"http://127.0.0.1:{server.port}/never?{number}" for number in range(200)]
+    result = fetch(*urls, limits=Limits(interval=0, total=0.2, per_host=6))
+
+    assert len(result.remotes) == 200
+    assert 24 <= sum(path.startswith("/never?") for path in server.paths) <= 60
+
+
+def test_a_host_that_is_busy_for_long_is_left_alone(server: Server) -> None:
+    urls = [f"http://127.0.0.1:{server.port}/busy-for-an-hour?{number}" for number in range(100)]
+    result = fetch(*urls)
+
+    assert {remote.cause for remote in result.remotes.values()} == {"429 Too Many Requests"}
+    assert sum(path.startswith("/busy-for-an-hour?") for path in server.paths) <= 6
+
+
+def test_a_host_is_asked_politely() -> None:
+    with serving() as server:
+        fetch(*(f"http://127.0.0.1:{server.port}/slow.jpg?{number}" for number in range(40)), limits=Limits())
+
+    gaps = [later - earlier for earlier, later in pairwise(server.times)]
+    assert server.most_at_once <= 6
+    assert sum(gaps) / len(gaps) > 0.045
+
+
+def test_a_notebook_with_a_running_loop_can_fetch(server: Server) -> None:
+    async def cell() -> Remote:
+        return found(server, "ok.jpg")
+
+    assert asyncio.run(cell()).reachable

@@ -1,0 +1,110 @@
+"""What a URL says by itself, and which URLs of a file are looked for."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_vft.model import Source
+from pytest_vft.reading.links import image_urls, masked, read_link
+
+END = datetime(2026, 1, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Date=20260101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=a",
+        "x-amz-expires=3600&x-amz-date=20260101T000000Z",
+        "X-Goog-Date=20260101T000000Z&X-Goog-Expires=3600",
+        "sv=2024&se=2026-01-01T01%3A00%3A00Z&sig=a",
+        "se=2026-01-01T02:00%2B01:00&sig=a",
+        "Expires=1767229200&Signature=a&Key-Pair-Id=b",
+    ],
+)
+def test_signatures_say_when_they_end(query: str) -> None:
+    assert read_link(f"https://example.com/a.jpg?{query}").ends == END
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "se=2026-01-01",
+        "Expires=1767229200",
+        "Expires=never&Signature=a",
+        "X-Amz-Expires=3600",
+        "X-Amz-Date=20260101T000000Z&X-Amz-Expires=" + "9" * 30,
+        "Expires=" + "9" * 5000 + "&Signature=a",
+        "X-Amz-Date=2026&X-Amz-Expires=3600",
+        "&".join(f"a{number}=1" for number in range(200)),
+    ],
+)
+def test_other_queries_never_end(query: str) -> None:
+    assert read_link(f"https://example.com/a.jpg?{query}").ends is None
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://[::1", "it is no URL: Invalid IPv6 URL"),
+        ("http://example.com:99999/", "it is no URL: Port out of range 0-65535"),
+        ("https:///a.jpg", "it names no host"),
+        ("https:a.jpg", "it names no host"),
+        ("https://ann@example.com/", "it holds a user name or password, which are never sent"),
+    ],
+)
+def test_what_nobody_can_ask(url: str, problem: str) -> None:
+    assert read_link(url).problem == problem
+
+
+@given(st.text().map("http://".__add__))
+def test_no_url_is_too_odd(url: str) -> None:
+    read_link(url)
+
+
+def test_secrets_are_masked() -> None:
+    url = "https://ann:pw@example.com/a@b.jpg?w=1&X-Amz-Signature=S1&X-Amz-Credential=S2&sig=S3&token=S4#x"
+
+    assert masked(url) == (
+        "https://***@example.com/a@b.jpg?w=1&X-Amz-Signature=***&X-Amz-Credential=***&sig=***&token=***#x"
+    )
+
+
+def image(url: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]}
+
+
+def test_only_web_addresses_of_images_are_collected(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    lines = [
+        json.dumps(image("https://example.com/1.jpg")),
+        json.dumps(image("HTTP://example.com/2.jpg")),
+        json.dumps(image("https://example.com/3.jpg")).replace("/", r"\/"),
+        json.dumps(image("data:image/png;base64," + "A" * 100)),
+        json.dumps({"messages": [{"role": "user", "content": "https://example.com/text.jpg"}]}),
+        json.dumps(image("ftp://example.com/4.jpg") | {"more": "http://example.com"}),
+        json.dumps(image({"no": "http:"})),
+        '{"messages": "https://example.com/broken.jpg"',
+        '["https://example.com/list.jpg"]',
+    ]
+    many = image("data:image/png;base64," + "A" * 100)
+    many["messages"] += image("https://example.com/5.jpg")["messages"]
+    path.write_text("\ufeff" + "\n".join([*lines, json.dumps(many)]), encoding="utf-8")
+
+    assert list(image_urls(Source(str(path)))) == [
+        "https://example.com/1.jpg",
+        "HTTP://example.com/2.jpg",
+        "https://example.com/3.jpg",
+        "https://example.com/5.jpg",
+    ]
+
+
+def test_a_file_that_is_not_there_has_no_urls(tmp_path: Path) -> None:
+    assert list(image_urls(Source(str(tmp_path / "train.jsonl")))) == []
