@@ -226,7 +226,7 @@ def test_what_cannot_be_followed_is_one_line_on_stderr(vft: Vft, arguments: str,
 
 
 def test_interruption_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pytest_vft.api.run", interrupt)
@@ -235,7 +235,7 @@ def test_interruption_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch
 
 
 def test_fault_of_our_own_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stumble(*_: object) -> None:
+    def stumble(*_: object, **__: object) -> None:
         raise LookupError("a bug")
 
     monkeypatch.setattr("pytest_vft.api.run", stumble)
@@ -478,9 +478,7 @@ def test_provider_and_model_are_named(vft: Vft) -> None:
     assert vft("check", "train.jsonl", "--provider=azure").out.startswith("vft: provider azure, ")
 
 
-@pytest.mark.parametrize(
-    "option", ["--jobs=4", "--no-cache", "--allow-private", "--base-url=http://localhost"]
-)
+@pytest.mark.parametrize("option", ["--jobs=4", "--base-url=http://localhost"])
 def test_option_of_a_part_that_comes_later_is_accepted(vft: Vft, option: str) -> None:
     done = vft("check", write("train.jsonl"), option)
 

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
+
+from pytest_vft import build_example, write_jsonl
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -39,8 +42,9 @@ def steady(text: str) -> str:
 def run(command: str, folder: Path) -> str:
     """Run *command* as it stands, with this Python's vft and pytest."""
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    # pytest says more where it finds CI than on the terminal of a reader.
-    environment = {name: os.environ[name] for name in os.environ if not name.startswith(("PYTEST_", "CI"))}
+    # pytest says more where it finds CI than on the terminal of a reader. The data hold no URLs.
+    hidden = ("PYTEST_", "CI", "VFT_")
+    environment = {name: os.environ[name] for name in os.environ if not name.startswith(hidden)}
     environment |= {"PATH": path, "COLUMNS": "80", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
     done = subprocess.run(  # noqa: S602 - our own documentation, in a shell as its readers run it
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -126,6 +130,20 @@ def test_the_rule_that_the_guide_writes_holds(tmp_path: Path) -> None:
     console = next(text for kind, text in page if kind == "console")
     command, _, expected = console.removeprefix("$ ").partition("\n")
     assert run(command, tmp_path) == expected
+
+
+def test_the_guide_to_data_urls_embeds_pictures(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "a.png")
+    write_jsonl(
+        tmp_path / "train.jsonl", [build_example("What?", "That.", "https://example.com/x/a.png?w=1")]
+    )
+    (script,) = [text for kind, text in blocks("docs/how-to/image-urls.md") if kind == "python"]
+    (tmp_path / "embed.py").write_text(script, encoding="utf-8")
+
+    run("python embed.py", tmp_path)
+
+    assert "data:image/png;base64," in (tmp_path / "embedded.jsonl").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

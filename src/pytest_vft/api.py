@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +21,15 @@ from pytest_vft.checking.shard import Found, Linter, Plan
 from pytest_vft.config import Config, load_config
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Source, Tally
+from pytest_vft.reading.links import image_urls
+from pytest_vft.reading.remote import Fetched, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.report.text import render_text
 from pytest_vft.sources import find_sources
 from pytest_vft.text import count, nearest
+from pytest_vft.web.network import ONLINE, Network, fetcher, idle_proxy, read_network
+
+TOO_LARGE = "image/too-large"  # what it allows is what is fetched at most
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -43,6 +50,7 @@ class Settings:
     depth: Depth = "auto"
     fail_on: Severity = "error"
     require_checked: bool = False
+    network: Network = ONLINE
 
     @cached_property
     def provider(self) -> Provider:
@@ -100,6 +108,8 @@ class Settings:
     def reasons(self) -> Mapping[str, str]:
         """Why a rule is ignored in all files, by id."""
         asked = dict.fromkeys(matching(self.ignore, self.catalogue), "on request")
+        if self.network.allow_private:
+            asked["image/not-public"] = "private addresses are allowed"
         with _blaming(self.config, "ignore: "):
             return asked | self._by_rule(self.config.ignore)
 
@@ -137,19 +147,41 @@ def _blaming(config: Config, key: str = "") -> Iterator[None]:
         raise ConfigError(f"{config.path or 'configuration'}: {key}{error}") from None
 
 
-def run(settings: Settings, *, only: Collection[str] | None = None) -> Report:
-    """Lint the sources of *settings*; with *only*, no other rules than those and what they rest on."""
+def run(settings: Settings, *, only: Collection[str] | None = None, watch: Watch | None = None) -> Report:
+    """Lint the sources of *settings*; with *only*, no other rules than those and what they rest on.
+
+    *watch* is called with each URL that was fetched.
+    """
     settings.check()
     rules = settings.rules
     if only is not None:
         counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
         rules = tuple(r for r in rules if r.id in only or r.stops or (counting and r.skips))
-    return _report(settings, rules, lint_files(settings.sources, _plan(settings, rules)))
+    fetched = _fetch(settings, rules, watch)
+    linted = lint_files(settings.sources, _plan(settings, rules, fetched.remotes))
+    return _report(settings, rules, linted, fetched)
+
+
+def _fetch(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetched:
+    """Fetch the distinct image URLs of the sources, once, if there is a rule that wants to know."""
+    if settings.network.offline or all(rule.scope != "image" for rule in rules):
+        return Fetched({})
+    urls = {url: None for source in settings.sources for url in image_urls(source)}
+    if not urls:
+        return Fetched({})
+    limit = next((rule for rule in rules if rule.id == TOO_LARGE), settings.catalogue[TOO_LARGE])
+    return fetcher(
+        settings.network,
+        folder=settings.config.folder,
+        most=limit.params["max_bytes"],
+        full=settings.depth == "full",
+        watch=watch,
+    ).fetch(urls)
 
 
 def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
     """Return what the rules say of *shard*, which is line *line* of its file."""
-    linter = Linter(_plan(settings, settings.rules))
+    linter = Linter(_plan(settings, settings.rules, {}))
     by_id = {rule.id: rule for rule in settings.rules}
     return tuple(
         _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
@@ -157,16 +189,17 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
     )
 
 
-def _plan(settings: Settings, rules: tuple[Rule, ...]) -> Plan:
+def _plan(settings: Settings, rules: tuple[Rule, ...], remotes: Mapping[str, Remote]) -> Plan:
     return Plan(
         rules=rules,
         schema=read_schema("example.schema.json"),
         foreign=read_foreign(),
         image_tokens=settings.provider.models[settings.model].image_tokens,
         full=settings.depth != "header",
-        remotes={},
+        remotes=remotes,
         ignored={path: frozenset(reasons) for path, reasons in settings.reasons_by_file.items()},
         max_findings=settings.config.max_findings,
+        now=datetime.now(UTC),
     )
 
 
@@ -185,7 +218,7 @@ def _finding(rule: Rule, severity: Severity, path: str, found: Found) -> Finding
     )
 
 
-def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report:
+def _report(settings: Settings, rules: Sequence[Rule], linted: Linted, fetched: Fetched) -> Report:
     results = tuple(_rule_result(settings, rule, linted) for rule in rules)
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
@@ -197,7 +230,7 @@ def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report
         closes=closes.isoformat() if closes else None,
         model=settings.model,
         depth=settings.depth,
-        offline=True,  # nothing fetches URLs yet
+        offline=settings.network.offline,
         fail_on=settings.fail_on,
         require_checked=settings.require_checked,
         files=linted.files,
@@ -207,7 +240,12 @@ def _report(settings: Settings, rules: Sequence[Rule], linted: Linted) -> Report
             for path, found in linted.findings
         ),
         dataset=linted.dataset,
-        notes=(*_allowed_notes(results), *_split_notes(linted.files)),
+        notes=(
+            *_allowed_notes(results),
+            *_split_notes(linted.files),
+            *_network_notes(settings.network, fetched),
+        ),
+        unsettled=sum(remote.reachable is None for remote in fetched.remotes.values()),
         cost=linted.cost and replace(linted.cost, price=model.price, price_date=model.price_date),
     )
 
@@ -245,6 +283,22 @@ def _allowed_notes(results: Sequence[RuleResult]) -> list[str]:
     ]
 
 
+def _network_notes(network: Network, fetched: Fetched) -> Iterator[str]:
+    yield from fetched.warnings
+    if fetched.trouble == "no network":
+        hint = "; a proxy is set in the environment: --proxy=env uses it" if idle_proxy() else ""
+        yield f"there seems to be no network: no host could be reached{'' if network.proxy else hint}"
+    elif fetched.trouble:
+        yield "no host has a certificate that is trusted here; SSL_CERT_FILE names a file with others"
+    elif fetched.remotes and network.proxy:
+        yield "URLs were fetched through the proxy of the environment, which looks names up itself"
+    causes = Counter(remote.cause for remote in fetched.remotes.values() if remote.reachable is None)
+    del causes[fetched.trouble]
+    if causes:
+        listed = ", ".join(f"{cause} ({number:,})" for cause, number in causes.most_common(5))
+        yield f"{count(causes.total(), 'URL')} not settled: {listed}"
+
+
 def _split_notes(files: Sequence[FileResult]) -> list[str]:
     return [
         f"{file.path}: no example has an answer; if it is the test split, give it as --test-data"
@@ -264,13 +318,19 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     depth: Depth = "auto",
     fail_on: Severity = "error",
     require_checked: bool = False,
+    offline: bool | None = None,
+    allow_private: bool = False,
+    proxy: str | None = None,
+    cache: bool = True,
     config: Config | str | os.PathLike[str] | None = None,
 ) -> Report:
     """Lint training files and return the report.
 
     *paths* are files, folders or globs, train split unless the configuration says otherwise; with
     none at all the configuration's are read. *config* is a configuration, or the file that holds
-    one; None looks for one from the current folder upwards.
+    one; None looks for one from the current folder upwards. *offline* fetches no URLs, by default
+    when VFT_OFFLINE is set; *allow_private* lets URLs lead to private addresses, *proxy* is None or
+    "env", and without *cache* nothing is kept in .vft_cache.
     Raises UsageError, ConfigError or RuleFileError for what cannot be followed; never for data.
     """
     if not isinstance(config, Config):
@@ -286,6 +346,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
         depth=depth,
         fail_on=fail_on,
         require_checked=require_checked,
+        network=read_network(offline=offline, allow_private=allow_private, proxy=proxy, cache=cache),
     )
     return run(settings)
 

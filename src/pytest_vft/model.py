@@ -149,6 +149,7 @@ class Cost:
 class Report:
     """All that one run found; the input of every output format.
 
+    *unsettled* is the number of URLs of which nobody knows what is behind them, though it was asked;
     *cost* is None where there is nothing to train on.
     """
 
@@ -165,6 +166,7 @@ class Report:
     findings: tuple[Finding, ...]
     dataset: Mapping[str, Tally] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unsettled: int = 0
     cost: Cost | None = None
 
     @property

@@ -44,10 +44,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("fail-on", choices=("error", "warning"), help="least severity that fails (default: error)")
     add("require-checked", help="fail for what could not be checked, too", **flag)
     add("depth", choices=("auto", "header", "full"), help="how much of a picture is decoded (default: auto)")
-    add("offline", help="fetch no URLs (none are fetched in this version)", **flag)
-    add("allow-private", help="has no effect in this version", **flag)
+    add("offline", help="fetch no URLs (also: VFT_OFFLINE=1)", **flag)
+    add("allow-private", help="fetch from private addresses, too", **flag)
+    add("proxy", metavar="env", help="fetch through HTTP_PROXY and HTTPS_PROXY")
     add("jobs", metavar="N", help="has no effect in this version")
-    add("no-cache", help="has no effect in this version", **flag)
+    add("no-cache", help="keep nothing in .vft_cache, use nothing of it", **flag)
     add("max-shown", type=int, default=10, metavar="N", help="findings shown a rule (0: all; default 10)")
     add(
         "report",

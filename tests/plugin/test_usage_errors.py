@@ -103,7 +103,7 @@ def test_option_of_a_later_part_says_so(project: Project, option: str) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--vft-jobs=2", "--vft-no-cache", "--vft-allow-private", "--vft-base-url=https://example.com"],
+    ["--vft-jobs=2", "--vft-base-url=https://example.com"],
 )
 def test_option_without_effect_says_so(project: Project, option: str) -> None:
     result = project.run(DATA, option)

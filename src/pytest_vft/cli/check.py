@@ -42,8 +42,10 @@ def _check(arguments: argparse.Namespace) -> int:
     from dataclasses import replace  # noqa: PLC0415 - as above
 
     from pytest_vft.api import run  # noqa: PLC0415 - as above
+    from pytest_vft.cli.progress import watching  # noqa: PLC0415 - as above
     from pytest_vft.report.formats import parse_targets, render, write  # noqa: PLC0415 - as above
     from pytest_vft.sources import find_sources  # noqa: PLC0415 - as above
+    from pytest_vft.web.network import read_network  # noqa: PLC0415 - as above
 
     started = time.perf_counter()
     _say_what_has_no_effect(arguments)
@@ -55,15 +57,24 @@ def _check(arguments: argparse.Namespace) -> int:
         validation=arguments.validation_data,
         test=arguments.test_data,
     )
-    report = run(
-        replace(
-            settings,
-            sources=sources,
-            depth=arguments.depth,
-            fail_on=arguments.fail_on,
-            require_checked=arguments.require_checked,
-        )
+    network = read_network(
+        offline=arguments.offline or None,
+        allow_private=arguments.allow_private,
+        proxy=arguments.proxy,
+        cache=not arguments.no_cache,
     )
+    with watching() as watch:
+        report = run(
+            replace(
+                settings,
+                sources=sources,
+                depth=arguments.depth,
+                fail_on=arguments.fail_on,
+                require_checked=arguments.require_checked,
+                network=network,
+            ),
+            watch=watch,
+        )
     for target in targets:
         write(report, target, most_shown=arguments.max_shown)
     seconds = time.perf_counter() - started
@@ -88,6 +99,6 @@ def _add_to_summary(text: str) -> None:
 
 
 def _say_what_has_no_effect(arguments: argparse.Namespace) -> None:
-    for name in ("jobs", "base_url", "allow_private", "no_cache"):
+    for name in ("jobs", "base_url"):
         if getattr(arguments, name):
             print(f"vft: --{name.replace('_', '-')} has no effect in this version", file=sys.stderr)

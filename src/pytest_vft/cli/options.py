@@ -38,9 +38,10 @@ def add_run_options(parser: argparse.ArgumentParser, *, files: bool = True) -> N
     )
     add("--require-checked", action="store_true", help="fail for what could not be checked, too")
     add("--depth", **one_of(*DEPTHS), default="auto", help="how much of a picture is decoded (default: auto)")
-    add("--offline", action="store_true", help="fetch no URLs (none are fetched in this version)")
-    for option in ("--allow-private", "--no-cache"):
-        add(option, action="store_true", help="has no effect in this version")
+    add("--offline", action="store_true", help="fetch no URLs (also: VFT_OFFLINE=1)")
+    add("--allow-private", action="store_true", help="fetch from private addresses, too")
+    add("--proxy", metavar="env", help="fetch through HTTP_PROXY and HTTPS_PROXY")
+    add("--no-cache", action="store_true", help="keep nothing in .vft_cache, use nothing of it")
     for option in ("--jobs", "--base-url"):
         add(option, metavar="X", help="has no effect in this version")
 

@@ -26,6 +26,7 @@ from pytest_vft.report.item import Failure, failure
 from pytest_vft.report.text import header, unknown_reason
 from pytest_vft.sources import expand, find_sources
 from pytest_vft.text import safe
+from pytest_vft.web.network import read_network
 
 DATASET = "vft"  # stands for a path in ids of rules on all files together
 
@@ -83,6 +84,12 @@ class DatasetRun:
             depth=option("vft_depth") or "auto",
             fail_on=option("vft_fail_on") or "error",
             require_checked=option("vft_require_checked"),
+            network=read_network(
+                offline=option("vft_offline") or None,
+                allow_private=option("vft_allow_private"),
+                proxy=option("vft_proxy"),
+                cache=not option("vft_no_cache"),
+            ),
         )
 
     def _find_sources(self, config: Config) -> tuple[Source, ...]:
@@ -115,7 +122,10 @@ class DatasetRun:
         """Say what is checked, and how."""
         provider = self.settings.provider
         closes = provider.closes.isoformat() if provider.closes else None
-        lines = [header(provider.id, closes, len(self.settings.rules), self.settings.depth)]
+        settings = self.settings
+        lines = [
+            header(provider.id, closes, len(settings.rules), settings.depth, offline=settings.network.offline)
+        ]
         given = self._config.invocation_params.args
         if any(argument in ("--vft-data", "--vft-validation-data", "--vft-test-data") for argument in given):
             lines.append(
@@ -123,7 +133,7 @@ class DatasetRun:
             )
         lines += [
             f"vft: --{name.replace('_', '-')} has no effect in this version"
-            for name in ("vft_jobs", "vft_no_cache", "vft_allow_private", "vft_base_url")
+            for name in ("vft_jobs", "vft_base_url")
             if self._config.getoption(name)
         ]
         return lines

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pytest_vft.model import Finding, Split
 from pytest_vft.reading.images import Picture
+from pytest_vft.reading.links import masked
 from pytest_vft.report.text import advice_lines, findings_lines
 from pytest_vft.text import count, safe
 
@@ -112,7 +113,7 @@ def _call(function: object) -> Iterator[str]:
 
 def _picture(picture: Picture | None, url: str) -> str:
     if picture is None:
-        return safe(url, _LONGEST_VALUE) or "empty URL"
+        return safe(masked(url), _LONGEST_VALUE) or "empty URL"
     mode = f" {picture.mode}" if picture.mode else ""
     size = f" {picture.width}x{picture.height}{mode}" if picture.openable else ""
     frames = f", {picture.frames} frames" if (picture.frames or 1) > 1 else ""

@@ -23,7 +23,7 @@ NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
 
 def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float | None = None) -> str:
     """Return *report* for human eyes, with at most *most_shown* findings a rule (0: all)."""
-    lines = [header(report.provider, report.closes, len(report.rules), report.depth)]
+    lines = [header(report.provider, report.closes, len(report.rules), report.depth, offline=report.offline)]
     for file in report.files:
         lines += _file(file)
     if report.cost is not None:
@@ -39,10 +39,11 @@ def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float 
     return "\n".join(lines) + "\n"
 
 
-def header(provider: str, closes: str | None, rules: int, depth: str) -> str:
+def header(provider: str, closes: str | None, rules: int, depth: str, *, offline: bool) -> str:
     """Return the line that says what is checked, and how."""
     closing = f" (fine-tuning closes {closes})" if closes else ""
-    return f"vft: provider {provider}{closing}, {count(rules, 'rule')}, depth {depth}, offline"
+    network = "offline" if offline else "network on"
+    return f"vft: provider {provider}{closing}, {count(rules, 'rule')}, depth {depth}, {network}"
 
 
 def place(finding: Finding) -> str:
@@ -204,7 +205,9 @@ def unknown_reason(report: Report, rule: RuleResult) -> str:
 
 
 def _why_unknown(report: Report, rule: RuleResult) -> str:
-    return "offline" if report.offline and rule.subject == "image" else "not measured"
+    if rule.subject != "image":
+        return "not measured"
+    return "offline" if report.offline else "not settled" if report.unsettled else "not measured"
 
 
 def _ignored(report: Report) -> Iterator[str]:

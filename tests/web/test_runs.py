@@ -1,0 +1,260 @@
+"""Whole runs over data with URLs: what is found, what is left open, what is said of it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+import trustme
+
+from pytest_vft import Report, build_example, lint, write_jsonl
+from pytest_vft.report.text import render_text
+
+from .server import Server, serving
+
+pytestmark = pytest.mark.usefixtures("online")
+
+VFT = [sys.executable, "-m", "pytest_vft.cli"]
+AZURE = "automlcesdkdataresources.blob.core.windows.net"
+
+
+def write(folder: Path, *urls: str) -> Path:
+    path = folder / "train.jsonl"
+    write_jsonl(path, [build_example(f"What is {n}?", "A square.", url) for n, url in enumerate(urls)])
+    return path
+
+
+def check(path: Path, **settings: object) -> Report:
+    return lint(path, **{"select": ["image"], "allow_private": True, "cache": False, **settings})
+
+
+def texts(report: Report) -> list[tuple[int | None, str, str]]:
+    return [(finding.line, finding.rule, finding.message) for finding in report.findings]
+
+
+def test_each_defect_is_one_finding(tmp_path: Path, server: Server) -> None:
+    names = ("ok.jpg", "404", "grey.png", "login", "big.jpg", "ok.jpg")
+    base = f"http://127.0.0.1:{server.port}"
+    report = check(write(tmp_path, *(f"{base}/{name}" for name in names)))
+
+    assert texts(report) == [
+        (2, "image/unreachable", "URL cannot be fetched: 404 Not Found"),
+        (3, "image/unsupported-mode", "mode is L; want RGB or RGBA"),
+        (4, "image/not-an-image", "URL yields an HTML login page"),
+        (5, "image/too-large", "image is 11534336 bytes; the limit is 10485760"),
+    ]
+    assert not report.offline
+    assert server.paths["/ok.jpg"] == 1
+    assert "network on" in render_text(report)
+
+
+def test_private_addresses_are_wrong_without_a_request(tmp_path: Path) -> None:
+    with serving() as server:
+        path = write(tmp_path, f"http://127.0.0.1:{server.port}/ok.jpg", f"http://[::1]:{server.port}/ok.jpg")
+        report = check(path, allow_private=False)
+
+    assert server.connections == 0
+    assert texts(report) == [
+        (1, "image/not-public", "URL is not public: 127.0.0.1 is loopback"),
+        (2, "image/not-public", "URL is not public: [::1] is loopback"),
+    ]
+
+
+@pytest.mark.parametrize("offline", [True, None])
+def test_offline_nothing_is_asked_and_nothing_passes(
+    tmp_path: Path,
+    server: Server,
+    offline: bool | None,  # noqa: FBT001 - parametrized
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VFT_OFFLINE", "1")
+    before = len(server.asked)
+    report = check(write(tmp_path, *(f"http://a.example/{n}.jpg" for n in range(42))), offline=offline)
+
+    assert len(server.asked) == before
+    assert report.offline
+    assert report.ok
+    assert "not checked: 42 images: offline" in render_text(report)
+    assert not check(tmp_path / "train.jsonl", require_checked=True).ok
+
+
+def test_what_is_not_settled_is_said_with_its_causes(tmp_path: Path, server: Server) -> None:
+    base = f"http://127.0.0.1:{server.port}"
+    report = check(write(tmp_path, f"{base}/brotli.jpg?1", f"{base}/ok.jpg"))
+
+    assert report.ok
+    assert report.notes == ("1 URL not settled: sent in an encoding that was not asked for (1)",)
+    assert "not checked: 1 image: not settled (" in render_text(report)
+
+
+def test_no_network_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror(socket.EAI_NONAME, "")))
+    report = check(write(tmp_path, *(f"http://{number}.example/a.jpg" for number in range(30))))
+
+    assert report.ok
+    (note,) = report.notes
+    assert note.startswith("there seems to be no network: no host could be reached")
+    assert note.endswith("--proxy=env uses it")
+
+
+def test_rules_that_need_no_picture_ask_nobody(tmp_path: Path, server: Server) -> None:
+    before = len(server.asked)
+    check(write(tmp_path, f"http://127.0.0.1:{server.port}/ok.jpg"), select=["example"])
+
+    assert len(server.asked) == before
+
+
+def test_results_are_kept_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vft.toml").write_text("")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    with serving() as server:
+        base = f"http://127.0.0.1:{server.port}"
+        path = write(tmp_path, f"{base}/ok.jpg", f"{base}/404", f"{base}/brotli.jpg")
+        reports = [check(path, cache=True), check(path, cache=True)]
+        first = server.paths.copy()
+        check(path)
+
+    assert texts(reports[0]) == texts(reports[1])
+    assert first == {"/ok.jpg": 1, "/404": 1, "/brotli.jpg": 2}  # what is not settled is asked again
+    assert server.paths == {"/ok.jpg": 2, "/404": 2, "/brotli.jpg": 3}
+    assert (tmp_path / ".vft_cache" / "urls.sqlite").exists()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_azures_training_file_mapped_to_loopback(
+    tmp_path: Path,
+    trusted: bool,  # noqa: FBT001 - parametrized
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem") if trusted else os.devnull)
+    tls = server_context(authority)
+    with serving(tls) as server, serving() as other:
+        monkeypatch.setenv(
+            "VFT_RESOLVE", f"{AZURE}=127.0.0.1:{server.port}, plain.example=127.0.0.1:{other.port}"
+        )
+        urls = [f"https://{AZURE}/ok.jpg?{number}" for number in range(20)]
+        report = check(write(tmp_path, *urls, "http://plain.example/ok.jpg"), allow_private=False)
+
+    if trusted:
+        assert report.ok
+        assert not report.findings
+        assert report.files[0].tallies["image/unreachable"].passed == 21
+    else:
+        assert [finding.rule for finding in report.findings] == ["image/unreachable"] * 20
+        assert "TLS: " in report.findings[0].message
+
+
+def test_several_hosts_and_no_trust_is_a_fault_of_this_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
+    with serving(server_context(trustme.CA())) as server:
+        monkeypatch.setenv(
+            "VFT_RESOLVE", ",".join(f"{host}.example=127.0.0.1:{server.port}" for host in "ab")
+        )
+        report = check(write(tmp_path, "https://a.example/ok.jpg", "https://b.example/ok.jpg"))
+
+    assert report.ok
+    (note,) = report.notes
+    assert note.startswith("no host has a certificate that is trusted here")
+
+
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(AZURE).configure_cert(context)
+    return context
+
+
+def test_a_proxy_is_used_on_request_only(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    path = write(tmp_path, "http://pictures.example/ok.jpg?proxied", "http://10.0.0.5/ok.jpg?proxied")
+    report = check(path, allow_private=False, proxy="env")
+
+    assert texts(report) == [(2, "image/not-public", "URL is not public: 10.0.0.5 is private")]
+    assert server.paths["http://pictures.example/ok.jpg?proxied"] == 1
+    assert report.notes == (
+        "URLs were fetched through the proxy of the environment, which looks names up itself",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable", "words"),
+    [({"proxy": "evn"}, "", "did you mean 'env'"), ({}, "a.example=nowhere", "want HOST=ADDRESS:PORT")],
+)
+def test_what_is_misspelt_is_said_first(
+    tmp_path: Path, settings: dict[str, str], variable: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VFT_RESOLVE", variable)
+    with pytest.raises(ValueError, match=words):
+        check(write(tmp_path, "http://a.example/"), **settings)
+
+
+def test_the_command_shows_progress_on_a_terminal_only(tmp_path: Path, server: Server) -> None:
+    path = write(tmp_path, *(f"http://127.0.0.1:{server.port}/{n}" for n in ("ok.jpg", "404")))
+    command = [*VFT, "check", "--allow-private", "--select=image", "--no-cache", str(path)]
+    plain = subprocess.run(command, capture_output=True, text=True, check=False)
+    controller, terminal = pty.openpty()
+    shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, text=True, check=False)
+    os.close(terminal)
+    progress = os.read(controller, 65_536).decode()
+    os.close(controller)
+
+    assert plain.stderr == ""
+    assert plain.returncode == shown.returncode == 1
+    assert "404 Not Found" in plain.stdout
+    assert "vft: 2 URLs, 1 failed, 0 not settled" in progress
+    assert "slowest: 127.0.0.1" in progress
+
+
+def test_interrupting_stops_at_once_and_keeps_what_was_learnt(tmp_path: Path) -> None:
+    with serving() as server:
+        base = f"http://127.0.0.1:{server.port}"
+        path = write(tmp_path, f"{base}/ok.jpg", *(f"{base}/never?{number}" for number in range(9)))
+        run = subprocess.Popen(
+            [*VFT, "check", "--allow-private", str(path)], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        )
+        while server.paths.total() < 6:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=5)
+        again = [*VFT, "check", "--allow-private", "--select=image", str(write(tmp_path, f"{base}/ok.jpg"))]
+        subprocess.run(again, cwd=tmp_path, check=True, capture_output=True)
+
+    assert (run.returncode, said) == (2, "vft: interrupted\n")
+    assert server.paths["/ok.jpg"] == 1
+
+
+def test_what_is_shown_of_a_url_lets_nobody_in(tmp_path: Path) -> None:
+    path = write(tmp_path, "https://example.com/a.jpg?X-Amz-Signature=secret")
+    done = subprocess.run([*VFT, "show", f"{path}:1"], capture_output=True, text=True, check=True)
+
+    assert "https://example.com/a.jpg?X-Amz-Signature=***" in done.stdout
+
+
+def test_workers_of_xdist_fetch_once(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    with serving() as server:
+        write(pytester.path, *(f"http://127.0.0.1:{server.port}/ok.jpg?{n}" for n in range(10)))
+        options = ["--vft-only", "--vft-data=train.jsonl", "--vft-select=image", "--vft-allow-private"]
+        result = pytester.runpytest_subprocess("-p", "vft", "-p", "xdist", *options, "-n2", "-rs")
+
+    assert result.ret == 0
+    assert set(server.paths.values()) == {1}
+    assert (pytester.path / ".vft_cache").exists()
+    result.stdout.fnmatch_lines(["*ignored: private addresses are allowed"])
