@@ -18,8 +18,8 @@ from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Counted, Plan
-from pytest_vft.facts.example import Turn
 from pytest_vft.facts.tokens import TileTokens
+from pytest_vft.facts.turns import Turn
 from pytest_vft.model import SPLITS, Source, Split, Tally
 
 LEAK = "dataset/split-leak"

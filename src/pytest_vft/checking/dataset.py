@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pytest_vft.checking.shard import Counted
 from pytest_vft.facts.dataset import DatasetFacts
-from pytest_vft.facts.example import Turn
+from pytest_vft.facts.turns import Turn
 from pytest_vft.model import Source, Split
 from pytest_vft.text import Safe, safe
 

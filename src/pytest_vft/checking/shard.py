@@ -20,9 +20,10 @@ from pytest_vft.catalogue.foreign import Foreign
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.checking.compile import Verdicts, compile_check
-from pytest_vft.facts.example import Example, Turn, measure_example, message_past
+from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import ImageTokens
+from pytest_vft.facts.turns import Turn
 from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.lines import parse_line

@@ -8,12 +8,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol, TypedDict
 
-import orjson
-from xxhash import xxh3_64_intdigest
-
-from pytest_vft.facts.image import ImageFacts, image_facts
+from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.message import MessageFacts
 from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_tokens, text_tokens
+from pytest_vft.facts.turns import Shot, Turn, few_shot_answers, target_turn
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.remote import Outside
@@ -21,8 +19,6 @@ from pytest_vft.text import safe
 
 # An example may have a thousand faults of one cause; the first ones tell it.
 MOST_FAULTS = 100
-# What makes no other answer when it stands at its ends: "Yes." says "yes".
-_MARKS = " \t\r\n.!"
 _MEASURED_KEYS = frozenset({"messages", "role", "content", "weight"})
 
 # From width and height in pixels, if known, and detail to the tokens of a picture.
@@ -77,41 +73,11 @@ class ExampleFacts(TypedDict):
     """Tokens of all that it says, tools and what stands around messages too, as many as they can be."""
 
 
-class Image(NamedTuple):
-    """An image of an example: where it stands, the key of its content, its facts."""
-
-    message: int
-    part: int
-    key: int
-    facts: ImageFacts
-
-
 class Message(NamedTuple):
     """A message of an example: where it stands, and its facts."""
 
     position: int
     facts: MessageFacts
-
-
-class Turn(NamedTuple):
-    """The target turn of an example, and the answer to it, as keys of what they say and show.
-
-    *answer* is None when there is none; case and marks at its ends do not matter. *words* is its
-    length; *pictures* are those of the turn, *repeated* how many of them an earlier turn shows, too.
-    """
-
-    key: int
-    answer: int | None
-    words: int
-    pictures: tuple[int, ...]
-    repeated: int
-
-
-class Shot(NamedTuple):
-    """An answer before the target turn that is trained on: its message, its key with its question."""
-
-    position: int
-    key: int
 
 
 class Example(NamedTuple):
@@ -198,7 +164,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
                 },
             )
         )
-    turn = None if faults else _turn(listed, images)
+    turn = None if faults else target_turn(listed, images)
     text_at_least, text_at_most = text_tokens(texts)
     around = AROUND_MESSAGE * len(texts) + AROUND_EXAMPLE
     return Example(
@@ -217,7 +183,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
         messages,
         images,
         turn,
-        _shots(listed, images) if assistants > 1 and turn and split == "train" else (),
+        few_shot_answers(listed, images) if assistants > 1 and turn and split == "train" else (),
         texts,
         (images_at_least, images_at_most),
     )
@@ -267,80 +233,3 @@ def _refused(faults: Sequence[Fault]) -> Collection[tuple[str | int, ...]]:
             elif len(path) < 3 or path[2] in ("role", "content"):  # noqa: PLR2004 - as above
                 refused.add(path[:2] or ("messages",))
     return refused
-
-
-def _turn(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> Turn | None:
-    """Return the target turn: the last user messages in a row, text and pictures, and the answer.
-
-    Without a picture of its own it says too little ("And the second one?"): then all that stands
-    before the answer belongs to its key, earlier pictures too.
-    """
-    start, end = _target(messages)
-    if not end:
-        return None
-    shown = [image.key for image in images if start <= image.message < end]
-    earlier = [image.key for image in images if image.message < start]
-    asked = _key(messages[start:end], shown) if shown else _key(messages[:end], earlier)
-    answers = [
-        text for message in messages[end:] if message["role"] == "assistant" for text in _said(message)[1:]
-    ]
-    answer = " ".join(answers).strip(_MARKS).casefold()
-    return Turn(
-        asked,
-        xxh3_64_intdigest(answer.encode()) if answers else None,
-        answer.count(" ") + 1,
-        tuple(shown),
-        len(set(shown).intersection(earlier)) if earlier else 0,
-    )
-
-
-def _target(messages: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """Return where the last user messages in a row start and end; 0 and 0 when there are none."""
-    end = len(messages)
-    while end and messages[end - 1]["role"] != "user":
-        end -= 1
-    start = end
-    while start and messages[start - 1]["role"] == "user":
-        start -= 1
-    return start, end
-
-
-def _shots(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> Sequence[Shot]:
-    """Return the answers before the target turn, without those that `weight` leaves out of training."""
-    shots = []
-    start = 0
-    target, _ = _target(messages)
-    for position, message in enumerate(messages[:target]):
-        if message["role"] == "assistant":
-            if message.get("weight") != 0:
-                shown = [image.key for image in images if start <= image.message <= position]
-                turn = [one for one in messages[start : position + 1] if one["role"] != "system"]
-                shots.append(Shot(position, _key(turn, shown)))
-            start = position + 1
-    return shots
-
-
-def _key(messages: Sequence[Mapping[str, Any]], pictures: Collection[int]) -> int:
-    """Return a key of all that *messages* say and of the *pictures* in them."""
-    said = [_said(message) for message in messages]
-    return xxh3_64_intdigest(orjson.dumps([said, [f"{key:x}" for key in pictures]]))
-
-
-def _said(message: Mapping[str, Any]) -> list[str]:
-    """Return the role and all text of *message*, refusals and arguments of tool calls too."""
-    content = message.get("content")
-    if isinstance(content, str):
-        texts = [content]
-    else:
-        texts = [part[part["type"]] for part in content or () if part["type"] != "image_url"]
-    if message["role"] == "assistant":
-        if message.get("refusal"):
-            texts.append(message["refusal"])
-        texts += [call["arguments"] for call in _calls(message)]
-    return [message["role"], *texts]
-
-
-def _calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the calls in an assistant's *message*: on others their keys are unknown ones."""
-    calls = [call["function"] for call in message.get("tool_calls") or ()]
-    return [*calls, message["function_call"]] if message.get("function_call") else calls

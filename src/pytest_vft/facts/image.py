@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from xxhash import xxh3_128_intdigest
 
@@ -92,6 +92,15 @@ class ImageFacts(TypedDict):
     """When its signature expires; "never" when it has none, or is known to be unreachable."""
     days_left: int | None
     """Whole days until then."""
+
+
+class Image(NamedTuple):
+    """An image of an example: where it stands, the key of its content, its facts."""
+
+    message: int
+    part: int
+    key: int
+    facts: ImageFacts
 
 
 _UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # a copy is faster than a display of that many
