@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypedDict
 from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.message import MessageFacts
 from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_tokens, text_tokens
-from pytest_vft.facts.turns import Shot, Turn, few_shot_answers, target_turn
+from pytest_vft.facts.turns import Said, Shot, Turn, few_shot_answers, target_turn
 from pytest_vft.model import Split
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.remote import Outside
@@ -95,7 +95,7 @@ class Example(NamedTuple):
     image_tokens: tuple[int, int]
 
 
-def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that is known of pictures and shapes
+def measure_example(  # noqa: PLR0913, PLR0917 - one walk sees all, and all that is known of it
     example: Mapping[str, Any],
     split: Split,
     album: Album,
@@ -113,6 +113,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
     listed = () if ("messages",) in refused else example["messages"]
     messages: list[Message] = []
     images: list[Image] = []
+    said: list[Said] = []
     texts: list[str] = []
     images_at_least = images_at_most = 0
     others_at_most = _other_tokens(example) if len(example) > 1 else 0
@@ -123,10 +124,10 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
         role: str = message["role"]
         content = message.get("content", ...)
         before = len(images)
-        kind, text, length, calls = "parts", "", 0, 0
         if isinstance(content, str):
-            kind, text, length = "string", content, len(content.strip())
+            kind, parts = "string", [content]
         elif isinstance(content, list):
+            kind, parts = "parts", []
             for position, part in enumerate(content):
                 if refused and ("messages", index, "content", position) in refused:
                     continue
@@ -137,19 +138,21 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
                     images_at_least += at_least
                     images_at_most += at_most
                 else:
-                    text += part[part["type"]]
-                    length += len(part[part["type"]].strip())
+                    parts.append(part[part["type"]])
         else:
-            kind = "null" if content is None else "absent"
-        if role == "assistant":
-            assistants += 1
-            refusal, called = message.get("refusal"), message.get("tool_calls")
-            length += len(refusal) if isinstance(refusal, str) else 0
-            calls = len(called) if isinstance(called, list) else 0
-            calls += message.get("function_call") is not None
+            kind, parts = "null" if content is None else "absent", []
+        text = parts[0] if len(parts) == 1 else "".join(parts)
         texts.append(text)
-        if len(message) > 2:  # noqa: PLR2004 - role and content
+        length, calls = len(text.strip()), 0
+        assistants += role == "assistant"
+        if len(message) > 2 or kind == "absent":  # noqa: PLR2004 - role and content
             others_at_most += _other_tokens(message)
+            if role == "assistant":
+                refusal, called = _refusal(message), _calls(message)
+                length += len(refusal)
+                calls = len(called)
+                parts = [*parts, refusal, *called]
+        said.append((role, parts))
         messages.append(
             Message(
                 index,
@@ -164,7 +167,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
                 },
             )
         )
-    turn = None if faults else target_turn(listed, images)
+    turn = None if faults else target_turn(said, images)
     text_at_least, text_at_most = text_tokens(texts)
     around = AROUND_MESSAGE * len(texts) + AROUND_EXAMPLE
     return Example(
@@ -183,10 +186,25 @@ def measure_example(  # noqa: PLR0913, PLR0917 - what is looked at, and all that
         messages,
         images,
         turn,
-        few_shot_answers(listed, images) if assistants > 1 and turn and split == "train" else (),
+        few_shot_answers(listed, said, images) if assistants > 1 and turn and split == "train" else (),
         texts,
         (images_at_least, images_at_most),
     )
+
+
+def _refusal(message: Mapping[str, Any]) -> str:
+    refusal = message.get("refusal")
+    return refusal if isinstance(refusal, str) else ""
+
+
+def _calls(message: Mapping[str, Any]) -> list[str]:
+    """Return the arguments of each call in an assistant's *message*, of a faulty one all of it."""
+    listed = message.get("tool_calls")
+    listed = listed if isinstance(listed, list) else []
+    calls = [call.get("function") if isinstance(call, dict) else call for call in listed]
+    if message.get("function_call") is not None:
+        calls.append(message["function_call"])
+    return [str(call.get("arguments", call) if isinstance(call, dict) else call) for call in calls]
 
 
 def _other_tokens(said: Mapping[str, Any]) -> int:

@@ -35,13 +35,17 @@ class Shot(NamedTuple):
     key: int
 
 
-def target_turn(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> Turn | None:
-    """Return the target turn: the last user messages in a row, text and pictures, and the answer.
+# The role of a message, and all text in it: of its parts, a refusal, the arguments of calls.
+Said = tuple[str, Sequence[str]]
+
+
+def target_turn(said: Sequence[Said], images: Sequence[Image]) -> Turn | None:
+    """Return the target turn of what is *said*: the last user messages in a row, and the answer.
 
     Without a picture of its own it says too little ("And the second one?"): then all that stands
     before the answer belongs to its key, earlier pictures too.
     """
-    start, end = _target(messages)
+    start, end = _target(said)
     if not end:
         return None
     earlier: list[int] = []
@@ -49,65 +53,46 @@ def target_turn(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) 
     for image in images:
         if image.message < end:
             (shown if image.message >= start else earlier).append(image.key)
-    asked = _key(messages[start:end], shown) if shown else _key(messages[:end], earlier)
-    answer, words = _answer(messages[end:])
-    repeated = len(set(shown).intersection(earlier)) if earlier else 0
-    return Turn(asked, answer, words, tuple(shown), repeated)
+    asked = _key(said[start:end], shown) if shown else _key(said[:end], earlier)
+    answers = [text for role, texts in said[end:] if role == "assistant" for text in texts]
+    answer = " ".join(answers).strip(_MARKS).casefold()
+    return Turn(
+        asked,
+        xxh3_64_intdigest(answer.encode()) if answers else None,
+        answer.count(" ") + 1,
+        tuple(shown),
+        len(set(shown).intersection(earlier)) if earlier else 0,
+    )
 
 
-def _answer(messages: Sequence[Mapping[str, Any]]) -> tuple[int | None, int]:
-    """Return key and words of what an assistant says in *messages*; None and 0 when it says nothing."""
-    texts = [text for message in messages if message["role"] == "assistant" for text in _texts(message)]
-    if not texts:
-        return None, 0
-    text = " ".join(texts).strip(_MARKS).casefold()
-    return xxh3_64_intdigest(text.encode()), text.count(" ") + 1
-
-
-def _target(messages: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """Return where the last user messages in a row start and end; 0 and 0 when there are none."""
-    end = len(messages)
-    while end and messages[end - 1]["role"] != "user":
-        end -= 1
-    start = end
-    while start and messages[start - 1]["role"] == "user":
-        start -= 1
-    return start, end
-
-
-def few_shot_answers(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> Sequence[Shot]:
+def few_shot_answers(
+    messages: Sequence[Mapping[str, Any]], said: Sequence[Said], images: Sequence[Image]
+) -> Sequence[Shot]:
     """Return the answers before the target turn, without those that `weight` leaves out of training."""
     shots = []
     start = 0
-    target, _ = _target(messages)
+    target, _ = _target(said)
     for position, message in enumerate(messages[:target]):
         if message["role"] == "assistant":
             if message.get("weight") != 0:
                 shown = [image.key for image in images if start <= image.message <= position]
-                turn = [one for one in messages[start : position + 1] if one["role"] != "system"]
+                turn = [one for one in said[start : position + 1] if one[0] != "system"]
                 shots.append(Shot(position, _key(turn, shown)))
             start = position + 1
     return shots
 
 
-def _key(messages: Sequence[Mapping[str, Any]], pictures: Sequence[int]) -> int:
-    """Return a key of all that *messages* say and of the *pictures* in them."""
-    said = [(message["role"], _texts(message)) for message in messages]
+def _target(said: Sequence[Said]) -> tuple[int, int]:
+    """Return where the last user messages in a row start and end; 0 and 0 when there are none."""
+    end = len(said)
+    while end and said[end - 1][0] != "user":
+        end -= 1
+    start = end
+    while start and said[start - 1][0] == "user":
+        start -= 1
+    return start, end
+
+
+def _key(said: Sequence[Said], pictures: Sequence[int]) -> int:
+    """Return a key of all that is *said* and of the *pictures* shown."""
     return xxh3_64_intdigest(orjson.dumps((said, [f"{key:x}" for key in pictures])))
-
-
-def _texts(message: Mapping[str, Any]) -> Sequence[str]:
-    """Return all text of *message*, refusals and arguments of tool calls too."""
-    content = message.get("content")
-    if isinstance(content, str):
-        texts = [content]
-    else:
-        texts = [part[part["type"]] for part in content or () if part["type"] != "image_url"]
-    # On other messages than an assistant's these keys are unknown ones and may hold anything.
-    if len(message) == 2 or message["role"] != "assistant":  # noqa: PLR2004 - role and content
-        return texts
-    calls = [call["function"] for call in message.get("tool_calls") or ()]
-    if message.get("function_call"):
-        calls.append(message["function_call"])
-    refusal = message.get("refusal")
-    return [*texts, *([refusal] if refusal else []), *(call["arguments"] for call in calls)]
