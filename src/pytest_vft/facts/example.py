@@ -151,7 +151,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - one walk sees all, and all that
                 refusal, called = _refusal(message), _calls(message)
                 length += len(refusal)
                 calls = len(called)
-                parts = [*parts, refusal, *called]
+                parts = [*parts, *([refusal] if refusal else []), *called]
         said.append((role, parts))
         messages.append(
             Message(
