@@ -3,7 +3,10 @@
     VftError
     ├── UsageError      the caller asked for something that cannot be done
     ├── ConfigError     a configuration file says something wrong
-    └── RuleFileError   a rule or provider file says something wrong
+    ├── RuleFileError   a rule or provider file says something wrong
+    ├── SubmissionError a fine-tuning job cannot be made, or did not succeed
+    │   └── UnfitError  ... because its data has errors
+    └── ServerError     a server refuses, fails or does not answer
 
     VftWarning          a rule of severity warning failed (under pytest)
 
@@ -27,6 +30,18 @@ class ConfigError(VftError):
 
 class RuleFileError(VftError):
     """A rule or provider file that cannot be followed; names file and key."""
+
+
+class SubmissionError(VftError):
+    """A fine-tuning job that cannot be made, or that did not succeed."""
+
+
+class UnfitError(SubmissionError):
+    """A fine-tuning job that is not planned, since its data has errors."""
+
+
+class ServerError(VftError):
+    """A server that refuses, fails or does not answer."""
 
 
 class VftWarning(UserWarning):

@@ -46,7 +46,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A provider of fine-tuning; *closes* is when it takes no more jobs."""
+    """A provider of fine-tuning; *closes* is when it takes no more jobs.
+
+    *base_url* is where its API is, if all its users share one address; *azure_version* is the API
+    version to speak to Azure with.
+    """
 
     id: str
     name: str
@@ -56,6 +60,8 @@ class Provider:
     default_model: str
     models: Mapping[str, Model]
     rules: Mapping[str, Override]
+    base_url: str | None = None
+    azure_version: str | None = None
 
     def model(self, name: str | None) -> str:
         """Return *name* if this provider knows it, its default model for None.
@@ -99,6 +105,8 @@ def load_provider(provider_id: str) -> Provider:
         default_model=content["default_model"],
         models={name: _model(model) for name, model in content["models"].items()},
         rules=_overrides(content),
+        base_url=content.get("base_url"),
+        azure_version=content.get("azure_version"),
     )
 
 

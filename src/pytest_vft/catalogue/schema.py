@@ -136,8 +136,18 @@ def _words(name: str, error: _Error) -> str:  # noqa: PLR0911 - one keyword, one
             return f"{name} is {_quoted(value)}, want {wanted}"
         case "minItems" | "minProperties":
             return f"{name} is empty"
+        case "minLength":
+            return f"{name} is empty"
+        case "maxLength":
+            return f"{name} has {len(value)} characters, the most is {wanted}"
+        case "maxProperties":
+            return f"{name} has {len(value)} keys, the most is {wanted}"
         case "minimum":
             return f"{name} is {value}, the least is {wanted}"
+        case "maximum":
+            return f"{name} is {value}, the most is {wanted}"
+        case "exclusiveMinimum":
+            return f"{name} is {value}, want more than {wanted}"
         case "not":
             return f"{name} must not be here"
         case _:

@@ -25,7 +25,7 @@ def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float 
     """Return *report* for human eyes, with at most *most_shown* findings a rule (0: all)."""
     lines = [header(report.provider, report.closes, len(report.rules), report.depth, offline=report.offline)]
     for file in report.files:
-        lines += _file(file)
+        lines += file_lines(file)
     if report.cost is not None:
         lines += _cost(report.cost)
     failed = [rule for rule in report.rules if rule.tally.failed]
@@ -35,7 +35,7 @@ def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float 
     lines += ["", *_ignored(report)]
     for note in report.notes:
         lines += wrapped(f"note: {note}")
-    lines += [*_unknown(report), f"not checked: {NOT_CHECKED}", *_verdict(report, seconds)]
+    lines += [*unknown_lines(report), f"not checked: {NOT_CHECKED}", *_verdict(report, seconds)]
     return "\n".join(lines) + "\n"
 
 
@@ -90,7 +90,8 @@ def advice_lines(advice: str) -> list[str]:
     return wrapped(advice, "  do: ", "      ")
 
 
-def _file(file: FileResult) -> Iterator[str]:
+def file_lines(file: FileResult) -> Iterator[str]:
+    """Yield what *file* holds, in one line where it fits."""
     path = safe(file.path, None)
     if file.stopped_by:
         said = f"{file.split}, not read: {file.stopped_by}"
@@ -98,7 +99,7 @@ def _file(file: FileResult) -> Iterator[str]:
         images = count(file.images, "image")
         if file.distinct_images < file.images:
             images += f" ({file.distinct_images:,} distinct)"
-        said = f"{file.split}, {count(file.examples, 'example')}, {images}, {_size(file.bytes)}"
+        said = f"{file.split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
     whole = f"{path}  {said}"
     yield from [whole] if len(whole) <= WIDTH else [path, f"  {said}"]
 
@@ -122,7 +123,8 @@ def _tokens(at_least: int, at_most: int, price: float | None) -> str:
     return f"{said}, ${low:,.2f} to ${high:,.2f}"
 
 
-def _size(number: int) -> str:
+def size(number: int) -> str:
+    """Return *number* of bytes in a unit that people read."""
     for unit, name in _UNITS:
         if number >= unit:
             return f"{number / unit:.{0 if number >= 10 * unit else 1}f} {name}"
@@ -186,8 +188,8 @@ def folded(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]:
     return place(first), first.message, "; ".join(details)
 
 
-def _unknown(report: Report) -> Iterator[str]:
-    """A line a reason, not a rule: an image that was not fetched leaves many rules open."""
+def unknown_lines(report: Report) -> Iterator[str]:
+    """Yield a line a reason, not a rule: an image that was not fetched leaves many rules open."""
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
         if rule.tally.unknown:

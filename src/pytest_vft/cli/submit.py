@@ -1,0 +1,244 @@
+"""`vft submit`: a fine-tuning job planned, asked for, made, followed, cancelled."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_vft.cli.options import add_run_options, read_settings
+from pytest_vft.cli.parser import Commands, number, one_of, print_text
+from pytest_vft.errors import SubmissionError, UsageError
+from pytest_vft.model import DEPTHS
+from pytest_vft.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_vft.submission.outcome import Job
+    from pytest_vft.submission.plan import Expectation, Plan
+    from pytest_vft.submission.server import Server
+    from pytest_vft.submitting import Submission
+
+_STEPS = ("plan", "preflight", "apply", "follow", "cancel")
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    submit = commands.add("submit", "plan a fine-tuning job, make it, follow it", _submit)
+    submit.add_argument(
+        "step",
+        **one_of(*_STEPS),
+        help="plan: show what would be sent; preflight: ask the server; apply: do what was planned",
+    )
+    submit.add_argument("target", metavar="FILE|JOB", help="the training file; for follow and cancel, the job")
+    add_run_options(submit, files=False)
+    option = submit.add_argument
+    option("--validation-data", metavar="PATH", action="append", default=[], help="the validation file")
+    option("--depth", **one_of(*DEPTHS), default="auto", help="how much of a picture is decoded (default: auto)")
+    option("--suffix", metavar="TEXT", help="what the name of the model will hold")
+    option("--seed", type=number, metavar="N", help="the seed of the training")
+    option("--epochs", type=number, metavar="N", help="times that the data is gone through (default: theirs)")
+    option("--base-url", metavar="URL", help="the server (default: the provider's own)")
+    option("--plan", type=Path, metavar="FILE", help="where the plan is (default: beside the training file)")
+    option("--yes", action="store_true", help="apply without a question")
+    option("--timeout", type=number, metavar="SECONDS", help="wait for the server no longer than this")
+    option("--format", **one_of("text", "json"), default="text", help="of what is printed (default: text)")
+
+
+def _submit(arguments: argparse.Namespace) -> int:
+    from pytest_vft.submitting import read_submission  # noqa: PLC0415 - `vft --help` needs none of it
+
+    submission = read_submission(
+        replace(read_settings(arguments), depth=arguments.depth),
+        base_url=arguments.base_url,
+        timeout=arguments.timeout,
+        suffix=arguments.suffix,
+        seed=arguments.seed,
+        epochs=arguments.epochs,
+    )
+    steps = {"plan": _plan, "preflight": _preflight, "apply": _apply, "follow": _follow, "cancel": _cancel}
+    try:
+        return steps[arguments.step](arguments, submission)
+    except SubmissionError as error:
+        print(f"vft: {safe(error, None)}", file=sys.stderr)
+        return 1
+
+
+def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
+    from pytest_vft.report.submission import render_plan, render_plan_json  # noqa: PLC0415 - as above
+
+    plan = _make_plan(arguments, submission)
+    path = _plan_path(arguments)
+    path.write_text(render_plan_json(plan), encoding="utf-8")
+    if arguments.format == "json":
+        print_text(render_plan_json(plan))
+        return 0
+    print_text(render_plan(plan))
+    shown = safe(path, None)
+    print_text(f"nothing was sent. saved: {shown}; next: vft submit preflight, then vft submit apply\n")
+    return 0
+
+
+def _preflight(arguments: argparse.Namespace, submission: Submission) -> int:
+    from datetime import date  # noqa: PLC0415 - as above
+
+    from pytest_vft.report.submission import render_preflight, render_preflight_json  # noqa: PLC0415 - as above
+    from pytest_vft.submission.preflight import preflight  # noqa: PLC0415 - as above
+
+    server = _connect(submission)
+    plan = _make_plan(arguments, submission)
+    found = preflight(server, plan.request, date.today())  # noqa: DTZ011 - a shutdown date has no zone
+    render = render_preflight_json if arguments.format == "json" else render_preflight
+    print_text(render(found))
+    return 0 if found.ok else 1
+
+
+def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
+    from pytest_vft.report.submission import describe_job, goes_on  # noqa: PLC0415 - as above
+    from pytest_vft.submission.job import submit  # noqa: PLC0415 - as above
+    from pytest_vft.submission.plan import check_plan, read_plan  # noqa: PLC0415 - as above
+
+    path = _plan_path(arguments)
+    saved = read_plan(path)
+    server = _connect(submission)
+    plan = _make_plan(arguments, submission)
+    check_plan(saved, plan.request, path)
+    if not _agreed(arguments, describe_job(plan.request)):
+        return 1
+    _say("sending files; then the server checks them, and moderating pictures takes time")
+    with _progress() as progress:
+        job = submit(replace(server, progress=progress), plan.request)
+    arguments.plan = path
+    _say(goes_on(job.id, str(path)))
+    return _watch(arguments, server, job.id, plan.expectation)
+
+
+def _follow(arguments: argparse.Namespace, submission: Submission) -> int:
+    from pytest_vft.submission.plan import Expectation, read_expectation, read_plan  # noqa: PLC0415 - as above
+
+    expected = read_expectation(read_plan(arguments.plan)) if arguments.plan else Expectation()
+    return _watch(arguments, _connect(submission), arguments.target, expected)
+
+
+def _cancel(arguments: argparse.Namespace, submission: Submission) -> int:
+    from pytest_vft.report.submission import render_job  # noqa: PLC0415 - as above
+    from pytest_vft.submission.job import cancel  # noqa: PLC0415 - as above
+
+    print_text(render_job(cancel(_connect(submission), arguments.target)))
+    return 0
+
+
+def _make_plan(arguments: argparse.Namespace, submission: Submission) -> Plan:
+    from pytest_vft.sources import find_sources  # noqa: PLC0415 - as above
+    from pytest_vft.submitting import make_plan  # noqa: PLC0415 - as above
+
+    settings = submission.settings
+    sources = find_sources(settings.config, [arguments.target], validation=arguments.validation_data)
+    return make_plan(replace(submission, settings=replace(settings, sources=sources)), os.environ)
+
+
+def _plan_path(arguments: argparse.Namespace) -> Path:
+    from pytest_vft.submitting import plan_path  # noqa: PLC0415 - as above
+
+    path: Path = arguments.plan or plan_path(arguments.target)
+    return path
+
+
+def _agreed(arguments: argparse.Namespace, what: str) -> bool:
+    """Return whether the user agrees to *what*. Raises UsageError when there is nobody to ask."""
+    if arguments.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("nothing is sent without --yes: there is no terminal to ask on")
+    print(f"vft: {what}? It costs money. [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _watch(arguments: argparse.Namespace, server: Server, job_id: str, expected: Expectation) -> int:
+    """Show what happens to a job until it ends, and what it came to; return the exit code."""
+    from pytest_vft.report.submission import (  # noqa: PLC0415 - as above
+        goes_on,
+        render_metrics,
+        render_outcome,
+        render_outcome_json,
+        render_update,
+    )
+    from pytest_vft.submission.job import conclude, follow  # noqa: PLC0415 - as above
+
+    events, job, status = [], None, ""
+    try:
+        with _status_line() as show:
+            for update in follow(server, job_id, lambda job: job.ended):
+                for line in render_update(update):
+                    _say(line)
+                events += update.events
+                job = update.job or job
+                if job is not None and job.status != status:
+                    status = job.status
+                    _say(f"  {safe(status)}")
+                show(next((text for event in reversed(update.events) if (text := render_metrics(event))), ""))
+    except KeyboardInterrupt:
+        _say(goes_on(job_id, str(arguments.plan) if arguments.plan else None))
+        return 2
+    outcome = conclude(server, _known(job), events)
+    if arguments.format == "json":
+        print_text(render_outcome_json(outcome, expected))
+    else:
+        print_text(render_outcome(outcome, expected, server.api.safety))
+    return 0 if outcome.ok else 1
+
+
+def _known(job: Job | None) -> Job:
+    assert job is not None  # noqa: S101 - following ends with a job that has ended, or raises
+    return job
+
+
+def _say(text: str) -> None:
+    print(f"vft: {text}", file=sys.stderr)
+
+
+def _connect(submission: Submission) -> Server:
+    from pytest_vft.submission.server import Patience  # noqa: PLC0415 - as above
+    from pytest_vft.submitting import connect  # noqa: PLC0415 - as above
+
+    return connect(submission, os.environ, patience=Patience(deadline=submission.timeout))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what shows on a terminal how much of a file is sent; elsewhere it shows nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _name, _done, _total: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn  # noqa: PLC0415 - as above
+
+    tasks: dict[str, TaskID] = {}
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(safe(name), total=total)
+            bars.update(tasks[name], completed=done)
+
+        yield show
+
+
+@contextmanager
+def _status_line() -> Iterator[Callable[[str], None]]:
+    """Yield what shows a text on the last line of a terminal; elsewhere it shows nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    with Console(stderr=True).status("waiting for the job") as status:
+        yield lambda text: status.update(Text(text)) if text else None

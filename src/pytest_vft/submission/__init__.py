@@ -1,0 +1,1 @@
+"""A fine-tuning job: planned, asked for, made, followed."""

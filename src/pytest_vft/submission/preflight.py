@@ -1,0 +1,74 @@
+"""What a server says of a plan before anything is sent to it; it is asked, and nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import openai
+
+from pytest_vft.submission.job import find_jobs
+from pytest_vft.submission.outcome import Job
+from pytest_vft.submission.plan import Closing, JobRequest
+from pytest_vft.submission.server import Server
+from pytest_vft.submission.upload import find_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What a server said; *refusals* are why it would make no job.
+
+    *closing* is when it shuts the model down; *uploaded* maps paths to the ids of files that are there
+    already; *jobs* were made from the same plan.
+    """
+
+    address: str
+    model: str
+    refusals: tuple[str, ...]
+    closing: Closing | None
+    uploaded: Mapping[str, str]
+    jobs: tuple[Job, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was refused; what the server will say to the job itself is not known."""
+        return not self.refusals
+
+
+def preflight(server: Server, request: JobRequest, today: date) -> Preflight:
+    """Ask the server about *request*, read-only. Raises ServerError when it cannot be asked at all."""
+    refusals: list[str] = []
+    jobs: list[Job] = []
+    uploaded: dict[str, str] = {}
+    closing = None
+    with server.explained("asking the server"):
+        try:
+            model = server.data(server.client.models.retrieve(request.model))
+            closing = _closing(request.model, model.get("shutdown_date"), today)
+        except (openai.NotFoundError, openai.PermissionDeniedError) as error:
+            refusals.append(f"model {request.model}: {server.words(error)}")
+        try:
+            jobs = find_jobs(server, request.digest)
+            found = {file.path: find_file(server, file) for file in request.files}
+            uploaded = {path: id_ for path, id_ in found.items() if id_ is not None}
+        except (openai.NotFoundError, openai.PermissionDeniedError) as error:
+            refusals.append(f"fine-tuning: {server.words(error)}")
+    if closing is not None and closing.days < 0:
+        refusals.append(f"model {request.model}: was shut down on {closing.date}")
+    return Preflight(
+        address=server.address,
+        model=request.model,
+        refusals=tuple(refusals),
+        closing=closing,
+        uploaded=uploaded,
+        jobs=tuple(jobs),
+    )
+
+
+def _closing(model: str, shutdown: object, today: date) -> Closing | None:
+    try:
+        day = date.fromisoformat(str(shutdown))
+    except ValueError:  # none is announced
+        return None
+    return Closing(what=f"model {model}", date=day, days=(day - today).days)
