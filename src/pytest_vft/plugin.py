@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_vft.model import Report
 
 _SUFFIXES = (".jsonl", ".ndjson")
-_LATER = ("vft_submit", "vft_yes", "vft_eval", "vft_eval_min_accuracy")
+_LATER = ("vft_eval", "vft_eval_min_accuracy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,9 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         **many,
     )
     add("config", metavar="FILE", help="vft.toml or pyproject.toml (default: found upwards)")
-    add("submit", metavar="STEP", help="not in this version yet")
-    add("yes", help="not in this version yet", **flag)
-    add("base-url", metavar="URL", help="has no effect in this version")
+    add("submit", choices=("plan", "preflight", "apply"), help="a fine-tuning job: show it, ask, make it")
+    add("yes", help="let --vft-submit=apply send data and make jobs, which cost money", **flag)
+    add("base-url", metavar="URL", help="the server of --vft-submit (default: the provider's own)")
     add("eval", metavar="FILE", help="not in this version yet")
     add("eval-min-accuracy", metavar="N", help="not in this version yet")
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_vft.api import Settings, run
 from pytest_vft.client import Credentials, make_client, read_credentials
-from pytest_vft.config import Config
 from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
 from pytest_vft.submission.job_api import settings_problem
@@ -116,7 +115,8 @@ def make_plan(
         settings=submission.job,
     )
     submit(server, request)
-    if _stamps(sources) != before:
+    sizes = {file.path: file.bytes for file in report.files}
+    if _stamps(sources) != before or any(sizes[file.path] != file.bytes for file in request.files):
         raise SubmissionError(f"{sources[0].path}: changed while it was planned; plan again")
     return Plan(
         request=request,
@@ -147,7 +147,9 @@ def _job_sources(sources: tuple[Source, ...]) -> list[Source]:
     train = [source for source in sources if source.split == "train"]
     validation = [source for source in sources if source.split == "validation"]
     if len(train) != 1:
-        raise UsageError(f"a job has one training file, here {'are' if train else 'is'} {len(train) or 'none'}")
+        raise UsageError(
+            f"a job has one training file, here {'are' if train else 'is'} {len(train) or 'none'}"
+        )
     if len(validation) > 1:
         raise UsageError(f"a job has at most one validation file, here are {len(validation)}")
     return train + validation
@@ -168,7 +170,10 @@ def _check_fit(report: Report) -> None:
 
 def _closings(settings: Settings, today: date) -> list[Closing]:
     provider = settings.provider
-    dates = {provider.name: provider.closes, f"model {settings.model}": provider.models[settings.model].closes}
+    dates = {
+        provider.name: provider.closes,
+        f"model {settings.model}": provider.models[settings.model].closes,
+    }
     return [
         Closing(what=what, date=day, days=(day - today).days)
         for what, day in dates.items()
@@ -179,4 +184,6 @@ def _closings(settings: Settings, today: date) -> list[Closing]:
 def _check_open(closings: list[Closing], *, own_address: bool) -> None:
     for closing in closings:
         if closing.days < 0 and own_address:
-            raise SubmissionError(f"{closing.what} takes no jobs since {closing.date}; see 'provider' and 'model'")
+            raise SubmissionError(
+                f"{closing.what} takes no jobs since {closing.date}; see 'provider' and 'model'"
+            )

@@ -33,6 +33,13 @@ _WANTED: Mapping[str, str] = {
     "number": "a number",
     "null": "null",
 }
+_LIMITS: Mapping[str, str] = {
+    "minimum": "the least is",
+    "maximum": "the most is",
+    "exclusiveMinimum": "want more than",
+    "maxLength": "characters, the most is",
+    "maxProperties": "keys, the most is",
+}
 _ONE_OF: Mapping[str, str] = {
     "messages": "message",
     "content": "content part",
@@ -134,20 +141,12 @@ def _words(name: str, error: _Error) -> str:  # noqa: PLR0911 - one keyword, one
             return f"{name} is {_quoted(value)}, want {' or '.join(map(str, wanted))}"
         case "const":
             return f"{name} is {_quoted(value)}, want {wanted}"
-        case "minItems" | "minProperties":
+        case "minItems" | "minProperties" | "minLength":
             return f"{name} is empty"
-        case "minLength":
-            return f"{name} is empty"
-        case "maxLength":
-            return f"{name} has {len(value)} characters, the most is {wanted}"
-        case "maxProperties":
-            return f"{name} has {len(value)} keys, the most is {wanted}"
-        case "minimum":
-            return f"{name} is {value}, the least is {wanted}"
-        case "maximum":
-            return f"{name} is {value}, the most is {wanted}"
-        case "exclusiveMinimum":
-            return f"{name} is {value}, want more than {wanted}"
+        case "minimum" | "maximum" | "exclusiveMinimum" as limit:
+            return f"{name} is {value}, {_LIMITS[limit]} {wanted}"
+        case "maxLength" | "maxProperties" as limit:
+            return f"{name} has {len(value)} {_LIMITS[limit]} {wanted}"
         case "not":
             return f"{name} must not be here"
         case _:

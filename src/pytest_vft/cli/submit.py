@@ -20,7 +20,7 @@ from pytest_vft.text import safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_vft.submission.outcome import Job
+    from pytest_vft.submission.outcome import Event, Job
     from pytest_vft.submission.plan import Expectation, Plan
     from pytest_vft.submission.server import Server
     from pytest_vft.submitting import Submission
@@ -36,11 +36,15 @@ def add(commands: Commands) -> None:
         **one_of(*_STEPS),
         help="plan: show what would be sent; preflight: ask the server; apply: do what was planned",
     )
-    submit.add_argument("target", metavar="FILE|JOB", help="the training file; for follow and cancel, the job")
+    submit.add_argument(
+        "target", metavar="FILE|JOB", help="the training file; for follow and cancel, the job"
+    )
     add_run_options(submit, files=False)
     option = submit.add_argument
     option("--validation-data", metavar="PATH", action="append", default=[], help="the validation file")
-    option("--depth", **one_of(*DEPTHS), default="auto", help="how much of a picture is decoded (default: auto)")
+    option(
+        "--depth", **one_of(*DEPTHS), default="auto", help="how much of a picture is decoded (default: auto)"
+    )
     option("--suffix", metavar="TEXT", help="what the name of the model will hold")
     option("--seed", type=number, metavar="N", help="the seed of the training")
     option("--epochs", type=number, metavar="N", help="times that the data is gone through (default: theirs)")
@@ -164,25 +168,29 @@ def _watch(arguments: argparse.Namespace, server: Server, job_id: str, expected:
     """Show what happens to a job until it ends, and what it came to; return the exit code."""
     from pytest_vft.report.submission import (  # noqa: PLC0415 - as above
         goes_on,
+        render_event,
         render_metrics,
         render_outcome,
         render_outcome_json,
-        render_update,
     )
     from pytest_vft.submission.job import conclude, follow  # noqa: PLC0415 - as above
 
-    events, job, status = [], None, ""
+    events: list[Event] = []
+    job, status = None, ""
     try:
         with _status_line() as show:
             for update in follow(server, job_id, lambda job: job.ended):
-                for line in render_update(update):
-                    _say(line)
+                if update.trouble is not None:
+                    _say(f"no news: {update.trouble}")
+                for event in update.events:
+                    metrics = render_metrics(event)
+                    if not (metrics and show(metrics)):
+                        _say(render_event(event))
                 events += update.events
                 job = update.job or job
                 if job is not None and job.status != status:
                     status = job.status
-                    _say(f"  {safe(status)}")
-                show(next((text for event in reversed(update.events) if (text := render_metrics(event))), ""))
+                    _say(f"{safe(job.id)}: {safe(status)}")
     except KeyboardInterrupt:
         _say(goes_on(job_id, str(arguments.plan) if arguments.plan else None))
         return 2
@@ -232,13 +240,18 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def _status_line() -> Iterator[Callable[[str], None]]:
-    """Yield what shows a text on the last line of a terminal; elsewhere it shows nothing."""
+def _status_line() -> Iterator[Callable[[str], bool]]:
+    """Yield what shows a text on the last line of a terminal; elsewhere it returns that it cannot."""
     if not sys.stderr.isatty():
-        yield lambda _text: None
+        yield lambda _text: False
         return
     from rich.console import Console  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
     with Console(stderr=True).status("waiting for the job") as status:
-        yield lambda text: status.update(Text(text)) if text else None
+
+        def show(text: str) -> bool:
+            status.update(Text(text))
+            return True
+
+        yield show

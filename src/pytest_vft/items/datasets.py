@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from filelock import FileLock
@@ -28,7 +28,11 @@ from pytest_vft.sources import expand, find_sources
 from pytest_vft.text import safe
 from pytest_vft.web.network import read_network
 
+if TYPE_CHECKING:
+    from pytest_vft.submitting import Submission
+
 DATASET = "vft"  # stands for a path in ids of rules on all files together
+SUBMIT = "submit"  # stands for a scope in ids of a step towards a fine-tuning job
 
 
 class RuleFailedError(Exception):
@@ -53,10 +57,15 @@ class DatasetRun:
         self._folder: Path | None = None
         self._report: Report | None = None
         self._selected: Sequence[RuleItem] = ()
+        step = config.getoption("vft_submit")
+        self._submit = f"{SUBMIT}/{step}" if step else None
         try:
+            if step == "apply" and not config.getoption("vft_yes"):
+                raise UsageError("--vft-submit=apply sends data and costs money: it needs --vft-yes, too")
             self._named = list(_named(arguments))
             self.settings = self._read_settings()
             self.settings.check()  # what is misspelt anywhere is said now, not by each item
+            self.submission = self._read_submission() if step else None
             paths = [source.path for source in self.settings.sources]
             self._rules = {path: self._rules_on(path) for path in (*paths, DATASET)}
             self.reasons = {**self.settings.reasons_by_file, DATASET: self.settings.reasons}
@@ -92,6 +101,11 @@ class DatasetRun:
             ),
         )
 
+    def _read_submission(self) -> Submission:
+        from pytest_vft.submitting import read_submission  # noqa: PLC0415 - only if it is asked for
+
+        return read_submission(self.settings, base_url=self._config.getoption("vft_base_url"))
+
     def _find_sources(self, config: Config) -> tuple[Source, ...]:
         """Return the files that options, arguments or, without any, the configuration name.
 
@@ -110,6 +124,8 @@ class DatasetRun:
     def _rules_on(self, path: str) -> Collection[str]:
         """Return the rules to collect for *path*, a file or DATASET."""
         ids = [rule.id for rule in self.settings.rules if (rule.scope == "dataset") == (path == DATASET)]
+        if self._submit and Source(path, "train") in self.settings.sources:
+            ids.append(self._submit)
         if not any(rules for _, rules in self._named):
             return ids
         real = os.path.realpath(path)
@@ -133,7 +149,7 @@ class DatasetRun:
             )
         lines += [
             f"vft: --{name.replace('_', '-')} has no effect in this version"
-            for name in ("vft_jobs", "vft_base_url")
+            for name in ("vft_jobs",)
             if self._config.getoption(name)
         ]
         return lines
@@ -179,6 +195,8 @@ class DatasetRun:
 
     def _lint(self) -> Report:
         only = {item.name for item in self._selected}
+        if self._submit in only:
+            return run(self.settings)  # a job is planned on all that is known of its data
         paths = {item.source.path for item in self._selected if item.source is not None}
         sources = self.settings.sources
         if all(item.source is not None for item in self._selected):
@@ -237,6 +255,14 @@ class DatasetRun:
             except VftError as error:
                 raise pytest.UsageError(f"vft: {error}") from None
 
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show what a step towards a job says; pytest itself shows that of failures only."""
+        for report in terminalreporter.getreports("passed") if self._submit else ():
+            for title, text in report.sections:
+                if title.startswith(f"Captured {SUBMIT}"):
+                    terminalreporter.section(report.nodeid)
+                    terminalreporter.write_line(text)
+
     def pytest_unconfigure(self) -> None:
         """Remove what was shared."""
         if self._folder is not None:
@@ -253,9 +279,12 @@ class DataFile(pytest.File):
         self._run = run
 
     def collect(self) -> Iterable[pytest.Item]:
-        """Yield an item a rule."""
+        """Yield an item a rule, and one for a step towards a job."""
         for rule in self._rules:
-            yield RuleItem.from_parent(self, name=rule, source=self._source, run=self._run)
+            kind = RuleItem
+            if rule.startswith(f"{SUBMIT}/"):
+                from pytest_vft.items.submission import SubmissionItem as kind  # noqa: N813, PLC0415 - if asked for
+            yield kind.from_parent(self, name=rule, source=self._source, run=self._run)
 
 
 class DatasetNode(pytest.Collector):

@@ -12,7 +12,6 @@ from typing import Any
 
 from pytest_vft.report.json import harmless_json
 from pytest_vft.report.text import NOT_CHECKED, file_lines, size, unknown_lines, wrapped
-from pytest_vft.submission.job import Update
 from pytest_vft.submission.outcome import Event, Job, Outcome, numbers
 from pytest_vft.submission.plan import FORMAT, Estimate, Expectation, JobRequest, Plan, Request
 from pytest_vft.submission.preflight import Preflight
@@ -101,7 +100,9 @@ def _range(estimate: Estimate, tokens: tuple[int, int]) -> str:
     text = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     prices = [estimate.dollars(number) for number in sorted({least, most})]
     return text + "".join(
-        f"{' to ' if number else ', '}${price:,.2f}" for number, price in enumerate(prices) if price is not None
+        f"{' to ' if number else ', '}${price:,.2f}"
+        for number, price in enumerate(prices)
+        if price is not None
     )
 
 
@@ -193,13 +194,6 @@ def render_preflight_json(found: Preflight) -> str:
     return harmless_json(data)
 
 
-def render_update(update: Update) -> Iterator[str]:
-    """Yield a line for each event of *update*, and for what stood in its way."""
-    if update.trouble is not None:
-        yield f"no news: {update.trouble}"
-    yield from map(render_event, update.events)
-
-
 def render_event(event: Event) -> str:
     """Return *event* in one line."""
     time = datetime.fromtimestamp(event.at, UTC).strftime("%H:%M:%S")
@@ -227,7 +221,9 @@ def render_outcome(outcome: Outcome, expected: Expectation, safety: Mapping[str,
     for checkpoint in outcome.checkpoints:
         step = "" if checkpoint.step is None else f" at step {checkpoint.step:,}"
         metrics = ", ".join(f"{safe(name)} {value:.4g}" for name, value in checkpoint.metrics.items())
-        lines.append(f"checkpoint{step}: {safe(checkpoint.model, 200)}" + (f" ({metrics})" if metrics else ""))
+        lines.append(
+            f"checkpoint{step}: {safe(checkpoint.model, 200)}" + (f" ({metrics})" if metrics else "")
+        )
     if job.trained_tokens is not None:
         lines.append(f"trained tokens: {job.trained_tokens:,}{_expected_tokens(expected)}")
     if job.trained_model is not None:

@@ -140,7 +140,8 @@ def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:
             break
         new.append(event)
     seen.update(event.id for event in new)
-    return sorted(reversed(new), key=lambda event: event.at)
+    new.reverse()
+    return sorted(new, key=lambda event: event.at)
 
 
 def conclude(server: Server, job: Job, events: Iterable[Event]) -> Outcome:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
 SUCCEEDED = "succeeded"
 ENDED_BADLY = ("failed", "cancelled", "canceled")  # the last is Azure's
 _VALIDATING = ("validating_files", "pending")

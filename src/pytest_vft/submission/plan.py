@@ -88,7 +88,7 @@ class JobRequest:
         supervised = {"supervised": {"hyperparameters": hyperparameters}} if hyperparameters else {}
         return {
             "model": self.model,
-            **ids,
+            **{str(role): id_ for role, id_ in ids.items()},
             **_given(suffix=settings.suffix, seed=settings.seed),
             "method": {"type": "supervised", **supervised},
             "metadata": {**settings.metadata, "vft_plan": self.digest, "vft_sha256": self.files[0].sha256},

@@ -58,17 +58,16 @@ class Recorder(httpx2.BaseTransport):
         match method, path.rstrip("/").rpartition("/")[2]:
             case "POST", "files":
                 return self._new_file()
-            case "POST", "uploads":
-                return {"id": "upload-1", "object": "upload", "status": "pending"}
-            case "POST", "parts":
-                return {"id": f"part-{len(self.requests)}", "object": "upload.part"}
+            case "POST", "uploads" | "parts" as what:
+                return {"id": f"{what[:-1]}-{len(self.requests)}"}
             case "POST", "complete":
-                return {"id": "upload-1", "object": "upload", "status": "completed", "file": self._new_file()}
+                return {"id": "upload-1", "status": "completed", "file": self._new_file()}
             case "POST", "jobs":
                 return _JOB
             case "GET", "files" | "jobs":
                 return {"object": "list", "data": [], "has_more": False}
-        return {"id": path.rpartition("/")[2], "object": "file", "status": "processed"}
+            case _, last:
+                return {"id": last, "object": "file", "status": "processed"}
 
     def _new_file(self) -> Mapping[str, Any]:
         self._files += 1

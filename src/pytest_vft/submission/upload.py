@@ -6,7 +6,8 @@ import hashlib
 import io
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import openai
 
@@ -114,7 +115,7 @@ def _send(server: Server, file: JobFile) -> str:
     else:
         with _section(server, file, 0, file.bytes, hashlib.sha256()) as section:
             answer = server.once.files.create(
-                file=(file.name, section, _MEDIA_TYPE), purpose="fine-tune", timeout=_TIMEOUT
+                file=_named(file, section), purpose="fine-tune", timeout=_TIMEOUT
             )
         id_, sent = str(server.data(answer)["id"]), section.hash
     if sent.hexdigest() != file.sha256:
@@ -135,6 +136,10 @@ def _section(server: Server, file: JobFile, start: int, length: int, before: Any
     )
 
 
+def _named(file: JobFile, section: Section) -> tuple[str, IO[bytes], str]:
+    return file.name, cast("IO[bytes]", section), _MEDIA_TYPE
+
+
 def _send_in_parts(server: Server, file: JobFile) -> tuple[str, Any]:
     """Send *file* part by part; return its id and the hash of what was sent.
 
@@ -150,8 +155,8 @@ def _send_in_parts(server: Server, file: JobFile) -> tuple[str, Any]:
         for start in range(0, file.bytes, server.api.part_bytes):
             length = min(server.api.part_bytes, file.bytes - start)
             with _section(server, file, start, length, sent) as section:
-                data = (file.name, section, _MEDIA_TYPE)
-                part = server.retried(lambda data=data: client.uploads.parts.create(upload_id, data=data))  # type: ignore[misc]
+                add = partial(client.uploads.parts.create, upload_id, data=_named(file, section))
+                part = server.retried(add)
                 parts.append(str(server.data(part)["id"]))
                 sent = section.hash
         done = server.data(client.uploads.complete(upload_id, part_ids=parts))

@@ -1,0 +1,98 @@
+"""A step towards a fine-tuning job as a pytest item: train.jsonl::submit/plan."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from pytest_vft.errors import SubmissionError, UnfitError, VftError
+from pytest_vft.items.datasets import SUBMIT, RuleItem
+from pytest_vft.report.submission import (
+    goes_on,
+    render_outcome,
+    render_plan,
+    render_plan_json,
+    render_preflight,
+)
+from pytest_vft.submission.job import conclude, follow, submit
+from pytest_vft.submission.outcome import Event, Job
+from pytest_vft.submission.plan import Plan, check_plan, read_plan
+from pytest_vft.submission.preflight import preflight
+from pytest_vft.submission.server import Patience
+from pytest_vft.submitting import Submission, connect, make_plan, plan_path
+from pytest_vft.text import safe
+
+_TIMEOUT = 3_600.0  # seconds for the server to check the files, unless the configuration says otherwise
+
+
+class SubmissionItem(RuleItem):
+    """The step that it is named for, with one training file; it passes, fails, or skips for faulty data."""
+
+    def runtest(self) -> None:
+        """Take the step; what it says is shown at the end of the run."""
+        steps: dict[str, Callable[[Submission], str]] = {
+            f"{SUBMIT}/plan": self._plan_step,
+            f"{SUBMIT}/preflight": self._preflight_step,
+            f"{SUBMIT}/apply": self._apply_step,
+        }
+        try:
+            text = steps[self.name](self._submission())
+        except UnfitError as error:
+            pytest.skip(safe(error, None))
+        self.add_report_section("call", SUBMIT, text)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
+        """Return our own text, or a traceback without local variables: one of them may hold the key."""
+        if isinstance(excinfo.value, VftError):
+            return "\n".join(safe(line, None) for line in str(excinfo.value).split("\n"))
+        return "".join(traceback.format_exception(excinfo.value))
+
+    def _submission(self) -> Submission:
+        """Return what is asked for: a job of this file, and the validation file if there is one."""
+        submission = self._run.submission
+        assert submission is not None  # noqa: S101 - there is no such item without it
+        settings = submission.settings
+        sources = [one for one in settings.sources if one == self.source or one.split == "validation"]
+        return replace(submission, settings=replace(settings, sources=tuple(sources)))
+
+    def _plan(self, submission: Submission) -> Plan:
+        same = set(submission.settings.sources) == set(self._run.settings.sources)
+        return make_plan(submission, os.environ, report=self._run.report() if same else None)
+
+    def _plan_step(self, submission: Submission) -> str:
+        plan = self._plan(submission)
+        path = plan_path(self.shown_path)
+        path.write_text(render_plan_json(plan), encoding="utf-8")
+        return f"{render_plan(plan)}nothing was sent. saved: {safe(path, None)}"
+
+    def _preflight_step(self, submission: Submission) -> str:
+        server = connect(submission, os.environ)
+        found = preflight(server, self._plan(submission).request, date.today())  # noqa: DTZ011 - has no zone
+        if not found.ok:
+            raise SubmissionError(render_preflight(found))
+        return render_preflight(found)
+
+    def _apply_step(self, submission: Submission) -> str:
+        path = plan_path(self.shown_path)
+        saved = read_plan(path)
+        patience = Patience(deadline=_TIMEOUT if submission.timeout is None else submission.timeout)
+        server = connect(submission, os.environ, patience=patience)
+        plan = self._plan(submission)
+        check_plan(saved, plan.request, path)
+        job: Job | None = submit(server, plan.request)
+        events: list[Event] = []
+        for update in follow(server, str(job and job.id), lambda job: job.validated):
+            job = update.job or job
+            events += update.events
+        assert job is not None  # noqa: S101 - it was made
+        outcome = conclude(server, job, events)
+        text = render_outcome(outcome, plan.expectation, server.api.safety)
+        if not outcome.ok:
+            raise SubmissionError(text)
+        return text if job.ended else text + goes_on(job.id, str(path))
