@@ -208,8 +208,6 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("show t:1 t:2", "'t:2' is one too many"),
         ("rules --test=none", "none: no such folder of rules"),
         ("explain image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
-        ("submit plan t", "'vft submit' is not in this version yet"),
-        ("submit apply t --yes", "'vft submit' is not in this version yet"),
         ("eval results.jsonl --min-accuracy=0.9", "'vft eval' is not in this version yet"),
     ],
 )

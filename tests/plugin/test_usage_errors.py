@@ -92,7 +92,7 @@ def test_missing_configuration_is_named(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--vft-submit=plan", "--vft-yes", "--vft-eval=results.jsonl", "--vft-eval-min-accuracy=0.9"],
+    ["--vft-eval=results.jsonl", "--vft-eval-min-accuracy=0.9"],
 )
 def test_option_of_a_later_part_says_so(project: Project, option: str) -> None:
     name = option.partition("=")[0]
@@ -103,7 +103,7 @@ def test_option_of_a_later_part_says_so(project: Project, option: str) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--vft-jobs=2", "--vft-base-url=https://example.com"],
+    ["--vft-jobs=2"],
 )
 def test_option_without_effect_says_so(project: Project, option: str) -> None:
     result = project.run(DATA, option)
@@ -112,7 +112,9 @@ def test_option_without_effect_says_so(project: Project, option: str) -> None:
     result.stdout.fnmatch_lines([f"vft: {option.partition('=')[0]} has no effect in this version"])
 
 
-@pytest.mark.parametrize("option", ["--vft-fail-on=never", "--vft-depth=deep", "--vft-max-shown=few"])
+@pytest.mark.parametrize(
+    "option", ["--vft-fail-on=never", "--vft-depth=deep", "--vft-max-shown=few", "--vft-submit=send"]
+)
 def test_impossible_value_is_refused(project: Project, option: str) -> None:
     assert project.run(DATA, option).ret == pytest.ExitCode.USAGE_ERROR
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -53,8 +54,8 @@ def submit(server: Server, request: JobRequest) -> Job:
 
 def find_jobs(server: Server, digest: str) -> list[Job]:
     """Return the jobs that were made from the plan with that digest, the newest first."""
-    pages = server.client.fine_tuning.jobs.list(metadata={"vft_plan": digest}, limit=_PAGE)
-    jobs = map(read_job, server.listed(pages, _MOST_JOBS))  # a server may know no such filter
+    ask = partial(server.client.fine_tuning.jobs.list, metadata={"vft_plan": digest}, limit=_PAGE)
+    jobs = map(read_job, server.listed(ask, _MOST_JOBS))  # a server may know no such filter
     return [job for job in jobs if job.metadata.get("vft_plan") == digest]
 
 
@@ -110,20 +111,18 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
     started = patience.clock()
     for wait in patience.waits():
         pause = wait
-        try:
-            data = server.data(server.once.fine_tuning.jobs.retrieve(job_id))
-            events = tuple(_new_events(server, job_id, seen))
-        except openai.APIError as error:
-            if not is_passing(error):
-                with server.explained(f"following {server.safe(job_id)}"):
+        with server.explained(f"following {server.safe(job_id)}"):
+            try:
+                job = read_job(server.data(server.once.fine_tuning.jobs.retrieve(job_id)))
+                update = Update(job=job, events=tuple(_new_events(server, job_id, seen)))
+            except openai.APIError as error:
+                if not is_passing(error):
                     raise
-            pause = max(wait, retry_after(error))
-            yield Update(trouble=server.words(error))
-        else:
-            job = read_job(data)
-            yield Update(job=job, events=events)
-            if until(job):
-                return
+                pause = max(wait, retry_after(error))
+                update = Update(trouble=server.words(error))
+        yield update
+        if update.job is not None and until(update.job):
+            return
         if patience.deadline is not None and patience.clock() - started + pause > patience.deadline:
             raise ServerError(
                 f"{server.safe(job_id)}: not done after {patience.deadline:,.0f} s; it goes on at the server"
@@ -133,9 +132,9 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
 
 def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:
     """Return the events that are not *seen* yet, oldest first, and count them as seen."""
-    pages = server.once.fine_tuning.jobs.list_events(job_id, limit=_PAGE)
+    ask = partial(server.once.fine_tuning.jobs.list_events, job_id, limit=_PAGE)
     new: list[Event] = []
-    for event in map(read_event, server.listed(pages, _MOST_EVENTS)):  # newest first
+    for event in map(read_event, server.listed(ask, _MOST_EVENTS)):  # newest first
         if event.id in seen:
             break
         new.append(event)
@@ -149,8 +148,8 @@ def conclude(server: Server, job: Job, events: Iterable[Event]) -> Outcome:
     checkpoints: list[dict[str, Any]] = []
     if job.ended:
         try:
-            pages = server.client.fine_tuning.jobs.checkpoints.list(job.id)
-            checkpoints = list(server.listed(pages, _PAGE))
+            ask = partial(server.client.fine_tuning.jobs.checkpoints.list, job.id)
+            checkpoints = list(server.listed(ask, _PAGE))
         except openai.APIError:  # not every server keeps them, and the job is what counts
             pass
     return make_outcome(job, tuple(events), map(read_checkpoint, checkpoints), server.api.skip_reasons)

@@ -73,6 +73,8 @@ class Server:
             yield
         except openai.APIError as error:
             raise ServerError(f"{doing}: {self.words(error)}") from None
+        except json.JSONDecodeError:
+            self.data(None)
 
     def words(self, error: openai.APIError) -> str:
         """Return what *error* means, without the key."""
@@ -100,20 +102,21 @@ class Server:
         data: dict[str, Any] = json.loads(self.credentials.masked(answer.to_json()))
         return data
 
-    def listed(self, pages: Iterable[object], most: int) -> Iterator[dict[str, Any]]:
-        """Yield the items of all *pages* as plain data, each once and *most* at most.
+    def listed(self, ask: Callable[[], Iterable[object]], most: int) -> Iterator[dict[str, Any]]:
+        """Yield the items of all pages that *ask* gets as plain data, each once and *most* at most.
 
         A server that does not know about pages sends the same items for ever.
         """
-        if isinstance(pages, str):  # no JSON
-            self.data(pages)
         seen = set()
-        for item in islice(pages, most):
-            data = self.data(item)
-            if data.get("id") in seen:
-                return
-            seen.add(data.get("id"))
-            yield data
+        try:
+            for item in islice(ask(), most):
+                data = self.data(item)
+                if data.get("id") in seen:
+                    return
+                seen.add(data.get("id"))
+                yield data
+        except AttributeError:  # what the client raises for a page of HTML
+            self.data(None)
 
     def wait(self, error: openai.APIError, seconds: float) -> None:
         """Wait before the next try: *seconds*, or longer if the server asked for it."""

@@ -100,8 +100,8 @@ def send_file(server: Server, file: JobFile) -> str:
 
 def find_file(server: Server, file: JobFile) -> str | None:
     """Return the id of *file* if it is at the server already: its name tells the content."""
-    files = server.client.files.list(purpose="fine-tune")
-    for found in server.listed(files, _MOST_FILES):
+    ask = partial(server.client.files.list, purpose="fine-tune")
+    for found in server.listed(ask, _MOST_FILES):
         same = (found.get("filename"), found.get("bytes")) == (file.name, file.bytes)
         if same and found.get("purpose") == "fine-tune" and found.get("status") not in _UNUSABLE:
             return str(found["id"])

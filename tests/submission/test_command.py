@@ -1,0 +1,363 @@
+"""`vft submit` on the command line, against a server on loopback."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pytest_vft.cli import main
+from pytest_vft.submission.server import Patience
+
+from .conftest import write_data
+from .fake_server import KEY, FakeServer, Fault, event
+
+JOBS = "/fine_tuning/jobs"
+
+
+class Printed(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Vft = Callable[..., Printed]
+
+
+@pytest.fixture
+def vft(
+    fake: FakeServer, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Vft:
+    """Return what runs `vft submit` in *folder*, with *fake* as the server."""
+    assert folder.is_dir()
+    monkeypatch.setenv("OPENAI_BASE_URL", fake.url)
+
+    def run(*arguments: str) -> Printed:
+        code = main(["submit", *arguments])
+        printed = Printed(code, *capsys.readouterr())
+        assert KEY not in printed.out + printed.err
+        return printed
+
+    return run
+
+
+@pytest.fixture
+def planned(vft: Vft) -> Vft:
+    """The same, with a plan at hand."""
+    assert vft("plan", "train.jsonl").code == 0
+    return vft
+
+
+def test_plan_shows_and_saves_and_asks_nobody(vft: Vft, fake: FakeServer) -> None:
+    printed = vft("plan", "train.jsonl", "--suffix=books")
+
+    assert printed.code == 0
+    assert printed.out.startswith(f"plan: a fine-tuning job of gpt-4o-2024-08-06 at {fake.url}\n")
+    assert '"suffix": "books"' in printed.out
+    assert "nothing was sent. saved: train.plan.json" in printed.out
+    assert not fake.requests
+
+
+def test_plan_prints_what_it_saves(vft: Vft) -> None:
+    printed = vft("plan", "train.jsonl", "--format=json", "--plan=other.json")
+
+    assert json.loads(printed.out) == json.loads(Path("other.json").read_text())
+
+
+def test_plan_of_faulty_data_is_a_finding(vft: Vft) -> None:
+    write_data(Path("train.jsonl"), mode="L")
+
+    printed = vft("plan", "train.jsonl")
+
+    assert (printed.code, printed.out) == (1, "")
+    assert printed.err == "vft: not planned: 1 rule with errors (image/unsupported-mode)\n"
+    assert not Path("train.plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["plan", "tran.jsonl"], "tran.jsonl: no such file"),
+        (["pla", "train.jsonl"], "no 'pla' (did you mean 'plan'?)"),
+        (["plan", "train.jsonl", f"--suffix={'x' * 65}"], "suffix: it has 65 characters, the most is 64"),
+        (["plan", "train.jsonl", "--base-url=example.com"], "want https://HOST/PATH"),
+        (["plan", "train.jsonl", "--base-url=https://u:p@example.com"], "the base URL holds a user"),
+        (["apply", "train.jsonl", "--yes"], "'vft submit plan' writes it"),
+        (["plan", "train.jsonl", "--provider=azure"], "no endpoint: give --base-url="),
+        (["plan", "train.jsonl", "more"], "'more' is one too many"),
+    ],
+)
+def test_what_cannot_be_followed_is_said(vft: Vft, arguments: list[str], words: str) -> None:
+    printed = vft(*arguments)
+
+    assert printed.code == 2
+    assert words in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["preflight", "train.jsonl"], ["follow", "ftjob-1"], ["cancel", "ftjob-1"]]
+)
+def test_a_missing_key_is_said(vft: Vft, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+
+    assert vft(*arguments) == (2, "", "vft: no key: set OPENAI_API_KEY in the environment\n")
+
+
+def test_a_wrong_key_is_said_and_not_shown(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-key-0123")
+
+    printed = vft("preflight", "train.jsonl")
+
+    assert printed.code == 2
+    assert "the server does not accept the key" in printed.err
+    assert "sk-wrong" not in printed.err
+
+
+# preflight
+
+
+def test_preflight_asks_and_changes_nothing(vft: Vft, fake: FakeServer) -> None:
+    printed = vft("preflight", "train.jsonl")
+
+    assert printed.code == 0
+    assert "model gpt-4o-2024-08-06: the server knows it" in printed.out
+    assert {method for method, _ in fake.requests} == {"GET"}
+
+
+def test_preflight_names_what_is_there_already(planned: Vft) -> None:
+    planned("apply", "train.jsonl", "--yes")
+
+    printed = planned("preflight", "train.jsonl")
+
+    assert "train.jsonl: is uploaded already as file-001; it will be used" in printed.out
+    assert "job ftjob-1 was made from this plan: succeeded" in printed.out
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "code", "words"),
+    [
+        ("2020-01-01", 1, "refused: model gpt-4o-2024-08-06: was shut down on 2020-01-01"),
+        ("2999-01-01", 0, "model gpt-4o-2024-08-06: shuts down on 2999-01-01"),
+        ("soon", 0, "the server knows it"),
+    ],
+)
+def test_preflight_tells_the_shutdown_of_the_model(
+    vft: Vft, fake: FakeServer, shutdown: str, code: int, words: str
+) -> None:
+    fake.model = {"shutdown_date": shutdown}
+
+    printed = vft("preflight", "train.jsonl")
+
+    assert printed.code == code
+    assert words in printed.out
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault("GET", "/models/gpt-4o-2024-08-06", 404, "model_not_found"), "does not know this model"),
+        (Fault("GET", JOBS, 403, "training_not_available"), "fine-tuning: this account may not create"),
+    ],
+    ids=["404", "403"],
+)
+def test_preflight_explains_a_refusal(vft: Vft, fake: FakeServer, fault: Fault, words: str) -> None:
+    fake.faults = [fault]
+
+    printed = vft("preflight", "train.jsonl", "--format=json")
+
+    assert printed.code == 1
+    assert words in json.loads(printed.out)["refusals"][0]
+
+
+# apply, follow, cancel
+
+
+def test_apply_makes_the_job_and_follows_it(planned: Vft, fake: FakeServer) -> None:
+    fake.script = [("succeeded", [event(1, "Step 1/1", kind="metrics", data={"step": 1, "train_loss": 0.5})])]
+    fake.job_end = {"fine_tuned_model": "ft:books", "trained_tokens": 99}
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert printed.code == 0
+    assert "moderating pictures takes time" in printed.err
+    assert "vft submit follow ftjob-1 --plan=train.plan.json" in printed.err
+    assert "22:13:21  Step 1/1" in printed.err
+    assert printed.out.endswith("trained tokens: 99\nmodel: ft:books\nPASSED  ftjob-1: succeeded\n")
+    assert fake.keys == {KEY}
+
+
+def test_apply_twice_makes_one_job(planned: Vft, fake: FakeServer) -> None:
+    assert planned("apply", "train.jsonl", "--yes").code == planned("apply", "train.jsonl", "--yes").code == 0
+    assert (fake.count("POST", "/files"), fake.count("POST", JOBS)) == (1, 1)
+
+
+def test_apply_refuses_a_file_that_changed(planned: Vft, fake: FakeServer) -> None:
+    write_data(Path("train.jsonl"), examples=11)
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert printed.code == 2
+    assert "train.plan.json: is not the plan of this job: train.jsonl changed; plan again" in printed.err
+    assert not fake.requests
+
+
+def test_apply_asks_nobody_without_a_terminal(planned: Vft, fake: FakeServer) -> None:
+    printed = planned("apply", "train.jsonl")
+
+    assert printed.code == 2
+    assert "nothing is sent without --yes" in printed.err
+    assert not fake.requests
+
+
+@pytest.mark.parametrize(("answer", "jobs"), [("y\n", 1), ("n\n", 0), ("\n", 0), ("", 0)])
+def test_apply_asks_on_a_terminal(
+    planned: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, answer: str, jobs: int
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin.readline", lambda: answer, raising=False)
+
+    printed = planned("apply", "train.jsonl")
+
+    assert "make a job of gpt-4o-2024-08-06? It costs money. [y/N]" in printed.err
+    assert (printed.code, len(fake.jobs)) == (1 - jobs, jobs)
+
+
+FAILURES: Mapping[str, tuple[str, dict[str, object], list[dict[str, object]], str]] = {
+    "too few": (
+        "failed",
+        {"error": {"code": "invalid_n_examples", "message": "has 7 example(s)"}},
+        [],
+        "error invalid_n_examples: has 7 example(s)\nFAILED  ftjob-1: failed\n",
+    ),
+    "blocked": (
+        "succeeded",
+        {},
+        [
+            event(
+                1,
+                "checks",
+                kind="moderation_checks",
+                data={
+                    "blocked": True,
+                    "results": [
+                        {"category": "hate", "flagged": True, "enforcement": "blocking"},
+                        {"category": "weather", "flagged": True},
+                        {"category": "violence", "flagged": False, "enforcement": "blocking"},
+                    ],
+                },
+            )
+        ],
+        (
+            "safety checks:\n"
+            "  hate      FLAGGED  blocking      hate for race, gender, religion, origin, disability or the like\n"
+            "  weather   FLAGGED                no explanation is known\n"
+            "  violence  passed   blocking\n"
+            "checkpoint at step 24: ft:gpt-4o:org:books:1:ckpt-step-24 (step 24, train_loss 0.25)\n"
+            "FAILED  ftjob-1: the safety checks block the model\n"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_job_that_fails_is_a_finding(planned: Vft, fake: FakeServer, name: str) -> None:
+    status, fake.job_end, events, text = FAILURES[name]
+    fake.script = [(status, events)]
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert printed.code == 1
+    assert printed.out.endswith(text)
+
+
+def test_skipped_images_are_held_against_the_plan(vft: Vft, fake: FakeServer) -> None:
+    write_data(Path("train.jsonl"), mode="L")
+    Path("vft.toml").write_text('[severity]\n"image/unsupported-mode" = "warning"')
+    vft("plan", "train.jsonl")
+    fake.script = [("succeeded", [event(1, "3 images skipped: contains faces", level="warn")])]
+
+    printed = vft("apply", "train.jsonl", "--yes")
+
+    assert "left out: 3 images: contains faces (expected 0)\n" in printed.out
+    assert "left out: 0 images: invalid image format (expected 10)\n" in printed.out
+    assert "warn: 3 images skipped: contains faces" in printed.err
+
+
+def test_the_outcome_is_printed_as_json(planned: Vft, fake: FakeServer) -> None:
+    fake.jobs["ftjob-1"] = {"id": "ftjob-1", "status": "running", "metadata": {}}
+
+    data = json.loads(planned("follow", "ftjob-1", "--plan=train.plan.json", "--format=json").out)
+
+    assert (data["format"], data["ok"], data["job"]["status"]) == ("vft-job/1", True, "succeeded")
+
+
+def test_hostile_text_from_a_server_is_harmless(planned: Vft, fake: FakeServer) -> None:
+    fake.script = [("failed", [event(1, "\x1b[31m::error::pwned")])]
+    fake.job_end = {"error": {"code": "x\x1b", "message": "##[error]pwned"}, "fine_tuned_model": "m\x1b"}
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert "\x1b" not in printed.out + printed.err
+    assert "##[" not in printed.out + printed.err
+
+
+def test_a_server_in_trouble_is_shown_and_waited_for(
+    planned: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Patience, "waits", lambda _patience: itertools.repeat(0.01))
+    fake.faults = [Fault("GET", f"{JOBS}/ftjob-1", 503, "overloaded")]
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert printed.code == 0
+    assert "vft: no news: 503 overloaded: as told\n" in printed.err
+
+
+def test_the_deadline_says_that_the_job_goes_on(planned: Vft, fake: FakeServer) -> None:
+    fake.script = [("queued", [])]
+
+    printed = planned("apply", "train.jsonl", "--yes", "--timeout=0")
+
+    assert printed.code == 2
+    assert "ftjob-1: not done after 0 s; it goes on at the server" in printed.err
+
+
+def test_cancel_cancels(planned: Vft) -> None:
+    planned("apply", "train.jsonl", "--yes")
+
+    assert planned("cancel", "ftjob-1") == (0, "ftjob-1: cancelled\n", "")
+
+
+def test_ctrl_c_says_that_the_job_goes_on(vft: Vft, fake: FakeServer) -> None:
+    assert vft
+    fake.jobs["ftjob-1"] = {"id": "ftjob-1", "status": "running", "metadata": {}}
+    fake.script = []
+    command = [sys.executable, "-m", "pytest_vft.cli", "submit", "follow", "ftjob-1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "vft: ftjob-1: running\n"
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+
+    assert process.returncode == 2
+    assert rest == (
+        "vft: ftjob-1 goes on at the server; to follow it: vft submit follow ftjob-1; "
+        "to stop it: vft submit cancel ftjob-1\n"
+    )
+
+
+def test_azure_is_spoken_to_as_azure(vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", fake.url.removesuffix("/v1"))
+    Path("vft.toml").write_text('provider = "azure"')
+
+    assert vft("plan", "train.jsonl").code == 0
+    assert vft("apply", "train.jsonl", "--yes").code == 0
+    assert len(fake.jobs) == 1

@@ -1,0 +1,336 @@
+"""A job is made exactly once, and followed through whatever a server does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_vft.errors import ServerError, SubmissionError
+from pytest_vft.submission.job import cancel, conclude, find_jobs, follow, submit
+from pytest_vft.submission.outcome import Event, Outcome, read_event
+from pytest_vft.submission.server import Server
+
+from .conftest import connect, request_for
+from .fake_server import KEY, FakeServer, Fault, event
+
+JOBS = "/fine_tuning/jobs"
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+def watch(server: Server, job: str) -> tuple[Outcome, list[Event], list[str]]:
+    """Follow *job* to its end; return what it came to, its events and what stood in the way."""
+    events: list[Event] = []
+    troubles: list[str] = []
+    last = None
+    for update in follow(server, job, lambda job: job.ended):
+        events += update.events
+        troubles += [update.trouble] if update.trouble else []
+        last = update.job or last
+    assert last is not None
+    return conclude(server, last, events), events, troubles
+
+
+def start(fake: FakeServer) -> str:
+    return submit(connect(fake), request_for("train.jsonl")).id
+
+
+def test_a_job_of_two_files_succeeds(fake: FakeServer, folder: Path) -> None:
+    (folder / "validation.jsonl").write_bytes(b"{}\n")
+    request = request_for("train.jsonl", "validation.jsonl", suffix="books", seed=7, epochs=2)
+    fake.script = [("queued", []), ("running", [event(1, "started")]), ("succeeded", [event(2, "done")])]
+    fake.job_end = {"fine_tuned_model": "ft:gpt-4o:org:books:1", "trained_tokens": 1_234}
+
+    job = submit(connect(fake), request)
+    outcome, events, _ = watch(connect(fake), job.id)
+
+    made = fake.jobs["ftjob-1"]
+    assert (made["training_file"], made["validation_file"]) == ("file-001", "file-002")
+    assert (made["suffix"], made["seed"]) == ("books", 7)
+    assert made["method"] == {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2}}}
+    assert made["metadata"]["vft_plan"] == request.digest
+    assert [fake.files[id_]["sha256"] for id_ in fake.files] == [file.sha256 for file in request.files]
+    assert outcome.ok
+    assert outcome.job.trained_tokens == 1_234
+    assert [one.message for one in events] == ["started", "done"]
+    assert outcome.checkpoints[0].metrics == {"step": 24, "train_loss": 0.25}
+
+
+def test_a_second_run_finds_files_and_job(fake: FakeServer) -> None:
+    first, second = start(fake), start(fake)
+
+    assert first == second
+    assert (fake.count("POST", "/files"), fake.count("POST", JOBS)) == (1, 1)
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_job_that_ended_badly_is_made_again(fake: FakeServer, status: str) -> None:
+    fake.jobs[start(fake)]["status"] = status
+
+    assert start(fake) == "ftjob-2"
+
+
+@pytest.mark.parametrize("ignored", [True, False], ids=["filter is ignored", "filter is known"])
+def test_a_job_of_another_plan_is_not_taken(
+    fake: FakeServer, monkeypatch: pytest.MonkeyPatch, *, ignored: bool
+) -> None:
+    start(fake)
+    if ignored:
+        monkeypatch.setattr(fake, "_jobs_with", lambda _query: list(fake.jobs.values()))
+
+    assert submit(connect(fake), request_for("train.jsonl", seed=1)).id == "ftjob-2"
+    assert len(find_jobs(connect(fake), request_for("train.jsonl").digest)) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", JOBS, delay=0.6, late=True, status=200),
+        Fault("POST", JOBS, drop=True, late=True),
+        Fault("POST", JOBS, status=500, late=True),
+    ],
+    ids=["answers after the time-out", "drops the connection", "500"],
+)
+def test_a_job_whose_answer_is_lost_is_found_and_not_made_again(fake: FakeServer, fault: Fault) -> None:
+    fake.faults = [fault]
+
+    job = submit(connect(fake, timeout=0.3), request_for("train.jsonl"))
+
+    assert job.id == "ftjob-1"
+    assert fake.count("POST", JOBS) == 1
+
+
+def test_a_lost_request_is_not_sent_again_in_this_run(fake: FakeServer) -> None:
+    fake.faults = [Fault("POST", JOBS, drop=True)]
+
+    with pytest.raises(ServerError, match="Whether it was made is not known"):
+        start(fake)
+    assert fake.count("POST", JOBS) == 1
+    assert start(fake) == "ftjob-1"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", JOBS, status=429, headers={"retry-after": "0.01"}),
+        Fault("POST", JOBS, status=503, times=2),
+        Fault("POST", "/files", status=500),
+        Fault("POST", "/files", drop=True),
+        Fault("GET", "/files/file-001", status=502),
+    ],
+    ids=lambda fault: f"{fault.method} {fault.path} {fault.status}",
+)
+def test_what_passes_is_tried_again(fake: FakeServer, fault: Fault) -> None:
+    fake.faults = [fault]
+
+    assert start(fake) == "ftjob-1"
+    assert (len(fake.files), len(fake.jobs)) == (1, 1)
+
+
+def test_a_file_whose_answer_is_lost_is_not_sent_again(fake: FakeServer) -> None:
+    fake.faults = [Fault("POST", "/files", drop=True, late=True)]
+
+    start(fake)
+
+    assert fake.count("POST", "/files") == 1
+
+
+def test_retry_after_is_obeyed(fake: FakeServer) -> None:
+    fake.faults = [Fault("POST", JOBS, status=429, headers={"retry-after": "7"})]
+    waited: list[float] = []
+    server = connect(fake)
+    object.__setattr__(server.patience, "sleep", waited.append)
+
+    submit(server, request_for("train.jsonl"))
+
+    assert 7 in waited
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault("POST", JOBS, 403, "training_not_available"), "may not create fine-tuning jobs"),
+        (Fault("POST", JOBS, 429, "insufficient_quota"), "no credit left"),
+        (Fault("POST", JOBS, 400, "invalid_model"), "making the job: 400 invalid_model: as told"),
+        (Fault("POST", "/files", 413, "too_large"), "uploading train.jsonl: 413 too_large: as told"),
+        (Fault("POST", JOBS, 500, "down", times=9), "500 down"),
+    ],
+    ids=lambda value: value.code if isinstance(value, Fault) else "",
+)
+def test_a_refusal_is_explained(fake: FakeServer, fault: Fault, words: str) -> None:
+    fake.faults = [fault]
+
+    with pytest.raises(ServerError, match=words):
+        start(fake)
+    assert not fake.jobs
+
+
+def test_a_wrong_key_is_named_without_showing_it(fake: FakeServer) -> None:
+    with pytest.raises(ServerError, match="does not accept the key") as caught:
+        submit(connect(fake, key="sk-wrong-key"), request_for("train.jsonl"))
+
+    assert "Incorrect key: ***" in str(caught.value)
+    assert "sk-wrong-key" not in str(caught.value)
+
+
+def test_no_server_is_said_with_its_address(fake: FakeServer) -> None:
+    server = connect(fake)
+    object.__setattr__(server, "client", server.client.with_options(base_url="http://127.0.0.1:9/v1"))
+
+    with pytest.raises(ServerError, match=r"http://127.0.0.1:9/v1 cannot be reached"):
+        submit(server, request_for("train.jsonl"))
+
+
+def test_a_file_that_the_server_cannot_use_ends_it(fake: FakeServer) -> None:
+    fake.file_states = ["uploaded", "error"]
+
+    with pytest.raises(
+        SubmissionError, match=r"train.jsonl: the server cannot use it \(error\): line 3 is not"
+    ):
+        start(fake)
+    assert not fake.jobs
+
+
+def test_a_file_that_is_never_processed_meets_the_deadline(fake: FakeServer) -> None:
+    fake.file_states = ["uploaded"]
+
+    with pytest.raises(ServerError, match=r"train.jsonl: still uploaded after 0 s"):
+        submit(connect(fake, deadline=0.1), request_for("train.jsonl"))
+
+
+# following
+
+
+def test_a_job_queued_for_too_long_meets_the_deadline(fake: FakeServer) -> None:
+    fake.script = [("queued", [])]
+    job = start(fake)
+
+    with pytest.raises(ServerError, match="not done after 0 s; it goes on at the server"):
+        watch(connect(fake, deadline=0.1), job)
+
+
+def test_a_failed_job_tells_why(fake: FakeServer) -> None:
+    fake.script = [("failed", [])]
+    fake.job_end = {"error": {"code": "invalid_n_examples", "message": "too few", "param": "training_file"}}
+
+    outcome, _, _ = watch(connect(fake), start(fake))
+
+    assert not outcome.ok
+    assert outcome.job.error == ("invalid_n_examples", "too few")
+
+
+def test_unknown_statuses_types_and_missing_data_are_survived(fake: FakeServer) -> None:
+    bare = {"object": "fine_tuning.job.event", "id": "ftevent-9"}
+    odd = event(2, "odd", kind="weather", data=["no", "object"])
+    fake.script = [("paused", [odd]), ("pausing", [bare]), ("succeeded", [])]
+
+    outcome, events, _ = watch(connect(fake), start(fake))
+
+    assert outcome.ok
+    assert {one.id for one in events} == {"ftevent-2", "ftevent-9"}
+
+
+def test_events_come_oldest_first_and_once_over_pages_and_looks(fake: FakeServer) -> None:
+    fake.page = 2
+    fake.script = [("running", [event(int(n), n) for n in batch]) for batch in ("012", "345", "6")]
+    fake.script.append(("succeeded", []))
+
+    _, events, _ = watch(connect(fake), start(fake))
+
+    assert [one.message for one in events] == list("0123456")
+
+
+def test_a_server_without_pages_is_not_asked_for_ever(
+    fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        fake, "_page", lambda items, _query: {"object": "list", "data": items, "has_more": True}
+    )
+    fake.script = [("succeeded", [event(1, "once")])]
+
+    _, events, _ = watch(connect(fake), start(fake))
+
+    assert [one.message for one in events] == ["once"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("GET", f"{JOBS}/ftjob-1", status=500, times=2),
+        Fault("GET", f"{JOBS}/ftjob-1", status=429, headers={"retry-after": "0.01"}),
+        Fault("GET", f"{JOBS}/ftjob-1/events", drop=True),
+    ],
+    ids=["500", "429", "dropped"],
+)
+def test_following_survives_what_passes(fake: FakeServer, fault: Fault) -> None:
+    job = start(fake)
+    fake.faults = [fault]
+    fake.script = [("running", []), ("succeeded", [])]
+
+    outcome, _, troubles = watch(connect(fake), job)
+
+    assert outcome.ok
+    assert len(troubles) >= 1
+
+
+def test_following_a_job_that_is_not_there_says_so(fake: FakeServer) -> None:
+    with pytest.raises(ServerError, match="following ftjob-9: 404 not_found: no job ftjob-9"):
+        watch(connect(fake), "ftjob-9")
+
+
+def test_skipped_images_are_counted_by_reason(fake: FakeServer) -> None:
+    fake.script = [
+        (
+            "succeeded",
+            [
+                event(1, "Image skipped: contains faces", level="warn"),
+                event(2, "Image skipped: Contains Faces", level="warn"),
+                event(3, "1,200 images skipped: image too large", level="warn"),
+                event(4, "Step 1/3"),
+            ],
+        )
+    ]
+
+    outcome, _, _ = watch(connect(fake), start(fake))
+
+    assert outcome.skips == {"contains faces": 2, "image too large": 1_200}
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_moderation_that_blocks_fails_a_job_that_succeeded(fake: FakeServer, *, blocked: bool) -> None:
+    results = [{"category": "hate", "flagged": blocked, "enforcement": "blocking"}, "odd"]
+    fake.script = [
+        (
+            "succeeded",
+            [event(1, "checks", kind="moderation_checks", data={"blocked": blocked, "results": results})],
+        )
+    ]
+
+    outcome, _, _ = watch(connect(fake), start(fake))
+
+    assert outcome.ok is not blocked
+    assert [(check.category, check.flagged) for check in outcome.checks] == [("hate", blocked)]
+
+
+def test_a_job_can_be_cancelled(fake: FakeServer) -> None:
+    assert cancel(connect(fake), start(fake)).status == "cancelled"
+
+
+def test_no_answer_in_json_is_said(fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake, "_page", lambda _items, _query: "<html>")
+
+    with pytest.raises(ServerError, match="something else than the API documents"):
+        start(fake)
+
+
+def test_the_key_is_in_no_answer(fake: FakeServer) -> None:
+    fake.script = [("succeeded", [event(1, f"you sent {KEY}")])]
+
+    _, events, _ = watch(connect(fake), start(fake))
+
+    assert events[0].message == "you sent ***"
+
+
+def test_events_of_any_shape_are_read() -> None:
+    assert read_event({}).message == ""
