@@ -143,7 +143,10 @@ def _make_plan(arguments: argparse.Namespace, submission: Submission) -> Plan:
     from pytest_vft.submitting import make_plan  # noqa: PLC0415 - as above
 
     settings = submission.settings
-    sources = find_sources(settings.config, [arguments.target], validation=arguments.validation_data)
+    validation = arguments.validation_data or [
+        source.path for source in find_sources(settings.config) if source.split == "validation"
+    ]
+    sources = find_sources(settings.config, [arguments.target], validation=validation)
     return make_plan(replace(submission, settings=replace(settings, sources=sources)), os.environ)
 
 
