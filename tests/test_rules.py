@@ -112,7 +112,7 @@ def test_no_toml_file_is_forgotten() -> None:
         path.relative_to(rules_root()).with_suffix("").as_posix() for path in rules_root().rglob("*.toml")
     }
 
-    assert written == {*RULES, *(f"providers/{id_}" for id_ in provider_ids()), "foreign-formats"}
+    assert written == {*RULES, *(f"providers/{id_}" for id_ in provider_ids()), "foreign-formats", "job"}
 
 
 def test_only_rules_on_files_stop() -> None:
