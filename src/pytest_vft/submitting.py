@@ -163,7 +163,9 @@ def _check_fit(report: Report) -> None:
     errors = [rule.id for rule in report.rules if rule.tally.failed and rule.severity == "error"]
     if errors:
         more = f" and {len(errors) - 1:,} more" if len(errors) > 1 else ""
-        raise UnfitError(f"not planned: {count(len(errors), 'rule')} with errors ({errors[0]}{more})")
+        raise UnfitError(
+            f"not planned: {count(len(errors), 'rule')} with errors ({errors[0]}{more}); see 'vft check'"
+        )
 
 
 def _closings(settings: Settings, today: date) -> list[Closing]:

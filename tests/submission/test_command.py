@@ -77,7 +77,7 @@ def test_plan_of_faulty_data_is_a_finding(vft: Vft) -> None:
     printed = vft("plan", "train.jsonl")
 
     assert (printed.code, printed.out) == (1, "")
-    assert printed.err == "vft: not planned: 1 rule with errors (image/unsupported-mode)\n"
+    assert printed.err == "vft: not planned: 1 rule with errors (image/unsupported-mode); see 'vft check'\n"
     assert not Path("train.plan.json").exists()
 
 

@@ -110,6 +110,17 @@ def test_a_lost_request_is_not_sent_again_in_this_run(fake: FakeServer) -> None:
     assert start(fake) == "ftjob-1"
 
 
+def test_a_lost_request_stays_unsettled_while_nobody_answers(fake: FakeServer) -> None:
+    fake.faults = [Fault("POST", JOBS, drop=True, late=True)]
+    server = connect(fake)
+    object.__setattr__(
+        server.patience, "sleep", lambda _seconds: fake.faults.append(Fault("GET", JOBS, times=9))
+    )
+
+    with pytest.raises(ServerError, match="Whether it was made is not known"):
+        submit(server, request_for("train.jsonl"))
+
+
 @pytest.mark.parametrize(
     "fault",
     [

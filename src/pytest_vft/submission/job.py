@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -92,9 +93,10 @@ def _find_lost(
     """
     for wait in islice(server.patience.waits(), server.patience.tries):
         server.patience.sleep(wait)
-        for job in find_jobs(server, request.digest):
-            if job.id not in before:
-                return job
+        with suppress(openai.APIError):  # a server in trouble is asked again
+            for job in find_jobs(server, request.digest):
+                if job.id not in before:
+                    return job
     raise ServerError(
         f"making the job: {server.words(error)}. Whether it was made is not known, so it is not tried again; "
         "'vft submit apply' looks for it first"
@@ -147,11 +149,9 @@ def conclude(server: Server, job: Job, events: Iterable[Event]) -> Outcome:
     """Return what *job* came to, with its checkpoints if it has any."""
     checkpoints: list[dict[str, Any]] = []
     if job.ended:
-        try:
-            ask = partial(server.client.fine_tuning.jobs.checkpoints.list, job.id)
+        ask = partial(server.client.fine_tuning.jobs.checkpoints.list, job.id)
+        with suppress(openai.APIError):  # not every server keeps them, and the job is what counts
             checkpoints = list(server.listed(ask, _PAGE))
-        except openai.APIError:  # not every server keeps them, and the job is what counts
-            pass
     return make_outcome(job, tuple(events), map(read_checkpoint, checkpoints), server.api.skip_reasons)
 
 
