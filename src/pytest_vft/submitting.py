@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def read_submission(
     problem = settings_problem(job)
     if problem:
         raise ConfigError(f"{config.path}: submit: {problem}")
-    given = {key: value for key, value in given.items() if value is not None}
+    given = _known(given)
     problem = settings_problem(given)
     if problem:
         raise UsageError(problem)
@@ -67,6 +67,31 @@ def read_submission(
         base_url=base_url or config.submit.get("base_url"),
         timeout=config.submit.get("timeout") if timeout is None else timeout,
     )
+
+
+def resume(submission: Submission, saved: Mapping[str, Any], **given: object) -> Submission:
+    """Return *submission* as the plan *saved* has it, except for what was *given* again.
+
+    The address is not taken from the plan: a file must not decide where the key is sent.
+    """
+    request, settings = saved["request"], submission.settings
+    said = {
+        key: value for key, value in {**request["settings"], **_known(given)}.items() if value is not None
+    }
+    problem = settings_problem(said)
+    if problem:
+        raise UsageError(f"plan: {problem}")
+    provider_id = settings.provider_id or request.get("provider")
+    model_name = settings.model_name or request.get("model")
+    return replace(
+        submission,
+        settings=replace(settings, provider_id=provider_id, model_name=model_name),
+        job=JobSettings(**said),
+    )
+
+
+def _known(given: Mapping[str, object]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def plan_path(training_file: str) -> Path:

@@ -208,6 +208,38 @@ def test_apply_refuses_a_file_that_changed(planned: Vft, fake: FakeServer) -> No
     assert not fake.requests
 
 
+def test_what_was_planned_by_options_need_not_be_said_again(vft: Vft, fake: FakeServer) -> None:
+    write_data(Path("other.jsonl"), examples=2)
+    vft("plan", "train.jsonl", "--validation-data=other.jsonl", "--suffix=books", "--epochs=2")
+
+    assert vft("preflight", "train.jsonl").code == 0
+    assert vft("apply", "train.jsonl", "--yes").code == 0
+    assert (fake.jobs["ftjob-1"]["suffix"], fake.jobs["ftjob-1"]["validation_file"]) == ("books", "file-002")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--suffix=other", "settings changed"),
+        ("--provider=azure", "provider, base_url changed"),
+        ("--validation-data=other.jsonl", "other.jsonl changed"),
+        ("--base-url=http://127.0.0.1:9/v1", "base_url changed"),
+    ],
+)
+def test_what_is_said_otherwise_is_refused(
+    planned: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, option: str, words: str
+) -> None:
+    write_data(Path("other.jsonl"), examples=2)
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", fake.url)
+
+    printed = planned("apply", "train.jsonl", "--yes", option)
+
+    assert printed.code == 2
+    assert f"{words}; plan again" in printed.err
+    assert not fake.requests
+
+
 def test_apply_asks_nobody_without_a_terminal(planned: Vft, fake: FakeServer) -> None:
     printed = planned("apply", "train.jsonl")
 

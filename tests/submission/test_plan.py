@@ -246,9 +246,18 @@ def test_a_plan_of_another_job_is_refused(change: Callable[[], dict[str, Any] | 
         check_plan(read_plan(path), plan_for(**more).request, path)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"format": "vft-report/1"}', '{"format": "vft-plan/1"}']
-)
+NO_PLANS = [
+    "",
+    "[]",
+    "{}",
+    '{"format": "vft-report/1"}',
+    '{"format": "vft-plan/1"}',
+    '{"format": "vft-plan/1", "request": {"settings": 1}}',
+    '{"format": "vft-plan/1", "request": {"settings": {}, "files": [1]}}',
+]
+
+
+@pytest.mark.parametrize("content", NO_PLANS)
 def test_what_is_no_plan_is_said(content: str) -> None:
     Path("train.plan.json").write_text(content)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_vft.cli.options import add_run_options, read_settings
 from pytest_vft.cli.parser import Commands, number, one_of, print_text
@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
     submit.add_argument(
         "step",
         **one_of(*_STEPS),
-        help="plan: show what would be sent; preflight: ask the server; apply: do what was planned",
+        help="show what would be sent; ask the server; do what was planned; follow a job; cancel it",
     )
     submit.add_argument(
         "target", metavar="FILE|JOB", help="the training file; for follow and cancel, the job"
@@ -62,9 +62,7 @@ def _submit(arguments: argparse.Namespace) -> int:
         replace(read_settings(arguments), depth=arguments.depth),
         base_url=arguments.base_url,
         timeout=arguments.timeout,
-        suffix=arguments.suffix,
-        seed=arguments.seed,
-        epochs=arguments.epochs,
+        **_given(arguments),
     )
     steps = {"plan": _plan, "preflight": _preflight, "apply": _apply, "follow": _follow, "cancel": _cancel}
     try:
@@ -72,6 +70,11 @@ def _submit(arguments: argparse.Namespace) -> int:
     except SubmissionError as error:
         print(f"vft: {safe(error, None)}", file=sys.stderr)
         return 1
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the settings of the job that options give."""
+    return {name: getattr(arguments, name) for name in ("suffix", "seed", "epochs")}
 
 
 def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
@@ -93,8 +96,12 @@ def _preflight(arguments: argparse.Namespace, submission: Submission) -> int:
     from datetime import date  # noqa: PLC0415 - as above
 
     from pytest_vft.report.submission import render_preflight, render_preflight_json  # noqa: PLC0415 - as above
+    from pytest_vft.submission.plan import read_plan  # noqa: PLC0415 - as above
     from pytest_vft.submission.preflight import preflight  # noqa: PLC0415 - as above
 
+    path = _plan_path(arguments)
+    if path.exists():
+        submission = _resumed(arguments, submission, read_plan(path))
     server = _connect(submission)
     plan = _make_plan(arguments, submission)
     found = preflight(server, plan.request, date.today())  # noqa: DTZ011 - a shutdown date has no zone
@@ -110,6 +117,7 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
 
     path = _plan_path(arguments)
     saved = read_plan(path)
+    submission = _resumed(arguments, submission, saved)
     server = _connect(submission)
     plan = _make_plan(arguments, submission)
     check_plan(saved, plan.request, path)
@@ -136,6 +144,15 @@ def _cancel(arguments: argparse.Namespace, submission: Submission) -> int:
 
     print_text(render_job(cancel(_connect(submission), arguments.target)))
     return 0
+
+
+def _resumed(arguments: argparse.Namespace, submission: Submission, saved: Mapping[str, Any]) -> Submission:
+    """Return what the plan *saved* is of; what an option says again may differ, and is found out."""
+    from pytest_vft.submission.plan import validation_paths  # noqa: PLC0415 - as above
+    from pytest_vft.submitting import resume  # noqa: PLC0415 - as above
+
+    arguments.validation_data = arguments.validation_data or validation_paths(saved)
+    return resume(submission, saved, **_given(arguments))
 
 
 def _make_plan(arguments: argparse.Namespace, submission: Submission) -> Plan:

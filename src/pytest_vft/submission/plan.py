@@ -235,26 +235,35 @@ def read_plan(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path}: {error.strerror}; 'vft submit plan' writes it") from None
     except ValueError:
         data = None
-    if not isinstance(data, dict) or data.get("format") != FORMAT or "request" not in data:
+    if not isinstance(data, dict) or data.get("format") != FORMAT or not _is_request(data.get("request")):
         raise UsageError(f"{path}: is no plan ({FORMAT}); 'vft submit plan' writes one")
     return data
+
+
+def _is_request(data: object) -> bool:
+    if not isinstance(data, dict) or not isinstance(data.get("settings"), dict):
+        return False
+    files = data.get("files")
+    return isinstance(files, list) and all(
+        isinstance(file, dict) and {"role", "path", "sha256"} <= file.keys() for file in files
+    )
 
 
 def check_plan(saved: Mapping[str, Any], request: JobRequest, path: Path) -> None:
     """Raise UsageError, which says what differs, unless *saved*, read from *path*, plans *request*."""
     if saved.get("plan") == request.digest:
         return
-    old = saved["request"] if isinstance(saved["request"], dict) else {}
+    old = saved["request"]
     new = request.as_data()
     differing = [key for key in new if key != "files" and old.get(key) != new[key]]
-    differing += _changed_files(old.get("files"), new["files"])
+    differing += _changed_files(old["files"], new["files"])
     raise UsageError(
         f"{path}: is not the plan of this job: {', '.join(differing) or 'its hash'} changed; plan again"
     )
 
 
 def _changed_files(old: Any, new: list[dict[str, Any]]) -> list[str]:
-    hashes = {file.get("role"): file.get("sha256") for file in old or () if isinstance(file, dict)}
+    hashes = {file["role"]: file["sha256"] for file in old}
     changed = [file["path"] for file in new if hashes.pop(file["role"], None) != file["sha256"]]
     return changed + [str(role) for role in hashes]
 
@@ -263,3 +272,8 @@ def read_expectation(saved: Mapping[str, Any]) -> Expectation:
     """Return what the job of the plan *saved* is held against."""
     tokens = (saved.get("estimate") or {}).get("tokens")
     return Expectation(tokens=tuple(tokens) if tokens else None, skips=saved.get("expected_skips") or {})
+
+
+def validation_paths(saved: Mapping[str, Any]) -> list[str]:
+    """Return the validation file of the plan *saved*, in a list that may be empty."""
+    return [file["path"] for file in saved["request"]["files"] if file["role"] == "validation_file"]
