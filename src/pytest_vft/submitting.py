@@ -91,6 +91,7 @@ def resume(submission: Submission, saved: Mapping[str, Any], **given: object) ->
 
 
 def _known(given: Mapping[str, object]) -> dict[str, Any]:
+    """Return what was said in fact; None stands where nothing was."""
     return {key: value for key, value in given.items() if value is not None}
 
 

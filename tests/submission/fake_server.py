@@ -123,7 +123,7 @@ class FakeServer:
 
     def _page(self, items: Sequence[Any], query: Mapping[str, Sequence[str]]) -> Any:
         after = query.get("after", [None])[0]
-        start = next((n for n, item in enumerate(items, start=1) if item["id"] == after), 0)
+        start = next((n for n, item in enumerate(items, start=1) if item.get("id", "") == after), 0)
         shown = items[start : start + self.page]
         return {"object": "list", "data": shown, "has_more": start + len(shown) < len(items)}
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -383,6 +387,28 @@ def test_ctrl_c_says_that_the_job_goes_on(vft: Vft, fake: FakeServer) -> None:
         "vft: ftjob-1 goes on at the server; to follow it: vft submit follow ftjob-1; "
         "to stop it: vft submit cancel ftjob-1\n"
     )
+
+
+def test_a_terminal_shows_what_is_sent_and_how_training_goes(
+    planned: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert planned
+    monkeypatch.setenv("TERM", "xterm")
+    fake.script = [("succeeded", [event(1, "Step 1/1", kind="metrics", data={"step": 1, "train_loss": 0.5})])]
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-m", "pytest_vft.cli", "submit", "apply", "train.jsonl", "--yes"]
+    with subprocess.Popen(command, stderr=end, stdout=subprocess.PIPE) as process:
+        os.close(end)
+        shown = b""
+        with suppress(OSError):  # how a terminal ends
+            while chunk := os.read(terminal, 4_096):
+                shown += chunk
+    os.close(terminal)
+
+    assert process.returncode == 0
+    assert b"step 1, train_loss 0.5" in shown
+    assert b"Step 1/1" not in shown
+    assert re.search(rb"train\.jsonl [^\n]*kB", shown)
 
 
 def test_azure_is_spoken_to_as_azure(vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:

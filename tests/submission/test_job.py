@@ -234,12 +234,13 @@ def test_a_failed_job_tells_why(fake: FakeServer) -> None:
 def test_unknown_statuses_types_and_missing_data_are_survived(fake: FakeServer) -> None:
     bare = {"object": "fine_tuning.job.event", "id": "ftevent-9"}
     odd = event(2, "odd", kind="weather", data=["no", "object"])
-    fake.script = [("paused", [odd]), ("pausing", [bare]), ("succeeded", [])]
+    nameless = [{"message": "one"}, {"message": "two"}]
+    fake.script = [("paused", [odd]), ("pausing", [bare]), ("paused", nameless), ("succeeded", [])]
 
     outcome, events, _ = watch(connect(fake), start(fake))
 
     assert outcome.ok
-    assert {one.id for one in events} == {"ftevent-2", "ftevent-9"}
+    assert [one.message for one in events] == ["odd", "", "one", "two"]
 
 
 def test_events_come_oldest_first_and_once_over_pages_and_looks(fake: FakeServer) -> None:

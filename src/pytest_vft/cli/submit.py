@@ -81,10 +81,10 @@ def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
     from pytest_vft.report.submission import render_plan, render_plan_json  # noqa: PLC0415 - as above
 
     plan = _make_plan(arguments, submission)
-    path = _plan_path(arguments)
-    path.write_text(render_plan_json(plan), encoding="utf-8")
+    path, text = _plan_path(arguments), render_plan_json(plan)
+    path.write_text(text, encoding="utf-8")
     if arguments.format == "json":
-        print_text(render_plan_json(plan))
+        print_text(text)
         return 0
     print_text(render_plan(plan))
     shown = safe(path, None)

@@ -102,7 +102,7 @@ def read_event(data: Mapping[str, Any]) -> Event:
     """Return the event in *data*, the server's answer."""
     at = data.get("created_at")
     return Event(
-        id=str(data.get("id")),
+        id=str(data.get("id") or f"{at} {data.get('message')}"),
         at=at if isinstance(at, int) else 0,
         level=str(data.get("level") or "info"),
         type=str(data.get("type") or "message"),

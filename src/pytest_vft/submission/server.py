@@ -113,7 +113,8 @@ class Server:
                 data = self.data(item)
                 if data.get("id") in seen:
                     return
-                seen.add(data.get("id"))
+                if "id" in data:
+                    seen.add(data["id"])
                 yield data
         except AttributeError:  # what the client raises for a page of HTML
             self.data(None)
