@@ -27,7 +27,7 @@ def test_the_guide_is_true(fake: FakeServer, tmp_path: Path) -> None:
         ("running", [event(1, "Fine-tuning job started")]),
         ("succeeded", [event(2, "The job has successfully completed")]),
     ]
-    fake.job_end = {"fine_tuned_model": "gpt-4o-2024-08-06.ft-0e1f-discs", "trained_tokens": 21_168}
+    fake.job_end = {"fine_tuned_model": "gpt-4o-2024-08-06.ft-0e1f-discs", "trained_tokens": 16_044}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PYTEST_"))}
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     environment = kept | {"PATH": path, "AZURE_OPENAI_ENDPOINT": url, "AZURE_OPENAI_API_KEY": KEY}

@@ -299,17 +299,20 @@ def priced(plan: Plan, **changes: Any) -> Plan:
 def test_tokens_and_price_are_ranges_over_all_epochs() -> None:
     text = render_plan(priced(plan_for()))
 
-    assert "tokens: 10,000 to 20,000, $0.25 to $0.50, in 10 epochs (the default)" in text
-    assert "  with detail low: 5,000, $0.12\n" in text or "  with detail low: 5,000, $0.13\n" in text
-    assert "  price: $25.00 per million tokens (read 2026-11-21)" in text
+    assert (
+        "10 epochs (the default): 10,000 to 20,000 tokens, $0.25 to $0.50 (price of 2026-11-21)\n"
+        "  with detail low: 5,000 to 5,000 tokens, $0.12 to $0.13\n"
+    ) in text
 
 
 def test_epochs_that_were_asked_for_are_no_default() -> None:
-    assert ", in 2 epochs\n" in render_plan(priced(plan_for(submit={"epochs": 2})))
+    assert "\n2 epochs: 2,000 to 4,000 tokens, " in render_plan(priced(plan_for(submit={"epochs": 2})))
 
 
 def test_tokens_without_a_price() -> None:
-    assert "tokens: 10,000 to 20,000, in 10 epochs" in render_plan(priced(plan_for(), price=None))
+    text = render_plan(priced(plan_for(), price=None, price_date=None))
+
+    assert "10 epochs (the default): 10,000 to 20,000 tokens\n" in text
 
 
 def test_unknown_tokens_are_said() -> None:

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from pytest_vft.report.json import harmless_json
-from pytest_vft.report.text import NOT_CHECKED, file_lines, size, unknown_lines, wrapped
+from pytest_vft.report.text import NOT_CHECKED, file_lines, size, tokens_and_price, unknown_lines, wrapped
 from pytest_vft.submission.outcome import Event, Job, Outcome, numbers
 from pytest_vft.submission.plan import FORMAT, Estimate, Expectation, JobRequest, Plan, Request
 from pytest_vft.submission.preflight import Preflight
@@ -87,23 +87,12 @@ def _estimate(estimate: Estimate | None) -> Iterator[str]:
         yield "tokens: not known"
         return
     default = " (the default)" if estimate.assumed else ""
-    yield f"tokens: {_range(estimate, estimate.tokens)}, in {count(estimate.epochs, 'epoch')}{default}"
+    price, read = estimate.cost.price, estimate.cost.price_date
+    price_of = f" (price of {read})" if read else ""
+    tokens = tokens_and_price(*estimate.tokens, price)
+    yield f"{count(estimate.epochs, 'epoch')}{default}: {tokens}{price_of}"
     if estimate.low_detail != estimate.tokens:
-        yield f"  with detail low: {_range(estimate, estimate.low_detail)}"
-    if estimate.cost.price is not None:
-        read = f" (read {estimate.cost.price_date})" if estimate.cost.price_date else ""
-        yield f"  price: ${estimate.cost.price:,.2f} per million tokens{read}"
-
-
-def _range(estimate: Estimate, tokens: tuple[int, int]) -> str:
-    least, most = tokens
-    text = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    prices = [estimate.dollars(number) for number in sorted({least, most})]
-    return text + "".join(
-        f"{' to ' if number else ', '}${price:,.2f}"
-        for number, price in enumerate(prices)
-        if price is not None
-    )
+        yield f"  with detail low: {tokens_and_price(*estimate.low_detail, price)}"
 
 
 def _skips(skips: Mapping[str, int]) -> Iterator[str]:

@@ -107,14 +107,14 @@ def file_lines(file: FileResult) -> Iterator[str]:
 def _cost(cost: Cost) -> Iterator[str]:
     """Yield what an epoch comes to, and what it would with detail low, where that may be less."""
     read = f" (price of {cost.price_date})" if cost.price_date else ""
-    tokens = _tokens(cost.tokens_at_least, cost.tokens_at_most, cost.price)
+    tokens = tokens_and_price(cost.tokens_at_least, cost.tokens_at_most, cost.price)
     yield from wrapped(f"one epoch: {tokens}{read}")
     if cost.low_detail_at_most < cost.tokens_at_most:
-        tokens = _tokens(cost.low_detail_at_least, cost.low_detail_at_most, cost.price)
+        tokens = tokens_and_price(cost.low_detail_at_least, cost.low_detail_at_most, cost.price)
         yield from wrapped(f"with detail low: {tokens}")
 
 
-def _tokens(at_least: int, at_most: int, price: float | None) -> str:
+def tokens_and_price(at_least: int, at_most: int, price: float | None) -> str:
     """Return a range of tokens and what it costs, rounded outwards to cents."""
     said = f"{at_least:,} to {at_most:,} tokens"
     if price is None:
