@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 
+import httpcore2  # noqa: F401 - httpx2 imports it late, and once; pytester forgets modules
 import pytest
 from submission.fake_server import KEY, FakeServer, Fault, serving
 
