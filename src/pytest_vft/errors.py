@@ -2,8 +2,10 @@
 
     VftError
     ├── UsageError      the caller asked for something that cannot be done
+    │   └── MissingKeyError  it needs an API key, and there is none
     ├── ConfigError     a configuration file says something wrong
-    └── RuleFileError   a rule or provider file says something wrong
+    ├── RuleFileError   a rule or provider file says something wrong
+    └── EvaluationError predictions or an endpoint from which no verdict can be had
 
     VftWarning          a rule of severity warning failed (under pytest)
 
@@ -21,12 +23,20 @@ class UsageError(VftError, ValueError):
     """An argument or option that cannot be followed."""
 
 
+class MissingKeyError(UsageError):
+    """What is asked for needs an API key, and the environment holds none."""
+
+
 class ConfigError(VftError):
     """A configuration file that cannot be followed; names file and key."""
 
 
 class RuleFileError(VftError):
     """A rule or provider file that cannot be followed; names file and key."""
+
+
+class EvaluationError(VftError):
+    """Predictions, a test split or an endpoint from which no verdict can be had; names the place."""
 
 
 class VftWarning(UserWarning):

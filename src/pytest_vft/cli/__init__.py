@@ -10,12 +10,12 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
-from pytest_vft.cli import check, rules, show
+from pytest_vft.cli import check, evaluate, rules, show
 from pytest_vft.cli.parser import Commands, Parser
 from pytest_vft.errors import UsageError, VftError
 from pytest_vft.text import nearest, safe
 
-_LATER = ("submit", "eval")
+_LATER = ("submit",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = Commands(parser)
-    for module in (check, show, rules):
+    for module in (check, show, rules, evaluate):
         module.add(commands)
     for later in _LATER:
         commands.add(later, "not in this version yet", _not_yet).add_argument(

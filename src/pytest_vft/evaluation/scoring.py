@@ -1,0 +1,153 @@
+"""Whether an answer is right: normalisations and metrics by name.
+
+An answer is compared with the actual one as a whole. To look for the one inside the other is not
+offered: "Not sure." holds a "no".
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+from pytest_vft.evaluation.predictions import Answer
+
+Kind = Literal["closed", "open"]
+Metric = Literal["exact", "normalised_exact", "token_f1", "judge"]
+Normalisation = Literal["none", "text", "markdown", "squad"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+METRICS: tuple[Metric, ...] = get_args(Metric)
+NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)  # from the strictest
+CLOSED = ("Yes", "No")
+
+_QUOTES = "\"'“”‘’«»"  # noqa: RUF001 - they are meant
+_LABEL = re.compile(r"\s*(?:#+|>)?\s*(?:(?:the|final)\s+)*answer\s*:\s*", re.IGNORECASE)
+_EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+class Mark(NamedTuple):
+    """An answer, whether it is right (None: the judge gave no rating), and the rating that it got."""
+
+    answer: Answer
+    kind: Kind
+    right: bool | None
+    rating: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """How answers are compared with the actual ones.
+
+    *metric* None: normalised_exact for closed answers, judge for open ones. *normalise* is for
+    normalised_exact; *min_f1* is the token F1 from which an answer is right; *choices* are actual
+    answers, besides Yes and No, whose questions are closed.
+    """
+
+    metric: Metric | None = None
+    normalise: Normalisation = "text"
+    min_f1: float = 0.5
+    choices: Sequence[str] = ()
+
+    def metric_for(self, kind: Kind) -> Metric:
+        """Return the metric of answers of *kind*."""
+        return self.metric or ("normalised_exact" if kind == "closed" else "judge")
+
+
+def normalise_text(text: str) -> str:
+    """Return *text* in NFKC, its case folded, white space single, outer quotes and final ".,;:!" left out."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    text = text.casefold().strip()
+    if not text.isalnum():
+        text = " ".join(text.split()).strip(_QUOTES).rstrip(".,;:!").strip(_QUOTES).rstrip()
+    return text
+
+
+def normalise_markdown(text: str) -> str:
+    """Return the same without marks of emphasis and code, and without "Answer:" before it."""
+    text = _EMPHASIS.sub("", text)
+    found = _LABEL.match(text)
+    return normalise_text(text[found.end() :] if found else text)
+
+
+def normalise_squad(text: str) -> str:
+    """Return *text* as SQuAD compares it: lower case, no punctuation, no articles, single spaces.
+
+    Rajpurkar et al. 2016, arXiv:1606.05250, section 6.1. An article alone is kept: it is a choice.
+    """
+    plain = text.lower().translate(_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", plain).split()) or " ".join(plain.split())
+
+
+NORMALISE: Mapping[Normalisation, Callable[[str], str]] = {
+    "none": str,
+    "text": normalise_text,
+    "markdown": normalise_markdown,
+    "squad": normalise_squad,
+}
+
+
+def token_f1(said: str, truth: str) -> float:
+    """Return the harmonic mean of precision and recall of the words of *said*, as SQuAD counts them.
+
+    Rajpurkar et al. 2016, arXiv:1606.05250, section 6.1; 0 when either is empty.
+    """
+    given, wanted = normalise_squad(said).split(), normalise_squad(truth).split()
+    common = (Counter(given) & Counter(wanted)).total()
+    return 2 * common / (len(given) + len(wanted)) if common else 0.0
+
+
+def kinds(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind]:
+    """Return the kind of each of *answers*: closed where the actual one is Yes, No or one of *choices*."""
+    closed = {normalise_text(choice) for choice in (*CLOSED, *choices)}
+    return ["closed" if normalise_text(answer.truth) in closed else "open" for answer in answers]
+
+
+def score(
+    answers: Sequence[Answer], scoring: Scoring, ratings: Mapping[str, str], passing: Collection[str]
+) -> list[Mark]:
+    """Return a mark for each of *answers*; *ratings* are the judge's by id, right when *passing*.
+
+    An empty answer is wrong by every metric.
+    """
+    functions: Mapping[Metric, Callable[[str, str], bool]] = {
+        "exact": str.__eq__,
+        "normalised_exact": _equal(NORMALISE[scoring.normalise]),
+        "token_f1": lambda said, truth: token_f1(said, truth) >= scoring.min_f1,
+    }
+    marks = []
+    for answer, kind in zip(answers, kinds(answers, scoring.choices), strict=True):
+        metric = scoring.metric_for(kind)
+        if not answer.said or answer.said.isspace():
+            marks.append(Mark(answer, kind, False))
+        elif metric == "judge":
+            rating = ratings.get(answer.id)
+            marks.append(Mark(answer, kind, None if rating is None else rating in passing, rating))
+        else:
+            marks.append(Mark(answer, kind, functions[metric](answer.said, answer.truth)))
+    return marks
+
+
+def _equal(normalise: Callable[[str], str]) -> Callable[[str, str], bool]:
+    """Return whether two texts are equal under *normalise*; what it leaves nothing of equals nothing."""
+
+    def equal(said: str, truth: str) -> bool:
+        wanted = normalise(truth)
+        return wanted != "" and normalise(said) == wanted
+
+    return equal
+
+
+def near_miss(answer: Answer, normalise: Normalisation) -> Normalisation | None:
+    """Return the normalisation, laxer than *normalise*, that would make *answer* right, if any."""
+    for name in NORMALISATIONS[NORMALISATIONS.index(normalise) + 1 :]:
+        if _equal(NORMALISE[name])(answer.said, answer.truth):
+            return name
+    return None
