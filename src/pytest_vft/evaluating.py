@@ -94,13 +94,13 @@ class Evaluation:
             for answer, its in zip(
                 self.matched.answers, kinds(self.matched.answers, scoring.choices), strict=True
             )
-            if kind in (its, None)
+            if kind is None or its in (kind, None)
         ]
         rated: Mapping[str, str] = {}
         wanted = [
             answer
             for answer, its in zip(answers, kinds(answers, scoring.choices), strict=True)
-            if scoring.metric_for(its) == "judge" and answer.said.strip()
+            if its and scoring.metric_for(its) == "judge" and answer.said.strip()
         ]
         if wanted:
             if judge is None:
@@ -293,9 +293,10 @@ class Tally:
         if question.truth is None:
             return
         answer = Answer("", None, progress.said, question.truth, question, {})
-        if self.scoring.metric_for(kinds([answer], self.scoring.choices)[0]) != "judge":
+        (mark,) = score([answer], self.scoring, {}, ())
+        if mark.right is not None:
             self.scored += 1
-            self.right += score([answer], self.scoring, {}, ())[0].right is True
+            self.right += mark.right
 
 
 class Evaluator:

@@ -210,9 +210,12 @@ def _pictures(marks: Sequence[Mark]) -> list[object] | None:
 
 
 def of_kind(marks: Sequence[Mark], kind: Kind | None) -> Sequence[Mark]:
-    """Return those of *marks* that are of *kind*; all for None. Raises EvaluationError for none at all."""
-    found = marks if kind is None else [mark for mark in marks if mark.kind == kind]
-    if not found:
+    """Return those of *marks* that are of *kind*, or may be; all for None.
+
+    Raises EvaluationError when none is of it.
+    """
+    found = marks if kind is None else [mark for mark in marks if mark.kind in (kind, None)]
+    if not any(mark.kind for mark in found):
         raise EvaluationError(f"there are no {kind + ' ' if kind else ''}questions: nothing to measure")
     return found
 
@@ -258,7 +261,7 @@ def judge_gate(  # noqa: PLR0913 - all that a verdict rests on, by keyword
     ]
     return Gate(
         kind=kind,
-        metrics=tuple(dict.fromkeys(scoring.metric_for(mark.kind) for mark in marks)),
+        metrics=tuple(dict.fromkeys(scoring.metric_for(mark.kind) for mark in marks if mark.kind)),
         scoring=scoring,
         accuracy=accuracy,
         minimum=minimum,
@@ -345,7 +348,7 @@ def _confusions(wrong: Sequence[Mark], scoring: Scoring) -> dict[tuple[str, str]
     pairs = Counter(
         (choices.get(normalise_text(mark.answer.said), "other"), mark.answer.truth)
         for mark in wrong
-        if mark.kind == "closed"
+        if mark.kind == "closed" and mark.answer.truth is not None
     )
     return dict(pairs.most_common())
 
@@ -412,11 +415,13 @@ def compare(  # noqa: PLR0913 - all that a verdict rests on, by keyword
 
 def _pairs(marks: Sequence[Mark], others: Sequence[Mark]) -> list[tuple[Mark, Mark]]:
     """Return the marks on each question together; what a judge left ungraded in either is left out."""
-    by_id = {mark.answer.id: mark for mark in others}
+    mine = {mark.answer.id for mark in marks}
+    by_id = {mark.answer.id: mark for mark in others if mark.kind or mark.answer.id in mine}
+    marks = [mark for mark in marks if mark.kind or mark.answer.id in by_id]
     absent = [mark.answer.id for mark in marks if mark.answer.id not in by_id]
-    if absent or len(marks) != len(others):
+    if absent or len(marks) != len(by_id):
         raise UsageError(
-            f"the baseline answers other questions ({len(others):,}, not {len(marks):,} of this kind"
+            f"the baseline answers other questions ({len(by_id):,}, not {len(marks):,} of this kind"
             f"{f'; none with the id {absent[0]!r}' if absent else ''}); name the test split of both"
         )
     pairs = [(mark, by_id[mark.answer.id]) for mark in marks]

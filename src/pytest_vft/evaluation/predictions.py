@@ -39,14 +39,14 @@ class Prediction(NamedTuple):
 class Answer(NamedTuple):
     """A question with what was said to it: what is judged.
 
-    *line* is that of the prediction, None when there is none; *said* is then "". *question* is None
-    when there is no test split.
+    *line* is that of the prediction, None when there is none; *said* is then "". *truth* is None when
+    neither it nor the test split tells. *question* is None when there is no test split.
     """
 
     id: str
     line: int | None
     said: str
-    truth: str
+    truth: str | None
     question: Question | None
     fields: Mapping[str, Any]
 
@@ -141,7 +141,7 @@ def alone(path: str, predictions: Sequence[Prediction]) -> Matched:
         if given.truth is None:
             raise EvaluationError(f"{path}:{given.line}: no actual answer; name its key, or the test split")
     answers = [
-        Answer(label, given.line, given.said, given.truth or "", None, given.fields)
+        Answer(label, given.line, given.said, given.truth, None, given.fields)
         for label, given in firsts.items()
     ]
     irregular = _irregular(answers, repeated=repeated, contradictory=contradictory)
@@ -153,7 +153,7 @@ def match(path: str, predictions: Sequence[Prediction], questions: Sequence[Ques
 
     By the ids of the questions, else those that a pattern finds in their texts, else the lines that
     predictions name, else their order.
-    Raises EvaluationError when none of it can be done, and for a question without an actual answer.
+    Raises EvaluationError when none of it can be done, and for a prediction without an actual answer.
     """
     how, wanted, given = _labels(path, predictions, questions)
     by_label = dict(zip(wanted, questions, strict=True))
@@ -162,16 +162,12 @@ def match(path: str, predictions: Sequence[Prediction], questions: Sequence[Ques
     for label, question in by_label.items():
         found = firsts.get(label)
         truth = question.truth if question.truth is not None else found.truth if found else None
-        if truth is None and found is None:
-            raise EvaluationError(
-                f"{path}: no prediction for {safe(label)} ({question.place}), and no actual answer there"
-            )
-        if truth is None:
-            raise EvaluationError(f"{question.place}: no actual answer here, nor in its prediction")
         if found is None:
             missing.append(label)
             answers.append(Answer(label, None, "", truth, question, {}))
             continue
+        if truth is None:
+            raise EvaluationError(f"{question.place}: no actual answer here, nor in {path}:{found.line}")
         if found.truth is not None and found.truth.strip() != truth.strip():
             disputed.append(label)
         answers.append(Answer(label, found.line, found.said, truth, question, found.fields))

@@ -33,10 +33,13 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 class Mark(NamedTuple):
-    """An answer, whether it is right (None: the judge gave no rating), and the rating that it got."""
+    """An answer, whether it is right (None: the judge gave no rating), and the rating that it got.
+
+    *kind* is None where nobody knows it: no prediction, and no actual answer in the test split.
+    """
 
     answer: Answer
-    kind: Kind
+    kind: Kind | None
     right: bool | None
     rating: str | None = None
 
@@ -104,10 +107,16 @@ def token_f1(said: str, truth: str) -> float:
     return 2 * common / (len(given) + len(wanted)) if common else 0.0
 
 
-def kinds(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind]:
-    """Return the kind of each of *answers*: closed where the actual one is Yes, No or one of *choices*."""
+def kinds(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind | None]:
+    """Return the kind of each of *answers*: closed where the actual one is Yes, No or one of *choices*.
+
+    None where there is no actual one.
+    """
     closed = {normalise_text(choice) for choice in (*CLOSED, *choices)}
-    return ["closed" if normalise_text(answer.truth) in closed else "open" for answer in answers]
+    return [
+        None if answer.truth is None else "closed" if normalise_text(answer.truth) in closed else "open"
+        for answer in answers
+    ]
 
 
 def score(
@@ -124,10 +133,9 @@ def score(
     }
     marks = []
     for answer, kind in zip(answers, kinds(answers, scoring.choices), strict=True):
-        metric = scoring.metric_for(kind)
-        if not answer.said or answer.said.isspace():
+        if kind is None or answer.truth is None or not answer.said or answer.said.isspace():
             marks.append(Mark(answer, kind, False))
-        elif metric == "judge":
+        elif (metric := scoring.metric_for(kind)) == "judge":
             rating = ratings.get(answer.id)
             marks.append(Mark(answer, kind, None if rating is None else rating in passing, rating))
         else:
@@ -148,6 +156,6 @@ def _equal(normalise: Callable[[str], str]) -> Callable[[str, str], bool]:
 def near_miss(answer: Answer, normalise: Normalisation) -> Normalisation | None:
     """Return the normalisation, laxer than *normalise*, that would make *answer* right, if any."""
     for name in NORMALISATIONS[NORMALISATIONS.index(normalise) + 1 :]:
-        if _equal(NORMALISE[name])(answer.said, answer.truth):
+        if answer.truth is not None and _equal(NORMALISE[name])(answer.said, answer.truth):
             return name
     return None

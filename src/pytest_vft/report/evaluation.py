@@ -218,7 +218,8 @@ def _mark(mark: Mark, path: str) -> str:
 
 def _said(mark: Mark) -> str:
     answer = mark.answer
-    return f"id {safe(answer.id)}  said {_quoted(answer.said)}  truth {_quoted(answer.truth)}"
+    truth = "unknown" if answer.truth is None else _quoted(answer.truth)
+    return f"id {safe(answer.id)}  said {_quoted(answer.said)}  truth {truth}"
 
 
 def _ids(marks: Sequence[Mark]) -> str:
