@@ -79,8 +79,6 @@ def _eval(arguments: argparse.Namespace) -> int:
     for target in targets:
         write_results(results, commands, target, arguments.max_shown)
     print_text(render_results_as(arguments.format, results, commands, arguments.max_shown))
-    for error in results.errors.values():
-        print(f"vft: {error}", file=sys.stderr)
     return 2 if results.errors else 0 if results.ok else 1
 
 

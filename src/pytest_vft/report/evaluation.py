@@ -190,10 +190,11 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
         for (said, truth), number in list(gate.confusions.items())[:_MOST_IDS]
     )
     yield f"  wrong {len(gate.wrong):,}{': ' + pairs if pairs else ''}"
-    shown = gate.wrong[:most_shown] if most_shown else gate.wrong
+    asked = gate.minimum is not None
+    shown = () if asked and gate.ok else gate.wrong[:most_shown] if most_shown else gate.wrong
     for mark in shown:
         yield f"    {_mark(mark, path)}"
-    if len(gate.wrong) > len(shown):
+    if shown and len(gate.wrong) > len(shown):
         yield f"    ... and {len(gate.wrong) - len(shown):,} more"
     by_name: dict[Normalisation, list[Mark]] = {}
     for mark, name in gate.near_misses:
