@@ -78,7 +78,9 @@ class Request:
             errors=errors,
             unscored=unscored,
         )
-        return results, {str(gate.kind): evaluation.command(gate, self.judge) for gate in gates if not gate.ok}
+        return results, {
+            str(gate.kind): evaluation.command(gate, self.judge) for gate in gates if not gate.ok
+        }
 
     def _compare(self, evaluation: Evaluation, baseline: str, kind: Kind) -> Comparison:
         return evaluation.comparison(

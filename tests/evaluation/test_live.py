@@ -148,9 +148,7 @@ def test_server_that_only_fails_is_given_up(test_split: str) -> None:
 
 def test_server_that_is_not_there_is_named(test_split: str) -> None:
     with pytest.raises(EvaluationError, match="Connection"):
-        RUN(
-            model="m", test=test_split, transcript="a.jsonl", base_url="http://127.0.0.1:9/v1", retries=0
-        )
+        RUN(model="m", test=test_split, transcript="a.jsonl", base_url="http://127.0.0.1:9/v1", retries=0)
 
 
 def test_temperature_is_left_out_where_it_is_refused(test_split: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_vft import EvaluationError, UsageError, evaluate
-from pytest_vft.evaluation.predictions import Irregular, Matched
+from pytest_vft.evaluation.predictions import Matched
 
 from .files import prediction, question, write_lines
 

@@ -246,7 +246,9 @@ def _comparison(comparison: Comparison, baseline: str) -> Iterator[str]:
     )
     if low <= 0 <= high:
         settled = _settled_by(comparison.settled_by).replace("share", "difference")
-        yield f"  the interval holds 0: no proof of a difference; {settled}"
+        yield f"  no proof of a difference: the interval holds 0; {settled}"
+    elif comparison.p >= comparison.alpha:
+        yield f"  no proof of a difference: exact McNemar p is not below {comparison.alpha:g}"
     for mark in comparison.lost[:_MOST_IDS] if causes else ():
         yield f"    lost: {_said(mark)}"
 
