@@ -19,13 +19,14 @@ from pytest_vft.evaluation.predictions import (
     Keys,
     Matched,
     alone,
-    as_prediction,
+    as_answers,
     match,
     only,
     read_predictions,
 )
 from pytest_vft.evaluation.questions import ID_PATTERN, Question, read_questions
 from pytest_vft.evaluation.scoring import (
+    KINDS,
     METRICS,
     NORMALISATIONS,
     Kind,
@@ -89,19 +90,18 @@ class Evaluation:
 
     def marks(self, kind: Kind | None, scoring: Scoring, judge: Judge | None) -> Sequence[Mark]:
         """Return a mark for each answer of *kind*. Raises UsageError for open ones without a judge."""
-        answers = [
-            answer
-            for answer, its in zip(
-                self.matched.answers, kinds(self.matched.answers, scoring.choices), strict=True
-            )
-            if kind is None or its in (kind, None)
-        ]
-        rated: Mapping[str, str] = {}
+        answers = self.matched.answers
+        its = kinds(answers, scoring.choices)
+        if kind is not None:
+            answers = [one for one, found in zip(answers, its, strict=True) if found in (kind, None)]
+            its = [found for found in its if found in (kind, None)]
+        judged = {kind for kind in KINDS if scoring.metric_for(kind) == "judge"}
         wanted = [
             answer
-            for answer, its in zip(answers, kinds(answers, scoring.choices), strict=True)
-            if its and scoring.metric_for(its) == "judge" and answer.said.strip()
+            for answer, found in zip(answers, its, strict=True)
+            if found in judged and answer.said.strip()
         ]
+        rated: Mapping[str, str] = {}
         if wanted:
             if judge is None:
                 raise UsageError(NO_JUDGE)
@@ -257,7 +257,7 @@ def evaluate_live(  # noqa: PLR0913 - as above
     with open_transcript(Path(path)) as kept:
         answers = ask_questions(questions, kept, lambda: _chat(live, live.parameters), live, on_answer)
     own = Keys(id=(), predicted=("predicted_answer",), actual=("actual_answer", *keys.actual))
-    given = [as_prediction(path, line, answer, own) for line, answer in enumerate(answers, 1)]
+    given = as_answers(path, enumerate(answers, 1), own)
     matched = match(path, given, questions)
     return Evaluation(path=path, test=os.fspath(test), matched=matched, keys=keys, id_pattern=id_pattern)
 

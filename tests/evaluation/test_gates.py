@@ -225,13 +225,14 @@ def test_failure_tells_all_that_helps() -> None:
     text = failure()
 
     headline, *rest = text.splitlines()
+    settled = "about 3,749 answers in all would settle it, at this share"
     assert headline == "closed 87.9 % < 90.0 % (167/190)"
     assert len(headline) <= 35
     assert rest[:4] == [
         "preds_4o.jsonl vs test.jsonl: 190 predictions to 190 questions, matched by the id in the question",
         "  95 % interval 74.3 to 94.8 % (Wilson; 38 pictures, effective n 40 of 190)",
         "  short by 4 answers",
-        "  the interval holds the minimum: no proof; about 3,749 answers in all would settle it, at this share",
+        f"  the interval holds the minimum: no proof; {settled}",
     ]
     assert "  wrong 23: said Yes, truth No: 15 | said No, truth Yes: 6 | said other, truth No: 2" in rest
     assert (

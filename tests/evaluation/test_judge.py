@@ -155,11 +155,13 @@ def test_nothing_that_could_be_rated_is_an_error() -> None:
 
 def test_server_that_fails_leaves_nothing_ungraded() -> None:
     write(3)
-    with serving(
-        lambda request, _: Reply(status=400) if "Writer 1" in str(request) else graded(RATINGS[0])
-    ) as endpoint:
-        with pytest.raises(EvaluationError, match=r"'judge' could not be asked about 1 answers.*planted"):
-            measure(endpoint)
+
+    def script(request: Request, _: int) -> Reply:
+        return Reply(status=400) if "Writer 1" in str(request) else graded("Very Similar")
+
+    said = r"'judge' could not be asked about 1 answers.*planted"
+    with serving(script) as endpoint, pytest.raises(EvaluationError, match=said):
+        measure(endpoint)
 
 
 def test_empty_answers_are_not_sent() -> None:

@@ -105,7 +105,7 @@ def test_answers_that_agree_on_each_picture_count_as_pictures() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_variance_over_pictures_is_that_of_statsmodels(seed: int) -> None:
-    noise = random.Random(seed)
+    noise = random.Random(seed)  # noqa: S311 - noise, no secret
     clusters = [noise.randrange(30) for _ in range(200)]
     lean = [noise.random() for _ in range(30)]
     values = [float(noise.random() < lean[cluster]) for cluster in clusters]

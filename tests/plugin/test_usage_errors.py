@@ -92,7 +92,7 @@ def test_missing_configuration_is_named(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--vft-submit=plan", "--vft-yes", "--vft-eval=results.jsonl", "--vft-eval-min-accuracy=0.9"],
+    ["--vft-submit=plan", "--vft-yes"],
 )
 def test_option_of_a_later_part_says_so(project: Project, option: str) -> None:
     name = option.partition("=")[0]

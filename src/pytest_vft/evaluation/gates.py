@@ -13,12 +13,13 @@ from pytest_vft.evaluation import statistics
 from pytest_vft.evaluation.predictions import Irregular, Matched
 from pytest_vft.evaluation.scoring import (
     CLOSED,
+    KINDS,
     Kind,
     Mark,
     Metric,
     Normalisation,
     Scoring,
-    near_miss,
+    near_misses,
     normalise_text,
 )
 from pytest_vft.evaluation.statistics import Interval
@@ -201,7 +202,7 @@ def measure(marks: Sequence[Mark]) -> Accuracy:
 
 def _pictures(marks: Sequence[Mark]) -> list[object] | None:
     """Return what each of *marks* is about: its picture, else, of text only, itself; None: not known."""
-    if any(mark.answer.question is None for mark in marks):
+    if marks[0].answer.question is None:  # then no other has one
         return None
     return [
         mark.answer.question.picture if mark.answer.question and mark.answer.question.picture else number
@@ -252,16 +253,13 @@ def judge_gate(  # noqa: PLR0913 - all that a verdict rests on, by keyword
             causes.append("unproven")
         if any(not group.ok for group in groups):
             causes.append("group")
+    there = {mark.kind for mark in marks}
     wrong = [mark for mark in graded if not mark.right]
     strictest = "none" if scoring.metric == "exact" else scoring.normalise
-    near = [
-        (mark, laxer)
-        for mark in wrong
-        if mark.rating is None and (laxer := near_miss(mark.answer, strictest))
-    ]
+    near = near_misses((mark for mark in wrong if mark.rating is None), strictest)
     return Gate(
         kind=kind,
-        metrics=tuple(dict.fromkeys(scoring.metric_for(mark.kind) for mark in marks if mark.kind)),
+        metrics=tuple(dict.fromkeys(scoring.metric_for(its) for its in KINDS if its in there)),
         scoring=scoring,
         accuracy=accuracy,
         minimum=minimum,

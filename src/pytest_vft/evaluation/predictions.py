@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -25,22 +25,16 @@ class Keys:
     actual: Sequence[str] = ("actual_answer", "truth")
 
 
-class Prediction(NamedTuple):
-    """A line of predictions; *test_line* names a line of the test split, as transcripts do."""
-
-    line: int
-    id: str | None
-    said: str
-    truth: str | None
-    test_line: int | None
-    fields: Mapping[str, Any]
+_NO_MORE: Mapping[str, Any] = {}
 
 
 class Answer(NamedTuple):
-    """A question with what was said to it: what is judged.
+    """What was said to a question: what is judged.
 
-    *line* is that of the prediction, None when there is none; *said* is then "". *truth* is None when
-    neither it nor the test split tells. *question* is None when there is no test split.
+    *line* is that of the prediction, None when there is none; *said* is then "". *id* is "" in a
+    file without ids, until it is matched. *truth* is None when neither the prediction nor the test
+    split tells; *question* is None when there is no test split. *fields* is all that the prediction
+    says, empty when it says no more than these.
     """
 
     id: str
@@ -82,46 +76,48 @@ class Matched:
     irregular: Irregular = field(default_factory=Irregular)
 
 
-def read_predictions(path: str, keys: Keys) -> list[Prediction]:
+def read_predictions(path: str, keys: Keys) -> list[Answer]:
     """Return the predictions in the file at *path*.
 
     Raises EvaluationError, which names file and line, for a file without any and for a line that
     is none.
     """
-    found = [as_prediction(path, line, fields, keys) for line, fields in read_objects(path)]
+    found = as_answers(path, read_objects(path), keys)
     if not found:
         raise EvaluationError(f"{path}: holds no predictions")
     return found
 
 
-def as_prediction(path: str, line: int, fields: Mapping[str, Any], keys: Keys) -> Prediction:
-    """Return what line *line* of *path*, the object *fields*, says."""
-    for key in keys.predicted:
-        if key in fields:
-            said = fields[key]
-            break
-    else:
+def as_answers(path: str, lines: Iterable[tuple[int, Mapping[str, Any]]], keys: Keys) -> list[Answer]:
+    """Return what *lines* of *path*, numbered objects, say; the first one tells which of *keys* they have."""
+    found = []
+    id_key = predicted = actual = ""
+    for line, fields in lines:
+        if predicted not in fields:
+            id_key, predicted, actual = _keys_of(path, line, fields, keys)
+        id_, said, truth = fields.get(id_key), fields[predicted], fields.get(actual)
+        if type(id_) is not str:
+            id_ = str(id_) if type(id_) is int else _text(path, line, id_)
+        if type(said) is not str:
+            said = _text(path, line, said)
+        if truth is not None and type(truth) is not str:
+            truth = _text(path, line, truth)
+        told = 1 + (id_ is not None) + (truth is not None)
+        more = fields if len(fields) > told else _NO_MORE  # 100,000 dictionaries keep Python busy
+        found.append(Answer(id_ or "", line, said or "", truth, None, more))
+    return found
+
+
+def _keys_of(path: str, line: int, fields: Mapping[str, Any], keys: Keys) -> tuple[str, str, str]:
+    id_, predicted, actual = (
+        next((name for name in names if name in fields), "")
+        for names in (keys.id, keys.predicted, keys.actual)
+    )
+    if predicted not in fields:
         wanted = " or ".join(keys.predicted)
         hint = nearest(keys.predicted[0], fields) or f" among {safe(', '.join(fields))}"
         raise EvaluationError(f"{path}:{line}: no key {wanted}{hint}; name it with keys predicted=KEY")
-    if not isinstance(said, str):
-        said = _text(path, line, said) or ""
-    test_line = fields.get("line")
-    return Prediction(
-        line,
-        _text(path, line, _first(fields, keys.id)),
-        said,
-        _text(path, line, _first(fields, keys.actual)),
-        test_line if isinstance(test_line, int) else None,
-        fields,
-    )
-
-
-def _first(fields: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    for key in keys:
-        if key in fields:
-            return fields[key]
-    return None
+    return id_, predicted, actual
 
 
 def _text(path: str, line: int, value: object) -> str | None:
@@ -133,22 +129,22 @@ def _text(path: str, line: int, value: object) -> str | None:
     return str(value)
 
 
-def alone(path: str, predictions: Sequence[Prediction]) -> Matched:
+def alone(path: str, predictions: Sequence[Answer]) -> Matched:
     """Return *predictions* as the answers to the questions that they are themselves."""
-    labels = [str(given.line) if given.id is None else given.id for given in predictions]
-    firsts, repeated, contradictory = _distinct(predictions, labels)
-    for given in firsts.values():
-        if given.truth is None:
-            raise EvaluationError(f"{path}:{given.line}: no actual answer; name its key, or the test split")
-    answers = [
-        Answer(label, given.line, given.said, given.truth, None, given.fields)
-        for label, given in firsts.items()
-    ]
+    ids = [given.id for given in predictions]
+    if "" in ids:
+        predictions = [given if given.id else given._replace(id=str(given.line)) for given in predictions]
+        ids = [given.id for given in predictions]
+    firsts, repeated, contradictory = _distinct(predictions, ids)
+    answers = list(firsts.values()) if repeated or contradictory else predictions
+    unknown = next((given for given in answers if given.truth is None), None)
+    if unknown is not None:
+        raise EvaluationError(f"{path}:{unknown.line}: no actual answer; name its key, or the test split")
     irregular = _irregular(answers, repeated=repeated, contradictory=contradictory)
     return Matched(how="none", predictions=len(predictions), answers=answers, irregular=irregular)
 
 
-def match(path: str, predictions: Sequence[Prediction], questions: Sequence[Question]) -> Matched:
+def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question]) -> Matched:
     """Return *predictions*, of the file at *path*, matched to *questions*.
 
     By the ids of the questions, else those that a pattern finds in their texts, else the lines that
@@ -195,10 +191,10 @@ def only(matched: Matched, ids: Collection[str]) -> Matched:
 
 
 def _labels(
-    path: str, predictions: Sequence[Prediction], questions: Sequence[Question]
+    path: str, predictions: Sequence[Answer], questions: Sequence[Question]
 ) -> tuple[How, list[str], list[str]]:
     """Return how the two are matched, and the labels of questions and of predictions."""
-    ids = [given.id for given in predictions if given.id is not None]
+    ids = [given.id for given in predictions if given.id]
     if len(ids) == len(predictions):
         for how, own in _ids(questions):
             if len(own) == len(questions):
@@ -207,15 +203,14 @@ def _labels(
             if own:
                 first = next(q for q in questions if (q.id if how == "id" else q.numbered) is None)
                 raise EvaluationError(f"{first.place}: no id here, but others have one; the answers have ids")
-    lines = [given.test_line for given in predictions if given.test_line is not None]
-    if len(lines) == len(predictions):
-        return "line", [str(question.line) for question in questions], [str(line) for line in lines]
+    labels = [str(question.line) for question in questions]
+    if all(isinstance(given.fields.get("line"), int) for given in predictions):
+        return "line", labels, [str(given.fields["line"]) for given in predictions]
     if len(predictions) != len(questions):
         raise EvaluationError(
             f"{path}: {len(predictions):,} predictions to {len(questions):,} questions, which only their "
             "order could match; give both an id"
         )
-    labels = [str(question.line) for question in questions]
     return "order", labels, labels
 
 
@@ -233,10 +228,13 @@ def _check_distinct(labels: Sequence[str], questions: Sequence[Question]) -> Non
 
 
 def _distinct(
-    predictions: Sequence[Prediction], labels: Sequence[str]
-) -> tuple[dict[str, Prediction], list[str], list[str]]:
+    predictions: Sequence[Answer], labels: Sequence[str]
+) -> tuple[dict[str, Answer], list[str], list[str]]:
     """Return the first prediction of each label, the labels that recur, those whose answers differ."""
-    firsts: dict[str, Prediction] = {}
+    firsts = dict(zip(labels, predictions, strict=True))
+    if len(firsts) == len(predictions):
+        return firsts, [], []
+    firsts = {}
     repeated: dict[str, bool] = {}
     for given, label in zip(predictions, labels, strict=True):
         first = firsts.setdefault(label, given)
@@ -246,10 +244,11 @@ def _distinct(
 
 
 def _irregular(answers: Sequence[Answer], **found: Sequence[str]) -> Irregular:
+    told = [one for one in answers if one.fields]
     return Irregular(
-        empty=[one.id for one in answers if one.line is not None and not one.said.strip()],
-        cut=[one.id for one in answers if one.fields.get("finish_reason") == "length"],
-        refused=[one.id for one in answers if one.fields.get("refusal")],
+        empty=[one.id for one in answers if (not one.said or one.said.isspace()) and one.line is not None],
+        cut=[one.id for one in told if one.fields.get("finish_reason") == "length"],
+        refused=[one.id for one in told if one.fields.get("refusal")],
         **found,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -11,7 +11,7 @@ from xxhash import xxh3_128_hexdigest
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
-from pytest_vft.reading.lines import parse_line
+from pytest_vft.reading.lines import lift, parse_line
 from pytest_vft.reading.shards import Shard, read_lines
 from pytest_vft.text import safe
 
@@ -41,29 +41,39 @@ class Question(NamedTuple):
         return f"{safe(self.path, None)}:{self.line}"
 
 
-def read_objects(path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield number and object of each line of the file at *path*, payloads of pictures as their hashes.
+def read_objects(
+    path: str, parse: Callable[[bytes], Any] = orjson.loads
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield number and object of each line of the file at *path*, as *parse* reads it.
 
     Raises EvaluationError for what is none.
     """
     for line, raw in raw_lines(path):
-        parsed = parse_line(raw, _hashed)
-        if parsed.blank:
-            continue
-        if not isinstance(parsed.value, dict):
+        try:
+            value = parse(raw)
+        except orjson.JSONDecodeError:
+            value = None
+        if type(value) is dict:
+            yield line, value
+        elif raw.strip():
+            parsed = parse_line(raw, lambda _: None)
             reason = parsed.encoding_error or parsed.syntax_error or "not a JSON object"
             raise EvaluationError(f"{safe(path, None)}:{line}: {reason}")
-        yield line, parsed.value
 
 
-def raw_lines(path: str) -> Iterator[tuple[int, bytes]]:
-    """Yield number and bytes of each line. Raises EvaluationError for a file that has none."""
+def _parse_lifted(raw: bytes) -> Any:
+    """Return the value of *raw*, the payloads of its pictures as their hashes."""
+    return orjson.loads(lift(raw, _hashed))
+
+
+def raw_lines(path: str) -> Iterable[tuple[int, bytes]]:
+    """Return number and bytes of each line. Raises EvaluationError for a file that has none."""
     opened = open_file(path)
     if opened.error or opened.container != "JSONL":
         what = opened.error or f"is {opened.container}, want JSON Lines"
         raise EvaluationError(f"{safe(path, None)}: {what}")
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    yield from enumerate(read_lines(Shard(path, "test", start, opened.bytes)), 1)
+    return enumerate(read_lines(Shard(path, "test", start, opened.bytes)), 1)
 
 
 def _hashed(payload: memoryview) -> bytes:
@@ -86,7 +96,7 @@ def read_questions(
         raise UsageError(f"id pattern {id_pattern!r}: want one group, as in {ID_PATTERN}")
     found = [
         _question(path, line, example, pattern, (id_keys, actual_keys))
-        for line, example in read_objects(path)
+        for line, example in read_objects(path, _parse_lifted)
     ]
     if not found:
         raise EvaluationError(f"{safe(path, None)}: holds no questions")

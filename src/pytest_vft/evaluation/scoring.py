@@ -113,10 +113,14 @@ def kinds(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind
     None where there is no actual one.
     """
     closed = {normalise_text(choice) for choice in (*CLOSED, *choices)}
-    return [
-        None if answer.truth is None else "closed" if normalise_text(answer.truth) in closed else "open"
-        for answer in answers
-    ]
+    known: dict[str | None, Kind | None] = {None: None}
+    found = []
+    for answer in answers:
+        truth = answer.truth
+        if truth not in known:
+            known[truth] = "closed" if normalise_text(str(truth)) in closed else "open"
+        found.append(known[truth])
+    return found
 
 
 def score(
@@ -126,36 +130,52 @@ def score(
 
     An empty answer is wrong by every metric.
     """
-    functions: Mapping[Metric, Callable[[str, str], bool]] = {
-        "exact": str.__eq__,
-        "normalised_exact": _equal(NORMALISE[scoring.normalise]),
-        "token_f1": lambda said, truth: token_f1(said, truth) >= scoring.min_f1,
-    }
+    metrics = {kind: scoring.metric_for(kind) for kind in KINDS}
+    functions = {kind: _function(metric, scoring) for kind, metric in metrics.items()}
     marks = []
     for answer, kind in zip(answers, kinds(answers, scoring.choices), strict=True):
-        if kind is None or answer.truth is None or not answer.said or answer.said.isspace():
+        said, truth = answer.said, answer.truth
+        if kind is None or truth is None:
             marks.append(Mark(answer, kind, False))
-        elif (metric := scoring.metric_for(kind)) == "judge":
+        elif metrics[kind] != "judge":
+            marks.append(Mark(answer, kind, functions[kind](said, truth)))
+        elif not said.strip():
+            marks.append(Mark(answer, kind, False))
+        else:
             rating = ratings.get(answer.id)
             marks.append(Mark(answer, kind, None if rating is None else rating in passing, rating))
-        else:
-            marks.append(Mark(answer, kind, functions[metric](answer.said, answer.truth)))
     return marks
+
+
+def _function(metric: Metric, scoring: Scoring) -> Callable[[str, str], bool]:
+    """Return whether an answer and an actual one agree by *metric*, which is no judge."""
+    if metric == "token_f1":
+        return lambda said, truth: token_f1(said, truth) >= scoring.min_f1
+    return _equal(NORMALISE["none" if metric == "exact" else scoring.normalise])
 
 
 def _equal(normalise: Callable[[str], str]) -> Callable[[str, str], bool]:
     """Return whether two texts are equal under *normalise*; what it leaves nothing of equals nothing."""
+    known: dict[str, str] = {}
 
     def equal(said: str, truth: str) -> bool:
-        wanted = normalise(truth)
-        return wanted != "" and normalise(said) == wanted
+        wanted = known.get(truth)
+        if wanted is None:
+            wanted = known[truth] = normalise(truth)
+        return wanted != "" and (said == truth or normalise(said) == wanted)
 
     return equal
 
 
-def near_miss(answer: Answer, normalise: Normalisation) -> Normalisation | None:
-    """Return the normalisation, laxer than *normalise*, that would make *answer* right, if any."""
-    for name in NORMALISATIONS[NORMALISATIONS.index(normalise) + 1 :]:
-        if answer.truth is not None and _equal(NORMALISE[name])(answer.said, answer.truth):
-            return name
-    return None
+def near_misses(marks: Iterable[Mark], normalise: Normalisation) -> list[tuple[Mark, Normalisation]]:
+    """Return those of *marks* that a normalisation laxer than *normalise* would make right, and which."""
+    names = NORMALISATIONS[NORMALISATIONS.index(normalise) + 1 :]
+    laxer = [(name, _equal(NORMALISE[name])) for name in names]
+    found = []
+    for mark in marks:
+        said, truth = mark.answer.said, mark.answer.truth
+        for name, equal in laxer:
+            if truth is not None and equal(said, truth):
+                found.append((mark, name))
+                break
+    return found
