@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from tests.evaluation.files import notebook, question, write_lines
-from tests.evaluation.server import Reply, serving
+from evaluation.files import notebook, question, write_lines
+from evaluation.server import Reply, serving
 
 from .project import Project
 
