@@ -95,10 +95,10 @@ class Evaluation:
         if kind is not None:
             answers = [one for one, found in zip(answers, its, strict=True) if found in (kind, None)]
             its = [found for found in its if found in (kind, None)]
-        judged = {kind for kind in KINDS if scoring.metric_for(kind) == "judge"}
+        judged = [kind for kind in KINDS if scoring.metric_for(kind) == "judge"]
         wanted = [
             answer
-            for answer, found in zip(answers, its, strict=True)
+            for answer, found in (zip(answers, its, strict=True) if judged else ())
             if found in judged and answer.said.strip()
         ]
         rated: Mapping[str, str] = {}
@@ -108,7 +108,7 @@ class Evaluation:
             check_not_itself(judge, [answer.fields.get("model") for answer in wanted])
             with open_transcript(_cached("ratings.jsonl")) as transcript:
                 rated = ratings(wanted, judge, transcript, lambda: _chat(judge, judge.parameters))
-        return of_kind(score(answers, scoring, rated, judge.passing if judge else ()), kind)
+        return of_kind(score(answers, its, scoring, rated, judge.passing if judge else ()), kind)
 
     def assert_min_accuracy(self, minimum: float, **settings: Any) -> Gate:
         """Raise AssertionError unless the share of right answers reaches *minimum*, else return the gate.
@@ -293,7 +293,7 @@ class Tally:
         if question.truth is None:
             return
         answer = Answer("", None, progress.said, question.truth, question, {})
-        (mark,) = score([answer], self.scoring, {}, ())
+        (mark,) = score([answer], kinds([answer], self.scoring.choices), self.scoring, {}, ())
         if mark.right is not None:
             self.scored += 1
             self.right += mark.right

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,10 +29,14 @@ def answer(said: str, truth: str) -> Answer:
     return Answer("1", 1, said, truth, None, {})
 
 
+def scored(answers: list[Answer], scoring: Scoring, *ratings: Any) -> list[Mark]:
+    return score(answers, kinds(answers), scoring, *(ratings or ({}, ())))
+
+
 def is_right(
     said: str, truth: str, metric: Metric = "normalised_exact", normalise: Normalisation = "text"
 ) -> bool:
-    (mark,) = score([answer(said, truth)], Scoring(metric=metric, normalise=normalise), {}, ())
+    (mark,) = scored([answer(said, truth)], Scoring(metric=metric, normalise=normalise))
     return bool(mark.right)
 
 
@@ -125,8 +131,8 @@ def test_token_f1(said: str, truth: str, f1: float) -> None:
 def test_token_f1_is_right_from_its_minimum() -> None:
     given = [answer("Cookshack Inc.", "Cookshack")]
 
-    assert score(given, Scoring(metric="token_f1", min_f1=0.66), {}, ())[0].right
-    assert not score(given, Scoring(metric="token_f1", min_f1=0.67), {}, ())[0].right
+    assert scored(given, Scoring(metric="token_f1", min_f1=0.66))[0].right
+    assert not scored(given, Scoring(metric="token_f1", min_f1=0.67))[0].right
 
 
 @pytest.mark.parametrize(
@@ -140,10 +146,10 @@ def test_kind_is_that_of_the_actual_answer(truth: str, kind: Kind) -> None:
 def test_ratings_are_right_when_they_pass() -> None:
     given = [Answer(str(number), number, "a", "b", None, {}) for number in range(3)]
 
-    marks = score(given, Scoring(), {"0": "Very Similar", "1": "Incorrect"}, ("Very Similar",))
+    marks = scored(given, Scoring(), {"0": "Very Similar", "1": "Incorrect"}, ("Very Similar",))
 
     assert [mark.right for mark in marks] == [True, False, None]
 
 
 def test_empty_answer_is_wrong_without_a_judge() -> None:
-    assert score([answer(" ", "b")], Scoring(), {}, ())[0].right is False
+    assert scored([answer(" ", "b")], Scoring())[0].right is False

@@ -194,7 +194,7 @@ def measure(marks: Sequence[Mark]) -> Accuracy:
     return Accuracy(
         right=sum(right),
         n=n,
-        pictures=None if pictures is None else len(set(pictures)),
+        pictures=None if pictures is None else sum(isinstance(one, str) for one in set(pictures)),
         effective_n=n / effect,
         interval=statistics.wilson(share, n / effect, statistics.two_sided(statistics.LEVEL)),
     )

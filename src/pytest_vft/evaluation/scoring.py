@@ -124,16 +124,20 @@ def kinds(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind
 
 
 def score(
-    answers: Sequence[Answer], scoring: Scoring, ratings: Mapping[str, str], passing: Collection[str]
+    answers: Sequence[Answer],
+    its: Sequence[Kind | None],
+    scoring: Scoring,
+    ratings: Mapping[str, str],
+    passing: Collection[str],
 ) -> list[Mark]:
-    """Return a mark for each of *answers*; *ratings* are the judge's by id, right when *passing*.
+    """Return a mark for each of *answers*, *its* kinds being known.
 
-    An empty answer is wrong by every metric.
+    *ratings* are the judge's by id, right when *passing*. An empty answer is wrong by every metric.
     """
     metrics = {kind: scoring.metric_for(kind) for kind in KINDS}
     functions = {kind: _function(metric, scoring) for kind, metric in metrics.items()}
     marks = []
-    for answer, kind in zip(answers, kinds(answers, scoring.choices), strict=True):
+    for answer, kind in zip(answers, its, strict=True):
         said, truth = answer.said, answer.truth
         if kind is None or truth is None:
             marks.append(Mark(answer, kind, False))
