@@ -90,6 +90,8 @@ class Evaluation:
 
     def marks(self, kind: Kind | None, scoring: Scoring, judge: Judge | None) -> Sequence[Mark]:
         """Return a mark for each answer of *kind*. Raises UsageError for open ones without a judge."""
+        if kind is not None and kind not in KINDS:
+            raise UsageError(f"no kind {kind!r}{nearest(kind, KINDS)}; want closed or open")
         answers = self.matched.answers
         its = kinds(answers, scoring.choices)
         if kind is not None:

@@ -282,6 +282,7 @@ def test_text_of_answers_is_harmless() -> None:
         ({"confidence": 1}, "confidence is 1, want a share between 0 and 1"),
         ({"metric": "exatc"}, "no metric 'exatc' (did you mean 'exact'?)"),
         ({"normalise": "markdwon"}, "no normalisation 'markdwon' (did you mean 'markdown'?)"),
+        ({"kind": "close"}, "no kind 'close' (did you mean 'closed'?)"),
         ({"min_f1": 0}, "min_f1 is 0"),
         ({"min_n": 0}, "min_n is 0"),
     ],

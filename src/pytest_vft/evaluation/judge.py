@@ -1,6 +1,7 @@
 """A model as judge of open answers, on the four steps of OpenAI's vision fine-tuning cookbook.
 
-https://developers.openai.com/cookbook/examples/multimodal/vision_fine_tuning_on_gpt4o_for_visual_question_answering
+https://github.com/openai/openai-cookbook
+examples/multimodal/Vision_Fine_tuning_on_GPT4o_for_Visual_Question_Answering.ipynb
 (read 2026-11-21). Its rating is free text there; here it is an enum, the reason comes before it, and
 the judge sees the question.
 """
