@@ -21,6 +21,7 @@ class Reply(NamedTuple):
     refusal: str | None = None
     delay: float = 0.0
     message: str = "planted"
+    body: bytes | None = None
 
 
 Request = Mapping[str, Any]
@@ -60,7 +61,7 @@ def serving(script: Script) -> Iterator[Endpoint]:
                 endpoint.requests.append(request)
             reply = script(request, before)
             time.sleep(reply.delay)
-            body = json.dumps(_body(request, reply)).encode()
+            body = reply.body or json.dumps(_body(request, reply)).encode()
             try:
                 self.send_response(reply.status)
                 self.send_header("Content-Type", "application/json")

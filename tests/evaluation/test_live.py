@@ -172,6 +172,30 @@ def test_key_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
         RUN(model="m", test="test.jsonl", transcript="a.jsonl", base_url="http://127.0.0.1:9/v1")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"choices": [{}]}',
+        b'{"choices": [{"message": {"content": 1}}]}',
+        b'{"choices": 1}',
+        b"\xff",
+    ],
+)
+def test_what_is_no_completion_is_a_failure(body: bytes) -> None:
+    with serving(always(Reply(body=body))) as endpoint:
+        with pytest.raises(EvaluationError, match="10 questions failed in a row.*no completion"):
+            run(endpoint, concurrency=1)
+
+
+def test_lone_surrogate_is_replaced() -> None:
+    with serving(always(Reply("Yes \ud800"))) as endpoint:
+        assert {one.said for one in run(endpoint).matched.answers} == {"Yes ?"}
+
+
 # Limits
 
 

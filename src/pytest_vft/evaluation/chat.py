@@ -62,6 +62,8 @@ class Chat:
         create: Callable[..., Any] = self.client.chat.completions.create
         try:
             return _completion(create(model=self.model, messages=messages, **sent))
+        except (AttributeError, TypeError, ValueError) as error:  # no completion; openai looks at little
+            return Failure(f"the server's answer is no completion: {self._reason(error)}")
         except openai.BadRequestError as error:
             if "temperature" in sent and "temperature" in f"{error.param} {error}".lower():
                 self._left_out.add("temperature")
@@ -79,15 +81,21 @@ class Chat:
 
 def _completion(answered: Any) -> Completion | Failure:
     if not getattr(answered, "choices", None):
-        return Failure("the server's answer holds no choices")
+        return Failure("the server's answer is no completion: it holds no choices")
     usage, choice = answered.usage, answered.choices[0]
+    refusal = getattr(choice.message, "refusal", None)
     return Completion(
-        choice.message.content or "",
+        _clean(choice.message.content or ""),
         choice.finish_reason or "",
-        getattr(choice.message, "refusal", None),
+        _clean(refusal) if refusal else None,
         (usage and usage.prompt_tokens) or 0,
         (usage and usage.completion_tokens) or 0,
     )
+
+
+def _clean(text: str) -> str:
+    """Return *text* without lone surrogates, which JSON can hold and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def in_parallel(work: Iterable[T], do: Callable[[T], R], concurrency: int) -> Iterator[tuple[T, R]]:
