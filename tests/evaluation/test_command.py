@@ -166,6 +166,7 @@ def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch
         ("tuned.jsonl --ids=1,none", "no question has the id 'none'"),
         ("tuned.jsonl --keys=predictd=a", "no key 'predictd' (did you mean 'predicted'?)"),
         ("tuned.jsonl --report=jsn:a", "no report format 'jsn' (did you mean 'json'?)"),
+        ("tuned.jsonl --report=sarif:a", "an evaluation is written as text or json, not as sarif"),
         ("tuned.jsonl base.jsonl", "'base.jsonl' is one too many"),
     ],
 )

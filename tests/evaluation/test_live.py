@@ -186,9 +186,9 @@ def test_key_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_no_completion_is_a_failure(body: bytes) -> None:
-    with serving(always(Reply(body=body))) as endpoint:
-        with pytest.raises(EvaluationError, match="10 questions failed in a row.*no completion"):
-            run(endpoint, concurrency=1)
+    said = r"10 questions failed in a row.*no completion"
+    with serving(always(Reply(body=body))) as endpoint, pytest.raises(EvaluationError, match=said):
+        run(endpoint, concurrency=1)
 
 
 def test_lone_surrogate_is_replaced() -> None:

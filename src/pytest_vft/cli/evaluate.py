@@ -70,10 +70,13 @@ def add(commands: Commands) -> None:
 
 def _eval(arguments: argparse.Namespace) -> int:
     from pytest_vft.evaluation_request import read_request  # noqa: PLC0415 - `vft --help` needs none of it
-    from pytest_vft.report.evaluation import render_results_as, write_results  # noqa: PLC0415 - as above
-    from pytest_vft.report.formats import parse_targets  # noqa: PLC0415 - as above
+    from pytest_vft.report.evaluation import (  # noqa: PLC0415 - as above
+        render_results_as,
+        result_targets,
+        write_results,
+    )
 
-    targets = parse_targets(arguments.report)
+    targets = result_targets(arguments.report)
     request = read_request(arguments.predictions, vars(arguments))
     results, commands = request.run(on_answer=_progress(request))
     for target in targets:

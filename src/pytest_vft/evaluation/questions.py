@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,8 +12,8 @@ from xxhash import xxh3_128_hexdigest
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
 from pytest_vft.reading.lines import lift, parse_line
-from pytest_vft.reading.shards import Shard, read_lines
-from pytest_vft.text import safe
+from pytest_vft.reading.shards import LongLine, Shard, read_lines
+from pytest_vft.text import count, safe
 
 ID_PATTERN = r"\[(\d+)\]"
 
@@ -66,14 +66,17 @@ def _parse_lifted(raw: bytes) -> Any:
     return orjson.loads(lift(raw, _hashed))
 
 
-def raw_lines(path: str) -> Iterable[tuple[int, bytes]]:
-    """Return number and bytes of each line. Raises EvaluationError for a file that has none."""
+def raw_lines(path: str) -> Iterator[tuple[int, bytes]]:
+    """Yield number and bytes of each line. Raises EvaluationError for a file or line that cannot be read."""
     opened = open_file(path)
     if opened.error or opened.container != "JSONL":
         what = opened.error or f"is {opened.container}, want JSON Lines"
         raise EvaluationError(f"{safe(path, None)}: {what}")
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    return enumerate(read_lines(Shard(path, "test", start, opened.bytes)), 1)
+    for line, raw in enumerate(read_lines(Shard(path, "test", start, opened.bytes)), 1):
+        if isinstance(raw, LongLine):
+            raise EvaluationError(f"{safe(path, None)}:{line}: {count(raw.bytes, 'byte')}, too many to read")
+        yield line, raw
 
 
 def _hashed(payload: memoryview) -> bytes:

@@ -13,8 +13,7 @@ from pytest_vft.errors import MissingKeyError, UsageError, VftError
 from pytest_vft.evaluation.gates import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind
 from pytest_vft.evaluation_request import read_request
-from pytest_vft.report.evaluation import render_comparison, render_gate, write_results
-from pytest_vft.report.formats import parse_targets
+from pytest_vft.report.evaluation import render_comparison, render_gate, result_targets, write_results
 from pytest_vft.text import nearest, safe
 
 _PREFIX = "eval/"
@@ -49,7 +48,7 @@ class EvalRun:
                 raise UsageError(
                     "nothing to judge by: write --vft-eval-min-accuracy=N, or --vft-eval-baseline"
                 )
-            self._targets = parse_targets(config.getoption("vft_eval_report"))
+            self._targets = result_targets(config.getoption("vft_eval_report"))
             self.kinds = _kinds(path, arguments) or self._asked_of()
         except VftError as error:
             raise pytest.UsageError(f"vft: {error}") from None

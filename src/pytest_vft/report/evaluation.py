@@ -14,10 +14,11 @@ from pytest_vft.evaluation.gates import Accuracy, Cause, Comparison, Gate, Resul
 from pytest_vft.evaluation.predictions import How, Irregular, Matched
 from pytest_vft.evaluation.scoring import Mark, Normalisation
 from pytest_vft.evaluation.statistics import Interval
-from pytest_vft.report.formats import Target
+from pytest_vft.report.formats import Target, parse_targets
 from pytest_vft.text import count, safe
 
 FORMAT = "vft-eval/1"
+FORMATS = ("text", "json")
 MOST_SHOWN = 10
 _MOST_IDS = 5
 _QUOTED = 40
@@ -275,6 +276,15 @@ def render_results_json(results: Results) -> str:
     """Return *results* as JSON text; ASCII only, so that no answer can do harm."""
     # "#" stands in strings only; a CI runner obeys "##[" wherever it stands (see text.safe).
     return json.dumps(as_data(results), indent=2).replace("##", "#\\u0023") + "\n"
+
+
+def result_targets(given: Sequence[str]) -> list[Target]:
+    """Return the targets that FORMAT:FILE texts stand for. Raises UsageError for other formats than ours."""
+    targets = parse_targets(given)
+    for target in targets:
+        if target.format not in FORMATS:
+            raise UsageError(f"an evaluation is written as {' or '.join(FORMATS)}, not as {target.format}")
+    return targets
 
 
 def render_results_as(
