@@ -11,9 +11,9 @@ from xxhash import xxh3_128_hexdigest
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
-from pytest_vft.reading.lines import lift, parse_line
+from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
-from pytest_vft.text import count, safe
+from pytest_vft.text import safe
 
 ID_PATTERN = r"\[(\d+)\]"
 
@@ -42,41 +42,40 @@ class Question(NamedTuple):
 
 
 def read_objects(
-    path: str, parse: Callable[[bytes], Any] = orjson.loads
+    path: str, parse: Callable[[Any], Any] = orjson.loads
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield number and object of each line of the file at *path*, as *parse* reads it.
 
     Raises EvaluationError for what is none.
     """
-    for line, raw in raw_lines(path):
+    for line, raw in enumerate(_lines(path), 1):
         try:
             value = parse(raw)
-        except orjson.JSONDecodeError:
+        except orjson.JSONDecodeError:  # a line that is too long is no bytes, and comes here, too
             value = None
         if type(value) is dict:
             yield line, value
-        elif raw.strip():
-            parsed = parse_line(raw, lambda _: None)
-            reason = parsed.encoding_error or parsed.syntax_error or "not a JSON object"
+            continue
+        parsed = parse_line(raw, _hashed)
+        if not parsed.blank:
+            reason = "too long" if isinstance(raw, LongLine) else "not a JSON object"
+            reason = parsed.encoding_error or parsed.syntax_error or reason
             raise EvaluationError(f"{safe(path, None)}:{line}: {reason}")
 
 
-def _parse_lifted(raw: bytes) -> Any:
+def _parse_lifted(raw: bytes | LongLine) -> Any:
     """Return the value of *raw*, the payloads of its pictures as their hashes."""
-    return orjson.loads(lift(raw, _hashed))
+    return parse_line(raw, _hashed).value
 
 
-def raw_lines(path: str) -> Iterator[tuple[int, bytes]]:
-    """Yield number and bytes of each line. Raises EvaluationError for a file or line that cannot be read."""
+def _lines(path: str) -> Iterator[bytes | LongLine]:
+    """Return the lines of the file at *path*. Raises EvaluationError when it has none."""
     opened = open_file(path)
     if opened.error or opened.container != "JSONL":
         what = opened.error or f"is {opened.container}, want JSON Lines"
         raise EvaluationError(f"{safe(path, None)}: {what}")
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    for line, raw in enumerate(read_lines(Shard(path, "test", start, opened.bytes)), 1):
-        if isinstance(raw, LongLine):
-            raise EvaluationError(f"{safe(path, None)}:{line}: {count(raw.bytes, 'byte')}, too many to read")
-        yield line, raw
+    return read_lines(Shard(path, "test", start, opened.bytes))
 
 
 def _hashed(payload: memoryview) -> bytes:
@@ -151,8 +150,8 @@ def prompt(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]
 
 def read_prompts(path: str) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
     """Yield the number of each line of the test split at *path* and what is asked there, as it is sent."""
-    for line, raw in raw_lines(path):
-        if raw.strip():
+    for line, raw in enumerate(_lines(path), 1):
+        if isinstance(raw, bytes) and raw.strip():
             yield line, prompt(orjson.loads(raw)["messages"])
 
 
