@@ -11,6 +11,7 @@ from typing import Any
 from pytest_vft.client import make_client, read_credentials
 from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.chat import Chat
+from pytest_vft.evaluation.collector import collector_paused
 from pytest_vft.evaluation.gates import Comparison, Demand, Gate, compare, judge_gate, of_kind
 from pytest_vft.evaluation.judge import Judge, check_not_itself, ratings
 from pytest_vft.evaluation.live import Live, Progress, ask_questions
@@ -110,7 +111,9 @@ class Evaluation:
             check_not_itself(judge, [answer.fields.get("model") for answer in wanted])
             with open_transcript(_cached("ratings.jsonl")) as transcript:
                 rated = ratings(wanted, judge, transcript, lambda: _chat(judge, judge.parameters))
-        return of_kind(score(answers, its, scoring, rated, judge.passing if judge else ()), kind)
+        with collector_paused():
+            marks = score(answers, its, scoring, rated, judge.passing if judge else ())
+        return of_kind(marks, kind)
 
     def assert_min_accuracy(self, minimum: float, **settings: Any) -> Gate:
         """Raise AssertionError unless the share of right answers reaches *minimum*, else return the gate.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.evaluation.collector import collector_paused
 from pytest_vft.evaluation.questions import Question, read_objects
 from pytest_vft.text import nearest, safe
 
@@ -82,7 +83,8 @@ def read_predictions(path: str, keys: Keys) -> list[Answer]:
     Raises EvaluationError, which names file and line, for a file without any and for a line that
     is none.
     """
-    found = as_answers(path, read_objects(path), keys)
+    with collector_paused():
+        found = as_answers(path, read_objects(path), keys)
     if not found:
         raise EvaluationError(f"{path}: holds no predictions")
     return found
@@ -137,8 +139,8 @@ def alone(path: str, predictions: Sequence[Answer]) -> Matched:
         ids = [given.id for given in predictions]
     firsts, repeated, contradictory = _distinct(predictions, ids)
     answers = list(firsts.values()) if repeated or contradictory else predictions
-    unknown = next((given for given in answers if given.truth is None), None)
-    if unknown is not None:
+    if None in [given.truth for given in answers]:
+        unknown = next(given for given in answers if given.truth is None)
         raise EvaluationError(f"{path}:{unknown.line}: no actual answer; name its key, or the test split")
     irregular = _irregular(answers, repeated=repeated, contradictory=contradictory)
     return Matched(how="none", predictions=len(predictions), answers=answers, irregular=irregular)
