@@ -9,7 +9,7 @@ import pytest
 from evaluation.files import notebook, question, write_lines
 from evaluation.server import Reply, serving
 
-from .project import Project
+from .project import PYTEST_9, Project
 
 GATES = ("--vft-eval=base.jsonl", "--vft-eval-metric=exact")
 
@@ -42,7 +42,7 @@ def test_gate_that_fails_says_so_in_the_summary(project: Project) -> None:
             "closed 87.9 % < 90.0 % (167/190)",
             "base.jsonl: 485 predictions to 485 questions, no test split",
             "*the wrong ones alone: vft eval base.jsonl *",
-            "FAILED base.jsonl::eval/closed - closed 87.9 % < 90.0 % (167/190)",
+            "FAILED base.jsonl::eval/closed" + (" - closed 87.9 % < 90.0 % (167/190)" if PYTEST_9 else ""),
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
