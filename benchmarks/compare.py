@@ -1,6 +1,7 @@
-"""Compare linting with its floor, interleaved, and print the ratio of the fastest runs.
+"""Compare our work with its floor, interleaved, and print the ratio of the fastest runs.
 
-    python benchmarks/compare.py data.jsonl [RUNS]
+    python benchmarks/compare.py data.jsonl [RUNS]                       linting at header depth
+    python benchmarks/compare.py predictions.jsonl [RUNS] score          scoring predictions
 
 Both sides run with malloc's trimming off: it otherwise adds 56,000 page faults to either
 (https://man7.org/linux/man-pages/man3/mallopt.3.html).
@@ -27,14 +28,21 @@ def run(script: str, data: str) -> dict[str, Any]:
     return measured
 
 
-def main(data: str, runs: int = 7) -> None:
+SCRIPTS = {
+    "lint": ("floor_header.py", "lint_header.py"),
+    "score": ("floor_score.py", "score_predictions.py"),
+}
+
+
+def main(data: str, runs: str = "7", what: str = "lint") -> None:
     """Print the fastest of *runs* of each side, their spread and the ratio."""
+    floor, ours = SCRIPTS[what]
     floors, lints = [], []
-    for _ in range(runs):
-        floors.append(run("floor_header.py", data))
-        lints.append(run("lint_header.py", data))
+    for _ in range(int(runs)):
+        floors.append(run(floor, data))
+        lints.append(run(ours, data))
         assert floors[-1]["result"] == lints[-1]["result"]
-    for name, measured in (("floor", floors), ("lint", lints)):
+    for name, measured in (("floor", floors), (what, lints)):
         seconds = sorted(one["seconds"] for one in measured)
         memory = max(one["peak"] - one["imports"] for one in measured)
         print(f"{name:<6} {seconds[0]:.3f} s CPU (to {seconds[-1]:.3f}), {memory} MB above its imports")
@@ -43,4 +51,4 @@ def main(data: str, runs: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(*sys.argv[1:])

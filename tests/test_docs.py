@@ -112,6 +112,17 @@ def test_the_workflows_run(page: str, written: set[str], tmp_path: Path) -> None
     assert {path.name for path in tmp_path.iterdir()} - {"data", ".pytest_cache", ".vft_cache"} == written
 
 
+def test_the_guide_to_evaluations_is_true(tmp_path: Path) -> None:
+    page = blocks("docs/how-to/judge-predictions.md")
+    (tmp_path / "make_data.py").write_text(next(text for kind, text in page if kind == "python"))
+    run("python make_data.py", tmp_path)
+    shown = [text for kind, text in page if kind == "console" and "\n" in text.strip()]
+    assert len(shown) == 2
+    for text in shown:
+        command, _, expected = text.removeprefix("$ ").partition("\n")
+        assert steady(run(command, tmp_path)) == steady(expected)
+
+
 def test_the_readme_is_true(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     commands = [text for kind, text in blocks("README.md") if kind == "console"]

@@ -11,31 +11,49 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_vft.api import assert_clean, lint
     from pytest_vft.building import FewShot, build_example, encode_image, write_jsonl
-    from pytest_vft.errors import ConfigError, RuleFileError, UsageError, VftError, VftWarning
+    from pytest_vft.errors import (
+        ConfigError,
+        EvaluationError,
+        RuleFileError,
+        UsageError,
+        VftError,
+        VftWarning,
+    )
+    from pytest_vft.evaluating import Evaluation, assert_min_accuracy, assert_not_worse_than, evaluate
+    from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
 
     __version__: str
 
 _HOMES = {
     "ConfigError": "errors",
+    "Evaluation": "evaluating",
+    "EvaluationError": "errors",
     "FewShot": "building",
     "Finding": "model",
+    "Judge": "evaluation.judge",
     "Report": "model",
     "RuleFileError": "errors",
     "UsageError": "errors",
     "VftError": "errors",
     "VftWarning": "errors",
     "assert_clean": "api",
+    "assert_min_accuracy": "evaluating",
+    "assert_not_worse_than": "evaluating",
     "build_example": "building",
     "encode_image": "building",
+    "evaluate": "evaluating",
     "lint": "api",
     "write_jsonl": "building",
 }
 
 __all__ = [
     "ConfigError",
+    "Evaluation",
+    "EvaluationError",
     "FewShot",
     "Finding",
+    "Judge",
     "Report",
     "RuleFileError",
     "UsageError",
@@ -43,8 +61,11 @@ __all__ = [
     "VftWarning",
     "__version__",
     "assert_clean",
+    "assert_min_accuracy",
+    "assert_not_worse_than",
     "build_example",
     "encode_image",
+    "evaluate",
     "lint",
     "write_jsonl",
 ]

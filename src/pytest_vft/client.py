@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pytest_vft.errors import UsageError
+from pytest_vft.errors import MissingKeyError, UsageError
 
 if TYPE_CHECKING:
     import openai
@@ -43,8 +43,8 @@ def read_credentials(
     """Return the credentials in *environ*, by the names that the openai package uses.
 
     *azure_version* is the API version to speak to Azure with, None for any other server.
-    Raises UsageError for what is missing and for an address that cannot be used; without a key,
-    which is empty then, only if *key_wanted*.
+    Raises UsageError for an address that is missing or cannot be used, MissingKeyError without a key
+    if *key_wanted*; else it is empty.
     """
     prefix = "AZURE_OPENAI" if azure_version else "OPENAI"
     address = "AZURE_OPENAI_ENDPOINT" if azure_version else "OPENAI_BASE_URL"
@@ -55,7 +55,9 @@ def read_credentials(
         raise UsageError(f"no endpoint: give --base-url=https://RESOURCE.openai.azure.com, or set {address}")
     key = environ.get(f"{prefix}_API_KEY", "").strip()
     if not key and key_wanted:
-        raise UsageError(f"no key: set {prefix}_API_KEY in the environment")
+        raise MissingKeyError(
+            f"no API key: set {prefix}_API_KEY (any value, for a server that asks for none)"
+        )
     return Credentials(base_url, key, azure_version and environ.get("OPENAI_API_VERSION", azure_version))
 
 

@@ -2,11 +2,13 @@
 
     VftError
     ├── UsageError      the caller asked for something that cannot be done
+    │   └── MissingKeyError  it needs an API key, and there is none
     ├── ConfigError     a configuration file says something wrong
     ├── RuleFileError   a rule or provider file says something wrong
     ├── SubmissionError a fine-tuning job cannot be made, or did not succeed
     │   └── UnfitError  ... because its data has errors
-    └── ServerError     a server refuses, fails or does not answer
+    ├── ServerError     a server refuses, fails or does not answer
+    └── EvaluationError predictions or an endpoint from which no verdict can be had
 
     VftWarning          a rule of severity warning failed (under pytest)
 
@@ -22,6 +24,10 @@ class VftError(Exception):
 
 class UsageError(VftError, ValueError):
     """An argument or option that cannot be followed."""
+
+
+class MissingKeyError(UsageError):
+    """What is asked for needs an API key, and the environment holds none."""
 
 
 class ConfigError(VftError):
@@ -42,6 +48,10 @@ class UnfitError(SubmissionError):
 
 class ServerError(VftError):
     """A server that refuses, fails or does not answer."""
+
+
+class EvaluationError(VftError):
+    """Predictions, a test split or an endpoint from which no verdict can be had; names the place."""
 
 
 class VftWarning(UserWarning):

@@ -122,7 +122,8 @@ def make_plan(
     sources = _job_sources(settings.sources)
     credentials = _credentials(submission, environ, key_wanted=False)
     before = _stamps(sources)
-    report = report or run(settings)
+    offline = replace(settings.network, offline=True)  # what stands behind URLs is not proved by a plan
+    report = report or run(replace(settings, network=offline))
     _check_fit(report)
     provider = settings.provider
     closings = _closings(settings, today or date.today())  # noqa: DTZ011 - closing dates have no zone

@@ -92,17 +92,6 @@ def test_missing_configuration_is_named(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--vft-eval=results.jsonl", "--vft-eval-min-accuracy=0.9"],
-)
-def test_option_of_a_later_part_says_so(project: Project, option: str) -> None:
-    name = option.partition("=")[0]
-
-    assert error_of(project.run(option)) == f"{name} is not in this version yet"
-    assert error_of(project.run(DATA, option)) == f"{name} is not in this version yet"
-
-
-@pytest.mark.parametrize(
-    "option",
     ["--vft-jobs=2"],
 )
 def test_option_without_effect_says_so(project: Project, option: str) -> None:

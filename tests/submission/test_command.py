@@ -111,7 +111,10 @@ def test_what_cannot_be_followed_is_said(vft: Vft, arguments: list[str], words: 
 def test_a_missing_key_is_said(vft: Vft, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
 
-    assert vft(*arguments) == (2, "", "vft: no key: set OPENAI_API_KEY in the environment\n")
+    printed = vft(*arguments)
+
+    assert (printed.code, printed.out) == (2, "")
+    assert printed.err.startswith("vft: no API key: set OPENAI_API_KEY (")
 
 
 def test_a_wrong_key_is_said_and_not_shown(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,10 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
-from pytest_vft.cli import check, rules, show, submit
+from pytest_vft.cli import check, evaluate, rules, show, submit
 from pytest_vft.cli.parser import Commands, Parser
 from pytest_vft.errors import UsageError, VftError
 from pytest_vft.text import nearest, safe
-
-_LATER = ("eval",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,12 +49,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = Commands(parser)
-    for module in (check, show, rules, submit):
+    for module in (check, show, rules, submit, evaluate):
         module.add(commands)
-    for later in _LATER:
-        commands.add(later, "not in this version yet", _not_yet).add_argument(
-            "rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS
-        )
     name = next((text for text in argv if not text.startswith("-")), None)
     if name is not None and name not in commands.parsers:
         raise UsageError(f"no command {name!r}{nearest(name, commands.parsers)}; see 'vft --help'")
@@ -81,7 +75,3 @@ class _Version(argparse.Action):
 
         print(f"vft {pytest_vft.__version__}")
         parser.exit()
-
-
-def _not_yet(arguments: argparse.Namespace) -> int:
-    raise UsageError(f"'vft {arguments.name}' is not in this version yet")

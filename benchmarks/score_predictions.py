@@ -1,0 +1,20 @@
+"""The same as floor_score.py, by pytest_vft.evaluate: read, checked for irregular ids, and scored."""
+
+from __future__ import annotations
+
+import sys
+
+from measuring import measured
+
+from pytest_vft.evaluating import evaluate
+from pytest_vft.evaluation.scoring import Scoring
+
+
+def right(path: str) -> int:
+    """Return the number of right answers in the file at *path*."""
+    marks = evaluate(path).marks(None, Scoring(metric="normalised_exact"), None)
+    return sum(mark.right is True for mark in marks)
+
+
+if __name__ == "__main__":
+    measured(lambda: right(sys.argv[1]))

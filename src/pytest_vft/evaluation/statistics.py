@@ -1,0 +1,116 @@
+"""What a number of right answers says: intervals, the comparison of two models, how many would settle it.
+
+Answers on one picture are not independent, so every interval rests on the effective number of
+answers: their number over the design effect of the pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from statistics import NormalDist
+from typing import NamedTuple
+
+LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """A confidence interval, both ends included."""
+
+    low: float
+    high: float
+
+
+def two_sided(level: float) -> float:
+    """Return the normal quantile z of a two-sided interval at *level*: 1.96 for 0.95."""
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def one_sided(level: float) -> float:
+    """Return the normal quantile z of a bound on one side at *level*: 1.64 for 0.95."""
+    return NormalDist().inv_cdf(level)
+
+
+def wilson(share: float, n: float, z: float) -> Interval:
+    """Return Wilson's score interval of a *share* of *n* answers; *n* may be an effective number.
+
+    Wilson 1927, doi:10.1080/01621459.1927.10502953; recommended by Brown, Cai and DasGupta 2001,
+    doi:10.1214/ss/1009213286.
+    """
+    centre = share + z * z / (2 * n)
+    half = z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    scale = 1 + z * z / n
+    return Interval(max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale))
+
+
+def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
+    """Return how many times wider than that of independent values the variance of the mean is, at least 1.
+
+    The variance over clusters is Miller's (2024, arXiv:2411.00640, equation 4), with the usual
+    G / (G - 1) for G clusters. One cluster alone tells no more than one value would. Values that
+    are all equal show no dependence, and the effect is 1.
+    """
+    n = len(values)
+    sums: dict[Hashable, float] = {}
+    mean = sum(values) / n
+    for value, cluster in zip(values, clusters, strict=True):
+        sums[cluster] = sums.get(cluster, 0.0) + value - mean
+    groups = len(sums)
+    if groups == 1:
+        return float(n)
+    spread = sum((value - mean) ** 2 for value in values)
+    if groups == n or spread == 0:
+        return 1.0
+    clustered = groups / (groups - 1) * sum(total**2 for total in sums.values()) / n**2
+    return max(1.0, clustered / (spread / (n * (n - 1))))
+
+
+def mcnemar(better: int, worse: int) -> float:
+    """Return the two-sided p of McNemar's exact test, of the answers that only one of two models got right.
+
+    The binomial test of *better* and *worse* with a half each; McNemar 1947,
+    doi:10.1007/BF02295996. Integers throughout, so that no number of answers is too large.
+    """
+    n = better + worse
+    term = total = 1
+    for k in range(min(better, worse)):
+        term = term * (n - k) // (k + 1)
+        total += term
+    p: float = 2 * total / 2**n
+    return min(1.0, p)
+
+
+def difference(better: int, worse: int, n: int, effect: float, z: float) -> Interval:
+    """Return the interval of the difference of two shares, measured on the same *n* questions.
+
+    *better* and *worse* are those that only the one, and only the other, model got right. Agresti
+    and Min 2005, doi:10.1002/sim.1781: a Wald interval after half an answer more in each of the
+    four cells; the cells are first divided by the design *effect*.
+    """
+    more, less, all_ = better / effect + 0.5, worse / effect + 0.5, n / effect + 2
+    middle = (more - less) / all_
+    half = z * math.sqrt(more + less - (more - less) ** 2 / all_) / all_
+    return Interval(max(-1.0, middle - half), min(1.0, middle + half))
+
+
+def answers_to_settle(share: float, minimum: float, effect: float, z: float) -> int | None:
+    """Return of how many answers in all Wilson's interval would leave *minimum* out; None: of no number.
+
+    The interval holds *minimum* as long as the score test does not reject it:
+    (share - minimum)² <= z² minimum (1 - minimum) / n.
+    """
+    if share == minimum:
+        return None
+    return math.floor(effect * z * z * minimum * (1 - minimum) / (share - minimum) ** 2) + 1
+
+
+def pairs_to_settle(better: int, worse: int, n: int, effect: float, z: float) -> int | None:
+    """Return of how many questions in all the interval of the difference would leave 0 out.
+
+    By the Wald interval of paired differences, whose variance is (better + worse) / n - difference².
+    """
+    mean = (better - worse) / n
+    if mean == 0:
+        return None
+    variance = (better + worse) / n - mean**2
+    return math.floor(effect * z * z * variance / mean**2) + 1

@@ -1,0 +1,1 @@
+"""Tests of what judges predictions; server.py is an endpoint on loopback."""

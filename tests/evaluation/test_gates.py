@@ -1,0 +1,297 @@
+"""Which gates pass, and what they say when they do not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+import pytest_vft
+from pytest_vft import EvaluationError, UsageError, assert_min_accuracy, assert_not_worse_than, evaluate
+from pytest_vft.report.evaluation import render_comparison
+
+from .files import notebook, prediction, question, write_lines
+
+
+def write_closed(right: int, of: int, path: str = "preds.jsonl") -> str:
+    return write_lines(path, [prediction(n, "Yes" if n < right else "No", "Yes") for n in range(of)])
+
+
+# The notebook's published figures
+
+
+@pytest.mark.parametrize(
+    ("counts", "closed", "open_"), [((172, 189), "90.53", "64.07"), ((167, 136), "87.89", "46.10")]
+)
+def test_published_figures_of_the_notebook(counts: tuple[int, int], closed: str, open_: str) -> None:
+    evaluation = evaluate(write_lines("preds.jsonl", notebook(*counts)))
+
+    gates = [
+        evaluation.measure(kind="closed"),
+        evaluation.measure(kind="open", metric="normalised_exact"),
+    ]
+
+    assert [f"{100 * gate.accuracy.share:.2f}" for gate in gates] == [closed, open_]
+    assert [gate.accuracy.n for gate in gates] == [190, 295]
+
+
+def test_gain_on_closed_questions_is_no_proof_and_that_on_open_ones_is() -> None:
+    tuned = evaluate(write_lines("tuned.jsonl", notebook(172, 189)))
+    write_lines("base.jsonl", notebook(167, 136))
+
+    closed = tuned.assert_not_worse_than("base.jsonl", kind="closed")
+    open_ = tuned.assert_not_worse_than("base.jsonl", kind="open", metric="exact")
+
+    assert (closed.better, closed.worse, closed.p) == (5, 0, pytest.approx(0.0625))
+    assert "no proof of a difference: exact McNemar" in render_comparison(closed, "tuned.jsonl", "base.jsonl")
+    assert open_.interval.low > 0
+    assert open_.p < 1e-9
+
+
+# Minimum accuracy
+
+
+@pytest.mark.parametrize(("right", "of", "minimum"), [(171, 190, 0.9), (7, 10, 0.7), (0, 5, 0), (5, 5, 1)])
+def test_share_that_is_just_the_minimum_passes(right: int, of: int, minimum: float) -> None:
+    gate = assert_min_accuracy(write_closed(right, of), minimum)
+
+    assert (gate.accuracy.right, gate.short_by) == (right, 0)
+
+
+def test_one_answer_less_fails() -> None:
+    with pytest.raises(AssertionError, match=r"closed 89.5 % < 90.0 % \(170/190\)(.|\n)*short by 1 answer\n"):
+        assert_min_accuracy(write_closed(170, 190), 0.9, kind="closed")
+
+
+def test_proof_takes_more_than_the_share() -> None:
+    path = write_closed(94, 100)
+
+    assert_min_accuracy(path, 0.9)
+    with pytest.raises(AssertionError, match=r"not proved(.|\n)*at least 88.\d % with confidence 0.95"):
+        assert_min_accuracy(path, 0.9, confidence=0.95)
+    bound = assert_min_accuracy(path, 0.85, confidence=0.95).bound
+    assert bound == pytest.approx(proportion_confint(94, 100, alpha=0.1, method="wilson")[0], abs=1e-9)
+
+
+def test_five_questions_on_a_picture_are_not_five_independent_ones() -> None:
+    write_lines("test.jsonl", [question(n, picture=n // 5) for n in range(100)])
+    path = write_closed(80, 100)
+
+    alone, clustered = evaluate(path).measure(), evaluate(path, test="test.jsonl").measure()
+
+    assert (clustered.accuracy.pictures, round(clustered.accuracy.effective_n)) == (20, 19)
+    assert clustered.accuracy.share == alone.accuracy.share
+    assert clustered.accuracy.interval.low < alone.accuracy.interval.low
+
+
+def test_answers_on_texts_are_independent() -> None:
+    write_lines("test.jsonl", [question(n) for n in range(100)])
+
+    assert evaluate(write_closed(80, 100), test="test.jsonl").measure().accuracy.effective_n == 100
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([(1, "Yes"), (2, "Yes"), (9, "Yes")], "1 predicted, but not in the test split: no gate passes (9)"),
+        ([(1, "Yes"), (2, "Yes"), (2, "No")], "1 answered more than once, differently: no gate passes (2)"),
+        ([(1, "Yes")], "1 without a prediction: counted as wrong (2)"),
+        ([(1, "Yes"), (2, "")], "1 with an empty answer: counted as wrong (2)"),
+    ],
+)
+def test_what_is_irregular_is_said(lines: list[tuple[int, str]], said: str) -> None:
+    write_lines("test.jsonl", [question(1, truth="Yes"), question(2, truth="Yes")])
+    path = write_lines("preds.jsonl", [prediction(id_, answer, "Yes") for id_, answer in lines])
+
+    with pytest.raises(AssertionError, match=re.escape(said)):
+        assert_min_accuracy(path, 0.6, test="test.jsonl")
+
+
+def test_missing_prediction_of_unknown_kind_counts_in_each() -> None:
+    write_lines("test.jsonl", [question(n) for n in range(3)])
+    path = write_lines("preds.jsonl", [prediction(0, "Yes", "Yes"), prediction(1, "Bee", "Bee")])
+    evaluation = evaluate(path, test="test.jsonl")
+
+    for kind in ("closed", "open"):
+        assert evaluation.measure(kind=kind, metric="exact").accuracy.share == 0.5  # type: ignore[arg-type]
+
+
+def test_nothing_of_a_kind_is_an_error_and_not_0_percent() -> None:
+    with pytest.raises(EvaluationError, match="there are no open questions"):
+        assert_min_accuracy(write_closed(5, 5), 0.9, kind="open", metric="exact")
+
+
+# Groups
+
+
+GENRES = [
+    prediction(n, "Yes" if n % 10 or n >= 50 else "No", "Yes", genre="novel" if n < 50 else "poem")
+    for n in range(60)
+]
+
+
+def test_each_group_must_reach_the_minimum() -> None:
+    path = write_lines("preds.jsonl", GENRES)
+
+    assert assert_min_accuracy(path, 0.9, by="genre").groups[1].few
+    with pytest.raises(AssertionError, match=r"too low: genre=novel 90.0 % \(45/50\)") as raised:
+        assert_min_accuracy(path, 0.91, by="genre")
+    assert "genre=poem 100.0 % (10/10), too few to judge" in str(raised.value)
+    assert str(raised.value).startswith("all 91.7 % >= 91.0 % (55/60); a group is too low\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"by": "gerne"}, "has no key 'gerne' to group by"), ({"by": "genre", "min_n": 51}, "lower min_n")],
+)
+def test_groups_that_are_not_there_are_named(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(EvaluationError, match=said):
+        assert_min_accuracy(write_lines("preds.jsonl", GENRES), 0.5, **settings)
+
+
+def test_group_may_be_written_in_the_test_split() -> None:
+    write_lines("test.jsonl", [{**question(n), "metadata": "x"} for n in range(20)])
+
+    gate = assert_min_accuracy(write_closed(20, 20), 1, test="test.jsonl", by="metadata")
+
+    assert [(group.value, group.few) for group in gate.groups] == [("x", False)]
+
+
+# Comparisons
+
+
+def test_few_lost_answers_are_chance() -> None:
+    comparison = assert_not_worse_than(write_closed(85, 100), write_closed(90, 100, "base.jsonl"))
+
+    assert (comparison.better, comparison.worse, comparison.p) == (0, 5, 0.0625)
+    assert comparison.difference == pytest.approx(-0.05)
+
+
+def test_many_lost_answers_are_not() -> None:
+    paths = write_closed(80, 100), write_closed(90, 100, "base.jsonl")
+
+    with pytest.raises(AssertionError, match=r"all -10.0 points vs baseline: worse(.|\n)*p = 0.00195"):
+        assert_not_worse_than(*paths)
+    assert assert_not_worse_than(*paths, margin=0.1).ok
+    assert assert_not_worse_than(*paths, alpha=0.001).ok
+
+
+def test_answers_lost_on_one_picture_are_less_of_a_proof() -> None:
+    write_lines("test.jsonl", [question(n, picture=n // 10) for n in range(100)])
+    paths = write_closed(80, 100), write_closed(90, 100, "base.jsonl")
+
+    assert assert_not_worse_than(*paths, test="test.jsonl").p < 0.05
+
+
+def test_no_difference_is_proved_by_many_answers_only() -> None:
+    with pytest.raises(AssertionError, match="not proved"):
+        assert_not_worse_than(
+            write_closed(9, 10), write_closed(9, 10, "b.jsonl"), margin=0.02, confidence=0.95
+        )
+    assert_not_worse_than(
+        write_closed(900, 1000), write_closed(900, 1000, "b.jsonl"), margin=0.02, confidence=0.95
+    )
+
+
+def test_baseline_must_answer_the_same_questions() -> None:
+    write_lines("base.jsonl", [prediction(n, "Yes", "Yes") for n in range(5, 15)])
+
+    with pytest.raises(UsageError, match=r"the baseline answers other questions \(10, not 10.*'0'"):
+        assert_not_worse_than(write_closed(9, 10), "base.jsonl")
+
+
+# What is said
+
+
+def failure(minimum: float = 0.9, **settings: Any) -> str:
+    write_lines("test.jsonl", [question(n, picture=n // 5) for n in range(190)])
+    lines: list[Mapping[str, Any]] = [prediction(n, "No", "No") for n in range(167)]
+    lines += [prediction(n, "Yes.", "No") for n in range(167, 182)]
+    lines += [prediction(n, "no", "Yes") for n in range(182, 188)]
+    lines += [prediction(n, "**Answer:** No.", "No") for n in range(188, 190)]
+    with pytest.raises(AssertionError) as raised:
+        assert_min_accuracy(
+            write_lines("preds_4o.jsonl", lines), minimum, test="test.jsonl", kind="closed", **settings
+        )
+    return str(raised.value)
+
+
+def test_failure_tells_all_that_helps() -> None:
+    text = failure()
+
+    headline, *rest = text.splitlines()
+    settled = "about 3,749 answers in all would settle it, at this share"
+    assert headline == "closed 87.9 % < 90.0 % (167/190)"
+    assert len(headline) <= 35
+    assert rest[:4] == [
+        "preds_4o.jsonl vs test.jsonl: 190 predictions to 190 questions, matched by the id in the question",
+        "  95 % interval 74.3 to 94.8 % (Wilson; 38 pictures, effective n 40 of 190)",
+        "  short by 4 answers",
+        f"  the interval holds the minimum: no proof; {settled}",
+    ]
+    assert "  wrong 23: said Yes, truth No: 15 | said No, truth Yes: 6 | said other, truth No: 2" in rest
+    assert (
+        "    preds_4o.jsonl:168, test.jsonl:168  'Is this a book about bees? [167]'  "
+        "id 167  said 'Yes.'  truth 'No'" in rest
+    )
+    assert "    ... and 13 more" in rest
+    assert "  near misses 2 ('**Answer:** No.' ...): normalise=markdown would count them" in rest
+    assert "  with its picture: vft show test.jsonl:168 --save DIR" in rest
+    assert rest[-1] == (
+        "  the wrong ones alone: vft eval preds_4o.jsonl --test=test.jsonl "
+        "--ids=@.vft_cache/wrong-preds_4o-closed.txt"
+    )
+
+
+def test_near_misses_count_when_asked_to() -> None:
+    assert "(169/190)" in failure(normalise="markdown")
+
+
+def test_ids_of_the_wrong_ones_are_written() -> None:
+    failure()
+
+    assert Path(".vft_cache/wrong-preds_4o-closed.txt").read_text().split() == [
+        str(number) for number in range(167, 190)
+    ]
+    assert Path(".vft_cache/.gitignore").read_text() == "*\n"
+
+
+def test_share_just_below_the_minimum_does_not_look_like_it() -> None:
+    with pytest.raises(AssertionError, match=r"closed 89.990 % < 90.000 %"):
+        assert_min_accuracy(write_closed(8_999, 10_000), 0.9, kind="closed")
+
+
+def test_text_of_answers_is_harmless() -> None:
+    hostile = "\x1b[31m::error::##[command]\u202e"
+    path = write_lines("preds.jsonl", [prediction(hostile, hostile, "Yes", model=hostile)])
+
+    with pytest.raises(AssertionError) as raised:
+        assert_min_accuracy(path, 1)
+    assert not re.search("\x1b|\u202e|##\\[|^::", str(raised.value), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"minimum": 90}, "minimum is 90, want a share from 0 to 1"),
+        ({"confidence": 1}, "confidence is 1, want a share between 0 and 1"),
+        ({"metric": "exatc"}, "no metric 'exatc' (did you mean 'exact'?)"),
+        ({"normalise": "markdwon"}, "no normalisation 'markdwon' (did you mean 'markdown'?)"),
+        ({"kind": "close"}, "no kind 'close' (did you mean 'closed'?)"),
+        ({"min_f1": 0}, "min_f1 is 0"),
+        ({"min_n": 0}, "min_n is 0"),
+    ],
+)
+def test_wrong_arguments_are_named(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        assert_min_accuracy(write_closed(1, 1), **{"minimum": 0.9} | settings)
+
+
+def test_public_names_are_one_evaluation() -> None:
+    assert pytest_vft.evaluate is evaluate
+    assert json.dumps(evaluate(write_closed(1, 1)).matched.predictions) == "1"

@@ -1,0 +1,333 @@
+"""A model asked over HTTP: what fails is tried again, what was answered is never asked twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_vft import EvaluationError, UsageError
+from pytest_vft.errors import MissingKeyError
+from pytest_vft.evaluating import Evaluation, Evaluator
+from pytest_vft.evaluation.live import Prices
+
+from .files import question, write_lines
+from .server import Endpoint, Reply, Request, Script, question_of, serving
+
+RUN = Evaluator().run
+
+
+@pytest.fixture(autouse=True)
+def _test_split() -> None:
+    write_lines("test.jsonl", [question(number, truth="Yes") for number in range(40)])
+
+
+def run(endpoint: Endpoint, **settings: Any) -> Evaluation:
+    given = {"model": "tuned", "test": "test.jsonl", "transcript": "answers.jsonl"}
+    return RUN(**given | {"base_url": endpoint.url} | settings)
+
+
+def always(reply: Reply) -> Script:
+    return lambda _, __: reply
+
+
+def kept() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path("answers.jsonl").read_text().splitlines()]
+
+
+def test_each_question_is_asked_without_its_answer() -> None:
+    with serving(always(Reply(" Yes\n"))) as endpoint:
+        evaluation = run(endpoint)
+
+    assert evaluation.assert_min_accuracy(1.0).accuracy.n == 40
+    assert set(endpoint.asked.values()) == {1}
+    for request in endpoint.requests:
+        assert [message["role"] for message in request["messages"]] == ["system", "user"]
+        assert (request["model"], request["temperature"]) == ("tuned", 0)
+
+
+def test_nothing_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(always(Reply("Yes"))) as endpoint:
+        run(endpoint)
+        monkeypatch.delenv("OPENAI_API_KEY")  # nor is a key needed
+        again = run(endpoint)
+
+        assert len(endpoint.requests) == 40
+        assert again.assert_min_accuracy(1.0)
+
+
+def test_transcript_is_a_file_of_predictions() -> None:
+    from pytest_vft import evaluate  # noqa: PLC0415 - as a user would
+
+    with serving(always(Reply("Yes"))) as endpoint:
+        live = run(endpoint)
+
+    offline = evaluate("answers.jsonl", test="test.jsonl")
+    assert [one.said for one in offline.matched.answers] == [one.said for one in live.matched.answers]
+    assert offline.matched.how == "pattern"
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": "other"}, {"parameters": {"temperature": 1}}], ids=["model", "parameters"]
+)
+def test_another_request_is_asked_anew(change: dict[str, Any]) -> None:
+    with serving(always(Reply("Yes"))) as endpoint:
+        run(endpoint)
+        evaluation = run(endpoint, **change)
+
+    assert set(endpoint.asked.values()) == {2}
+    assert evaluation.matched.predictions == 40
+
+
+def test_trouble_of_all_kinds_ends_with_one_answer_each() -> None:
+    """429, 500, time-outs, refusals and cut answers; totals agree."""
+
+    def script(request: Request, before: int) -> Reply:
+        number = int(question_of(request).rpartition("[")[2].rstrip("]"))
+        if before == 0 and number % 8 < 3:
+            return [Reply(status=429), Reply(status=500), Reply(delay=0.6)][number % 8]
+        if number % 8 == 3:
+            return Reply(None, refusal="I would rather not.")
+        if number % 8 == 4:
+            return Reply("It is a book about", finish_reason="length")
+        return Reply("Yes" if number % 2 else "No")
+
+    with serving(script) as endpoint:
+        evaluation = run(endpoint, timeout=0.3)
+
+    lines = kept()
+    assert sorted(line["line"] for line in lines) == list(range(1, 41))
+    assert set(endpoint.answered.values()) == {1}
+    assert len(endpoint.answered) == 40
+    irregular = evaluation.matched.irregular
+    assert (len(irregular.refused), len(irregular.cut), len(irregular.empty)) == (5, 5, 5)
+    gate = evaluation.measure()
+    assert (gate.accuracy.right, gate.accuracy.n, len(gate.wrong)) == (15, 40, 25)
+
+
+def test_questions_that_fail_are_named_and_not_kept() -> None:
+    def script(request: Request, _: int) -> Reply:
+        return Reply(status=500) if "[7]" in question_of(request) else Reply("Yes")
+
+    with serving(script) as endpoint:
+        with pytest.raises(EvaluationError, match=r"39 of 40 questions answered; 1 failed.*planted.*again"):
+            run(endpoint, retries=1)
+        assert len(kept()) == 39
+
+    with serving(always(Reply("Yes"))) as endpoint:
+        run(endpoint)
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_wrong_key_or_model_ends_the_run_and_shows_no_key(status: int) -> None:
+    reply = Reply(status=status, message="wrong key sk-secret-of-the-tests")
+    with serving(always(reply)) as endpoint, pytest.raises(EvaluationError) as raised:
+        run(endpoint)
+
+    assert str(raised.value).startswith(f"tuned: Error code: {status}")
+    assert "secret" not in str(raised.value)
+    assert len(endpoint.requests) <= 16
+
+
+def test_server_that_only_fails_is_given_up() -> None:
+    with serving(always(Reply(status=400))) as endpoint, pytest.raises(EvaluationError, match="10 questions"):
+        run(endpoint, concurrency=2)
+
+    assert len(endpoint.requests) <= 12
+
+
+def test_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(EvaluationError, match="Connection"):
+        RUN(model="m", test="test.jsonl", transcript="a.jsonl", base_url="http://127.0.0.1:9/v1", retries=0)
+
+
+def test_temperature_is_left_out_where_it_is_refused() -> None:
+    def script(request: Request, _: int) -> Reply:
+        if "temperature" in request:
+            return Reply(status=400, message="Unsupported value: 'temperature' does not support 0")
+        return Reply("Yes")
+
+    with serving(script) as endpoint:
+        run(endpoint, concurrency=4)
+
+    refused = [request for request in endpoint.requests if "temperature" in request]
+    assert len(refused) <= 4
+    assert len(endpoint.requests) - len(refused) == 40
+
+
+def test_key_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+
+    with pytest.raises(MissingKeyError, match="set OPENAI_API_KEY"):
+        RUN(model="m", test="test.jsonl", transcript="a.jsonl", base_url="http://127.0.0.1:9/v1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"choices": [{}]}',
+        b'{"choices": [{"message": {"content": 1}}]}',
+        b'{"choices": 1}',
+        b"\xff",
+    ],
+)
+def test_what_is_no_completion_is_a_failure(body: bytes) -> None:
+    said = r"10 questions failed in a row.*no completion"
+    with serving(always(Reply(body=body))) as endpoint, pytest.raises(EvaluationError, match=said):
+        run(endpoint, concurrency=1)
+
+
+def test_lone_surrogate_is_replaced() -> None:
+    with serving(always(Reply("Yes \ud800"))) as endpoint:
+        assert {one.said for one in run(endpoint).matched.answers} == {"Yes ?"}
+
+
+# Limits
+
+
+def test_limit_on_requests_stops_and_resumes() -> None:
+    with serving(always(Reply("Yes"))) as endpoint:
+        for done in (15, 30):
+            with pytest.raises(EvaluationError, match=f"{done} of 40 .* limit is reached after 15 requests"):
+                run(endpoint, max_requests=15)
+        run(endpoint, max_requests=15)
+
+    assert set(endpoint.asked.values()) == {1}
+
+
+def test_limit_on_cost_stops() -> None:
+    """Each answer costs 100 x 10 + 10 x 100 millionths of a dollar."""
+    with serving(always(Reply("Yes"))) as endpoint, pytest.raises(EvaluationError, match=r"\$0\.01"):
+        run(endpoint, max_cost=0.01, prices=Prices(10, 100), concurrency=2)
+
+    assert 5 <= len(endpoint.requests) <= 6
+
+
+def test_limit_on_rate_spreads_questions() -> None:
+    with serving(always(Reply("Yes"))) as endpoint:
+        started = time.monotonic()
+        run(endpoint, max_rate=6_000)
+
+    assert time.monotonic() - started >= 39 * 60 / 6_000
+    assert len(endpoint.requests) == 40
+
+
+def test_concurrency_is_bounded() -> None:
+    active: list[int] = []
+    lock, running = threading.Lock(), [0]
+
+    def script(_: Request, __: int) -> Reply:
+        with lock:
+            running[0] += 1
+            active.append(running[0])
+        time.sleep(0.005)
+        with lock:
+            running[0] -= 1
+        return Reply("Yes")
+
+    with serving(script) as endpoint:
+        run(endpoint, concurrency=3)
+
+    assert 1 < max(active) <= 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_cost": 1}, {"concurrency": 0}, {"timeout": 0}, {"retries": -1}, {"max_requests": 0}],
+    ids=str,
+)
+def test_impossible_limits_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        RUN(model="m", test="test.jsonl", transcript="a.jsonl", **settings)
+
+
+# Transcripts
+
+
+def test_file_that_is_no_transcript_is_left_alone() -> None:
+    write_lines("answers.jsonl", [{"example_id": 1, "predicted_answer": "Yes", "actual_answer": "No"}])
+    before = Path("answers.jsonl").read_bytes()
+
+    with serving(always(Reply("Yes"))) as endpoint:
+        with pytest.raises(EvaluationError, match=r"answers\.jsonl:1: no line of a transcript"):
+            run(endpoint)
+        assert not endpoint.requests
+    assert Path("answers.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("torn", [1, 30, -1], ids=["first byte", "middle", "all but the newline"])
+def test_torn_line_is_asked_again(torn: int) -> None:
+    with serving(always(Reply("Yes"))) as endpoint:
+        run(endpoint)
+        *whole, last = Path("answers.jsonl").read_bytes().splitlines(keepends=True)
+        Path("answers.jsonl").write_bytes(b"".join(whole) + last[:torn])
+        run(endpoint)
+
+        assert len(endpoint.requests) == 41
+    assert sorted(line["line"] for line in kept()) == list(range(1, 41))
+
+
+RUNNER = """
+import sys
+from pytest_vft.evaluating import Evaluator
+given = {"model": "tuned", "test": "test.jsonl", "transcript": "answers.jsonl"}
+Evaluator().run(**given, base_url=sys.argv[1], concurrency=4)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
+def test_kill_9_loses_at_most_the_answers_in_flight() -> None:
+    def script(_: Request, __: int) -> Reply:
+        time.sleep(0.02)
+        return Reply("Yes")
+
+    with serving(script) as endpoint:
+        process = subprocess.Popen([sys.executable, "-c", RUNNER, endpoint.url])
+        try:
+            for _ in _until(lambda: endpoint.answered.total() >= 12):
+                assert process.poll() is None
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        answered = endpoint.answered.total()
+        survived = len(Path("answers.jsonl").read_bytes().split(b"\n")) - 1
+        evaluation = run(endpoint)
+
+        assert answered - survived <= 4
+        assert len(endpoint.requests) <= 40 + 4 + 4
+        assert sum(number > 1 for number in endpoint.asked.values()) <= 4
+    assert evaluation.assert_min_accuracy(1.0).accuracy.n == 40
+    assert len(kept()) == 40
+
+
+def _until(done: Any, seconds: float = 15) -> Iterator[None]:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        yield
+        time.sleep(0.005)
+
+
+def test_two_runs_at_once_share_the_work() -> None:
+    with serving(always(Reply("Yes"))) as endpoint:
+        both = [threading.Thread(target=run, args=(endpoint,)) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+
+    assert set(endpoint.asked.values()) == {1}

@@ -1,0 +1,205 @@
+"""Predictions as items, and the fixture that judges them from a test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from evaluation.files import notebook, question, write_lines
+from evaluation.server import Reply, serving
+
+from .project import PYTEST_9, Project
+
+GATES = ("--vft-eval=base.jsonl", "--vft-eval-metric=exact")
+
+
+@pytest.fixture(autouse=True)
+def _files(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(project.folder)
+    write_lines("base.jsonl", notebook(167, 136))
+    write_lines("tuned.jsonl", notebook(172, 189))
+
+
+def test_gates_that_pass(project: Project) -> None:
+    result = project.run(*GATES, "--vft-eval-min-accuracy=closed=0.85,open=0.4", "-W", "error")
+
+    result.assert_outcomes(passed=2)
+    assert project.ids(*GATES, "--vft-eval-min-accuracy=0.4") == [
+        "base.jsonl::eval/closed",
+        "base.jsonl::eval/open",
+    ]
+
+
+def test_gate_that_fails_says_so_in_the_summary(project: Project) -> None:
+    result = project.run(*GATES, "--vft-eval-min-accuracy=closed=0.9,open=0.4")
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*eval/closed in base.jsonl*",
+            "closed 87.9 % < 90.0 % (167/190)",
+            "base.jsonl: 485 predictions to 485 questions, no test split",
+            "*the wrong ones alone: vft eval base.jsonl *",
+            "FAILED base.jsonl::eval/closed" + (" - closed 87.9 % < 90.0 % (167/190)" if PYTEST_9 else ""),
+        ]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_id_can_be_copied(project: Project) -> None:
+    result = project.run(*GATES, "--vft-eval-min-accuracy=0.4", "base.jsonl::eval/closed")
+
+    result.assert_outcomes(passed=1)
+
+
+def test_only_kinds_that_something_is_asked_of_are_collected(project: Project) -> None:
+    assert project.ids("--vft-eval=base.jsonl", "--vft-eval-min-accuracy=closed=0.4") == [
+        "base.jsonl::eval/closed"
+    ]
+
+
+def test_baseline_is_compared(project: Project) -> None:
+    better = project.run(
+        "--vft-eval=tuned.jsonl", "--vft-eval-metric=exact", "--vft-eval-baseline=base.jsonl"
+    )
+    worse = project.run(*GATES, "--vft-eval-baseline=tuned.jsonl")
+
+    better.assert_outcomes(passed=2)
+    worse.assert_outcomes(passed=1, failed=1)
+    worse.stdout.fnmatch_lines(["open -18.0 points vs baseline: worse"])
+
+
+def test_kind_without_questions_is_skipped(project: Project) -> None:
+    write_lines("base.jsonl", notebook(167, 136)[:190])
+
+    result = project.run("--vft-eval=base.jsonl", "--vft-eval-min-accuracy=0.5", "-rs")
+
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*: no open questions"])
+
+
+def test_open_answers_without_a_judge_fail_and_name_the_option(project: Project) -> None:
+    result = project.run("--vft-eval=base.jsonl", "--vft-eval-min-accuracy=0.4")
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["open answers need a judge: --vft-eval-judge=MODEL*"])
+
+
+def test_without_a_key_the_judge_is_skipped_unless_it_must_be_asked(project: Project) -> None:
+    arguments = ("--vft-eval=base.jsonl", "--vft-eval-min-accuracy=0.4", "--vft-eval-judge=judge", "-rs")
+
+    skipped = project.run(*arguments)
+    failed = project.run(*arguments, "--vft-require-checked")
+
+    skipped.assert_outcomes(passed=1, skipped=1)
+    skipped.stdout.fnmatch_lines(["SKIPPED*: no API key: set OPENAI_API_KEY*"])
+    failed.assert_outcomes(passed=1, failed=1)
+
+
+def test_report_is_written(project: Project) -> None:
+    project.run(*GATES, "--vft-eval-min-accuracy=0.4", "--vft-eval-report=json:eval.json")
+
+    report = json.loads((project.folder / "eval.json").read_text())
+    assert [(gate["kind"], gate["ok"]) for gate in report["gates"]] == [("closed", True), ("open", True)]
+
+
+def test_datasets_and_predictions_are_checked_in_one_run(project: Project) -> None:
+    project.write()
+
+    result = project.run(*GATES, "--vft-eval-min-accuracy=0.4", "--vft-data=train.jsonl", "--vft-select=line")
+
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["train.jsonl *", "base.jsonl ..*"])
+
+
+def test_workers_ask_each_question_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-the-tests")
+    write_lines("test.jsonl", [question(n, truth="A bee" if n % 2 else "Yes") for n in range(10)])
+
+    def script(request: Mapping[str, object], _: int) -> Reply:
+        judged = json.dumps({"reason": "The same.", "rating": "Very Similar"})
+        return Reply(judged if request["model"] == "judge" else "Yes")
+
+    with serving(script) as endpoint:
+        result = project.run_apart(
+            "-n2",
+            "--vft-eval=answers.jsonl",
+            "--vft-eval-live=tuned",
+            "--vft-eval-test=test.jsonl",
+            "--vft-eval-judge=judge",
+            f"--vft-base-url={endpoint.url}",
+            "--vft-eval-min-accuracy=1",
+        )
+
+    result.assert_outcomes(passed=2)
+    assert len(endpoint.requests) == 10 + 5
+    assert set(endpoint.asked.values()) == {1}
+
+
+def test_fixture(project: Project) -> None:
+    project.pytester.makepyfile(
+        """
+        def test_books(vft_eval):
+            answers = vft_eval("tuned.jsonl")
+            assert answers.assert_min_accuracy(0.9, kind="closed").accuracy.right == 172
+            answers.assert_not_worse_than("base.jsonl", kind="open", metric="exact")
+
+        def test_too_much(vft_eval):
+            vft_eval("tuned.jsonl").assert_min_accuracy(0.95, kind="closed")
+        """
+    )
+
+    result = project.run()
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["E *AssertionError: closed 90.5 % < 95.0 % (172/190)"])
+    result.stdout.no_fnmatch_line("*evaluating.py*")
+
+
+def test_fixture_runs_a_model(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-the-tests")
+    write_lines("test.jsonl", [question(n, truth="Yes") for n in range(5)])
+    with serving(lambda _, __: Reply("Yes.")) as endpoint:
+        project.pytester.makepyfile(
+            f"""
+            def test_books(vft_eval):
+                answers = vft_eval.run(
+                    model="tuned", test="test.jsonl", transcript="a.jsonl", base_url={endpoint.url!r}
+                )
+                answers.assert_min_accuracy(1)
+            """
+        )
+        project.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--vft-eval-min-accuracy=0.9"], "no predictions: write --vft-eval=FILE"),
+        (["--vft-eval=base.jsonl"], "nothing to judge by: write --vft-eval-min-accuracy=N"),
+        ([*GATES, "--vft-eval-min-accuracy=high"], "min-accuracy: it is 'high', want a number"),
+        (["--vft-eval=base.jsonl", "--vft-eval-min-accuracy=open=0.9"], "open answers need a judge"),
+        ([*GATES, "--vft-eval-min-accuracy=0.9", "base.jsonl::eval/closd"], "did you mean 'eval/closed'?"),
+        (
+            [*GATES, "--vft-eval-min-accuracy=0.9", "tuned.jsonl::eval/open"],
+            "the predictions are in base.jsonl",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_named(project: Project, arguments: list[str], said: str) -> None:
+    result = project.run(*arguments)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{said}*"])
+
+
+def test_broken_predictions_fail_with_their_place(project: Project) -> None:
+    (project.folder / "base.jsonl").write_text('{"id": 1')
+
+    result = project.run(*GATES, "--vft-eval-min-accuracy=closed=0.9")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["base.jsonl:1: *"])
+    result.stdout.no_fnmatch_line("*Traceback*")

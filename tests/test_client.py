@@ -1,0 +1,48 @@
+"""The key to an API is read in one place, and shown nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_vft.client import Credentials, make_client, read_credentials
+from pytest_vft.errors import UsageError
+
+KEY = "sk-secret-of-the-tests"
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "url"),
+    [
+        (None, {}, None),
+        (None, {"OPENAI_BASE_URL": "http://a/v1"}, "http://a/v1"),
+        ("http://b/v1", {"OPENAI_BASE_URL": "http://a/v1"}, "http://b/v1"),
+    ],
+)
+def test_address_that_is_given_comes_first(
+    given: str | None, environ: dict[str, str], url: str | None
+) -> None:
+    assert read_credentials(given, {"OPENAI_API_KEY": f" {KEY}\n", **environ}) == Credentials(url, KEY)
+
+
+@pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": " "}])
+def test_missing_key_is_named(environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="set OPENAI_API_KEY"):
+        read_credentials(None, environ)
+
+
+def test_key_is_not_shown() -> None:
+    credentials = Credentials("http://a/v1", KEY)
+
+    assert KEY not in repr(credentials)
+    assert credentials.masked(f"bad key {KEY}") == "bad key ***"
+
+
+def test_client_has_key_address_and_options() -> None:
+    client = make_client(Credentials("http://a/v1", KEY), timeout=3.0, max_retries=0)
+
+    assert (client.api_key, str(client.base_url), client.timeout, client.max_retries) == (
+        KEY,
+        "http://a/v1/",
+        3.0,
+        0,
+    )
