@@ -32,29 +32,36 @@ def compile_check(scope: Scope, rules: Sequence[Rule]) -> Check:
     The rules are bound: their conditions hold no {"$param": ...} any more.
     """
     constants: dict[str, Any] = {}
+    gates: dict[str, str] = {}
     names = {fact: f"f{number}" for number, fact in enumerate(fact_types(scope))}
-    verdicts = [_rule(scope, rule, names, constants) for rule in rules]
+    verdicts = [_rule(scope, rule, names, constants, gates) for rule in rules]
     used = [
         f"    {name} = facts[{fact!r}]\n"
         for fact, name in names.items()
         if any(fact in rule.when or fact in rule.require for rule in rules)
     ]
+    gated = [f"    {name} = {gate}\n" for gate, name in gates.items()]
     body = "".join(f"        {verdict},\n" for verdict in verdicts)
-    source = f"def check(facts):\n{''.join(used)}    return (\n{body}    )\n"
+    source = f"def check(facts):\n{''.join(used + gated)}    return (\n{body}    )\n"
     exec(compile(source, f"<rules of scope {scope}>", "exec"), constants)  # noqa: S102 - see the module's text
     check: Check = constants["check"]
     return check
 
 
-def _rule(scope: Scope, rule: Rule, names: Mapping[str, str], constants: dict[str, Any]) -> str:
-    when_fails, when_unknown = _outcomes(scope, rule.when, names, constants)
-    fails, unknown = _outcomes(scope, rule.require, names, constants)
-    steps = (
-        (Verdict.NOT_APPLICABLE, when_fails),
-        (Verdict.UNKNOWN, when_unknown),
-        (Verdict.FAIL, fails),
-        (Verdict.UNKNOWN, unknown),
-    )
+def _rule(
+    scope: Scope, rule: Rule, names: Mapping[str, str], constants: dict[str, Any], gates: dict[str, str]
+) -> str:
+    """Return the expression for the verdict of *rule*; a `when` that many share is a gate, worked out once."""
+    required = _verdict(Verdict.FAIL, _outcomes(scope, rule.require, names, constants))
+    if not rule.when:
+        return required
+    gate = _verdict(Verdict.NOT_APPLICABLE, _outcomes(scope, rule.when, names, constants))
+    return f"{gates.setdefault(gate, f'g{len(gates)}')} or ({required})"
+
+
+def _verdict(failing: Verdict, outcomes: tuple[str, str]) -> str:
+    """Return the expression for a verdict: *failing*, unknown, or PASS, which is 0 and opens a gate."""
+    steps = zip((failing, Verdict.UNKNOWN), outcomes, strict=True)
     taken = [f"{verdict:d} if {condition} else " for verdict, condition in steps if condition]
     return "".join(taken) + f"{Verdict.PASS:d}"
 
@@ -88,6 +95,8 @@ def _keyword(fact: str, keyword: str, value: Any, constants: dict[str, Any]) -> 
         return f"not ({_fragment(fact, value, constants)})"
     if keyword == "items":
         return f"all({_fragment('item', value, constants)} for item in {fact})"
-    name = f"k{len(constants)}"
-    constants[name] = frozenset(value) if keyword == "enum" else value
+    constant = frozenset(value) if keyword == "enum" else value
+    same = (name for name, known in constants.items() if type(known) is type(constant) and known == constant)
+    name = next(same, f"k{len(constants)}")
+    constants[name] = constant
     return _TESTS[keyword].format(fact=fact, value=name)
