@@ -51,7 +51,7 @@ def compile_check(scope: Scope, rules: Sequence[Rule]) -> Check:
 def _rule(
     scope: Scope, rule: Rule, names: Mapping[str, str], constants: dict[str, Any], gates: dict[str, str]
 ) -> str:
-    """Return the expression for the verdict of *rule*; a `when` that many share is a gate, worked out once."""
+    """Return the expression for the verdict of *rule*; a `when` that several share is worked out once."""
     required = _verdict(Verdict.FAIL, _outcomes(scope, rule.require, names, constants))
     if not rule.when:
         return required
