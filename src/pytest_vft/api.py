@@ -21,6 +21,7 @@ from pytest_vft.checking.shard import Found, Linter, Plan
 from pytest_vft.config import Config, load_config
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Source, Tally
+from pytest_vft.reading.album import Album
 from pytest_vft.reading.links import image_urls
 from pytest_vft.reading.remote import Fetched, Remote, Watch
 from pytest_vft.reading.shards import Shard
@@ -150,25 +151,25 @@ def _blaming(config: Config, key: str = "") -> Iterator[None]:
 def run(settings: Settings, *, only: Collection[str] | None = None, watch: Watch | None = None) -> Report:
     """Lint the sources of *settings*; with *only*, no other rules than those and what they rest on.
 
-    *watch* is called with each URL that was fetched.
+    Where images stand behind URLs, these are fetched, each once, and the sources linted again with what
+    was found. *watch* is called with each URL that was fetched.
     """
     settings.check()
     rules = settings.rules
     if only is not None:
         counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
         rules = tuple(r for r in rules if r.id in only or r.stops or (counting and r.skips))
-    fetched = _fetch(settings, rules, watch)
-    linted = lint_files(settings.sources, _plan(settings, rules, fetched.remotes))
+    album, fetched = Album(full=settings.depth != "header"), Fetched({})
+    linted = lint_files(settings.sources, _plan(settings, rules, {}), album=album)
+    if linted.links and not settings.network.offline and any(rule.scope == "image" for rule in rules):
+        fetched = _fetch(settings, rules, watch)
+        linted = lint_files(settings.sources, _plan(settings, rules, fetched.remotes), album=album)
     return _report(settings, rules, linted, fetched)
 
 
 def _fetch(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetched:
-    """Fetch the distinct image URLs of the sources, once, if there is a rule that wants to know."""
-    if settings.network.offline or all(rule.scope != "image" for rule in rules):
-        return Fetched({})
+    """Fetch the distinct image URLs of the sources."""
     urls = {url: None for source in settings.sources for url in image_urls(source)}
-    if not urls:
-        return Fetched({})
     limit = next((rule for rule in rules if rule.id == TOO_LARGE), settings.catalogue[TOO_LARGE])
     return fetcher(
         settings.network,

@@ -14,6 +14,7 @@ from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.shard import Counted, Found, Linter, Plan, cap, merge
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
+from pytest_vft.reading.album import Album
 from pytest_vft.reading.files import BYTE_ORDER_MARK, Opened, open_file
 from pytest_vft.reading.shards import SHARD_BYTES, cut_shards
 
@@ -27,13 +28,17 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
-    """What a run over all files came to; *dropped* counts the findings that were not kept."""
+    """What a run over all files came to.
+
+    *dropped* counts the findings that were not kept, *links* the images behind web addresses.
+    """
 
     files: tuple[FileResult, ...]
     dataset: Mapping[str, Tally]
     findings: tuple[Placed, ...]
     dropped: Mapping[str, int]
     cost: Cost | None
+    links: int
 
 
 class _File(NamedTuple):
@@ -43,12 +48,15 @@ class _File(NamedTuple):
     stopped_by: str | None
 
 
-def lint_files(sources: Sequence[Source], plan: Plan, *, shard_bytes: int = SHARD_BYTES) -> Linted:
+def lint_files(
+    sources: Sequence[Source], plan: Plan, *, shard_bytes: int = SHARD_BYTES, album: Album | None = None
+) -> Linted:
     """Lint *sources* by *plan*; files that cannot be read are findings, not errors.
 
-    The result does not depend on *shard_bytes*.
+    Pictures that are in *album* already are not measured again. The result depends neither on it nor
+    on *shard_bytes*.
     """
-    linter = Linter(plan)
+    linter = Linter(plan, album)
     ordered = sorted(sources, key=lambda source: SPLITS.index(source.split))
     files = [_lint_file(source, linter, plan, shard_bytes) for source in ordered]
     order = {source.path: number for number, source in enumerate(sources)}
@@ -64,6 +72,7 @@ def lint_files(sources: Sequence[Source], plan: Plan, *, shard_bytes: int = SHAR
         findings=tuple(findings),
         dropped=dropped,
         cost=_cost([file.counted for file in files if file.source.split == "train"], plan),
+        links=sum(file.counted.links for file in files),
     )
 
 

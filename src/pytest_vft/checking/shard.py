@@ -76,9 +76,9 @@ class Found(NamedTuple):
 class Counted:
     """What a shard, or a whole file, amounts to.
 
-    *skipped* counts the examples that fail a rule with a skip reason. *turns* are target turns with
-    their lines; *shots* counts few-shot answers by key, *shot_places* has line and message of the
-    first of each.
+    *links* counts the images behind web addresses, *skipped* the examples that fail a rule with a
+    skip reason. *turns* are target turns with their lines; *shots* counts few-shot answers by key,
+    *shot_places* has line and message of the first of each.
     """
 
     lines: int = 0
@@ -87,6 +87,7 @@ class Counted:
     skipped: int = 0
     image_examples: int = 0
     images: int = 0
+    links: int = 0
     tokens_at_least: int = 0
     tokens_at_most: int = 0
     image_tokens_at_least: int = 0
@@ -114,6 +115,7 @@ def merge(first: Counted, second: Counted, max_findings: int) -> Counted:
         skipped=first.skipped + second.skipped,
         image_examples=first.image_examples + second.image_examples,
         images=first.images + second.images,
+        links=first.links + second.links,
         tokens_at_least=first.tokens_at_least + second.tokens_at_least,
         tokens_at_most=first.tokens_at_most + second.tokens_at_most,
         image_tokens_at_least=first.image_tokens_at_least + second.image_tokens_at_least,
@@ -149,14 +151,14 @@ def pointer(path: Sequence[str | int]) -> str:
 
 
 class Linter:
-    """A plan made ready to run: checks compiled, the pictures seen so far remembered."""
+    """A plan made ready to run: checks compiled, the pictures seen so far remembered in *album*."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, album: Album | None = None) -> None:
         self._plan = plan
         self._rules = {scope: plan.rules_of(scope) for scope in SCOPES}
         self._checks = {scope: compile_check(scope, self._rules[scope]) for scope in SCOPES}
         self._shape = ExampleShape(plan.schema, plan.foreign)
-        self._album = Album(full=plan.full)
+        self._album = album or Album(full=plan.full)
         self._count_image = lru_cache(_SIZES)(plan.image_tokens.count)
 
     def lint(self, shard: Shard) -> Counted:
@@ -204,6 +206,7 @@ class Linter:
                     explain(verdicts, Subject("message", message.facts, number, raw, at))
             for image in example.images:
                 total.pictures.add(image.key)
+                total.links += image.facts["host"] is not None
                 verdicts = check_image(image.facts)
                 images[verdicts] += 1
                 if FAIL in verdicts:

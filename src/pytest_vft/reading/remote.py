@@ -1,4 +1,4 @@
-"""Pictures behind URLs: what a fetcher measured before linting, handed to the core as data."""
+"""Pictures behind URLs: what a fetcher measured, handed to the core as data."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ Watch = Callable[[Seen], None]
 
 
 class Fetcher(Protocol):
-    """Fetches the distinct URLs of a run, once, before any line is linted."""
+    """Fetches the distinct URLs of a run, once; lines are linted with what it found."""
 
     def fetch(self, urls: Iterable[str]) -> Fetched:
         """Return what was found behind each of *urls*."""
