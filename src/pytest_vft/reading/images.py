@@ -17,6 +17,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from pytest_vft.reading.jpeg import ordinary_header
+
 Damage = Literal["none", "truncated", "undecodable"]
 
 # Above this Pillow itself refuses a picture as a decompression bomb, and so does every trainer on it
@@ -103,7 +105,8 @@ def measure_picture(data: bytes, *, full: bool, whole: bool = True) -> Picture:
     """Return the measurements of the picture in *data*; whatever a decoder raises is one of them.
 
     With *full* every pixel is decoded (JPEG at an eighth of its size, which reads all of its data;
-    of an animation the first frame); without, only a picture whose end marker is missing is. Where
+    of an animation the first frame); without, only a picture whose end marker is missing is, and of
+    an ordinary JPEG no more is read than size and mode. Where
     *data* are not the *whole* of it, nobody misses that marker.
     """
     kind = picture_format(data)
@@ -112,6 +115,10 @@ def measure_picture(data: bytes, *, full: bool, whole: bool = True) -> Picture:
         damage: Damage | None = "undecodable" if kind == _UNRECOGNISED else None
         return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
     ended = not whole or _has_end(kind, data)
+    header = ordinary_header(data) if kind == "JPEG" and ended and not full else None
+    if header:
+        mode, width, height = header
+        return Picture(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
     try:
         image = opener(BytesIO(data))
     except Image.DecompressionBombError:  # of a WEBP: its opener asks for a canvas

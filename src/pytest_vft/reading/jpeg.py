@@ -1,0 +1,44 @@
+"""The header of an ordinary JPEG, read without a decoder: most of linting at header depth was Pillow's."""
+
+from __future__ import annotations
+
+# Segments by the second byte of their marker (ITU-T T.81, table B.1): frames of baseline, extended and
+# progressive pictures; the start of the data; and what says nothing of size or mode: Huffman and
+# quantization tables, restart interval, JFIF, ICC profile, Photoshop, Adobe, comment.
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_DATA = 0xDA
+_PASSED_BY = frozenset({0xC4, 0xDB, 0xDD, 0xE0, 0xE2, 0xED, 0xEE, 0xFE})
+_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+
+
+def ordinary_header(data: bytes) -> tuple[str, int, int] | None:
+    """Return Pillow's mode, width and height of the JPEG in *data*, None for any but an ordinary one.
+
+    Ordinary are 8 bits a sample, 1, 3 or 4 components, and no segments but the common ones; one with
+    EXIF, which has more to tell, is not.
+    """
+    found = None
+    at = 2
+    try:
+        while data[at] == 0xFF:  # noqa: PLR2004 - each marker begins with it
+            marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
+            if marker == _DATA:
+                return found
+            if marker in _FRAMES:
+                found = _frame(data[at + 4 : at + 2 + length])
+                if found is None:
+                    return None
+            elif marker not in _PASSED_BY or length < 2:  # noqa: PLR2004 - it counts its own two bytes
+                return None
+            at += 2 + length
+    except IndexError:
+        pass
+    return None
+
+
+def _frame(segment: bytes) -> tuple[str, int, int] | None:
+    bits, components = segment[0], segment[5]
+    height, width = int.from_bytes(segment[1:3]), int.from_bytes(segment[3:5])
+    if bits != 8 or components not in _MODES or len(segment) != 6 + 3 * components:  # noqa: PLR2004 - B.2.2
+        return None
+    return (_MODES[components], width, height) if width and height else None
