@@ -172,7 +172,7 @@ def test_lines_are_whole_up_to_the_limit(
     assert read == [
         line + b"\n" if len(line) < longest else LongLine(len(line) + 1, newline=True) for line in written
     ]
-    assert [parse_line(line, lambda _: None).bytes for line in read] == [len(line) for line in written]
+    assert [parse_line(line).bytes for line in read] == [len(line) for line in written]
 
 
 # Whatever stands in a file.

@@ -475,12 +475,22 @@ def test_provider_and_model_are_named(vft: Vft) -> None:
     assert vft("check", "train.jsonl", "--provider=azure").out.startswith("vft: provider azure, ")
 
 
-@pytest.mark.parametrize("option", ["--jobs=4", "--base-url=http://localhost"])
-def test_option_of_a_part_that_comes_later_is_accepted(vft: Vft, option: str) -> None:
-    done = vft("check", write("train.jsonl"), option)
+def test_base_url_is_accepted_by_every_command(vft: Vft) -> None:
+    done = vft("check", write("train.jsonl"), "--base-url=http://localhost")
 
     assert done.code == 0
-    assert done.err == f"vft: {option.partition('=')[0]} has no effect in this version\n"
+    assert done.err == "vft: --base-url has no effect on a check\n"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "problem"),
+    [("0", "jobs: 0: want 1 or more"), ("two", "argument --jobs: invalid int value: 'two'")],
+)
+def test_number_of_processes_must_be_one(vft: Vft, jobs: str, problem: str) -> None:
+    done = vft("check", write("train.jsonl"), f"--jobs={jobs}")
+
+    assert done.code == 2
+    assert problem in done.err
 
 
 # Streams

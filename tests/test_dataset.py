@@ -15,9 +15,10 @@ from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import read_schema, shipped_rules
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
+from pytest_vft.checking.counted import Counted, Turns
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import Linted, lint_files
-from pytest_vft.checking.shard import Counted, Plan
+from pytest_vft.checking.shard import Plan
 from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.facts.turns import Turn
 from pytest_vft.model import SPLITS, Source, Split, Tally
@@ -325,6 +326,13 @@ def turn(key: int) -> Turn:
     return Turn(key, answer=None, words=0, pictures=(), repeated=0)
 
 
+def turns(keys: list[int]) -> Turns:
+    columns = Turns()
+    for line, key in enumerate(keys, 1):
+        columns.append(line, turn(key))
+    return columns
+
+
 files_of_turns = st.lists(
     st.tuples(st.sampled_from(SPLITS), st.lists(st.integers(1, 6), max_size=8)), min_size=1, max_size=4
 )
@@ -342,7 +350,7 @@ def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
     files = [
         (
             Source(f"{number}.jsonl", split),
-            Counted(turns=[(line, turn(key)) for line, key in enumerate(keys, 1)]),
+            Counted(turns=turns(keys)),
         )
         for number, (split, keys) in enumerate(drawn)
     ]

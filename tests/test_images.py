@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -424,24 +425,39 @@ def test_no_flipped_byte_raises(kind: str, flips: list[tuple[int, int]], full: b
     )
 
 
+def example(payload: bytes) -> bytes:
+    return b'{"url": "data:image/png;base64,%b"}' % payload
+
+
+def token_in(lifted: bytes | None) -> str:
+    assert lifted is not None
+    token: str = orjson.loads(lifted)["url"].partition(",")[2]
+    return token
+
+
 def test_picture_is_measured_once_and_known_by_its_token() -> None:
     album = Album(full=True)
     payload = base64.b64encode(written("png"))
 
-    token = album.take(memoryview(payload))
+    first, second = map(token_in, album.lift([example(payload), example(payload)]))
+    (third,) = map(token_in, album.lift([example(payload)]))
 
-    assert token is not None
-    assert album.take(payload) == token
-    assert album.look_up(token.decode()) == album.look_up(payload.decode())
-    assert album.look_up(token.decode())[1] == measure_picture(written("png"), full=True)
+    assert first == second == third
+    assert album.look_up(first) == album.look_up(payload.decode())
+    assert album.look_up(first)[1] == measure_picture(written("png"), full=True)
+    assert album.look_up(first)[1] is album.look_up(payload.decode())[1]
 
 
-def test_payload_that_is_no_base64_has_a_key_and_no_picture() -> None:
+def test_payload_that_is_no_base64_stays_has_a_key_and_no_picture() -> None:
     album = Album(full=True)
+    good, bad = example(base64.b64encode(written("png"))), example(b"not base64!" * 10)
 
+    once, again = album.lift([bad, good]), album.lift([good, bad])
     key, measured = album.look_up("not base64!")
 
-    assert album.take(b"not base64!") is None
+    assert once == again[::-1]
+    assert once[0] == bad
+    assert token_in(once[1]).startswith("#")
     assert measured is None
     assert key != album.look_up("not base64?")[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import read_schema, shipped_rules
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
+from pytest_vft.checking.counted import Counted
 from pytest_vft.checking.lint import Linted, lint_files
-from pytest_vft.checking.shard import Counted, Linter, Plan, merge
+from pytest_vft.checking.shard import Linter, Plan
 from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Source, Tally
+from pytest_vft.reading.album import Album
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
 
@@ -125,16 +128,21 @@ def test_running_twice_gives_the_same(folder: Path, written: list[bytes], cap: i
 def test_merging_is_associative(
     folder: Path, first: list[bytes], second: list[bytes], third: list[bytes], cap: int
 ) -> None:
-    linter = Linter(plan(cap))
+    linter = Linter(plan(cap), Album(full=True))
 
     def count(written: list[bytes], name: str) -> Counted:
         source = write(folder, written, name)
         return linter.lint(Shard(source.path, "train", 0, Path(source.path).stat().st_size))
 
+    def add(one: Counted, other: Counted) -> Counted:
+        total = deepcopy(one)
+        total.extend(other, cap)
+        return total
+
     a, b, c = count(first, "a.jsonl"), count(second, "b.jsonl"), count(third, "c.jsonl")
 
-    assert merge(merge(a, b, cap), c, cap) == merge(a, merge(b, c, cap), cap)
-    assert merge(Counted(), a, cap) == merge(a, Counted(), cap) == a
+    assert add(add(a, b), c) == add(a, add(b, c))
+    assert add(Counted(), a) == add(a, Counted()) == a
 
 
 @given(written=lines, cap=st.integers(1, 3))
@@ -212,10 +220,10 @@ def test_counts_add_up(folder: Path, written: list[bytes]) -> None:
 def test_what_workers_exchange_can_be_sent(folder: Path, written: list[bytes]) -> None:
     source = write(folder, written)
     (shard,) = cut_shards(source.path, source.split, 0, Path(source.path).stat().st_size, 1_000_000)
-    here = Linter(plan()).lint(shard)
+    here = Linter(plan(), Album(full=True)).lint(shard)
 
     sent_plan, sent_shard = pickle.loads(pickle.dumps((plan(), shard)))  # noqa: S301 - our own
-    there = pickle.loads(pickle.dumps(Linter(sent_plan).lint(sent_shard)))  # noqa: S301 - our own
+    there = pickle.loads(pickle.dumps(Linter(sent_plan, Album(full=True)).lint(sent_shard)))  # noqa: S301 - our own
 
     assert sent_shard == shard
     assert there == here
@@ -225,10 +233,10 @@ def test_shards_of_one_linter_do_not_touch_each_other(folder: Path) -> None:
     source = write(folder, LINES)
     size = Path(source.path).stat().st_size
     shards = cut_shards(source.path, source.split, 0, size, 500)
-    linter = Linter(plan())
+    linter = Linter(plan(), Album(full=True))
 
     forwards = [linter.lint(shard) for shard in shards]
-    backwards = [Linter(plan()).lint(shard) for shard in reversed(shards)]
+    backwards = [Linter(plan(), Album(full=True)).lint(shard) for shard in reversed(shards)]
 
     assert len(shards) > 5
     assert forwards == backwards[::-1]

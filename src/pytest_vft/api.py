@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import Rule, load_rules, read_schema, shipped_rules
 from pytest_vft.catalogue.providers import Provider, load_provider
 from pytest_vft.catalogue.select import matching, select_rules
+from pytest_vft.checking.counted import Found
 from pytest_vft.checking.lint import Linted, lint_files
-from pytest_vft.checking.shard import Found, Linter, Plan
+from pytest_vft.checking.processes import processes, usable_cpus
+from pytest_vft.checking.shard import Linter, Plan
 from pytest_vft.config import Config, load_config
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Source, Tally
 from pytest_vft.reading.album import Album
-from pytest_vft.reading.links import image_urls
-from pytest_vft.reading.remote import Fetched, Remote, Watch
+from pytest_vft.reading.remote import Fetched, Fetcher, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.report.text import render_text
 from pytest_vft.sources import find_sources
 from pytest_vft.text import count, nearest
 from pytest_vft.web.network import ONLINE, Network, fetcher, idle_proxy, read_network
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 TOO_LARGE = "image/too-large"  # what it allows is what is fetched at most
 
@@ -39,7 +44,8 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 class Settings:
     """All that a run is asked to do: a configuration, and what was said on top of it.
 
-    None where nothing was said. *ignore* names rules by pattern.
+    None where nothing was said. *ignore* names rules by pattern; *jobs* is how many processes lint at
+    most, by default one for each CPU.
     """
 
     config: Config
@@ -52,6 +58,7 @@ class Settings:
     fail_on: Severity = "error"
     require_checked: bool = False
     network: Network = ONLINE
+    jobs: int | None = None
 
     @cached_property
     def provider(self) -> Provider:
@@ -131,6 +138,8 @@ class Settings:
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for what cannot be followed; no data is read."""
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"jobs: {self.jobs}: want 1 or more")
         if not self.sources:
             raise UsageError("no files: name some, or list them under [tool.vft.data]")
         _ = self.model, self.rules, self.reasons, self.reasons_by_file
@@ -148,28 +157,50 @@ def _blaming(config: Config, key: str = "") -> Iterator[None]:
         raise ConfigError(f"{config.path or 'configuration'}: {key}{error}") from None
 
 
-def run(settings: Settings, *, only: Collection[str] | None = None, watch: Watch | None = None) -> Report:
+def run(
+    settings: Settings,
+    *,
+    only: Collection[str] | None = None,
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> Report:
     """Lint the sources of *settings*; with *only*, no other rules than those and what they rest on.
 
-    Where images stand behind URLs, these are fetched, each once, and the sources linted again with what
-    was found. *watch* is called with each URL that was fetched.
+    Large files are linted by several processes, or by *executor* if there is one. *watch* is called
+    after each shard of a file, and with each URL that was fetched. Raises LintError when a worker dies.
     """
     settings.check()
     rules = settings.rules
     if only is not None:
         counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
         rules = tuple(r for r in rules if r.id in only or r.stops or (counting and r.skips))
-    album, fetched = Album(full=settings.depth != "header"), Fetched({})
-    linted = lint_files(settings.sources, _plan(settings, rules, {}), album=album)
-    if linted.links and not settings.network.offline and any(rule.scope == "image" for rule in rules):
-        fetched = _fetch(settings, rules, watch)
-        linted = lint_files(settings.sources, _plan(settings, rules, fetched.remotes), album=album)
+    fetched = Fetched({})
+
+    def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
+        nonlocal fetched
+        fetched = _fetcher(settings, rules, watch).fetch(urls)
+        return fetched.remotes
+
+    asking = not settings.network.offline and any(rule.scope == "image" for rule in rules)
+    with nullcontext(executor) if executor else _processes(settings) as workers:
+        linted = lint_files(
+            settings.sources,
+            _plan(settings, rules),
+            executor=workers,
+            fetch=fetch if asking else None,
+            watch=watch,
+        )
     return _report(settings, rules, linted, fetched)
 
 
-def _fetch(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetched:
-    """Fetch the distinct image URLs of the sources."""
-    urls = {url: None for source in settings.sources for url in image_urls(source)}
+def _processes(settings: Settings) -> AbstractContextManager[Executor | None]:
+    paths = map(Path, (source.path for source in settings.sources))
+    return processes(
+        settings.jobs or usable_cpus(), sum(path.stat().st_size for path in paths if path.is_file())
+    )
+
+
+def _fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetcher:
     limit = next((rule for rule in rules if rule.id == TOO_LARGE), settings.catalogue[TOO_LARGE])
     return fetcher(
         settings.network,
@@ -177,12 +208,13 @@ def _fetch(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fe
         most=limit.params["max_bytes"],
         full=settings.depth == "full",
         watch=watch,
-    ).fetch(urls)
+    )
 
 
 def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
     """Return what the rules say of *shard*, which is line *line* of its file."""
-    linter = Linter(_plan(settings, settings.rules, {}))
+    plan = _plan(settings, settings.rules)
+    linter = Linter(plan, Album(full=plan.full))
     by_id = {rule.id: rule for rule in settings.rules}
     return tuple(
         _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
@@ -190,14 +222,14 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
     )
 
 
-def _plan(settings: Settings, rules: tuple[Rule, ...], remotes: Mapping[str, Remote]) -> Plan:
+def _plan(settings: Settings, rules: tuple[Rule, ...]) -> Plan:
     return Plan(
         rules=rules,
         schema=read_schema("example.schema.json"),
         foreign=read_foreign(),
         image_tokens=settings.provider.models[settings.model].image_tokens,
         full=settings.depth != "header",
-        remotes=remotes,
+        remotes={},
         ignored={path: frozenset(reasons) for path, reasons in settings.reasons_by_file.items()},
         max_findings=settings.config.max_findings,
         now=datetime.now(UTC),
@@ -324,6 +356,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     proxy: str | None = None,
     cache: bool = True,
     config: Config | str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
 ) -> Report:
     """Lint training files and return the report.
 
@@ -331,8 +364,10 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     none at all the configuration's are read. *config* is a configuration, or the file that holds
     one; None looks for one from the current folder upwards. *offline* fetches no URLs, by default
     when VFT_OFFLINE is set; *allow_private* lets URLs lead to private addresses, *proxy* is None or
-    "env", and without *cache* nothing is kept in .vft_cache.
-    Raises UsageError, ConfigError or RuleFileError for what cannot be followed; never for data.
+    "env", and without *cache* nothing is kept in .vft_cache. Files are linted in this process, or by
+    an *executor* of concurrent.futures, whose workers must find the files at the same paths.
+    Raises UsageError, ConfigError or RuleFileError for what cannot be followed, and LintError when a
+    worker dies; never for data.
     """
     if not isinstance(config, Config):
         config = load_config(None if config is None else Path(config))
@@ -348,8 +383,9 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
         fail_on=fail_on,
         require_checked=require_checked,
         network=read_network(offline=offline, allow_private=allow_private, proxy=proxy, cache=cache),
+        jobs=1,
     )
-    return run(settings)
+    return run(settings, executor=executor)
 
 
 def _strings(paths: Paths) -> list[str]:

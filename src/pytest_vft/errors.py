@@ -5,6 +5,7 @@
     │   └── MissingKeyError  it needs an API key, and there is none
     ├── ConfigError     a configuration file says something wrong
     ├── RuleFileError   a rule or provider file says something wrong
+    ├── LintError       linting could not be brought to an end
     ├── SubmissionError a fine-tuning job cannot be made, or did not succeed
     │   └── UnfitError  ... because its data has errors
     ├── ServerError     a server refuses, fails or does not answer
@@ -36,6 +37,10 @@ class ConfigError(VftError):
 
 class RuleFileError(VftError):
     """A rule or provider file that cannot be followed; names file and key."""
+
+
+class LintError(VftError):
+    """Linting that could not be brought to an end: a worker process died."""
 
 
 class SubmissionError(VftError):

@@ -83,7 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("offline", help="fetch no URLs (also: VFT_OFFLINE=1)", **flag)
     add("allow-private", help="fetch from private addresses, too", **flag)
     add("proxy", metavar="env", help="fetch through HTTP_PROXY and HTTPS_PROXY")
-    add("jobs", metavar="N", help="has no effect in this version")
+    add("jobs", type=int, metavar="N", help="processes that lint, at most (default: the CPUs there are)")
     add("no-cache", help="keep nothing in .vft_cache, use nothing of it", **flag)
     add("max-shown", type=int, default=10, metavar="N", help="findings shown a rule (0: all; default 10)")
     add(

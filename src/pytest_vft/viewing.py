@@ -45,7 +45,7 @@ def read_example(path: str, line: int, settings: Settings) -> View:
     if isinstance(raw, LongLine):
         raise UsageError(f"{path}: line {line:,} has {count(raw.bytes, 'byte')}, too many to show")
     raw = raw.removesuffix(b"\n")
-    example = parse_line(raw, lambda _: None).value
+    example = parse_line(raw).value
     shard = Shard(path, source.split, start, start + len(raw))
     return View(
         path=path,

@@ -1,18 +1,14 @@
-"""What a URL says by itself, and which URLs of a file are looked for."""
+"""What a URL says by itself."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_vft.model import Source
-from pytest_vft.reading.links import image_urls, masked, read_link
+from pytest_vft.reading.links import masked, read_link
 
 END = datetime(2026, 1, 1, 1, tzinfo=UTC)
 
@@ -75,36 +71,3 @@ def test_secrets_are_masked() -> None:
     assert masked(url) == (
         "https://***@example.com/a@b.jpg?w=1&X-Amz-Signature=***&X-Amz-Credential=***&sig=***&token=***#x"
     )
-
-
-def image(url: Any) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]}
-
-
-def test_only_web_addresses_of_images_are_collected(tmp_path: Path) -> None:
-    path = tmp_path / "train.jsonl"
-    lines = [
-        json.dumps(image("https://example.com/1.jpg")),
-        json.dumps(image("HTTP://example.com/2.jpg")),
-        json.dumps(image("https://example.com/3.jpg")).replace("/", r"\/"),
-        json.dumps(image("data:image/png;base64," + "A" * 100)),
-        json.dumps({"messages": [{"role": "user", "content": "https://example.com/text.jpg"}]}),
-        json.dumps(image("ftp://example.com/4.jpg") | {"more": "http://example.com"}),
-        json.dumps(image({"no": "http:"})),
-        '{"messages": "https://example.com/broken.jpg"',
-        '["https://example.com/list.jpg"]',
-    ]
-    many = image("data:image/png;base64," + "A" * 100)
-    many["messages"] += image("https://example.com/5.jpg")["messages"]
-    path.write_text("\ufeff" + "\n".join([*lines, json.dumps(many)]), encoding="utf-8")
-
-    assert list(image_urls(Source(str(path)))) == [
-        "https://example.com/1.jpg",
-        "HTTP://example.com/2.jpg",
-        "https://example.com/3.jpg",
-        "https://example.com/5.jpg",
-    ]
-
-
-def test_a_file_that_is_not_there_has_no_urls(tmp_path: Path) -> None:
-    assert list(image_urls(Source(str(tmp_path / "train.jsonl")))) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_vft.checking.shard import Counted
+from pytest_vft.checking.counted import Counted
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.turns import Turn
 from pytest_vft.model import Source, Split
@@ -48,7 +48,7 @@ class _Member(NamedTuple):
 
 def recurring(files: Sequence[tuple[Source, Counted]]) -> Iterator[Recurring]:
     """Yield what may recur in *files*; all that stands once is folded into one a split."""
-    times = Counter(turn.key for _, counted in files for _, turn in counted.turns)
+    times = Counter(key for _, counted in files for key in counted.turns.keys)
     groups: defaultdict[int, list[_Member]] = defaultdict(list)
     for source, counted in files:
         once = 0
@@ -118,9 +118,10 @@ def _shots(files: Iterable[tuple[Source, Counted]]) -> Iterator[Recurring]:
     times: Counter[int] = Counter()
     first: dict[int, Place] = {}
     for source, counted in files:
-        times.update(counted.shots)
-        for key, (line, position) in counted.shot_places.items():
-            first.setdefault(key, Place(source, line, f"/messages/{position}"))
+        times.update(counted.shots.keys)
+        for line, shot in counted.shots:
+            if shot.key not in first:
+                first[shot.key] = Place(source, line, f"/messages/{shot.position}")
     once = [key for key, number in times.items() if number == 1]
     if once:
         yield Recurring(len(once), first[once[0]], _facts("few-shot answer", [first[once[0]]]))

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
+from pytest_vft.checking.counted import Counted, Found
 from pytest_vft.checking.dataset import recurring
-from pytest_vft.checking.shard import Counted, Found, Linter, Plan, cap, merge
+from pytest_vft.checking.executors import Outcome, lint_shards
+from pytest_vft.checking.files import Fetch, File, count_files
+from pytest_vft.checking.shard import Linter, Plan
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
 from pytest_vft.reading.album import Album
-from pytest_vft.reading.files import BYTE_ORDER_MARK, Opened, open_file
-from pytest_vft.reading.shards import SHARD_BYTES, cut_shards
+from pytest_vft.reading.files import Opened
+from pytest_vft.reading.remote import Read
+from pytest_vft.reading.shards import SHARD_BYTES, Shard
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 class Placed(NamedTuple):
@@ -28,39 +34,43 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
-    """What a run over all files came to.
-
-    *dropped* counts the findings that were not kept, *links* the images behind web addresses.
-    """
+    """What a run over all files came to; *dropped* counts the findings that were not kept."""
 
     files: tuple[FileResult, ...]
     dataset: Mapping[str, Tally]
     findings: tuple[Placed, ...]
     dropped: Mapping[str, int]
     cost: Cost | None
-    links: int
 
 
-class _File(NamedTuple):
-    source: Source
-    opened: Opened
-    counted: Counted
-    stopped_by: str | None
-
-
-def lint_files(
-    sources: Sequence[Source], plan: Plan, *, shard_bytes: int = SHARD_BYTES, album: Album | None = None
+def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
+    sources: Sequence[Source],
+    plan: Plan,
+    *,
+    executor: Executor | None = None,
+    fetch: Fetch | None = None,
+    watch: Callable[[Read], None] | None = None,
+    shard_bytes: int = SHARD_BYTES,
 ) -> Linted:
     """Lint *sources* by *plan*; files that cannot be read are findings, not errors.
 
-    Pictures that are in *album* already are not measured again. The result depends neither on it nor
-    on *shard_bytes*.
+    Shards of about *shard_bytes* are linted by *executor*, without one in this process; the result
+    depends on neither. *fetch* is called once for the URLs of images, if there are any, and *watch*
+    after each shard. Raises LintError when a worker dies.
     """
-    linter = Linter(plan, album)
+    album = Album(full=plan.full)
+
+    def lint(shards: Sequence[Shard], plan: Plan) -> Iterator[Outcome]:
+        outcomes = lint_shards(shards, plan, album, executor)
+        return _watched(outcomes, shards, watch) if watch else outcomes
+
     ordered = sorted(sources, key=lambda source: SPLITS.index(source.split))
-    files = [_lint_file(source, linter, plan, shard_bytes) for source in ordered]
+    files = count_files(ordered, plan, lint, fetch, shard_bytes)
+    judge = Linter(plan, album)
+    for file in files:
+        _judge_file(file, judge, plan)
     order = {source.path: number for number, source in enumerate(sources)}
-    tallies, findings, dropped = _lint_dataset(files, linter, plan, order)
+    tallies, findings, dropped = _lint_dataset(files, judge, plan, order)
     for file in files:
         findings += [Placed(file.source.path, found) for found in file.counted.found]
         dropped += file.counted.dropped
@@ -72,8 +82,18 @@ def lint_files(
         findings=tuple(findings),
         dropped=dropped,
         cost=_cost([file.counted for file in files if file.source.split == "train"], plan),
-        links=sum(file.counted.links for file in files),
     )
+
+
+def _watched(
+    outcomes: Iterator[Outcome], shards: Sequence[Shard], watch: Callable[[Read], None]
+) -> Iterator[Outcome]:
+    """Yield *outcomes*, and tell *watch* how far in *shards* that is."""
+    done, total = 0, sum(shard.end - shard.start for shard in shards)
+    for shard, outcome in zip(shards, outcomes, strict=True):
+        done += shard.end - shard.start
+        watch(Read(done, total))
+        yield outcome
 
 
 def _cost(trained: Sequence[Counted], plan: Plan) -> Cost | None:
@@ -98,31 +118,20 @@ def _cost(trained: Sequence[Counted], plan: Plan) -> Cost | None:
     )
 
 
-def _lint_file(source: Source, linter: Linter, plan: Plan, shard_bytes: int) -> _File:
-    opened = open_file(source.path)
-    counted = Counted()
-    if opened.container == "JSONL":
-        start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-        try:
-            shards = cut_shards(source.path, source.split, start, opened.bytes, shard_bytes)
-            counted = reduce(
-                lambda first, second: merge(first, second, plan.max_findings),
-                map(linter.lint, shards),
-                counted,
-            )
-        except OSError as error:  # it was readable a moment ago
-            opened = Opened(opened.bytes, "unreadable", False, error.strerror or type(error).__name__)
-    facts = _facts(source, opened, counted, skipping=any(rule.skips for rule in plan.rules))
-    verdicts = linter.check("file", facts)
-    counted.counts["file"] = Counter([verdicts])
-    counted.found = [*linter.explain("file", verdicts, facts, source.path), *counted.found]
-    return _File(source, opened, counted, _stopped_by(plan.rules_of("file"), verdicts, opened))
+def _judge_file(file: File, judge: Linter, plan: Plan) -> None:
+    """Add what the rules on whole files say of *file*."""
+    facts = _facts(file, skipping=any(rule.skips for rule in plan.rules))
+    verdicts = judge.check("file", facts)
+    file.counted.counts["file"] = Counter([verdicts])
+    file.counted.found = [*judge.explain("file", verdicts, facts, file.source.path), *file.counted.found]
+    file.stopped_by = _stopped_by(plan.rules_of("file"), verdicts, file.opened)
 
 
-def _facts(source: Source, opened: Opened, counted: Counted, *, skipping: bool) -> FileFacts:
+def _facts(file: File, *, skipping: bool) -> FileFacts:
+    opened, counted = file.opened, file.counted
     read = opened.container == "JSONL"
     return {
-        "split": source.split,
+        "split": file.source.split,
         "bytes": opened.bytes,
         "readable": opened.error is None,
         "read_error": opened.error,
@@ -142,7 +151,7 @@ def _stopped_by(rules: Sequence[Rule], verdicts: Verdicts, opened: Opened) -> st
     return failed[0] if failed else f"it is {opened.container}"
 
 
-def _result(file: _File, plan: Plan) -> FileResult:
+def _result(file: File, plan: Plan) -> FileResult:
     ignored = plan.ignored.get(file.source.path, frozenset())
     tallies: dict[str, Tally] = {}
     for scope in SCOPES:
@@ -164,7 +173,7 @@ def _result(file: _File, plan: Plan) -> FileResult:
 
 
 def _lint_dataset(
-    files: Sequence[_File], linter: Linter, plan: Plan, order: Mapping[str, int]
+    files: Sequence[File], judge: Linter, plan: Plan, order: Mapping[str, int]
 ) -> tuple[Mapping[str, Tally], list[Placed], Counter[str]]:
     rules = plan.rules_of("dataset")
     findings: list[Placed] = []
@@ -173,19 +182,22 @@ def _lint_dataset(
         return tallies, findings, Counter()
     for number, place, facts, key in recurring([(file.source, file.counted) for file in files]):
         path = place.source.path
-        verdicts = linter.check("dataset", facts)
-        found = linter.explain("dataset", verdicts, facts, path)
+        verdicts = judge.check("dataset", facts)
+        found = judge.explain("dataset", verdicts, facts, path)
         findings += [
             Placed(path, one._replace(line=place.line, pointer=place.pointer, example=f"{key:032x}"))
             for one in found
         ]
-        counted = _tallies(rules, Counter({verdicts: number}), plan.ignored.get(path, frozenset()))
+        more = _tallies(rules, Counter({verdicts: number}), plan.ignored.get(path, frozenset()))
         for rule in rules:
             if rule.subject in (facts["of"], "dataset"):
-                tallies[rule.id] += counted[rule.id]
-    findings.sort(key=_reading_order(order))
-    kept, dropped = cap(findings, lambda placed: placed.found.rule, plan.max_findings)
-    return tallies, kept, dropped
+                tallies[rule.id] += more[rule.id]
+    counted, kept = Counted(), []
+    for placed in sorted(findings, key=_reading_order(order)):
+        if counted.has_room(placed.found.rule, plan.max_findings):
+            counted.keep(placed.found)
+            kept.append(placed)
+    return tallies, kept, counted.dropped
 
 
 def _reading_order(files: Mapping[str, int]) -> Callable[[Placed], tuple[int, int]]:

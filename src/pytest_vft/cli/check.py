@@ -42,13 +42,14 @@ def _check(arguments: argparse.Namespace) -> int:
     from dataclasses import replace  # noqa: PLC0415 - as above
 
     from pytest_vft.api import run  # noqa: PLC0415 - as above
-    from pytest_vft.cli.progress import watching  # noqa: PLC0415 - as above
     from pytest_vft.report.formats import parse_targets, render, write  # noqa: PLC0415 - as above
+    from pytest_vft.report.progress import watching  # noqa: PLC0415 - as above
     from pytest_vft.sources import find_sources  # noqa: PLC0415 - as above
     from pytest_vft.web.network import read_network  # noqa: PLC0415 - as above
 
     started = time.perf_counter()
-    _say_what_has_no_effect(arguments)
+    if arguments.base_url:
+        print("vft: --base-url has no effect on a check", file=sys.stderr)
     targets = parse_targets(arguments.report)
     settings = read_settings(arguments)
     sources = find_sources(
@@ -72,6 +73,7 @@ def _check(arguments: argparse.Namespace) -> int:
                 fail_on=arguments.fail_on,
                 require_checked=arguments.require_checked,
                 network=network,
+                jobs=arguments.jobs,
             ),
             watch=watch,
         )
@@ -96,9 +98,3 @@ def _add_to_summary(text: str) -> None:
                 file.write(text.encode())
     except OSError as error:  # the findings matter more
         print(f"vft: no step summary: {safe(name, None)}: {error.strerror}", file=sys.stderr)
-
-
-def _say_what_has_no_effect(arguments: argparse.Namespace) -> None:
-    for name in ("jobs", "base_url"):
-        if getattr(arguments, name):
-            print(f"vft: --{name.replace('_', '-')} has no effect in this version", file=sys.stderr)

@@ -42,8 +42,8 @@ def add_run_options(parser: argparse.ArgumentParser, *, files: bool = True) -> N
     add("--allow-private", action="store_true", help="fetch from private addresses, too")
     add("--proxy", metavar="env", help="fetch through HTTP_PROXY and HTTPS_PROXY")
     add("--no-cache", action="store_true", help="keep nothing in .vft_cache, use nothing of it")
-    for option in ("--jobs", "--base-url"):
-        add(option, metavar="X", help="has no effect in this version")
+    add("--jobs", type=int, metavar="N", help="processes at most (default: the CPUs there are)")
+    add("--base-url", metavar="URL", help="has no effect on a check")
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:

@@ -11,7 +11,7 @@ from xxhash import xxh3_128_hexdigest
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
-from pytest_vft.reading.lines import parse_line
+from pytest_vft.reading.lines import lift, parse_line
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.text import safe
 
@@ -56,7 +56,7 @@ def read_objects(
         if type(value) is dict:
             yield line, value
             continue
-        parsed = parse_line(raw, _hashed)
+        parsed = parse_line(raw)
         if not parsed.blank:
             reason = "too long" if isinstance(raw, LongLine) else "not a JSON object"
             reason = parsed.encoding_error or parsed.syntax_error or reason
@@ -65,7 +65,7 @@ def read_objects(
 
 def _parse_lifted(raw: bytes | LongLine) -> Any:
     """Return the value of *raw*, the payloads of its pictures as their hashes."""
-    return parse_line(raw, _hashed).value
+    return parse_line(raw, None if isinstance(raw, LongLine) else lift(raw, _hashed)).value
 
 
 def _lines(path: str) -> Iterator[bytes | LongLine]:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,10 +20,12 @@ from filelock import FileLock
 from pytest_vft.api import Settings, run
 from pytest_vft.catalogue.select import listed, matching
 from pytest_vft.config import Config, load_config
-from pytest_vft.errors import UsageError, VftError, VftWarning
+from pytest_vft.errors import LintError, UsageError, VftError, VftWarning
 from pytest_vft.model import Report, Source, Tally
+from pytest_vft.reading.remote import Watch
 from pytest_vft.report.formats import parse_targets, write
 from pytest_vft.report.item import Failure, failure
+from pytest_vft.report.progress import watching
 from pytest_vft.report.text import header, unknown_reason
 from pytest_vft.sources import expand, find_sources
 from pytest_vft.text import safe
@@ -56,6 +59,7 @@ class DatasetRun:
         self._config = config
         self._folder: Path | None = None
         self._report: Report | None = None
+        self._failed: LintError | None = None
         self._selected: Sequence[RuleItem] = ()
         step = config.getoption("vft_submit")
         self._submit = f"{SUBMIT}/{step}" if step else None
@@ -99,6 +103,7 @@ class DatasetRun:
                 proxy=option("vft_proxy"),
                 cache=not option("vft_no_cache"),
             ),
+            jobs=option("vft_jobs"),
         )
 
     def _read_submission(self) -> Submission:
@@ -147,11 +152,6 @@ class DatasetRun:
             lines.append(
                 "vft: write --vft-data=PATH; with a space, pytest may take PATH's folder for its root"
             )
-        lines += [
-            f"vft: --{name.replace('_', '-')} has no effect in this version"
-            for name in ("vft_jobs",)
-            if self._config.getoption(name)
-        ]
         return lines
 
     @pytest.hookimpl(tryfirst=True)
@@ -188,20 +188,41 @@ class DatasetRun:
 
     def report(self) -> Report:
         """Return the report of this session; the first call lints, in one process for all workers."""
+        if self._failed is not None:
+            raise self._failed
         if self._report is None:
             shared = self._shared()
-            self._report = self._lint() if shared is None else self._lint_once(shared)
+            try:
+                self._report = self._lint() if shared is None else self._lint_once(shared)
+            except LintError as error:  # the other items would come to the same
+                self._failed = error
+                raise
         return self._report
 
     def _lint(self) -> Report:
+        with self._watching() as watch:
+            return self._run(watch)
+
+    @contextmanager
+    def _watching(self) -> Iterator[Watch | None]:
+        """Show how far it is where pytest shows what it does, past its capturing."""
+        terminal, capture = map(self._config.pluginmanager.getplugin, ("terminalreporter", "capturemanager"))
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            if terminal:
+                with watching(terminal.ensure_newline) as watch:
+                    yield watch
+            else:
+                yield None
+
+    def _run(self, watch: Watch | None) -> Report:
         only = {item.name for item in self._selected}
         if self._submit in only:
-            return run(self.settings)  # a job is planned on all that is known of its data
+            return run(self.settings, watch=watch)  # a job is planned on all that is known of its data
         paths = {item.source.path for item in self._selected if item.source is not None}
         sources = self.settings.sources
         if all(item.source is not None for item in self._selected):
             sources = tuple(source for source in sources if source.path in paths)
-        return run(replace(self.settings, sources=sources), only=only)
+        return run(replace(self.settings, sources=sources), only=only, watch=watch)
 
     def _lint_once(self, folder: Path) -> Report:
         result = folder / "report.pickle"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pybase64
 from xxhash import xxh3_128_intdigest
 
 from pytest_vft.reading.images import Picture, measure_picture
+from pytest_vft.reading.lines import lift
+from pytest_vft.reading.shards import LongLine
 
 _TOKEN = re.compile(r"#[0-9a-f]{32}")  # "#" is no letter of base64: no payload looks like a token
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 
 
 class Album:
-    """Pictures by the hash of their payload as written.
+    """Pictures by the hash of their payload as written; None for what is not base64.
 
     xxh3 is fast and no proof against collisions made on purpose: who forges one hides a defect in a
     dataset of his own.
@@ -22,21 +25,18 @@ class Album:
 
     def __init__(self, *, full: bool) -> None:
         self._full = full
-        self._pictures: dict[int, Picture] = {}
+        self._pictures: dict[int, Picture | None] = {}
+        self._waiting: dict[int, memoryview | bytes] = {}
 
-    def take(self, payload: memoryview | bytes) -> bytes | None:
-        """Measure the picture that *payload* encodes; return the token that stands for it from now.
+    def lift(self, lines: Sequence[bytes | LongLine]) -> list[bytes | None]:
+        """Measure the pictures in *lines*; return these with tokens in their places.
 
-        None when it is not base64 (RFC 4648 with padding, no line breaks).
+        What is not base64 (RFC 4648 with padding, no line breaks) stays; of a LongLine nothing does.
         """
-        key = xxh3_128_intdigest(payload)
-        if key not in self._pictures:
-            try:
-                data = pybase64.b64decode(payload, validate=True)
-            except ValueError:
-                return None
-            self._pictures[key] = measure_picture(data, full=self._full)
-        return b"#%032x" % key
+        lifted = [None if isinstance(raw, LongLine) else lift(raw, self._take) for raw in lines]
+        if self._measure():
+            return lifted
+        return [None if isinstance(raw, LongLine) else lift(raw, self._take) for raw in lines]
 
     def look_up(self, payload: str) -> tuple[int, Picture | None]:
         """Return key and measurements for a token, or for a payload that was not lifted.
@@ -47,9 +47,32 @@ class Album:
             key = int(payload[1:], 16)
         else:
             data = payload.encode()
-            self.take(data)
             key = xxh3_128_intdigest(data)
+            self._take(data)
+            self._measure()
         return key, self._pictures.get(key)
+
+    def _take(self, payload: memoryview | bytes) -> bytes | None:
+        """Return the token that stands for *payload*, which _measure() measures if it is new."""
+        key = xxh3_128_intdigest(payload)
+        if key not in self._pictures:
+            self._waiting[key] = payload
+        elif self._pictures[key] is None:
+            return None
+        return b"#%032x" % key
+
+    def _measure(self) -> bool:
+        """Measure what waits; return whether all of it is base64."""
+        for key, payload in self._waiting.items():
+            try:
+                data = pybase64.b64decode(payload, validate=True)
+            except ValueError:
+                self._pictures[key] = None
+            else:
+                self._pictures[key] = measure_picture(data, full=self._full)
+        sound = all(self._pictures[key] for key in self._waiting)
+        self._waiting.clear()
+        return sound
 
 
 def base64_problem(payload: str) -> str:

@@ -39,16 +39,13 @@ class Line(NamedTuple):
     repeated_keys: Sequence[str] = ()
 
 
-def parse_line(raw: bytes | LongLine, take: Take) -> Line:
-    """Parse *raw*, a line with its newline or without.
-
-    The payload of each data URL is given to *take*, which returns the token to put in its place, or
-    None when it is not base64: then, as in any other doubt, the line is parsed as it was written.
-    """
+def parse_line(raw: bytes | LongLine, lifted: bytes | None = None) -> Line:
+    """Parse *raw*, a line with its newline or without; in its place what lift() made of it, if given."""
     if isinstance(raw, LongLine):
         return Line(raw.bytes - raw.newline, None, syntax=None)
+    if lifted is None:
+        lifted = raw
     try:
-        lifted = lift(raw, take)
         value = orjson.loads(lifted)
     except orjson.JSONDecodeError:
         return _diagnose(raw.removesuffix(b"\n"))
@@ -59,7 +56,11 @@ def parse_line(raw: bytes | LongLine, take: Take) -> Line:
 
 
 def lift(raw: bytes, take: Take) -> bytes:
-    """Return *raw* with the base64 payloads of its "url" values replaced by short tokens."""
+    """Return *raw* with the base64 payloads of its "url" values replaced by short tokens.
+
+    Each is given to *take*, which returns its token, or None when it is not base64: then, as in any
+    other doubt, it stays as it was written.
+    """
     at = raw.find(_MARK)
     if at < 0:
         return raw

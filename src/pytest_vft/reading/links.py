@@ -1,21 +1,14 @@
-"""What a URL says by itself, and the image URLs of a file."""
+"""What a URL says by itself."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from pytest_vft.model import Source
 from pytest_vft.reading.addresses import Address, is_local_name, literal_address, why_not_public
-from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
-from pytest_vft.reading.lines import parse_line
-from pytest_vft.reading.shards import Shard, read_lines
 
-_WRITTEN = re.compile(rb'"https?:', re.IGNORECASE)
-_WEB = re.compile(r"https?:", re.IGNORECASE)
 _SECRETS = re.compile(
     r"(?<=[?&])((?:x-amz-|x-goog-)(?:signature|credential|security-token)|sig|signature|awsaccesskeyid"
     r"|googleaccessid|policy|key-pair-id|[\w-]*token|[\w-]*key|password)=[^&#]*",
@@ -91,45 +84,3 @@ def _ends(query: str) -> datetime | None:
 def masked(url: str) -> str:
     """Return *url* without what would let its reader in: user names, signatures, tokens."""
     return _SECRETS.sub(r"\1=***", _USER.sub("***@", url))
-
-
-def image_urls(source: Source) -> Iterator[str]:
-    """Yield the http and https URLs of the images in *source*, repeated ones too.
-
-    Nothing for what cannot be read: linting says why.
-    """
-    opened = open_file(source.path)
-    if opened.container != "JSONL":
-        return
-    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    try:
-        for raw in read_lines(Shard(source.path, source.split, start, opened.bytes)):
-            if isinstance(raw, bytes) and _may_hold_url(raw):
-                yield from _urls(parse_line(raw, lambda _: b"").value)
-    except OSError:
-        return
-
-
-def _may_hold_url(raw: bytes) -> bool:
-    """Return whether a web address stands in *raw*, whose base64 is stepped over."""
-    done = 0
-    while done >= 0:
-        at = raw.find(b";base64,", done)
-        if _WRITTEN.search(raw, done, len(raw) if at < 0 else at):
-            return True
-        done = -1 if at < 0 else raw.find(b'"', at)
-    return False
-
-
-def _urls(example: Any) -> Iterator[str]:
-    for message in _items(example, "messages"):
-        for part in _items(message, "content"):
-            image_url = part.get("image_url") if isinstance(part, dict) else None
-            url = image_url.get("url") if isinstance(image_url, dict) else None
-            if isinstance(url, str) and _WEB.match(url):
-                yield url
-
-
-def _items(holder: Any, key: str) -> list[Any]:
-    held = holder.get(key) if isinstance(holder, dict) else None
-    return held if isinstance(held, list) else []

@@ -58,7 +58,14 @@ class Seen(NamedTuple):
     of: int
 
 
-Watch = Callable[[Seen], None]
+class Read(NamedTuple):
+    """How many bytes of the files are linted, *of* so many."""
+
+    done: int
+    of: int
+
+
+Watch = Callable[[Seen | Read], None]
 
 
 class Fetcher(Protocol):

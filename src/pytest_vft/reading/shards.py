@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from pytest_vft.model import Split
 
-SHARD_BYTES = 64 * 1024 * 1024
+SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: what Ctrl-C waits for, and progress jumps by
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
+_BATCH = 512 * 1024  # bytes of lines whose pictures are looked up together
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +72,17 @@ def read_lines(shard: Shard, longest: int = LONGEST_LINE) -> Iterator[bytes | Lo
                 left -= len(piece)
                 length, last = length + len(piece), piece[-1:]
             yield LongLine(length, last == b"\n")
+
+
+def read_batches(shard: Shard) -> Iterator[list[bytes | LongLine]]:
+    """Yield the lines of *shard* as read_lines() does, several together: half a MiB, or one longer line."""
+    batch: list[bytes | LongLine] = []
+    size = 0
+    for line in read_lines(shard):
+        batch.append(line)
+        size += len(line)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,174 @@
+"""What shards amount to, and how it adds up."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pytest_vft.checking.compile import Verdicts
+from pytest_vft.facts.turns import Shot, Turn
+from pytest_vft.model import Scope
+
+_64_BITS = 0xFFFF_FFFF_FFFF_FFFF
+
+
+def _numbers() -> array[int]:
+    return array("Q")  # of 64 bits
+
+
+class Found(NamedTuple):
+    """A finding before it knows its file: *line* counts from the start of the shard."""
+
+    rule: str
+    line: int | None
+    pointer: str
+    message: str
+    image: str | None
+    example: str | None = None
+
+
+@dataclass(slots=True)
+class Turns:
+    """Target turns with their lines, in columns: some 50 bytes a turn, sent as one piece.
+
+    Pictures are known by the low half of their keys.
+    """
+
+    lines: array[int] = field(default_factory=_numbers)
+    keys: array[int] = field(default_factory=_numbers)
+    answers: array[int] = field(default_factory=_numbers)
+    words: array[int] = field(default_factory=_numbers)
+    pictures: array[int] = field(default_factory=_numbers)
+    ends: array[int] = field(default_factory=_numbers)
+    """Where the pictures of each turn end."""
+    repeated: array[int] = field(default_factory=_numbers)
+
+    def append(self, line: int, turn: Turn) -> None:
+        """Add *turn*, which stands on *line*."""
+        self.lines.append(line)
+        self.keys.append(turn.key)
+        self.answers.append(turn.answer or 0)
+        self.words.append(0 if turn.answer is None else turn.words)
+        self.pictures.extend([key & _64_BITS for key in turn.pictures])
+        self.ends.append(len(self.pictures))
+        self.repeated.append(turn.repeated)
+
+    def extend(self, other: Turns, lines: int) -> None:
+        """Add those of *other*, whose lines follow so many *lines*."""
+        shown = len(self.pictures)
+        self.lines.extend(array("Q", [lines + line for line in other.lines]))
+        self.keys.extend(other.keys)
+        self.answers.extend(other.answers)
+        self.words.extend(other.words)
+        self.pictures.extend(other.pictures)
+        self.ends.extend(array("Q", [shown + end for end in other.ends]))
+        self.repeated.extend(other.repeated)
+
+    def __iter__(self) -> Iterator[tuple[int, Turn]]:
+        start = 0
+        for line, key, answer, words, end, repeated in zip(
+            self.lines, self.keys, self.answers, self.words, self.ends, self.repeated, strict=True
+        ):
+            pictures = tuple(self.pictures[start:end])
+            yield line, Turn(key, answer if words else None, words, pictures, repeated)
+            start = end
+
+
+@dataclass(slots=True)
+class Shots:
+    """Few-shot answers with their lines, in columns."""
+
+    lines: array[int] = field(default_factory=_numbers)
+    positions: array[int] = field(default_factory=_numbers)
+    keys: array[int] = field(default_factory=_numbers)
+
+    def append(self, line: int, shot: Shot) -> None:
+        """Add *shot*, which stands on *line*."""
+        self.lines.append(line)
+        self.positions.append(shot.position)
+        self.keys.append(shot.key)
+
+    def extend(self, other: Shots, lines: int) -> None:
+        """Add those of *other*, whose lines follow so many *lines*."""
+        self.lines.extend(array("Q", [lines + line for line in other.lines]))
+        self.positions.extend(other.positions)
+        self.keys.extend(other.keys)
+
+    def __iter__(self) -> Iterator[tuple[int, Shot]]:
+        for line, position, key in zip(self.lines, self.positions, self.keys, strict=True):
+            yield line, Shot(position, key)
+
+
+@dataclass(slots=True, kw_only=True)
+class Counted:
+    """What a shard, or all shards of a file so far, amount to.
+
+    *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web addresses of
+    images; *pictures* are known by the low half of their keys. Findings of a rule beyond a number are
+    *dropped*, and how many of each are *kept* is counted.
+    """
+
+    lines: int = 0
+    examples: int = 0
+    answered: int = 0
+    skipped: int = 0
+    image_examples: int = 0
+    images: int = 0
+    tokens_at_least: int = 0
+    tokens_at_most: int = 0
+    image_tokens_at_least: int = 0
+    image_tokens_at_most: int = 0
+    urls: dict[str, None] = field(default_factory=dict)
+    pictures: set[int] = field(default_factory=set)
+    counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
+    found: list[Found] = field(default_factory=list)
+    kept: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    turns: Turns = field(default_factory=Turns)
+    shots: Shots = field(default_factory=Shots)
+
+    def see_picture(self, key: int) -> None:
+        """Count the picture of this key as one of the distinct ones."""
+        self.pictures.add(key & _64_BITS)
+
+    def has_room(self, rule: str, most: int) -> bool:
+        """Return whether there are fewer than *most* findings of *rule* (0: always); else count one more."""
+        if not most or self.kept[rule] < most:
+            return True
+        self.dropped[rule] += 1
+        return False
+
+    def keep(self, found: Found) -> None:
+        """Keep a finding for which there is room."""
+        self.kept[found.rule] += 1
+        self.found.append(found)
+
+    def extend(self, other: Counted, most: int) -> None:
+        """Add what the shards that follow amount to, and keep *most* findings a rule (0: all).
+
+        It is associative: however shards are grouped, they come to the same.
+        """
+        lines = self.lines
+        self.lines += other.lines
+        self.examples += other.examples
+        self.answered += other.answered
+        self.skipped += other.skipped
+        self.image_examples += other.image_examples
+        self.images += other.images
+        self.tokens_at_least += other.tokens_at_least
+        self.tokens_at_most += other.tokens_at_most
+        self.image_tokens_at_least += other.image_tokens_at_least
+        self.image_tokens_at_most += other.image_tokens_at_most
+        self.urls |= other.urls
+        self.pictures |= other.pictures
+        for scope, counts in other.counts.items():
+            self.counts.setdefault(scope, Counter()).update(counts)
+        self.dropped.update(other.dropped)
+        for found in other.found:
+            if self.has_room(found.rule, most):
+                self.keep(found._replace(line=lines + (found.line or 0)))
+        self.turns.extend(other.turns, lines)
+        self.shots.extend(other.shots, lines)

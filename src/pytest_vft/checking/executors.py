@@ -1,0 +1,77 @@
+"""Where shards are linted: here, one after the other, or by any executor of concurrent.futures."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_vft.checking.counted import Counted
+from pytest_vft.checking.shard import Linter, Plan
+from pytest_vft.errors import LintError
+from pytest_vft.reading.album import Album
+from pytest_vft.reading.shards import Shard
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+# A shard that can no longer be read gives the error: it is a finding on its file.
+Outcome = Counted | OSError
+
+
+def lint_shards(
+    shards: Sequence[Shard], plan: Plan, album: Album, executor: Executor | None
+) -> Iterator[Outcome]:
+    """Yield what each of *shards* comes to by *plan*, in their order.
+
+    Without an *executor* it is done here, with the pictures that *album* knows already; a worker has
+    an album of its own. Raises LintError when a worker dies.
+    """
+    if executor is None:
+        linter = Linter(plan, album)
+        return (_lint(linter, shard) for shard in shards)
+    return _lint_by(executor, shards, plan)
+
+
+def _lint_by(executor: Executor, shards: Sequence[Shard], plan: Plan) -> Iterator[Outcome]:
+    import pickle  # noqa: PLC0415 - for large files only
+    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - as above
+
+    pickled = pickle.dumps(plan)
+    waiting: deque[tuple[Shard, Future[Outcome]]] = deque()
+    try:
+        for shard in shards:
+            waiting.append((shard, executor.submit(_lint_there, pickled, shard)))
+        while waiting:
+            shard, future = waiting.popleft()
+            yield future.result()
+    except BrokenExecutor as error:
+        place = f"{shard.path}: bytes {shard.start:,} to {shard.end:,}, or what was linted beside them"
+        raise LintError(
+            f"{place}: a worker process ended, killed or out of memory; --jobs=1 needs the least"
+        ) from error
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+_worker = threading.local()
+
+
+def _lint_there(plan: bytes, shard: Shard) -> Outcome:
+    """Lint *shard* by a pickled plan, which a worker unpacks once."""
+    import pickle  # noqa: PLC0415 - as above
+
+    if getattr(_worker, "plan", None) != plan:
+        unpacked: Plan = pickle.loads(plan)  # noqa: S301 - made by lint_shards() for this worker
+        _worker.linter = Linter(unpacked, Album(full=unpacked.full))
+        _worker.plan = plan
+    return _lint(_worker.linter, shard)
+
+
+def _lint(linter: Linter, shard: Shard) -> Outcome:
+    try:
+        return linter.lint(shard)
+    except OSError as error:
+        return error

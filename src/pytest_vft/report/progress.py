@@ -1,0 +1,106 @@
+"""How far a run is: a line on stderr while it goes on, for people at a terminal only."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pytest_vft.reading.remote import Read, Seen, Watch
+from pytest_vft.text import count, safe
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+SHORT = 1.0  # seconds that nobody minds waiting for
+SLOWEST = 3  # hosts that are named in the end
+
+
+@contextmanager
+def watching(begin: Callable[[], None] = lambda: None) -> Iterator[Watch | None]:
+    """Give what is to be called with what is done; None where nobody looks: in pipes and in CI.
+
+    *begin* is called before anything is shown.
+    """
+    if not sys.stderr.isatty() or os.environ.get("CI"):
+        yield None
+        return
+    progress = Progress(begin)
+    try:
+        yield progress.see
+    finally:
+        progress.end()
+
+
+class Progress:
+    """What was done since the start, shown as it grows."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
+        self._started = self._reading = time.monotonic()
+        self._urls = Urls()
+        self._status: Status | None = None
+
+    def see(self, event: Seen | Read) -> None:
+        """Show where *event* leaves us, if the run is not a short one."""
+        now = time.monotonic()
+        if isinstance(event, Seen):
+            line = self._urls.add(event, now)
+            self._reading = now  # it goes on when all are fetched
+        else:
+            line = read_line(event, now - self._reading)
+        if now - self._started < SHORT:
+            return
+        if self._status is None:
+            from rich.console import Console  # noqa: PLC0415 - 40 ms, for a terminal only
+
+            self._begin()
+            self._status = Console(stderr=True, highlight=False, markup=False).status("")
+            self._status.start()
+        self._status.update(line)
+
+    def end(self) -> None:
+        """Clear the line; of URLs one is left that says what they came to."""
+        if self._status is not None:
+            self._status.stop()
+            if self._urls.done:
+                self._status.console.print(f"vft: {self._urls.summary()}")
+
+
+class Urls:
+    """What became of the URLs that are done with."""
+
+    def __init__(self) -> None:
+        self.done = self._failed = self._unsettled = 0
+        self._started = self._last = 0.0
+        self._slowest: dict[str, float] = {}
+
+    def add(self, seen: Seen, now: float) -> str:
+        """Count one URL and return where that leaves us."""
+        self._started, self._last = self._started or now - seen.seconds, now
+        self.done += 1
+        self._failed += seen.remote.reachable is False
+        self._unsettled += seen.remote.reachable is None
+        self._slowest[seen.host] = max(seen.seconds, self._slowest.get(seen.host, 0.0))
+        return f"{self._line()}; {seen.of - self.done:,} to go"
+
+    def summary(self) -> str:
+        """Return what they came to, and which hosts were slowest."""
+        slowest = sorted(self._slowest.items(), key=lambda item: -item[1])[:SLOWEST]
+        hosts = ", ".join(f"{safe(host)} {seconds:.1f} s" for host, seconds in slowest)
+        return f"{self._line()}; slowest: {hosts}"
+
+    def _line(self) -> str:
+        rate = self.done / max(self._last - self._started, 0.001)
+        outcome = f"{self._failed:,} failed, {self._unsettled:,} not settled"
+        return f"{count(self.done, 'URL')}, {outcome}, {rate:,.0f} a second"
+
+
+def read_line(read: Read, seconds: float) -> str:
+    """Return in words how far reading is after so many *seconds*: bytes, rate, time left."""
+    rate = read.done / max(seconds, 0.001)
+    left = (read.of - read.done) / rate
+    return f"{read.done / 1e6:,.0f} of {read.of / 1e6:,.0f} MB, {rate / 1e6:,.0f} MB/s, {left:,.0f} s left"

@@ -1,0 +1,343 @@
+"""Wherever shards are linted, they come to the same; and what happens when a worker does not come back."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_vft.api import lint
+from pytest_vft.catalogue.cases import data_url
+from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.load import read_schema, shipped_rules
+from pytest_vft.catalogue.providers import load_provider
+from pytest_vft.catalogue.select import select_rules
+from pytest_vft.checking.lint import lint_files
+from pytest_vft.checking.processes import processes, usable_cpus
+from pytest_vft.checking.shard import Plan
+from pytest_vft.errors import LintError
+from pytest_vft.facts.tokens import TileTokens
+from pytest_vft.model import Source
+from pytest_vft.reading.remote import Read, Remote
+
+PLAN = Plan(
+    rules=select_rules(shipped_rules(), load_provider("openai")),
+    schema=read_schema("example.schema.json"),
+    foreign=read_foreign(),
+    image_tokens=TileTokens(base=85, tile=170),
+    full=True,
+    remotes={},
+    ignored={},
+    max_findings=2,
+)
+GONE = Remote(reachable=False, cause="404 Not Found")
+
+
+def example(*urls: str, question: str = "What is this?", answer: str = "A dog.") -> bytes:
+    content: list[Any] = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    messages = [
+        {"role": "user", "content": [*content, {"type": "text", "text": question}]},
+        {"role": "assistant", "content": answer},
+    ]
+    return json.dumps({"messages": messages}).encode()
+
+
+LINES = [
+    example(data_url("png 16x16 rgb")),
+    example(data_url("jpeg 16x16 l"), data_url("png 16x16 p")),
+    example("https://example.com/1.jpg"),
+    example("https://example.com/2.jpg", data_url("jpeg 64x64 rgb cut=200")),
+    example("data:image/png;base64,!!!!", answer="No."),
+    b'{"messages": []',
+    b"",
+]
+files_of_lines = st.lists(st.lists(st.sampled_from(LINES), max_size=8), min_size=1, max_size=3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("executors")
+
+
+def write(folder: Path, files: list[list[bytes]]) -> list[Source]:
+    sources = []
+    for number, lines in enumerate(files):
+        path = folder / f"{number}.jsonl"
+        path.write_bytes(b"".join(line + b"\n" for line in [LINES[0], *lines]))
+        sources.append(Source(str(path), "train" if number % 2 else "validation"))
+    return sources
+
+
+def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
+    return dict.fromkeys(urls, GONE)
+
+
+class AnyOrder(Executor):
+    """Does what it was given when the first result is asked for, in an order of its own."""
+
+    def __init__(self, seed: int) -> None:
+        self._tasks: list[tuple[Future[Any], Callable[[], Any]]] = []
+        self._random = random.Random(seed)  # noqa: S311 - an order, no secret
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = _Lazy(self)
+        self._tasks.append((future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def work(self) -> None:
+        self._random.shuffle(self._tasks)
+        while self._tasks:
+            future, task = self._tasks.pop()
+            future.set_result(task())
+
+
+class _Lazy(Future[Any]):
+    def __init__(self, executor: AnyOrder) -> None:
+        super().__init__()
+        self._executor = executor
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._executor.work()
+        return super().result(timeout)
+
+
+@given(files=files_of_lines, shard_bytes=st.integers(1, 3000), seed=st.integers(0, 9), online=st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_any_order_of_completion_gives_the_same(
+    folder: Path, files: list[list[bytes]], shard_bytes: int, seed: int, *, online: bool
+) -> None:
+    sources = write(folder, files)
+    ask = fetch if online else None
+
+    there = lint_files(sources, PLAN, executor=AnyOrder(seed), fetch=ask, shard_bytes=shard_bytes)
+
+    assert there == lint_files(sources, PLAN, fetch=ask)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["threads", "spawned"])
+def test_pools_give_the_same(folder: Path, kind: str, jobs: int) -> None:
+    sources = write(folder, [LINES * 5, LINES * 2])
+    pool: Executor = ThreadPoolExecutor(jobs)
+    if kind == "spawned":
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+
+    with pool:
+        there = lint_files(sources, PLAN, executor=pool, fetch=fetch, shard_bytes=1000)
+
+    assert there == lint_files(sources, PLAN, fetch=fetch)
+
+
+def test_executor_of_the_user_lints(folder: Path) -> None:
+    (source,) = write(folder, [LINES])
+
+    with ThreadPoolExecutor(2) as pool:
+        report = lint(source.path, executor=pool)
+
+    assert report == lint(source.path)
+    assert not report.ok
+
+
+# URLs
+
+
+def collected(path: Path) -> list[list[str]]:
+    asked = []
+
+    def remember(urls: Iterable[str]) -> Mapping[str, Remote]:
+        asked.append(list(urls))
+        return {}
+
+    lint_files([Source(str(path))], PLAN, fetch=remember)
+    return asked
+
+
+def test_without_web_addresses_nobody_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    lines = [
+        example(data_url("png 16x16 rgb")),
+        example("ftp://example.com/4.jpg"),
+        b'{"messages": [{"role": "user", "content": "https://example.com/text.jpg"}]}',
+        b'{"messages": "https://example.com/broken.jpg"',
+        b'["https://example.com/list.jpg"]',
+    ]
+    path.write_bytes(b"\n".join(lines))
+
+    assert not collected(path)
+    assert not collected(tmp_path / "gone.jsonl")
+
+
+def test_each_web_address_is_asked_for_once_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    lines = [
+        example("HTTP://example.com/2.jpg"),
+        example("https://example.com/1.jpg"),
+        example("https://example.com/3.jpg").replace(b"/", rb"\/"),
+        example(data_url("png 16x16 rgb"), "https://example.com/5.jpg", "https://example.com/1.jpg"),
+    ]
+    path.write_bytes(b"\n".join(lines))
+
+    assert collected(path) == [
+        [
+            "HTTP://example.com/2.jpg",
+            "https://example.com/1.jpg",
+            "https://example.com/3.jpg",
+            "https://example.com/5.jpg",
+        ]
+    ]
+
+
+# How far it is
+
+
+def test_bytes_are_told_as_they_are_done(folder: Path) -> None:
+    (source,) = write(folder, [LINES * 3])
+    seen: list[Read] = []
+
+    lint_files([source], PLAN, shard_bytes=500, watch=seen.append)
+
+    size = Path(source.path).stat().st_size
+    assert len(seen) > 3
+    assert seen == sorted(seen)
+    assert {read.of for read in seen} == {size}
+    assert seen[-1].done == size
+
+
+# Processes
+
+
+def test_at_least_one_cpu_is_usable() -> None:
+    assert 1 <= usable_cpus() <= (os.cpu_count() or 1)
+
+
+def test_small_files_need_no_processes() -> None:
+    with processes(8, 1_000_000) as executor:
+        assert executor is None
+
+
+def test_one_job_needs_no_processes() -> None:
+    with processes(1, 10**12) as executor:
+        assert executor is None
+
+
+def test_large_files_are_linted_by_processes() -> None:
+    with processes(2, 10**12) as executor:
+        assert executor is not None
+        assert executor.submit(os.getpid).result() != os.getpid()
+
+
+def test_dead_worker_is_an_error_that_names_the_place(folder: Path) -> None:
+    (source,) = write(folder, [LINES])
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(os._exit, 1).exception()
+        with pytest.raises(LintError, match=r"0\.jsonl: bytes 0 to .* worker process ended"):
+            lint_files([source], PLAN, executor=pool)
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc")
+
+# `vft check` with a lint of our making, that forked workers inherit.
+PROGRAM = """
+import os, signal, sys, time
+from pathlib import Path
+from pytest_vft.checking import processes, shard
+from pytest_vft.cli import main
+
+def lint(self, shard):
+    Path(f"worker-{{os.getpid()}}").touch()
+    {what}
+
+processes._LEAST_FORKED = 0
+shard.Linter.lint = lint
+sys.exit(main(["check", "--jobs=2", "--offline", "train.jsonl"]))
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[[str], subprocess.Popen[str]]:
+    """Return what starts a check whose workers do *what*."""
+
+    def run(what: str) -> subprocess.Popen[str]:
+        (tmp_path / "train.jsonl").write_bytes(LINES[0] + b"\n")
+        return subprocess.Popen(
+            [sys.executable, "-c", PROGRAM.format(what=what)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return run
+
+
+def worker_of(folder: Path) -> int:
+    """Wait until a worker is at work, and return its number."""
+    for _ in range(600):
+        if found := list(folder.glob("worker-*")):
+            return int(found[0].name.removeprefix("worker-"))
+        time.sleep(0.05)
+    pytest.fail("no worker has begun")
+
+
+def has_ended(process: int) -> bool:
+    for _ in range(200):
+        try:
+            status = Path(f"/proc/{process}/stat").read_text(encoding="ascii")
+        except OSError:
+            return True
+        if status.rpartition(")")[2].split()[0] == "Z":  # ended, and nobody has asked yet
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@linux
+def test_worker_that_is_killed_ends_the_command(start: Callable[[str], subprocess.Popen[str]]) -> None:
+    with start("os.kill(os.getpid(), signal.SIGKILL)") as command:
+        out, err = command.communicate(timeout=60)
+
+    assert command.returncode == 2
+    assert not out
+    assert err.startswith("vft: train.jsonl: bytes 0 to ")
+    assert err.endswith("a worker process ended, killed or out of memory; --jobs=1 needs the least\n")
+
+
+@linux
+def test_ctrl_c_ends_command_and_workers_at_once(
+    start: Callable[[str], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    with start("time.sleep(60)") as command:
+        worker = worker_of(tmp_path)
+        os.killpg(command.pid, signal.SIGINT)
+        out, err = command.communicate(timeout=30)
+
+    assert command.returncode == 2
+    assert (out, err) == ("", "vft: interrupted\n")
+    assert has_ended(worker)
+
+
+@linux
+def test_workers_end_with_a_parent_that_is_killed(
+    start: Callable[[str], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    with start("time.sleep(60)") as command:
+        worker = worker_of(tmp_path)
+        command.kill()
+        command.wait(timeout=30)
+
+        assert has_ended(worker)
