@@ -39,10 +39,11 @@ from pytest_vft.evaluation.scoring import (
     score,
 )
 from pytest_vft.evaluation.transcript import open_transcript
+from pytest_vft.reading.sqlite import FOLDER, make_folder
 from pytest_vft.report.evaluation import render_comparison, render_gate
 from pytest_vft.text import nearest
 
-CACHE = Path(".vft_cache")
+CACHE = Path(FOLDER)
 NO_JUDGE = (
     "open answers need a judge: --vft-eval-judge=MODEL (judge= in Python), "
     "or a metric that takes them at their letters: --vft-eval-metric=normalised_exact (metric=)"
@@ -409,10 +410,7 @@ def _questions(test: str, keys: Keys, id_pattern: str) -> list[Question]:
 
 
 def _cached(name: str) -> Path:
-    CACHE.mkdir(exist_ok=True)
-    ignore = CACHE / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
+    make_folder(CACHE)
     return CACHE / name
 
 

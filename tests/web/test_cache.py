@@ -55,7 +55,8 @@ def test_a_broken_file_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "urls.sqlite").write_bytes(b"no database" * 1000)
     cache = keep(tmp_path)
 
-    assert cache.warnings == [f"{tmp_path / 'urls.sqlite'} was not readable; it is set aside as urls.broken"]
+    path = tmp_path / "urls.sqlite"
+    assert cache.warnings == [f"{path} is set aside as urls.broken: file is not a database"]
     assert Cache(tmp_path, "").get(URL) == REMOTE
     assert (tmp_path / "urls.broken").exists()
 
@@ -82,7 +83,7 @@ def test_a_file_that_another_run_has_locked_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(tmp_path)
-    monkeypatch.setattr("pytest_vft.web.cache.PATIENCE", 0.05)
+    monkeypatch.setattr("pytest_vft.reading.sqlite.PATIENCE", 0.05)
     other = sqlite3.connect(tmp_path / "urls.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     cache = Cache(tmp_path, "")

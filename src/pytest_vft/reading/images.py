@@ -19,6 +19,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from pytest_vft.reading.jpeg import ordinary_header
 
+# To be raised with each change after which some picture may measure otherwise: what caches hold is
+# forgotten then.
+MEASUREMENT_VERSION = 1
+
 Damage = Literal["none", "truncated", "undecodable"]
 
 # Above this Pillow itself refuses a picture as a decompression bomb, and so does every trainer on it

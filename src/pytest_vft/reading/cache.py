@@ -1,0 +1,117 @@
+"""Measurements of pictures, remembered between runs: each picture is decoded once ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice, product
+from pathlib import Path
+from types import NoneType
+from typing import NamedTuple, TypeVar
+
+import orjson
+import PIL
+from xxhash import xxh3_64_digest
+
+from pytest_vft.reading.images import MEASUREMENT_VERSION, Picture
+from pytest_vft.reading.sqlite import Database
+
+MOST_PICTURES = 500_000  # at 155 bytes each the file has 78 MB
+
+_TABLE = "pictures (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
+_ADD = "INSERT OR REPLACE INTO pictures VALUES (?, ?)"
+_FORGET = "DELETE FROM pictures WHERE rowid <= (SELECT max(rowid) FROM pictures) - ?"
+_READ_AT_ONCE = 500  # keys a query; older versions of SQLite take 999, and more are hardly faster
+_SORTED_AT_ONCE = 10_000  # rows; in the order of their keys they meet each page of the index once
+
+_HASH = 16  # bytes of a key that are the hash of the payload
+_SUM = 8  # bytes of a value that are its checksum
+
+# The types that the fields of a Picture may have.
+_SHAPES = frozenset(
+    product(
+        *((int,), (str,), (bool,), (str, NoneType), (int, NoneType), (int, NoneType)),
+        *((str, NoneType), (str, NoneType), (int, NoneType), (int, NoneType), (bool, NoneType)),
+    )
+)
+
+_T = TypeVar("_T")
+
+
+class Measured(NamedTuple):
+    """A picture with the xxh3_128 of its payload, and that payload's *length* in bytes."""
+
+    key: int
+    length: int
+    picture: Picture
+
+
+class PictureCache:
+    """Measurements at full depth in pictures.sqlite in *folder*, the newest *most* of them.
+
+    They hold for one version of Pillow and of our measuring. What goes wrong with the file costs the
+    cache, never the run, and is said in *warnings*. One process adds; others look up with *read_only*,
+    which makes nothing and is silent.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False, most: int = MOST_PICTURES) -> None:
+        self._database = Database(folder / "pictures.sqlite", _TABLE, read_only=read_only)
+        self.warnings = self._database.warnings
+        self._most = most
+        self._setting = xxh3_64_digest(f"full {PIL.__version__} {MEASUREMENT_VERSION}".encode())
+
+    def look_up(self, lengths: Mapping[int, int]) -> dict[int, Picture]:
+        """Return those pictures that are known, by the xxh3_128 of their payloads.
+
+        *lengths* has the length in bytes of each payload by that hash.
+        """
+        found = {}
+        for batch in _batches(lengths.items(), _READ_AT_ONCE):
+            keys = [self._key(key, length) for key, length in batch]
+            marks = ",".join("?" * len(keys))
+            query = f"SELECT key, value FROM pictures WHERE key IN ({marks})"  # noqa: S608 - only marks
+            for key, value in self._database.read(query, keys):
+                picture = _unpacked(key, value)
+                if picture:
+                    found[int.from_bytes(key[:_HASH])] = picture
+        return found
+
+    def add(self, measured: Iterable[Measured]) -> None:
+        """Remember what was *measured*, and forget the oldest beyond the bound, all or nothing."""
+        listed = list(measured)
+        if listed:
+            batches = (sorted(self._rows(batch)) for batch in _batches(listed, _SORTED_AT_ONCE))
+            self._database.write((_ADD, chain.from_iterable(batches)), (_FORGET, [(self._most,)]))
+
+    def close(self) -> None:
+        """Use the file no more."""
+        self._database.close()
+
+    def _key(self, key: int, length: int) -> bytes:
+        return key.to_bytes(_HASH) + length.to_bytes(8) + self._setting
+
+    def _rows(self, measured: Iterable[Measured]) -> Iterator[tuple[bytes, bytes]]:
+        for one in measured:
+            key = self._key(one.key, one.length)
+            try:
+                value = orjson.dumps(tuple(one.picture))
+            except TypeError:  # a decoder's words are no Unicode
+                continue
+            yield key, xxh3_64_digest(key + value) + value
+
+
+def _unpacked(key: bytes, value: object) -> Picture | None:
+    """Return the picture that *value* holds; None unless it is just as it was written."""
+    if not isinstance(value, bytes) or xxh3_64_digest(key + value[_SUM:]) != value[:_SUM]:
+        return None
+    try:
+        fields = orjson.loads(value[_SUM:])
+    except ValueError:
+        return None
+    fits = isinstance(fields, list) and tuple(map(type, fields)) in _SHAPES
+    return Picture(*fields) if fits else None
+
+
+def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
