@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -24,9 +24,10 @@ from pytest_vft.checking.shard import Linter, Plan
 from pytest_vft.config import Config, load_config
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Source, Tally
-from pytest_vft.reading.album import Album
+from pytest_vft.reading.cache import PictureCache
 from pytest_vft.reading.remote import Fetched, Fetcher, Remote, Watch
 from pytest_vft.reading.shards import Shard
+from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
 from pytest_vft.sources import find_sources
 from pytest_vft.text import count, nearest
@@ -181,16 +182,21 @@ def run(
         fetched = _fetcher(settings, rules, watch).fetch(urls)
         return fetched.remotes
 
+    plan = _plan(settings, rules)
     asking = not settings.network.offline and any(rule.scope == "image" for rule in rules)
-    with nullcontext(executor) if executor else _processes(settings) as workers:
+    with (
+        closing(PictureCache(plan.cache)) if plan.cache else nullcontext() as cache,
+        nullcontext(executor) if executor else _processes(settings) as workers,
+    ):
         linted = lint_files(
             settings.sources,
-            _plan(settings, rules),
+            plan,
             executor=workers,
             fetch=fetch if asking else None,
+            remember=cache.add if cache else None,
             watch=watch,
         )
-    return _report(settings, rules, linted, fetched)
+    return _report(settings, rules, linted, fetched, cache.warnings if cache else ())
 
 
 def _processes(settings: Settings) -> AbstractContextManager[Executor | None]:
@@ -214,7 +220,7 @@ def _fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> 
 def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
     """Return what the rules say of *shard*, which is line *line* of its file."""
     plan = _plan(settings, settings.rules)
-    linter = Linter(plan, Album(full=plan.full))
+    linter = Linter(plan, plan.album())
     by_id = {rule.id: rule for rule in settings.rules}
     return tuple(
         _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
@@ -223,15 +229,17 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
 
 
 def _plan(settings: Settings, rules: tuple[Rule, ...]) -> Plan:
+    full = settings.depth != "header"
     return Plan(
         rules=rules,
         schema=read_schema("example.schema.json"),
         foreign=read_foreign(),
         image_tokens=settings.provider.models[settings.model].image_tokens,
-        full=settings.depth != "header",
+        full=full,
         remotes={},
         ignored={path: frozenset(reasons) for path, reasons in settings.reasons_by_file.items()},
         max_findings=settings.config.max_findings,
+        cache=settings.config.folder / FOLDER if full and settings.network.cache else None,
         now=datetime.now(UTC),
     )
 
@@ -251,7 +259,9 @@ def _finding(rule: Rule, severity: Severity, path: str, found: Found) -> Finding
     )
 
 
-def _report(settings: Settings, rules: Sequence[Rule], linted: Linted, fetched: Fetched) -> Report:
+def _report(
+    settings: Settings, rules: Sequence[Rule], linted: Linted, fetched: Fetched, warnings: Iterable[str]
+) -> Report:
     results = tuple(_rule_result(settings, rule, linted) for rule in rules)
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
@@ -276,6 +286,7 @@ def _report(settings: Settings, rules: Sequence[Rule], linted: Linted, fetched: 
         notes=(
             *_allowed_notes(results),
             *_split_notes(linted.files),
+            *warnings,
             *_network_notes(settings.network, fetched),
         ),
         unsettled=sum(remote.reachable is None for remote in fetched.remotes.values()),

@@ -92,17 +92,14 @@ def test_missing_configuration_is_named(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--vft-jobs=2"],
-)
-def test_option_without_effect_says_so(project: Project, option: str) -> None:
-    result = project.run(DATA, option)
-
-    assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines([f"vft: {option.partition('=')[0]} has no effect in this version"])
-
-
-@pytest.mark.parametrize(
-    "option", ["--vft-fail-on=never", "--vft-depth=deep", "--vft-max-shown=few", "--vft-submit=send"]
+    [
+        "--vft-fail-on=never",
+        "--vft-depth=deep",
+        "--vft-max-shown=few",
+        "--vft-submit=send",
+        "--vft-jobs=two",
+        "--vft-jobs=0",
+    ],
 )
 def test_impossible_value_is_refused(project: Project, option: str) -> None:
     assert project.run(DATA, option).ret == pytest.ExitCode.USAGE_ERROR

@@ -205,20 +205,28 @@ def test_what_is_misspelt_is_said_first(
 
 
 def test_the_command_shows_progress_on_a_terminal_only(tmp_path: Path, server: Server) -> None:
-    path = write(tmp_path, *(f"http://127.0.0.1:{server.port}/{n}" for n in ("ok.jpg", "404")))
+    slow = [f"slow.jpg?{number}" for number in range(40)]  # two seconds: 200 ms each, 6 at a time
+    path = write(tmp_path, *(f"http://127.0.0.1:{server.port}/{name}" for name in ("404", *slow)))
     command = [*VFT, "check", "--allow-private", "--select=image", "--no-cache", str(path)]
     plain = subprocess.run(command, capture_output=True, text=True, check=False)
-    controller, terminal = pty.openpty()
-    shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, text=True, check=False)
-    os.close(terminal)
-    progress = os.read(controller, 65_536).decode()
-    os.close(controller)
+    progress = []
+    for ci in ("", "true"):
+        controller, terminal = pty.openpty()
+        environment = {**os.environ, "CI": ci}
+        shown = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=terminal, env=environment, text=True, check=False
+        )
+        os.write(terminal, b"the end")
+        os.close(terminal)
+        progress.append(os.read(controller, 65_536).decode())
+        os.close(controller)
 
     assert plain.stderr == ""
     assert plain.returncode == shown.returncode == 1
+    assert progress[1] == "the end"
     assert "404 Not Found" in plain.stdout
-    assert "vft: 2 URLs, 1 failed, 0 not settled" in progress
-    assert "slowest: 127.0.0.1" in progress
+    assert "vft: 41 URLs, 1 failed, 0 not settled" in progress[0]
+    assert "slowest: 127.0.0.1" in progress[0]
 
 
 def test_interrupting_stops_at_once_and_keeps_what_was_learnt(tmp_path: Path) -> None:

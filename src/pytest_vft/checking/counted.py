@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.facts.turns import Shot, Turn
 from pytest_vft.model import Scope
+from pytest_vft.reading.cache import Measured
 
 _64_BITS = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -108,7 +109,8 @@ class Counted:
 
     *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web addresses of
     images; *pictures* are known by the low half of their keys. Findings of a rule beyond a number are
-    *dropped*, and how many of each are *kept* is counted.
+    *dropped*, and how many of each are *kept* is counted. *measured* are pictures that are in no cache;
+    they belong to one shard, and do not add up.
     """
 
     lines: int = 0
@@ -129,6 +131,7 @@ class Counted:
     dropped: Counter[str] = field(default_factory=Counter)
     turns: Turns = field(default_factory=Turns)
     shots: Shots = field(default_factory=Shots)
+    measured: list[Measured] = field(default_factory=list)
 
     def see_picture(self, key: int) -> None:
         """Count the picture of this key as one of the distinct ones."""

@@ -65,7 +65,7 @@ def _lint_there(plan: bytes, shard: Shard) -> Outcome:
 
     if getattr(_worker, "plan", None) != plan:
         unpacked: Plan = pickle.loads(plan)  # noqa: S301 - made by lint_shards() for this worker
-        _worker.linter = Linter(unpacked, Album(full=unpacked.full))
+        _worker.linter = Linter(unpacked, unpacked.album())
         _worker.plan = plan
     return _lint(_worker.linter, shard)
 

@@ -16,7 +16,7 @@ from pytest_vft.checking.files import Fetch, File, count_files
 from pytest_vft.checking.shard import Linter, Plan
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
-from pytest_vft.reading.album import Album
+from pytest_vft.reading.cache import Measured
 from pytest_vft.reading.files import Opened
 from pytest_vft.reading.remote import Read
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
@@ -49,20 +49,28 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     *,
     executor: Executor | None = None,
     fetch: Fetch | None = None,
+    remember: Callable[[Sequence[Measured]], None] | None = None,
     watch: Callable[[Read], None] | None = None,
     shard_bytes: int = SHARD_BYTES,
 ) -> Linted:
     """Lint *sources* by *plan*; files that cannot be read are findings, not errors.
 
     Shards of about *shard_bytes* are linted by *executor*, without one in this process; the result
-    depends on neither. *fetch* is called once for the URLs of images, if there are any, and *watch*
-    after each shard. Raises LintError when a worker dies.
+    depends on neither. *fetch* is called once for the URLs of images, if there are any; *remember*, with
+    the pictures that were measured and are in no cache, and *watch* after each shard. Raises LintError
+    when a worker dies.
     """
-    album = Album(full=plan.full)
+    album = plan.album()
 
     def lint(shards: Sequence[Shard], plan: Plan) -> Iterator[Outcome]:
-        outcomes = lint_shards(shards, plan, album, executor)
-        return _watched(outcomes, shards, watch) if watch else outcomes
+        done, total = 0, sum(shard.end - shard.start for shard in shards)
+        for shard, outcome in zip(shards, lint_shards(shards, plan, album, executor), strict=True):
+            if remember and isinstance(outcome, Counted):
+                remember(outcome.measured)
+            done += shard.end - shard.start
+            if watch:
+                watch(Read(done, total))
+            yield outcome
 
     ordered = sorted(sources, key=lambda source: SPLITS.index(source.split))
     files = count_files(ordered, plan, lint, fetch, shard_bytes)
@@ -83,17 +91,6 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         dropped=dropped,
         cost=_cost([file.counted for file in files if file.source.split == "train"], plan),
     )
-
-
-def _watched(
-    outcomes: Iterator[Outcome], shards: Sequence[Shard], watch: Callable[[Read], None]
-) -> Iterator[Outcome]:
-    """Yield *outcomes*, and tell *watch* how far in *shards* that is."""
-    done, total = 0, sum(shard.end - shard.start for shard in shards)
-    for shard, outcome in zip(shards, outcomes, strict=True):
-        done += shard.end - shard.start
-        watch(Read(done, total))
-        yield outcome
 
 
 def _cost(trained: Sequence[Counted], plan: Plan) -> Cost | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from xxhash import xxh3_128_hexdigest
@@ -27,6 +28,7 @@ from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.album import Album
+from pytest_vft.reading.cache import PictureCache
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.remote import LONG_AGO, Outside, Remote
 from pytest_vft.reading.shards import LongLine, Shard, read_batches
@@ -41,7 +43,8 @@ class Plan:
     """All that a worker needs besides its shard, as plain data.
 
     *ignored* holds, for the path of a file, the rules whose findings are not wanted in it;
-    *max_findings* is how many are kept a rule and file, 0 for all; *now* is the time at which signed
+    *max_findings* is how many are kept a rule and file, 0 for all; *cache* is the folder where
+    measurements of pictures are looked up; *now* is the time at which signed
     URLs are judged.
     """
 
@@ -53,11 +56,16 @@ class Plan:
     remotes: Mapping[str, Remote]
     ignored: Mapping[str, frozenset[str]]
     max_findings: int
+    cache: Path | None = None
     now: datetime = LONG_AGO
 
     def rules_of(self, scope: Scope) -> tuple[Rule, ...]:
         """Return the rules of *scope*, in the order of their verdicts."""
         return tuple(rule for rule in self.rules if rule.scope == scope)
+
+    def album(self) -> Album:
+        """Return an album without pictures."""
+        return Album(full=self.full, cache=PictureCache(self.cache, read_only=True) if self.cache else None)
 
 
 def pointer(path: Sequence[str | int]) -> str:
@@ -126,6 +134,7 @@ class Linter:
                     explain(verdicts, Subject("image", image.facts, number, raw, place, image.key))
             _add(total, example, number, line.value)
         total.lines = number
+        total.measured = album.pop_measured()
         total.counts = {"line": lines, "example": examples, "message": messages, "image": images}
         return total
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pybase64
 from xxhash import xxh3_128_intdigest
 
+from pytest_vft.reading.cache import Measured, PictureCache
 from pytest_vft.reading.images import Picture, measure_picture
 from pytest_vft.reading.lines import lift
 from pytest_vft.reading.shards import LongLine
@@ -23,10 +24,12 @@ class Album:
     dataset of his own.
     """
 
-    def __init__(self, *, full: bool) -> None:
+    def __init__(self, *, full: bool, cache: PictureCache | None = None) -> None:
         self._full = full
+        self._cache = cache
         self._pictures: dict[int, Picture | None] = {}
         self._waiting: dict[int, memoryview | bytes] = {}
+        self._measured: list[Measured] = []
 
     def lift(self, lines: Sequence[bytes | LongLine]) -> list[bytes | None]:
         """Measure the pictures in *lines*; return these with tokens in their places.
@@ -52,6 +55,11 @@ class Album:
             self._measure()
         return key, self._pictures.get(key)
 
+    def pop_measured(self) -> list[Measured]:
+        """Return what was measured since the last time and is in no cache."""
+        measured, self._measured = self._measured, []
+        return measured
+
     def _take(self, payload: memoryview | bytes) -> bytes | None:
         """Return the token that stands for *payload*, which _measure() measures if it is new."""
         key = xxh3_128_intdigest(payload)
@@ -62,15 +70,24 @@ class Album:
         return b"#%032x" % key
 
     def _measure(self) -> bool:
-        """Measure what waits; return whether all of it is base64."""
+        """Measure what waits and is in no cache; return whether all of it is base64."""
+        if not self._waiting:
+            return True
+        if self._cache:
+            self._pictures |= self._cache.look_up({key: len(data) for key, data in self._waiting.items()})
+        sound = True
         for key, payload in self._waiting.items():
+            if key in self._pictures:
+                continue
             try:
                 data = pybase64.b64decode(payload, validate=True)
             except ValueError:
                 self._pictures[key] = None
-            else:
-                self._pictures[key] = measure_picture(data, full=self._full)
-        sound = all(self._pictures[key] for key in self._waiting)
+                sound = False
+                continue
+            self._pictures[key] = picture = measure_picture(data, full=self._full)
+            if self._cache:
+                self._measured.append(Measured(key, len(payload), picture))
         self._waiting.clear()
         return sound
 
