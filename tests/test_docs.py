@@ -123,6 +123,14 @@ def test_the_guide_to_evaluations_is_true(tmp_path: Path) -> None:
         assert steady(run(command, tmp_path)) == steady(expected)
 
 
+def test_the_guide_to_large_datasets_is_true(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples" / "books" / "train.jsonl", tmp_path)
+    ((_, program),) = blocks("docs/how-to/large-datasets.md")
+    (tmp_path / "check.py").write_text(program, encoding="utf-8")
+
+    assert run("python check.py", tmp_path) == "True\n"
+
+
 def test_the_readme_is_true(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     commands = [text for kind, text in blocks("README.md") if kind == "console"]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_vft.errors import (
         ConfigError,
         EvaluationError,
+        LintError,
         RuleFileError,
         UsageError,
         VftError,
@@ -32,6 +33,7 @@ _HOMES = {
     "FewShot": "building",
     "Finding": "model",
     "Judge": "evaluation.judge",
+    "LintError": "errors",
     "Report": "model",
     "RuleFileError": "errors",
     "UsageError": "errors",
@@ -54,6 +56,7 @@ __all__ = [
     "FewShot",
     "Finding",
     "Judge",
+    "LintError",
     "Report",
     "RuleFileError",
     "UsageError",
