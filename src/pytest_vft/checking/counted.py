@@ -33,46 +33,40 @@ class Found(NamedTuple):
 
 @dataclass(slots=True)
 class Turns:
-    """Target turns with their lines, in columns: some 50 bytes a turn, sent as one piece.
+    """Target turns with their lines, as rows of numbers: some 50 bytes a turn, sent as one piece.
 
-    Pictures are known by the low half of their keys.
+    A row holds line, key, answer, words, repeated, and where its *pictures* end; these are known by the
+    low half of their keys.
     """
 
-    lines: array[int] = field(default_factory=_numbers)
-    keys: array[int] = field(default_factory=_numbers)
-    answers: array[int] = field(default_factory=_numbers)
-    words: array[int] = field(default_factory=_numbers)
+    rows: array[int] = field(default_factory=_numbers)
     pictures: array[int] = field(default_factory=_numbers)
-    ends: array[int] = field(default_factory=_numbers)
-    """Where the pictures of each turn end."""
-    repeated: array[int] = field(default_factory=_numbers)
 
     def append(self, line: int, turn: Turn) -> None:
         """Add *turn*, which stands on *line*."""
-        self.lines.append(line)
-        self.keys.append(turn.key)
-        self.answers.append(turn.answer or 0)
-        self.words.append(0 if turn.answer is None else turn.words)
-        self.pictures.extend([key & _64_BITS for key in turn.pictures])
-        self.ends.append(len(self.pictures))
-        self.repeated.append(turn.repeated)
+        key, answer, words, pictures, repeated = turn
+        for picture in pictures:
+            self.pictures.append(picture & _64_BITS)
+        words = 0 if answer is None else words
+        self.rows.extend((line, key, answer or 0, words, repeated, len(self.pictures)))
 
     def extend(self, other: Turns, lines: int) -> None:
         """Add those of *other*, whose lines follow so many *lines*."""
         shown = len(self.pictures)
-        self.lines.extend(array("Q", [lines + line for line in other.lines]))
-        self.keys.extend(other.keys)
-        self.answers.extend(other.answers)
-        self.words.extend(other.words)
+        rows = array("Q", other.rows)
+        rows[0::6] = array("Q", [lines + line for line in rows[0::6]])
+        rows[5::6] = array("Q", [shown + end for end in rows[5::6]])
+        self.rows.extend(rows)
         self.pictures.extend(other.pictures)
-        self.ends.extend(array("Q", [shown + end for end in other.ends]))
-        self.repeated.extend(other.repeated)
+
+    @property
+    def keys(self) -> array[int]:
+        """The key of each turn."""
+        return self.rows[1::6]
 
     def __iter__(self) -> Iterator[tuple[int, Turn]]:
         start = 0
-        for line, key, answer, words, end, repeated in zip(
-            self.lines, self.keys, self.answers, self.words, self.ends, self.repeated, strict=True
-        ):
+        for line, key, answer, words, repeated, end in zip(*[iter(self.rows)] * 6, strict=True):
             pictures = tuple(self.pictures[start:end])
             yield line, Turn(key, answer if words else None, words, pictures, repeated)
             start = end
@@ -80,26 +74,27 @@ class Turns:
 
 @dataclass(slots=True)
 class Shots:
-    """Few-shot answers with their lines, in columns."""
+    """Few-shot answers with their lines, as rows of line, position and key."""
 
-    lines: array[int] = field(default_factory=_numbers)
-    positions: array[int] = field(default_factory=_numbers)
-    keys: array[int] = field(default_factory=_numbers)
+    rows: array[int] = field(default_factory=_numbers)
 
     def append(self, line: int, shot: Shot) -> None:
         """Add *shot*, which stands on *line*."""
-        self.lines.append(line)
-        self.positions.append(shot.position)
-        self.keys.append(shot.key)
+        self.rows.extend((line, *shot))
 
     def extend(self, other: Shots, lines: int) -> None:
         """Add those of *other*, whose lines follow so many *lines*."""
-        self.lines.extend(array("Q", [lines + line for line in other.lines]))
-        self.positions.extend(other.positions)
-        self.keys.extend(other.keys)
+        rows = array("Q", other.rows)
+        rows[0::3] = array("Q", [lines + line for line in rows[0::3]])
+        self.rows.extend(rows)
+
+    @property
+    def keys(self) -> array[int]:
+        """The key of each answer."""
+        return self.rows[2::3]
 
     def __iter__(self) -> Iterator[tuple[int, Shot]]:
-        for line, position, key in zip(self.lines, self.positions, self.keys, strict=True):
+        for line, position, key in zip(*[iter(self.rows)] * 3, strict=True):
             yield line, Shot(position, key)
 
 
