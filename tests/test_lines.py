@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from typing import Any
 
 import orjson
+import pybase64
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,10 +29,10 @@ class Lifted:
 
     def take(self, payload: memoryview) -> bytes | None:
         try:
-            base64.b64decode(payload, validate=True)
+            pybase64.b64decode(payload, validate=True)
         except ValueError:
             return None
-        token = b"#%032x" % len(self.payloads)
+        token = b"#" + hashlib.md5(payload, usedforsecurity=False).hexdigest().encode()
         self.payloads[token.decode()] = bytes(payload).decode()
         return token
 

@@ -13,7 +13,6 @@ from pytest_vft.reading.images import Picture, measure_picture
 from pytest_vft.reading.lines import lift
 from pytest_vft.reading.shards import LongLine
 
-_TOKEN = re.compile(r"#[0-9a-f]{32}")  # "#" is no letter of base64: no payload looks like a token
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 
 
@@ -28,6 +27,7 @@ class Album:
         self._full = full
         self._cache = cache
         self._pictures: dict[int, Picture | None] = {}
+        self._tokens: dict[str, int] = {}
         self._waiting: dict[int, memoryview | bytes] = {}
         self._measured: list[Measured] = []
 
@@ -35,7 +35,9 @@ class Album:
         """Measure the pictures in *lines*; return these with tokens in their places.
 
         What is not base64 (RFC 4648 with padding, no line breaks) stays; of a LongLine nothing does.
+        The tokens hold until the next call.
         """
+        self._tokens.clear()
         lifted = [None if isinstance(raw, LongLine) else lift(raw, self._take) for raw in lines]
         if self._measure():
             return lifted
@@ -46,14 +48,13 @@ class Album:
 
         The measurements are None when it is not base64.
         """
-        if _TOKEN.fullmatch(payload):
-            key = int(payload[1:], 16)
-        else:
+        key = self._tokens.get(payload)
+        if key is None:
             data = payload.encode()
             key = xxh3_128_intdigest(data)
             self._take(data)
             self._measure()
-        return key, self._pictures.get(key)
+        return key, self._pictures[key]
 
     def pop_measured(self) -> list[Measured]:
         """Return what was measured since the last time and is in no cache."""
@@ -67,7 +68,9 @@ class Album:
             self._waiting[key] = payload
         elif self._pictures[key] is None:
             return None
-        return b"#%032x" % key
+        token = f"#{key:032x}"  # "#" is no letter of base64: no payload looks like a token
+        self._tokens[token] = key
+        return token.encode()
 
     def _measure(self) -> bool:
         """Measure what waits and is in no cache; return whether all of it is base64."""
