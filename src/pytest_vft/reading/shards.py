@@ -12,7 +12,7 @@ from pytest_vft.model import Split
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: what Ctrl-C waits for, and progress jumps by
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
-_BATCH = 512 * 1024  # bytes of lines whose pictures are looked up together
+_BATCH = 1024 * 1024  # bytes of lines whose pictures are looked up together
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def read_lines(shard: Shard, longest: int = LONGEST_LINE) -> Iterator[bytes | Lo
 
 
 def read_batches(shard: Shard) -> Iterator[list[bytes | LongLine]]:
-    """Yield the lines of *shard* as read_lines() does, several together: half a MiB, or one longer line."""
+    """Yield the lines of *shard* as read_lines() does, several together: a MiB, or one longer line."""
     batch: list[bytes | LongLine] = []
     size = 0
     for line in read_lines(shard):
