@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_vft.reading.shards import SHARD_BYTES
+
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from multiprocessing.context import BaseContext
@@ -38,7 +40,8 @@ def processes(jobs: int, size: int) -> Iterator[Executor | None]:
 
     On leaving, they have ended; on leaving by an exception or Ctrl-C, at once.
     """
-    if jobs == 1 or size < _LEAST_FORKED:
+    jobs = min(jobs, size // SHARD_BYTES)
+    if jobs <= 1 or size < _LEAST_FORKED:
         yield None
         return
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 20 ms, for large files only
