@@ -7,8 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_vft.text import safe
+
 FOLDER = ".vft_cache"
 PATIENCE = 5.0  # seconds that another run may keep a file to itself
+
+# Where a broken file makes SQLite's own words no UTF-8, Python raises the last of them.
+_CONTENT_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
 def make_folder(folder: Path) -> None:
@@ -41,12 +46,12 @@ class Database:
                 make_folder(path.parent)
             try:
                 self._connection = self._open()
-            except sqlite3.Error as error:
+            except _CONTENT_ERRORS as error:
                 if read_only or not _is_broken(error):
                     raise
                 self._set_aside(error)
                 self._connection = self._open()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *_CONTENT_ERRORS) as error:
             self._give_up(error)
 
     def read(self, query: str, values: Sequence[Any]) -> list[Any]:
@@ -54,7 +59,7 @@ class Database:
         if self._connection:
             try:
                 return self._connection.execute(query, values).fetchall()
-            except sqlite3.Error as error:
+            except _CONTENT_ERRORS as error:
                 self._give_up(error)
         return []
 
@@ -65,7 +70,7 @@ class Database:
                 with self._connection:
                     for statement, rows in changes:
                         self._connection.executemany(statement, rows)
-            except sqlite3.Error as error:
+            except _CONTENT_ERRORS as error:
                 self._give_up(error)
 
     def close(self) -> None:
@@ -89,7 +94,7 @@ class Database:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table}")
             elif made != [(f"CREATE TABLE {self._table}".encode(),)]:
                 raise sqlite3.DatabaseError("it is not as pytest-vft writes it")
-        except sqlite3.Error:
+        except _CONTENT_ERRORS:
             connection.close()
             raise
         return connection
@@ -102,7 +107,7 @@ class Database:
             if _is_broken(error):
                 self._set_aside(error)
             else:
-                self.warnings.append(f"{self._path} is not used: {error}")
+                self.warnings.append(f"{self._path} is not used: {safe(error, None)}")
         except OSError as another:
             self.warnings.append(f"{self._path} is not used: {another}")
 
@@ -110,7 +115,7 @@ class Database:
         """Rename the file. Raises OSError."""
         aside = self._path.with_suffix(".broken")
         self._path.replace(aside)
-        self.warnings.append(f"{self._path} is set aside as {aside.name}: {error}")
+        self.warnings.append(f"{self._path} is set aside as {aside.name}: {safe(error, None)}")
 
 
 def _is_broken(error: Exception) -> bool:
@@ -120,4 +125,4 @@ def _is_broken(error: Exception) -> bool:
     """
     if isinstance(error, sqlite3.OperationalError):
         return error.sqlite_errorcode == sqlite3.SQLITE_ERROR
-    return isinstance(error, sqlite3.Error)
+    return isinstance(error, _CONTENT_ERRORS)
