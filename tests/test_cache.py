@@ -339,31 +339,19 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Several runs
 
-PRELUDE = """
-import sys
-from pathlib import Path
-from pytest_vft.reading.cache import Measured, PictureCache
-from pytest_vft.reading.images import Picture
-folder = Path(sys.argv[1])
-def several(number, start=0):
-    sound = Picture(0, "JPEG", True, "RGB", 512, 512, "none", None, 1, 1, False)
-    return [Measured(key << 96 | key, 36_000, sound._replace(bytes=key)) for key in range(start, start + number)]
-"""
 
-
-def program(folder: Path, text: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-c", PRELUDE + text, str(folder), *arguments]
+def start(text: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a program that knows what this module knows."""
+    program = f"import sys\nfrom {Path(__file__).stem} import *\nfolder = Path(sys.argv[1])\n{text}"
+    command = [sys.executable, "-c", program, str(folder), *arguments]
+    return subprocess.Popen(command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True)
 
 
 def test_a_run_killed_while_it_adds(tmp_path: Path) -> None:
     add(tmp_path, several(100))
-    text = """
-cache = PictureCache(folder)
-cache.add(several(300_000, start=1000))
-"""
     path, journal = tmp_path / "pictures.sqlite", tmp_path / "pictures.sqlite-journal"
     before = path.stat().st_size
-    with subprocess.Popen(program(tmp_path, text)) as run:
+    with start("add(folder, several(300_000, start=1000))", tmp_path) as run:
         while path.stat().st_size == before:  # what is added is written, and not yet confirmed
             time.sleep(0.01)
         run.send_signal(signal.SIGKILL)
@@ -375,18 +363,14 @@ cache.add(several(300_000, start=1000))
 
 def test_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     text = """
-start = int(sys.argv[2])
-writer, reader = PictureCache(folder), PictureCache(folder, read_only=True)
-for number in range(start, start + 2000, 100):
-    writer.add(several(100, number))
-    found = reader.look_up({one.key: one.length for one in several(100, number)})
-    assert found == {one.key: one.picture for one in several(100, number)}
-print(writer.warnings)
+first = int(sys.argv[2])
+with closing(PictureCache(folder)) as cache:
+    for number in range(first, first + 2000, 100):
+        cache.add(several(100, start=number))
+        assert look_up(folder, several(100, start=number)) == pictures(several(100, start=number))
+print(cache.warnings)
 """
-    runs = [
-        subprocess.Popen(program(tmp_path, text, str(start)), stdout=subprocess.PIPE, text=True)
-        for start in (0, 2000, 4000)
-    ]
+    runs = [start(text, tmp_path, str(first)) for first in (0, 2000, 4000)]
 
     assert [run.communicate(timeout=60)[0] for run in runs] == ["[]\n"] * 3
     assert look_up(tmp_path, several(6000)) == pictures(several(6000))

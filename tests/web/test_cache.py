@@ -23,11 +23,18 @@ def keep(folder: Path, remote: Remote = REMOTE, seconds: float = 60, setting: st
     return cache
 
 
+def find(folder: Path, setting: str = "") -> Remote | None:
+    cache = Cache(folder, setting)
+    found = cache.get(URL)
+    cache.save()
+    return found
+
+
 @pytest.mark.parametrize("remote", [REMOTE, Remote(False, "404 Not Found"), Remote(True, served="XML")])
 def test_what_is_kept_is_found_again(tmp_path: Path, remote: Remote) -> None:
     keep(tmp_path, remote)
 
-    assert Cache(tmp_path, "").get(URL) == remote
+    assert find(tmp_path) == remote
 
 
 def test_what_is_too_old_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,13 +42,13 @@ def test_what_is_too_old_is_forgotten(tmp_path: Path, monkeypatch: pytest.Monkey
     later = time.time() + 61
     monkeypatch.setattr(time, "time", lambda: later)
 
-    assert Cache(tmp_path, "").get(URL) is None
+    assert find(tmp_path) is None
 
 
 def test_other_settings_have_results_of_their_own(tmp_path: Path) -> None:
     keep(tmp_path, setting="depth full")
 
-    assert Cache(tmp_path, "depth header").get(URL) is None
+    assert find(tmp_path, "depth header") is None
 
 
 def test_no_url_stands_in_the_file_and_git_ignores_it(tmp_path: Path) -> None:
@@ -57,7 +64,7 @@ def test_a_broken_file_is_set_aside(tmp_path: Path) -> None:
 
     path = tmp_path / "urls.sqlite"
     assert cache.warnings == [f"{path} is set aside as urls.broken: file is not a database"]
-    assert Cache(tmp_path, "").get(URL) == REMOTE
+    assert find(tmp_path) == REMOTE
     assert (tmp_path / "urls.broken").exists()
 
 
@@ -67,7 +74,7 @@ def test_a_result_of_another_version_is_no_result(tmp_path: Path) -> None:
         table.execute("""UPDATE urls SET found = '{"reachable": true, "picture": {"colour": "red"}}'""")
     table.close()
 
-    assert Cache(tmp_path, "").get(URL) is None
+    assert find(tmp_path) is None
 
 
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:

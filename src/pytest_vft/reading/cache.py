@@ -70,8 +70,7 @@ class PictureCache:
             marks = ",".join("?" * len(keys))
             query = f"SELECT key, value FROM pictures WHERE key IN ({marks})"  # noqa: S608 - only marks
             for key, value in self._database.read(query, keys):
-                picture = _unpacked(key, value)
-                if picture:
+                if picture := _unpacked(key, value):
                     found[int.from_bytes(key[:_HASH])] = picture
         return found
 
@@ -99,9 +98,11 @@ class PictureCache:
             yield key, xxh3_64_digest(key + value) + value
 
 
-def _unpacked(key: bytes, value: object) -> Picture | None:
-    """Return the picture that *value* holds; None unless it is just as it was written."""
-    if not isinstance(value, bytes) or xxh3_64_digest(key + value[_SUM:]) != value[:_SUM]:
+def _unpacked(key: object, value: object) -> Picture | None:
+    """Return the picture that *value* holds; None unless both are just as they were written."""
+    if not (isinstance(key, bytes) and isinstance(value, bytes)):
+        return None
+    if xxh3_64_digest(key + value[_SUM:]) != value[:_SUM]:
         return None
     try:
         fields = orjson.loads(value[_SUM:])
