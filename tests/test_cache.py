@@ -152,6 +152,10 @@ def test_the_oldest_are_forgotten(tmp_path: Path) -> None:
 
     assert look_up(tmp_path, several(12)) == pictures(several(8, start=4))
 
+    add(tmp_path, several(20, start=12), most=8)
+
+    assert look_up(tmp_path, several(32)) == pictures(several(8, start=24))
+
 
 def code(*modules: str | None) -> Iterator[object]:
     """Yield what the source of *modules* says, without comments, layout and docstrings."""
@@ -351,7 +355,7 @@ def test_a_run_killed_while_it_adds(tmp_path: Path) -> None:
     add(tmp_path, several(100))
     path, journal = tmp_path / "pictures.sqlite", tmp_path / "pictures.sqlite-journal"
     before = path.stat().st_size
-    with start("add(folder, several(300_000, start=1000))", tmp_path) as run:
+    with start("add(folder, several(300_000, start=1000), most=10**6)", tmp_path) as run:
         while path.stat().st_size == before:  # what is added is written, and not yet confirmed
             time.sleep(0.01)
         run.send_signal(signal.SIGKILL)

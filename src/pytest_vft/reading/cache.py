@@ -76,10 +76,11 @@ class PictureCache:
 
     def add(self, measured: Iterable[Measured]) -> None:
         """Remember what was *measured*, and forget the oldest beyond the bound, all or nothing."""
-        listed = list(measured)
+        listed = list(measured)[-self._most :]
         if listed:
+            room = self._most - len(listed)  # made first, so that the file does not grow for a moment
             batches = (sorted(self._rows(batch)) for batch in _batches(listed, _SORTED_AT_ONCE))
-            self._database.write((_ADD, chain.from_iterable(batches)), (_FORGET, [(self._most,)]))
+            self._database.write((_FORGET, [(room,)]), (_ADD, chain.from_iterable(batches)))
 
     def close(self) -> None:
         """Use the file no more."""
