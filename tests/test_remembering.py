@@ -105,6 +105,15 @@ def test_what_was_kept_for_another_depth_is_not_used(decoded: list[int]) -> None
     assert len(decoded) == 2 * len(SPECS)
 
 
+def test_nothing_to_remember_leaves_nothing_behind(here: Path) -> None:
+    text = {"messages": [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "A dog."}]}
+    Path("train.jsonl").write_text((json.dumps(text) + "\n") * 10, encoding="utf-8")
+
+    lint("train.jsonl")
+
+    assert not (here / ".vft_cache").exists()
+
+
 def test_git_ignores_the_cache(here: Path) -> None:
     lint("train.jsonl")
 

@@ -94,6 +94,7 @@ def test_a_file_that_another_run_has_locked_is_no_error(
     other = sqlite3.connect(tmp_path / "urls.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     cache = Cache(tmp_path, "")
+    assert cache.get(URL) is None
     other.close()
 
     (warning,) = cache.warnings

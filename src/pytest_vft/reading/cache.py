@@ -21,6 +21,7 @@ _TABLE = "pictures (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
 _ADD = "INSERT OR REPLACE INTO pictures VALUES (?, ?)"
 _FORGET = "DELETE FROM pictures WHERE rowid <= (SELECT max(rowid) FROM pictures) - ?"
 _READ_AT_ONCE = 500  # keys a query; older versions of SQLite take 999, and more are hardly faster
+_WRITTEN_AT_ONCE = 2_000  # rows; several shards share the work on a page of the index
 _SORTED_AT_ONCE = 10_000  # rows; in the order of their keys they meet each page of the index once
 
 _HASH = 16  # bytes of a key that are the hash of the payload
@@ -57,6 +58,7 @@ class PictureCache:
         self._database = Database(folder / "pictures.sqlite", _TABLE, read_only=read_only)
         self.warnings = self._database.warnings
         self._most = most
+        self._waiting: list[Measured] = []
         self._setting = xxh3_64_digest(f"full {PIL.__version__} {MEASUREMENT_VERSION}".encode())
 
     def look_up(self, lengths: Mapping[int, int]) -> dict[int, Picture]:
@@ -75,16 +77,23 @@ class PictureCache:
         return found
 
     def add(self, measured: Iterable[Measured]) -> None:
-        """Remember what was *measured*, and forget the oldest beyond the bound, all or nothing."""
-        listed = list(measured)[-self._most :]
+        """Remember what was *measured*, at the latest when the cache is closed."""
+        self._waiting += measured
+        if len(self._waiting) >= _WRITTEN_AT_ONCE:
+            self._write()
+
+    def close(self) -> None:
+        """Write what waits, and use the file no more."""
+        self._write()
+        self._database.close()
+
+    def _write(self) -> None:
+        """Write what waits, and forget the oldest beyond the bound, all or nothing."""
+        listed, self._waiting = self._waiting[-self._most :], []
         if listed:
             room = self._most - len(listed)  # made first, so that the file does not grow for a moment
             batches = (sorted(self._rows(batch)) for batch in _batches(listed, _SORTED_AT_ONCE))
             self._database.write((_FORGET, [(room,)]), (_ADD, chain.from_iterable(batches)))
-
-    def close(self) -> None:
-        """Use the file no more."""
-        self._database.close()
 
     def _key(self, key: int, length: int) -> bytes:
         return key.to_bytes(_HASH) + length.to_bytes(8) + self._setting

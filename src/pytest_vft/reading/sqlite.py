@@ -40,44 +40,55 @@ class Database:
         self._path = path
         self._table = table
         self._read_only = read_only
+        self._unused = True
         self._connection: sqlite3.Connection | None = None
-        try:
-            if not read_only:
-                make_folder(path.parent)
-            try:
-                self._connection = self._open()
-            except _CONTENT_ERRORS as error:
-                if read_only or not _is_broken(error):
-                    raise
-                self._set_aside(error)
-                self._connection = self._open()
-        except (OSError, *_CONTENT_ERRORS) as error:
-            self._give_up(error)
 
     def read(self, query: str, values: Sequence[Any]) -> list[Any]:
         """Return the rows that *query* finds; none when the file is not used."""
-        if self._connection:
+        connection = self._connect()
+        if connection:
             try:
-                return self._connection.execute(query, values).fetchall()
+                return connection.execute(query, values).fetchall()
             except _CONTENT_ERRORS as error:
                 self._give_up(error)
         return []
 
     def write(self, *changes: tuple[str, Iterable[Sequence[Any]]]) -> None:
         """Make all *changes* or none; each is a statement with the rows of values to run it for."""
-        if self._connection:
+        connection = self._connect()
+        if connection:
             try:
-                with self._connection:
+                with connection:
                     for statement, rows in changes:
-                        self._connection.executemany(statement, rows)
+                        connection.executemany(statement, rows)
             except _CONTENT_ERRORS as error:
                 self._give_up(error)
 
     def close(self) -> None:
         """Use the file no more."""
+        self._unused = False
         if self._connection:
             self._connection.close()
             self._connection = None
+
+    def _connect(self) -> sqlite3.Connection | None:
+        """Return the connection, made when it is first asked for; None when the file is not used."""
+        if not self._unused:
+            return self._connection
+        self._unused = False
+        try:
+            if not self._read_only:
+                make_folder(self._path.parent)
+            try:
+                self._connection = self._open()
+            except _CONTENT_ERRORS as error:
+                if self._read_only or not _is_broken(error):
+                    raise
+                self._set_aside(error)
+                self._connection = self._open()
+        except (OSError, *_CONTENT_ERRORS) as error:
+            self._give_up(error)
+        return self._connection
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
