@@ -24,7 +24,12 @@ class Commands:
     """The commands of *parser*, their own parsers by name."""
 
     def __init__(self, parser: Parser) -> None:
-        self._commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
+        self._commands = parser.add_subparsers(
+            prog=parser.prog,  # which argparse would format a usage for
+            dest="name",
+            metavar="COMMAND",
+            required=True,
+        )
 
     @property
     def parsers(self) -> Mapping[str, Parser]:
