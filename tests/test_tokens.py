@@ -27,7 +27,6 @@ from pytest_vft.catalogue.providers import Override, load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.config import Config
 from pytest_vft.errors import RuleFileError
-from pytest_vft.facts import tokens
 from pytest_vft.facts.tokens import LONGEST_TOKEN, PatchTokens, TileTokens, json_tokens, text_tokens
 from pytest_vft.reading import tokenizer
 from pytest_vft.report.json import as_data
@@ -251,12 +250,13 @@ def test_every_token_obeys_the_bounds(vocabulary: bytes) -> None:
 @pytest.mark.usefixtures("vocabulary")
 def test_long_texts_are_counted_and_short_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Sequence[str]] = []
+    count_tokens = tokenizer.count_tokens
 
     def count(texts: Sequence[str]) -> int | None:
         asked.append(texts)
-        return tokenizer.count_tokens(texts)
+        return count_tokens(texts)
 
-    monkeypatch.setattr(tokens, "count_tokens", count)
+    monkeypatch.setattr(tokenizer, "count_tokens", count)
 
     assert text_tokens(["xyz" * 5_461])[0] < 5_461
     assert not asked
