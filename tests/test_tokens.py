@@ -8,7 +8,6 @@ import json
 import re
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import date
 from importlib.util import find_spec
 from operator import sub
@@ -359,9 +358,9 @@ def test_64_large_pictures_are_too_many_only_where_they_are_said_to_be_large(tmp
 
 def test_a_model_has_limits_of_its_own() -> None:
     provider = load_provider("azure")
-    small = replace(provider.models["gpt-4.1-2025-04-14"], rules={RULE: OWN})
-    provider = replace(
-        provider, models={**provider.models, "small": small}, rules={**provider.rules, RULE: OTHER}
+    small = provider.models["gpt-4.1-2025-04-14"]._replace(rules={RULE: OWN})
+    provider = provider._replace(
+        models={**provider.models, "small": small}, rules={**provider.rules, RULE: OTHER}
     )
 
     limits = {

@@ -84,8 +84,7 @@ class Tally:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileResult:
+class FileResult(NamedTuple):
     """What was counted in one file.
 
     *examples* are the lines that hold anything, *answered* those with an answer; *stopped_by* is the
@@ -105,8 +104,7 @@ class FileResult:
     tallies: Mapping[str, Tally]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleResult:
+class RuleResult(NamedTuple):
     """What one rule said in the whole run.
 
     *subject* is what it judges, as a noun; *severity* is the one that counts after `severity` and
@@ -127,8 +125,7 @@ class RuleResult:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(NamedTuple):
     """What one epoch on all examples of the training split comes to.
 
     *price* is in US dollars for a million training tokens, as read on *price_date*; both are None
