@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import pytest_vft
+from pytest_vft import build_example, write_jsonl
+from pytest_vft.catalogue.cases import data_url
 
 SRC = Path(__file__).parents[1] / "src"
 PACKAGE = "pytest_vft"
@@ -53,6 +55,19 @@ ONLY_IMPORTED_BY = {
 }
 HEAVY = {"PIL", "aiohttp", "jsonschema", "jsonschema_rs", "openai", "rich", "tiktoken"}
 DOORS = ["", "cli", "plugin"]
+# What `vft check` of an ordinary file does without; each took 2 ms or more of 100.
+NEEDLESS = HEAVY - {"PIL", "jsonschema_rs"} | {
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
+    "asyncio",
+    "concurrent.futures",
+    "hashlib",
+    "importlib.metadata",
+    "multiprocessing",
+    "shutil",
+    "tempfile",
+    "urllib.request",
+}
 
 
 def name_of(path: Path) -> str:
@@ -159,6 +174,26 @@ print(*sorted(loaded - set(sys.stdlib_module_names) - {{"pytest_vft"}}))
     ).stdout.split()
 
     assert not found
+
+
+def test_check_loads_what_it_needs(tmp_path: Path) -> None:
+    data = tmp_path / "train.jsonl"
+    write_jsonl(data, [build_example("What is it?", "A square.", data_url("jpeg 16x16 rgb"))])
+    program = f"""
+import sys
+before = set(sys.modules)
+from pytest_vft.cli import main
+main(["check", {str(data)!r}])
+print(*(set(sys.modules) - before))
+"""
+
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path
+    ).stdout
+    loaded = set(output.splitlines()[-1].split())
+
+    assert {"PIL.JpegImagePlugin", "jsonschema_rs", "pytest_vft.report.text"} <= loaded
+    assert not loaded & NEEDLESS
 
 
 def test_public_names_are_sorted_and_have_a_home() -> None:

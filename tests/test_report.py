@@ -371,9 +371,9 @@ def test_it_is_always_said_what_no_rule_checks() -> None:
             {"fail_on": "warning"},
             "FAILED  1 rule with warnings   (vft explain RULE)",
         ),
-        ([replace(a_rule(), tally=Tally(unknown=1, passed=1))], {}, "PASSED  1 rule partly checked"),
+        ([a_rule()._replace(tally=Tally(unknown=1, passed=1))], {}, "PASSED  1 rule partly checked"),
         (
-            [replace(a_rule(), tally=Tally(unknown=1)), a_rule(), a_rule()],
+            [a_rule()._replace(tally=Tally(unknown=1)), a_rule(), a_rule()],
             {"require_checked": True},
             "FAILED  1 rule partly checked, 2 fine",
         ),
@@ -385,7 +385,7 @@ def test_verdict_is_the_last_line(rules: list[RuleResult], more: dict[str, Any],
 
 def test_help_stands_above_a_long_verdict() -> None:
     rules = [a_rule(failed=1)] * 12 + [a_rule(failed=1, severity="warning")] * 10 + [a_rule()] * 30
-    rules.append(replace(a_rule(), tally=Tally(unknown=1)))
+    rules.append(a_rule()._replace(tally=Tally(unknown=1)))
 
     assert render_text(a_report(rules), seconds=0.1).endswith(
         "\nhelp: vft explain RULE\n"

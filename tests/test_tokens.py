@@ -8,7 +8,6 @@ import json
 import re
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import date
 from importlib.util import find_spec
 from operator import sub
@@ -27,7 +26,6 @@ from pytest_vft.catalogue.providers import Override, load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.config import Config
 from pytest_vft.errors import RuleFileError
-from pytest_vft.facts import tokens
 from pytest_vft.facts.tokens import LONGEST_TOKEN, PatchTokens, TileTokens, json_tokens, text_tokens
 from pytest_vft.reading import tokenizer
 from pytest_vft.report.json import as_data
@@ -251,12 +249,13 @@ def test_every_token_obeys_the_bounds(vocabulary: bytes) -> None:
 @pytest.mark.usefixtures("vocabulary")
 def test_long_texts_are_counted_and_short_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Sequence[str]] = []
+    count_tokens = tokenizer.count_tokens
 
     def count(texts: Sequence[str]) -> int | None:
         asked.append(texts)
-        return tokenizer.count_tokens(texts)
+        return count_tokens(texts)
 
-    monkeypatch.setattr(tokens, "count_tokens", count)
+    monkeypatch.setattr(tokenizer, "count_tokens", count)
 
     assert text_tokens(["xyz" * 5_461])[0] < 5_461
     assert not asked
@@ -359,9 +358,9 @@ def test_64_large_pictures_are_too_many_only_where_they_are_said_to_be_large(tmp
 
 def test_a_model_has_limits_of_its_own() -> None:
     provider = load_provider("azure")
-    small = replace(provider.models["gpt-4.1-2025-04-14"], rules={RULE: OWN})
-    provider = replace(
-        provider, models={**provider.models, "small": small}, rules={**provider.rules, RULE: OTHER}
+    small = provider.models["gpt-4.1-2025-04-14"]._replace(rules={RULE: OWN})
+    provider = provider._replace(
+        models={**provider.models, "small": small}, rules={**provider.rules, RULE: OTHER}
     )
 
     limits = {

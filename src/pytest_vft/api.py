@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -290,7 +290,7 @@ def _report(
             *_network_notes(settings.network, fetched),
         ),
         unsettled=sum(remote.reachable is None for remote in fetched.remotes.values()),
-        cost=linted.cost and replace(linted.cost, price=model.price, price_date=model.price_date),
+        cost=linted.cost and linted.cost._replace(price=model.price, price_date=model.price_date),
     )
 
 

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
@@ -30,8 +30,7 @@ class Verdict(enum.IntEnum):
     NOT_APPLICABLE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A file of a run, *path* as it was given, and the split that it is."""
 
     path: str
@@ -85,8 +84,7 @@ class Tally:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileResult:
+class FileResult(NamedTuple):
     """What was counted in one file.
 
     *examples* are the lines that hold anything, *answered* those with an answer; *stopped_by* is the
@@ -106,8 +104,7 @@ class FileResult:
     tallies: Mapping[str, Tally]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleResult:
+class RuleResult(NamedTuple):
     """What one rule said in the whole run.
 
     *subject* is what it judges, as a noun; *severity* is the one that counts after `severity` and
@@ -128,8 +125,7 @@ class RuleResult:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(NamedTuple):
     """What one epoch on all examples of the training split comes to.
 
     *price* is in US dollars for a million training tokens, as read on *price_date*; both are None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 
@@ -65,6 +64,8 @@ def _show(value: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ' (did you mean X?)' for the known name nearest to *name*, '' when none is near."""
+    import difflib  # noqa: PLC0415 - for mistakes only
+
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
 

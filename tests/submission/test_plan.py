@@ -292,7 +292,7 @@ COST = Cost(
 
 
 def priced(plan: Plan, **changes: Any) -> Plan:
-    report = replace(plan.report, cost=replace(COST, **changes))
+    report = replace(plan.report, cost=COST._replace(**changes))
     return replace(plan, report=report, estimate=estimate(report, plan.request.settings.epochs))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_vft.catalogue.load import rules_root
 from pytest_vft.errors import UsageError
@@ -16,8 +15,7 @@ from pytest_vft.model import Severity
 from pytest_vft.text import nearest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(NamedTuple):
     """What a provider, or one of its models, says of one rule: parameters, a severity, or that it is off."""
 
     source: str
@@ -27,8 +25,7 @@ class Override:
     off: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(NamedTuple):
     """A base model that can be fine-tuned with images; *closes* is when it shuts down.
 
     *price* is in US dollars for a million training tokens, as read on *price_date*; both are None
@@ -44,8 +41,7 @@ class Model:
     rules: Mapping[str, Override]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class Provider(NamedTuple):
     """A provider of fine-tuning; *closes* is when it takes no more jobs.
 
     *base_url* is where its API is, if all its users share one address; *azure_version* is the API
@@ -79,7 +75,7 @@ class Provider:
 
     def with_limits_of(self, model: str) -> Provider:
         """Return this provider with what *model* says of rules in the place of its own."""
-        return replace(self, rules={**self.rules, **self.models[model].rules})
+        return self._replace(rules={**self.rules, **self.models[model].rules})
 
 
 def provider_ids() -> list[str]:

@@ -35,6 +35,8 @@ from pytest_vft.reading.shards import LongLine, Shard, read_batches
 from pytest_vft.text import Safe, fill
 
 FAIL = int(Verdict.FAIL)
+# A run makes a linter for shards and one for what is larger, of the same rules.
+_compiled = lru_cache(len(SCOPES))(compile_check)
 _SIZES = 4096  # of pictures, whose tokens are remembered
 
 
@@ -79,7 +81,7 @@ class Linter:
     def __init__(self, plan: Plan, album: Album) -> None:
         self._plan = plan
         self._rules = {scope: plan.rules_of(scope) for scope in SCOPES}
-        self._checks = {scope: compile_check(scope, self._rules[scope]) for scope in SCOPES}
+        self._checks = {scope: _compiled(scope, self._rules[scope]) for scope in SCOPES}
         self._shape = ExampleShape(plan.schema, plan.foreign)
         self._album = album
         self._count_image = lru_cache(_SIZES)(plan.image_tokens.count)

@@ -6,14 +6,24 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 from pytest_vft.errors import UsageError
 from pytest_vft.text import nearest
 
+# Without it argparse asks for the terminal's at each option, by a module that loads three compressors.
+_WIDTH = 78
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are ours: one line, without the usage."""
+
+    def __init__(self, prog: str, description: str, **settings: Any) -> None:
+        formatter = partial(argparse.HelpFormatter, width=_WIDTH)
+        super().__init__(
+            prog=prog, description=description, formatter_class=formatter, allow_abbrev=False, **settings
+        )
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with *message* and where help is."""
@@ -33,7 +43,7 @@ class Commands:
 
     def add(self, name: str, what: str, run: Callable[[argparse.Namespace], int]) -> Parser:
         """Return the parser of a new command *name*, which is done by *run*."""
-        parser: Parser = self._commands.add_parser(name, help=what, description=what, allow_abbrev=False)
+        parser: Parser = self._commands.add_parser(name, help=what, description=what)
         parser.set_defaults(command=run)
         return parser
 

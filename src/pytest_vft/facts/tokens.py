@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_vft.reading.tokenizer import count_tokens
-
 # The longest token of o200k_base, which gpt-4o and gpt-4.1 read: 128 spaces. The file is named in
 # https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py
 LONGEST_TOKEN = 128
@@ -131,6 +129,8 @@ def text_tokens(texts: Sequence[str]) -> Range:
     text = "\n".join(texts)
     size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
     if size > ASK_ABOVE:
+        from pytest_vft.reading.tokenizer import count_tokens  # noqa: PLC0415 - 4 ms, for long texts only
+
         counted = count_tokens(texts)
         if counted is not None:
             return (counted, counted)

@@ -345,7 +345,7 @@ class RuleItem(pytest.Item):
         rule = next(rule for rule in report.rules if rule.id == self.name)
         self._skip_when_ignored()
         tally = self._tally(report)
-        here = replace(rule, tally=tally)
+        here = rule._replace(tally=tally)
         self.failing = failure(report, here, self.source, self.config.getoption("vft_max_shown"))
         if self.failing and report.fails(here):
             raise RuleFailedError(self.failing.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HEAD = 65_536
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -17,8 +17,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A file as its first 64 KiB show it.
 
     *container* is "JSONL" for anything that may be read line by line, else the name of what it is;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,8 +14,7 @@ _BUFFER = 1024 * 1024
 _BATCH = 1024 * 1024  # bytes of lines whose pictures are looked up together
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(NamedTuple):
     """The bytes from *start* up to *end* of the file at *path*."""
 
     path: str

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vft.errors import UsageError
 from pytest_vft.model import FORMATS, Report
-from pytest_vft.report.github import render_github
-from pytest_vft.report.gitlab import render_gitlab
-from pytest_vft.report.json import render_json
-from pytest_vft.report.markdown import render_markdown
-from pytest_vft.report.sarif import render_sarif
-from pytest_vft.report.text import MOST_SHOWN, render_text
+from pytest_vft.report.text import MOST_SHOWN
 from pytest_vft.text import nearest
 
-# Of the others people read all they asked for, and how long it took.
-_FOR_PROGRAMS: Mapping[str, Callable[[Report], str]] = {
-    "json": render_json,
-    "github": render_github,
-    "sarif": render_sarif,
-    "gitlab": render_gitlab,
-}
+# Of these people read all they asked for, and how long it took.
+_FOR_PEOPLE = ("text", "markdown")
 
 
 class Target(NamedTuple):
@@ -50,11 +41,11 @@ def parse_targets(given: Sequence[str]) -> list[Target]:
 def render(
     report: Report, format_name: str, *, most_shown: int = MOST_SHOWN, seconds: float | None = None
 ) -> str:
-    """Return *report* in the format of that name."""
-    if format_name in _FOR_PROGRAMS:
-        return _FOR_PROGRAMS[format_name](report)
-    render_for_people = render_markdown if format_name == "markdown" else render_text
-    return render_for_people(report, most_shown=most_shown, seconds=seconds)
+    """Return *report* in the format of that name, by the module of that name: a run needs one or two."""
+    renderer = getattr(import_module(f"pytest_vft.report.{format_name}"), f"render_{format_name}")
+    options = {"most_shown": most_shown, "seconds": seconds} if format_name in _FOR_PEOPLE else {}
+    text: str = renderer(report, **options)
+    return text
 
 
 def write(report: Report, target: Target, *, most_shown: int = MOST_SHOWN) -> None:
