@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from xxhash import xxh3_128_intdigest
@@ -21,7 +22,6 @@ Match = Literal["exact", "alias", "none"]
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # one letter is a drive of Windows
 _BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 _FETCHED = ("http", "https")
-_NO_LINK = Link()
 
 # https://www.iana.org/assignments/media-types; the aliases are what browsers and cameras once wrote
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -104,6 +104,7 @@ class Image(NamedTuple):
 
 
 _UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # a copy is faster than a display of that many
+_HEADS = 64  # of data URLs, with all that is the same for many: a dataset has few
 
 
 def image_facts(
@@ -111,53 +112,73 @@ def image_facts(
 ) -> tuple[int, ImageFacts]:
     """Return the key of the picture's content, and the facts of the image."""
     url: str = image_url["url"]
-    reachable = picture = media_type = match = encoding = problem = None
-    link, remote = _NO_LINK, None
-    if url[:5].lower() == "data:":
-        scheme, address = "data", "of scheme data"
-        head, _, payload = url.partition(",")
-        media_type, _, marked = head[5:].partition(";")
-        media_type = media_type or "text/plain"
-        key, picture = album.look_up(payload)
-        is_base64 = marked.lower().endswith("base64")
-        if picture is not None and is_base64:
-            encoding = "base64"
-            match = _match(media_type, picture)
-        else:
-            picture, encoding = None, "other"
-            problem = base64_problem(payload) if is_base64 else 'it does not say ";base64"'
-        settled = True
+    detail = image_url.get("detail", "auto")
+    if not isinstance(detail, str):
+        detail = _in_words(detail)
+    if url[:5].lower() != "data:":
+        return xxh3_128_intdigest(url.encode()), _link_facts(split, role, detail, url, outside)
+    head, _, payload = url.partition(",")
+    key, picture = album.look_up(payload)
+    if picture is not None:
+        facts = _data_facts(split, role, detail, head, picture.format).copy()
+        if facts["encoding"] == "base64":
+            _add_picture(facts, picture)
     else:
-        found = _SCHEME.match(url)
-        scheme = found[0].lower() if found else "none"
-        address = f"of scheme {scheme}" if found else _no_scheme(url)
-        key = xxh3_128_intdigest(url.encode())
-        if scheme in _FETCHED:
-            link = read_link(url)
-            remote = outside.remotes.get(url) or unasked(link)
-            picture, reachable, media_type = remote.picture, remote.reachable, remote.media_type
-            if picture:
-                match = _match(media_type, picture) if media_type else "exact"
-        settled = scheme not in _FETCHED or reachable is not None
+        facts = _data_facts(split, role, detail, head, None).copy()
+        facts["encoding_error"] = facts["encoding_error"] or base64_problem(payload)
+    return key, facts
+
+
+@lru_cache(_HEADS)
+def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | None) -> ImageFacts:
+    """Return what all data URLs with *head* before the comma have in common, to be copied.
+
+    *format_* is that of the picture; None when the payload is not base64.
+    """
+    facts = _said(split, role, detail, "data", "of scheme data")
+    media_type, _, marked = head[5:].partition(";")
+    facts["media_type"] = media_type or "text/plain"
+    is_base64 = marked.lower().endswith("base64")
+    if is_base64 and format_ is not None:
+        facts["encoding"] = "base64"
+        facts["media_type_match"] = _match(media_type, format_)
+    else:
+        facts["encoding"] = "other"
+        facts["encoding_error"] = None if is_base64 else 'it does not say ";base64"'
+        facts["format"] = "none"
+        facts["openable"] = False
+    return facts
+
+
+def _link_facts(split: Split, role: str, detail: str, url: str, outside: Outside) -> ImageFacts:
+    found = _SCHEME.match(url)
+    scheme = found[0].lower() if found else "none"
+    facts = _said(split, role, detail, scheme, f"of scheme {scheme}" if found else _no_scheme(url))
+    remote = None
+    if scheme in _FETCHED:
+        link = read_link(url)
+        remote = outside.remotes.get(url) or unasked(link)
+        facts["media_type"] = remote.media_type
+        _add_link(facts, link, remote, outside.now)
+    if remote and remote.picture:
+        declared = remote.media_type
+        facts["media_type_match"] = _match(declared, remote.picture.format) if declared else "exact"
+        _add_picture(facts, remote.picture)
+    elif remote is None or remote.reachable is not None:
+        facts["format"] = "none"
+        facts["openable"] = False
+    return facts
+
+
+def _said(split: Split, role: str, detail: str, scheme: str, address: str) -> ImageFacts:
     facts: ImageFacts = _UNKNOWN.copy()
     facts["split"] = split
     facts["role"] = role
-    facts["detail"] = _detail(image_url)
+    facts["detail"] = detail
     facts["scheme"] = scheme
     facts["address"] = address
-    facts["media_type"] = media_type
-    facts["media_type_match"] = match
-    facts["encoding"] = encoding
-    facts["encoding_error"] = problem
     facts["expires"] = "never"
-    if remote:
-        _add_link(facts, link, remote, outside.now)
-    if picture:
-        _add_picture(facts, picture)
-    elif settled:
-        facts["format"] = "none"
-        facts["openable"] = False
-    return key, facts
+    return facts
 
 
 def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> None:
@@ -176,30 +197,30 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
 
 
 def _add_picture(facts: ImageFacts, picture: Picture) -> None:
-    facts["bytes"] = picture.bytes
-    facts["format"] = picture.format
-    facts["openable"] = picture.openable
-    facts["mode"] = picture.mode
-    facts["width"] = picture.width
-    facts["height"] = picture.height
-    if picture.width is not None and picture.height is not None:
-        facts["pixels"] = picture.width * picture.height
-    facts["frames"] = picture.frames
-    facts["orientation"] = picture.orientation
-    facts["geotagged"] = picture.geotagged
-    facts["damage"] = picture.damage
-    facts["decoder_error"] = picture.decoder_error
+    # Taking it apart is faster than asking for each field.
+    size, format_, openable, mode, width, height, damage, error, frames, orientation, geotagged = picture
+    facts["bytes"] = size
+    facts["format"] = format_
+    facts["openable"] = openable
+    if not openable:
+        facts["media_type_match"] = None
+    facts["mode"] = mode
+    facts["width"] = width
+    facts["height"] = height
+    if width is not None and height is not None:
+        facts["pixels"] = width * height
+    facts["frames"] = frames
+    facts["orientation"] = orientation
+    facts["geotagged"] = geotagged
+    facts["damage"] = damage
+    facts["decoder_error"] = error
 
 
-def _match(media_type: str, picture: Picture) -> Match | None:
-    if not picture.openable:
-        return None
-    if media_type == _MEDIA_TYPES[picture.format]:
-        return "exact"
+def _match(media_type: str, format_: str) -> Match:
     name = media_type.strip().lower()
-    if name == _MEDIA_TYPES[picture.format]:
+    if name == _MEDIA_TYPES.get(format_):
         return "exact"
-    return "alias" if _ALIASES.get(name) == picture.format else "none"
+    return "alias" if _ALIASES.get(name) == format_ else "none"
 
 
 def _no_scheme(url: str) -> str:
@@ -212,10 +233,7 @@ def _shown(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
-def _detail(image_url: Mapping[str, Any]) -> str:
-    detail = image_url.get("detail", "auto")
-    if isinstance(detail, str):
-        return detail
+def _in_words(detail: object) -> str:
     if isinstance(detail, list | dict):
         return "[...]" if isinstance(detail, list) else "{...}"
     return json.dumps(detail)
