@@ -37,15 +37,16 @@ class LineFacts(TypedDict):
 
 def line_facts(line: Line, split: Split) -> LineFacts:
     """Return the facts of *line*."""
+    bytes_, value, blank, syntax, encoding_error, syntax_error, column, repeated_keys = line
     return {
         "split": split,
-        "bytes": line.bytes,
-        "blank": line.blank,
-        "encoding": None if line.syntax is None else "UTF-8" if line.encoding_error is None else "other",
-        "encoding_error": line.encoding_error,
-        "syntax": line.syntax,
-        "syntax_error": line.syntax_error,
-        "column": line.column,
-        "kind": _KINDS.get(type(line.value), "null") if line.syntax == "JSON" else None,
-        "repeated_keys": line.repeated_keys,
+        "bytes": bytes_,
+        "blank": blank,
+        "encoding": None if syntax is None else "UTF-8" if encoding_error is None else "other",
+        "encoding_error": encoding_error,
+        "syntax": syntax,
+        "syntax_error": syntax_error,
+        "column": column,
+        "kind": _KINDS.get(type(value), "null") if syntax == "JSON" else None,
+        "repeated_keys": repeated_keys,
     }
