@@ -48,13 +48,16 @@ def target_turn(said: Sequence[Said], images: Sequence[Image]) -> Turn | None:
     start, end = _target(said)
     if not end:
         return None
-    earlier: list[int] = []
     shown: list[int] = []
-    for image in images:
-        if image.message < end:
-            (shown if image.message >= start else earlier).append(image.key)
+    earlier: list[int] = []
+    for message, _, key, _ in images:
+        if message < end:
+            (shown if message >= start else earlier).append(key)
     asked = _key(said[start:end], shown) if shown else _key(said[:end], earlier)
-    answers = [text for role, texts in said[end:] if role == "assistant" for text in texts]
+    answers: list[str] = []
+    for role, texts in said[end:]:
+        if role == "assistant":
+            answers += texts
     answer = " ".join(answers).strip(_MARKS).casefold()
     return Turn(
         asked,
@@ -95,4 +98,4 @@ def _target(said: Sequence[Said]) -> tuple[int, int]:
 
 def _key(said: Sequence[Said], pictures: Sequence[int]) -> int:
     """Return a key of all that is *said* and of the *pictures* shown."""
-    return xxh3_64_intdigest(orjson.dumps((said, [f"{key:x}" for key in pictures])))
+    return xxh3_64_intdigest(orjson.dumps((said, list(map(hex, pictures)))))
