@@ -92,7 +92,7 @@ def test_strings_are_measured() -> None:
         "tokens_at_least": 4,
         "tokens_at_most": 31,
     }
-    assert [message.facts for message in measured.messages] == [
+    assert list(measured.messages.values()) == [
         {
             "split": "train",
             "role": role,
@@ -110,16 +110,16 @@ def test_parts_are_measured_where_they_stand() -> None:
     measured = measure(user(text("Ab"), image(url()), text("c"), image(url(1))), assistant([text("d")]))
 
     assert measured.facts["images"] == 2
-    assert measured.messages[0].facts["content"] == "parts"
-    assert [message.facts["images"] for message in measured.messages] == [2, 0]
-    assert [message.facts["text_length"] for message in measured.messages] == [3, 1]
+    assert measured.messages[0]["content"] == "parts"
+    assert [facts["images"] for facts in measured.messages.values()] == [2, 0]
+    assert [facts["text_length"] for facts in measured.messages.values()] == [3, 1]
     assert [(one.message, one.part) for one in measured.images] == [(0, 1), (0, 3)]
 
 
 def test_two_user_messages_in_a_row_are_one_turn() -> None:
     together = measure(user("What is this?"), user(image(url())), DOG)
 
-    assert [message.position for message in together.messages] == [0, 1, 2]
+    assert list(together.messages) == [0, 1, 2]
     assert asked(together) != asked(measure(user(image(url())), DOG))
 
 
@@ -152,19 +152,19 @@ def test_absent_and_null_content_are_told_apart() -> None:
     )
 
     assert not measured.facts["shape_faults"]
-    assert [message.facts["content"] for message in measured.messages] == [
+    assert [facts["content"] for facts in measured.messages.values()] == [
         "parts",
         "absent",
         "string",
         "null",
     ]
-    assert [message.facts["text_length"] for message in measured.messages[1:]] == [0, 0, 0]
+    assert [facts["text_length"] for facts in measured.messages.values()][1:] == [0, 0, 0]
 
 
 def test_refusals_have_a_length() -> None:
     measured = measure(ASKED, assistant([{"type": "refusal", "refusal": "I cannot."}]))
 
-    assert measured.messages[1].facts["text_length"] == 9
+    assert measured.messages[1]["text_length"] == 9
 
 
 def test_refused_part_leaves_the_rest_measured() -> None:
@@ -177,7 +177,7 @@ def test_refused_part_leaves_the_rest_measured() -> None:
         ("messages", 0, "content", 3),
     ]
     assert [one.part for one in measured.images] == [2]
-    assert measured.messages[0].facts["text_length"] == 3
+    assert measured.messages[0]["text_length"] == 3
     assert measured.facts["last_role"] == "assistant"
     assert measured.turn is None
 
@@ -190,7 +190,7 @@ def test_refused_message_leaves_the_rest_measured(refused: Any) -> None:
 
     assert len(measured.facts["shape_faults"]) in {1, 2}
     assert measured.facts["messages"] == 3
-    assert [message.position for message in measured.messages] == [1, 2]
+    assert list(measured.messages) == [1, 2]
     assert [one.message for one in measured.images] == [1]
 
 
@@ -561,7 +561,7 @@ def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
     assert (
         measured.facts["images"]
         == len(measured.images)
-        == sum(one.facts["images"] for one in measured.messages)
+        == sum(facts["images"] for facts in measured.messages.values())
     )
     assert len(measured.messages) <= measured.facts["messages"]
 

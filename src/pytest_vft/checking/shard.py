@@ -122,12 +122,11 @@ class Linter:
             if FAIL in verdicts:
                 past = partial(message_past, example, count_image=count_image)
                 explain(verdicts, Subject("example", example.facts, number, raw, past=past))
-            for message in example.messages:
-                verdicts = check_message(message.facts)
+            for position, message in example.messages.items():
+                verdicts = check_message(message)
                 messages[verdicts] += 1
                 if FAIL in verdicts:
-                    at = ("messages", message.position)
-                    explain(verdicts, Subject("message", message.facts, number, raw, at))
+                    explain(verdicts, Subject("message", message, number, raw, ("messages", position)))
             for image in example.images:
                 verdicts = check_image(image.facts)
                 images[verdicts] += 1

@@ -73,21 +73,14 @@ class ExampleFacts(TypedDict):
     """Tokens of all that it says, tools and what stands around messages too, as many as they can be."""
 
 
-class Message(NamedTuple):
-    """A message of an example: where it stands, and its facts."""
-
-    position: int
-    facts: MessageFacts
-
-
 class Example(NamedTuple):
     """All that was measured in one example; *turn* is None when no user speaks in it.
 
-    *texts* are those of *messages*; *image_tokens* how many *images* are at least and at most.
+    *messages* has their facts by their position, *texts* their texts; *image_tokens* is how many *images* are at least and at most.
     """
 
     facts: ExampleFacts
-    messages: list[Message]
+    messages: Mapping[int, MessageFacts]
     images: list[Image]
     turn: Turn | None
     shots: Sequence[Shot]
@@ -111,7 +104,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - one walk sees all, and all that
     refused = _refused(faults) if faults else ()
     faulty = Counter(path[1] for path, _ in faults if len(path) > 1) if faults else None
     listed = () if ("messages",) in refused else example["messages"]
-    messages: list[Message] = []
+    messages: dict[int, MessageFacts] = {}
     images: list[Image] = []
     said: list[Said] = []
     texts: list[str] = []
@@ -153,20 +146,15 @@ def measure_example(  # noqa: PLR0913, PLR0917 - one walk sees all, and all that
                 calls = len(called)
                 parts = [*parts, *([refusal] if refusal else []), *called]
         said.append((role, parts))
-        messages.append(
-            Message(
-                index,
-                {
-                    "split": split,
-                    "role": role,
-                    "content": kind,
-                    "images": len(images) - before,
-                    "shape_faults": faulty[index] if faulty else 0,
-                    "text_length": length,
-                    "calls": calls,
-                },
-            )
-        )
+        messages[index] = {
+            "split": split,
+            "role": role,
+            "content": kind,
+            "images": len(images) - before,
+            "shape_faults": faulty[index] if faulty else 0,
+            "text_length": length,
+            "calls": calls,
+        }
     turn = None if faults else target_turn(said, images)
     text_at_least, text_at_most = text_tokens(texts)
     around = AROUND_MESSAGE * len(texts) + AROUND_EXAMPLE
@@ -179,7 +167,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - one walk sees all, and all that
             "assistant_messages": assistants,
             "images": len(images),
             "repeated_images": turn.repeated if turn else 0,
-            "last_role": messages[-1].facts["role"] if messages else None,
+            "last_role": said[-1][0] if said else None,
             "tokens_at_least": text_at_least + images_at_least,
             "tokens_at_most": text_at_most + images_at_most + others_at_most + around,
         },
@@ -220,8 +208,10 @@ def _other_tokens(said: Mapping[str, Any]) -> int:
 def message_past(example: Example, tokens: int, count_image: CountImage) -> int:
     """Return the position of the message in which *example* comes, at least, to more than *tokens*."""
 
+    positions = list(example.messages)
+
     def up_to(number: int) -> int:
-        end = example.messages[number].position
+        end = positions[number]
         at_least, _ = text_tokens(example.texts[: number + 1])
         for image in example.images:
             if image.message <= end:
@@ -229,8 +219,7 @@ def message_past(example: Example, tokens: int, count_image: CountImage) -> int:
                 at_least += count_image(facts["width"], facts["height"], facts["detail"])[0]
         return at_least
 
-    number = bisect_right(range(len(example.messages)), tokens, key=up_to)
-    return example.messages[number].position
+    return positions[bisect_right(range(len(positions)), tokens, key=up_to)]
 
 
 def _unknown_keys(example: Mapping[str, Any], shape: Shape, faults: Sequence[Fault]) -> Sequence[Fault]:
