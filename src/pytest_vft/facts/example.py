@@ -76,7 +76,8 @@ class ExampleFacts(TypedDict):
 class Example(NamedTuple):
     """All that was measured in one example; *turn* is None when no user speaks in it.
 
-    *messages* has their facts by their position, *texts* their texts; *image_tokens* is how many *images* are at least and at most.
+    *messages* has their facts by position; *texts* are theirs; *image_tokens* how many *images* are at
+    least and at most.
     """
 
     facts: ExampleFacts
@@ -207,7 +208,6 @@ def _other_tokens(said: Mapping[str, Any]) -> int:
 
 def message_past(example: Example, tokens: int, count_image: CountImage) -> int:
     """Return the position of the message in which *example* comes, at least, to more than *tokens*."""
-
     positions = list(example.messages)
 
     def up_to(number: int) -> int:
