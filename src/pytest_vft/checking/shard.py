@@ -99,44 +99,50 @@ class Linter:
         check_line, check_example = self._checks["line"], self._checks["example"]
         check_message, check_image = self._checks["message"], self._checks["image"]
         total = Counted()
-        lines: Counter[Verdicts] = Counter()
-        examples: Counter[Verdicts] = Counter()
-        messages: Counter[Verdicts] = Counter()
-        images: Counter[Verdicts] = Counter()
+        lines = _Outcomes()
+        examples = _Outcomes()
+        messages = _Outcomes()
+        images = _Outcomes()
         explain = _Explainer(self._rules, self._plan, shard.path, total)
         number = 0
         for number, (raw, line) in enumerate(self._read(shard), 1):
             facts = line_facts(line, split)
-            verdicts = check_line(facts)
-            lines[verdicts] += 1
-            if FAIL in verdicts:
-                explain(verdicts, Subject("line", facts, number, raw))
+            outcome = lines[check_line(facts)]
+            outcome.number += 1
+            if outcome.failed:
+                explain(outcome.verdicts, Subject("line", facts, number, raw))
             if line.blank:
                 continue
             total.examples += 1
             if facts["kind"] != "object":
                 continue
             example = measure_example(line.value, split, album, outside, shape, count_image)
-            verdicts = check_example(example.facts)
-            examples[verdicts] += 1
-            if FAIL in verdicts:
+            outcome = examples[check_example(example.facts)]
+            outcome.number += 1
+            if outcome.failed:
                 past = partial(message_past, example, count_image=count_image)
-                explain(verdicts, Subject("example", example.facts, number, raw, past=past))
+                explain(outcome.verdicts, Subject("example", example.facts, number, raw, past=past))
             for position, message in example.messages.items():
-                verdicts = check_message(message)
-                messages[verdicts] += 1
-                if FAIL in verdicts:
-                    explain(verdicts, Subject("message", message, number, raw, ("messages", position)))
+                outcome = messages[check_message(message)]
+                outcome.number += 1
+                if outcome.failed:
+                    place = ("messages", position)
+                    explain(outcome.verdicts, Subject("message", message, number, raw, place))
             for image in example.images:
-                verdicts = check_image(image.facts)
-                images[verdicts] += 1
-                if FAIL in verdicts:
-                    place = ("messages", image.message, "content", image.part)
-                    explain(verdicts, Subject("image", image.facts, number, raw, place, image.key))
+                outcome = images[check_image(image.facts)]
+                outcome.number += 1
+                if outcome.failed:
+                    at = ("messages", image.message, "content", image.part)
+                    explain(outcome.verdicts, Subject("image", image.facts, number, raw, at, image.key))
             _add(total, example, number, line.value)
         total.lines = number
         total.measured = album.pop_measured()
-        total.counts = {"line": lines, "example": examples, "message": messages, "image": images}
+        total.counts = {
+            "line": lines.counts(),
+            "example": examples.counts(),
+            "message": messages.counts(),
+            "image": images.counts(),
+        }
         return total
 
     def _read(self, shard: Shard) -> Iterator[tuple[bytes | LongLine, Line]]:
@@ -155,6 +161,27 @@ class Linter:
         if FAIL in verdicts:
             _Explainer(self._rules, self._plan, path, total)(verdicts, Subject(scope, facts, None))
         return total.found
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """The verdicts on one subject or more: whether one is a failure, and the number of subjects."""
+
+    verdicts: Verdicts
+    failed: bool
+    number: int = 0
+
+
+class _Outcomes(dict[Verdicts, _Outcome]):
+    """The outcomes of one scope by their verdicts, which are few: each is looked into once."""
+
+    def __missing__(self, verdicts: Verdicts) -> _Outcome:
+        outcome = self[verdicts] = _Outcome(verdicts, FAIL in verdicts)
+        return outcome
+
+    def counts(self) -> Counter[Verdicts]:
+        """Return the number of subjects by their verdicts."""
+        return Counter({verdicts: outcome.number for verdicts, outcome in self.items()})
 
 
 def _add(total: Counted, example: Example, number: int, value: Any) -> None:
