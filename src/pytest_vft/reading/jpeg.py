@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+
 # Segments by the second byte of their marker (ITU-T T.81, table B.1): frames of baseline, extended and
 # progressive pictures; the start of the data; and what says nothing of size or mode: Huffman and
 # quantization tables, restart interval, JFIF, ICC profile, Photoshop, Adobe, comment.
+_SEGMENT = struct.Struct(">BBH")  # a marker, of which the first byte is 0xFF, and a length
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _DATA = 0xDA
 _PASSED_BY = frozenset({0xC4, 0xDB, 0xDD, 0xE0, 0xE2, 0xED, 0xEE, 0xFE})
@@ -20,20 +23,19 @@ def ordinary_header(data: bytes) -> tuple[str, int, int] | None:
     found = None
     at = 2
     try:
-        while data[at] == 0xFF:  # noqa: PLR2004 - each marker begins with it
-            marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
-            if marker == _DATA:
-                return found
-            if marker in _FRAMES:
-                found = _frame(data[at + 4 : at + 2 + length])
+        while True:
+            first, marker, length = _SEGMENT.unpack_from(data, at)
+            if first != 0xFF or length < 2:  # noqa: PLR2004 - it counts its own two bytes
+                return None
+            if marker not in _PASSED_BY:
+                if marker == _DATA:
+                    return found
+                found = _frame(data[at + 4 : at + 2 + length]) if marker in _FRAMES else None
                 if found is None:
                     return None
-            elif marker not in _PASSED_BY or length < 2:  # noqa: PLR2004 - it counts its own two bytes
-                return None
             at += 2 + length
-    except IndexError:
-        pass
-    return None
+    except (struct.error, IndexError):
+        return None
 
 
 def _frame(segment: bytes) -> tuple[str, int, int] | None:
