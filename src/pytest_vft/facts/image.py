@@ -105,6 +105,7 @@ class Image(NamedTuple):
 
 _UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # a copy is faster than a display of that many
 _HEADS = 64  # of data URLs, with all that is the same for many: a dataset has few
+_LONGEST_HEAD = 256  # characters, with the detail: longer ones are nobody's, and are not kept
 
 
 def image_facts(
@@ -119,12 +120,13 @@ def image_facts(
         return xxh3_128_intdigest(url.encode()), _link_facts(split, role, detail, url, outside)
     head, _, payload = url.partition(",")
     key, picture = album.look_up(payload)
+    data_facts = _data_facts if len(head) + len(detail) <= _LONGEST_HEAD else _data_facts.__wrapped__
     if picture is not None:
-        facts = _data_facts(split, role, detail, head, picture.format).copy()
+        facts = data_facts(split, role, detail, head, picture.format).copy()
         if facts["encoding"] == "base64":
             _add_picture(facts, picture)
     else:
-        facts = _data_facts(split, role, detail, head, None).copy()
+        facts = data_facts(split, role, detail, head, None).copy()
         facts["encoding_error"] = facts["encoding_error"] or base64_problem(payload)
     return key, facts
 

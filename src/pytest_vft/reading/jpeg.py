@@ -7,10 +7,10 @@ import struct
 # Segments by the second byte of their marker (ITU-T T.81, table B.1): frames of baseline, extended and
 # progressive pictures; the start of the data; and what says nothing of size or mode: Huffman and
 # quantization tables, restart interval, JFIF, ICC profile, Photoshop, Adobe, comment.
-_SEGMENT = struct.Struct(">BBH")  # a marker, of which the first byte is 0xFF, and a length
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _DATA = 0xDA
 _PASSED_BY = frozenset({0xC4, 0xDB, 0xDD, 0xE0, 0xE2, 0xED, 0xEE, 0xFE})
+_SEGMENT = struct.Struct(">BBH")  # a marker, of which the first byte is 0xFF, and a length
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 
 
