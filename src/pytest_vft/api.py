@@ -19,12 +19,12 @@ from pytest_vft.catalogue.providers import Provider, load_provider
 from pytest_vft.catalogue.select import matching, select_rules
 from pytest_vft.checking.counted import Found
 from pytest_vft.checking.lint import Linted, lint_files
+from pytest_vft.checking.memory import Store
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import Linter, Plan
 from pytest_vft.config import Config, load_config
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Source, Tally
-from pytest_vft.reading.cache import PictureCache
 from pytest_vft.reading.remote import Fetched, Fetcher, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
@@ -185,7 +185,7 @@ def run(
     plan = _plan(settings, rules)
     asking = not settings.network.offline and any(rule.scope == "image" for rule in rules)
     with (
-        closing(PictureCache(plan.cache)) if plan.cache else nullcontext() as cache,
+        closing(Store(plan.cache)) if plan.cache else nullcontext() as store,
         nullcontext(executor) if executor else _processes(settings) as workers,
     ):
         linted = lint_files(
@@ -193,10 +193,10 @@ def run(
             plan,
             executor=workers,
             fetch=fetch if asking else None,
-            remember=cache.add if cache else None,
+            remember=store.add if store else None,
             watch=watch,
         )
-    return _report(settings, rules, linted, fetched, cache.warnings if cache else ())
+    return _report(settings, rules, linted, fetched, store.warnings if store else ())
 
 
 def _processes(settings: Settings) -> AbstractContextManager[Executor | None]:

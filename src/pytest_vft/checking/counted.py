@@ -31,6 +31,13 @@ class Found(NamedTuple):
     example: str | None = None
 
 
+class Row(NamedTuple):
+    """What is remembered of a shard."""
+
+    key: bytes
+    value: bytes
+
+
 @dataclass(slots=True)
 class Turns:
     """Target turns with their lines, as rows of numbers: some 50 bytes a turn, sent as one piece.
@@ -104,8 +111,8 @@ class Counted:
 
     *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web addresses of
     images; *pictures* are known by the low half of their keys. Findings of a rule beyond a number are
-    *dropped*, and how many of each are *kept* is counted. *measured* are pictures that are in no cache;
-    they belong to one shard, and do not add up.
+    *dropped*, and how many of each are *kept* is counted. *measured* are pictures that are in no cache,
+    and *row* is what is to be remembered: they belong to one shard, and do not add up.
     """
 
     lines: int = 0
@@ -127,6 +134,7 @@ class Counted:
     turns: Turns = field(default_factory=Turns)
     shots: Shots = field(default_factory=Shots)
     measured: list[Measured] = field(default_factory=list)
+    row: Row | None = None
 
     def see_picture(self, key: int) -> None:
         """Count the picture of this key as one of the distinct ones."""

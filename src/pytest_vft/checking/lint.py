@@ -16,7 +16,6 @@ from pytest_vft.checking.files import Fetch, File, count_files
 from pytest_vft.checking.shard import Linter, Plan
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
-from pytest_vft.reading.cache import Measured
 from pytest_vft.reading.files import Opened
 from pytest_vft.reading.remote import Read
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
@@ -49,7 +48,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     *,
     executor: Executor | None = None,
     fetch: Fetch | None = None,
-    remember: Callable[[Sequence[Measured]], None] | None = None,
+    remember: Callable[[Counted], None] | None = None,
     watch: Callable[[Read], None] | None = None,
     shard_bytes: int = SHARD_BYTES,
 ) -> Linted:
@@ -57,8 +56,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
 
     Shards of about *shard_bytes* are linted by *executor*, without one in this process; the result
     depends on neither. *fetch* is called once for the URLs of images, if there are any; *remember*, with
-    the pictures that were measured and are in no cache, and *watch* after each shard. Raises LintError
-    when a worker dies.
+    what a shard comes to, and *watch* after each shard. Raises LintError when a worker dies.
     """
     album = plan.album()
 
@@ -66,7 +64,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         done, total = 0, sum(shard.end - shard.start for shard in shards)
         for shard, outcome in zip(shards, lint_shards(shards, plan, album, executor), strict=True):
             if remember and isinstance(outcome, Counted):
-                remember(outcome.measured)
+                remember(outcome)
             done += shard.end - shard.start
             if watch:
                 watch(Read(done, total))

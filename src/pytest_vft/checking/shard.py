@@ -15,13 +15,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xxhash import xxh3_128_hexdigest
+from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from pytest_vft.catalogue.foreign import Foreign
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.checking.compile import Verdicts, compile_check
 from pytest_vft.checking.counted import Counted, Found
+from pytest_vft.checking.memory import ShardMemory, remembered
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.image import Image
 from pytest_vft.facts.line import line_facts
@@ -84,15 +85,24 @@ class Linter:
         self._checks = {scope: _compiled(scope, self._rules[scope]) for scope in SCOPES}
         self._shape = ExampleShape(plan.schema, plan.foreign)
         self._album = album
+        self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
         self._count_image = lru_cache(_SIZES)(plan.image_tokens.count)
 
     def lint(self, shard: Shard) -> Counted:
         """Return what *shard* amounts to. Raises OSError when it cannot be read."""
+        key = self._memory.key(shard) if self._memory else None
+        known = self._memory.recall(key, shard) if self._memory and key else None
+        if known:
+            return known
+        content = xxh3_128() if key else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # decoders warn of what our rules say better
-            return self._lint(shard)
+            counted = self._walk(shard, content)
+        if key and content:
+            counted.row = remembered(key, content.digest(), counted)
+        return counted
 
-    def _lint(self, shard: Shard) -> Counted:
+    def _walk(self, shard: Shard, content: xxh3_128 | None) -> Counted:
         split, album, shape = shard.split, self._album, self._shape
         outside = Outside(self._plan.remotes, self._plan.now)
         count_image = self._count_image
@@ -105,7 +115,7 @@ class Linter:
         images = _Outcomes()
         explain = _Explainer(self._rules, self._plan, shard.path, total)
         number = 0
-        for number, (raw, line) in enumerate(self._read(shard), 1):
+        for number, (raw, line) in enumerate(self._read(shard, content), 1):
             facts = line_facts(line, split)
             outcome = lines[check_line(facts)]
             outcome.number += 1
@@ -145,9 +155,15 @@ class Linter:
         }
         return total
 
-    def _read(self, shard: Shard) -> Iterator[tuple[bytes | LongLine, Line]]:
-        """Yield each line as it was read, and parsed; its pictures are in the album then."""
+    def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[tuple[bytes | LongLine, Line]]:
+        """Yield each line as it was read, and parsed; its pictures are in the album then.
+
+        What is read goes into the hash *content*, if there is one.
+        """
         for batch in read_batches(shard):
+            if content:
+                for raw in batch:
+                    content.update(raw if isinstance(raw, bytes) else b"")  # none of what has a hash is long
             for raw, lifted in zip(batch, self._album.lift(batch), strict=True):
                 yield raw, parse_line(raw, lifted)
 
