@@ -1,0 +1,25 @@
+"""The same as floors.py, by pytest_vft.lint with every rule.
+
+python benchmarks/linting.py header FILE
+python benchmarks/linting.py full FILE
+python benchmarks/linting.py full FILE cache     with the .vft_cache of the current folder
+"""
+
+from __future__ import annotations
+
+import sys
+
+from measuring import measured
+
+from pytest_vft.api import lint
+
+
+def images(path: str, depth: str, *cache: str) -> int:
+    """Return the number of images in the file at *path*, each linted."""
+    report = lint(path, depth=depth, cache=bool(cache), offline=True)  # type: ignore[arg-type] - from a shell
+    return sum(file.images for file in report.files)
+
+
+if __name__ == "__main__":
+    depth, path, *cache = sys.argv[1:]
+    measured(lambda: images(path, depth, *cache))
