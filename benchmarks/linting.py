@@ -8,18 +8,20 @@ python benchmarks/linting.py full FILE cache     with the .vft_cache of the curr
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 from measuring import measured
 
 from pytest_vft.api import lint
+from pytest_vft.model import Depth
 
 
-def images(path: str, depth: str, *cache: str) -> int:
+def images(path: str, depth: Depth, *cache: str) -> int:
     """Return the number of images in the file at *path*, each linted."""
-    report = lint(path, depth=depth, cache=bool(cache), offline=True)  # type: ignore[arg-type] - from a shell
+    report = lint(path, depth=depth, cache=bool(cache), offline=True)
     return sum(file.images for file in report.files)
 
 
 if __name__ == "__main__":
     depth, path, *cache = sys.argv[1:]
-    measured(lambda: images(path, depth, *cache))
+    measured(lambda: images(path, cast("Depth", depth), *cache))
