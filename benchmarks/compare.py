@@ -329,7 +329,8 @@ def compare(comparison: Comparison, bench: Bench) -> tuple[str, ...]:
         if floor.work and ours.work != floor.work:
             raise SystemExit(f"{comparison.name}: not the same work: {floor.work}, {ours.work} an example")
         pairs.append((floor, ours))
-    memory = max(ours.memory for _, ours in pairs) - bench.run(comparison.ours, FEW).memory
+    few = ours if examples * comparison.times == FEW else bench.run(comparison.ours, FEW)
+    memory = max(ours.memory for _, ours in pairs) - few.memory
     figures = [tuple(getattr(side, comparison.measure) for side in pair) for pair in pairs]
     best = max if comparison.measure == "memory" else min
     least = [best(side) for side in zip(*figures, strict=True)]

@@ -24,7 +24,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 from typing import Any
 
@@ -73,10 +73,11 @@ class Pictures:
     def __init__(self, media_type: str, draw: Callable[[int], bytes], drawn: int = DRAWN) -> None:
         self._head = f"data:{media_type};base64,"
         self._stamp = _STAMPS[media_type]
-        self._drawn = [draw(seed) for seed in range(drawn)]
+        self._draw = cache(draw)
+        self._drawn = drawn
 
     def __getitem__(self, number: int) -> str:
-        data = self._stamp(self._drawn[number % len(self._drawn)], b"%08d" % number)
+        data = self._stamp(self._draw(number % self._drawn), b"%08d" % number)
         return self._head + base64.b64encode(data).decode()
 
 
@@ -181,7 +182,7 @@ KINDS: dict[str, Callable[[int], Iterator[Example]]] = {
     "png": lambda count: one_picture(Pictures("image/png", png), count),
     "webp": lambda count: one_picture(Pictures("image/webp", webp), count),
     "small": jpegs(partial(jpeg, size=(64, 48))),
-    "large": jpegs(photo, drawn=4),
+    "large": jpegs(photo, drawn=2),
     "few-shot": few_shot,
     "urls": urls,
     "faulty": faulty,
