@@ -108,3 +108,12 @@ def test_sides_that_did_not_do_the_same_are_not_compared(
 
     with pytest.raises(SystemExit, match=complaint):
         compare.compare(other, bench)
+
+
+def test_every_stage_of_linting_runs(tmp_path: Path) -> None:
+    import make_data  # noqa: PLC0415 - as above
+    import stages  # noqa: PLC0415 - as above
+
+    write_jsonl(tmp_path / "data.jsonl", make_data.KINDS["small"](10))
+    for stage in stages.STAGES:
+        stages.work(str(tmp_path / "data.jsonl"), stage)
