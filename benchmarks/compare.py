@@ -194,7 +194,7 @@ COMPARISONS = (
         runs=5,
         floor=[(*CHECK, "--jobs=1", DATA), (*PYTEST, "-n2", "test_empty.py")],
         ours=[(*PYTEST, "-n2", "--vft-jobs=1", *DATASET)],
-        target=1.1,
+        target=1.2,  # a second scan would make it 1.7; the workers' imports make it more than 1
     ),
     Comparison(
         name="idle",
