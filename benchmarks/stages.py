@@ -25,11 +25,9 @@ from pytest_vft.api import Settings, lint
 from pytest_vft.catalogue.foreign import read_foreign
 from pytest_vft.catalogue.load import read_schema
 from pytest_vft.catalogue.schema import ExampleShape
-from pytest_vft.checking.compile import compile_check
 from pytest_vft.config import Config
 from pytest_vft.facts.example import measure_example
 from pytest_vft.facts.line import line_facts
-from pytest_vft.model import SCOPES
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.lines import lift, parse_line
 from pytest_vft.reading.remote import Outside
@@ -46,8 +44,7 @@ STAGES = {
     "full": ("base64", "full depth instead: it is decoded at an eighth of its size"),
     "parse": ("header", "the rest of the line is parsed, and searched for keys that repeat"),
     "facts": ("parse", "facts are measured: shape, tokens, keys of turns"),
-    "checks": ("facts", "rules are checked"),
-    "lint": ("checks", "verdicts are counted, turns remembered"),
+    "lint": ("facts", "rules are checked, verdicts counted, turns remembered"),
 }
 
 
@@ -57,7 +54,7 @@ def work(path: str, last: str) -> None:
         lint(path, depth="header", offline=True, config=Config())
         return
     album = Album(full=last == "full")
-    judge = judging(last)
+    measure = measuring(last)
     for batch in read_batches(Shard(path, "train", 0, Path(path).stat().st_size)):
         raws = [raw for raw in batch if not isinstance(raw, LongLine)]
         if last in {"hash", "base64"}:
@@ -65,9 +62,9 @@ def work(path: str, last: str) -> None:
                 lift(raw, decode if last == "base64" else token)
         elif last != "read":
             lifted = album.lift(raws)
-            if last in {"parse", "facts", "checks"}:
+            if last in {"parse", "facts"}:
                 for pair in zip(raws, lifted, strict=True):
-                    judge(album, *pair)
+                    measure(album, *pair)
 
 
 def token(payload: memoryview) -> bytes:
@@ -81,30 +78,20 @@ def decode(payload: memoryview) -> bytes:
     return token(payload)
 
 
-def judging(last: str) -> Callable[[Album, bytes, bytes | None], None]:
-    """Return what parses a line, measures the facts of its example and checks the rules, up to *last*."""
+def measuring(last: str) -> Callable[[Album, bytes, bytes | None], None]:
+    """Return what parses a line and measures the facts of its example, up to *last*."""
     settings = Settings(config=Config())
     shape = ExampleShape(read_schema("example.schema.json"), read_foreign())
     count_image = lru_cache(settings.provider.models[settings.model].image_tokens.count)
     outside = Outside({})
-    check = {scope: compile_check(scope, [r for r in settings.rules if r.scope == scope]) for scope in SCOPES}
 
-    def judge(album: Album, raw: bytes, lifted: bytes | None) -> None:
+    def measure(album: Album, raw: bytes, lifted: bytes | None) -> None:
         line = parse_line(raw, lifted)
-        if last == "parse":
-            return
-        facts = line_facts(line, "train")
-        example = measure_example(line.value, "train", album, outside, shape, count_image)
         if last == "facts":
-            return
-        check["line"](facts)
-        check["example"](example.facts)
-        for message in example.messages:
-            check["message"](message.facts)
-        for image in example.images:
-            check["image"](image.facts)
+            line_facts(line, "train")
+            measure_example(line.value, "train", album, outside, shape, count_image)
 
-    return judge
+    return measure
 
 
 def instructions(path: str, last: str) -> int:
