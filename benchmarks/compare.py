@@ -1,54 +1,373 @@
-"""Compare our work with its floor, interleaved, and print the ratio of the fastest runs.
+"""Compare pytest-vft with the least that does the same work, and print a table in Markdown.
 
-    python benchmarks/compare.py data.jsonl [RUNS]                       linting at header depth
-    python benchmarks/compare.py predictions.jsonl [RUNS] score          scoring predictions
+    python benchmarks/compare.py                          every comparison, at its own size
+    python benchmarks/compare.py header full              these
+    python benchmarks/compare.py header --examples=500 --runs=3
+    python benchmarks/compare.py header --kind=png        on other pictures (see make_data.py)
 
-Both sides run with malloc's trimming off: it otherwise adds 56,000 page faults to either
-(https://man7.org/linux/man-pages/man3/mallopt.3.html).
+Both sides run in fresh processes, in turns, in a folder of their own, with malloc's trimming off: it
+otherwise adds 56,000 page faults to either (https://man7.org/linux/man-pages/man3/mallopt.3.html).
+The ratio is that of the fastest runs; in brackets the least and the largest of a pair.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Literal, NamedTuple
 
 HERE = Path(__file__).parent
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": "67108864", "MALLOC_MMAP_THRESHOLD_": "67108864"}
+EMPTY = "def test_nothing():\n    pass\n"
+REPORT = "report.txt"
+FEW = 10
+
+DATA = "{data}"  # stands for the data file in a command
+
+Command = tuple[str, ...]
+
+PYTHON = (sys.executable,)
+VFT = (str(Path(sys.executable).with_name("vft")),)
+CHECK = (*VFT, "check", "--offline", "--no-cache")
+# Other plugins, which both sides would load, take longer to import than pytest.
+OTHERS = [point.name for point in entry_points(group="pytest11") if point.name not in {"vft", "xdist"}]
+PYTEST = (*PYTHON, "-m", "pytest", *(f"-pno:{name}" for name in ("cacheprovider", *OTHERS)))
+DATASET = (
+    "--vft-only",
+    "--vft-offline",
+    "--vft-no-cache",
+    f"--vft-report=text:{REPORT}",
+    f"--vft-data={DATA}",
+)
 
 
-def run(script: str, data: str) -> dict[str, Any]:
-    """Return what *script* measured on *data*."""
-    command = [sys.executable, str(HERE / script), data]
-    done = subprocess.run(command, env={**os.environ, **MALLOC}, capture_output=True, text=True, check=True)
-    measured: dict[str, Any] = json.loads(done.stdout)
-    return measured
+def script(name: str, *arguments: str) -> Command:
+    """Return the command that runs a script of this folder."""
+    return (*PYTHON, str(HERE / name), *arguments)
 
 
-SCRIPTS = {
-    "lint": ("floor_header.py", "lint_header.py"),
-    "score": ("floor_score.py", "score_predictions.py"),
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two sides, each of commands whose figures are added up, on *examples* of *kind*.
+
+    Compared are seconds of CPU of the "call" without its imports or of the whole "process", seconds by
+    the "clock", or MB at the peak of "memory". The *target* is the most that ours may be as a "ratio"
+    to the floor, in "excess" of it, or "alone". *before* runs once, and is not measured.
+    """
+
+    name: str
+    says: str
+    floor: Sequence[Command]
+    ours: Sequence[Command]
+    target: float | None = None
+    measure: Literal["call", "process", "clock", "memory"] = "process"
+    relation: Literal["ratio", "excess", "alone"] = "ratio"
+    before: Sequence[Command] = ()
+    kind: str = "unique"
+    examples: int = 10_000
+    floor_examples: int | None = None
+    times: int = 1
+    runs: int = 7
+
+
+COMPARISONS = (
+    Comparison(
+        name="header",
+        says="header depth",
+        measure="call",
+        floor=[script("floors.py", "header", DATA)],
+        ours=[script("linting.py", "header", DATA)],
+        target=1.4,
+    ),
+    Comparison(
+        name="header-jobs",
+        says="header depth, two processes",
+        measure="clock",
+        examples=100_000,
+        runs=3,
+        floor=[script("floors.py", "header", DATA)],
+        ours=[(*CHECK, "--depth=header", "--jobs=2", DATA)],
+        target=0.85,
+    ),
+    Comparison(
+        name="full",
+        says="full depth",
+        floor=[script("floors.py", "full", DATA)],
+        ours=[(*CHECK, "--depth=full", "--jobs=1", DATA)],
+        target=1.1,
+    ),
+    Comparison(
+        name="full-jobs",
+        says="full depth, two processes",
+        measure="clock",
+        floor=[script("floors.py", "full", DATA)],
+        ours=[(*CHECK, "--depth=full", "--jobs=2", DATA)],
+        target=0.62,
+    ),
+    Comparison(
+        name="warm",
+        says="full depth again, with the cache",
+        measure="call",
+        before=[script("linting.py", "full", DATA, "cache")],
+        floor=[script("floors.py", "hashes", DATA)],
+        ours=[script("linting.py", "full", DATA, "cache")],
+        target=1.6,
+    ),
+    Comparison(
+        name="few-shot",
+        says="full depth, six of seven pictures on each line the same",
+        measure="call",
+        kind="few-shot",
+        examples=721,
+        floor=[script("floors.py", "distinct", DATA)],
+        ours=[script("linting.py", "full", DATA)],
+        target=1.2,
+    ),
+    Comparison(
+        name="growth",
+        says="header depth, ten times the examples",
+        measure="call",
+        runs=3,
+        times=10,
+        floor=[script("linting.py", "header", DATA)],
+        ours=[script("linting.py", "header", DATA)],
+        target=10.5,
+    ),
+    Comparison(
+        name="memory",
+        says="memory above ten examples', full depth, 1 GB",
+        measure="memory",
+        relation="excess",
+        examples=27_000,
+        runs=1,
+        floor_examples=FEW,
+        floor=[(*CHECK, "--depth=full", "--jobs=2", DATA)],
+        ours=[(*CHECK, "--depth=full", "--jobs=2", DATA)],
+        target=150,
+    ),
+    Comparison(
+        name="memory-large",
+        says="the same, header depth, 4 GB",
+        measure="memory",
+        relation="excess",
+        examples=100_000,
+        runs=1,
+        floor_examples=FEW,
+        floor=[(*CHECK, "--depth=header", "--jobs=2", DATA)],
+        ours=[(*CHECK, "--depth=header", "--jobs=2", DATA)],
+        target=170,
+    ),
+    Comparison(
+        name="memory-faulty",
+        says="the same, 350,000 findings",
+        measure="memory",
+        relation="excess",
+        kind="faulty",
+        examples=50_000,
+        runs=1,
+        floor_examples=FEW,
+        floor=[(*CHECK, "--depth=full", "--jobs=2", DATA)],
+        ours=[(*CHECK, "--depth=full", "--jobs=2", DATA)],
+        target=160,
+    ),
+    Comparison(
+        name="pytest",
+        says="pytest, to `vft check` and pytest with one empty test",
+        runs=5,
+        floor=[(*CHECK, "--jobs=1", DATA), (*PYTEST, "test_empty.py")],
+        ours=[(*PYTEST, "--vft-jobs=1", *DATASET)],
+        target=1.05,
+    ),
+    Comparison(
+        name="xdist",
+        says="pytest -n 2, to the same two",
+        runs=5,
+        floor=[(*CHECK, "--jobs=1", DATA), (*PYTEST, "-n2", "test_empty.py")],
+        ours=[(*PYTEST, "-n2", "--vft-jobs=1", *DATASET)],
+        target=1.2,  # a second scan would make it 1.7; the workers' imports make it more than 1
+    ),
+    Comparison(
+        name="idle",
+        says="pytest without an option of ours, to pytest without the plugin",
+        runs=15,
+        floor=[(*PYTEST, "-pno:vft", "test_empty.py")],
+        ours=[(*PYTEST, "test_empty.py")],
+        target=1.02,
+    ),
+    Comparison(
+        name="help",
+        says="`vft --help`, seconds",
+        relation="alone",
+        runs=15,
+        floor=[(*PYTHON, "-c", "pass")],
+        ours=[(*VFT, "--help")],
+        target=0.15,
+    ),
+    Comparison(
+        name="start",
+        says="`vft check` of ten examples, to two imports",
+        examples=FEW,
+        runs=15,
+        floor=[(*PYTHON, "-c", "import orjson, PIL.JpegImagePlugin")],
+        ours=[(*CHECK, "--jobs=1", DATA)],
+        target=2.5,
+    ),
+    Comparison(
+        name="score",
+        says="predictions judged",
+        measure="call",
+        kind="predictions",
+        examples=100_000,
+        floor=[script("floor_score.py", DATA)],
+        ours=[script("score_predictions.py", DATA)],
+    ),
+)
+
+
+RELATIONS: dict[str, Callable[[float, float], float]] = {
+    "ratio": lambda floor, ours: ours / floor,
+    "excess": lambda floor, ours: ours - floor,
+    "alone": lambda _, ours: ours,
 }
+UNITS = {"call": "s CPU", "process": "s CPU", "clock": "s", "memory": "MB"}
+HEAD = ("name", "what", "examples", "floor", "ours", "ratio or difference", "at most", "memory")
 
 
-def main(data: str, runs: str = "7", what: str = "lint") -> None:
-    """Print the fastest of *runs* of each side, their spread and the ratio."""
-    floor, ours = SCRIPTS[what]
-    floors, lints = [], []
-    for _ in range(int(runs)):
-        floors.append(run(floor, data))
-        lints.append(run(ours, data))
-        assert floors[-1]["result"] == lints[-1]["result"]
-    for name, measured in (("floor", floors), (what, lints)):
-        seconds = sorted(one["seconds"] for one in measured)
-        memory = max(one["peak"] - one["imports"] for one in measured)
-        print(f"{name:<6} {seconds[0]:.3f} s CPU (to {seconds[-1]:.3f}), {memory} MB above its imports")
-    ratio = min(one["seconds"] for one in lints) / min(one["seconds"] for one in floors)
-    print(f"ratio  {ratio:.2f}")
+class Measured(NamedTuple):
+    """What a side took: seconds of CPU and by the clock, MB; *work* is what it counted an example."""
+
+    call: float
+    process: float
+    clock: float
+    memory: float
+    work: float
+
+
+class Bench:
+    """Runs commands in *folder*, on data of *kind* that it keeps in the folder *data*."""
+
+    def __init__(self, folder: Path, data: Path, kind: str) -> None:
+        self._folder = folder
+        self._data = data
+        self._kind = kind
+        (folder / "test_empty.py").write_text(EMPTY)
+
+    def run(self, commands: Sequence[Command], examples: int) -> Measured:
+        """Run *commands* one after the other and add up what they took; of memory the most counts."""
+        took = [self._run(command, examples) for command in commands]
+        return Measured(
+            sum(one.call for one in took),
+            sum(one.process for one in took),
+            sum(one.clock for one in took),
+            max((one.memory for one in took), default=0),
+            sum(one.work for one in took),
+        )
+
+    def _run(self, command: Command, examples: int) -> Measured:
+        reads = any(DATA in part for part in command)
+        if reads:
+            path = self._file(examples)
+            command = tuple(part.replace(DATA, path) for part in command)
+        report, output = self._folder / REPORT, self._folder / "output.txt"
+        report.unlink(missing_ok=True)
+        started = time.perf_counter()
+        with output.open("w") as file:
+            process = subprocess.Popen(command, cwd=self._folder, env=environment(), stdout=file, stderr=file)
+            _, status, used = os.wait4(process.pid, 0)
+        clock = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        call, work = what_it_says((report if report.exists() else output).read_text())
+        # A lint may find something. What reads data and counts nothing has failed.
+        if process.returncode > reads or (reads and not work):
+            raise SystemExit(f"{' '.join(command)} failed ({process.returncode}):\n{output.read_text()}")
+        return Measured(call, used.ru_utime + used.ru_stime, clock, used.ru_maxrss / 1024, work / examples)
+
+    def _file(self, examples: int) -> str:
+        """Return the path of a data file, written if it is not there."""
+        path = self._data / f"{self._kind}-{examples}.jsonl"
+        if not path.exists():
+            predictions = self._kind == "predictions"
+            name, kinds = ("make_predictions.py", ()) if predictions else ("make_data.py", (self._kind,))
+            subprocess.run(script(name, *kinds, str(examples), str(path)), check=True)
+        return str(path)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of both sides; where we are run by pytest, it is not that of theirs."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return {**own, **MALLOC}
+
+
+def what_it_says(said: str) -> tuple[float, int]:
+    """Return seconds of CPU, if *said* by a script, and the count of images or right answers, or 0."""
+    if said.startswith("{"):
+        measured = json.loads(said)
+        return measured["seconds"], measured["result"]
+    images = re.search(r" ([\d,]+) images?\b", said)  # the line of the file stands before any finding
+    return 0, int(images[1].replace(",", "")) if images else 0
+
+
+def compare(comparison: Comparison, bench: Bench) -> tuple[str, ...]:
+    """Return what the row of *comparison* says from the floor on."""
+    examples = comparison.examples
+    bench.run(comparison.before, examples)
+    pairs = []
+    for _ in range(comparison.runs):
+        floor = bench.run(comparison.floor, comparison.floor_examples or examples)
+        ours = bench.run(comparison.ours, examples * comparison.times)
+        if floor.work and ours.work != floor.work:
+            raise SystemExit(f"{comparison.name}: not the same work: {floor.work}, {ours.work} an example")
+        pairs.append((floor, ours))
+    few = ours if examples * comparison.times == FEW else bench.run(comparison.ours, FEW)
+    memory = max(ours.memory for _, ours in pairs) - few.memory
+    figures = [tuple(getattr(side, comparison.measure) for side in pair) for pair in pairs]
+    best = max if comparison.measure == "memory" else min
+    least = [best(side) for side in zip(*figures, strict=True)]
+    related, unit = RELATIONS[comparison.relation], UNITS[comparison.measure]
+    each = [related(*pair) for pair in figures]
+    missed = comparison.target is not None and related(*least) > comparison.target
+    return (
+        *(f"{figure:.3g} {unit}" for figure in least),
+        f"{related(*least):.3g} ({min(each):.3g} to {max(each):.3g})",
+        f"{comparison.target or ''}{', missed' if missed else ''}",
+        f"{memory:.0f} MB",
+    )
+
+
+def main() -> None:
+    """Compare what the command line names and print a row of each as soon as it is known."""
+    known = {comparison.name: comparison for comparison in COMPARISONS}
+    parser = argparse.ArgumentParser(description="Compare pytest-vft with the least that does the same work.")
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)} (default: all)")
+    add("--examples", type=int, metavar="N", help="instead of each comparison's own number")
+    add("--runs", type=int, metavar="N", help="of both sides, as above")
+    add("--kind", help="of pictures, as above: see make_data.py")
+    add("--data", type=Path, metavar="DIR", help="where data files are kept (default: a folder in /tmp)")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.names if name not in known]:
+        parser.error(f"no comparison {', '.join(unknown)}; there are {', '.join(known)}")
+    data = asked.data or Path(tempfile.gettempdir(), "vft-benchmarks")
+    data.mkdir(parents=True, exist_ok=True)
+    given = {name: value for name in ("examples", "runs", "kind") if (value := getattr(asked, name))}
+    print(f"| {' | '.join(HEAD)} |\n{'| --- ' * len(HEAD)}|")
+    for name in asked.names or known:
+        comparison = replace(known[name], **given)
+        with tempfile.TemporaryDirectory() as folder:
+            cells = compare(comparison, Bench(Path(folder), data.resolve(), comparison.kind))
+        size = f"{comparison.examples:,} {comparison.kind}"
+        print(f"| {' | '.join((name, comparison.says, size, *cells))} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,34 +1,194 @@
-"""Write a dataset to measure with: COUNT examples of one unique JPEG of about 27 kB each.
+"""Write a dataset to measure with: COUNT examples of a kind, the same ones each time.
 
-python benchmarks/make_data.py 10000 data.jsonl
+    python benchmarks/make_data.py KIND COUNT FILE
+
+    unique    one JPEG of about 27 kB, 512x384, on each line
+    exif      the same, each with EXIF
+    png       one PNG of about 27 kB
+    webp      one WEBP of about 27 kB
+    small     one JPEG of about 1 kB
+    large     one JPEG of about 3 MB
+    few-shot  seven JPEGs of 27 kB, of which six are the same on each line
+    urls      one URL and no picture
+    faulty    one small JPEG and seven findings on each line
+
+No picture comes twice, but those of few-shot. Drawing and encoding take longer than anything that is
+to be measured, so a few pictures are drawn and each copy gets a number where no decoder minds it.
 """
 
 from __future__ import annotations
 
+import base64
 import random
+import struct
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from io import BytesIO
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pytest_vft import build_example, write_jsonl
 
+DRAWN = 64
+DANBO = "Danbo Lee"
 
-def examples(count: int) -> Iterator[dict[str, Any]]:
-    """Yield *count* examples, the same ones each time."""
+Example = dict[str, Any]
+
+
+def noise(seed: int, size: tuple[int, int], scale: int, mode: str = "RGB") -> Image.Image:
+    """Return a picture of blurred noise, which JPEG makes as large as it makes photos."""
+    small = (size[0] // scale, size[1] // scale)
+    pixels = random.Random(seed).randbytes(small[0] * small[1] * 3)  # noqa: S311 - noise, no secret
+    return Image.frombytes("RGB", small, pixels).resize(size).convert(mode)
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return the file that Pillow writes."""
+    file = BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def metadata() -> Image.Exif:
+    """Return EXIF of a picture that lies on its side and says where it was taken."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 12.0)
+    return exif
+
+
+def upright() -> Image.Exif:
+    """Return EXIF that no rule minds."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "A camera"
+    return exif
+
+
+class Pictures:
+    """Data URLs of pictures, each other than all before."""
+
+    def __init__(self, media_type: str, draw: Callable[[int], bytes], drawn: int = DRAWN) -> None:
+        self._head = f"data:{media_type};base64,"
+        self._stamp = _STAMPS[media_type]
+        self._draw = cache(draw)
+        self._drawn = drawn
+
+    def __getitem__(self, number: int) -> str:
+        data = self._stamp(self._draw(number % self._drawn), b"%08d" % number)
+        return self._head + base64.b64encode(data).decode()
+
+
+def _stamp_jpeg(data: bytes, text: bytes) -> bytes:
+    """Put a comment behind the first segment (ITU-T T.81, B.2.4.5)."""
+    end = 4 + int.from_bytes(data[4:6])
+    return data[:end] + b"\xff\xfe" + struct.pack(">H", 2 + len(text)) + text + data[end:]
+
+
+def _stamp_png(data: bytes, text: bytes) -> bytes:
+    """Put a chunk of text behind the header, which ends at 33 (https://www.w3.org/TR/png-3/#11tEXt)."""
+    chunk = b"tEXt" + b"Comment\0" + text
+    whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return data[:33] + whole + data[33:]
+
+
+def _stamp_webp(data: bytes, text: bytes) -> bytes:
+    """Put *text* into the XMP that the picture was written with."""
+    return data.replace(b"00000000", text)
+
+
+_STAMPS = {
+    "image/jpeg": _stamp_jpeg,
+    "image/jpg": _stamp_jpeg,
+    "image/png": _stamp_png,
+    "image/webp": _stamp_webp,
+}
+
+
+def jpeg(seed: int, *, size: tuple[int, int] = (512, 384), **options: Any) -> bytes:
+    """Return a JPEG, of about 27 kB unless told otherwise."""
+    return saved(noise(seed, size, 8), "JPEG", quality=45, **options)
+
+
+def photo(seed: int) -> bytes:
+    """Return a JPEG of about 3 MB."""
+    return saved(noise(seed, (4000, 3000), 8), "JPEG", quality=82)
+
+
+def png(seed: int) -> bytes:
+    """Return a PNG of about 27 kB."""
+    return saved(noise(seed, (512, 384), 32).point(lambda value: value & 0xC0), "PNG")
+
+
+def webp(seed: int) -> bytes:
+    """Return a WEBP of about 27 kB, with XMP to be overwritten."""
+    return saved(noise(seed, (512, 384), 8), "WEBP", quality=65, xmp=b"00000000")
+
+
+def grey(seed: int) -> bytes:
+    """Return a small JPEG in grey, with EXIF that nobody should train on."""
+    return saved(noise(seed, (64, 48), 4, "L"), "JPEG", exif=metadata())
+
+
+def one_picture(pictures: Pictures, count: int) -> Iterator[Example]:
+    """Yield examples with one picture each."""
     for number in range(count):
-        noise = random.Random(number).randbytes(64 * 48 * 3)  # noqa: S311 - noise, no secret
-        picture = Image.frombytes("RGB", (64, 48), noise).resize((512, 384))
         yield build_example(
             f"Who wrote book {number}?",
-            f"Danbo Lee {number}",
-            picture,
+            f"{DANBO} {number}",
+            pictures[number],
             system="Answer from the picture.",
             detail="low",
-            quality=45,
         )
 
 
+def few_shot(count: int) -> Iterator[Example]:
+    """Yield examples that show the same six pictures before each its own."""
+    pictures = Pictures("image/jpeg", jpeg)
+    shots = [(f"Who wrote shown book {shot}?", f"{DANBO} {shot}", pictures[shot]) for shot in range(6)]
+    for number in range(6, 6 + count):
+        answer = f"{DANBO} {number}"
+        yield build_example(
+            f"Who wrote book {number}?", answer, pictures[number], few_shot=shots, detail="low"
+        )
+
+
+def urls(count: int) -> Iterator[Example]:
+    """Yield examples whose pictures stand behind URLs."""
+    for number in range(count):
+        url = f"https://host-{number % 40}.example/covers/{number}.jpg"
+        yield build_example(f"Who wrote book {number}?", f"{DANBO} {number}", url, detail="low")
+
+
+def faulty(count: int) -> Iterator[Example]:
+    """Yield examples with a wrong mode, label and detail, rotation and position, a key and no text."""
+    pictures = Pictures("image/jpg", grey)
+    for number, example in enumerate(one_picture(pictures, count)):
+        example["messages"][0]["content"] = ""
+        example["messages"][1]["content"][1]["image_url"]["detail"] = "medium"
+        yield {**example, "number": number}
+
+
+def jpegs(draw: Callable[[int], bytes], drawn: int = DRAWN) -> Callable[[int], Iterator[Example]]:
+    """Return what yields examples with one such JPEG each."""
+    return lambda count: one_picture(Pictures("image/jpeg", draw, drawn), count)
+
+
+KINDS: dict[str, Callable[[int], Iterator[Example]]] = {
+    "unique": jpegs(jpeg),
+    "exif": jpegs(partial(jpeg, exif=upright())),
+    "png": lambda count: one_picture(Pictures("image/png", png), count),
+    "webp": lambda count: one_picture(Pictures("image/webp", webp), count),
+    "small": jpegs(partial(jpeg, size=(64, 48))),
+    "large": jpegs(photo, drawn=2),
+    "few-shot": few_shot,
+    "urls": urls,
+    "faulty": faulty,
+}
+
+
 if __name__ == "__main__":
-    write_jsonl(sys.argv[2], examples(int(sys.argv[1])))
+    kind, count, path = sys.argv[1:]
+    write_jsonl(path, KINDS[kind](int(count)))

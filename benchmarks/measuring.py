@@ -1,4 +1,4 @@
-"""CPU seconds and memory of one call, printed for compare.py."""
+"""CPU seconds and memory of one call, printed as JSON for compare.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,104 @@
+"""Floors: the least Python that does the work of a lint with the same libraries.
+
+    python benchmarks/floors.py header FILE      each picture opened
+    python benchmarks/floors.py full FILE        each picture decoded, a JPEG at an eighth of its size
+    python benchmarks/floors.py distinct FILE    the same, each distinct picture once
+    python benchmarks/floors.py hashes FILE      each payload hashed and nothing decoded
+
+Each reads the lines and parses them. Prints what measuring.py measures; the result is the number of
+images, those behind URLs included.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from io import BytesIO
+
+import orjson
+import pybase64
+from measuring import measured
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+from xxhash import xxh3_128_intdigest
+
+OPENERS: dict[str, Callable[[BytesIO], ImageFile]] = {
+    "data:image/jpeg;base64": JpegImageFile,
+    "data:image/jpg;base64": JpegImageFile,
+    "data:image/png;base64": PngImageFile,
+    "data:image/webp;base64": WebPImageFile,
+}
+
+
+def images(path: str) -> Iterator[tuple[str, str]]:
+    """Yield head and payload of each image of the file at *path*; the payload of a URL is empty."""
+    with open(path, "rb", buffering=1024 * 1024) as file:  # noqa: PTH123 - the least that does it
+        for line in file:
+            for message in orjson.loads(line)["messages"]:
+                if isinstance(message["content"], list):
+                    for part in message["content"]:
+                        if part["type"] == "image_url":
+                            head, _, payload = part["image_url"]["url"].partition(",")
+                            yield head, payload
+
+
+def opened(head: str, payload: str) -> ImageFile:
+    """Return the picture that *payload* encodes, its header read."""
+    return OPENERS[head](BytesIO(pybase64.b64decode(payload, validate=True)))
+
+
+def decode(head: str, payload: str) -> None:
+    """Decode the picture that *payload* encodes."""
+    image = opened(head, payload)
+    if isinstance(image, JpegImageFile):
+        image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
+    image.load()
+
+
+def header(path: str) -> int:
+    """Open each picture."""
+    done = 0
+    for head, payload in images(path):
+        if payload:
+            opened(head, payload)
+        done += 1
+    return done
+
+
+def full(path: str) -> int:
+    """Decode each picture."""
+    done = 0
+    for head, payload in images(path):
+        if payload:
+            decode(head, payload)
+        done += 1
+    return done
+
+
+def distinct(path: str) -> int:
+    """Decode each distinct picture."""
+    seen: set[int] = set()
+    done = 0
+    for head, payload in images(path):
+        key = xxh3_128_intdigest(payload.encode())
+        if payload and key not in seen:
+            decode(head, payload)
+            seen.add(key)
+        done += 1
+    return done
+
+
+def hashes(path: str) -> int:
+    """Hash each payload."""
+    done = 0
+    for _, payload in images(path):
+        xxh3_128_intdigest(payload.encode())
+        done += 1
+    return done
+
+
+if __name__ == "__main__":
+    floor = {"header": header, "full": full, "distinct": distinct, "hashes": hashes}[sys.argv[1]]
+    measured(lambda: floor(sys.argv[2]))

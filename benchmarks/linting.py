@@ -1,0 +1,27 @@
+"""The same as floors.py, by pytest_vft.lint with every rule.
+
+python benchmarks/linting.py header FILE
+python benchmarks/linting.py full FILE
+python benchmarks/linting.py full FILE cache     with the .vft_cache of the current folder
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import cast
+
+from measuring import measured
+
+from pytest_vft.api import lint
+from pytest_vft.model import Depth
+
+
+def images(path: str, depth: Depth, *cache: str) -> int:
+    """Return the number of images in the file at *path*, each linted."""
+    report = lint(path, depth=depth, cache=bool(cache), offline=True)
+    return sum(file.images for file in report.files)
+
+
+if __name__ == "__main__":
+    depth, path, *cache = sys.argv[1:]
+    measured(lambda: images(path, cast("Depth", depth), *cache))

@@ -1,0 +1,127 @@
+"""Count the instructions that each stage of linting an example takes, and print a table in Markdown.
+
+    python benchmarks/stages.py
+
+Needs valgrind. Each stage comes on top of those before it, on files of two sizes: what they differ by is
+divided by the examples. Unlike seconds, instructions are the same each time; one of a decoder or parser
+takes less time than one of the interpreter.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import pybase64
+from xxhash import xxh3_128_intdigest
+
+from pytest_vft.api import Settings, lint
+from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.load import read_schema
+from pytest_vft.catalogue.schema import ExampleShape
+from pytest_vft.config import Config
+from pytest_vft.facts.example import measure_example
+from pytest_vft.facts.line import line_facts
+from pytest_vft.reading.album import Album
+from pytest_vft.reading.lines import lift, parse_line
+from pytest_vft.reading.remote import Outside
+from pytest_vft.reading.shards import LongLine, Shard, read_batches
+
+SIZES = (50, 250)
+
+# What each stage comes on top of, and what it does.
+STAGES = {
+    "read": (None, "the line is read"),
+    "hash": ("read", "payloads are found, hashed and lifted out of it"),
+    "base64": ("hash", "payloads are decoded"),
+    "header": ("base64", "header depth: size and mode of an ordinary JPEG are read"),
+    "full": ("base64", "full depth instead: it is decoded at an eighth of its size"),
+    "parse": ("header", "the rest of the line is parsed, and searched for keys that repeat"),
+    "facts": ("parse", "facts are measured: shape, tokens, keys of turns"),
+    "lint": ("facts", "rules are checked, verdicts counted, turns remembered"),
+}
+
+
+def work(path: str, last: str) -> None:
+    """Do the stages up to *last* on each line of the file at *path*."""
+    if last == "lint":
+        lint(path, depth="header", offline=True, config=Config())
+        return
+    album = Album(full=last == "full")
+    measure = measuring(last)
+    for batch in read_batches(Shard(path, "train", 0, Path(path).stat().st_size)):
+        raws = [raw for raw in batch if not isinstance(raw, LongLine)]
+        if last in {"hash", "base64"}:
+            for raw in raws:
+                lift(raw, decode if last == "base64" else token)
+        elif last != "read":
+            lifted = album.lift(raws)
+            if last in {"parse", "facts"}:
+                for pair in zip(raws, lifted, strict=True):
+                    measure(album, *pair)
+
+
+def token(payload: memoryview) -> bytes:
+    """Return what stands for *payload* from now on."""
+    return b"#%032x" % xxh3_128_intdigest(payload)
+
+
+def decode(payload: memoryview) -> bytes:
+    """Decode *payload*, and return the same."""
+    pybase64.b64decode(payload, validate=True)
+    return token(payload)
+
+
+def measuring(last: str) -> Callable[[Album, bytes, bytes | None], None]:
+    """Return what parses a line and measures the facts of its example, up to *last*."""
+    settings = Settings(config=Config())
+    shape = ExampleShape(read_schema("example.schema.json"), read_foreign())
+    count_image = lru_cache(settings.provider.models[settings.model].image_tokens.count)
+    outside = Outside({})
+
+    def measure(album: Album, raw: bytes, lifted: bytes | None) -> None:
+        line = parse_line(raw, lifted)
+        if last == "facts":
+            line_facts(line, "train")
+            measure_example(line.value, "train", album, outside, shape, count_image)
+
+    return measure
+
+
+def instructions(path: str, last: str) -> int:
+    """Return what callgrind counts of work()."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, __file__]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    done = subprocess.run([*command, path, last], env=environment, capture_output=True, text=True, check=True)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    assert found
+    return int(found[1])
+
+
+def main() -> None:
+    """Print what each stage adds to the one before it."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [f"{folder}/{size}.jsonl" for size in SIZES]
+        for path, size in zip(paths, SIZES, strict=True):
+            script = Path(__file__).with_name("make_data.py")
+            subprocess.run([sys.executable, script, "unique", str(size), path], check=True)
+        upto: dict[str, float] = {}
+        for stage in STAGES:
+            less, more = (instructions(path, stage) for path in paths)
+            upto[stage] = (more - less) / (SIZES[1] - SIZES[0]) / 1000
+        print("| stage | instructions an example |\n| --- | --- |")
+        for stage, (before, says) in STAGES.items():
+            print(f"| {says} | {upto[stage] - (upto[before] if before else 0):,.0f} k |")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        work(*sys.argv[1:])
+    else:
+        main()
