@@ -303,8 +303,9 @@ class Bench:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of both sides; where we are run by pytest, it is not that of theirs."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    """Return the environment of both sides, who keep bytecode, and know nothing of a pytest around us."""
+    foreign = ("PYTEST_", "PYTHONDONTWRITEBYTECODE")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**own, **MALLOC}
 
 

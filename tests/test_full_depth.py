@@ -20,6 +20,7 @@ WRITTEN: Mapping[str, tuple[str, dict[str, Any]]] = {
     "jpeg-4:4:4": ("JPEG", {"subsampling": "4:4:4"}),
     "jpeg-progressive-4:2:0": ("JPEG", {"subsampling": "4:2:0", "progressive": True}),
     "jpeg-progressive-4:4:4": ("JPEG", {"subsampling": "4:4:4", "progressive": True}),
+    "jpeg-rgb": ("JPEG", {"keep_rgb": True}),
     "jpeg-restarts-4:2:0": ("JPEG", {"subsampling": "4:2:0", "restart_marker_rows": 1}),
     "jpeg-progressive-restarts": ("JPEG", {"progressive": True, "restart_marker_blocks": 2}),
     "png": ("PNG", {}),

@@ -121,7 +121,7 @@ def is_opened(kind: str) -> bool:
 def measure_picture(data: bytes, *, full: bool, whole: bool = True) -> Picture:
     """Return the measurements of the picture in *data*; whatever a decoder raises is one of them.
 
-    With *full* every pixel is decoded (JPEG at an eighth of its size, which reads all of its data;
+    With *full* every pixel is decoded (JPEG at an eighth of its size and grey, which reads all its data;
     of an animation the first frame); without, only a picture whose end marker is missing is, and of
     an ordinary JPEG no more is read than size and mode. Where
     *data* are not the *whole* of it, nobody misses that marker.
@@ -159,7 +159,7 @@ def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, 
         return None, None
     try:
         if isinstance(image, JpegImageFile):
-            image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
+            image.draft("L", (max(1, width // 8), max(1, height // 8)))
         image.load()
     except Exception as error:  # noqa: BLE001 - as above
         return ("undecodable" if ended else "truncated"), _words(error)
