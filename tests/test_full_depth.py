@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
+from pytest_vft.reading import images
 from pytest_vft.reading.images import measure_picture
 
 MUTANTS = 60
@@ -61,13 +62,16 @@ def is_damaged(data: bytes) -> bool:
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_damage_is_that_of_decoding_at_full_size(kind: str) -> None:
+def test_damage_is_that_of_decoding_at_full_size(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [data for size in SIZES for data in mutants(written(kind, size))]
     damaged = [is_damaged(data) for data in files]
 
-    found = [measure_picture(data, full=True).damage != "none" for data in files]
+    found = [measure_picture(data, full=True) for data in files]
+    monkeypatch.setattr(images, "_is_sound", lambda *_: False)
+    found_the_long_way = [measure_picture(data, full=True) for data in files]
 
-    assert found == damaged
+    assert found == found_the_long_way
+    assert [picture.damage != "none" for picture in found] == damaged
     assert len(set(damaged)) == 2 or kind == "png"  # which has a checksum on all that it holds
 
 

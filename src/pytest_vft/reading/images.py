@@ -73,6 +73,7 @@ _SIGNATURES = (
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # all that a signature lies in, so that no white space or comment takes long to search
 _MOST_EXIF = 65_536  # EXIF is one segment of a JPEG; its length has 16 bits (ITU-T T.81, B.1.1.4)
+_COLOURS = ("L", "RGB")  # modes that the decoder turns into grey
 _UPRIGHT = 1  # as EXIF numbers the eight ways in which pixels may lie
 
 
@@ -132,8 +133,8 @@ def measure_picture(data: bytes, *, full: bool, whole: bool = True) -> Picture:
         damage: Damage | None = "undecodable" if kind == _UNRECOGNISED else None
         return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
     ended = not whole or _has_end(kind, data)
-    header = ordinary_header(data) if kind == "JPEG" and ended and not full else None
-    if header:
+    header = ordinary_header(data) if kind == "JPEG" and ended else None
+    if header and (not full or _is_sound(data, *header)):
         mode, width, height = header
         return Picture(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
     try:
@@ -151,6 +152,21 @@ def measure_picture(data: bytes, *, full: bool, whole: bool = True) -> Picture:
     return Picture(
         len(data), kind, True, mode, width, height, damage, problem, frames, orientation, geotagged
     )
+
+
+def _is_sound(data: bytes, mode: str, width: int, height: int) -> bool:
+    """Return whether Pillow decodes the ordinary JPEG in *data*: as _decode() does, by the decoder alone.
+
+    What is wrong with another one is for _decode() to say.
+    """
+    if mode not in _COLOURS or width * height > MOST_DECODED_PIXELS:
+        return False
+    try:
+        # Grey, from a file of any colours, at an eighth of its size, rounded up.
+        Image.frombytes("L", (-(-width // 8), -(-height // 8)), data, "jpeg", "L", "", 8, 0)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return True
 
 
 def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, str | None]:
