@@ -122,7 +122,7 @@ def test_any_order_of_completion_gives_the_same(
     sources = write(folder, files)
     ask = fetch if online else None
 
-    there = lint_files(sources, PLAN, executor=AnyOrder(seed), fetch=ask, shard_bytes=shard_bytes)
+    there = lint_files(sources, PLAN, workers=lambda _: AnyOrder(seed), fetch=ask, shard_bytes=shard_bytes)
 
     assert there == lint_files(sources, PLAN, fetch=ask)
 
@@ -136,7 +136,7 @@ def test_pools_give_the_same(folder: Path, kind: str, jobs: int) -> None:
         pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
 
     with pool:
-        there = lint_files(sources, PLAN, executor=pool, fetch=fetch, shard_bytes=1000)
+        there = lint_files(sources, PLAN, workers=lambda _: pool, fetch=fetch, shard_bytes=1000)
 
     assert there == lint_files(sources, PLAN, fetch=fetch)
 
@@ -149,6 +149,20 @@ def test_executor_of_the_user_lints(folder: Path) -> None:
 
     assert report == lint(source.path)
     assert not report.ok
+
+
+def test_file_that_goes_away_in_between_is_a_finding(tmp_path: Path) -> None:
+    sources = write(tmp_path, [LINES, LINES])
+
+    def take_away(_: Read) -> None:
+        Path(sources[0].path).unlink(missing_ok=True)  # the validation split, which is read last
+
+    linted = lint_files(sources, PLAN, watch=take_away, shard_bytes=100)
+
+    gone, there = linted.files
+    assert gone.stopped_by == "file/unreadable"
+    assert gone.lines == 0
+    assert there.lines == len(LINES) + 1
 
 
 # URLs
@@ -245,7 +259,7 @@ def test_dead_worker_is_an_error_that_names_the_place(folder: Path) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         pool.submit(os._exit, 1).exception()
         with pytest.raises(LintError, match=r"0\.jsonl: bytes 0 to .* worker process ended"):
-            lint_files([source], PLAN, executor=pool)
+            lint_files([source], PLAN, workers=lambda _: pool)
 
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc")

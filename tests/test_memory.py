@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,35 @@ def test_second_run_parses_nothing_and_says_the_same(parsed: list[Line]) -> None
     assert len(parsed) == number
     assert second == first
     assert not first.ok
+
+
+def test_workers_get_only_what_is_new() -> None:
+    submitted = []
+
+    class Workers(ThreadPoolExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            submitted.append(args[-1].path)
+            return super().submit(fn, *args, **kwargs)
+
+    text = Path("train.jsonl").read_text(encoding="utf-8")
+    Path("more.jsonl").write_text(text.replace("What is", "What was"), encoding="utf-8")
+    with Workers(2) as workers:
+        lint("train.jsonl", executor=workers)
+        both = lint("train.jsonl", "more.jsonl", executor=workers)
+
+    assert submitted == ["train.jsonl", "more.jsonl"]
+    assert both == lint("train.jsonl", "more.jsonl", cache=False)
+
+
+def test_broken_file_is_set_aside_with_a_note(here: Path) -> None:
+    lint("train.jsonl")
+    path = here / ".vft_cache" / "shards.sqlite"
+    path.write_bytes(b"no database" * 1000)
+
+    (note,) = lint("train.jsonl").notes
+
+    assert "shards.sqlite is set aside as shards.broken" in note
+    assert not lint("train.jsonl").notes
 
 
 def test_changed_byte_far_behind_is_noticed(parsed: list[Line], monkeypatch: pytest.MonkeyPatch) -> None:

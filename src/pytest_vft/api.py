@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -184,26 +184,21 @@ def run(
 
     plan = _plan(settings, rules)
     asking = not settings.network.offline and any(rule.scope == "image" for rule in rules)
-    with (
-        closing(Store(plan.cache)) if plan.cache else nullcontext() as store,
-        nullcontext(executor) if executor else _processes(settings) as workers,
-    ):
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(Store(plan.cache))) if plan.cache else None
+
+        def workers(size: int) -> Executor | None:
+            return executor or stack.enter_context(processes(settings.jobs or usable_cpus(), size))
+
         linted = lint_files(
             settings.sources,
             plan,
-            executor=workers,
+            workers=workers,
             fetch=fetch if asking else None,
             remember=store.add if store else None,
             watch=watch,
         )
     return _report(settings, rules, linted, fetched, store.warnings if store else ())
-
-
-def _processes(settings: Settings) -> AbstractContextManager[Executor | None]:
-    paths = map(Path, (source.path for source in settings.sources))
-    return processes(
-        settings.jobs or usable_cpus(), sum(path.stat().st_size for path in paths if path.is_file())
-    )
 
 
 def _fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetcher:

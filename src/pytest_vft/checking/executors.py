@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from pytest_vft.checking.counted import Counted
@@ -18,34 +19,39 @@ if TYPE_CHECKING:
 
 # A shard that can no longer be read gives the error: it is a finding on its file.
 Outcome = Counted | OSError
+# From a number of bytes to what lints them; None: they are linted here.
+Workers = Callable[[int], "Executor | None"]
 
 
-def lint_shards(
-    shards: Sequence[Shard], plan: Plan, album: Album, executor: Executor | None
-) -> Iterator[Outcome]:
+def lint_shards(shards: Sequence[Shard], plan: Plan, album: Album, workers: Workers) -> Iterator[Outcome]:
     """Yield what each of *shards* comes to by *plan*, in their order.
 
-    Without an *executor* it is done here, with the pictures that *album* knows already; a worker has
-    an album of its own. Raises LintError when a worker dies.
+    Those that nobody remembers are linted by *workers*, which have an album of their own; all others
+    here, with the pictures that *album* knows already. Raises LintError when a worker dies.
     """
+    linter = Linter(plan, album)
+    new = {shard for shard in shards if not linter.remembers(shard)}
+    executor = workers(sum(shard.end - shard.start for shard in new))
     if executor is None:
-        linter = Linter(plan, album)
         return (_lint(linter, shard) for shard in shards)
-    return _lint_by(executor, shards, plan)
+    return _lint_by(executor, new, shards, plan, linter)
 
 
-def _lint_by(executor: Executor, shards: Sequence[Shard], plan: Plan) -> Iterator[Outcome]:
+def _lint_by(
+    executor: Executor, new: AbstractSet[Shard], shards: Sequence[Shard], plan: Plan, linter: Linter
+) -> Iterator[Outcome]:
     import pickle  # noqa: PLC0415 - for large files only
     from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - as above
 
     pickled = pickle.dumps(plan)
-    waiting: deque[tuple[Shard, Future[Outcome]]] = deque()
+    waiting: deque[tuple[Shard, Future[Outcome] | None]] = deque()
     try:
         for shard in shards:
-            waiting.append((shard, executor.submit(_lint_there, pickled, shard)))
+            future = executor.submit(_lint_there, pickled, shard) if shard in new else None
+            waiting.append((shard, future))
         while waiting:
             shard, future = waiting.popleft()
-            yield future.result()
+            yield future.result() if future else _lint(linter, shard)
     except BrokenExecutor as error:
         place = f"{shard.path}: bytes {shard.start:,} to {shard.end:,}, or what was linted beside them"
         raise LintError(
@@ -53,7 +59,8 @@ def _lint_by(executor: Executor, shards: Sequence[Shard], plan: Plan) -> Iterato
         ) from error
     finally:
         for _, future in waiting:
-            future.cancel()
+            if future:
+                future.cancel()
 
 
 _worker = threading.local()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.counted import Counted, Found
 from pytest_vft.checking.dataset import recurring
-from pytest_vft.checking.executors import Outcome, lint_shards
+from pytest_vft.checking.executors import Outcome, Workers, lint_shards
 from pytest_vft.checking.files import Fetch, File, count_files
 from pytest_vft.checking.shard import Linter, Plan
 from pytest_vft.facts.file import FileFacts
@@ -19,9 +19,6 @@ from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Ve
 from pytest_vft.reading.files import Opened
 from pytest_vft.reading.remote import Read
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 
 class Placed(NamedTuple):
@@ -46,7 +43,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     sources: Sequence[Source],
     plan: Plan,
     *,
-    executor: Executor | None = None,
+    workers: Workers = lambda _: None,
     fetch: Fetch | None = None,
     remember: Callable[[Counted], None] | None = None,
     watch: Callable[[Read], None] | None = None,
@@ -54,15 +51,15 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
 ) -> Linted:
     """Lint *sources* by *plan*; files that cannot be read are findings, not errors.
 
-    Shards of about *shard_bytes* are linted by *executor*, without one in this process; the result
-    depends on neither. *fetch* is called once for the URLs of images, if there are any; *remember*, with
+    Shards of about *shard_bytes* are linted by *workers*, by default in this process; the result depends
+    on neither. *fetch* is called once for the URLs of images, if there are any; *remember*, with
     what a shard comes to, and *watch* after each shard. Raises LintError when a worker dies.
     """
     album = plan.album()
 
     def lint(shards: Sequence[Shard], plan: Plan) -> Iterator[Outcome]:
         done, total = 0, sum(shard.end - shard.start for shard in shards)
-        for shard, outcome in zip(shards, lint_shards(shards, plan, album, executor), strict=True):
+        for shard, outcome in zip(shards, lint_shards(shards, plan, album, workers), strict=True):
             if remember and isinstance(outcome, Counted):
                 remember(outcome)
             done += shard.end - shard.start

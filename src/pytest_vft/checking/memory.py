@@ -73,6 +73,14 @@ class ShardMemory:
         head = next(_pieces(shard, _HEAD), b"")
         return xxh3_128_digest(self._setting + about + head)
 
+    def may_know(self, shard: Shard) -> bool:
+        """Return whether there is a result for a shard that begins like *shard*."""
+        try:
+            key = self.key(shard)
+        except OSError:
+            return False
+        return bool(key and self._database.read("SELECT 1 FROM shards WHERE key = ?", (key,)))
+
     def recall(self, key: bytes, shard: Shard) -> Counted | None:
         """Return what *shard*, whose key is *key*, came to. Raises OSError when it cannot be read."""
         rows = self._database.read("SELECT value FROM shards WHERE key = ?", (key,))

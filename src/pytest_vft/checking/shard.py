@@ -88,6 +88,10 @@ class Linter:
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
         self._count_image = lru_cache(_SIZES)(plan.image_tokens.count)
 
+    def remembers(self, shard: Shard) -> bool:
+        """Return whether a run before has seen what may be *shard*; if it is, lint() only reads it."""
+        return self._memory is not None and self._memory.may_know(shard)
+
     def lint(self, shard: Shard) -> Counted:
         """Return what *shard* amounts to. Raises OSError when it cannot be read."""
         key = self._memory.key(shard) if self._memory else None
