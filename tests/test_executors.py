@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -139,6 +140,16 @@ def test_pools_give_the_same(folder: Path, kind: str, jobs: int) -> None:
         there = lint_files(sources, PLAN, workers=lambda _: pool, fetch=fetch, shard_bytes=1000)
 
     assert there == lint_files(sources, PLAN, fetch=fetch)
+
+
+def test_threads_leave_warnings_as_they_were(folder: Path) -> None:
+    sources = write(folder, [LINES * 20])
+    before = list(warnings.filters)
+
+    with ThreadPoolExecutor(4) as pool:
+        lint_files(sources, PLAN, workers=lambda _: pool, shard_bytes=200)
+
+    assert warnings.filters == before
 
 
 def test_executor_of_the_user_lints(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -217,9 +218,11 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
     plan = _plan(settings, settings.rules)
     linter = Linter(plan, plan.album())
     by_id = {rule.id: rule for rule in settings.rules}
+    with warnings.catch_warnings(action="ignore"):
+        counted = linter.lint(shard)
     return tuple(
         _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
-        for found in linter.lint(shard).found
+        for found in counted.found
     )
 
 
@@ -255,7 +258,7 @@ def _finding(rule: Rule, severity: Severity, path: str, found: Found) -> Finding
 
 
 def _report(
-    settings: Settings, rules: Sequence[Rule], linted: Linted, fetched: Fetched, warnings: Iterable[str]
+    settings: Settings, rules: Sequence[Rule], linted: Linted, fetched: Fetched, troubles: Iterable[str]
 ) -> Report:
     results = tuple(_rule_result(settings, rule, linted) for rule in rules)
     severities = {result.id: result.severity for result in results}
@@ -281,7 +284,7 @@ def _report(
         notes=(
             *_allowed_notes(results),
             *_split_notes(linted.files),
-            *warnings,
+            *troubles,
             *_network_notes(settings.network, fetched),
         ),
         unsettled=sum(remote.reachable is None for remote in fetched.remotes.values()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -74,7 +75,10 @@ def _lint_there(plan: bytes, shard: Shard) -> Outcome:
         unpacked: Plan = pickle.loads(plan)  # noqa: S301 - made by lint_shards() for this worker
         _worker.linter = Linter(unpacked, unpacked.album())
         _worker.plan = plan
-    return _lint(_worker.linter, shard)
+    if threading.current_thread() is not threading.main_thread():
+        return _lint(_worker.linter, shard)
+    with warnings.catch_warnings(action="ignore"):
+        return _lint(_worker.linter, shard)
 
 
 def _lint(linter: Linter, shard: Shard) -> Outcome:

@@ -6,7 +6,6 @@ the shard, so that shards may be linted anywhere.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,15 +92,16 @@ class Linter:
         return self._memory is not None and self._memory.may_know(shard)
 
     def lint(self, shard: Shard) -> Counted:
-        """Return what *shard* amounts to. Raises OSError when it cannot be read."""
+        """Return what *shard* amounts to. Raises OSError when it cannot be read.
+
+        Decoders warn of what our rules say better: who calls this ignores warnings.
+        """
         key = self._memory.key(shard) if self._memory else None
         known = self._memory.recall(key, shard) if self._memory and key else None
         if known:
             return known
         content = xxh3_128() if key else None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # decoders warn of what our rules say better
-            counted = self._walk(shard, content)
+        counted = self._walk(shard, content)
         if key and content:
             counted.row = remembered(key, content.digest(), counted)
         return counted
