@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from pytest_vft.checking.compile import Verdicts
@@ -158,16 +158,8 @@ class Counted:
         It is associative: however shards are grouped, they come to the same.
         """
         lines = self.lines
-        self.lines += other.lines
-        self.examples += other.examples
-        self.answered += other.answered
-        self.skipped += other.skipped
-        self.image_examples += other.image_examples
-        self.images += other.images
-        self.tokens_at_least += other.tokens_at_least
-        self.tokens_at_most += other.tokens_at_most
-        self.image_tokens_at_least += other.image_tokens_at_least
-        self.image_tokens_at_most += other.image_tokens_at_most
+        for name in NUMBERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.urls |= other.urls
         self.pictures |= other.pictures
         for scope, counts in other.counts.items():
@@ -178,3 +170,7 @@ class Counted:
                 self.keep(found._replace(line=lines + (found.line or 0)))
         self.turns.extend(other.turns, lines)
         self.shots.extend(other.shots, lines)
+
+
+# Those of its fields that are plain numbers.
+NUMBERS = tuple(one.name for one in fields(Counted) if one.type == "int")

@@ -15,7 +15,7 @@ import PIL
 import pybase64
 from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 
-from pytest_vft.checking.counted import Counted, Found, Row, Shots, Turns
+from pytest_vft.checking.counted import NUMBERS, Counted, Found, Row, Shots, Turns
 from pytest_vft.reading.cache import PictureCache
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import Database
@@ -44,10 +44,6 @@ _CONTENT = 16  # and, behind them, the hash of all that the shard held
 # What a result depends on besides the data: how these parts of the package are written.
 _PACKAGE = Path(__file__).parents[1]
 _PARTS = (".", "catalogue", "checking", "facts", "reading")
-_NUMBERS = (
-    *("lines", "examples", "answered", "skipped", "image_examples", "images"),
-    *("tokens_at_least", "tokens_at_most", "image_tokens_at_least", "image_tokens_at_most"),
-)
 
 
 class ShardMemory:
@@ -139,9 +135,10 @@ class Store:
 
 def pack(counted: Counted) -> bytes | None:
     """Return *counted* as JSON; None when it holds text that is no Unicode."""
+    turns, shots = counted.turns, counted.shots
     fields = [
-        [getattr(counted, name) for name in _NUMBERS],
-        [_text(rows) for rows in (array("Q", counted.pictures), *_columns(counted))],
+        [getattr(counted, name) for name in NUMBERS],
+        [_text(array("Q", counted.pictures)), *map(_text, (turns.rows, turns.pictures, shots.rows))],
         {scope: [[list(verdicts), n] for verdicts, n in of.items()] for scope, of in counted.counts.items()},
         [list(found) for found in counted.found],
         counted.dropped,
@@ -159,7 +156,7 @@ def unpack(packed: bytes) -> Counted | None:
         pictures, turns, shown, shots = map(_numbers, columns)
         listed = [Found(*one) for one in found]
         return Counted(
-            **dict(zip(_NUMBERS, numbers, strict=True)),
+            **dict(zip(NUMBERS, numbers, strict=True)),
             pictures=set(pictures),
             turns=Turns(turns, shown),
             shots=Shots(shots),
@@ -173,10 +170,6 @@ def unpack(packed: bytes) -> Counted | None:
         )
     except (ValueError, TypeError, AttributeError):
         return None
-
-
-def _columns(counted: Counted) -> tuple[array[int], ...]:
-    return counted.turns.rows, counted.turns.pictures, counted.shots.rows
 
 
 def _text(numbers: array[int]) -> str:
