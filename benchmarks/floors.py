@@ -57,22 +57,12 @@ def decode(head: str, payload: str) -> None:
     image.load()
 
 
-def header(path: str) -> int:
-    """Open each picture."""
+def each(path: str, work: Callable[[str, str], object]) -> int:
+    """Do *work* on each picture."""
     done = 0
     for head, payload in images(path):
         if payload:
-            opened(head, payload)
-        done += 1
-    return done
-
-
-def full(path: str) -> int:
-    """Decode each picture."""
-    done = 0
-    for head, payload in images(path):
-        if payload:
-            decode(head, payload)
+            work(head, payload)
         done += 1
     return done
 
@@ -100,5 +90,10 @@ def hashes(path: str) -> int:
 
 
 if __name__ == "__main__":
-    floor = {"header": header, "full": full, "distinct": distinct, "hashes": hashes}[sys.argv[1]]
-    measured(lambda: floor(sys.argv[2]))
+    floors: dict[str, Callable[[str], int]] = {
+        "header": lambda path: each(path, opened),
+        "full": lambda path: each(path, decode),
+        "distinct": distinct,
+        "hashes": hashes,
+    }
+    measured(lambda: floors[sys.argv[1]](sys.argv[2]))

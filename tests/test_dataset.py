@@ -7,19 +7,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import plans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.catalogue.foreign import read_foreign
-from pytest_vft.catalogue.load import read_schema, shipped_rules
+from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.counted import Counted, Turns
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Plan
-from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.facts.turns import Turn
 from pytest_vft.model import SPLITS, Source, Split, Tally
 
@@ -58,17 +57,7 @@ def book(number: int, question: str = "Who wrote this book?") -> str:
 
 
 def plan(**changes: Any) -> Plan:
-    values: dict[str, Any] = {
-        "rules": (shipped_rules()[LEAK],),
-        "schema": read_schema("example.schema.json"),
-        "foreign": read_foreign(),
-        "image_tokens": TileTokens(base=85, tile=170),
-        "full": False,
-        "remotes": {},
-        "ignored": {},
-        "max_findings": 0,
-    }
-    return Plan(**{**values, **changes})
+    return plans.plan(**{"rules": (shipped_rules()[LEAK],), "full": False, **changes})
 
 
 def lint(folder: Path, *files: tuple[Split, list[str]], **changes: Any) -> Linted:

@@ -19,31 +19,17 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plans import plan
 
 from pytest_vft.api import lint
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.catalogue.foreign import read_foreign
-from pytest_vft.catalogue.load import read_schema, shipped_rules
-from pytest_vft.catalogue.providers import load_provider
-from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.processes import processes, usable_cpus
-from pytest_vft.checking.shard import Plan
 from pytest_vft.errors import LintError
-from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Source
 from pytest_vft.reading.remote import Read, Remote
 
-PLAN = Plan(
-    rules=select_rules(shipped_rules(), load_provider("openai")),
-    schema=read_schema("example.schema.json"),
-    foreign=read_foreign(),
-    image_tokens=TileTokens(base=85, tile=170),
-    full=True,
-    remotes={},
-    ignored={},
-    max_findings=2,
-)
+PLAN = plan(max_findings=2)
 GONE = Remote(reachable=False, cause="404 Not Found")
 
 

@@ -13,17 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plans import plan
 
 from pytest_vft.api import lint
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.catalogue.foreign import read_foreign
-from pytest_vft.catalogue.load import read_schema, shipped_rules
-from pytest_vft.catalogue.providers import load_provider
-from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking import memory, shard
 from pytest_vft.checking.memory import pack, unpack
-from pytest_vft.checking.shard import Linter, Plan
-from pytest_vft.facts.tokens import TileTokens
+from pytest_vft.checking.shard import Linter
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.shards import Shard
@@ -84,17 +80,9 @@ def test_result_of_a_shard_comes_back_as_it_was(
 ) -> None:
     path = tmp_path_factory.mktemp("memory") / "train.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
-    plan = Plan(
-        rules=select_rules(shipped_rules(), load_provider("openai")),
-        schema=read_schema("example.schema.json"),
-        foreign=read_foreign(),
-        image_tokens=TileTokens(base=85, tile=170),
-        full=True,
-        remotes={},
-        ignored={},
-        max_findings=most,
+    counted = Linter(plan(max_findings=most), Album(full=True)).lint(
+        Shard(str(path), "train", 0, path.stat().st_size)
     )
-    counted = Linter(plan, Album(full=True)).lint(Shard(str(path), "train", 0, path.stat().st_size))
     counted.urls.clear()  # with URLs it would not be remembered
 
     packed = pack(counted)

@@ -9,37 +9,25 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import plans
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.catalogue.foreign import read_foreign
-from pytest_vft.catalogue.load import read_schema, shipped_rules
-from pytest_vft.catalogue.providers import load_provider
-from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.counted import Counted
 from pytest_vft.checking.lint import Linted, lint_files
 from pytest_vft.checking.shard import Linter, Plan
-from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Source, Tally
 from pytest_vft.reading.album import Album
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
 
+GONE = {"https://example.com/gone.jpg": Remote(reachable=False, cause="404 Not Found")}
+
 
 def plan(max_findings: int = 0, **changes: Any) -> Plan:
-    values: dict[str, Any] = {
-        "rules": select_rules(shipped_rules(), load_provider("openai")),
-        "schema": read_schema("example.schema.json"),
-        "foreign": read_foreign(),
-        "image_tokens": TileTokens(base=85, tile=170),
-        "full": True,
-        "remotes": {"https://example.com/gone.jpg": Remote(reachable=False, cause="404 Not Found")},
-        "ignored": {},
-        "max_findings": max_findings,
-    }
-    return Plan(**{**values, **changes})
+    return plans.plan(**{"remotes": GONE, "max_findings": max_findings, **changes})
 
 
 def line(*content: Any, answer: Any = "A dog.") -> bytes:

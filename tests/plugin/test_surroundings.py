@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from .project import ONE_RULE, Project
@@ -122,3 +124,26 @@ def test_items_may_take_their_time(project: Project) -> None:
     )
 
     project.run(*DATA, "--strict-markers").assert_outcomes(passed=4, failed=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what forked processes inherit")
+def test_worker_that_dies_is_told_by_each_item_and_not_tried_again(project: Project) -> None:
+    project.pytester.makeconftest("""
+        import os, signal
+        from pytest_vft.checking import processes, shard
+
+        def lint(self, shard):
+            with open("shards.txt", "a") as file:
+                file.write("shard\\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        processes._LEAST_FORKED, processes.SHARD_BYTES = 0, 1
+        shard.Linter.lint = lint
+    """)
+
+    result = project.run_apart("--vft-only", "--vft-jobs=2", *DATA)
+
+    result.assert_outcomes(failed=4)
+    result.stdout.fnmatch_lines(["*train.jsonl: bytes 0 to *worker process ended*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    assert (project.folder / "shards.txt").read_text() == "shard\n"

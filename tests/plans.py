@@ -1,0 +1,26 @@
+"""Plans to lint by: all rules for OpenAI, at full depth, unless a test says otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.load import read_schema, shipped_rules
+from pytest_vft.catalogue.providers import load_provider
+from pytest_vft.catalogue.select import select_rules
+from pytest_vft.checking.shard import Plan
+from pytest_vft.facts.tokens import TileTokens
+
+
+def plan(**changes: Any) -> Plan:
+    values: dict[str, Any] = {
+        "rules": select_rules(shipped_rules(), load_provider("openai")),
+        "schema": read_schema("example.schema.json"),
+        "foreign": read_foreign(),
+        "image_tokens": TileTokens(base=85, tile=170),
+        "full": True,
+        "remotes": {},
+        "ignored": {},
+        "max_findings": 0,
+    }
+    return Plan(**{**values, **changes})
