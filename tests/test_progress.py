@@ -18,6 +18,7 @@ from pytest_vft.report.progress import read_line
 # The command and pytest as users start them, but in no hurry: they show progress at once.
 CHECK = "from pytest_vft.cli import main; sys.exit(main(['check', '--no-cache', 'train.jsonl']))"
 PYTEST = "import pytest; sys.exit(pytest.main(['--vft-data=train.jsonl', '--vft-no-cache', '--color=no']))"
+PLAN = "from pytest_vft.cli import main; sys.exit(main(['submit', 'plan', 'train.jsonl']))"
 PROGRAM = "import sys; from pytest_vft.report import progress; progress.SHORT = {short}; {what}"
 SHOWN = re.compile(r"0 of 0 MB, [\d,]+ MB/s, 0 s left")
 
@@ -59,7 +60,7 @@ def test_pipes_ci_and_short_runs_show_nothing(tmp_path: Path, what: str) -> None
         assert "MB/s" not in shown
 
 
-@pytest.mark.parametrize("what", [CHECK, PYTEST], ids=["check", "pytest"])
+@pytest.mark.parametrize("what", [CHECK, PYTEST, PLAN], ids=["check", "pytest", "plan"])
 def test_terminals_show_bytes_rate_and_time_left(tmp_path: Path, what: str) -> None:
     assert SHOWN.search(run(tmp_path, what))
 

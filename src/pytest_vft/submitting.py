@@ -13,6 +13,7 @@ from pytest_vft.api import Settings, run
 from pytest_vft.client import Credentials, make_client, read_credentials
 from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
+from pytest_vft.reading.remote import Watch
 from pytest_vft.submission.job_api import settings_problem
 from pytest_vft.submission.plan import (
     CLOSING_SOON,
@@ -106,10 +107,12 @@ def make_plan(
     *,
     report: Report | None = None,
     today: date | None = None,
+    watch: Watch | None = None,
 ) -> Plan:
     """Lint the data, and record what would be sent; no key is needed and nothing is sent.
 
-    *report* is that of a lint of exactly this data, if there is one already.
+    *report* is that of a lint of exactly this data, if there is one already; *watch* sees how far a new
+    one is.
     Raises UnfitError for data with errors, SubmissionError for what takes no more jobs, UsageError.
     """
     import httpx2  # noqa: PLC0415 - it and openai take 0.6 s to import
@@ -123,7 +126,7 @@ def make_plan(
     credentials = _credentials(submission, environ, key_wanted=False)
     before = _stamps(sources)
     offline = replace(settings.network, offline=True)  # what stands behind URLs is not proved by a plan
-    report = report or run(replace(settings, network=offline))
+    report = report or run(replace(settings, network=offline), watch=watch)
     _check_fit(report)
     provider = settings.provider
     closings = _closings(settings, today or date.today())  # noqa: DTZ011 - closing dates have no zone

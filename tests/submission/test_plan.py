@@ -195,8 +195,8 @@ def test_what_is_closed_is_an_error_at_the_providers_own_address() -> None:
 
 
 def test_a_file_that_changes_meanwhile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lint(settings: Settings) -> Report:
-        report = run(settings)
+    def lint(settings: Settings, **options: Any) -> Report:
+        report = run(settings, **options)
         write_data(Path("train.jsonl"), examples=11)
         return report
 

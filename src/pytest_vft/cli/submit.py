@@ -156,6 +156,7 @@ def _resumed(arguments: argparse.Namespace, submission: Submission, saved: Mappi
 
 
 def _make_plan(arguments: argparse.Namespace, submission: Submission) -> Plan:
+    from pytest_vft.report.progress import watching  # noqa: PLC0415 - as above
     from pytest_vft.sources import find_sources  # noqa: PLC0415 - as above
     from pytest_vft.submitting import make_plan  # noqa: PLC0415 - as above
 
@@ -164,7 +165,9 @@ def _make_plan(arguments: argparse.Namespace, submission: Submission) -> Plan:
         source.path for source in find_sources(settings.config) if source.split == "validation"
     ]
     sources = find_sources(settings.config, [arguments.target], validation=validation)
-    return make_plan(replace(submission, settings=replace(settings, sources=sources)), os.environ)
+    submission = replace(submission, settings=replace(settings, sources=sources))
+    with watching() as watch:
+        return make_plan(submission, os.environ, watch=watch)
 
 
 def _plan_path(arguments: argparse.Namespace) -> Path:
