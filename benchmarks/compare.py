@@ -3,7 +3,7 @@
     python benchmarks/compare.py                          every comparison, at its own size
     python benchmarks/compare.py header full              these
     python benchmarks/compare.py header --examples=500 --runs=3
-    python benchmarks/compare.py header --kind=png        on other pictures (see make_data.py)
+    python benchmarks/compare.py header --kind=png        on other images (see make_data.py)
 
 Both sides run in fresh processes, in turns, in a folder of their own, with malloc's trimming off: it
 otherwise adds 56,000 page faults to either (https://man7.org/linux/man-pages/man3/mallopt.3.html).
@@ -125,7 +125,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="few-shot",
-        says="full depth, six of seven pictures on each line the same",
+        says="full depth, six of seven images on each line the same",
         measure="call",
         kind="few-shot",
         examples=721,
@@ -353,7 +353,7 @@ def main() -> None:
     add("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)} (default: all)")
     add("--examples", type=int, metavar="N", help="instead of each comparison's own number")
     add("--runs", type=int, metavar="N", help="of both sides, as above")
-    add("--kind", help="of pictures, as above: see make_data.py")
+    add("--kind", help="of images, as above: see make_data.py")
     add("--data", type=Path, metavar="DIR", help="where data files are kept (default: a folder in /tmp)")
     asked = parser.parse_args()
     if unknown := [name for name in asked.names if name not in known]:

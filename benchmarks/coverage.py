@@ -1,10 +1,10 @@
-"""How often the interval of an accuracy holds the true one, where answers on a picture depend on each other.
+"""How often the interval of an accuracy holds the true one, where answers on an image depend on each other.
 
     python benchmarks/coverage.py [RUNS]
 
-Draws test splits of 5 questions a picture, whose answers have an intra-class correlation: the
-chance of a right answer differs from picture to picture by a beta distribution. Prints, for each
-number of pictures and accuracy, the share of runs in which the 95 % interval holds the accuracy:
+Draws test splits of 5 questions an image, whose answers have an intra-class correlation: the
+chance of a right answer differs from image to image by a beta distribution. Prints, for each
+number of images and accuracy, the share of runs in which the 95 % interval holds the accuracy:
 Wilson's on all answers as if independent, and on the effective number of answers.
 """
 
@@ -21,33 +21,33 @@ WANTED = 0.91
 Z = two_sided(0.95)
 
 
-def draw(noise: random.Random, pictures: int, accuracy: float) -> list[bool]:
-    """Return the answers to a test split, those on a picture one after the other.
+def draw(noise: random.Random, images: int, accuracy: float) -> list[bool]:
+    """Return the answers to a test split, those on an image one after the other.
 
     A beta distribution with a + b = 1 / correlation - 1 gives that correlation
     (https://en.wikipedia.org/wiki/Beta-binomial_distribution).
     """
     weight = 1 / CORRELATION - 1
-    chances = [noise.betavariate(accuracy * weight, (1 - accuracy) * weight) for _ in range(pictures)]
+    chances = [noise.betavariate(accuracy * weight, (1 - accuracy) * weight) for _ in range(images)]
     return [noise.random() < chance for chance in chances for _ in range(QUESTIONS)]
 
 
 def main(runs: int = 4_000) -> None:
     """Print the coverage of both intervals; exit with 1 when the clustered one's is too small."""
     lowest = 1.0
-    print("pictures  accuracy  independent  clustered")
-    for pictures in (20, 50, 100, 200):
-        clusters = [number // QUESTIONS for number in range(pictures * QUESTIONS)]
+    print("images  accuracy  independent  clustered")
+    for images in (20, 50, 100, 200):
+        clusters = [number // QUESTIONS for number in range(images * QUESTIONS)]
         for accuracy in (0.6, 0.8, 0.9):
-            noise = random.Random(f"{pictures} {accuracy}")  # noqa: S311 - a simulation
+            noise = random.Random(f"{images} {accuracy}")  # noqa: S311 - a simulation
             naive = clustered = 0
             for _ in range(runs):
-                answers = draw(noise, pictures, accuracy)
+                answers = draw(noise, images, accuracy)
                 n, share = len(answers), sum(answers) / len(answers)
                 naive += holds(wilson(share, n, Z), accuracy)
                 clustered += holds(wilson(share, n / design_effect(answers, clusters), Z), accuracy)
             lowest = min(lowest, clustered / runs)
-            print(f"{pictures:8}  {accuracy:8}  {naive / runs:11.1%}  {clustered / runs:9.1%}")
+            print(f"{images:8}  {accuracy:8}  {naive / runs:11.1%}  {clustered / runs:9.1%}")
     print(f"lowest coverage of the clustered interval {lowest:.1%}, wanted {WANTED:.0%}")
     sys.exit(lowest < WANTED)
 

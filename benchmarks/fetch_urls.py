@@ -1,4 +1,4 @@
-"""Fetch pictures over loopback, and compare with the time that the limits allow and with other clients.
+"""Fetch images over loopback, and compare with the time that the limits allow and with other clients.
 
     pip install httpx2 "httpcore2[asyncio]"
     python benchmarks/fetch_urls.py [URLS] [HOSTS]
@@ -29,7 +29,7 @@ AT_ONCE = 64
 MOST = 10 * 1024 * 1024
 
 
-def picture() -> bytes:
+def image() -> bytes:
     """Return a JPEG of about 1 kB."""
     from PIL import Image  # noqa: PLC0415 - for one of the processes
 
@@ -39,7 +39,7 @@ def picture() -> bytes:
 
 
 class Slow(asyncio.Protocol):
-    """Answers each request of a connection with one picture, LATENCY seconds later."""
+    """Answers each request of a connection with one image, LATENCY seconds later."""
 
     answer = b""
 
@@ -53,14 +53,14 @@ class Slow(asyncio.Protocol):
             asyncio.get_running_loop().call_later(LATENCY, self.reply)
 
     def reply(self) -> None:
-        """Send the picture, if anybody still listens."""
+        """Send the image, if anybody still listens."""
         if not self.transport.is_closing():
             self.transport.write(self.answer)
 
 
 async def serve() -> None:
     """Serve until killed; print the port first."""
-    body = picture()
+    body = image()
     head = (
         "HTTP/1.1 206 Partial Content\r\nContent-Type: image/jpeg\r\n"
         f"Content-Range: bytes 0-{len(body) - 1}/{len(body)}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -80,7 +80,7 @@ def ours(port: int, urls: int, hosts: int) -> int:
     network = Network(instead=dict.fromkeys(names, ("127.0.0.1", port)))
     wanted = [f"http://{names[number % hosts]}/{number}.jpg" for number in range(urls)]
     remotes = WebFetcher(most=MOST, network=network).fetch(wanted).remotes
-    return sum(remote.picture is not None and remote.picture.width == 64 for remote in remotes.values())
+    return sum(remote.image is not None and remote.image.width == 64 for remote in remotes.values())
 
 
 async def in_the_air(urls: int, get: Callable[[int], Awaitable[int]]) -> int:

@@ -1,8 +1,8 @@
 """Floors: the least Python that does the work of a lint with the same libraries.
 
-    python benchmarks/floors.py header FILE      each picture opened
-    python benchmarks/floors.py full FILE        each picture decoded, a JPEG at an eighth of its size
-    python benchmarks/floors.py distinct FILE    the same, each distinct picture once
+    python benchmarks/floors.py header FILE      each image opened
+    python benchmarks/floors.py full FILE        each image decoded, a JPEG at an eighth of its size
+    python benchmarks/floors.py distinct FILE    the same, each distinct image once
     python benchmarks/floors.py hashes FILE      each payload hashed and nothing decoded
 
 Each reads the lines and parses them. Prints what measuring.py measures; the result is the number of
@@ -45,12 +45,12 @@ def images(path: str) -> Iterator[tuple[str, str]]:
 
 
 def opened(head: str, payload: str) -> ImageFile:
-    """Return the picture that *payload* encodes, its header read."""
+    """Return the image that *payload* encodes, its header read."""
     return OPENERS[head](BytesIO(pybase64.b64decode(payload, validate=True)))
 
 
 def decode(head: str, payload: str) -> None:
-    """Decode the picture that *payload* encodes."""
+    """Decode the image that *payload* encodes."""
     image = opened(head, payload)
     if isinstance(image, JpegImageFile):
         image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
@@ -58,7 +58,7 @@ def decode(head: str, payload: str) -> None:
 
 
 def each(path: str, work: Callable[[str, str], object]) -> int:
-    """Do *work* on each picture."""
+    """Do *work* on each image."""
     done = 0
     for head, payload in images(path):
         if payload:
@@ -68,7 +68,7 @@ def each(path: str, work: Callable[[str, str], object]) -> int:
 
 
 def distinct(path: str) -> int:
-    """Decode each distinct picture."""
+    """Decode each distinct image."""
     seen: set[int] = set()
     done = 0
     for head, payload in images(path):

@@ -12,8 +12,8 @@ from typing import cast
 
 from measuring import measured
 
-from pytest_vft.api import lint
 from pytest_vft.model import Depth
+from pytest_vft.runs.lint import lint
 
 
 def images(path: str, depth: Depth, *cache: str) -> int:

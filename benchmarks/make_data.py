@@ -9,11 +9,11 @@
     small     one JPEG of about 1 kB
     large     one JPEG of about 3 MB
     few-shot  seven JPEGs of 27 kB, of which six are the same on each line
-    urls      one URL and no picture
+    urls      one URL and no image
     faulty    one small JPEG and seven findings on each line
 
-No picture comes twice, but those of few-shot. Drawing and encoding take longer than anything that is
-to be measured, so a few pictures are drawn and each copy gets a number where no decoder minds it.
+No image comes twice, but those of few-shot. Drawing and encoding take longer than anything that is
+to be measured, so a few images are drawn and each copy gets a number where no decoder minds it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Example = dict[str, Any]
 
 
 def noise(seed: int, size: tuple[int, int], scale: int, mode: str = "RGB") -> Image.Image:
-    """Return a picture of blurred noise, which JPEG makes as large as it makes photos."""
+    """Return an image of blurred noise, which JPEG makes as large as it makes photos."""
     small = (size[0] // scale, size[1] // scale)
     pixels = random.Random(seed).randbytes(small[0] * small[1] * 3)  # noqa: S311 - noise, no secret
     return Image.frombytes("RGB", small, pixels).resize(size).convert(mode)
@@ -53,7 +53,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def metadata() -> Image.Exif:
-    """Return EXIF of a picture that lies on its side and says where it was taken."""
+    """Return EXIF of an image that lies on its side and says where it was taken."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 12.0)
@@ -67,8 +67,8 @@ def upright() -> Image.Exif:
     return exif
 
 
-class Pictures:
-    """Data URLs of pictures, each other than all before."""
+class Images:
+    """Data URLs of images, each other than all before."""
 
     def __init__(self, media_type: str, draw: Callable[[int], bytes], drawn: int = DRAWN) -> None:
         self._head = f"data:{media_type};base64,"
@@ -95,7 +95,7 @@ def _stamp_png(data: bytes, text: bytes) -> bytes:
 
 
 def _stamp_webp(data: bytes, text: bytes) -> bytes:
-    """Put *text* into the XMP that the picture was written with."""
+    """Put *text* into the XMP that the image was written with."""
     return data.replace(b"00000000", text)
 
 
@@ -132,31 +132,29 @@ def grey(seed: int) -> bytes:
     return saved(noise(seed, (64, 48), 4, "L"), "JPEG", exif=metadata())
 
 
-def one_picture(pictures: Pictures, count: int) -> Iterator[Example]:
-    """Yield examples with one picture each."""
+def one_image(images: Images, count: int) -> Iterator[Example]:
+    """Yield examples with one image each."""
     for number in range(count):
         yield build_example(
             f"Who wrote book {number}?",
             f"{DANBO} {number}",
-            pictures[number],
+            images[number],
             system="Answer from the picture.",
             detail="low",
         )
 
 
 def few_shot(count: int) -> Iterator[Example]:
-    """Yield examples that show the same six pictures before each its own."""
-    pictures = Pictures("image/jpeg", jpeg)
-    shots = [(f"Who wrote shown book {shot}?", f"{DANBO} {shot}", pictures[shot]) for shot in range(6)]
+    """Yield examples that show the same six images before each its own."""
+    images = Images("image/jpeg", jpeg)
+    shots = [(f"Who wrote shown book {shot}?", f"{DANBO} {shot}", images[shot]) for shot in range(6)]
     for number in range(6, 6 + count):
         answer = f"{DANBO} {number}"
-        yield build_example(
-            f"Who wrote book {number}?", answer, pictures[number], few_shot=shots, detail="low"
-        )
+        yield build_example(f"Who wrote book {number}?", answer, images[number], few_shot=shots, detail="low")
 
 
 def urls(count: int) -> Iterator[Example]:
-    """Yield examples whose pictures stand behind URLs."""
+    """Yield examples whose images stand behind URLs."""
     for number in range(count):
         url = f"https://host-{number % 40}.example/covers/{number}.jpg"
         yield build_example(f"Who wrote book {number}?", f"{DANBO} {number}", url, detail="low")
@@ -164,8 +162,8 @@ def urls(count: int) -> Iterator[Example]:
 
 def faulty(count: int) -> Iterator[Example]:
     """Yield examples with a wrong mode, label and detail, rotation and position, a key and no text."""
-    pictures = Pictures("image/jpg", grey)
-    for number, example in enumerate(one_picture(pictures, count)):
+    images = Images("image/jpg", grey)
+    for number, example in enumerate(one_image(images, count)):
         example["messages"][0]["content"] = ""
         example["messages"][1]["content"][1]["image_url"]["detail"] = "medium"
         yield {**example, "number": number}
@@ -173,14 +171,14 @@ def faulty(count: int) -> Iterator[Example]:
 
 def jpegs(draw: Callable[[int], bytes], drawn: int = DRAWN) -> Callable[[int], Iterator[Example]]:
     """Return what yields examples with one such JPEG each."""
-    return lambda count: one_picture(Pictures("image/jpeg", draw, drawn), count)
+    return lambda count: one_image(Images("image/jpeg", draw, drawn), count)
 
 
 KINDS: dict[str, Callable[[int], Iterator[Example]]] = {
     "unique": jpegs(jpeg),
     "exif": jpegs(partial(jpeg, exif=upright())),
-    "png": lambda count: one_picture(Pictures("image/png", png), count),
-    "webp": lambda count: one_picture(Pictures("image/webp", webp), count),
+    "png": lambda count: one_image(Images("image/png", png), count),
+    "webp": lambda count: one_image(Images("image/webp", webp), count),
     "small": jpegs(partial(jpeg, size=(64, 48))),
     "large": jpegs(photo, drawn=2),
     "few-shot": few_shot,

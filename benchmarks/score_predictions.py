@@ -6,8 +6,8 @@ import sys
 
 from measuring import measured
 
-from pytest_vft.evaluating import evaluate
 from pytest_vft.evaluation.scoring import Scoring
+from pytest_vft.runs.evaluate import evaluate
 
 
 def right(path: str) -> int:

@@ -21,17 +21,18 @@ from pathlib import Path
 import pybase64
 from xxhash import xxh3_128_intdigest
 
-from pytest_vft.api import Settings, lint
-from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.foreign import read_foreign_formats
 from pytest_vft.catalogue.load import read_schema
 from pytest_vft.catalogue.schema import ExampleShape
-from pytest_vft.config import Config
 from pytest_vft.facts.example import measure_example
 from pytest_vft.facts.line import line_facts
-from pytest_vft.reading.album import Album
+from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import lift, parse_line
-from pytest_vft.reading.remote import Outside
+from pytest_vft.reading.remote import FetchContext
 from pytest_vft.reading.shards import LongLine, Shard, read_batches
+from pytest_vft.runs.config import Config
+from pytest_vft.runs.lint import lint
+from pytest_vft.runs.settings import Settings
 
 SIZES = (50, 250)
 
@@ -53,7 +54,7 @@ def work(path: str, last: str) -> None:
     if last == "lint":
         lint(path, depth="header", offline=True, config=Config())
         return
-    album = Album(full=last == "full")
+    store = ImageStore(full=last == "full")
     measure = measuring(last)
     for batch in read_batches(Shard(path, "train", 0, Path(path).stat().st_size)):
         raws = [raw for raw in batch if not isinstance(raw, LongLine)]
@@ -61,10 +62,10 @@ def work(path: str, last: str) -> None:
             for raw in raws:
                 lift(raw, decode if last == "base64" else token)
         elif last != "read":
-            lifted = album.lift(raws)
+            lifted = store.lift(raws)
             if last in {"parse", "facts"}:
                 for pair in zip(raws, lifted, strict=True):
-                    measure(album, *pair)
+                    measure(store, *pair)
 
 
 def token(payload: memoryview) -> bytes:
@@ -78,18 +79,18 @@ def decode(payload: memoryview) -> bytes:
     return token(payload)
 
 
-def measuring(last: str) -> Callable[[Album, bytes, bytes | None], None]:
+def measuring(last: str) -> Callable[[ImageStore, bytes, bytes | None], None]:
     """Return what parses a line and measures the facts of its example, up to *last*."""
     settings = Settings(config=Config())
-    shape = ExampleShape(read_schema("example.schema.json"), read_foreign())
+    shape = ExampleShape(read_schema("example.schema.json"), read_foreign_formats())
     count_image = lru_cache(settings.provider.models[settings.model].image_tokens.count)
-    outside = Outside({})
+    outside = FetchContext({})
 
-    def measure(album: Album, raw: bytes, lifted: bytes | None) -> None:
+    def measure(store: ImageStore, raw: bytes, lifted: bytes | None) -> None:
         line = parse_line(raw, lifted)
         if last == "facts":
             line_facts(line, "train")
-            measure_example(line.value, "train", album, outside, shape, count_image)
+            measure_example(line.value, "train", store, outside, shape, count_image)
 
     return measure
 

@@ -164,7 +164,7 @@ def question_about(book: Book, number: int) -> tuple[str, str]:
 
 
 def shown(book: Book, number: int, width: int) -> FewShot:
-    """Return a few-shot turn, whose picture is encoded once for all examples."""
+    """Return a few-shot turn, whose image is encoded once for all examples."""
     question, answer = question_about(book, number)
     return FewShot(f"Example: {question}", answer, encode_image(draw_cover(book, width), format="WEBP"))
 
@@ -188,7 +188,7 @@ def ask(
 
 
 def write_books(folder: Path) -> None:
-    """Write three splits that share no picture; the test split leaves the answers out."""
+    """Write three splits that share no image; the test split leaves the answers out."""
     folder.mkdir(parents=True, exist_ok=True)
     few_shot = [shown(BOOKS[0], 1, width=72), shown(BOOKS[1], 3, width=72)]
     numbers = itertools.count(1)
@@ -204,7 +204,7 @@ def write_books(folder: Path) -> None:
     write_jsonl(folder / "test.jsonl", examples(BOOKS[18:22], answered=False))
 
 
-# The faulty set: what is wrong with a line's bytes, with an example, with a picture
+# The faulty set: what is wrong with a line's bytes, with an example, with an image
 
 
 def without_its_end(line: bytes) -> bytes:
@@ -224,7 +224,7 @@ def with_eleven_images(example: Example) -> None:
     content += [image_part(draw_cover(book, width=40)) for book in BOOKS[1:10]]
 
 
-def with_a_picture_as_answer(example: Example) -> None:
+def with_a_image_as_answer(example: Example) -> None:
     answer = example["messages"][-1]
     text = {"type": "text", "text": answer["content"]}
     answer["content"] = [text, image_part(draw_cover(BOOKS[10], width=40))]
@@ -263,10 +263,10 @@ FAULTS_OF_LINES = {"line/invalid-json": without_its_end, "line/not-utf8": in_win
 FAULTS_OF_EXAMPLES = {
     "example/invalid-shape": without_a_role,
     "example/too-many-images": with_eleven_images,
-    "message/assistant-image": with_a_picture_as_answer,
+    "message/assistant-image": with_a_image_as_answer,
     "image/invalid-detail": with_medium_detail,
 }
-FAULTS_OF_PICTURES = {
+FAULTS_OF_IMAGES = {
     "image/invalid-base64": in_broken_base64,
     "image/undecodable": as_corrupt_png,
     "image/truncated": as_cut_jpeg,
@@ -282,7 +282,7 @@ def write_faulty(folder: Path) -> None:
     faults = [
         *(None, None, *FAULTS_OF_LINES),
         *(None, None, *FAULTS_OF_EXAMPLES),
-        *(None, *FAULTS_OF_PICTURES, None, None),
+        *(None, *FAULTS_OF_IMAGES, None, None),
     ]
     train = [
         faulty_line(number, BOOKS[number], fault, few_shot) for number, fault in enumerate(faults, start=1)
@@ -307,7 +307,7 @@ def write_faulty(folder: Path) -> None:
 
 def faulty_line(number: int, book: Book, fault: str | None, few_shot: Sequence[FewShot]) -> bytes:
     cover = draw_cover(book, width=72)
-    image = FAULTS_OF_PICTURES[fault](cover) if fault in FAULTS_OF_PICTURES else cover
+    image = FAULTS_OF_IMAGES[fault](cover) if fault in FAULTS_OF_IMAGES else cover
     example = ask(number, book, image, few_shot)
     if fault in FAULTS_OF_EXAMPLES:
         FAULTS_OF_EXAMPLES[fault](example)
@@ -315,14 +315,14 @@ def faulty_line(number: int, book: Book, fault: str | None, few_shot: Sequence[F
     return FAULTS_OF_LINES[fault](line) if fault in FAULTS_OF_LINES else line
 
 
-def image_part(picture: Image.Image) -> dict[str, Any]:
-    url = encode_image(picture, quality=70)
+def image_part(image: Image.Image) -> dict[str, Any]:
+    url = encode_image(image, quality=70)
     return {"type": "image_url", "image_url": {"url": url, "detail": "low"}}
 
 
-def saved(picture: Image.Image, format_: str) -> bytes:
+def saved(image: Image.Image, format_: str) -> bytes:
     file = io.BytesIO()
-    picture.save(file, format_, quality=70)
+    image.save(file, format_, quality=70)
     return file.getvalue()
 
 

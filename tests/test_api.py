@@ -22,7 +22,7 @@ from pytest_vft import (
     write_jsonl,
 )
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.config import Config, load_config
+from pytest_vft.runs.config import Config, load_config
 
 GOOD = "png 24x24 rgb"
 GREY = "png 24x24 l"
@@ -34,13 +34,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write(name: str, picture: str = GOOD, *, start: int = 0, answers: bool = True) -> str:
-    """Write ten examples to *name*, the last one with *picture*, numbered from *start*."""
+def write(name: str, image: str = GOOD, *, start: int = 0, answers: bool = True) -> str:
+    """Write ten examples to *name*, the last one with *image*, numbered from *start*."""
     examples = [
         build_example(
-            f"What is on picture {number}?",
+            f"What is on image {number}?",
             f"It is {number}." if answers else None,
-            data_url(picture if number == start + 9 else GOOD),
+            data_url(image if number == start + 9 else GOOD),
         )
         for number in range(start, start + 10)
     ]
@@ -239,7 +239,7 @@ def test_wrong_arguments_are_usage_errors(arguments: dict[str, Any], said: str) 
 def test_wrong_arguments_are_told_before_data_is_read(
     monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("pytest_vft.api.lint_files", lambda *_: pytest.fail("data was read"))
+    monkeypatch.setattr("pytest_vft.runs.lint.lint_files", lambda *_: pytest.fail("data was read"))
 
     with pytest.raises(UsageError):
         lint(write("train.jsonl"), **wrong)

@@ -131,10 +131,10 @@ def test_file_that_is_missing_and_folder_without_data_are_told_at_once(tmp_path:
         lint(tmp_path)
 
 
-def test_huge_picture_on_one_line_is_too_large_and_no_more(tmp_path: Path) -> None:
-    _, picture = draw("jpeg 24x24 rgb bytes=157286400")
+def test_huge_image_on_one_line_is_too_large_and_no_more(tmp_path: Path) -> None:
+    _, image = draw("jpeg 24x24 rgb bytes=157286400")
     before, after = good(20).split(data_url("png 24x24 rgb").encode())
-    line = before + b"data:image/jpeg;base64," + base64.b64encode(picture) + after
+    line = before + b"data:image/jpeg;base64," + base64.b64encode(image) + after
 
     assert len(line) > 200_000_000
     assert found(lint(write(tmp_path, b"\n".join([line, *LINES])))) == [("image/too-large", 1)]

@@ -1,4 +1,4 @@
-"""Pictures, examples and files that are built, and the example datasets built with them."""
+"""Images, examples and files that are built, and the example datasets built with them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ URL = "https://example.com/cover.jpg"
 ORIENTATION, CAMERA = 0x0112, 0x0110
 
 
-def picture(mode: str = "RGB", size: tuple[int, int] = (16, 12), seen: str = "teal") -> Image.Image:
+def drawn(mode: str = "RGB", size: tuple[int, int] = (16, 12), seen: str = "teal") -> Image.Image:
     return Image.new("RGB", size, seen).convert(mode)
 
 
@@ -38,7 +38,7 @@ def payload(url: str) -> bytes:
 
 
 def decoded(url: str) -> Image.Image:
-    """Return the picture of a data URL, whose media type must be that of the picture."""
+    """Return the image of a data URL, whose media type must be that of the image."""
     image = Image.open(io.BytesIO(payload(url)))
     image.load()
     assert url.startswith(f"data:{Image.MIME[image.format or '']};base64,")
@@ -57,18 +57,18 @@ def question_about(images: Any, **options: Any) -> dict[str, Any]:
     return message
 
 
-# Pictures
+# Images
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
 def test_encodes_in_the_format_asked_for(format_: Any) -> None:
-    image = decoded(encode_image(picture(), format=format_))
+    image = decoded(encode_image(drawn(), format=format_))
 
     assert (image.format, image.mode, image.size) == (format_, "RGB", (16, 12))
 
 
 def test_is_jpeg_by_default() -> None:
-    assert encode_image(picture()).startswith("data:image/jpeg;base64,/9j/")
+    assert encode_image(drawn()).startswith("data:image/jpeg;base64,/9j/")
 
 
 def test_is_png_by_default_if_it_can_be_seen_through() -> None:
@@ -79,7 +79,7 @@ def test_is_png_by_default_if_it_can_be_seen_through() -> None:
 
 
 def test_an_opaque_alpha_channel_is_no_transparency() -> None:
-    image = decoded(encode_image(picture("RGBA")))
+    image = decoded(encode_image(drawn("RGBA")))
 
     assert (image.format, image.mode) == ("JPEG", "RGB")
 
@@ -109,8 +109,8 @@ def test_less_quality_takes_fewer_bytes(format_: Any) -> None:
     )
 
 
-def test_leaves_the_picture_as_it_was() -> None:
-    grey = picture("L")
+def test_leaves_the_image_as_it_was() -> None:
+    grey = drawn("L")
     grey.info["comment"] = b"mine"
 
     encode_image(grey)
@@ -120,7 +120,7 @@ def test_leaves_the_picture_as_it_was() -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV", "LAB", "P", "PA"])
 def test_keeps_the_colour_of_every_colour_mode(mode: str) -> None:
-    slate = picture(seen="slategrey")  # pale enough to stand in each of them
+    slate = drawn(seen="slategrey")  # pale enough to stand in each of them
     source = slate.quantize(4) if mode in {"P", "PA"} else slate
 
     image = decoded(encode_image(source.convert(mode), format="PNG"))
@@ -131,7 +131,7 @@ def test_keeps_the_colour_of_every_colour_mode(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "La"])
 def test_grey_becomes_rgb(mode: str) -> None:
-    white = picture("L", seen="white")
+    white = drawn("L", seen="white")
     through_alpha = white.convert("LA").convert(mode) if mode == "La" else white.convert(mode)
 
     image = decoded(encode_image(through_alpha, format="PNG"))
@@ -162,7 +162,7 @@ def test_alpha_becomes_rgba(mode: str) -> None:
     ],
 )
 def test_a_transparent_colour_becomes_rgba(tmp_path: Path, mode: str, options: dict[str, Any]) -> None:
-    image = picture("RGB").quantize(2) if mode == "P" else picture(mode)
+    image = drawn("RGB").quantize(2) if mode == "P" else drawn(mode)
     file = tmp_path / "cover.png"
     file.write_bytes(saved(image, "PNG", **options))
     with Image.open(file) as written:
@@ -210,7 +210,7 @@ def test_a_mode_without_a_scale_is_stretched(mode: str, levels: list[float]) -> 
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
-def test_a_flat_picture_without_a_scale_is_black(mode: str) -> None:
+def test_a_flat_image_without_a_scale_is_black(mode: str) -> None:
     image = decoded(encode_image(Image.new(mode, (8, 8), 7), format="PNG"))
 
     assert image.getpixel((0, 0)) == (0, 0, 0)
@@ -234,7 +234,7 @@ def test_a_file_that_is_fit_is_used_byte_for_byte(
 
 
 def test_a_file_is_encoded_anew_if_a_format_is_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "cover.png").write_bytes(saved(picture(), "PNG", compress_level=0))
+    (tmp_path / "cover.png").write_bytes(saved(drawn(), "PNG", compress_level=0))
 
     data = payload(encode_image(tmp_path / "cover.png", format="PNG"))
 
@@ -246,7 +246,7 @@ def test_a_file_is_encoded_anew_if_a_format_is_asked_for(tmp_path: Path) -> None
     [("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "P"), ("PNG", "LA"), ("GIF", "P"), ("TIFF", "RGB")],
 )
 def test_a_file_of_another_mode_or_format_is_encoded_anew(tmp_path: Path, format_: str, mode: str) -> None:
-    (tmp_path / "cover").write_bytes(saved(picture(mode), format_))
+    (tmp_path / "cover").write_bytes(saved(drawn(mode), format_))
 
     image = decoded(encode_image(tmp_path / "cover"))
 
@@ -255,8 +255,8 @@ def test_a_file_of_another_mode_or_format_is_encoded_anew(tmp_path: Path, format
 
 @pytest.mark.parametrize("format_", ["PNG", "WEBP", "GIF"])
 def test_of_several_frames_the_first_counts(tmp_path: Path, format_: str) -> None:
-    later = [picture(seen="white"), picture(seen="black")]
-    (tmp_path / "film").write_bytes(saved(picture(), format_, save_all=True, append_images=later))
+    later = [drawn(seen="white"), drawn(seen="black")]
+    (tmp_path / "film").write_bytes(saved(drawn(), format_, save_all=True, append_images=later))
 
     image = decoded(encode_image(tmp_path / "film", format="PNG"))
 
@@ -266,9 +266,7 @@ def test_of_several_frames_the_first_counts(tmp_path: Path, format_: str) -> Non
 
 
 def test_of_an_open_file_the_current_frame_counts() -> None:
-    film = Image.open(
-        io.BytesIO(saved(picture(), "GIF", save_all=True, append_images=[picture(seen="white")]))
-    )
+    film = Image.open(io.BytesIO(saved(drawn(), "GIF", save_all=True, append_images=[drawn(seen="white")])))
     film.seek(1)
 
     assert is_near(decoded(encode_image(film)), (255, 255, 255))
@@ -317,7 +315,7 @@ def test_exif_rotation_is_carried_out_and_exif_left_out(
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
 def test_metadata_is_not_carried_over(format_: Any) -> None:
-    marked = picture()
+    marked = drawn()
     marked.info |= {"comment": b"SECRET", "icc_profile": b"SECRET", "xmp": b"SECRET", "dpi": (7, 7)}
 
     assert b"SECRET" not in payload(encode_image(marked, format=format_))
@@ -326,20 +324,20 @@ def test_metadata_is_not_carried_over(format_: Any) -> None:
 def png_with_text() -> bytes:
     note = PngImagePlugin.PngInfo()
     note.add_text("Author", "SECRET")
-    return saved(picture(), "PNG", pnginfo=note)
+    return saved(drawn(), "PNG", pnginfo=note)
 
 
 def jpeg_with_iptc() -> bytes:
     block = b"Photoshop 3.0\x008BIM\x04\x04\x00\x00\x00\x00\x00\x06SECRET"
     segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
-    return saved(picture(), "JPEG", extra=segment)
+    return saved(drawn(), "JPEG", extra=segment)
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        saved(picture(), "JPEG", xmp=b"<x>SECRET</x>"),
-        saved(picture(), "WEBP", xmp=b"<x>SECRET</x>"),
+        saved(drawn(), "JPEG", xmp=b"<x>SECRET</x>"),
+        saved(drawn(), "WEBP", xmp=b"<x>SECRET</x>"),
         jpeg_with_iptc(),
         png_with_text(),
     ],
@@ -355,19 +353,19 @@ def test_a_file_with_metadata_is_encoded_anew(tmp_path: Path, data: bytes) -> No
 @pytest.mark.parametrize("name", ["jpeg", "JPG", "GIF", "", 1, ["PNG"]])
 def test_unknown_format(name: Any) -> None:
     with pytest.raises(UsageError, match=f'format is {re.escape(repr(name))}, want "JPEG", "PNG", "W'):
-        encode_image(picture(), format=name)
+        encode_image(drawn(), format=name)
 
 
 @pytest.mark.parametrize("quality", [0, 101, -1, 85.0, True, None, "85"])
 def test_quality_out_of_range(quality: Any) -> None:
     with pytest.raises(UsageError, match=f"quality is {quality!r}, want a whole number from 1 to 100"):
-        encode_image(picture(), quality=quality)
+        encode_image(drawn(), quality=quality)
 
 
 @pytest.mark.parametrize(
     ("image", "kind"), [(None, "None"), (b"\xff\xd8", "of type bytes"), (io.BytesIO(), "of type BytesIO")]
 )
-def test_not_a_picture(image: Any, kind: str) -> None:
+def test_not_a_image(image: Any, kind: str) -> None:
     with pytest.raises(UsageError, match=f"a Pillow image or a path, not {kind}"):
         encode_image(image)
 
@@ -388,8 +386,8 @@ def test_a_folder_is_named(tmp_path: Path) -> None:
         encode_image(tmp_path)
 
 
-def test_a_file_without_a_picture_is_named(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("no picture")
+def test_a_file_without_a_image_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
 
     with pytest.raises(UsageError, match=r"notes\.txt cannot be encoded \(UnidentifiedImageError: "):
         encode_image(tmp_path / "notes.txt")
@@ -404,17 +402,17 @@ def test_a_truncated_file_is_refused(tmp_path: Path, format_: Any) -> None:
         encode_image(tmp_path / "cut.jpg", format=format_)
 
 
-def test_a_truncated_picture_is_refused() -> None:
+def test_a_truncated_image_is_refused() -> None:
     data = saved(Image.effect_noise((64, 64), 80).convert("RGB"), "JPEG")
     cut = Image.open(io.BytesIO(data[: len(data) // 2]))
 
-    with pytest.raises(UsageError, match=r"the picture \(RGB, 64x64\) cannot be encoded \(OSError: "):
+    with pytest.raises(UsageError, match=r"the image \(RGB, 64x64\) cannot be encoded \(OSError: "):
         encode_image(cut)
 
 
-def test_a_picture_too_large_for_its_format_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"the picture \(RGB, 16384x1\) cannot be encoded"):
-        encode_image(picture(size=(16384, 1)), format="WEBP")
+def test_a_image_too_large_for_its_format_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"the image \(RGB, 16384x1\) cannot be encoded"):
+        encode_image(drawn(size=(16384, 1)), format="WEBP")
 
 
 # Examples
@@ -489,33 +487,33 @@ def test_a_url_is_used_as_it_is(url: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [list, tuple])
-def test_several_pictures_keep_their_order(
+def test_several_images_keep_their_order(
     tmp_path: Path, kind: Callable[[list[Any]], list[Any] | tuple[Any, ...]]
 ) -> None:
-    (tmp_path / "cover.png").write_bytes(saved(picture(seen="navy"), "PNG"))
+    (tmp_path / "cover.png").write_bytes(saved(drawn(seen="navy"), "PNG"))
 
     content = question_about(
-        kind([picture(), tmp_path / "cover.png", str(tmp_path / "cover.png"), URL]), detail="auto"
+        kind([drawn(), tmp_path / "cover.png", str(tmp_path / "cover.png"), URL]), detail="auto"
     )["content"]
 
     urls = [part["image_url"]["url"] for part in content[1:]]
     cover = encode_image(tmp_path / "cover.png")
     assert content[0] == {"type": "text", "text": "What is it?"}
-    assert urls == [encode_image(picture()), cover, cover, URL]
+    assert urls == [encode_image(drawn()), cover, cover, URL]
     assert {part["image_url"]["detail"] for part in content[1:]} == {"auto"}
 
 
 @pytest.mark.parametrize("images", [None, [], ()])
-def test_a_turn_without_pictures_is_plain_text(images: Any) -> None:
+def test_a_turn_without_images_is_plain_text(images: Any) -> None:
     assert question_about(images) == {"role": "user", "content": "What is it?"}
 
 
-def test_format_and_quality_reach_every_picture() -> None:
+def test_format_and_quality_reach_every_image() -> None:
     example = build_example(
-        "Who?", "Ida", picture(), few_shot=[("Who?", "Eve", picture())], format="WEBP", quality=9
+        "Who?", "Ida", drawn(), few_shot=[("Who?", "Eve", drawn())], format="WEBP", quality=9
     )
 
-    expected = encode_image(picture(), format="WEBP", quality=9)
+    expected = encode_image(drawn(), format="WEBP", quality=9)
     for message in (example["messages"][0], example["messages"][2]):
         assert message["content"][1]["image_url"]["url"] == expected
 
@@ -527,7 +525,7 @@ def test_unknown_detail(detail: Any) -> None:
 
 
 @pytest.mark.parametrize("options", [{"format": "GIF"}, {"quality": 0}])
-def test_arguments_are_checked_without_a_picture(options: dict[str, Any]) -> None:
+def test_arguments_are_checked_without_a_image(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         build_example("Who?", "Ida", URL, **options)
 
@@ -549,9 +547,9 @@ def test_arguments_are_checked_without_a_picture(options: dict[str, Any]) -> Non
             {"few_shot": FewShot("Who?", "Ida")},
             "few_shot[0] is of type str, want FewShot(question, answer, image)",
         ),
-        ({"image": 7}, "a picture is a Pillow image or a path, not of type int"),
-        ({"image": [URL, None]}, "a picture is a Pillow image or a path, not None"),
-        ({"image": iter([URL])}, "a picture is a Pillow image or a path, not of type list_iterator"),
+        ({"image": 7}, "an image is a Pillow image or a path, not of type int"),
+        ({"image": [URL, None]}, "an image is a Pillow image or a path, not None"),
+        ({"image": iter([URL])}, "an image is a Pillow image or a path, not of type list_iterator"),
         ({"image": "missing.png"}, "missing.png cannot be encoded (FileNotFoundError: "),
     ],
 )
@@ -682,7 +680,7 @@ def planted_line(rule: str) -> bytes:
     return lines[place["line"] - 1]
 
 
-def planted_picture(rule: str) -> str:
+def planted_image(rule: str) -> str:
     return urls_of(target_of(json.loads(planted_line(rule))))[-1]
 
 
@@ -694,7 +692,7 @@ def redrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def look_alike(one: bytes, other: bytes) -> bool:
-    """Say whether both payloads show nearly the same picture, or both show none."""
+    """Say whether both payloads show nearly the same image, or both show none."""
     pixels = []
     for text in (one, other):
         try:
@@ -710,7 +708,7 @@ def look_alike(one: bytes, other: bytes) -> bool:
 
 @pytest.mark.parametrize("path", [*BOOKS, *FAULTY, "faulty/planted.json"])
 def test_the_script_draws_the_shipped_examples(redrawn: Path, path: str) -> None:
-    # Texts byte for byte, pictures by their looks: another Pillow may bring another encoder.
+    # Texts byte for byte, images by their looks: another Pillow may bring another encoder.
     shipped, drawn = (EXAMPLES / path).read_bytes(), (redrawn / path).read_bytes()
 
     assert PAYLOAD.sub(b"", drawn) == PAYLOAD.sub(b"", shipped)
@@ -726,7 +724,7 @@ def test_the_script_draws_the_same_bytes_on_each_run(redrawn: Path, tmp_path: Pa
     }
 
 
-def test_different_pictures_do_not_look_alike() -> None:
+def test_different_images_do_not_look_alike() -> None:
     covers = [PAYLOAD.findall(line)[-1] for line in (EXAMPLES / BOOKS[0]).read_bytes().splitlines()]
 
     assert not look_alike(covers[0], covers[1])
@@ -753,8 +751,8 @@ def test_every_split_has_the_shape_of_the_notebook(path: str, count: int) -> Non
         assert re.match(r"Question \[\d+\]: ", target_of(example)["content"][0]["text"])
 
 
-def test_every_picture_of_the_books_is_fit() -> None:
-    pictures = {
+def test_every_image_of_the_books_is_fit() -> None:
+    images = {
         url
         for path in BOOKS
         for example in examples(path)
@@ -763,14 +761,14 @@ def test_every_picture_of_the_books_is_fit() -> None:
         for url in urls_of(message)
     }
 
-    assert len(pictures) == 22
-    assert {decoded(url).mode for url in pictures} == {"RGB"}
+    assert len(images) == 22
+    assert {decoded(url).mode for url in images} == {"RGB"}
 
 
-def test_splits_share_no_target_and_no_picture() -> None:
+def test_splits_share_no_target_and_no_image() -> None:
     splits = [examples(path) for path in BOOKS]
     numbered = Counter(target_of(e)["content"][0]["text"] for split in splits for e in split)
-    pictures = [{urls_of(target_of(example))[0] for example in split} for split in splits]
+    images = [{urls_of(target_of(example))[0] for example in split} for split in splits]
     shown = {
         url
         for split in splits
@@ -781,9 +779,9 @@ def test_splits_share_no_target_and_no_picture() -> None:
     }
 
     assert max(numbered.values()) == 1
-    assert len(set.union(*pictures)) == sum(map(len, pictures)) == 20
-    assert not shown & set.union(*pictures)
-    assert [len(split) for split in pictures] == [12, 4, 4]
+    assert len(set.union(*images)) == sum(map(len, images)) == 20
+    assert not shown & set.union(*images)
+    assert [len(split) for split in images] == [12, 4, 4]
 
 
 def test_yes_and_no_are_both_answers() -> None:
@@ -853,16 +851,16 @@ def test_planted_faults_of_examples() -> None:
     assert leak == target_of(json.loads((EXAMPLES / FAULTY[0]).read_bytes().splitlines()[0]))
 
 
-def test_planted_faults_of_pictures() -> None:
+def test_planted_faults_of_images() -> None:
     with pytest.raises(ValueError, match="base64"):
-        payload(planted_picture("image/invalid-base64"))
-    corrupt = payload(planted_picture("image/undecodable"))
+        payload(planted_image("image/invalid-base64"))
+    corrupt = payload(planted_image("image/undecodable"))
     assert corrupt.startswith(b"\x89PNG\r\n\x1a\n")
     assert corrupt.endswith(b"IEND\xaeB`\x82")
     with pytest.raises(OSError, match="broken data stream"):
-        decoded(planted_picture("image/undecodable"))
-    assert Image.open(io.BytesIO(payload(planted_picture("image/truncated")))).mode == "RGB"
+        decoded(planted_image("image/undecodable"))
+    assert Image.open(io.BytesIO(payload(planted_image("image/truncated")))).mode == "RGB"
     with pytest.raises(OSError, match="truncated"):
-        decoded(planted_picture("image/truncated"))
-    assert decoded(planted_picture("image/unsupported-format")).format == "GIF"
-    assert decoded(planted_picture("image/unsupported-mode")).mode == "CMYK"
+        decoded(planted_image("image/truncated"))
+    assert decoded(planted_image("image/unsupported-format")).format == "GIF"
+    assert decoded(planted_image("image/unsupported-mode")).mode == "CMYK"

@@ -20,36 +20,37 @@ from hypothesis import strategies as st
 from xxhash import xxh3_64_digest, xxh3_64_hexdigest
 
 from pytest_vft.reading import images, jpeg
-from pytest_vft.reading.cache import Measured, PictureCache
-from pytest_vft.reading.images import MEASUREMENT_VERSION, Picture, measure_picture
+from pytest_vft.reading.image_cache import ImageCache, MeasuredImage
+from pytest_vft.reading.images import MEASUREMENT_VERSION, ImageMeasurements, measure_image
 
-SOUND = Picture(27_000, "JPEG", True, "RGB", 512, 512, "none", None, 1, 1, False)
+SOUND = ImageMeasurements(27_000, "JPEG", True, "RGB", 512, 512, "none", None, 1, 1, False)
 
 
-def several(number: int, start: int = 0) -> list[Measured]:
+def several(number: int, start: int = 0) -> list[MeasuredImage]:
     return [
-        Measured(key << 96 | key, 36_000, SOUND._replace(bytes=key)) for key in range(start, start + number)
+        MeasuredImage(key << 96 | key, 36_000, SOUND._replace(bytes=key))
+        for key in range(start, start + number)
     ]
 
 
-def lengths(measured: Iterable[Measured]) -> dict[int, int]:
+def lengths(measured: Iterable[MeasuredImage]) -> dict[int, int]:
     return {one.key: one.length for one in measured}
 
 
-def pictures(measured: Iterable[Measured]) -> dict[int, Picture]:
-    return {one.key: one.picture for one in measured}
+def by_key(measured: Iterable[MeasuredImage]) -> dict[int, ImageMeasurements]:
+    return {one.key: one.image for one in measured}
 
 
-def add(folder: Path, measured: Iterable[Measured], most: int = 1000) -> list[str]:
+def add(folder: Path, measured: Iterable[MeasuredImage], most: int = 1000) -> list[str]:
     """Add what was *measured* to the cache in *folder*, as the parent does, and return its warnings."""
-    with closing(PictureCache(folder, most=most)) as cache:
+    with closing(ImageCache(folder, most=most)) as cache:
         cache.add(measured)
     return cache.warnings
 
 
-def look_up(folder: Path, measured: Iterable[Measured]) -> dict[int, Picture]:
+def look_up(folder: Path, measured: Iterable[MeasuredImage]) -> dict[int, ImageMeasurements]:
     """Look up what was *measured*, as a worker does, which has nothing to say."""
-    with closing(PictureCache(folder, read_only=True)) as cache:
+    with closing(ImageCache(folder, read_only=True)) as cache:
         found = cache.look_up(lengths(measured))
     assert not cache.warnings
     return found
@@ -60,7 +61,7 @@ def test_what_is_added_is_found_and_nothing_is_said(tmp_path: Path, number: int)
     measured = several(number)
 
     assert add(tmp_path / "a" / "b#?%20", measured, most=20_000) == []
-    assert look_up(tmp_path / "a" / "b#?%20", measured + several(3, start=number)) == pictures(measured)
+    assert look_up(tmp_path / "a" / "b#?%20", measured + several(3, start=number)) == by_key(measured)
 
 
 def test_a_worker_makes_nothing(tmp_path: Path) -> None:
@@ -75,11 +76,11 @@ def test_git_ignores_the_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_added_again_replaces(tmp_path: Path) -> None:
-    before, after = several(1)[0], several(1)[0]._replace(picture=SOUND)
+    before, after = several(1)[0], several(1)[0]._replace(image=SOUND)
     add(tmp_path, [before])
     add(tmp_path, [after])
 
-    assert look_up(tmp_path, [before]) == pictures([after])
+    assert look_up(tmp_path, [before]) == by_key([after])
 
 
 NUMBERS = st.none() | st.integers(0, 2**31)
@@ -88,8 +89,8 @@ WORDS = st.none() | st.text()
 
 @settings(deadline=None)
 @given(
-    picture=st.builds(
-        Picture,
+    image=st.builds(
+        ImageMeasurements,
         bytes=st.integers(0, 2**40),
         format=st.text(),
         openable=st.booleans(),
@@ -102,18 +103,18 @@ WORDS = st.none() | st.text()
         orientation=NUMBERS,
         geotagged=st.none() | st.booleans(),
     )
-    | st.binary().map(lambda data: measure_picture(data, full=True)),
+    | st.binary().map(lambda data: measure_image(data, full=True)),
     key=st.integers(0, 2**128 - 1),
     length=st.integers(0, 2**40),
 )
 def test_round_trip(
-    tmp_path_factory: pytest.TempPathFactory, picture: Picture, key: int, length: int
+    tmp_path_factory: pytest.TempPathFactory, image: ImageMeasurements, key: int, length: int
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "round-trip"
-    measured = [Measured(key, length, picture)]
+    measured = [MeasuredImage(key, length, image)]
     add(folder, measured)
 
-    assert look_up(folder, measured) == pictures(measured)
+    assert look_up(folder, measured) == by_key(measured)
 
 
 def test_a_payload_of_another_length_is_another(tmp_path: Path) -> None:
@@ -124,31 +125,31 @@ def test_a_payload_of_another_length_is_another(tmp_path: Path) -> None:
 
 def test_words_that_are_no_unicode_are_not_kept(tmp_path: Path) -> None:
     odd, *others = several(3)
-    odd = odd._replace(picture=SOUND._replace(decoder_error="\ud800"))
+    odd = odd._replace(image=SOUND._replace(decoder_error="\ud800"))
 
     assert add(tmp_path, [odd, *others]) == []
-    assert look_up(tmp_path, [odd, *others]) == pictures(others)
+    assert look_up(tmp_path, [odd, *others]) == by_key(others)
 
 
-@pytest.mark.parametrize("version", ["PIL.__version__", "pytest_vft.reading.cache.MEASUREMENT_VERSION"])
+@pytest.mark.parametrize("version", ["PIL.__version__", "pytest_vft.reading.image_cache.MEASUREMENT_VERSION"])
 def test_another_version_measures_anew(tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tmp_path, several(1))
     with monkeypatch.context() as patch:
         patch.setattr(version, "another")
         assert look_up(tmp_path, several(1)) == {}
 
-    assert look_up(tmp_path, several(1)) == pictures(several(1))
+    assert look_up(tmp_path, several(1)) == by_key(several(1))
 
 
 def test_the_oldest_are_forgotten(tmp_path: Path) -> None:
     add(tmp_path, several(6), most=8)
     add(tmp_path, several(6, start=6), most=8)
 
-    assert look_up(tmp_path, several(12)) == pictures(several(8, start=4))
+    assert look_up(tmp_path, several(12)) == by_key(several(8, start=4))
 
     add(tmp_path, several(20, start=12), most=8)
 
-    assert look_up(tmp_path, several(32)) == pictures(several(8, start=24))
+    assert look_up(tmp_path, several(32)) == by_key(several(8, start=24))
 
 
 def code(*modules: str | None) -> Iterator[object]:
@@ -164,8 +165,8 @@ def code(*modules: str | None) -> Iterator[object]:
 def test_measuring_is_as_its_version_says() -> None:
     digest = xxh3_64_hexdigest(repr(list(code(images.__file__, jpeg.__file__))).encode())
 
-    assert (MEASUREMENT_VERSION, digest) == (1, "92cf7769aa8f3601"), (
-        "Measuring has changed. If any picture may now measure otherwise, raise MEASUREMENT_VERSION in "
+    assert (MEASUREMENT_VERSION, digest) == (1, "d9a7a76ea11929d1"), (
+        "Measuring has changed. If any image may now measure otherwise, raise MEASUREMENT_VERSION in "
         "reading/images.py, or caches go on giving the old measurements. Then write version and digest here."
     )
 
@@ -175,13 +176,13 @@ def test_measuring_is_as_its_version_says() -> None:
 
 def foreign(path: Path) -> None:
     with closing(sqlite3.connect(path)) as table, table:
-        table.execute("CREATE TABLE pictures (key BLOB PRIMARY KEY, value BLOB NOT NULL, artist TEXT)")
+        table.execute("CREATE TABLE images (key BLOB PRIMARY KEY, value BLOB NOT NULL, artist TEXT)")
 
 
 def with_trigger(path: Path) -> None:
     add(path.parent, several(1))
     with closing(sqlite3.connect(path)) as table, table:
-        table.execute("CREATE TRIGGER t AFTER INSERT ON pictures BEGIN DELETE FROM pictures; END")
+        table.execute("CREATE TRIGGER t AFTER INSERT ON images BEGIN DELETE FROM images; END")
 
 
 def no_database(path: Path) -> None:
@@ -195,34 +196,34 @@ def truncated(path: Path) -> None:
 
 @pytest.mark.parametrize("harm", [foreign, with_trigger, no_database, truncated])
 def test_a_file_that_is_not_ours_or_broken_is_set_aside(tmp_path: Path, harm: Callable[[Path], None]) -> None:
-    path = tmp_path / "pictures.sqlite"
+    path = tmp_path / "images.sqlite"
     harm(path)
     before = path.read_bytes()
 
     assert look_up(tmp_path, several(1)) == {}
     assert path.read_bytes() == before
     (warning,) = add(tmp_path, several(1))
-    assert warning.startswith(f"{path} is set aside as pictures.broken: ")
-    assert (tmp_path / "pictures.broken").read_bytes() == before
-    assert look_up(tmp_path, several(1)) == pictures(several(1))
+    assert warning.startswith(f"{path} is set aside as images.broken: ")
+    assert (tmp_path / "images.broken").read_bytes() == before
+    assert look_up(tmp_path, several(1)) == by_key(several(1))
 
 
 def test_a_file_found_broken_in_the_middle_is_used_no_more(tmp_path: Path) -> None:
     measured = several(4000)
     add(tmp_path, measured, most=9000)
-    path = tmp_path / "pictures.sqlite"
+    path = tmp_path / "images.sqlite"
     data = bytearray(path.read_bytes())
     for page in range(2 * 4096, len(data), 4096):  # all but the schema and the root of the table
         data[page : page + 8] = b"\xff" * 8
     path.write_bytes(data)
 
     assert look_up(tmp_path, measured) == {}
-    with closing(PictureCache(tmp_path)) as cache:
+    with closing(ImageCache(tmp_path)) as cache:
         assert cache.look_up(lengths(measured)) == {}
         cache.add(measured)
         assert cache.look_up(lengths(measured)) == {}
     (warning,) = cache.warnings
-    assert "set aside as pictures.broken: database disk image is malformed" in warning
+    assert "set aside as images.broken: database disk image is malformed" in warning
     assert add(tmp_path, measured) == []
 
 
@@ -230,13 +231,13 @@ def test_a_file_found_broken_in_the_middle_is_used_no_more(tmp_path: Path) -> No
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filled")
     add(folder, several(60))
-    return folder / "pictures.sqlite"
+    return folder / "images.sqlite"
 
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
-def test_no_flipped_bit_gives_a_wrong_picture(filled: Path, data: st.DataObject) -> None:
-    right = pictures(several(60))
+def test_no_flipped_bit_gives_a_wrong_image(filled: Path, data: st.DataObject) -> None:
+    right = by_key(several(60))
     content = bytearray(filled.read_bytes())
     bit = data.draw(st.integers(0, 8 * len(content) - 1))
     content[bit // 8] ^= 1 << bit % 8
@@ -252,14 +253,14 @@ def test_no_flipped_bit_gives_a_wrong_picture(filled: Path, data: st.DataObject)
 @pytest.mark.parametrize("value", ["[]", "{}", "null", "[1]", "no JSON", str([1, "JPEG", 1, *[None] * 8])])
 def test_a_value_of_another_shape_is_not_there(tmp_path: Path, value: str) -> None:
     add(tmp_path, several(1))
-    with closing(sqlite3.connect(tmp_path / "pictures.sqlite")) as table, table:
-        ((key,),) = table.execute("SELECT key FROM pictures")
+    with closing(sqlite3.connect(tmp_path / "images.sqlite")) as table, table:
+        ((key,),) = table.execute("SELECT key FROM images")
         packed = xxh3_64_digest(key + value.encode()) + value.encode()
-        table.execute("UPDATE pictures SET value = ?", (packed,))
+        table.execute("UPDATE images SET value = ?", (packed,))
 
     assert look_up(tmp_path, several(1)) == {}
     assert add(tmp_path, several(1)) == []
-    assert look_up(tmp_path, several(1)) == pictures(several(1))
+    assert look_up(tmp_path, several(1)) == by_key(several(1))
 
 
 # What is wrong with the place
@@ -269,15 +270,15 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     (warning,) = add(tmp_path / "file" / "cache", several(1))
-    assert "pictures.sqlite is not used: [Errno 20] Not a directory" in warning
+    assert "images.sqlite is not used: [Errno 20] Not a directory" in warning
     assert look_up(tmp_path / "file" / "cache", several(1)) == {}
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
-    (tmp_path / "pictures.sqlite").mkdir()
+    (tmp_path / "images.sqlite").mkdir()
 
     (warning,) = add(tmp_path, several(1))
-    assert warning.endswith("pictures.sqlite is not used: unable to open database file")
+    assert warning.endswith("images.sqlite is not used: unable to open database file")
     assert look_up(tmp_path, several(1)) == {}
 
 
@@ -286,7 +287,7 @@ def locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("pytest_vft.reading.sqlite.PATIENCE", 0.05)
     program = f"""
 import sqlite3
-table = sqlite3.connect({str(folder / "pictures.sqlite")!r}, isolation_level=None)
+table = sqlite3.connect({str(folder / "images.sqlite")!r}, isolation_level=None)
 table.execute("BEGIN EXCLUSIVE")
 print("locked", flush=True)
 input()
@@ -305,13 +306,13 @@ def test_a_file_that_another_run_has_locked(tmp_path: Path, monkeypatch: pytest.
         (warning,) = add(tmp_path, several(1))
         assert look_up(tmp_path, several(1)) == {}
 
-    assert warning.endswith("pictures.sqlite is not used: database is locked")
-    assert look_up(tmp_path, several(1)) == pictures(several(1))
+    assert warning.endswith("images.sqlite is not used: database is locked")
+    assert look_up(tmp_path, several(1)) == by_key(several(1))
 
 
 def test_a_lock_that_comes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_vft.reading.sqlite.PATIENCE", 0.05)
-    with closing(PictureCache(tmp_path)) as cache, locked(tmp_path, monkeypatch):
+    with closing(ImageCache(tmp_path)) as cache, locked(tmp_path, monkeypatch):
         cache.add(several(1))
         assert cache.look_up(lengths(several(1))) == {}
 
@@ -331,8 +332,8 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(sqlite3, "connect", small)
         (warning,) = add(tmp_path, several(5000))
 
-    assert warning == f"{tmp_path / 'pictures.sqlite'} is not used: database or disk is full"
-    assert look_up(tmp_path, several(200)) == pictures(several(100))
+    assert warning == f"{tmp_path / 'images.sqlite'} is not used: database or disk is full"
+    assert look_up(tmp_path, several(200)) == by_key(several(100))
 
 
 # Several runs
@@ -347,7 +348,7 @@ def start(text: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def test_a_run_killed_while_it_adds(tmp_path: Path) -> None:
     add(tmp_path, several(100))
-    path, journal = tmp_path / "pictures.sqlite", tmp_path / "pictures.sqlite-journal"
+    path, journal = tmp_path / "images.sqlite", tmp_path / "images.sqlite-journal"
     before = path.stat().st_size
     with start("add(folder, several(300_000, start=1000), most=10**6)", tmp_path) as run:
         while path.stat().st_size == before:  # what is added is written, and not yet confirmed
@@ -356,20 +357,20 @@ def test_a_run_killed_while_it_adds(tmp_path: Path) -> None:
     assert journal.stat().st_size
 
     assert add(tmp_path, several(1, start=100)) == []
-    assert look_up(tmp_path, several(200)) == pictures(several(101))
+    assert look_up(tmp_path, several(200)) == by_key(several(101))
 
 
 def test_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     text = """
 first = int(sys.argv[2])
 for number in range(first, first + 2000, 100):
-    with closing(PictureCache(folder)) as cache:
+    with closing(ImageCache(folder)) as cache:
         cache.add(several(100, start=number))
     assert not cache.warnings
-    assert look_up(folder, several(100, start=number)) == pictures(several(100, start=number))
+    assert look_up(folder, several(100, start=number)) == by_key(several(100, start=number))
 print("done")
 """
     runs = [start(text, tmp_path, str(first)) for first in (0, 2000, 4000)]
 
     assert [run.communicate(timeout=60)[0] for run in runs] == ["done\n"] * 3
-    assert look_up(tmp_path, several(6000)) == pictures(several(6000))
+    assert look_up(tmp_path, several(6000)) == by_key(several(6000))

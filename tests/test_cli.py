@@ -51,14 +51,14 @@ def vft(capsys: pytest.CaptureFixture[str]) -> Vft:
     return run
 
 
-def example(number: int, picture: str = GOOD) -> dict[str, Any]:
-    return build_example(f"What is on picture {number}?", f"It is {number}.", data_url(picture))
+def example(number: int, image: str = GOOD) -> dict[str, Any]:
+    return build_example(f"What is on image {number}?", f"It is {number}.", data_url(image))
 
 
-def write(name: str, pictures: dict[int, str] | None = None, count: int = 10) -> str:
-    """Write *count* examples to *name*, clean but for the *pictures* on the lines that are given."""
+def write(name: str, images: dict[int, str] | None = None, count: int = 10) -> str:
+    """Write *count* examples to *name*, clean but for the *images* on the lines that are given."""
     Path(name).parent.mkdir(parents=True, exist_ok=True)
-    write_jsonl(name, [example(line, (pictures or {}).get(line, GOOD)) for line in range(1, count + 1)])
+    write_jsonl(name, [example(line, (images or {}).get(line, GOOD)) for line in range(1, count + 1)])
     return name
 
 
@@ -226,7 +226,7 @@ def test_interruption_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_vft.api.run", interrupt)
+    monkeypatch.setattr("pytest_vft.runs.lint.run", interrupt)
 
     assert vft("check", write("train.jsonl")) == (2, "", "vft: interrupted\n")
 
@@ -235,7 +235,7 @@ def test_fault_of_our_own_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyP
     def stumble(*_: object, **__: object) -> None:
         raise LookupError("a bug")
 
-    monkeypatch.setattr("pytest_vft.api.run", stumble)
+    monkeypatch.setattr("pytest_vft.runs.lint.run", stumble)
     done = vft("check", write("train.jsonl"))
 
     assert (done.code, done.out) == (2, "")
@@ -440,11 +440,9 @@ def test_rules_are_ignored_by_id_scope_and_glob(vft: Vft, pattern: str) -> None:
 
 
 def test_pixels_are_decoded_unless_headers_do(vft: Vft) -> None:
-    media_type, picture = draw("png 64x64 rgb")
-    middle = len(picture) // 2
-    broken = (
-        picture[:middle] + bytes(byte ^ 255 for byte in picture[middle : middle + 8]) + picture[middle + 8 :]
-    )
+    media_type, image = draw("png 64x64 rgb")
+    middle = len(image) // 2
+    broken = image[:middle] + bytes(byte ^ 255 for byte in image[middle : middle + 8]) + image[middle + 8 :]
     url = f"data:{media_type};base64,{base64.b64encode(broken).decode()}"
     write_jsonl("train.jsonl", [*map(example, range(9)), build_example("What is this?", "A dog.", url)])
 
@@ -506,10 +504,10 @@ def test_reader_may_leave_early(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.stdout.count(b"\n") == 1
 
 
-@pytest.mark.parametrize(("picture", "code"), [(GOOD, 0), (GREY, 1)])
-def test_exit_code_stays_when_nobody_reads(monkeypatch: pytest.MonkeyPatch, picture: str, code: int) -> None:
+@pytest.mark.parametrize(("image", "code"), [(GOOD, 0), (GREY, 1)])
+def test_exit_code_stays_when_nobody_reads(monkeypatch: pytest.MonkeyPatch, image: str, code: int) -> None:
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    command = [str(VFT), "check", write("train.jsonl", {1: picture})]
+    command = [str(VFT), "check", write("train.jsonl", {1: image})]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
@@ -569,7 +567,7 @@ def test_colours_can_be_refused(environment: dict[str, str]) -> None:
 # Rules
 
 RULE = """
-summary  = "A picture is tiny."
+summary  = "An image is tiny."
 severity = "warning"
 message  = "width is {width}; the least is {least}"
 advice   = "Draw it larger."
@@ -628,7 +626,7 @@ def test_rule_that_does_not_run_is_listed_as_off(vft: Vft) -> None:
     Path("vft.toml").write_text('rules = ["my_rules"]')
     write_rule("off = true" + RULE)
 
-    assert re.search(r"^image/tiny +off +A picture is tiny\.$", vft("rules").out, re.MULTILINE)
+    assert re.search(r"^image/tiny +off +An image is tiny\.$", vft("rules").out, re.MULTILINE)
     assert re.search(r"^image/tiny +warning +", vft("rules", "--select=image/tiny").out, re.MULTILINE)
 
 

@@ -12,11 +12,11 @@ import pytest
 from pytest_vft import ConfigError, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
-from pytest_vft.config import MAX_FINDINGS, Config, load_config
+from pytest_vft.runs.config import MAX_FINDINGS, Config, load_config
 
 GREY = "png 24x24 l"
 RULE = """
-summary = "A picture is small."
+summary = "An image is small."
 severity = "error"
 message = "width is {width}"
 advice = "Draw it larger."
@@ -66,13 +66,13 @@ def check(capsys: pytest.CaptureFixture[str]) -> Check:
     return run
 
 
-def write(name: str, picture: str = "png 24x24 rgb", count: int = 10) -> str:
-    """Write *count* examples to *name*, the last one with *picture*."""
+def write(name: str, image: str = "png 24x24 rgb", count: int = 10) -> str:
+    """Write *count* examples to *name*, the last one with *image*."""
     Path(name).parent.mkdir(parents=True, exist_ok=True)
-    pictures = ["png 24x24 rgb"] * (count - 1) + [picture]
+    images = ["png 24x24 rgb"] * (count - 1) + [image]
     examples = [
         build_example(f"What is on {Path(name).stem} {number}?", f"It is {number}.", data_url(token))
-        for number, token in enumerate(pictures)
+        for number, token in enumerate(images)
     ]
     write_jsonl(name, examples)
     return name
@@ -275,7 +275,7 @@ def test_so_many_findings_are_allowed(
     assert done.code == code
     assert done.rule("image/unsupported-mode")["severity"] == severity
     assert {finding["severity"] for finding in done.data["findings"]} == {severity}
-    assert f"{severity} image/unsupported-mode: 1 picture, 2 examples (allowed: {allowed})" in text.out
+    assert f"{severity} image/unsupported-mode: 1 image, 2 examples (allowed: {allowed})" in text.out
     assert [line for line in text.out.split("\n") if line.startswith("note")] == ([note] if note else [])
 
 

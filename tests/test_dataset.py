@@ -15,10 +15,10 @@ from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
-from pytest_vft.checking.counted import Counted, Turns
 from pytest_vft.checking.dataset import recurring
-from pytest_vft.checking.lint import Linted, lint_files
-from pytest_vft.checking.shard import Plan
+from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.shard import LintPlan
+from pytest_vft.checking.totals import ShardTotals, TurnTable
 from pytest_vft.facts.turns import Turn
 from pytest_vft.model import SPLITS, Source, Split, Tally
 
@@ -56,11 +56,11 @@ def book(number: int, question: str = "Who wrote this book?") -> str:
     )
 
 
-def plan(**changes: Any) -> Plan:
+def plan(**changes: Any) -> LintPlan:
     return plans.plan(**{"rules": (shipped_rules()[LEAK],), "full": False, **changes})
 
 
-def lint(folder: Path, *files: tuple[Split, list[str]], **changes: Any) -> Linted:
+def lint(folder: Path, *files: tuple[Split, list[str]], **changes: Any) -> LintResult:
     sources = [write(folder, f"{number}.jsonl", *file) for number, file in enumerate(files)]
     return lint_files(sources, plan(**changes))
 
@@ -70,7 +70,7 @@ def write(folder: Path, name: str, split: Split, lines: list[str]) -> Source:
     return Source(str(folder / name), split)
 
 
-def leaks(linted: Linted) -> list[tuple[str, int | None, str]]:
+def leaks(linted: LintResult) -> list[tuple[str, int | None, str]]:
     folder = str(Path(linted.files[0].path).parent) + "/"
     return [
         (path.removeprefix(folder), found.line, found.message.replace(folder, ""))
@@ -79,7 +79,7 @@ def leaks(linted: Linted) -> list[tuple[str, int | None, str]]:
 
 
 def message(first: str, splits: str) -> str:
-    return f"the same question and picture stand in {first} ({splits})"
+    return f"the same question and image stand in {first} ({splits})"
 
 
 # What stays silent.
@@ -97,13 +97,13 @@ def test_few_shot_turns_on_every_line_are_no_leak(tmp_path: Path) -> None:
     assert linted.dataset == {LEAK: Tally(passed=30)}
 
 
-def test_picture_of_a_few_shot_turn_asked_about_elsewhere_is_no_leak(tmp_path: Path) -> None:
+def test_image_of_a_few_shot_turn_asked_about_elsewhere_is_no_leak(tmp_path: Path) -> None:
     asked = example(ask("Who wrote this book?", 100), answer("Ann"))
 
     assert leaks(lint(tmp_path, ("train", [book(1)]), ("validation", [asked]))) == []
 
 
-def test_other_question_on_the_same_picture_is_no_leak(tmp_path: Path) -> None:
+def test_other_question_on_the_same_image_is_no_leak(tmp_path: Path) -> None:
     linted = lint(
         tmp_path, ("train", [book(1)]), ("validation", [book(1, "What is the title of this book?")])
     )
@@ -111,7 +111,7 @@ def test_other_question_on_the_same_picture_is_no_leak(tmp_path: Path) -> None:
     assert leaks(linted) == []
 
 
-def test_same_question_on_another_picture_is_no_leak(tmp_path: Path) -> None:
+def test_same_question_on_another_image_is_no_leak(tmp_path: Path) -> None:
     assert leaks(lint(tmp_path, ("train", [book(1)]), ("test", [book(2)]))) == []
 
 
@@ -119,7 +119,7 @@ def test_repeats_within_a_split_are_no_leak(tmp_path: Path) -> None:
     assert leaks(lint(tmp_path, ("train", [book(1), book(1)]), ("train", [book(1)]))) == []
 
 
-def test_follow_up_in_the_same_words_on_another_picture_is_no_leak(tmp_path: Path) -> None:
+def test_follow_up_in_the_same_words_on_another_image_is_no_leak(tmp_path: Path) -> None:
     def talk(number: int) -> str:
         more = {"role": "user", "content": "What colour is it?"}
         return example(ask("What is this?", number), answer("A dog."), more, answer("Red."))
@@ -298,13 +298,13 @@ def test_examples_of_two_files_of_one_split_are_compared(tmp_path: Path) -> None
     ]
 
 
-def test_picture_asked_about_in_two_splits_is_found_and_a_leaked_turn_is_only_a_leak(tmp_path: Path) -> None:
+def test_image_asked_about_in_two_splits_is_found_and_a_leaked_turn_is_only_a_leak(tmp_path: Path) -> None:
     train = [book(1), book(2)]
     validation = [book(1), book(2, "What is the title of this book?"), book(3)]
 
     assert found(tmp_path, ("train", train), ("validation", validation)) == [
         ("dataset/split-leak", "1.jsonl", 1, ""),
-        ("dataset/picture-in-two-splits", "1.jsonl", 2, ""),
+        ("dataset/image-in-two-splits", "1.jsonl", 2, ""),
     ]
 
 
@@ -312,11 +312,11 @@ def test_picture_asked_about_in_two_splits_is_found_and_a_leaked_turn_is_only_a_
 
 
 def turn(key: int) -> Turn:
-    return Turn(key, answer=None, words=0, pictures=(), repeated=0)
+    return Turn(key, answer=None, words=0, images=(), repeated=0)
 
 
-def turns(keys: list[int]) -> Turns:
-    columns = Turns()
+def turns(keys: list[int]) -> TurnTable:
+    columns = TurnTable()
     for line, key in enumerate(keys, 1):
         columns.append(line, turn(key))
     return columns
@@ -329,7 +329,7 @@ files_of_turns = st.lists(
 
 def test_without_turns_there_are_no_subjects() -> None:
     assert list(recurring([])) == []
-    assert list(recurring([(Source("a.jsonl"), Counted())])) == []
+    assert list(recurring([(Source("a.jsonl"), ShardTotals())])) == []
 
 
 @given(files_of_turns)
@@ -339,7 +339,7 @@ def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
     files = [
         (
             Source(f"{number}.jsonl", split),
-            Counted(turns=turns(keys)),
+            ShardTotals(turns=turns(keys)),
         )
         for number, (split, keys) in enumerate(drawn)
     ]

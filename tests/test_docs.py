@@ -151,9 +151,9 @@ def test_the_rule_that_the_guide_writes_holds(tmp_path: Path) -> None:
     assert run(command, tmp_path) == expected
 
 
-def test_the_guide_to_data_urls_embeds_pictures(tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "a.png")
+def test_the_guide_to_data_urls_embeds_images(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "images" / "a.png")
     write_jsonl(
         tmp_path / "train.jsonl", [build_example("What?", "That.", "https://example.com/x/a.png?w=1")]
     )

@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.foreign import read_foreign_formats
 from pytest_vft.catalogue.load import read_schema
 from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.facts.example import MOST_FAULTS, Example, measure_example
 from pytest_vft.facts.image import ImageFacts
 from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Split
-from pytest_vft.reading.album import Album
-from pytest_vft.reading.images import measure_picture
-from pytest_vft.reading.remote import Outside, Remote
+from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.images import measure_image
+from pytest_vft.reading.remote import FetchContext, Remote
 
-SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign())
-ALBUM = Album(full=True)
+SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign_formats())
+ALBUM = ImageStore(full=True)
 COUNT_IMAGE = TileTokens(base=85, tile=170).count
 
 
@@ -57,13 +57,15 @@ def assistant(content: Any, **more: Any) -> dict[str, Any]:
 
 def measure(*messages: Any, split: Split = "train", **more: Any) -> Example:
     return measure_example(
-        {"messages": list(messages), **more}, split, ALBUM, Outside({}), SHAPE, COUNT_IMAGE
+        {"messages": list(messages), **more}, split, ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE
     )
 
 
 def image_of(link: str, remotes: dict[str, Remote] | None = None, **more: Any) -> ImageFacts:
     example = {"messages": [user(image(link, **more))]}
-    (found,) = measure_example(example, "train", ALBUM, Outside(remotes or {}), SHAPE, COUNT_IMAGE).images
+    (found,) = measure_example(
+        example, "train", ALBUM, FetchContext(remotes or {}), SHAPE, COUNT_IMAGE
+    ).images
     return found.facts
 
 
@@ -213,7 +215,7 @@ def test_fault_outside_the_messages_leaves_them_measured(tools: Any) -> None:
 
 @pytest.mark.parametrize("messages", [[], {}, "x", None, 3])
 def test_messages_that_are_none_yield_nothing(messages: Any) -> None:
-    measured = measure_example({"messages": messages}, "train", ALBUM, Outside({}), SHAPE, COUNT_IMAGE)
+    measured = measure_example({"messages": messages}, "train", ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE)
 
     assert len(measured.facts["shape_faults"]) == 1
     assert measured.facts["messages"] == 0
@@ -237,7 +239,7 @@ def test_any_depth_is_survived(before: str, depth: int) -> None:
     closing = "".join({"{": "}", "[": "]"}[letter] for letter in reversed(before) if letter in "{[")
     example = orjson.loads(before + "[" * depth + "]" * depth + closing)
 
-    measured = measure_example(example, "train", ALBUM, Outside({}), SHAPE, COUNT_IMAGE)
+    measured = measure_example(example, "train", ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE)
 
     assert measured.facts["shape_faults"]
     assert not measured.images
@@ -271,14 +273,14 @@ def test_unknown_keys_of_any_depth_are_none_of_its_business() -> None:
         "no-answer",
         "system",
         "few-shot",
-        "few-shot-pictures",
+        "few-shot-images",
         "detail",
         "media-type",
         "order",
         "name",
     ],
 )
-def test_what_is_asked_of_the_same_picture_is_the_same_turn(other: list[Any]) -> None:
+def test_what_is_asked_of_the_same_image_is_the_same_turn(other: list[Any]) -> None:
     assert asked(measure(*other)) == asked(measure(ASKED, DOG))
 
 
@@ -293,9 +295,9 @@ def test_what_is_asked_of_the_same_picture_is_the_same_turn(other: list[Any]) ->
         [user(text("What is"), text(" this?"), image(url())), DOG],
         [user("What"), user(text("What is this?"), image(url())), DOG],
     ],
-    ids=["question", "picture", "two-pictures", "link", "no-picture", "parts", "before"],
+    ids=["question", "image", "two-images", "link", "no-image", "parts", "before"],
 )
-def test_what_differs_in_text_or_picture_is_another_turn(other: list[Any]) -> None:
+def test_what_differs_in_text_or_image_is_another_turn(other: list[Any]) -> None:
     assert asked(measure(*other)) != asked(measure(ASKED, DOG))
 
 
@@ -306,7 +308,7 @@ def test_text_alone_is_the_same_turn_in_the_same_context_only() -> None:
     assert asked(measure(system, user("One?"))) != asked(measure(user("One?")))
 
 
-def test_question_without_a_picture_is_about_the_earlier_ones() -> None:
+def test_question_without_a_image_is_about_the_earlier_ones() -> None:
     more = user("And what colour is it?")
     first = measure(ASKED, DOG, more, assistant("Red."))
 
@@ -341,7 +343,7 @@ def test_where_no_user_speaks_is_no_turn() -> None:
 # Images.
 
 
-def test_embedded_picture_is_measured() -> None:
+def test_embedded_image_is_measured() -> None:
     assert image_of(url()) == {
         "split": "train",
         "role": "user",
@@ -408,7 +410,7 @@ def test_detail_is_as_written(detail: Any, fact: str) -> None:
         ("data:", 'it does not say ";base64"'),
     ],
 )
-def test_data_url_without_base64_has_no_picture(link: str, problem: str) -> None:
+def test_data_url_without_base64_has_no_image(link: str, problem: str) -> None:
     facts = image_of(link)
 
     assert (facts["encoding"], facts["encoding_error"]) == ("other", problem)
@@ -463,15 +465,15 @@ def test_link_is_unknown_until_it_is_fetched() -> None:
     assert (facts["format"], facts["openable"], facts["bytes"], facts["reachable"]) == (None,) * 4
 
 
-def test_fetched_picture_is_measured() -> None:
+def test_fetched_image_is_measured() -> None:
     link = "https://example.com/a.png"
-    facts = image_of(link, {link: Remote(reachable=True, picture=measure_picture(png(), full=False))})
+    facts = image_of(link, {link: Remote(reachable=True, image=measure_image(png(), full=False))})
 
     assert (facts["reachable"], facts["format"], facts["mode"], facts["width"]) == (True, "PNG", "RGB", 12)
     assert facts["encoding"] is None
 
 
-def test_unreachable_link_has_no_picture() -> None:
+def test_unreachable_link_has_no_image() -> None:
     link = "https://example.com/a.png"
     facts = image_of(link, {link: Remote(reachable=False, cause="404 Not Found")})
 
@@ -555,7 +557,7 @@ examples = st.one_of(
 @settings(deadline=None, max_examples=400)
 def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
     example = orjson.loads(json.dumps(example))
-    measured = measure_example(example, split, ALBUM, Outside({}), SHAPE, COUNT_IMAGE)
+    measured = measure_example(example, split, ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE)
 
     assert bool(measured.facts["shape_faults"]) != SHAPE.is_valid(example)
     assert (
@@ -571,6 +573,6 @@ def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
 def test_measuring_again_gives_the_same(example: dict[str, Any]) -> None:
     example = orjson.loads(json.dumps(example))
 
-    first = measure_example(example, "train", Album(full=True), Outside({}), SHAPE, COUNT_IMAGE)
+    first = measure_example(example, "train", ImageStore(full=True), FetchContext({}), SHAPE, COUNT_IMAGE)
 
-    assert measure_example(example, "train", ALBUM, Outside({}), SHAPE, COUNT_IMAGE) == first
+    assert measure_example(example, "train", ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE) == first

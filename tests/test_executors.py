@@ -21,13 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import plan
 
-from pytest_vft.api import lint
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.errors import LintError
 from pytest_vft.model import Source
-from pytest_vft.reading.remote import Read, Remote
+from pytest_vft.reading.remote import ReadProgress, Remote
+from pytest_vft.runs.lint import lint
 
 PLAN = plan(max_findings=2)
 GONE = Remote(reachable=False, cause="404 Not Found")
@@ -151,7 +151,7 @@ def test_executor_of_the_user_lints(folder: Path) -> None:
 def test_file_that_goes_away_in_between_is_a_finding(tmp_path: Path) -> None:
     sources = write(tmp_path, [LINES, LINES])
 
-    def take_away(_: Read) -> None:
+    def take_away(_: ReadProgress) -> None:
         Path(sources[0].path).unlink(missing_ok=True)  # the validation split, which is read last
 
     linted = lint_files(sources, PLAN, watch=take_away, shard_bytes=100)
@@ -216,7 +216,7 @@ def test_each_web_address_is_asked_for_once_in_their_order(tmp_path: Path) -> No
 
 def test_bytes_are_told_as_they_are_done(folder: Path) -> None:
     (source,) = write(folder, [LINES * 3])
-    seen: list[Read] = []
+    seen: list[ReadProgress] = []
 
     lint_files([source], PLAN, shard_bytes=500, watch=seen.append)
 
@@ -273,7 +273,7 @@ def lint(self, shard):
     {what}
 
 processes._LEAST_FORKED, processes.SHARD_BYTES = 0, 1
-shard.Linter.lint = lint
+shard.ShardLinter.lint = lint
 sys.exit(main(["check", "--jobs=2", "--offline", "train.jsonl"]))
 """
 

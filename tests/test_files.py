@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_vft.reading.files import BYTE_ORDER_MARK, HEAD, Opened, container, open_file
+from pytest_vft.reading.files import BYTE_ORDER_MARK, HEAD, OpenedFile, container, open_file
 
 LINE = b'{"messages": [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}]}\n'
 JSON_OBJECTS = st.dictionaries(st.text(), st.none() | st.integers() | st.text(), max_size=4)
@@ -112,7 +112,7 @@ def test_file_is_described_by_its_head(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     path.write_bytes(BYTE_ORDER_MARK + LINE * 2000)
 
-    assert open_file(str(path)) == Opened(3 + 2000 * len(LINE), "JSONL", byte_order_mark=True, error=None)
+    assert open_file(str(path)) == OpenedFile(3 + 2000 * len(LINE), "JSONL", byte_order_mark=True, error=None)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_file_is_described_by_its_head(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_read_is_no_exception(tmp_path: Path, name: str, error: str) -> None:
-    assert open_file(f"{tmp_path}/{name}") == Opened(0, "unreadable", byte_order_mark=False, error=error)
+    assert open_file(f"{tmp_path}/{name}") == OpenedFile(0, "unreadable", byte_order_mark=False, error=error)

@@ -27,11 +27,7 @@ FLOORS = (
     {"catalogue"},
     {"checking", "web", "submission", "evaluation"},
     {"report"},
-    {"config"},
-    {"sources"},
-    {"api"},
-    {"viewing", "submitting", "evaluating"},
-    {"evaluation_request"},
+    {"runs"},
     {""},  # the package itself, which resolves the public names
     {"items"},
     {"cli", "plugin"},

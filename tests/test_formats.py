@@ -37,8 +37,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def example(number: int, picture: str = GOOD) -> str:
-    return json.dumps(build_example(f"What is {number}?", f"It is {number}.", data_url(picture)))
+def example(number: int, image: str = GOOD) -> str:
+    return json.dumps(build_example(f"What is {number}?", f"It is {number}.", data_url(image)))
 
 
 def write(lines: Iterable[str], name: str = "train.jsonl") -> str:
@@ -47,9 +47,9 @@ def write(lines: Iterable[str], name: str = "train.jsonl") -> str:
     return name
 
 
-def dataset(pictures: Mapping[int, str], count: int = 12) -> list[str]:
-    """Return *count* examples, clean but for the *pictures* on the lines that are given."""
-    return [example(line, pictures.get(line, GOOD)) for line in range(1, count + 1)]
+def dataset(images: Mapping[int, str], count: int = 12) -> list[str]:
+    """Return *count* examples, clean but for the *images* on the lines that are given."""
+    return [example(line, images.get(line, GOOD)) for line in range(1, count + 1)]
 
 
 def large(rules: Mapping[str, int], *, severity: str = "error", path: str = "train.jsonl") -> Report:
@@ -169,10 +169,10 @@ def test_a_finding_on_a_whole_file_has_no_line() -> None:
     assert commands(lint(write(["[]"]), select=["file"]))[0].properties.keys() == {"file", "title"}
 
 
-def test_one_picture_is_annotated_once() -> None:
+def test_one_image_is_annotated_once() -> None:
     first, *others = commands(lint(write(dataset(dict.fromkeys(range(1, 9), GREY)))))
 
-    assert "(/messages/0/content/1; +7 lines, same picture)" in first.data
+    assert "(/messages/0/content/1; +7 lines, same image)" in first.data
     assert others == []
 
 
@@ -396,9 +396,9 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
         [
             "error",
             "`image/unsupported-mode`",
-            "1 picture, 8 examples",
+            "1 image, 8 examples",
             "`train.jsonl:2`",
-            "`mode is L; want RGB or RGBA (/messages/0/content/1; +7 lines, same picture)`",
+            "`mode is L; want RGB or RGBA (/messages/0/content/1; +7 lines, same image)`",
             '`image.convert("RGB") before encoding, or pytest_vft.encode_image(image)`',
         ],
         [

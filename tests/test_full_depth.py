@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from pytest_vft.reading import images
-from pytest_vft.reading.images import measure_picture
+from pytest_vft.reading.images import measure_image
 
 MUTANTS = 60
 SIZES = [(96, 64), (203, 131)]  # whole blocks of 16x16 pixels, and not
@@ -66,12 +66,12 @@ def test_damage_is_that_of_decoding_at_full_size(kind: str, monkeypatch: pytest.
     files = [data for size in SIZES for data in mutants(written(kind, size))]
     damaged = [is_damaged(data) for data in files]
 
-    found = [measure_picture(data, full=True) for data in files]
+    found = [measure_image(data, full=True) for data in files]
     monkeypatch.setattr(images, "_is_sound", lambda *_: False)
-    found_the_long_way = [measure_picture(data, full=True) for data in files]
+    found_the_long_way = [measure_image(data, full=True) for data in files]
 
     assert found == found_the_long_way
-    assert [picture.damage != "none" for picture in found] == damaged
+    assert [image.damage != "none" for image in found] == damaged
     assert len(set(damaged)) == 2 or kind == "png"  # which has a checksum on all that it holds
 
 
@@ -84,6 +84,6 @@ def test_jpeg_with_too_many_pixels_is_not_decoded(*, progressive: bool) -> None:
     assert file.getvalue().count(size) == 1
 
     bomb = file.getvalue().replace(size, b"\x08\xff\xff\xff\xff\x03")
-    measured = measure_picture(bomb, full=True)
+    measured = measure_image(bomb, full=True)
 
     assert (measured.width, measured.height, measured.damage) == (65_535, 65_535, None)

@@ -29,7 +29,7 @@ CONTROL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
-PICTURE = data_url("png 24x24 rgb")
+IMAGE = data_url("png 24x24 rgb")
 
 PAYLOADS = {
     "escape": "\x1b[2J\x1b[31mred",
@@ -123,8 +123,8 @@ def examples_with(text: str) -> Iterator[Any]:
     yield user([{"type": "image_url", "image_url": text}])
     yield image(text)
     yield image([text])
-    yield image(PICTURE, detail=text)
-    yield image(PICTURE, **{text: text})
+    yield image(IMAGE, detail=text)
+    yield image(IMAGE, **{text: text})
     yield image(f"https://{text}")
     yield image(f"{text}://example.com")
     yield image(f"data:{text};base64,AAAA")
@@ -184,7 +184,7 @@ def test_json_escapes_are_harmless(run: Run, escape: str) -> None:
         assert run("show", f"train.jsonl:{number}") == 0
 
 
-def test_pictures_that_say_something_are_harmless(run: Run) -> None:
+def test_images_that_say_something_are_harmless(run: Run) -> None:
     starts = [text.encode("utf-8", "surrogatepass") for text in PAYLOADS.values()]
     starts += [b"\x89PNG\r\n\x1a\n" + start for start in starts] + [
         b"\xff\xd8\xff" + start for start in starts
@@ -353,7 +353,7 @@ def test_rules_and_reasons_of_strangers_are_harmless(run: Run, text: str) -> Non
     )
     ignored = f'[ignore]\n"image/too-large" = {said}\n'
     Path("vft.toml").write_text(f'rules = ["mine"]\n{ignored}', encoding="utf-8")
-    Path("train.jsonl").write_text(json.dumps(image(PICTURE)) + "\n")
+    Path("train.jsonl").write_text(json.dumps(image(IMAGE)) + "\n")
 
     assert run("check", "train.jsonl") == 1
     assert_harmless_in_every_format(lint("train.jsonl"))
@@ -382,7 +382,7 @@ def test_arguments_are_harmless(run: Run, text: str) -> None:
 @given(st.text(st.characters() | st.sampled_from("\x1b\0\r\n:#[ \u202e"), max_size=80))
 def test_any_text_is_harmless(text: str) -> None:
     lines = [
-        image(PICTURE, detail=text),
+        image(IMAGE, detail=text),
         user([{"type": text}]),
         {"messages": [{"role": text, "content": ""}]},
     ]

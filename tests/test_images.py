@@ -1,4 +1,4 @@
-"""Pictures are measured, whatever their bytes are; nothing raises and no bomb goes off."""
+"""Images are measured, whatever their bytes are; nothing raises and no bomb goes off."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps, features
 
-from pytest_vft.reading.album import Album, base64_problem
-from pytest_vft.reading.images import MOST_DECODED_PIXELS, Picture, measure_picture, picture_format
+from pytest_vft.reading.image_store import ImageStore, base64_problem
+from pytest_vft.reading.images import MOST_DECODED_PIXELS, ImageMeasurements, image_format, measure_image
 
 DEPTHS = pytest.mark.parametrize("full", [False, True], ids=["header", "full"])
 
@@ -42,8 +42,8 @@ WRITTEN: Mapping[str, tuple[str, str, dict[str, Any]]] = {
 KINDS = pytest.mark.parametrize("kind", WRITTEN)
 
 
-def picture(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Return a picture in which no region is of one colour, so that each cut loses something."""
+def image(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:
+    """Return an image in which no region is of one colour, so that each cut loses something."""
     noise = Image.frombytes("L", (24, 16), random.Random(0).randbytes(24 * 16)).resize(size)  # noqa: S311 - no secret
     image = Image.merge("RGB", [noise, noise.rotate(180), ImageOps.mirror(noise)])
     if mode == "RGBA":
@@ -60,7 +60,7 @@ def save(image: Image.Image, kind: str, **options: Any) -> bytes:
 @cache
 def written(kind: str) -> bytes:
     name, mode, options = WRITTEN[kind]
-    return save(picture(mode), name, **options)
+    return save(image(mode), name, **options)
 
 
 def png(width: int, height: int, *, bits: int = 1, data: bytes = b"") -> bytes:
@@ -76,40 +76,42 @@ def png(width: int, height: int, *, bits: int = 1, data: bytes = b"") -> bytes:
 
 @DEPTHS
 @KINDS
-def test_sound_picture_is_measured(kind: str, *, full: bool) -> None:
+def test_sound_image_is_measured(kind: str, *, full: bool) -> None:
     name, mode, _ = WRITTEN[kind]
 
-    measured = measure_picture(written(kind), full=full)
+    measured = measure_image(written(kind), full=full)
 
-    assert measured == Picture(len(written(kind)), name, True, mode, 96, 64, "none", None, 1, 1, False)
+    assert measured == ImageMeasurements(
+        len(written(kind)), name, True, mode, 96, 64, "none", None, 1, 1, False
+    )
 
 
 @DEPTHS
 @KINDS
 @pytest.mark.parametrize("tail", [b"\0", b"\n", b"\0" * 100, b"more of the camera's own"])
 def test_bytes_behind_the_end_are_no_damage(kind: str, tail: bytes, *, full: bool) -> None:
-    sound = measure_picture(written(kind), full=full)
+    sound = measure_image(written(kind), full=full)
 
-    measured = measure_picture(written(kind) + tail, full=full)
+    measured = measure_image(written(kind) + tail, full=full)
 
     assert measured == sound._replace(bytes=sound.bytes + len(tail))
 
 
 @DEPTHS
-def test_second_picture_of_a_phone_is_no_damage(*, full: bool) -> None:
-    data = save(picture(), "MPO", save_all=True, append_images=[picture().rotate(180)])
+def test_second_image_of_a_phone_is_no_damage(*, full: bool) -> None:
+    data = save(image(), "MPO", save_all=True, append_images=[image().rotate(180)])
 
-    measured = measure_picture(data, full=full)
+    measured = measure_image(data, full=full)
 
-    assert measured == Picture(len(data), "JPEG", True, "RGB", 96, 64, "none", None, 1, 1, False)
+    assert measured == ImageMeasurements(len(data), "JPEG", True, "RGB", 96, 64, "none", None, 1, 1, False)
 
 
 @DEPTHS
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_animation_opens(kind: str, *, full: bool) -> None:
-    data = save(picture(), kind, save_all=True, append_images=[picture().rotate(90), picture().rotate(180)])
+    data = save(image(), kind, save_all=True, append_images=[image().rotate(90), image().rotate(180)])
 
-    measured = measure_picture(data, full=full)
+    measured = measure_image(data, full=full)
 
     assert (measured.format, measured.openable, measured.damage) == (kind, True, "none")
     assert (measured.width, measured.height, measured.frames) == (96, 64, 3)
@@ -117,14 +119,14 @@ def test_animation_opens(kind: str, *, full: bool) -> None:
 
 @DEPTHS
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_tiny_picture_is_sound(kind: str, *, full: bool) -> None:
-    measured = measure_picture(save(picture(size=(1, 1)), kind), full=full)
+def test_tiny_image_is_sound(kind: str, *, full: bool) -> None:
+    measured = measure_image(save(image(size=(1, 1)), kind), full=full)
 
     assert (measured.width, measured.height, measured.damage) == (1, 1, "none")
 
 
 def test_size_and_mode_are_those_of_the_file_not_of_the_draft() -> None:
-    measured = measure_picture(save(picture(size=(801, 403)), "JPEG"), full=True)
+    measured = measure_image(save(image(size=(801, 403)), "JPEG"), full=True)
 
     assert (measured.mode, measured.width, measured.height) == ("RGB", 801, 403)
 
@@ -137,14 +139,14 @@ def test_cut_is_found(kind: str, *, full: bool) -> None:
     last = len(data) - 24 if kind.startswith("png") else len(data)
     cuts = [*range(16, last - 40, max(1, last // 60)), *range(last - 40, last)]
 
-    missed = [cut for cut in cuts if measure_picture(data[:cut], full=full).damage != "truncated"]
+    missed = [cut for cut in cuts if measure_image(data[:cut], full=full).damage != "truncated"]
 
     assert missed == []
 
 
 @pytest.mark.parametrize("cut", [1, 4, 12])
 def test_lost_end_of_a_png_is_no_damage(cut: int) -> None:
-    assert measure_picture(written("png")[:-cut], full=False).damage == "none"
+    assert measure_image(written("png")[:-cut], full=False).damage == "none"
 
 
 @pytest.mark.parametrize("kind", ["png", "png-alpha", "png-palette"])
@@ -152,8 +154,8 @@ def test_broken_body_with_its_end_is_found_at_full_depth_only(kind: str) -> None
     data = bytearray(written(kind))
     data[len(data) // 2] ^= 0xFF
 
-    assert measure_picture(bytes(data), full=False).damage == "none"
-    measured = measure_picture(bytes(data), full=True)
+    assert measure_image(bytes(data), full=False).damage == "none"
+    measured = measure_image(bytes(data), full=True)
     assert (measured.openable, measured.damage) == (True, "undecodable")
     assert measured.decoder_error
 
@@ -161,8 +163,8 @@ def test_broken_body_with_its_end_is_found_at_full_depth_only(kind: str) -> None
 @pytest.mark.parametrize(
     "data", [b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xff\xd9", written("png")[:8] + written("png")[-12:]]
 )
-def test_end_without_a_picture_is_undecodable(data: bytes) -> None:
-    measured = measure_picture(data, full=False)
+def test_end_without_a_image_is_undecodable(data: bytes) -> None:
+    measured = measure_image(data, full=False)
 
     assert (measured.openable, measured.damage) == (False, "undecodable")
     assert measured.decoder_error
@@ -183,7 +185,7 @@ def test_bomb_is_measured_by_its_header_alone(data: bytes, *, full: bool) -> Non
     resource = pytest.importorskip("resource")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    measured = measure_picture(data, full=full)
+    measured = measure_image(data, full=full)
 
     assert (measured.openable, measured.damage, measured.decoder_error) == (True, None, None)
     assert (measured.width or 0) * (measured.height or 0) > MOST_DECODED_PIXELS
@@ -196,12 +198,12 @@ def test_bomb_is_measured_by_its_header_alone(data: bytes, *, full: bool) -> Non
         (written("jpeg"), "JPEG"),
         (written("png"), "PNG"),
         (written("webp"), "WEBP"),
-        (save(picture("P"), "GIF"), "GIF"),
-        (save(picture(), "BMP"), "BMP"),
-        (save(picture(), "TIFF"), "TIFF"),
+        (save(image("P"), "GIF"), "GIF"),
+        (save(image(), "BMP"), "BMP"),
+        (save(image(), "TIFF"), "TIFF"),
         (b"MM\0*\0\0\0\x08", "TIFF"),
         (b"II+\0\x08\0\0\0", "TIFF"),
-        (save(picture(), "ICO", sizes=[(16, 16)]), "ICO"),
+        (save(image(), "ICO", sizes=[(16, 16)]), "ICO"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
         (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "AVIF"),
@@ -223,37 +225,39 @@ def test_bomb_is_measured_by_its_header_alone(data: bytes, *, full: bool) -> Non
         (b"RIFF\0\0\0\0WAVE", "unrecognised"),
         (b"BM a brand", "unrecognised"),
         (b"<svgs>", "unrecognised"),
-        (b"not a picture", "unrecognised"),
+        (b"not an image", "unrecognised"),
         (b'{"error": "not found"}', "unrecognised"),
         (b" " * 5_000 + b"<svg>", "unrecognised"),
     ],
 )
 def test_format_is_named_by_the_first_bytes(data: bytes, name: str) -> None:
-    assert picture_format(data) == name
+    assert image_format(data) == name
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow writes no AVIF")
 def test_real_avif_is_named() -> None:
-    assert picture_format(save(picture(), "AVIF")) == "AVIF"
+    assert image_format(save(image(), "AVIF")) == "AVIF"
 
 
 @DEPTHS
 def test_other_formats_are_named_and_never_opened(*, full: bool) -> None:
-    data = save(picture("P"), "GIF")
+    data = save(image("P"), "GIF")
 
-    measured = measure_picture(data, full=full)
+    measured = measure_image(data, full=full)
 
-    assert measured == Picture(len(data), "GIF", False, decoder_error=f"it starts with {data[:12]!r}")
+    assert measured == ImageMeasurements(
+        len(data), "GIF", False, decoder_error=f"it starts with {data[:12]!r}"
+    )
 
 
 @DEPTHS
-def test_what_is_no_picture_is_undecodable(*, full: bool) -> None:
-    measured = measure_picture(b"not a picture", full=full)
+def test_what_is_no_image_is_undecodable(*, full: bool) -> None:
+    measured = measure_image(b"not an image", full=full)
 
-    assert measured == Picture(
+    assert measured == ImageMeasurements(
         13, "unrecognised", False, damage="undecodable", decoder_error="it starts with b'not a pictur'"
     )
-    assert measure_picture(b"", full=full).decoder_error == "it is empty"
+    assert measure_image(b"", full=full).decoder_error == "it is empty"
 
 
 # EXIF
@@ -283,14 +287,14 @@ def orientation(value: int) -> bytes:
 
 
 def with_exif(data: bytes, kind: str = "JPEG") -> bytes:
-    return save(picture(), kind, exif=b"Exif\0\0" + data)
+    return save(image(), kind, exif=b"Exif\0\0" + data)
 
 
 @DEPTHS
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("value", range(1, 9))
 def test_orientation_is_that_of_exif(kind: str, value: int, *, full: bool) -> None:
-    measured = measure_picture(with_exif(orientation(value), kind), full=full)
+    measured = measure_image(with_exif(orientation(value), kind), full=full)
 
     assert (measured.orientation, measured.geotagged, measured.damage) == (value, False, "none")
 
@@ -301,7 +305,7 @@ def test_orientation_is_that_of_exif(kind: str, value: int, *, full: bool) -> No
 def test_position_is_that_of_exif(kind: str, tag: int, *, full: bool) -> None:
     data = with_exif(gps((0, 1), (31, 1), (12, 1), tag=tag), kind)
 
-    measured = measure_picture(data, full=full)
+    measured = measure_image(data, full=full)
 
     assert (measured.orientation, measured.geotagged, measured.damage) == (1, True, "none")
 
@@ -338,7 +342,7 @@ def test_position_is_that_of_exif(kind: str, tag: int, *, full: bool) -> None:
     ],
 )
 def test_exif_that_says_nothing_or_is_broken_is_no_finding(data: bytes, kind: str, *, full: bool) -> None:
-    measured = measure_picture(with_exif(data, kind), full=full)
+    measured = measure_image(with_exif(data, kind), full=full)
 
     assert measured[1:] == (kind, True, "RGB", 96, 64, "none", None, 1, 1, False)
 
@@ -349,15 +353,15 @@ def test_exif_behind_the_pixels_of_a_png_is_read_with_them() -> None:
     end = start + 12 + len(orientation(6))
     late = data[:start] + data[end:-12] + data[start:end] + data[-12:]
 
-    assert [measure_picture(late, full=full).orientation for full in (False, True)] == [1, 6]
+    assert [measure_image(late, full=full).orientation for full in (False, True)] == [1, 6]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_exif_longer_than_a_segment_is_left_alone(kind: str) -> None:
     data = gps(*[(7, 3)] * 1_000_000)
 
-    assert measure_picture(with_exif(data, kind), full=False).geotagged is False
-    assert measure_picture(with_exif(gps(*[(7, 3)] * 8_000), kind), full=False).geotagged is True
+    assert measure_image(with_exif(data, kind), full=False).geotagged is False
+    assert measure_image(with_exif(gps(*[(7, 3)] * 8_000), kind), full=False).geotagged is True
 
 
 def test_long_exif_of_a_jpeg_takes_no_memory() -> None:
@@ -365,11 +369,11 @@ def test_long_exif_of_a_jpeg_takes_no_memory() -> None:
     data = exif((0x0128, 3, 1, number(2)), (0x011A, 5, 1_200_000, number(38)), tail=b"\7\0\0\0" * 2_400_000)
     parts = [b"Exif\0\0" + data[at : at + 60_000] for at in range(0, len(data), 60_000)]
     segments = b"".join(struct.pack(">HH", 0xFFE1, len(part) + 2) + part for part in parts)
-    bare = save(picture(), "JPEG")
+    bare = save(image(), "JPEG")
     unmarked = bare[4 + int.from_bytes(bare[4:6]) :]  # without JFIF Pillow asks EXIF for the resolution
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    measured = measure_picture(bare[:2] + segments + unmarked, full=False)
+    measured = measure_image(bare[:2] + segments + unmarked, full=False)
 
     assert (measured.openable, measured.orientation, measured.geotagged) == (True, 1, False)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # kilobytes
@@ -387,7 +391,7 @@ def test_no_exif_is_an_error(whole: bytes, changes: list[tuple[int, bytes]], kin
         at = place % len(data)
         data[at : at + len(piece)] = piece
 
-    measured = measure_picture(with_exif(bytes(data), kind), full=False)
+    measured = measure_image(with_exif(bytes(data), kind), full=False)
 
     assert measured[1:9] == (kind, True, "RGB", 96, 64, "none", None, 1)
     assert measured.orientation in range(1, 9)
@@ -400,7 +404,7 @@ def test_no_exif_is_an_error(whole: bytes, changes: list[tuple[int, bytes]], kin
 )
 @settings(deadline=None, max_examples=300)
 def test_no_bytes_raise(start: bytes, data: bytes, full: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
-    measured = measure_picture(start + data, full=full)
+    measured = measure_image(start + data, full=full)
 
     assert measured.bytes == len(start + data)
     assert measured.openable or measured.decoder_error
@@ -417,7 +421,7 @@ def test_no_flipped_byte_raises(kind: str, flips: list[tuple[int, int]], full: b
     for place, bits in flips:
         data[place % len(data)] ^= bits
 
-    measured = measure_picture(bytes(data), full=full)
+    measured = measure_image(bytes(data), full=full)
 
     assert measured.bytes == len(data)
     assert (measured.damage in {"truncated", "undecodable"}) == (measured.decoder_error is not None) or (
@@ -435,39 +439,39 @@ def token_in(lifted: bytes | None) -> str:
     return token
 
 
-def test_picture_is_measured_once_and_known_by_its_token() -> None:
-    album = Album(full=True)
+def test_image_is_measured_once_and_known_by_its_token() -> None:
+    store = ImageStore(full=True)
     payload = base64.b64encode(written("png"))
 
-    before = album.lift([example(payload)])
-    first, second = map(token_in, album.lift([example(payload), example(payload)]))
+    before = store.lift([example(payload)])
+    first, second = map(token_in, store.lift([example(payload), example(payload)]))
 
     assert [first] == [second] == list(map(token_in, before))
-    assert album.look_up(first) == album.look_up(payload.decode())
-    assert album.look_up(first)[1] == measure_picture(written("png"), full=True)
-    assert album.look_up(first)[1] is album.look_up(payload.decode())[1]
+    assert store.look_up(first) == store.look_up(payload.decode())
+    assert store.look_up(first)[1] == measure_image(written("png"), full=True)
+    assert store.look_up(first)[1] is store.look_up(payload.decode())[1]
 
 
-def test_payload_that_is_no_base64_stays_has_a_key_and_no_picture() -> None:
-    album = Album(full=True)
+def test_payload_that_is_no_base64_stays_has_a_key_and_no_image() -> None:
+    store = ImageStore(full=True)
     good, bad = example(base64.b64encode(written("png"))), example(b"not base64!" * 10)
 
-    once, again = album.lift([bad, good]), album.lift([good, bad])
-    key, measured = album.look_up("not base64!")
+    once, again = store.lift([bad, good]), store.lift([good, bad])
+    key, measured = store.look_up("not base64!")
 
     assert once == again[::-1]
     assert once[0] == bad
     assert token_in(once[1]).startswith("#")
     assert measured is None
-    assert key != album.look_up("not base64?")[0]
+    assert key != store.look_up("not base64?")[0]
 
 
-def test_token_of_no_picture_is_no_base64() -> None:
-    album = Album(full=True)
-    (token,) = map(token_in, album.lift([example(base64.b64encode(written("png")))]))
-    album.lift([])
+def test_token_of_no_image_is_no_base64() -> None:
+    store = ImageStore(full=True)
+    (token,) = map(token_in, store.lift([example(base64.b64encode(written("png")))]))
+    store.lift([])
 
-    assert album.look_up(token)[1] is None
+    assert store.look_up(token)[1] is None
 
 
 @pytest.mark.parametrize(
@@ -484,5 +488,5 @@ def test_token_of_no_picture_is_no_base64() -> None:
     ],
 )
 def test_problem_with_base64_is_named(payload: str, problem: str) -> None:
-    assert Album(full=False).look_up(payload)[1] is None
+    assert ImageStore(full=False).look_up(payload)[1] is None
     assert base64_problem(payload) == problem

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import JpegImageFile
 
-from pytest_vft.reading.images import measure_picture
+from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.jpeg import ordinary_header
 
 
@@ -48,7 +48,7 @@ def test_ordinary_header_is_read_as_by_pillow(
     data = jpeg(mode, size, **options)
 
     assert ordinary_header(data) == by_pillow(data)
-    assert measure_picture(data, full=False) == measure_picture(data, full=True)
+    assert measure_image(data, full=False) == measure_image(data, full=True)
 
 
 def exif() -> Image.Exif:

@@ -18,12 +18,12 @@ from pytest_vft.catalogue.load import Rule, load_rules, read_schema, rules_root,
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.compile import compile_check
-from pytest_vft.checking.prove import prove
+from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.errors import RuleFileError
-from pytest_vft.reading.images import measure_picture
+from pytest_vft.reading.images import measure_image
 
 RULE = """
-summary  = "A picture is not square."
+summary  = "An image is not square."
 severity = "warning"
 message  = "is {width} x {height}; the most is {most}"
 advice   = "Crop it."
@@ -112,7 +112,7 @@ def test_own_rule_is_loaded(tmp_path: Path) -> None:
 def test_own_rule_runs_among_the_shipped_ones(tmp_path: Path) -> None:
     write(tmp_path, re.sub("^mode.*\n", "", RULE, flags=re.MULTILINE) + CASES)
 
-    (proof,) = prove(load_rules(tmp_path), shipped_rules(), load_provider("openai"))
+    (proof,) = run_rule_tests(load_rules(tmp_path), shipped_rules(), load_provider("openai"))
 
     assert proof.problems == ()
     assert proof.survivors == ("when.openable.const",)
@@ -388,7 +388,7 @@ def test_case_without_verdict_or_message_is_an_error(tmp_path: Path, case: str, 
             "jpeg 16x16 rgb byts=9",
             "$image: jpeg 16x16 rgb byts=9: unknown option 'byts' (did you mean 'bytes'?)",
         ),
-        ("jpeg 16x16 rgb bytes=9", "the picture has "),
+        ("jpeg 16x16 rgb bytes=9", "the image has "),
         ("jpeg 16x16 rgb exif=gsp", "no exif 'gsp' (did you mean 'gps'?)"),
         ("jpeg 16x16 rgba", "Pillow writes no JPEG of mode rgba"),
         ("jpgg 16x16 rgb", "Pillow writes no JPGG of mode rgb"),
@@ -396,7 +396,7 @@ def test_case_without_verdict_or_message_is_an_error(tmp_path: Path, case: str, 
         ("gif 16x16 p bytes=5000", "a gif cannot be padded by "),
     ],
 )
-def test_token_that_makes_no_picture_is_an_error(tmp_path: Path, token: str, words: str) -> None:
+def test_token_that_makes_no_image_is_an_error(tmp_path: Path, token: str, words: str) -> None:
     path = write(tmp_path, replaced("$image: png 16x16 rgb", f"$image: {token}"))
 
     with pytest.raises(RuleFileError) as caught:
@@ -407,12 +407,12 @@ def test_token_that_makes_no_picture_is_an_error(tmp_path: Path, token: str, wor
 
 @pytest.mark.parametrize("size", [1_000, 1_001, 1_002, 1_003, 70_000, 140_000])
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
-def test_padded_picture_has_just_that_size_and_is_sound(kind: str, size: int) -> None:
+def test_padded_image_has_just_that_size_and_is_sound(kind: str, size: int) -> None:
     media_type, data = draw(f"{kind} 16x16 rgb bytes={size}")
 
     assert media_type == f"image/{kind}"
     assert len(data) == size
-    assert measure_picture(data, full=True)[3:8] == ("RGB", 16, 16, "none", None)
+    assert measure_image(data, full=True)[3:8] == ("RGB", 16, 16, "none", None)
 
 
 @pytest.mark.parametrize(
@@ -427,7 +427,7 @@ def test_padded_picture_has_just_that_size_and_is_sound(kind: str, size: int) ->
         ("webp 9x7 rgba", lambda image: (image.size, image.mode) == ((9, 7), "RGBA")),
     ],
 )
-def test_token_makes_the_picture_that_it_describes(token: str, has: Callable[[Any], object]) -> None:
+def test_token_makes_the_image_that_it_describes(token: str, has: Callable[[Any], object]) -> None:
     with Image.open(io.BytesIO(draw(token)[1])) as image:
         assert has(image)
 

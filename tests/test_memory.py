@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import plan
 
-from pytest_vft.api import lint
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.checking import memory, shard
 from pytest_vft.checking.memory import pack, unpack
-from pytest_vft.checking.shard import Linter
-from pytest_vft.reading.album import Album
+from pytest_vft.checking.shard import ShardLinter
+from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.shards import Shard
+from pytest_vft.runs.lint import lint
 
 
 def example(*urls: str, question: str = "What is this?", answer: str = "A dog.") -> str:
@@ -80,7 +80,7 @@ def test_result_of_a_shard_comes_back_as_it_was(
 ) -> None:
     path = tmp_path_factory.mktemp("memory") / "train.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
-    counted = Linter(plan(max_findings=most), Album(full=True)).lint(
+    counted = ShardLinter(plan(max_findings=most), ImageStore(full=True)).lint(
         Shard(str(path), "train", 0, path.stat().st_size)
     )
     counted.urls.clear()  # with URLs it would not be remembered

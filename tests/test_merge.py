@@ -15,18 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.checking.counted import Counted
-from pytest_vft.checking.lint import Linted, lint_files
-from pytest_vft.checking.shard import Linter, Plan
+from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.shard import LintPlan, ShardLinter
+from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import Source, Tally
-from pytest_vft.reading.album import Album
+from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
 
 GONE = {"https://example.com/gone.jpg": Remote(reachable=False, cause="404 Not Found")}
 
 
-def plan(max_findings: int = 0, **changes: Any) -> Plan:
+def plan(max_findings: int = 0, **changes: Any) -> LintPlan:
     return plans.plan(**{"remotes": GONE, "max_findings": max_findings, **changes})
 
 
@@ -80,11 +80,11 @@ def write(folder: Path, written: list[bytes], name: str = "train.jsonl") -> Sour
     return Source(str(path))
 
 
-def lint(source: Source, max_findings: int = 0, **changes: Any) -> Linted:
+def lint(source: Source, max_findings: int = 0, **changes: Any) -> LintResult:
     return lint_files([source], plan(max_findings), **changes)
 
 
-def on_lines(linted: Linted) -> list[tuple[int, str, str, str]]:
+def on_lines(linted: LintResult) -> list[tuple[int, str, str, str]]:
     """Return the findings that one line is enough for."""
     return [
         (found.line, found.rule, found.pointer, found.message)
@@ -116,13 +116,13 @@ def test_running_twice_gives_the_same(folder: Path, written: list[bytes], cap: i
 def test_merging_is_associative(
     folder: Path, first: list[bytes], second: list[bytes], third: list[bytes], cap: int
 ) -> None:
-    linter = Linter(plan(cap), Album(full=True))
+    linter = ShardLinter(plan(cap), ImageStore(full=True))
 
-    def count(written: list[bytes], name: str) -> Counted:
+    def count(written: list[bytes], name: str) -> ShardTotals:
         source = write(folder, written, name)
         return linter.lint(Shard(source.path, "train", 0, Path(source.path).stat().st_size))
 
-    def add(one: Counted, other: Counted) -> Counted:
+    def add(one: ShardTotals, other: ShardTotals) -> ShardTotals:
         total = deepcopy(one)
         total.extend(other, cap)
         return total
@@ -130,7 +130,7 @@ def test_merging_is_associative(
     a, b, c = count(first, "a.jsonl"), count(second, "b.jsonl"), count(third, "c.jsonl")
 
     assert add(add(a, b), c) == add(a, add(b, c))
-    assert add(Counted(), a) == add(a, Counted()) == a
+    assert add(ShardTotals(), a) == add(a, ShardTotals()) == a
 
 
 @given(written=lines, cap=st.integers(1, 3))
@@ -208,10 +208,10 @@ def test_counts_add_up(folder: Path, written: list[bytes]) -> None:
 def test_what_workers_exchange_can_be_sent(folder: Path, written: list[bytes]) -> None:
     source = write(folder, written)
     (shard,) = cut_shards(source.path, source.split, 0, Path(source.path).stat().st_size, 1_000_000)
-    here = Linter(plan(), Album(full=True)).lint(shard)
+    here = ShardLinter(plan(), ImageStore(full=True)).lint(shard)
 
     sent_plan, sent_shard = pickle.loads(pickle.dumps((plan(), shard)))  # noqa: S301 - our own
-    there = pickle.loads(pickle.dumps(Linter(sent_plan, Album(full=True)).lint(sent_shard)))  # noqa: S301 - our own
+    there = pickle.loads(pickle.dumps(ShardLinter(sent_plan, ImageStore(full=True)).lint(sent_shard)))  # noqa: S301 - our own
 
     assert sent_shard == shard
     assert there == here
@@ -221,10 +221,10 @@ def test_shards_of_one_linter_do_not_touch_each_other(folder: Path) -> None:
     source = write(folder, LINES)
     size = Path(source.path).stat().st_size
     shards = cut_shards(source.path, source.split, 0, size, 500)
-    linter = Linter(plan(), Album(full=True))
+    linter = ShardLinter(plan(), ImageStore(full=True))
 
     forwards = [linter.lint(shard) for shard in shards]
-    backwards = [Linter(plan(), Album(full=True)).lint(shard) for shard in reversed(shards)]
+    backwards = [ShardLinter(plan(), ImageStore(full=True)).lint(shard) for shard in reversed(shards)]
 
     assert len(shards) > 5
     assert forwards == backwards[::-1]

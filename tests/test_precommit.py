@@ -36,14 +36,14 @@ def commit_all(folder: Path) -> None:
 
 
 def write_dataset(path: Path, mode: str) -> None:
-    """Write ten training examples to *path*, each with a picture of *mode*."""
+    """Write ten training examples to *path*, each with an image of *mode*."""
     with path.open("w", encoding="utf-8") as file:
         for number in range(10):
-            picture = io.BytesIO()
-            Image.new("L", (32, 32), 20 * number).convert(mode).save(picture, "PNG")
-            url = "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
+            image = io.BytesIO()
+            Image.new("L", (32, 32), 20 * number).convert(mode).save(image, "PNG")
+            url = "data:image/png;base64," + base64.b64encode(image.getvalue()).decode()
             question = [
-                {"type": "text", "text": f"How dark is picture {number} of {path.stem}?"},
+                {"type": "text", "text": f"How dark is image {number} of {path.stem}?"},
                 {"type": "image_url", "image_url": {"url": url}},
             ]
             messages = [

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.reading.remote import Read
+from pytest_vft.reading.remote import ReadProgress
 from pytest_vft.report.progress import read_line
 
 # The command and pytest as users start them, but in no hurry: they show progress at once.
@@ -25,11 +25,9 @@ SHOWN = re.compile(r"0 of 0 MB, [\d,]+ MB/s, 0 s left")
 
 def run(folder: Path, what: str, *, short: float = 0, ci: str = "", terminal: bool = True) -> str:
     """Return what is written to a terminal, or to a pipe, by a run of *what*."""
-    picture = {"type": "image_url", "image_url": {"url": data_url("png 16x16 rgb")}}
+    image = {"type": "image_url", "image_url": {"url": data_url("png 16x16 rgb")}}
     text = {"type": "text", "text": "What?"}
-    messages = (
-        f'[{{"role": "user", "content": [{picture}, {text}]}}, {{"role": "assistant", "content": "A"}}]'
-    )
+    messages = f'[{{"role": "user", "content": [{image}, {text}]}}, {{"role": "assistant", "content": "A"}}]'
     (folder / "train.jsonl").write_text(f'{{"messages": {messages}}}\n'.replace("'", '"'), encoding="utf-8")
     command = [sys.executable, "-c", PROGRAM.format(short=short, what=what)]
     environment = {**os.environ, "CI": ci, "TERM": "xterm", "COLUMNS": "80", "VFT_OFFLINE": "1"}
@@ -85,4 +83,4 @@ def test_pytest_goes_on_below(tmp_path: Path) -> None:
     ],
 )
 def test_line_tells_bytes_rate_and_time_left(done: int, seconds: float, line: str) -> None:
-    assert read_line(Read(done, 1_000_000_000), seconds) == line
+    assert read_line(ReadProgress(done, 1_000_000_000), seconds) == line

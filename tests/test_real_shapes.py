@@ -37,8 +37,8 @@ def check(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[d
     return run
 
 
-def picture(seed: int, file_format: str = "JPEG", **options: Any) -> str:
-    """Return the data URL of a picture of noise, a different one for each *seed*."""
+def drawn(seed: int, file_format: str = "JPEG", **options: Any) -> str:
+    """Return the data URL of an image of noise, a different one for each *seed*."""
     image = Image.frombytes("RGB", (48, 32), random.Random(seed).randbytes(48 * 32 * 3))  # noqa: S311 - no secret
     target = BytesIO()
     image.save(target, file_format, **options)
@@ -63,17 +63,17 @@ def ask(question: str, answer: str, *urls: str) -> Example:
 
 
 def few_shot_vqa() -> Iterator[Example]:
-    """Six shots with their pictures stand on each line, before a numbered question on a book's cover."""
+    """Six shots with their images stand on each line, before a numbered question on a book's cover."""
     shots = []
     for number in range(6):
         shots += [
-            turn("user", [text(f"Example {number}: Who wrote this book?"), image(picture(1_000 + number))]),
+            turn("user", [text(f"Example {number}: Who wrote this book?"), image(drawn(1_000 + number))]),
             turn("assistant", [text(f"Author {number}")], weight=0),
         ]
     kinds = ("Who wrote this book?", "What is the title of this book?", "Is this a religious book?")
     for number in range(36):
-        question = [text(f"Question [{number}]: {kinds[number % 3]}"), image(picture(number // 3))]
-        system = turn("system", [text("Answer the question about the book on the picture.")])
+        question = [text(f"Question [{number}]: {kinds[number % 3]}"), image(drawn(number // 3))]
+        system = turn("system", [text("Answer the question about the book on the image.")])
         answer = turn("assistant", [text("No" if number % 3 == 2 else f"Words {number}")])
         yield {"messages": [system, *shots, turn("user", question), answer]}
 
@@ -86,29 +86,27 @@ def few_shot_vqa_without_numbers() -> Iterator[Example]:
         yield example
 
 
-def five_captions_a_picture() -> Iterator[Example]:
-    """As in COCO and Flickr30k: the same question on the same picture, unlike answers."""
+def five_captions_a_image() -> Iterator[Example]:
+    """As in COCO and Flickr30k: the same question on the same image, unlike answers."""
     for number in range(25):
-        yield ask(
-            f"Write caption {number % 5 + 1} of 5.", f"A caption, number {number}.", picture(number // 5)
-        )
+        yield ask(f"Write caption {number % 5 + 1} of 5.", f"A caption, number {number}.", drawn(number // 5))
 
 
-def several_questions_on_one_picture() -> Iterator[Example]:
+def several_questions_on_one_image() -> Iterator[Example]:
     for number in range(24):
         question = ("What is it?", "Which colour is it?", "How many are there?", "Is it large?")[number % 4]
-        yield ask(question, "Yes." if number % 4 == 3 else f"{number}", picture(number // 4))
+        yield ask(question, "Yes." if number % 4 == 3 else f"{number}", drawn(number // 4))
 
 
-def one_question_on_many_pictures() -> Iterator[Example]:
+def one_question_on_many_images() -> Iterator[Example]:
     for number in range(30):
-        yield ask("Is there a dog?", "Yes" if number % 2 else "No", picture(number))
+        yield ask("Is there a dog?", "Yes" if number % 2 else "No", drawn(number))
 
 
 def text_only_lines_mixed_in() -> Iterator[Example]:
     for number in range(20):
         if number % 2:
-            yield ask(f"What is on picture {number}?", f"It is {number}.", picture(number))
+            yield ask(f"What is on image {number}?", f"It is {number}.", drawn(number))
         else:
             messages = [turn("user", f"What is {number} + 1?"), turn("assistant", f"{number + 1}")]
             yield {"messages": [turn("system", "You can count."), *messages]}
@@ -129,9 +127,7 @@ def photos_of_phones() -> Iterator[Example]:
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExposureTime] = 0.01
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSVersionID] = b"\2\3\0\0"  # and no position
     for number in range(12):
-        url = picture(
-            number, exif=exif, progressive=bool(number % 2), quality=95, icc_profile=b"profile " * 9
-        )
+        url = drawn(number, exif=exif, progressive=bool(number % 2), quality=95, icc_profile=b"profile " * 9)
         yield ask("Which dish is this?", f"Dish {number}.", url)
 
 
@@ -148,10 +144,10 @@ def photos_with_two_frames() -> Iterator[Example]:
 def all_formats() -> Iterator[Example]:
     for number in range(12):
         file_format = ("JPEG", "PNG", "WEBP")[number % 3]
-        yield ask(f"What is on picture {number}?", f"It is {number}.", picture(number, file_format))
+        yield ask(f"What is on image {number}?", f"It is {number}.", drawn(number, file_format))
 
 
-def transparent_pictures() -> Iterator[Example]:
+def transparent_images() -> Iterator[Example]:
     for number in range(12):
         target = BytesIO()
         Image.new("RGBA", (40, 40), (number, 100, 200, 128)).save(target, "PNG")
@@ -161,22 +157,20 @@ def transparent_pictures() -> Iterator[Example]:
 
 def details() -> Iterator[Example]:
     for number in range(12):
-        part = image(picture(number), detail=("low", "high", "auto")[number % 3])
+        part = image(drawn(number), detail=("low", "high", "auto")[number % 3])
         messages = [turn("user", [part, text("What is this?")]), turn("assistant", f"It is {number}.")]
         yield {"messages": messages}
 
 
-def pictures_alone() -> Iterator[Example]:
+def images_alone() -> Iterator[Example]:
     for number in range(12):
-        messages = [turn("user", [image(picture(number))]), turn("assistant", f"It is {number}.")]
+        messages = [turn("user", [image(drawn(number))]), turn("assistant", f"It is {number}.")]
         yield {"messages": [turn("system", "Say what you see."), *messages]}
 
 
-def ten_pictures_on_a_line() -> Iterator[Example]:
+def ten_images_on_a_line() -> Iterator[Example]:
     for number in range(10):
-        yield ask(
-            "Which one is odd?", f"Number {number}.", *(picture(10 * number + one) for one in range(10))
-        )
+        yield ask("Which one is odd?", f"Number {number}.", *(drawn(10 * number + one) for one in range(10)))
 
 
 def answers_in_parts() -> Iterator[Example]:
@@ -184,7 +178,7 @@ def answers_in_parts() -> Iterator[Example]:
         answer = [text(f"It is {number}."), text("Nothing else.")]
         yield {
             "messages": [
-                turn("user", [text("What is it?"), image(picture(number))]),
+                turn("user", [text("What is it?"), image(drawn(number))]),
                 turn("assistant", answer),
             ]
         }
@@ -192,13 +186,13 @@ def answers_in_parts() -> Iterator[Example]:
 
 def two_user_turns_in_a_row() -> Iterator[Example]:
     for number in range(12):
-        messages = [turn("user", [image(picture(number))]), turn("user", "What is this?")]
+        messages = [turn("user", [image(drawn(number))]), turn("user", "What is this?")]
         yield {"messages": [*messages, turn("assistant", f"It is {number}.")]}
 
 
 def conversations() -> Iterator[Example]:
     for number in range(12):
-        messages = [turn("user", [text("What is this?"), image(picture(number))])]
+        messages = [turn("user", [text("What is this?"), image(drawn(number))])]
         for question in range(3):
             messages += [turn("assistant", f"{number}-{question}"), turn("user", f"And then, {question}?")]
         yield {"messages": [*messages, turn("assistant", f"The end of {number}.")]}
@@ -221,7 +215,7 @@ def tool_calls() -> Iterator[Example]:
         }
         messages = [
             turn("system", "Use the tools."),
-            turn("user", [text("Who wrote this?"), image(picture(number))]),
+            turn("user", [text("Who wrote this?"), image(drawn(number))]),
             {"role": "assistant", "tool_calls": [call]},
             turn("tool", f'{{"author": "Author {number}"}}', tool_call_id=f"call_{number}"),
             turn("assistant", f"Author {number}"),
@@ -237,7 +231,7 @@ def calls_as_the_last_word() -> Iterator[Example]:
 
 def names_weights_and_refusals() -> Iterator[Example]:
     for number in range(12):
-        first = turn("user", [text("Who is this?"), image(picture(number))], name="maren")
+        first = turn("user", [text("Who is this?"), image(drawn(number))], name="maren")
         refusal = turn("assistant", None, refusal="I cannot tell.", weight=0)
         yield {"messages": [first, refusal, turn("user", "Try."), turn("assistant", f"{number}.", weight=1)]}
 
@@ -254,24 +248,24 @@ def all_languages() -> Iterator[Example]:
         "\N{RIGHT-TO-LEFT MARK}שלום",
     )
     for number in range(16):
-        yield ask(words[number % 8], words[(number + 1) % 8], picture(number))
+        yield ask(words[number % 8], words[(number + 1) % 8], drawn(number))
 
 
 SHAPES = (
     few_shot_vqa,
     few_shot_vqa_without_numbers,
-    five_captions_a_picture,
-    several_questions_on_one_picture,
-    one_question_on_many_pictures,
+    five_captions_a_image,
+    several_questions_on_one_image,
+    one_question_on_many_images,
     text_only_lines_mixed_in,
     text_only,
     photos_of_phones,
     photos_with_two_frames,
     all_formats,
-    transparent_pictures,
+    transparent_images,
     details,
-    pictures_alone,
-    ten_pictures_on_a_line,
+    images_alone,
+    ten_images_on_a_line,
     answers_in_parts,
     two_user_turns_in_a_row,
     conversations,
@@ -324,7 +318,7 @@ def test_splits_of_one_dataset_are_silent(check: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_pictures_behind_urls_are_not_found_wanting(check: Any, scheme: str) -> None:
+def test_images_behind_urls_are_not_found_wanting(check: Any, scheme: str) -> None:
     """They are not fetched, so nothing is known of them."""
     examples = [
         ask("What is this?", f"It is {n}.", f"{scheme}://example.com/{n}.jpg?size=1#x") for n in range(12)

@@ -1,4 +1,4 @@
-"""A picture is decoded once ever, and nobody can tell from the report."""
+"""An image is decoded once ever, and nobody can tell from the report."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vft.api import lint
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.reading import album
-from pytest_vft.reading.images import Picture, measure_picture
+from pytest_vft.reading import image_store
+from pytest_vft.reading.images import ImageMeasurements, measure_image
+from pytest_vft.runs.lint import lint
 
 SIZES = range(16, 28)
 SPECS = [f"png {size}x16 rgb" for size in SIZES]
 
 
 def example(spec: str) -> str:
-    picture = {"type": "image_url", "image_url": {"url": data_url(spec)}}
+    image = {"type": "image_url", "image_url": {"url": data_url(spec)}}
     messages = [
-        {"role": "user", "content": [{"type": "text", "text": f"What is {spec}?"}, picture]},
+        {"role": "user", "content": [{"type": "text", "text": f"What is {spec}?"}, image]},
         {"role": "assistant", "content": "A dog."},
     ]
     return json.dumps({"messages": messages})
@@ -36,15 +36,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list that grows by the width of each picture that is decoded."""
+    """Return a list that grows by the width of each image that is decoded."""
     widths: list[int] = []
 
-    def measure(data: bytes, *, full: bool) -> Picture:
-        picture = measure_picture(data, full=full)
-        widths.append(picture.width or 0)
-        return picture
+    def measure(data: bytes, *, full: bool) -> ImageMeasurements:
+        image = measure_image(data, full=full)
+        widths.append(image.width or 0)
+        return image
 
-    monkeypatch.setattr(album, "measure_picture", measure)
+    monkeypatch.setattr(image_store, "measure_image", measure)
     return widths
 
 
@@ -65,7 +65,7 @@ def test_second_run_decodes_nothing_and_says_the_same(decoded: list[int]) -> Non
     assert not first.ok
 
 
-def test_one_changed_line_is_one_decoded_picture(decoded: list[int]) -> None:
+def test_one_changed_line_is_one_decoded_image(decoded: list[int]) -> None:
     lint("train.jsonl")
     decoded.clear()
     write(*SPECS[:-1], "png 99x16 rgb")
@@ -75,7 +75,7 @@ def test_one_changed_line_is_one_decoded_picture(decoded: list[int]) -> None:
     assert decoded == [99]
 
 
-def test_picture_that_stands_often_is_decoded_once(decoded: list[int]) -> None:
+def test_image_that_stands_often_is_decoded_once(decoded: list[int]) -> None:
     write(*SPECS, *SPECS, *SPECS)
 
     lint("train.jsonl", cache=False)
@@ -127,20 +127,20 @@ def test_cache_stands_beside_the_configuration(here: Path, monkeypatch: pytest.M
 
     lint("../train.jsonl")
 
-    assert (here / ".vft_cache" / "pictures.sqlite").exists()
+    assert (here / ".vft_cache" / "images.sqlite").exists()
 
 
 def test_broken_cache_is_set_aside_with_a_note(here: Path, decoded: list[int]) -> None:
     lint("train.jsonl")
-    (here / ".vft_cache" / "pictures.sqlite").write_bytes(b"no database" * 1000)
+    (here / ".vft_cache" / "images.sqlite").write_bytes(b"no database" * 1000)
     decoded.clear()
 
     report = lint("train.jsonl")
 
     assert len(decoded) == len(SPECS)
     (note,) = report.notes
-    assert "pictures.sqlite is set aside as pictures.broken" in note
-    assert (here / ".vft_cache" / "pictures.broken").exists()
+    assert "images.sqlite is set aside as images.broken" in note
+    assert (here / ".vft_cache" / "images.broken").exists()
     assert not lint("train.jsonl").notes
     assert len(decoded) == len(SPECS)
 

@@ -26,17 +26,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def example(number: int, picture: str = GOOD, shots: Iterable[str] = ()) -> dict[str, Any]:
+def example(number: int, image: str = GOOD, shots: Iterable[str] = ()) -> dict[str, Any]:
     turns = [FewShot(f"What is on shot {shot}?", f"It is {shot}.", data_url(shot)) for shot in shots]
-    return build_example(f"What is {number}?", f"It is {number}.", data_url(picture), few_shot=turns)
+    return build_example(f"What is {number}?", f"It is {number}.", data_url(image), few_shot=turns)
 
 
-def write(name: str, pictures: Mapping[int, str] | None = None, count: int = 10, **more: Any) -> str:
-    """Write *count* examples to *name*, clean but for the *pictures* on the lines that are given."""
+def write(name: str, images: Mapping[int, str] | None = None, count: int = 10, **more: Any) -> str:
+    """Write *count* examples to *name*, clean but for the *images* on the lines that are given."""
     Path(name).parent.mkdir(parents=True, exist_ok=True)
-    write_jsonl(
-        name, [example(line, (pictures or {}).get(line, GOOD), **more) for line in range(1, count + 1)]
-    )
+    write_jsonl(name, [example(line, (images or {}).get(line, GOOD), **more) for line in range(1, count + 1)])
     return name
 
 
@@ -171,48 +169,48 @@ def test_finding_on_a_file_has_no_line() -> None:
     )
 
 
-def test_few_shot_picture_on_all_lines_is_one_finding() -> None:
+def test_few_shot_image_on_all_lines_is_one_finding() -> None:
     write("train.jsonl", {318: "png 24x24 p"}, count=721, shots=[GOOD, GREY])
 
     _, block, _ = blocks(lint("train.jsonl", select=["image"]))
 
     assert block.split("\n")[:-1] == [
-        "error image/unsupported-mode: 2 pictures, 721 examples",
+        "error image/unsupported-mode: 2 images, 721 examples",
         '  OpenAI: "invalid image format"',
         "  train.jsonl:1    mode is L; want RGB or RGBA",
-        "                   (/messages/2/content/1; +720 lines, same picture)",
+        "                   (/messages/2/content/1; +720 lines, same image)",
         "  train.jsonl:318  mode is P; want RGB or RGBA (/messages/4/content/1)",
     ]
 
 
-def test_picture_in_several_files_is_one_finding() -> None:
+def test_image_in_several_files_is_one_finding() -> None:
     report = lint(
         write("a.jsonl", {3: GREY}), validation=write("b.jsonl", {1: GREY, 2: GREY}), select=["image"]
     )
 
     _, block, _ = blocks(report)
 
-    assert "error image/unsupported-mode: 1 picture, 3 examples\n" in block
+    assert "error image/unsupported-mode: 1 image, 3 examples\n" in block
     assert "  a.jsonl:3  mode is L" in block
-    assert "+2 lines, same picture" in block
+    assert "+2 lines, same image" in block
 
 
-def test_picture_twice_on_one_line_is_one_line() -> None:
+def test_image_twice_on_one_line_is_one_line() -> None:
     grey = data_url(GREY)
     write_jsonl("train.jsonl", [build_example("Same?", "Yes.", [grey, grey]), *map(example, range(9))])
 
     _, block, _ = blocks(lint("train.jsonl"))
 
-    assert "error image/unsupported-mode: 1 picture, 1 example\n" in block
+    assert "error image/unsupported-mode: 1 image, 1 example\n" in block
     assert "  train.jsonl:1  mode is L; want RGB or RGBA (/messages/0/content/1)\n" in block
 
 
-def test_faults_of_one_picture_with_several_messages_are_apart() -> None:
+def test_faults_of_one_image_with_several_messages_are_apart() -> None:
     found = [a_finding(1, image="a" * 32), a_finding(2, image="a" * 32, message="image is 102 bytes")]
 
     _, block, _ = blocks(a_report([a_rule(failed=2)], found))
 
-    assert "1 picture, 2 examples" in block
+    assert "1 image, 2 examples" in block
     assert "  train.jsonl:1  image is 101 bytes; the limit is 100 (/messages/0/content/1)\n" in block
     assert "  train.jsonl:2  image is 102 bytes (/messages/0/content/1)\n" in block
 
@@ -277,7 +275,7 @@ def test_findings_that_were_not_kept_are_counted() -> None:
 
     _, block, _ = blocks(report)
     assert block.startswith("error image/unsupported-mode: 7 images ")
-    assert "+3 lines or more, same picture" in block
+    assert "+3 lines or more, same image" in block
     assert "\n  ... and 3 more, not kept (max_findings = 0 keeps them)\n  do: " in block
     assert as_data(report)["truncated"] == {"image/unsupported-mode": 3}
     assert len(report.findings) == 4
@@ -471,14 +469,14 @@ def test_long_advice_and_reasons_are_wrapped() -> None:
 
 @pytest.mark.parametrize("folder_name", ["", "data/", "data/of the/first year/"])
 def test_nothing_of_a_faulty_dataset_is_wider_than_80_columns(folder_name: str) -> None:
-    pictures = {
+    images = {
         1: GREY,
         2: "png 24x24 rgb cut=30",
         3: "gif 24x24 p",
         4: "png 400x400 rgb cut=9000",
         5: "jpeg 24x24 cmyk",
     }
-    name = write(f"{folder_name}train.jsonl", pictures, shots=[GREY])
+    name = write(f"{folder_name}train.jsonl", images, shots=[GREY])
     with Path(name).open("a") as file:
         file.write('{"messages": [}\n[]\n{"instruction": "a", "input": "b", "output": "c"}\n')
         file.write(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_vft.catalogue.cases import Case, read_cases
-from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.foreign import read_foreign_formats
 from pytest_vft.catalogue.load import (
     Rule,
     check_rule_file,
@@ -28,7 +28,7 @@ from pytest_vft.catalogue.pages import index, page, write_pages
 from pytest_vft.catalogue.providers import Provider, load_provider, provider_ids
 from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.catalogue.select import select_rules
-from pytest_vft.checking.prove import mutants, problem, prove, run_case, survivors
+from pytest_vft.checking.selftest import mutants, problem, run_case, run_rule_tests, survivors
 from pytest_vft.errors import UsageError
 from pytest_vft.model import SCOPES, SEVERITIES
 
@@ -161,7 +161,7 @@ def test_rule_without_cases_does_not_hold(tmp_path: Path) -> None:
     bare = tmp_path / "not-utf8.toml"
     bare.write_text(rule.path.read_text(encoding="utf-8").partition("[[cases]]")[0], encoding="utf-8")
 
-    (proof,) = prove({rule.id: replace(rule, path=bare)}, RULES, load_provider("openai"))
+    (proof,) = run_rule_tests({rule.id: replace(rule, path=bare)}, RULES, load_provider("openai"))
 
     assert not proof.holds
     assert proof.problems == ("no cases: write one that passes and one that fails",)
@@ -299,7 +299,7 @@ def test_each_keyword_of_the_shape_is_needed_by_a_case() -> None:
     ]
 
     def places(schema: Mapping[str, Any]) -> Iterator[list[str]]:
-        shape = ExampleShape(schema, read_foreign())
+        shape = ExampleShape(schema, read_foreign_formats())
         for line in lines:
             yield [] if shape.is_valid(line) else sorted(str(fault.path) for fault in shape.faults(line))
 

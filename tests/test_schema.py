@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.foreign import read_foreign_formats
 from pytest_vft.catalogue.load import read_schema
 from pytest_vft.catalogue.schema import ExampleShape, schema_problems
 from pytest_vft.facts.example import MOST_FAULTS
 
-SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign())
+SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign_formats())
 LONG = "x" * 5_000_000
 ANSWER = {"role": "assistant", "content": "1"}
 

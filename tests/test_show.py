@@ -1,4 +1,4 @@
-"""vft show: one example for human eyes, its pictures as they are, and what the rules say of it."""
+"""vft show: one example for human eyes, its images as they are, and what the rules say of it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def url_of(data: bytes) -> str:
 # What is seen
 
 
-def test_messages_are_seen_and_pictures_described(show: Show) -> None:
+def test_messages_are_seen_and_images_described(show: Show) -> None:
     example = build_example(
         "Who wrote this?\n\nAnswer briefly.",
         "Maren Oddleif",
@@ -105,7 +105,7 @@ def test_frames_and_rotation_are_seen(show: Show) -> None:
     assert described[2].endswith(" bytes, detail auto")
 
 
-def test_picture_that_decoders_warn_of_is_seen_without_a_word(show: Show) -> None:
+def test_image_that_decoders_warn_of_is_seen_without_a_word(show: Show) -> None:
     """Its header claims an animation of no frames; a warning would be an error here."""
     control = b"acTL" + bytes(8)
     chunk = (8).to_bytes(4) + control + crc32(control).to_bytes(4)
@@ -287,9 +287,9 @@ def test_findings_are_those_of_the_line_with_its_true_number(show: Show) -> None
 
 
 def test_findings_agree_with_those_of_a_check(show: Show) -> None:
-    pictures = [GOOD, "png 24x24 l", "png 24x24 rgb cut=60", "gif 24x24 p", "jpeg 24x24 cmyk"]
+    images = [GOOD, "png 24x24 l", "png 24x24 rgb cut=60", "gif 24x24 p", "jpeg 24x24 cmyk"]
     write(
-        *[build_example("What is this?", "A dog.", [data_url(token), data_url(GOOD)]) for token in pictures],
+        *[build_example("What is this?", "A dog.", [data_url(token), data_url(GOOD)]) for token in images],
         {},
     )
 
@@ -322,10 +322,10 @@ def test_selected_and_ignored_rules_hold_here_too(show: Show) -> None:
     assert show("train.jsonl:1").lines[-2] == "no findings"
 
 
-# Pictures
+# Images
 
 
-def test_pictures_are_saved_byte_for_byte(show: Show) -> None:
+def test_images_are_saved_byte_for_byte(show: Show) -> None:
     others = [b"GIF89a" + bytes(20), b"BM" + bytes(20), b"II*\0" + bytes(20), b"what is this"]
     tokens = ["jpeg 24x24 l", "png 24x24 p", "webp 24x24 rgb", "png 24x24 rgb cut=60"]
     urls = [*map(data_url, tokens), *map(url_of, others), "https://example.com/a.png", "data:,@"]
@@ -342,7 +342,7 @@ def test_pictures_are_saved_byte_for_byte(show: Show) -> None:
     assert sorted(Path("new/folder").iterdir()) == sorted(saved)
 
 
-def test_picture_on_several_lines_gets_several_names(show: Show) -> None:
+def test_image_on_several_lines_gets_several_names(show: Show) -> None:
     write(*[build_example("What is this?", "A dog.", data_url(GOOD))] * 2)
 
     show("train.jsonl:1", "--save=out")
@@ -392,7 +392,7 @@ def test_what_cannot_be_shown_is_a_usage_error(show: Show, place: str, said: str
     assert show(place) == (2, "", f"vft: {said}\n")
 
 
-def test_pictures_cannot_be_saved_in_a_file(show: Show) -> None:
+def test_images_cannot_be_saved_in_a_file(show: Show) -> None:
     write(build_example("What is this?", "A dog.", data_url(GOOD)))
 
     done = show("train.jsonl:1", "--save=train.jsonl")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vft.config import Config
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source
-from pytest_vft.sources import expand, find_sources
+from pytest_vft.runs.config import Config
+from pytest_vft.runs.sources import expand, find_sources
 
 
 @pytest.fixture(autouse=True)

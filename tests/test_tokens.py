@@ -1,4 +1,4 @@
-"""Tokens of pictures and texts, and what they come to: bounds that hold, and as tight as is documented."""
+"""Tokens of images and texts, and what they come to: bounds that hold, and as tight as is documented."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_vft.api import lint
 from pytest_vft.catalogue import providers
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.load import load_rules, shipped_rules
-from pytest_vft.catalogue.providers import Override, load_provider, provider_ids
+from pytest_vft.catalogue.providers import RuleStatement, load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
-from pytest_vft.config import Config
 from pytest_vft.errors import RuleFileError
 from pytest_vft.facts.tokens import LONGEST_TOKEN, PatchTokens, TileTokens, json_tokens, text_tokens
 from pytest_vft.reading import tokenizer
 from pytest_vft.report.json import as_data
 from pytest_vft.report.text import render_text
+from pytest_vft.runs.config import Config
+from pytest_vft.runs.lint import lint
 
 GPT_4O = TileTokens(base=85, tile=170)
 PATCHES = PatchTokens(multiplier=1.0, budget=1536)
@@ -40,7 +40,7 @@ MODELS = st.sampled_from([GPT_4O, PATCHES, MINI])
 
 RULE = "example/too-many-tokens"
 OWN, OTHER = (
-    Override(
+    RuleStatement(
         source="https://example.com",
         checked=date(2026, 11, 21),
         params={"max_tokens": most},
@@ -69,7 +69,7 @@ COUNTED = {
 }
 
 
-# Pictures
+# Images
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_least_is_no_more_than_most(
 
 
 @given(width=SIDES, height=SIDES, times=st.integers(1, 5))
-def test_a_larger_picture_has_no_fewer_tiles(width: int, height: int, times: int) -> None:
+def test_a_larger_image_has_no_fewer_tiles(width: int, height: int, times: int) -> None:
     small, most = GPT_4O.count(width, height, "high")
 
     large = GPT_4O.count(width * times, height * times, "high")
@@ -349,7 +349,7 @@ def test_messages_that_the_shape_refuses_keep_their_place(tmp_path: Path) -> Non
     assert [pointer for pointer, _ in over(path, 3)] == ["/messages/2"]
 
 
-def test_64_large_pictures_are_too_many_only_where_they_are_said_to_be_large(tmp_path: Path) -> None:
+def test_64_large_images_are_too_many_only_where_they_are_said_to_be_large(tmp_path: Path) -> None:
     for detail, findings in (("high", 1), ("auto", 0), ("low", 0)):
         path = write(tmp_path, example(asks("Which?", *[detail] * 64, size="768x1536"), answers("None.")))
         report = lint(path, provider="azure", select=["example"])
@@ -392,7 +392,7 @@ def test_cut_after_names_a_number(tmp_path: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize("provider_id", provider_ids())
-def test_every_model_says_its_limit_and_its_pictures(provider_id: str) -> None:
+def test_every_model_says_its_limit_and_its_images(provider_id: str) -> None:
     for model in load_provider(provider_id).models.values():
         assert model.rules[RULE].params["max_tokens"] > 0
         assert model.image_tokens.count(1024, 1024, "high") == (765, 765)

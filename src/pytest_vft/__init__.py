@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_vft.api import assert_clean, lint
     from pytest_vft.building import FewShot, build_example, encode_image, write_jsonl
     from pytest_vft.errors import (
         ConfigError,
@@ -20,15 +19,16 @@ if TYPE_CHECKING:
         VftError,
         VftWarning,
     )
-    from pytest_vft.evaluating import Evaluation, assert_min_accuracy, assert_not_worse_than, evaluate
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
+    from pytest_vft.runs.evaluate import Evaluation, assert_min_accuracy, assert_not_worse_than, evaluate
+    from pytest_vft.runs.lint import assert_clean, lint
 
     __version__: str
 
 _HOMES = {
     "ConfigError": "errors",
-    "Evaluation": "evaluating",
+    "Evaluation": "runs.evaluate",
     "EvaluationError": "errors",
     "FewShot": "building",
     "Finding": "model",
@@ -39,13 +39,13 @@ _HOMES = {
     "UsageError": "errors",
     "VftError": "errors",
     "VftWarning": "errors",
-    "assert_clean": "api",
-    "assert_min_accuracy": "evaluating",
-    "assert_not_worse_than": "evaluating",
+    "assert_clean": "runs.lint",
+    "assert_min_accuracy": "runs.evaluate",
+    "assert_not_worse_than": "runs.evaluate",
     "build_example": "building",
     "encode_image": "building",
-    "evaluate": "evaluating",
-    "lint": "api",
+    "evaluate": "runs.evaluate",
+    "lint": "runs.lint",
     "write_jsonl": "building",
 }
 

@@ -1,4 +1,4 @@
-"""Build training data that passes: pictures to data URLs, turns to examples, examples to a file.
+"""Build training data that passes: images to data URLs, turns to examples, examples to a file.
 
     examples = (
         build_example("Who wrote this book?", row.author, row.cover, system="Answer briefly.")
@@ -6,7 +6,7 @@
     )
     write_jsonl("train.jsonl", examples)
 
-Pillow is imported only when a picture is encoded.
+Pillow is imported only when an image is encoded.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 ImageFormat = Literal["JPEG", "PNG", "WEBP"]
 Detail = Literal["low", "high", "auto"]
-Picture: TypeAlias = "Image.Image | str | os.PathLike[str]"
-Pictures: TypeAlias = "Picture | Sequence[Picture] | None"
+ImageSource: TypeAlias = "Image.Image | str | os.PathLike[str]"
+ImageSources: TypeAlias = "ImageSource | Sequence[ImageSource] | None"
 
 _MEDIA_TYPES: dict[str, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
@@ -41,11 +41,11 @@ class FewShot(NamedTuple):
 
     question: str
     answer: str
-    image: Pictures = None
+    image: ImageSources = None
 
 
 def encode_image(
-    image: Picture,
+    image: ImageSource,
     *,
     format: ImageFormat | None = None,  # noqa: A002 - Pillow's own word for it
     quality: int = 85,
@@ -53,20 +53,20 @@ def encode_image(
     """Return *image* as a data URL that providers accept: `data:image/jpeg;base64,...`.
 
     *image* is a Pillow image or the path of any file that Pillow opens; of several frames, the
-    current or first one counts. The result has mode RGB, or RGBA if something in the picture can
+    current or first one counts. The result has mode RGB, or RGBA if something in the image can
     be seen through. It stands upright (an EXIF rotation is carried out) and carries no metadata.
     16-bit grey keeps its scale; 32-bit integers and floats, which have no fixed scale, are
     stretched from their darkest to their lightest value.
 
-    *format* None means JPEG, or PNG for a picture that can be seen through; JPEG has no
-    transparency, so if it is asked for, such a picture is put on white. *quality*, from 1 to 100,
+    *format* None means JPEG, or PNG for an image that can be seen through; JPEG has no
+    transparency, so if it is asked for, such an image is put on white. *quality*, from 1 to 100,
     is for JPEG and WEBP.
 
     Nothing is lost where nothing must change: with *format* None, a JPEG, PNG or WEBP file of mode
     RGB or RGBA with one frame and without EXIF, XMP, IPTC or PNG text is used byte for byte (a
     colour profile or a JPEG comment stays in it).
 
-    Raises UsageError for a wrong argument and for a picture that cannot be read or written.
+    Raises UsageError for a wrong argument and for an image that cannot be read or written.
     """
     _check_encoding(format, quality)
     name = _name(image)
@@ -80,28 +80,28 @@ def encode_image(
 def build_example(  # noqa: PLR0913 - one keyword for each part of an example
     question: str,
     answer: str | None = None,
-    image: Pictures = None,
+    image: ImageSources = None,
     *,
     system: str | None = None,
-    few_shot: Iterable[tuple[str, str, Pictures]] = (),
+    few_shot: Iterable[tuple[str, str, ImageSources]] = (),
     detail: Detail | None = None,
     format: ImageFormat | None = None,  # noqa: A002 - as in encode_image
     quality: int = 85,
 ) -> dict[str, Any]:
     """Return one training example, `{"messages": [...]}`, in OpenAI's format for vision.
 
-    Its messages are the *system* prompt, the *few_shot* turns, the *question* with its pictures,
+    Its messages are the *system* prompt, the *few_shot* turns, the *question* with its images,
     and the *answer*; leave the answer out for a test split. A few-shot turn is a FewShot or a
     tuple (question, answer, image); its answer carries `"weight": 0`: it is shown, not trained on.
 
-    *image*, here and in a few-shot turn, is one picture, a list of them, or None. A picture is a
+    *image*, here and in a few-shot turn, is one image, a list of them, or None. An image is a
     Pillow image, a path, or a str that starts with http://, https:// or data:, which is used as it
-    is. So encode a picture of many examples once, with encode_image, and hand over its data URL.
+    is. So encode an image of many examples once, with encode_image, and hand over its data URL.
 
-    *detail* is set on every picture, or left out if None. *format* and *quality* are those of
+    *detail* is set on every image, or left out if None. *format* and *quality* are those of
     encode_image.
 
-    Raises UsageError for a wrong argument and for a picture that cannot be read or written.
+    Raises UsageError for a wrong argument and for an image that cannot be read or written.
     """
     _check_detail(detail)
     _check_encoding(format, quality)
@@ -146,36 +146,36 @@ def write_jsonl(path: str | os.PathLike[str], examples: Iterable[Mapping[str, An
     return written
 
 
-# Pictures
+# ImageSources
 
 
-def _encode(image: Picture, format_: ImageFormat | None, quality: int) -> str:
+def _encode(image: ImageSource, format_: ImageFormat | None, quality: int) -> str:
     from PIL import Image  # noqa: PLC0415 - see the module's docstring
 
     if isinstance(image, Image.Image):
         return _reencode(image, format_, quality)
-    with Image.open(image) as picture:
-        picture.load()
-        if format_ is None and _is_fit(picture):
-            return _data_url(str(picture.format), Path(image).read_bytes())
-        return _reencode(picture, format_, quality)
+    with Image.open(image) as opened:
+        opened.load()
+        if format_ is None and _is_fit(opened):
+            return _data_url(str(opened.format), Path(image).read_bytes())
+        return _reencode(opened, format_, quality)
 
 
-def _is_fit(picture: Image.Image) -> bool:
-    """Say whether the file that *picture* was loaded from can be used as it is."""
+def _is_fit(image: Image.Image) -> bool:
+    """Say whether the file that *image* was loaded from can be used as it is."""
     return (
-        picture.format in _MEDIA_TYPES
-        and picture.mode in {"RGB", "RGBA"}
-        and getattr(picture, "n_frames", 1) == 1
-        and picture.info.keys().isdisjoint({"exif", "xmp", "photoshop"})
-        and not getattr(picture, "text", None)
+        image.format in _MEDIA_TYPES
+        and image.mode in {"RGB", "RGBA"}
+        and getattr(image, "n_frames", 1) == 1
+        and image.info.keys().isdisjoint({"exif", "xmp", "photoshop"})
+        and not getattr(image, "text", None)
     )
 
 
-def _reencode(picture: Image.Image, format_: ImageFormat | None, quality: int) -> str:
+def _reencode(image: Image.Image, format_: ImageFormat | None, quality: int) -> str:
     from PIL import ImageOps  # noqa: PLC0415 - see the module's docstring
 
-    clean = _rgb_or_rgba(ImageOps.exif_transpose(picture))
+    clean = _rgb_or_rgba(ImageOps.exif_transpose(image))
     clean.info.clear()  # Pillow would write some of it: comments, colour profiles
     chosen = format_ or ("PNG" if clean.mode == "RGBA" else "JPEG")
     if chosen == "JPEG" and clean.mode == "RGBA":
@@ -185,35 +185,35 @@ def _reencode(picture: Image.Image, format_: ImageFormat | None, quality: int) -
     return _data_url(chosen, file.getvalue())
 
 
-def _rgb_or_rgba(picture: Image.Image) -> Image.Image:
-    """Return a copy of *picture* as RGB, or as RGBA if something in it can be seen through."""
-    if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
-        return _eight_bit_grey(picture).convert("RGB")
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    if picture.mode == "La":  # Pillow knows no direct way from it
-        picture = picture.convert("LA")
-    see_through = picture.convert("RGBA")
+def _rgb_or_rgba(image: Image.Image) -> Image.Image:
+    """Return a copy of *image* as RGB, or as RGBA if something in it can be seen through."""
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        return _eight_bit_grey(image).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    if image.mode == "La":  # Pillow knows no direct way from it
+        image = image.convert("LA")
+    see_through = image.convert("RGBA")
     opaque = see_through.getchannel("A").getextrema() == (255, 255)
     return see_through.convert("RGB") if opaque else see_through
 
 
-def _eight_bit_grey(picture: Image.Image) -> Image.Image:
-    """Return *picture*, of one deep channel, as mode L; Pillow would cut off all above 255."""
-    floats = picture.convert("F")
+def _eight_bit_grey(image: Image.Image) -> Image.Image:
+    """Return *image*, of one deep channel, as mode L; Pillow would cut off all above 255."""
+    floats = image.convert("F")
     floats.info.clear()  # a transparent grey would be one of the old scale
-    fixed = (0, 65535) if picture.mode.startswith("I;16") else None
+    fixed = (0, 65535) if image.mode.startswith("I;16") else None
     darkest, lightest = fixed or cast("tuple[float, float]", floats.getextrema())
     scale = 255 / ((lightest - darkest) or 1)
     offset = 0.5 - darkest * scale  # Pillow cuts, so a half more rounds
     return floats.point(lambda level: level * scale + offset).convert("L")
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def _on_white(image: Image.Image) -> Image.Image:
     from PIL import Image  # noqa: PLC0415 - see the module's docstring
 
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
 
 
 def _data_url(format_: str, data: bytes) -> str:
@@ -221,13 +221,13 @@ def _data_url(format_: str, data: bytes) -> str:
 
 
 def _name(image: object) -> str:
-    """Return what to call *image* in a message; raise UsageError if it is no picture at all."""
+    """Return what to call *image* in a message; raise UsageError if it is no image at all."""
     from PIL import Image  # noqa: PLC0415 - see the module's docstring
 
     if isinstance(image, Image.Image):
-        return f"the picture ({image.mode}, {image.width}x{image.height})"
+        return f"the image ({image.mode}, {image.width}x{image.height})"
     if not isinstance(image, str | os.PathLike):
-        raise UsageError(f"a picture is a Pillow image or a path, not {_kind(image)}")
+        raise UsageError(f"an image is a Pillow image or a path, not {_kind(image)}")
     if _is_url(image):
         raise UsageError("encode_image takes a Pillow image or a path; this is a URL already")
     return os.fspath(image)
@@ -242,20 +242,20 @@ def _is_url(image: object) -> bool:
 
 def _user_message(
     question: str,
-    image: Pictures,
+    image: ImageSources,
     *,
-    encode: Callable[[Picture], str],
+    encode: Callable[[ImageSource], str],
     detail: Detail | None,
 ) -> dict[str, Any]:
-    pictures = _as_sequence(image)
-    if not pictures:
+    images = _as_sequence(image)
+    if not images:
         return {"role": "user", "content": question}
-    urls = [str(picture) if _is_url(picture) else encode(picture) for picture in pictures]
+    urls = [str(image) if _is_url(image) else encode(image) for image in images]
     text_part = {"type": "text", "text": question}
     return {"role": "user", "content": [text_part, *(_image_part(url, detail) for url in urls)]}
 
 
-def _as_sequence(image: Pictures) -> Sequence[Picture]:
+def _as_sequence(image: ImageSources) -> Sequence[ImageSource]:
     if image is None:
         return ()
     return image if isinstance(image, Sequence) and not isinstance(image, str) else [image]

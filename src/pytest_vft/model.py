@@ -42,7 +42,7 @@ class Finding:
     """A failed verdict with its place.
 
     *line* counts from 1 and is None for a finding on a whole file; *pointer* is a JSON pointer into
-    the example ("" for all of it); *image* is the content hash of the picture, if there is one;
+    the example ("" for all of it); *image* is the content hash of the image, if there is one;
     *example* is one of what the finding is on, wherever that stands: of the line, or of what recurs
     for a rule on the dataset.
     """

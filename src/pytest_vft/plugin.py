@@ -12,8 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_vft.evaluating import Evaluator
     from pytest_vft.model import Report
+    from pytest_vft.runs.evaluate import Evaluator
 
 _SUFFIXES = (".jsonl", ".ndjson")
 # What asks for no datasets, and what does not as soon as there are predictions.
@@ -49,7 +49,7 @@ _EVAL = (
     ("prices", "IN,OUT", "dollars for a million tokens of prompts and of answers"),
 )
 _EVAL_FLAGS = (
-    ("judge-pictures", "the judge sees the pictures, too"),
+    ("judge-images", "the judge sees the images, too"),
     ("judge-itself", "the judge may be the model whose answers it rates"),
 )
 
@@ -79,7 +79,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("ignore", metavar="RULES", help="not these rules", **many)
     add("fail-on", choices=("error", "warning"), help="least severity that fails (default: error)")
     add("require-checked", help="fail for what could not be checked, too", **flag)
-    add("depth", choices=("auto", "header", "full"), help="how much of a picture is decoded (default: auto)")
+    add("depth", choices=("auto", "header", "full"), help="how much of an image is decoded (default: auto)")
     add("offline", help="fetch no URLs (also: VFT_OFFLINE=1)", **flag)
     add("allow-private", help="fetch from private addresses, too", **flag)
     add("proxy", metavar="env", help="fetch through HTTP_PROXY and HTTPS_PROXY")
@@ -141,7 +141,7 @@ def _names_data(argument: str) -> bool:
 @pytest.fixture(scope="session")
 def vft_lint() -> Callable[..., Report]:
     """Return pytest_vft.lint: paths and settings in, a report out."""
-    from pytest_vft.api import lint  # noqa: PLC0415 - as above
+    from pytest_vft.runs.lint import lint  # noqa: PLC0415 - as above
 
     return lint
 
@@ -149,6 +149,6 @@ def vft_lint() -> Callable[..., Report]:
 @pytest.fixture(scope="session")
 def vft_eval() -> Evaluator:
     """Return pytest_vft.evaluate: predictions in, an evaluation to assert on out; .run asks a model."""
-    from pytest_vft.evaluating import Evaluator  # noqa: PLC0415 - as above
+    from pytest_vft.runs.evaluate import Evaluator  # noqa: PLC0415 - as above
 
     return Evaluator()

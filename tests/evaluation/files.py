@@ -19,13 +19,13 @@ def prediction(id_: object, said: object, truth: object, **more: object) -> dict
 
 
 def question(
-    number: int, *, picture: int | None = None, truth: str | None = None, text: str | None = None
+    number: int, *, image: int | None = None, truth: str | None = None, text: str | None = None
 ) -> dict[str, Any]:
     """Return a line of a test split: its text ends with its number in brackets."""
     said = text if text is not None else f"Is this a book about bees? [{number}]"
     parts: list[dict[str, Any]] = [{"type": "text", "text": said}]
-    if picture is not None:
-        url = "data:image/png;base64," + f"{picture:04d}" * 20
+    if image is not None:
+        url = "data:image/png;base64," + f"{image:04d}" * 20
         parts.append({"type": "image_url", "image_url": {"url": url}})
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "Answer briefly."},

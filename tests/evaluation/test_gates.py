@@ -78,13 +78,13 @@ def test_proof_takes_more_than_the_share() -> None:
     assert bound == pytest.approx(proportion_confint(94, 100, alpha=0.1, method="wilson")[0], abs=1e-9)
 
 
-def test_five_questions_on_a_picture_are_not_five_independent_ones() -> None:
-    write_lines("test.jsonl", [question(n, picture=n // 5) for n in range(100)])
+def test_five_questions_on_a_image_are_not_five_independent_ones() -> None:
+    write_lines("test.jsonl", [question(n, image=n // 5) for n in range(100)])
     path = write_closed(80, 100)
 
     alone, clustered = evaluate(path).measure(), evaluate(path, test="test.jsonl").measure()
 
-    assert (clustered.accuracy.pictures, round(clustered.accuracy.effective_n)) == (20, 19)
+    assert (clustered.accuracy.images, round(clustered.accuracy.effective_n)) == (20, 19)
     assert clustered.accuracy.share == alone.accuracy.share
     assert clustered.accuracy.interval.low < alone.accuracy.interval.low
 
@@ -181,8 +181,8 @@ def test_many_lost_answers_are_not() -> None:
     assert assert_not_worse_than(*paths, alpha=0.001).ok
 
 
-def test_answers_lost_on_one_picture_are_less_of_a_proof() -> None:
-    write_lines("test.jsonl", [question(n, picture=n // 10) for n in range(100)])
+def test_answers_lost_on_one_image_are_less_of_a_proof() -> None:
+    write_lines("test.jsonl", [question(n, image=n // 10) for n in range(100)])
     paths = write_closed(80, 100), write_closed(90, 100, "base.jsonl")
 
     assert assert_not_worse_than(*paths, test="test.jsonl").p < 0.05
@@ -209,7 +209,7 @@ def test_baseline_must_answer_the_same_questions() -> None:
 
 
 def failure(minimum: float = 0.9, **settings: Any) -> str:
-    write_lines("test.jsonl", [question(n, picture=n // 5) for n in range(190)])
+    write_lines("test.jsonl", [question(n, image=n // 5) for n in range(190)])
     lines: list[Mapping[str, Any]] = [prediction(n, "No", "No") for n in range(167)]
     lines += [prediction(n, "Yes.", "No") for n in range(167, 182)]
     lines += [prediction(n, "no", "Yes") for n in range(182, 188)]
@@ -230,7 +230,7 @@ def test_failure_tells_all_that_helps() -> None:
     assert len(headline) <= 35
     assert rest[:4] == [
         "preds_4o.jsonl vs test.jsonl: 190 predictions to 190 questions, matched by the id in the question",
-        "  95 % interval 74.3 to 94.8 % (Wilson; 38 pictures, effective n 40 of 190)",
+        "  95 % interval 74.3 to 94.8 % (Wilson; 38 images, effective n 40 of 190)",
         "  short by 4 answers",
         f"  the interval holds the minimum: no proof; {settled}",
     ]
@@ -241,7 +241,7 @@ def test_failure_tells_all_that_helps() -> None:
     )
     assert "    ... and 13 more" in rest
     assert "  near misses 2 ('**Answer:** No.' ...): normalise=markdown would count them" in rest
-    assert "  with its picture: vft show test.jsonl:168 --save DIR" in rest
+    assert "  with its image: vft show test.jsonl:168 --save DIR" in rest
     assert rest[-1] == (
         "  the wrong ones alone: vft eval preds_4o.jsonl --test=test.jsonl "
         "--ids=@.vft_cache/wrong-preds_4o-closed.txt"

@@ -22,7 +22,7 @@ def graded(rating: str, reason: str = "They agree.") -> Reply:
 
 
 def write(count: int = 4, **more: Any) -> str:
-    write_lines("test.jsonl", [question(number, picture=number) for number in range(count)])
+    write_lines("test.jsonl", [question(number, image=number) for number in range(count)])
     return write_lines(
         "preds.jsonl",
         [prediction(number, f"Writer {number}", f"Author {number}", **more) for number in range(count)],
@@ -53,7 +53,7 @@ def test_it_is_asked_for_a_reason_and_then_one_of_four_ratings() -> None:
     assert not schema["schema"]["additionalProperties"]
 
 
-def test_it_sees_question_truth_and_answer_and_no_picture() -> None:
+def test_it_sees_question_truth_and_answer_and_no_image() -> None:
     write(1)
     with serving(lambda _, __: graded("Incorrect")) as endpoint:
         measure(endpoint)
@@ -67,10 +67,10 @@ def test_it_sees_question_truth_and_answer_and_no_picture() -> None:
     assert len(request["messages"][-1]["content"]) == 1
 
 
-def test_it_sees_the_picture_when_asked_to() -> None:
+def test_it_sees_the_image_when_asked_to() -> None:
     write(2)
     with serving(lambda _, __: graded("Incorrect")) as endpoint:
-        measure(endpoint, pictures=True)
+        measure(endpoint, images=True)
 
     urls = {request["messages"][-1]["content"][1]["image_url"]["url"] for request in endpoint.requests}
     assert urls == {"data:image/png;base64," + f"{number:04d}" * 20 for number in range(2)}

@@ -99,20 +99,20 @@ def test_actual_answer_of_the_test_split_does() -> None:
     assert found.answers[0].truth == "No"
 
 
-def test_pictures_are_told_apart_and_few_shot_ones_left_out() -> None:
-    shown = question(0, picture=9)["messages"][1]
-    questions = [question(number, picture=number // 2) for number in range(4)]
+def test_images_are_told_apart_and_few_shot_ones_left_out() -> None:
+    shown = question(0, image=9)["messages"][1]
+    questions = [question(number, image=number // 2) for number in range(4)]
     for one in questions:
         one["messages"] = [shown, {"role": "assistant", "content": "Yes"}, *one["messages"]]
 
     found = matched([prediction(number, "Yes", "Yes") for number in range(4)], questions)
 
-    pictures = [one.question.picture for one in found.answers if one.question]
-    assert pictures[0] == pictures[1] != pictures[2] == pictures[3]
+    images = [one.question.image for one in found.answers if one.question]
+    assert images[0] == images[1] != images[2] == images[3]
 
 
-def test_second_question_is_about_the_picture_of_the_first() -> None:
-    first, second = question(1, picture=1), question(2)
+def test_second_question_is_about_the_image_of_the_first() -> None:
+    first, second = question(1, image=1), question(2)
     second["messages"] = [
         *first["messages"],
         {"role": "assistant", "content": "Yes"},
@@ -123,7 +123,7 @@ def test_second_question_is_about_the_picture_of_the_first() -> None:
 
     assert found.answers[0].question
     assert found.answers[1].question
-    assert found.answers[0].question.picture == found.answers[1].question.picture
+    assert found.answers[0].question.image == found.answers[1].question.image
 
 
 @pytest.mark.parametrize(

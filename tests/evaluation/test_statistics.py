@@ -83,7 +83,7 @@ def test_mcnemar_of_many_answers_ends() -> None:
     assert 0 < mcnemar(10_500, 10_000) < 0.001
 
 
-def test_answers_of_their_own_pictures_have_no_design_effect() -> None:
+def test_answers_of_their_own_images_have_no_design_effect() -> None:
     assert design_effect([1, 0, 1, 1], [1, 2, 3, 4]) == 1
 
 
@@ -91,11 +91,11 @@ def test_answers_that_are_all_alike_have_none() -> None:
     assert design_effect([1, 1, 1, 1], [1, 1, 2, 2]) == 1
 
 
-def test_answers_on_one_picture_count_as_one() -> None:
+def test_answers_on_one_image_count_as_one() -> None:
     assert design_effect([1, 0, 1, 1], [1, 1, 1, 1]) == 4
 
 
-def test_answers_that_agree_on_each_picture_count_as_pictures() -> None:
+def test_answers_that_agree_on_each_image_count_as_images() -> None:
     values = [number // 5 % 2 for number in range(1_000)]
 
     assert len(values) / design_effect(values, [number // 5 for number in range(1_000)]) == pytest.approx(
@@ -104,7 +104,7 @@ def test_answers_that_agree_on_each_picture_count_as_pictures() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_variance_over_pictures_is_that_of_statsmodels(seed: int) -> None:
+def test_variance_over_images_is_that_of_statsmodels(seed: int) -> None:
     noise = random.Random(seed)  # noqa: S311 - noise, no secret
     clusters = [noise.randrange(30) for _ in range(200)]
     lean = [noise.random() for _ in range(30)]

@@ -38,7 +38,7 @@ pytest_vft.items.datasets.run = counted
 """
 
 
-def picture(mode: str = "RGB", shade: int = 0, width: int = 16) -> str:
+def drawn(mode: str = "RGB", shade: int = 0, width: int = 16) -> str:
     """Return a small PNG of *mode* as a data URL."""
     file = io.BytesIO()
     Image.new("L", (width, 16), shade % 256).convert(mode).save(file, "PNG")
@@ -61,17 +61,17 @@ class Project:
         remote: Collection[int] = (),
         about: str | None = None,
     ) -> Path:
-        """Write a dataset without faults but on lines *grey*, whose pictures are not RGB.
+        """Write a dataset without faults but on lines *grey*, whose images are not RGB.
 
-        The pictures of lines *remote* stand behind URLs. Two files hold the same questions and
-        pictures only if they are *about* the same.
+        The images of lines *remote* stand behind URLs. Two files hold the same questions and
+        images only if they are *about* the same.
         """
         width = 16 + crc32((about or name).encode()) % 1_000
 
         def image(line: int) -> str:
             if line in remote:
                 return f"https://example.com/{line}.png"
-            return picture("L" if line in grey else "RGB", line, width)
+            return drawn("L" if line in grey else "RGB", line, width)
 
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ ORDINARY = "test_ordinary.py::test_passes"
 
 @pytest.fixture(autouse=True)
 def files(project: Project) -> None:
-    """Two splits that share their questions, the first with a grey picture, and a test."""
+    """Two splits that share their questions, the first with a grey image, and a test."""
     project.write("train.jsonl", grey=[3], about="squares")
     project.write("held-out.jsonl", about="squares")
     project.pytester.makepyfile(test_ordinary="def test_passes(): pass")

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_vft import build_example, write_jsonl
 
-from .project import ONE_RULE, PYTEST_9, Project, picture
+from .project import ONE_RULE, PYTEST_9, Project, drawn
 
 DATA = ("--vft-data=train.jsonl", ONE_RULE)
 
@@ -110,7 +110,7 @@ def test_places_in_other_splits_are_named(project: Project) -> None:
 
     assert text[:2] == [
         "2 target turns, first: line 1",
-        "held-out.jsonl:1: the same question and picture stand in train.jsonl:1 (train, test)",
+        "held-out.jsonl:1: the same question and image stand in train.jsonl:1 (train, test)",
     ]
 
 
@@ -126,7 +126,7 @@ def test_summary_shows_the_headline(project: Project) -> None:
 @pytest.mark.parametrize("examples", [1, 1_100, 10_001])
 def test_headline_fits_into_the_summary(project: Project, examples: int) -> None:
     """What `FAILED train.jsonl::image/unsupported-mode - ` leaves of 80 columns is 35."""
-    example = build_example("Who?", "I.", picture("L"))
+    example = build_example("Who?", "I.", drawn("L"))
     write_jsonl(project.folder / "train.jsonl", [build_example("Who?", "I."), *[example] * examples])
 
     headline, *_ = text_of(project.run(*DATA, "--vft-max-shown=1"))

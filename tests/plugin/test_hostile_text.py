@@ -11,7 +11,7 @@ import pytest
 
 from pytest_vft.text import safe
 
-from .project import Project, picture
+from .project import Project, drawn
 
 ATTACKS = [
     pytest.param("\x1b[31mred\x1b[0m", id="colour"),
@@ -62,7 +62,7 @@ PLACES: Mapping[str, Callable[[str], object]] = {
     "role": lambda text: {"messages": [{"role": text, "content": "?"}]},
     "name of a message": lambda text: {"messages": [user("?", name=[text])]},
     "type of a part": lambda text: {"messages": [user([{"type": text}])]},
-    "detail": lambda text: {"messages": [image(picture(), detail=text)]},
+    "detail": lambda text: {"messages": [image(drawn(), detail=text)]},
     "media type": lambda text: {"messages": [image(f"data:{text};base64,AAAA")]},
     "payload": lambda text: {"messages": [image(f"data:image/png;base64,{text}")]},
     "url": lambda text: {"messages": [image(text)]},

@@ -53,7 +53,7 @@ def test_skip_holds_its_reason(project: Project) -> None:
 
 
 @pytest.mark.parametrize("severity", ["error", "warning"])
-def test_no_picture_gets_into_it(project: Project, severity: str) -> None:
+def test_no_image_gets_into_it(project: Project, severity: str) -> None:
     project.write(examples=500, grey=range(1, 501))
     project.configure(f'[severity]\n"image/unsupported-mode" = "{severity}"')
 

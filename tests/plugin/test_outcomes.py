@@ -26,7 +26,7 @@ def test_nothing_to_judge_is_not_applicable(project: Project) -> None:
 
 
 def test_pass_outdoes_not_applicable(project: Project) -> None:
-    """image/unreachable judges fetched pictures only."""
+    """image/unreachable judges fetched images only."""
     project.write()
 
     project.run("train.jsonl::image/unreachable").assert_outcomes(skipped=1)

@@ -138,7 +138,7 @@ def test_worker_that_dies_is_told_by_each_item_and_not_tried_again(project: Proj
             os.kill(os.getpid(), signal.SIGKILL)
 
         processes._LEAST_FORKED, processes.SHARD_BYTES = 0, 1
-        shard.Linter.lint = lint
+        shard.ShardLinter.lint = lint
     """)
 
     result = project.run_apart("--vft-only", "--vft-jobs=2", *DATA)

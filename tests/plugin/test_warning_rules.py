@@ -47,7 +47,7 @@ def test_each_file_draws_its_own_warning(project: Project) -> None:
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]])
 def test_five_hundred_findings_are_one_short_warning(project: Project, workers: list[str]) -> None:
-    """The source line that pytest prints with a warning would be a picture in base64."""
+    """The source line that pytest prints with a warning would be an image in base64."""
     project.write("sub/train.jsonl", examples=500, grey=range(1, 501))
 
     result = project.run_apart(*workers, "--vft-data=sub/train.jsonl")

@@ -193,7 +193,7 @@ def test_apply_makes_the_job_and_follows_it(planned: Vft, fake: FakeServer) -> N
     printed = planned("apply", "train.jsonl", "--yes")
 
     assert printed.code == 0
-    assert "moderating pictures takes time" in printed.err
+    assert "moderating images takes time" in printed.err
     assert "vft submit follow ftjob-1 --plan=train.plan.json" in printed.err
     assert "22:13:21  Step 1/1" in printed.err
     assert re.search(

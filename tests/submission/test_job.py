@@ -8,7 +8,7 @@ import pytest
 
 from pytest_vft.errors import ServerError, SubmissionError
 from pytest_vft.submission.job import cancel, conclude, find_jobs, follow, submit
-from pytest_vft.submission.outcome import Event, Outcome, read_event
+from pytest_vft.submission.outcome import Event, JobOutcome, read_event
 from pytest_vft.submission.server import Server
 
 from .conftest import connect, request_for
@@ -19,7 +19,7 @@ JOBS = "/fine_tuning/jobs"
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def watch(server: Server, job: str) -> tuple[Outcome, list[Event], list[str]]:
+def watch(server: Server, job: str) -> tuple[JobOutcome, list[Event], list[str]]:
     """Follow *job* to its end; return what it came to, its events and what stood in the way."""
     events: list[Event] = []
     troubles: list[str] = []

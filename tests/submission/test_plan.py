@@ -17,14 +17,22 @@ from openai.types import FilePurpose
 from openai.types.fine_tuning import job_create_params
 from pydantic import TypeAdapter
 
-from pytest_vft.api import Settings, run
-from pytest_vft.config import Config, load_config
 from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Cost, Report, Source
 from pytest_vft.report.submission import render_plan, render_plan_json
+from pytest_vft.runs.config import Config, load_config
+from pytest_vft.runs.lint import run
+from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.submit import make_plan, plan_path, read_submission
 from pytest_vft.submission.job_api import job_api
-from pytest_vft.submission.plan import Plan, check_plan, default_epochs, estimate, read_expectation, read_plan
-from pytest_vft.submitting import make_plan, plan_path, read_submission
+from pytest_vft.submission.plan import (
+    JobPlan,
+    check_plan,
+    default_epochs,
+    estimate,
+    read_expectation,
+    read_plan,
+)
 
 from .conftest import strict, write_data
 
@@ -33,7 +41,7 @@ TODAY = date(2026, 11, 22)
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def plan_for(*paths: str, submit: dict[str, Any] | None = None, today: date = TODAY, **more: Any) -> Plan:
+def plan_for(*paths: str, submit: dict[str, Any] | None = None, today: date = TODAY, **more: Any) -> JobPlan:
     """Return the plan for a training file and a validation file, with an environment that holds nothing."""
     splits = ("train", "validation")
     sources = tuple(
@@ -200,7 +208,7 @@ def test_a_file_that_changes_meanwhile_is_noticed(monkeypatch: pytest.MonkeyPatc
         write_data(Path("train.jsonl"), examples=11)
         return report
 
-    monkeypatch.setattr("pytest_vft.submitting.run", lint)
+    monkeypatch.setattr("pytest_vft.runs.submit.run", lint)
 
     with pytest.raises(SubmissionError, match=r"train.jsonl: changed while it was planned; plan again"):
         plan_for()
@@ -209,7 +217,7 @@ def test_a_file_that_changes_meanwhile_is_noticed(monkeypatch: pytest.MonkeyPatc
 # saved plans
 
 
-def save(plan: Plan) -> Path:
+def save(plan: JobPlan) -> Path:
     path = plan_path("train.jsonl")
     path.write_text(render_plan_json(plan))
     return path
@@ -291,7 +299,7 @@ COST = Cost(
 )
 
 
-def priced(plan: Plan, **changes: Any) -> Plan:
+def priced(plan: JobPlan, **changes: Any) -> JobPlan:
     report = replace(plan.report, cost=COST._replace(**changes))
     return replace(plan, report=report, estimate=estimate(report, plan.request.settings.epochs))
 

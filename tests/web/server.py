@@ -19,8 +19,8 @@ from PIL import Image
 MB = 1024 * 1024
 
 
-def picture(kind: str = "JPEG", size: int = 0, mode: str = "RGB") -> bytes:
-    """Return a picture; with *size*, filled up to so many bytes behind its end."""
+def image(kind: str = "JPEG", size: int = 0, mode: str = "RGB") -> bytes:
+    """Return an image; with *size*, filled up to so many bytes behind its end."""
     file = io.BytesIO()
     Image.linear_gradient("L").resize((64, 48)).convert(mode).save(file, kind)
     return file.getvalue().ljust(size, b"\0")
@@ -28,14 +28,14 @@ def picture(kind: str = "JPEG", size: int = 0, mode: str = "RGB") -> bytes:
 
 def late_header() -> bytes:
     """Return a JPEG whose size stands behind 100,000 bytes of comments."""
-    data = picture()
+    data = image()
     comment = b"\xff\xfe" + (50_002).to_bytes(2) + bytes(50_000)
     return data[:2] + comment * 2 + data[2:]
 
 
-JPEG = picture()
+JPEG = image()
 LATE = late_header()
-BIG = picture(size=11 * MB)
+BIG = image(size=11 * MB)
 LOGIN = b'<!doctype html><form><input name="user"><input type="password"></form>'
 # What is expanded here is expanded nowhere else: 100 MB of one colour.
 BOMB = gzip.compress(JPEG + bytes(100 * MB), compresslevel=1)
@@ -134,7 +134,7 @@ class Server:
 
 BODIES: dict[str, tuple[bytes, list[str]]] = {
     "ok.jpg": (JPEG, ["Content-Type: image/jpeg"]),
-    "grey.png": (picture("PNG", mode="L"), ["Content-Type: image/png"]),
+    "grey.png": (image("PNG", mode="L"), ["Content-Type: image/png"]),
     "no-range.jpg": (JPEG, ["Range: none"]),
     "big-no-range.jpg": (BIG, ["Range: none"]),
     "big.jpg": (BIG, []),

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vft.reading.images import Picture
+from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.remote import Remote
-from pytest_vft.web.cache import Cache
+from pytest_vft.web.cache import UrlCache
 
 URL = "https://example.com/a.jpg?X-Amz-Signature=secret"
-REMOTE = Remote(True, picture=Picture(10, "JPEG", True, "RGB", 8, 8, "none"), media_type="image/jpeg")
+REMOTE = Remote(True, image=ImageMeasurements(10, "JPEG", True, "RGB", 8, 8, "none"), media_type="image/jpeg")
 
 
-def keep(folder: Path, remote: Remote = REMOTE, seconds: float = 60, setting: str = "") -> Cache:
-    cache = Cache(folder, setting)
+def keep(folder: Path, remote: Remote = REMOTE, seconds: float = 60, setting: str = "") -> UrlCache:
+    cache = UrlCache(folder, setting)
     cache.put(URL, remote, seconds)
     cache.save()
     return cache
 
 
 def find(folder: Path, setting: str = "") -> Remote | None:
-    cache = Cache(folder, setting)
+    cache = UrlCache(folder, setting)
     found = cache.get(URL)
     cache.save()
     return found
@@ -71,7 +71,7 @@ def test_a_broken_file_is_set_aside(tmp_path: Path) -> None:
 def test_a_result_of_another_version_is_no_result(tmp_path: Path) -> None:
     keep(tmp_path)
     with sqlite3.connect(tmp_path / "urls.sqlite") as table:
-        table.execute("""UPDATE urls SET found = '{"reachable": true, "picture": {"colour": "red"}}'""")
+        table.execute("""UPDATE urls SET found = '{"reachable": true, "image": {"colour": "red"}}'""")
     table.close()
 
     assert find(tmp_path) is None
@@ -93,7 +93,7 @@ def test_a_file_that_another_run_has_locked_is_no_error(
     monkeypatch.setattr("pytest_vft.reading.sqlite.PATIENCE", 0.05)
     other = sqlite3.connect(tmp_path / "urls.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    cache = Cache(tmp_path, "")
+    cache = UrlCache(tmp_path, "")
     assert cache.get(URL) is None
     other.close()
 

@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from pytest_vft.reading.remote import Fetched, Remote
+from pytest_vft.reading.remote import FetchResults, Remote
 from pytest_vft.web.fetching import WebFetcher, user_agent
 from pytest_vft.web.network import Network
-from pytest_vft.web.politeness import Limits
+from pytest_vft.web.throttle import FetchLimits
 
 from .server import BIG, JPEG, LATE, MB, Server, serving
 
-QUICK = Limits(interval=0, connect=2, total=1, backoff=0.01, longest_wait=2)
+QUICK = FetchLimits(interval=0, connect=2, total=1, backoff=0.01, longest_wait=2)
 LOOPBACK = Network(allow_private=True, cache=False)
 MOST = 10 * MB
 
 
-def fetch(*urls: str, limits: Limits = QUICK, network: Network = LOOPBACK, **more: Any) -> Fetched:
+def fetch(*urls: str, limits: FetchLimits = QUICK, network: Network = LOOPBACK, **more: Any) -> FetchResults:
     return WebFetcher(most=MOST, limits=limits, network=network, **more).fetch(urls)
 
 
@@ -36,12 +36,12 @@ def found(server: Server, path: str, **more: Any) -> Remote:
 @pytest.mark.parametrize(
     "path", ["ok.jpg", "no-range.jpg", "wrong-type.jpg", "gzip.jpg", "429", "500-thrice", "chain/5"]
 )
-def test_pictures_are_measured(server: Server, path: str, full: bool) -> None:  # noqa: FBT001 - parametrized
+def test_images_are_measured(server: Server, path: str, full: bool) -> None:  # noqa: FBT001 - parametrized
     remote = found(server, f"{path}?{full}" if "/" not in path else path, full=full)
 
     assert (remote.reachable, remote.cause, remote.served) == (True, None, None)
-    assert remote.picture is not None
-    assert remote.picture[:7] == (len(JPEG), "JPEG", True, "RGB", 64, 48, "none")
+    assert remote.image is not None
+    assert remote.image[:7] == (len(JPEG), "JPEG", True, "RGB", 64, 48, "none")
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_pictures_are_measured(server: Server, path: str, full: bool) -> None:  
 def test_no_more_is_asked_for_than_the_header_needs(
     server: Server, path: str, size: int, asked: list[str]
 ) -> None:
-    picture = found(server, path).picture
+    image = found(server, path).image
 
-    assert picture is not None
-    assert (picture.bytes, picture.width, picture.damage) == (size, 64, "none")
+    assert image is not None
+    assert (image.bytes, image.width, image.damage) == (size, 64, "none")
     assert [headers["range"] for _, name, headers in server.asked if name == f"/{path}"] == asked
 
 
@@ -78,7 +78,7 @@ def test_no_more_is_asked_for_than_the_header_needs(
 def test_what_nobody_gets_is_unreachable(server: Server, path: str, cause: str) -> None:
     remote = found(server, path)
 
-    assert (remote.reachable, remote.cause, remote.picture) == (False, cause, None)
+    assert (remote.reachable, remote.cause, remote.image) == (False, cause, None)
 
 
 @pytest.mark.parametrize(
@@ -115,22 +115,22 @@ def test_what_may_be_better_tomorrow_is_not_settled(server: Server, path: str, c
         ("empty.jpg", "nothing"),
     ],
 )
-def test_what_is_no_picture_is_named(server: Server, path: str, served: str) -> None:
+def test_what_is_no_image_is_named(server: Server, path: str, served: str) -> None:
     remote = found(server, path)
 
-    assert (remote.reachable, remote.served, remote.picture) == (True, served, None)
+    assert (remote.reachable, remote.served, remote.image) == (True, served, None)
 
 
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("path", ["endless", "bomb.jpg", "big.jpg"])
 def test_bodies_without_end_are_cut_just_above_the_limit(server: Server, path: str, full: bool) -> None:  # noqa: FBT001 - parametrized
     tracemalloc.start()
-    picture = found(server, path, full=full, limits=Limits(total=10)).picture
+    image = found(server, path, full=full, limits=FetchLimits(total=10)).image
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert picture is not None
-    assert picture.bytes > MOST
+    assert image is not None
+    assert image.bytes > MOST
     assert peak < 6 * MOST
 
 
@@ -177,7 +177,7 @@ def test_a_server_that_is_not_there_is_no_lack_of_network(server: Server) -> Non
 
 def test_a_host_that_never_answers_is_given_up(server: Server) -> None:
     urls = [f"http://127.0.0.1:{server.port}/never?{number}" for number in range(200)]
-    result = fetch(*urls, limits=Limits(interval=0, total=0.2, per_host=6))
+    result = fetch(*urls, limits=FetchLimits(interval=0, total=0.2, per_host=6))
 
     assert len(result.remotes) == 200
     assert 24 <= sum(path.startswith("/never?") for path in server.paths) <= 60
@@ -193,7 +193,10 @@ def test_a_host_that_is_busy_for_long_is_left_alone(server: Server) -> None:
 
 def test_a_host_is_asked_politely() -> None:
     with serving() as server:
-        fetch(*(f"http://127.0.0.1:{server.port}/slow.jpg?{number}" for number in range(40)), limits=Limits())
+        fetch(
+            *(f"http://127.0.0.1:{server.port}/slow.jpg?{number}" for number in range(40)),
+            limits=FetchLimits(),
+        )
 
     gaps = [later - earlier for earlier, later in pairwise(server.times)]
     assert server.most_at_once <= 6

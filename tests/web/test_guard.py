@@ -18,7 +18,7 @@ from pytest_vft.reading.remote import Remote
 from pytest_vft.web.dialling import Dialler
 from pytest_vft.web.fetching import WebFetcher
 from pytest_vft.web.network import Network
-from pytest_vft.web.politeness import Limits
+from pytest_vft.web.throttle import FetchLimits
 
 from .server import Server, serving
 
@@ -131,7 +131,7 @@ def public() -> Iterator[Server]:
 
 def found(public: Server, url: str) -> Remote:
     network = Network(instead={"public.example": ("127.0.0.1", public.port)}, cache=False)
-    limits = Limits(interval=0, connect=2, total=2, backoff=0.01)
+    limits = FetchLimits(interval=0, connect=2, total=2, backoff=0.01)
     fetcher = WebFetcher(most=1_000_000, network=network, limits=limits)
     return fetcher.fetch([url, "http://public.example/ok.jpg"]).remotes[url]
 
@@ -192,7 +192,7 @@ def test_a_name_server_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    fetcher = WebFetcher(most=1, network=Network(), limits=Limits(connect=0.1))
+    fetcher = WebFetcher(most=1, network=Network(), limits=FetchLimits(connect=0.1))
 
     result = fetcher.fetch(["http://a.example/", "http://b.example/"])
     waiting.set()

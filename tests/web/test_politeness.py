@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_vft.web.politeness import Turns, retry_after
+from pytest_vft.web.throttle import HostQueue, retry_after
 
 
 def simulate(hosts: list[str], *, latency: float) -> list[tuple[float, str]]:
     """Run a job for each of *hosts* that takes *latency* seconds; return when each started."""
-    turns: Turns[str] = Turns(at_once=64, per_host=6, interval=0.05)
+    turns: HostQueue[str] = HostQueue(at_once=64, per_host=6, interval=0.05)
     for host in hosts:
         turns.put(host, host)
     now, started = 0.0, []
@@ -58,7 +58,7 @@ def test_no_limit_is_ever_broken_and_nothing_is_lost(hosts: list[str], latency: 
 
 
 def test_a_host_that_says_too_many_is_asked_half_as_often() -> None:
-    turns: Turns[int] = Turns(at_once=64, per_host=6, interval=0.05)
+    turns: HostQueue[int] = HostQueue(at_once=64, per_host=6, interval=0.05)
     for job in range(9):
         turns.put("a", job)
     assert turns.take(0) == 0
@@ -77,7 +77,7 @@ def test_a_host_that_says_too_many_is_asked_half_as_often() -> None:
 
 
 def test_dropped_jobs_are_gone() -> None:
-    turns: Turns[int] = Turns(at_once=64, per_host=6, interval=0)
+    turns: HostQueue[int] = HostQueue(at_once=64, per_host=6, interval=0)
     for job in range(4):
         turns.put("a", job)
 

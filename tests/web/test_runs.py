@@ -107,7 +107,7 @@ def test_no_network_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert note.endswith("--proxy=env uses it")
 
 
-def test_rules_that_need_no_picture_ask_nobody(tmp_path: Path, server: Server) -> None:
+def test_rules_that_need_no_image_ask_nobody(tmp_path: Path, server: Server) -> None:
     before = len(server.asked)
     check(write(tmp_path, f"http://127.0.0.1:{server.port}/ok.jpg"), select=["example"])
 
@@ -182,11 +182,11 @@ def test_a_proxy_is_used_on_request_only(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
-    path = write(tmp_path, "http://pictures.example/ok.jpg?proxied", "http://10.0.0.5/ok.jpg?proxied")
+    path = write(tmp_path, "http://images.example/ok.jpg?proxied", "http://10.0.0.5/ok.jpg?proxied")
     report = check(path, allow_private=False, proxy="env")
 
     assert texts(report) == [(2, "image/not-public", "URL is not public: 10.0.0.5 is private")]
-    assert server.paths["http://pictures.example/ok.jpg?proxied"] == 1
+    assert server.paths["http://images.example/ok.jpg?proxied"] == 1
     assert report.notes == (
         "URLs were fetched through the proxy of the environment, which looks names up itself",
     )

@@ -1,4 +1,4 @@
-"""The cases inside rule files: lines with picture tokens, and the files that they stand for."""
+"""The cases inside rule files: lines with image tokens, and the files that they stand for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from pytest_vft.catalogue.load import Rule, read_rule_file
 from pytest_vft.errors import RuleFileError
 from pytest_vft.model import Split, Verdict
-from pytest_vft.reading.images import measure_picture
+from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.remote import Remote
 from pytest_vft.text import nearest
 
@@ -63,7 +63,7 @@ class Case:
 
 
 def read_cases(rule: Rule) -> list[Case]:
-    """Return the cases of *rule*. Raises RuleFileError for a token that makes no picture."""
+    """Return the cases of *rule*. Raises RuleFileError for a token that makes no image."""
     return [
         _case(rule.path, f"{content['verdict']}-{number}", content)
         for number, content in enumerate(read_rule_file(rule.path).get("cases", ()), 1)
@@ -97,26 +97,26 @@ def _file(content: Mapping[str, Any]) -> CaseFile:
 
 
 def _remote(found: str | Mapping[str, Any]) -> Remote:
-    """Return what a case says was *found*: a picture, why there is none, or a table with more."""
+    """Return what a case says was *found*: an image, why there is none, or a table with more."""
     if isinstance(found, Mapping):
-        picture = _remote(found["picture"]).picture if "picture" in found else None
-        return Remote(**{"reachable": "cause" not in found, **found, "picture": picture})
+        image = _remote(found["image"]).image if "image" in found else None
+        return Remote(**{"reachable": "cause" not in found, **found, "image": image})
     token = _TOKEN.fullmatch(found)
     if token is None:
         return Remote(reachable=False, cause=found)
     _, data = draw(token[1])
-    return Remote(reachable=True, picture=measure_picture(data, full=False))
+    return Remote(reachable=True, image=measure_image(data, full=False))
 
 
 def data_url(token: str) -> str:
-    """Return the data URL of the picture that *token* describes."""
+    """Return the data URL of the image that *token* describes."""
     media_type, data = draw(token)
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
 @cache
 def draw(token: str) -> tuple[str, bytes]:
-    """Return media type and bytes of the picture that *token* describes.
+    """Return media type and bytes of the image that *token* describes.
 
     FORMAT WxH MODE [bytes=N] [cut=N] [tail=N] [frames=N] [exif=upright|rotated|gps] [as=MEDIA/TYPE]:
     *bytes* pads the file to that size, *cut* takes bytes from its end, *tail* adds some behind it.
@@ -137,7 +137,7 @@ def draw(token: str) -> tuple[str, bytes]:
 
 
 def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> bytes:
-    from PIL import Image  # noqa: PLC0415 - a case is the only place that writes pictures here
+    from PIL import Image  # noqa: PLC0415 - a case is the only place that writes images here
 
     if mode not in _MODES:
         raise ValueError(f"no mode {mode!r}{nearest(mode, _MODES)}")
@@ -189,7 +189,7 @@ def _pad(kind: str, data: bytes, size: int) -> bytes:
     if missing == 0:
         return data
     if missing < 0:
-        raise ValueError(f"the picture has {len(data)} bytes already, more than {size}")
+        raise ValueError(f"the image has {len(data)} bytes already, more than {size}")
     if kind == "jpeg":
         return data[:2] + _comments(missing) + data[2:]
     if kind == "png" and missing >= 12:  # noqa: PLR2004 - length, name and checksum of a chunk

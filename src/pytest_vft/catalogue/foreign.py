@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pytest_vft.catalogue.load import rules_root
 
 
-class Foreign(NamedTuple):
+class ForeignFormats(NamedTuple):
     """Shapes of other tools: by the keys of an example, and by the type of a part."""
 
     examples: Sequence[Mapping[str, Any]]
@@ -18,7 +18,7 @@ class Foreign(NamedTuple):
 
 
 @cache
-def read_foreign() -> Foreign:
+def read_foreign_formats() -> ForeignFormats:
     """Return the shapes that rules/foreign-formats.toml lists."""
     content = tomllib.loads((rules_root() / "foreign-formats.toml").read_text(encoding="utf-8"))
-    return Foreign(content["example"], {part["type"]: part for part in content["part"]})
+    return ForeignFormats(content["example"], {part["type"]: part for part in content["part"]})

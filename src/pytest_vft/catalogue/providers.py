@@ -15,7 +15,7 @@ from pytest_vft.model import Severity
 from pytest_vft.text import nearest
 
 
-class Override(NamedTuple):
+class RuleStatement(NamedTuple):
     """What a provider, or one of its models, says of one rule: parameters, a severity, or that it is off."""
 
     source: str
@@ -38,7 +38,7 @@ class Model(NamedTuple):
     image_tokens: ImageTokens
     price: float | None
     price_date: date | None
-    rules: Mapping[str, Override]
+    rules: Mapping[str, RuleStatement]
 
 
 class Provider(NamedTuple):
@@ -55,7 +55,7 @@ class Provider(NamedTuple):
     checked: date
     default_model: str
     models: Mapping[str, Model]
-    rules: Mapping[str, Override]
+    rules: Mapping[str, RuleStatement]
     base_url: str | None = None
     azure_version: str | None = None
 
@@ -124,9 +124,9 @@ def _model(content: Mapping[str, Any]) -> Model:
     )
 
 
-def _overrides(content: Mapping[str, Any]) -> dict[str, Override]:
+def _overrides(content: Mapping[str, Any]) -> dict[str, RuleStatement]:
     return {
-        rule: Override(
+        rule: RuleStatement(
             source=override["source"],
             checked=override["checked"],
             params=override.get("params", {}),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema_rs
 
-from pytest_vft.catalogue.foreign import Foreign
+from pytest_vft.catalogue.foreign import ForeignFormats
 from pytest_vft.facts.example import MOST_FAULTS, Fault
 from pytest_vft.text import nearest, safe
 
@@ -49,7 +49,7 @@ _ONE_OF: Mapping[str, str] = {
 }
 
 
-class _Error(NamedTuple):
+class _SchemaError(NamedTuple):
     """What jsonschema says of one place, without its text."""
 
     path: tuple[str | int, ...]
@@ -65,7 +65,7 @@ class ExampleShape:
     jsonschema-rs answers yes or no in a microsecond; jsonschema finds the places, when it is no.
     """
 
-    def __init__(self, schema: Mapping[str, Any], foreign: Foreign) -> None:
+    def __init__(self, schema: Mapping[str, Any], foreign: ForeignFormats) -> None:
         self._schema = schema
         self._foreign = foreign
         self.keys = frozenset(schema.get("properties", ()))
@@ -103,7 +103,7 @@ class ExampleShape:
                 return Fault((), f"the example is {shape['name']}; {shape['advice']}")
         return None
 
-    def _words(self, error: _Error) -> str:
+    def _words(self, error: _SchemaError) -> str:
         words = _words(_name(error.path), error)
         part = self._foreign.parts.get(error.value) if _is_part_type(error.path, error.value) else None
         return f"{words} (it is {part['name']}: {part['advice']})" if part else words + _hint(error.schema)
@@ -124,10 +124,10 @@ def _name(path: tuple[str | int, ...]) -> str:
     return last if isinstance(last, str) else f"{_ONE_OF.get(str(path[-2]), 'item')} {last + 1}"
 
 
-def _words(name: str, error: _Error) -> str:  # noqa: PLR0911 - one keyword, one sentence
+def _words(name: str, error: _SchemaError) -> str:  # noqa: PLR0911 - one keyword, one sentence
     """Return what is wrong with the place *name*, never the validator's own text.
 
-    That holds the whole value: 5 MB for a picture.
+    That holds the whole value: 5 MB for an image.
     """
     value, wanted = error.value, error.wanted
     match error.keyword:
@@ -185,10 +185,10 @@ def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str
             yield f"{at}{_words(name, error)}{_hint(error.schema)}"
 
 
-def _errors(validator: Validator, document: Any) -> Iterator[_Error]:
+def _errors(validator: Validator, document: Any) -> Iterator[_SchemaError]:
     for error in validator.iter_errors(document):
         details: Any = error  # its stubs allow for errors that were never set
-        yield _Error(
+        yield _SchemaError(
             tuple(details.absolute_path),
             details.validator,
             details.validator_value,

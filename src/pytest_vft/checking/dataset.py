@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_vft.checking.counted import Counted
+from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.turns import Turn
 from pytest_vft.model import Source, Split
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 class Recurring(NamedTuple):
     """Subjects of scope dataset that have the same facts: *number* of them, the place to name.
 
-    *key* is that of the turn, picture or answer; 0 for several that are folded.
+    *key* is that of the turn, image or answer; 0 for several that are folded.
     """
 
     number: int
@@ -46,7 +46,7 @@ class _Member(NamedTuple):
         return self.place.source.split
 
 
-def recurring(files: Sequence[tuple[Source, Counted]]) -> Iterator[Recurring]:
+def recurring(files: Sequence[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
     """Yield what may recur in *files*; all that stands once is folded into one a split."""
     times = Counter(key for _, counted in files for key in counted.turns.keys)
     groups: defaultdict[int, list[_Member]] = defaultdict(list)
@@ -64,7 +64,7 @@ def recurring(files: Sequence[tuple[Source, Counted]]) -> Iterator[Recurring]:
             yield Recurring(once, place, _facts("example", [place]))
     for members in groups.values():
         yield from _turn(members)
-    yield from _pictures(files, {key for key, members in groups.items() if len(_splits(members)) > 1})
+    yield from _images(files, {key for key, members in groups.items() if len(_splits(members)) > 1})
     yield from _shots(files)
 
 
@@ -94,27 +94,27 @@ def _question(answers: Sequence[Sequence[_Member]]) -> Recurring:
     return Recurring(1, place, facts, answers[0][0].turn.key)
 
 
-def _pictures(files: Sequence[tuple[Source, Counted]], leaked: set[int]) -> Iterator[Recurring]:
-    """Yield the pictures of target turns, but for those turns that are *leaked* as a whole."""
+def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> Iterator[Recurring]:
+    """Yield the images of target turns, but for those turns that are *leaked* as a whole."""
     if len({source.split for source, _ in files}) == 1:
         return
     places: defaultdict[int, list[Place]] = defaultdict(list)
     for source, counted in files:
         for line, turn in counted.turns:
             if turn.key not in leaked:
-                for picture in turn.pictures:
-                    known = places[picture]
+                for image in turn.images:
+                    known = places[image]
                     if not known or known[-1].source.split != source.split:
                         known.append(Place(source, line))
     once = [known[0] for known in places.values() if len(known) == 1]
     if once:
-        yield Recurring(len(once), once[0], _facts("picture", once[:1]))
-    for picture, known in places.items():
+        yield Recurring(len(once), once[0], _facts("image", once[:1]))
+    for image, known in places.items():
         if len(known) > 1:
-            yield Recurring(1, known[1], _facts("picture", known), picture)
+            yield Recurring(1, known[1], _facts("image", known), image)
 
 
-def _shots(files: Iterable[tuple[Source, Counted]]) -> Iterator[Recurring]:
+def _shots(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
     times: Counter[int] = Counter()
     first: dict[int, Place] = {}
     for source, counted in files:

@@ -15,13 +15,13 @@ import PIL
 import pybase64
 from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 
-from pytest_vft.checking.counted import NUMBERS, Counted, Found, Row, Shots, Turns
-from pytest_vft.reading.cache import PictureCache
+from pytest_vft.checking.totals import NUMBERS, CacheRow, ShardFinding, ShardTotals, ShotTable, TurnTable
+from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import Database
 
 if TYPE_CHECKING:
-    from pytest_vft.checking.shard import Plan
+    from pytest_vft.checking.shard import LintPlan
 
 _FILE = "shards.sqlite"
 _TABLE = "shards (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
@@ -54,7 +54,7 @@ class ShardMemory:
     these changes.
     """
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    def __init__(self, folder: Path, plan: LintPlan) -> None:
         self._database = Database(folder / _FILE, _TABLE, read_only=True)
         self._plan = plan
         self._setting = b""
@@ -77,7 +77,7 @@ class ShardMemory:
             return False
         return bool(key and self._database.read("SELECT 1 FROM shards WHERE key = ?", (key,)))
 
-    def recall(self, key: bytes, shard: Shard) -> Counted | None:
+    def recall(self, key: bytes, shard: Shard) -> ShardTotals | None:
         """Return what *shard*, whose key is *key*, came to. Raises OSError when it cannot be read."""
         rows = self._database.read("SELECT value FROM shards WHERE key = ?", (key,))
         if not rows or not isinstance(rows[0][0], bytes):
@@ -92,30 +92,30 @@ class ShardMemory:
         return unpack(packed) if hashed.digest() == content else None
 
 
-def remembered(key: bytes, content: bytes, counted: Counted) -> Row | None:
+def remembered(key: bytes, content: bytes, counted: ShardTotals) -> CacheRow | None:
     """Return what is to be remembered of a shard, given its key and the hash of all that it holds."""
     packed = None if counted.urls else pack(counted)
     if packed is None or len(packed) > _LARGEST:
         return None
-    return Row(key, xxh3_64_digest(key + content + packed) + content + packed)
+    return CacheRow(key, xxh3_64_digest(key + content + packed) + content + packed)
 
 
-class Store:
-    """What a run keeps for the next: measurements of pictures, and results of shards."""
+class RunCache:
+    """What a run keeps for the next: measurements of images, and results of shards."""
 
     def __init__(self, folder: Path) -> None:
-        self._pictures = PictureCache(folder)
+        self._images = ImageCache(folder)
         self._shards = Database(folder / _FILE, _TABLE)
-        self._rows: list[Row] = []
+        self._rows: list[CacheRow] = []
 
     @property
     def warnings(self) -> list[str]:
         """What went wrong with the files; it costs what they hold, never the run."""
-        return [*self._pictures.warnings, *self._shards.warnings]
+        return [*self._images.warnings, *self._shards.warnings]
 
-    def add(self, counted: Counted) -> None:
+    def add(self, counted: ShardTotals) -> None:
         """Keep what is new in a shard, at the latest when this is closed."""
-        self._pictures.add(counted.measured)
+        self._images.add(counted.measured)
         if counted.row:
             self._rows.append(counted.row)
         if sum(len(row.value) for row in self._rows) > _WRITTEN_AT_ONCE:
@@ -123,7 +123,7 @@ class Store:
 
     def close(self) -> None:
         """Write what waits, and use the files no more."""
-        self._pictures.close()
+        self._images.close()
         self._write()
         self._shards.close()
 
@@ -133,12 +133,12 @@ class Store:
             self._rows = []
 
 
-def pack(counted: Counted) -> bytes | None:
+def pack(counted: ShardTotals) -> bytes | None:
     """Return *counted* as JSON; None when it holds text that is no Unicode."""
     turns, shots = counted.turns, counted.shots
     fields = [
         [getattr(counted, name) for name in NUMBERS],
-        [_text(array("Q", counted.pictures)), *map(_text, (turns.rows, turns.pictures, shots.rows))],
+        [_text(array("Q", counted.distinct_images)), *map(_text, (turns.rows, turns.images, shots.rows))],
         {scope: [[list(verdicts), n] for verdicts, n in of.items()] for scope, of in counted.counts.items()},
         [list(found) for found in counted.found],
         counted.dropped,
@@ -149,17 +149,17 @@ def pack(counted: Counted) -> bytes | None:
         return None
 
 
-def unpack(packed: bytes) -> Counted | None:
+def unpack(packed: bytes) -> ShardTotals | None:
     """Return what pack() was given; None for anything else."""
     try:
         numbers, columns, counts, found, dropped = orjson.loads(packed)
-        pictures, turns, shown, shots = map(_numbers, columns)
-        listed = [Found(*one) for one in found]
-        return Counted(
+        images, turns, shown, shots = map(_numbers, columns)
+        listed = [ShardFinding(*one) for one in found]
+        return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
-            pictures=set(pictures),
-            turns=Turns(turns, shown),
-            shots=Shots(shots),
+            distinct_images=set(images),
+            turns=TurnTable(turns, shown),
+            shots=ShotTable(shots),
             counts={
                 scope: Counter({tuple(verdicts): number for verdicts, number in of})
                 for scope, of in counts.items()
@@ -191,7 +191,7 @@ def _pieces(shard: Shard, size: int) -> Iterator[bytes]:
             yield piece
 
 
-def _setting(plan: Plan) -> bytes:
+def _setting(plan: LintPlan) -> bytes:
     """Return a hash of all that results depend on, but for the data."""
     from pytest_vft.reading.tokenizer import vocabulary_path  # noqa: PLC0415 - 4 ms, for large files only
 

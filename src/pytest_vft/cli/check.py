@@ -41,10 +41,10 @@ def _check(arguments: argparse.Namespace) -> int:
     import time  # noqa: PLC0415 - `vft --help` needs none of it
     from dataclasses import replace  # noqa: PLC0415 - as above
 
-    from pytest_vft.api import run  # noqa: PLC0415 - as above
     from pytest_vft.report.formats import parse_targets, render, write  # noqa: PLC0415 - as above
     from pytest_vft.report.progress import watching  # noqa: PLC0415 - as above
-    from pytest_vft.sources import find_sources  # noqa: PLC0415 - as above
+    from pytest_vft.runs.lint import run  # noqa: PLC0415 - as above
+    from pytest_vft.runs.sources import find_sources  # noqa: PLC0415 - as above
     from pytest_vft.web.network import read_network  # noqa: PLC0415 - as above
 
     started = time.perf_counter()

@@ -11,8 +11,8 @@ from pytest_vft.cli.parser import Commands, number, one_of, print_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_vft.evaluation.live import Progress
-    from pytest_vft.evaluation_request import Request
+    from pytest_vft.evaluation.live import LiveProgress
+    from pytest_vft.runs.evaluation_options import EvaluationRequest
 
 # Every option here is --vft-eval-OPTION under pytest, --base-url there --vft-base-url.
 _OPTIONS = (
@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
     command.add_argument("predictions", metavar="FILE", help="JSONL of id, predicted and actual answer")
     for name, metavar, what in _OPTIONS:
         command.add_argument(f"--{name}", metavar=metavar, help=what)
-    command.add_argument("--judge-pictures", action="store_true", help="the judge sees the pictures, too")
+    command.add_argument("--judge-images", action="store_true", help="the judge sees the images, too")
     command.add_argument(
         "--judge-itself", action="store_true", help="the judge may be the model whose answers it rates"
     )
@@ -69,12 +69,12 @@ def add(commands: Commands) -> None:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    from pytest_vft.evaluation_request import read_request  # noqa: PLC0415 - `vft --help` needs none of it
     from pytest_vft.report.evaluation import (  # noqa: PLC0415 - as above
         render_results_as,
         result_targets,
         write_results,
     )
+    from pytest_vft.runs.evaluation_options import read_request  # noqa: PLC0415 - `vft --help` needs none of it
 
     targets = result_targets(arguments.report)
     request = read_request(arguments.predictions, vars(arguments))
@@ -85,15 +85,15 @@ def _eval(arguments: argparse.Namespace) -> int:
     return 2 if results.errors else 0 if results.ok else 1
 
 
-def _progress(request: Request) -> Callable[[Progress], None]:
+def _progress(request: EvaluationRequest) -> Callable[[LiveProgress], None]:
     """Return what says on stderr how far a live run is: on a terminal each time, else every tenth."""
-    from pytest_vft.evaluating import Tally  # noqa: PLC0415 - as above
     from pytest_vft.report.evaluation import progress_line  # noqa: PLC0415 - as above
+    from pytest_vft.runs.evaluate import LiveTally  # noqa: PLC0415 - as above
 
-    tally = Tally(request.scoring)
+    tally = LiveTally(request.scoring)
     terminal = sys.stderr.isatty()
 
-    def show(progress: Progress) -> None:
+    def show(progress: LiveProgress) -> None:
         tally.add(progress)
         last = progress.answered == progress.of
         line = progress_line(progress.answered, progress.of, tally.right, tally.scored)

@@ -10,7 +10,7 @@ from pytest_vft.cli.parser import one_of
 from pytest_vft.model import DEPTHS, SEVERITIES
 
 if TYPE_CHECKING:
-    from pytest_vft.api import Settings
+    from pytest_vft.runs.settings import Settings
 
 
 def add_run_options(parser: argparse.ArgumentParser, *, files: bool = True) -> None:
@@ -37,7 +37,7 @@ def add_run_options(parser: argparse.ArgumentParser, *, files: bool = True) -> N
         help="least severity that fails (default: error)",
     )
     add("--require-checked", action="store_true", help="fail for what could not be checked, too")
-    add("--depth", **one_of(*DEPTHS), default="auto", help="how much of a picture is decoded (default: auto)")
+    add("--depth", **one_of(*DEPTHS), default="auto", help="how much of an image is decoded (default: auto)")
     add("--offline", action="store_true", help="fetch no URLs (also: VFT_OFFLINE=1)")
     add("--allow-private", action="store_true", help="fetch from private addresses, too")
     add("--proxy", metavar="env", help="fetch through HTTP_PROXY and HTTPS_PROXY")
@@ -48,9 +48,9 @@ def add_run_options(parser: argparse.ArgumentParser, *, files: bool = True) -> N
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
     """Return what the options of every command say. Raises ConfigError for a broken configuration."""
-    from pytest_vft.api import Settings  # noqa: PLC0415 - `vft --help` needs none of it
     from pytest_vft.catalogue.select import listed  # noqa: PLC0415 - as above
-    from pytest_vft.config import load_config  # noqa: PLC0415 - as above
+    from pytest_vft.runs.config import load_config  # noqa: PLC0415 - as above
+    from pytest_vft.runs.settings import Settings  # noqa: PLC0415 - `vft --help` needs none of it
 
     return Settings(
         config=load_config(arguments.config),

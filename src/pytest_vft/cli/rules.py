@@ -28,14 +28,14 @@ def add(commands: Commands) -> None:
 def _rules(arguments: argparse.Namespace) -> int:
     from pytest_vft.catalogue.load import load_rules  # noqa: PLC0415 - `vft --help` needs none of it
     from pytest_vft.catalogue.pages import write_pages  # noqa: PLC0415 - as above
-    from pytest_vft.report.rules import render_proof, render_rules  # noqa: PLC0415 - as above
+    from pytest_vft.report.rules import render_rule_tests, render_rules  # noqa: PLC0415 - as above
 
     settings = read_settings(arguments)
     if arguments.test:
-        from pytest_vft.checking.prove import prove  # noqa: PLC0415 - as above
+        from pytest_vft.checking.selftest import run_rule_tests  # noqa: PLC0415 - as above
 
-        proofs = prove(load_rules(arguments.test), settings.catalogue, settings.provider)
-        print_text(render_proof(proofs))
+        proofs = run_rule_tests(load_rules(arguments.test), settings.catalogue, settings.provider)
+        print_text(render_rule_tests(proofs))
         return 0 if all(proof.holds for proof in proofs) else 1
     if arguments.write_pages:
         for page in write_pages(settings.catalogue, arguments.write_pages):

@@ -15,13 +15,13 @@ def add(commands: Commands) -> None:
     """Add the command."""
     show = commands.add("show", "show one example for human eyes", _show)
     show.add_argument("place", metavar="FILE:LINE")
-    show.add_argument("--save", metavar="DIR", type=Path, help="write its pictures into this folder")
+    show.add_argument("--save", metavar="DIR", type=Path, help="write its images into this folder")
     add_run_options(show, files=False)
 
 
 def _show(arguments: argparse.Namespace) -> int:
     from pytest_vft.report.example import render_example  # noqa: PLC0415 - `vft --help` needs none of it
-    from pytest_vft.viewing import read_example, save_pictures  # noqa: PLC0415 - as above
+    from pytest_vft.runs.view import read_example, save_images  # noqa: PLC0415 - as above
 
     path, _, line = arguments.place.rpartition(":")
     if not path or not line.isdecimal() or int(line) < 1:
@@ -29,6 +29,6 @@ def _show(arguments: argparse.Namespace) -> int:
     view = read_example(path, int(line), read_settings(arguments))
     print_text(render_example(view))
     if arguments.save:
-        for saved in save_pictures(view, arguments.save):
+        for saved in save_images(view, arguments.save):
             print_text(f"{safe(saved, None)}\n")
     return 0

@@ -20,10 +20,10 @@ from pytest_vft.text import safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_vft.runs.submit import Submission
     from pytest_vft.submission.outcome import Event, Job
-    from pytest_vft.submission.plan import Expectation, Plan
+    from pytest_vft.submission.plan import JobExpectation, JobPlan
     from pytest_vft.submission.server import Server
-    from pytest_vft.submitting import Submission
 
 _STEPS = ("plan", "preflight", "apply", "follow", "cancel")
 
@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
     option = submit.add_argument
     option("--validation-data", metavar="PATH", action="append", default=[], help="the validation file")
     option(
-        "--depth", **one_of(*DEPTHS), default="auto", help="how much of a picture is decoded (default: auto)"
+        "--depth", **one_of(*DEPTHS), default="auto", help="how much of an image is decoded (default: auto)"
     )
     option("--suffix", metavar="TEXT", help="what the name of the model will hold")
     option("--seed", type=number, metavar="N", help="the seed of the training")
@@ -56,7 +56,7 @@ def add(commands: Commands) -> None:
 
 
 def _submit(arguments: argparse.Namespace) -> int:
-    from pytest_vft.submitting import read_submission  # noqa: PLC0415 - `vft --help` needs none of it
+    from pytest_vft.runs.submit import read_submission  # noqa: PLC0415 - `vft --help` needs none of it
 
     submission = read_submission(
         replace(read_settings(arguments), depth=arguments.depth),
@@ -123,7 +123,7 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
     check_plan(saved, plan.request, path)
     if not _agreed(arguments, describe_job(plan.request)):
         return 1
-    _say("sending files; then the server checks them, and moderating pictures takes time")
+    _say("sending files; then the server checks them, and moderating images takes time")
     with _progress() as progress:
         job = submit(replace(server, progress=progress), plan.request)
     arguments.plan = path
@@ -132,9 +132,9 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
 
 
 def _follow(arguments: argparse.Namespace, submission: Submission) -> int:
-    from pytest_vft.submission.plan import Expectation, read_expectation, read_plan  # noqa: PLC0415 - as above
+    from pytest_vft.submission.plan import JobExpectation, read_expectation, read_plan  # noqa: PLC0415 - as above
 
-    expected = read_expectation(read_plan(arguments.plan)) if arguments.plan else Expectation()
+    expected = read_expectation(read_plan(arguments.plan)) if arguments.plan else JobExpectation()
     return _watch(arguments, _connect(submission), arguments.target, expected)
 
 
@@ -148,17 +148,17 @@ def _cancel(arguments: argparse.Namespace, submission: Submission) -> int:
 
 def _resumed(arguments: argparse.Namespace, submission: Submission, saved: Mapping[str, Any]) -> Submission:
     """Return what the plan *saved* is of; what an option says again may differ, and is found out."""
+    from pytest_vft.runs.submit import resume  # noqa: PLC0415 - as above
     from pytest_vft.submission.plan import validation_paths  # noqa: PLC0415 - as above
-    from pytest_vft.submitting import resume  # noqa: PLC0415 - as above
 
     arguments.validation_data = arguments.validation_data or validation_paths(saved)
     return resume(submission, saved, **_given(arguments))
 
 
-def _make_plan(arguments: argparse.Namespace, submission: Submission) -> Plan:
+def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan:
     from pytest_vft.report.progress import watching  # noqa: PLC0415 - as above
-    from pytest_vft.sources import find_sources  # noqa: PLC0415 - as above
-    from pytest_vft.submitting import make_plan  # noqa: PLC0415 - as above
+    from pytest_vft.runs.sources import find_sources  # noqa: PLC0415 - as above
+    from pytest_vft.runs.submit import make_plan  # noqa: PLC0415 - as above
 
     settings = submission.settings
     validation = arguments.validation_data or [
@@ -171,7 +171,7 @@ def _make_plan(arguments: argparse.Namespace, submission: Submission) -> Plan:
 
 
 def _plan_path(arguments: argparse.Namespace) -> Path:
-    from pytest_vft.submitting import plan_path  # noqa: PLC0415 - as above
+    from pytest_vft.runs.submit import plan_path  # noqa: PLC0415 - as above
 
     path: Path = arguments.plan or plan_path(arguments.target)
     return path
@@ -187,7 +187,7 @@ def _agreed(arguments: argparse.Namespace, what: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _watch(arguments: argparse.Namespace, server: Server, job_id: str, expected: Expectation) -> int:
+def _watch(arguments: argparse.Namespace, server: Server, job_id: str, expected: JobExpectation) -> int:
     """Show what happens to a job until it ends, and what it came to; return the exit code."""
     from pytest_vft.report.submission import (  # noqa: PLC0415 - as above
         goes_on,
@@ -235,8 +235,8 @@ def _say(text: str) -> None:
 
 
 def _connect(submission: Submission) -> Server:
+    from pytest_vft.runs.submit import connect  # noqa: PLC0415 - as above
     from pytest_vft.submission.server import Patience  # noqa: PLC0415 - as above
-    from pytest_vft.submitting import connect  # noqa: PLC0415 - as above
 
     return connect(submission, os.environ, patience=Patience(deadline=submission.timeout))
 

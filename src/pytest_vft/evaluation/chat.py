@@ -31,7 +31,7 @@ class Completion(NamedTuple):
     completion_tokens: int
 
 
-class Failure(NamedTuple):
+class ChatFailure(NamedTuple):
     """Why a question has no answer, after all retries."""
 
     reason: str
@@ -50,7 +50,7 @@ class Chat:
     masked: Callable[[str], str] = str
     _left_out: set[str] = field(default_factory=set)
 
-    def ask(self, messages: Sequence[Mapping[str, Any]]) -> Completion | Failure:
+    def ask(self, messages: Sequence[Mapping[str, Any]]) -> Completion | ChatFailure:
         """Return the answer to *messages*.
 
         Raises EvaluationError when every other question would fail alike: the key, the model or the
@@ -63,25 +63,25 @@ class Chat:
         try:
             return _completion(create(model=self.model, messages=messages, **sent))
         except (AttributeError, TypeError, ValueError) as error:  # no completion; openai looks at little
-            return Failure(f"the server's answer is no completion: {self._reason(error)}")
+            return ChatFailure(f"the server's answer is no completion: {self._reason(error)}")
         except openai.BadRequestError as error:
             if "temperature" in sent and "temperature" in f"{error.param} {error}".lower():
                 self._left_out.add("temperature")
                 return self.ask(messages)
-            return Failure(self._reason(error))
+            return ChatFailure(self._reason(error))
         except openai.OpenAIError as error:
             if isinstance(error, openai.APIStatusError) and error.status_code in _FATAL:
                 raise EvaluationError(f"{safe(self.model)}: {self._reason(error)}") from None
-            return Failure(self._reason(error))
+            return ChatFailure(self._reason(error))
 
     def _reason(self, error: BaseException) -> str:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         return safe(self.masked(f"{error}{cause}"), 200)
 
 
-def _completion(answered: Any) -> Completion | Failure:
+def _completion(answered: Any) -> Completion | ChatFailure:
     if not getattr(answered, "choices", None):
-        return Failure("the server's answer is no completion: it holds no choices")
+        return ChatFailure("the server's answer is no completion: it holds no choices")
     usage, choice = answered.usage, answered.choices[0]
     refusal = getattr(choice.message, "refusal", None)
     return Completion(
@@ -127,14 +127,14 @@ def paced(work: Iterable[T], per_minute: float | None) -> Iterator[T]:
 
 
 @dataclass(slots=True)
-class Failures:
+class ChatFailures:
     """Counts questions without an answer; too many in a row, and the server is not worth asking."""
 
     what: str
     reasons: list[str] = field(default_factory=list)
     _in_a_row: int = 0
 
-    def add(self, failure: Failure) -> None:
+    def add(self, failure: ChatFailure) -> None:
         """Count *failure*. Raises EvaluationError when it is one too many in a row."""
         self.reasons.append(failure.reason)
         self._in_a_row += 1

@@ -34,12 +34,12 @@ Cause = Literal["unknown", "contradictory", "disputed", "ungraded", "low", "unpr
 class Accuracy:
     """A share of right answers; *interval* is two-sided at 95 %, and rests on *effective_n* of the *n*.
 
-    *pictures* is None where it is not known which answers are about the same picture.
+    *images* is None where it is not known which answers are about the same image.
     """
 
     right: int
     n: int
-    pictures: int | None
+    images: int | None
     effective_n: float
     interval: Interval
 
@@ -188,24 +188,24 @@ def check_confidence(value: float | None) -> None:
 def measure(marks: Sequence[Mark]) -> Accuracy:
     """Return the accuracy of *marks*, of which none is ungraded and of which there is one at least."""
     right = [mark.right is True for mark in marks]
-    pictures = _pictures(marks)
-    effect = 1.0 if pictures is None else statistics.design_effect(right, pictures)
+    images = _images(marks)
+    effect = 1.0 if images is None else statistics.design_effect(right, images)
     n, share = len(marks), sum(right) / len(marks)
     return Accuracy(
         right=sum(right),
         n=n,
-        pictures=None if pictures is None else sum(isinstance(one, str) for one in set(pictures)),
+        images=None if images is None else sum(isinstance(one, str) for one in set(images)),
         effective_n=n / effect,
         interval=statistics.wilson(share, n / effect, statistics.two_sided(statistics.LEVEL)),
     )
 
 
-def _pictures(marks: Sequence[Mark]) -> list[object] | None:
-    """Return what each of *marks* is about: its picture, else, of text only, itself; None: not known."""
+def _images(marks: Sequence[Mark]) -> list[object] | None:
+    """Return what each of *marks* is about: its image, else, of text only, itself; None: not known."""
     if marks[0].answer.question is None:  # then no other has one
         return None
     return [
-        mark.answer.question.picture if mark.answer.question and mark.answer.question.picture else number
+        mark.answer.question.image if mark.answer.question and mark.answer.question.image else number
         for number, mark in enumerate(marks)
     ]
 
@@ -365,7 +365,7 @@ def compare(  # noqa: PLR0913 - all that a verdict rests on, by keyword
 
     They are worse when the share of right answers is lower by more than *margin* and chance does
     not explain it: McNemar's p is below *alpha*, and the interval of the difference at 1 - alpha,
-    which knows of pictures, leaves 0 out. With *confidence* the lower bound of the difference, at
+    which knows of images, leaves 0 out. With *confidence* the lower bound of the difference, at
     that level on one side, must itself lie above -margin.
     Raises UsageError when the questions are not the same, EvaluationError for none.
     """
@@ -378,9 +378,9 @@ def compare(  # noqa: PLR0913 - all that a verdict rests on, by keyword
     better = sum(one.right is True and other.right is False for one, other in pairs)
     lost = [one for one, other in pairs if one.right is False and other.right is True]
     n, worse = len(pairs), len(lost)
-    pictures = _pictures(ours)
+    images = _images(ours)
     changes = [int(one.right is True) - int(other.right is True) for one, other in pairs]
-    effect = 1.0 if pictures is None else statistics.design_effect(changes, pictures)
+    effect = 1.0 if images is None else statistics.design_effect(changes, images)
     p = statistics.mcnemar(better, worse)
     causes = list(dict.fromkeys([*_blocking(irregular[0]), *_blocking(irregular[1])]))
     if len(first) - n > max_ungraded * len(first):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pytest_vft.errors import EvaluationError, UsageError
-from pytest_vft.evaluation.chat import Chat, Completion, Failure, Failures, in_parallel, paced
+from pytest_vft.evaluation.chat import Chat, ChatFailure, ChatFailures, Completion, in_parallel, paced
 from pytest_vft.evaluation.questions import Question, read_prompts
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.text import count
@@ -56,7 +56,7 @@ def check_client(concurrency: int, timeout: float, retries: int) -> None:
         raise UsageError("want a concurrency of 1 or more, a timeout above 0 and no fewer than 0 retries")
 
 
-class Progress(NamedTuple):
+class LiveProgress(NamedTuple):
     """How far a run is: questions *answered* of all, and the *last* question with its answer."""
 
     answered: int
@@ -92,7 +92,7 @@ def ask_questions(
     transcript: Transcript,
     chat: Callable[[], Chat],
     live: Live,
-    on_answer: Callable[[Progress], None],
+    on_answer: Callable[[LiveProgress], None],
 ) -> list[Mapping[str, Any]]:
     """Return the answers to *questions*, all of one file, as lines of *transcript*; ask for those it lacks.
 
@@ -102,12 +102,12 @@ def ask_questions(
     """
     by_line = {question.line: question for question in questions}
     answers: dict[int, Mapping[str, Any]] = {}
-    failures, budget = Failures("questions"), Budget(live)
+    failures, budget = ChatFailures("questions"), Budget(live)
     begun: Chat | None = None
 
     def tell(question: Question, answer: Mapping[str, Any]) -> None:
         answers[question.line] = answer
-        on_answer(Progress(len(answers), len(questions), question, answer["predicted_answer"]))
+        on_answer(LiveProgress(len(answers), len(questions), question, answer["predicted_answer"]))
 
     def open_questions() -> Iterator[tuple[Chat, Question, str, Sequence[Mapping[str, Any]]]]:
         nonlocal begun
@@ -125,7 +125,7 @@ def ask_questions(
     work = paced(open_questions(), live.max_rate)
     done = in_parallel(work, lambda one: one[0].ask(one[3]), live.concurrency)
     for (_, question, key, _), completion in done:
-        if isinstance(completion, Failure):
+        if isinstance(completion, ChatFailure):
             failures.add(completion)
             continue
         failures.end_row()
@@ -154,7 +154,7 @@ def _answer(question: Question, key: str, live: Live, completion: Completion) ->
     }
 
 
-def _why_incomplete(answered: int, of: int, failures: Failures, budget: Budget) -> str:
+def _why_incomplete(answered: int, of: int, failures: ChatFailures, budget: Budget) -> str:
     said = f"{answered:,} of {count(of, 'question')} answered"
     if failures.reasons:
         said += f"; {len(failures.reasons)} failed, the first with: {failures.reasons[0]}"

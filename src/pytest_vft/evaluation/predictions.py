@@ -131,7 +131,7 @@ def _text(path: str, line: int, value: object) -> str | None:
     return str(value)
 
 
-def alone(path: str, predictions: Sequence[Answer]) -> Matched:
+def match_without_split(path: str, predictions: Sequence[Answer]) -> Matched:
     """Return *predictions* as the answers to the questions that they are themselves."""
     ids = [given.id for given in predictions]
     if "" in ids:
@@ -180,7 +180,7 @@ def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question
     return Matched(how=how, predictions=len(predictions), answers=answers, irregular=irregular)
 
 
-def only(matched: Matched, ids: Collection[str]) -> Matched:
+def select_ids(matched: Matched, ids: Collection[str]) -> Matched:
     """Return those of *matched* that *ids* name. Raises UsageError for an id that is not there."""
     wanted = set(ids)
     answers = [answer for answer in matched.answers if answer.id in wanted]

@@ -1,4 +1,4 @@
-"""The questions of a test split, and the pictures that they are about."""
+"""The questions of a test split, and the images that they are about."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Question(NamedTuple):
     """A line of a test split.
 
     *id* is its own, *numbered* what a pattern finds in its *text*; *truth* is its actual answer,
-    where it is written there; *picture* says what the target turn is about: answers on the same
-    pictures depend on each other. None: text only.
+    where it is written there; *image* says what the target turn is about: answers on the same
+    images depend on each other. None: text only.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Question(NamedTuple):
     numbered: str | None
     text: str
     truth: str | None
-    picture: str | None
+    image: str | None
     fields: Mapping[str, Any]
 
     @property
@@ -64,7 +64,7 @@ def read_objects(
 
 
 def _parse_lifted(raw: bytes | LongLine) -> Any:
-    """Return the value of *raw*, the payloads of its pictures as their hashes."""
+    """Return the value of *raw*, the payloads of its images as their hashes."""
     return parse_line(raw, None if isinstance(raw, LongLine) else lift(raw, _hashed)).value
 
 
@@ -117,7 +117,7 @@ def _question(
     if not asked:
         raise EvaluationError(f"{safe(path, None)}:{line}: no user message to answer")
     text = "\n".join(text for message in _target_turn(asked) for text in _texts(message))
-    pictures = [url for part in pictures_of(asked) if (url := _url(part))]
+    images = [url for part in images_of(asked) if (url := _url(part))]
     truths = [text for message in messages[len(asked) :] for text in _texts(message)]
     numbered = pattern.search(text)
     id_, actual = (next((example[key] for key in names if key in example), None) for names in keys)
@@ -128,7 +128,7 @@ def _question(
         numbered[1] if numbered else None,
         text,
         truths[-1] if truths else None if actual is None else str(actual),
-        xxh3_128_hexdigest("\n".join(pictures).encode("utf-8", "surrogatepass")) if pictures else None,
+        xxh3_128_hexdigest("\n".join(images).encode("utf-8", "surrogatepass")) if images else None,
         {key: value for key, value in example.items() if key != "messages"},
     )
 
@@ -155,7 +155,7 @@ def read_prompts(path: str) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]
             yield line, prompt(orjson.loads(raw)["messages"])
 
 
-def pictures_of(asked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def images_of(asked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the image parts of the target turn of *asked*; without any, all that stood before it.
 
     "And the second one?" asks about what stood before.

@@ -1,7 +1,7 @@
 """What a number of right answers says: intervals, the comparison of two models, how many would settle it.
 
-Answers on one picture are not independent, so every interval rests on the effective number of
-answers: their number over the design effect of the pictures.
+Answers on one image are not independent, so every interval rests on the effective number of
+answers: their number over the design effect of the images.
 """
 
 from __future__ import annotations

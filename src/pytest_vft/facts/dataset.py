@@ -9,14 +9,14 @@ from typing import TypedDict
 class DatasetFacts(TypedDict):
     """Facts of what may recur.
 
-    A target turn is the last question of an example with its pictures. An example is a target turn
+    A target turn is the last question of an example with its images. An example is a target turn
     with its answer, in one split; a question is a target turn with all its answers in one split. A
-    picture is one of a target turn, and what recurs with the whole turn is left to the turn. A
+    image is one of a target turn, and what recurs with the whole turn is left to the turn. A
     few-shot answer stands before the target turn, with a question, and is trained on.
     """
 
     of: str
-    """What it is: target turn, example, question, picture or few-shot answer."""
+    """What it is: target turn, example, question, image or few-shot answer."""
     copies: int
     """How often it stands in the dataset."""
     splits: Sequence[str]

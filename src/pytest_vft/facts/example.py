@@ -13,15 +13,15 @@ from pytest_vft.facts.message import MessageFacts
 from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_tokens, text_tokens
 from pytest_vft.facts.turns import Said, Shot, Turn, few_shot_answers, target_turn
 from pytest_vft.model import Split
-from pytest_vft.reading.album import Album
-from pytest_vft.reading.remote import Outside
+from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.remote import FetchContext
 from pytest_vft.text import safe
 
 # An example may have a thousand faults of one cause; the first ones tell it.
 MOST_FAULTS = 100
 _MEASURED_KEYS = frozenset({"messages", "role", "content", "weight"})
 
-# From width and height in pixels, if known, and detail to the tokens of a picture.
+# From width and height in pixels, if known, and detail to the tokens of an image.
 CountImage = Callable[[int | None, int | None, str], Range]
 
 
@@ -64,11 +64,11 @@ class ExampleFacts(TypedDict):
     images: int
     """Images in it, over all messages."""
     repeated_images: int
-    """Pictures of its target turn that an earlier turn shows, too."""
+    """Images of its target turn that an earlier turn shows, too."""
     last_role: str | None
     """The role of its last message; None when it has none."""
     tokens_at_least: int
-    """Tokens of its text and pictures, as few as they can be."""
+    """Tokens of its text and images, as few as they can be."""
     tokens_at_most: int
     """Tokens of all that it says, tools and what stands around messages too, as many as they can be."""
 
@@ -92,8 +92,8 @@ class Example(NamedTuple):
 def measure_example(  # noqa: PLR0913, PLR0917 - one walk sees all, and all that is known of it
     example: Mapping[str, Any],
     split: Split,
-    album: Album,
-    outside: Outside,
+    store: ImageStore,
+    outside: FetchContext,
     shape: Shape,
     count_image: CountImage,
 ) -> Example:
@@ -126,7 +126,7 @@ def measure_example(  # noqa: PLR0913, PLR0917 - one walk sees all, and all that
                 if refused and ("messages", index, "content", position) in refused:
                     continue
                 if part["type"] == "image_url":
-                    key, facts = image_facts(part["image_url"], role, split, album, outside)
+                    key, facts = image_facts(part["image_url"], role, split, store, outside)
                     images.append(Image(index, position, key, facts))
                     at_least, at_most = count_image(facts["width"], facts["height"], facts["detail"])
                     images_at_least += at_least
@@ -197,7 +197,7 @@ def _calls(message: Mapping[str, Any]) -> list[str]:
 
 
 def _other_tokens(said: Mapping[str, Any]) -> int:
-    """Return the most tokens of what an example or a message holds besides text and pictures.
+    """Return the most tokens of what an example or a message holds besides text and images.
 
     Tools, names, calls: how a provider writes them is not documented.
     """

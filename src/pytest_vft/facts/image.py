@@ -1,4 +1,4 @@
-"""Facts of one image: an `image_url` part and the picture that it stands for."""
+"""Facts of one image: an `image_url` part and the image that it stands for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from xxhash import xxh3_128_intdigest
 
 from pytest_vft.model import Split
-from pytest_vft.reading.album import Album, base64_problem
-from pytest_vft.reading.images import Damage, Picture
+from pytest_vft.reading.image_store import ImageStore, base64_problem
+from pytest_vft.reading.images import Damage, ImageMeasurements
 from pytest_vft.reading.links import Link, read_link
-from pytest_vft.reading.remote import Outside, Remote, unasked
+from pytest_vft.reading.remote import FetchContext, Remote, unasked
 
 Match = Literal["exact", "alias", "none"]
 
@@ -51,7 +51,7 @@ class ImageFacts(TypedDict):
     encoding_error: str | None
     """Why it is not."""
     bytes: int | None
-    """Size of the picture, decoded from base64."""
+    """Size of the image, decoded from base64."""
     format: str | None
     """The format that its first bytes stand for: JPEG, HEIC, HTML, unrecognised ...; "none" when
     there are no bytes to be had."""
@@ -66,7 +66,7 @@ class ImageFacts(TypedDict):
     pixels: int | None
     """Width times height."""
     frames: int | None
-    """As the header says; a JPEG has 1, whatever stands behind its picture."""
+    """As the header says; a JPEG has 1, whatever stands behind its image."""
     orientation: int | None
     """Of EXIF: 1 (as it lies) to 8; 1 when EXIF says nothing or cannot be read."""
     geotagged: bool | None
@@ -84,9 +84,9 @@ class ImageFacts(TypedDict):
     public: bool | None
     """Whether all addresses of that host are public; None when its name was not looked up."""
     served: str | None
-    """What a server sent: picture, an HTML page ...; None when nothing was fetched."""
+    """What a server sent: image, an HTML page ...; None when nothing was fetched."""
     redirected_to: str | None
-    """Where the picture came from, without secrets; "nowhere" else when the URL did not redirect,
+    """Where the image came from, without secrets; "nowhere" else when the URL did not redirect,
     None when nothing was fetched."""
     expires: str
     """When its signature expires; "never" when it has none, or is known to be unreachable."""
@@ -109,9 +109,9 @@ _LONGEST_HEAD = 256  # characters, with the detail: longer ones are nobody's, an
 
 
 def image_facts(
-    image_url: Mapping[str, Any], role: str, split: Split, album: Album, outside: Outside
+    image_url: Mapping[str, Any], role: str, split: Split, store: ImageStore, outside: FetchContext
 ) -> tuple[int, ImageFacts]:
-    """Return the key of the picture's content, and the facts of the image."""
+    """Return the key of the image's content, and the facts of the image."""
     url: str = image_url["url"]
     detail = image_url.get("detail", "auto")
     if not isinstance(detail, str):
@@ -119,12 +119,12 @@ def image_facts(
     if url[:5].lower() != "data:":
         return xxh3_128_intdigest(url.encode()), _link_facts(split, role, detail, url, outside)
     head, _, payload = url.partition(",")
-    key, picture = album.look_up(payload)
+    key, image = store.look_up(payload)
     data_facts = _data_facts if len(head) + len(detail) <= _LONGEST_HEAD else _data_facts.__wrapped__
-    if picture is not None:
-        facts = data_facts(split, role, detail, head, picture.format).copy()
+    if image is not None:
+        facts = data_facts(split, role, detail, head, image.format).copy()
         if facts["encoding"] == "base64":
-            _add_picture(facts, picture)
+            _add_image(facts, image)
     else:
         facts = data_facts(split, role, detail, head, None).copy()
         facts["encoding_error"] = facts["encoding_error"] or base64_problem(payload)
@@ -135,7 +135,7 @@ def image_facts(
 def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | None) -> ImageFacts:
     """Return what all data URLs with *head* before the comma have in common, to be copied.
 
-    *format_* is that of the picture; None when the payload is not base64.
+    *format_* is that of the image; None when the payload is not base64.
     """
     facts = _said(split, role, detail, "data", "of scheme data")
     media_type, _, marked = head[5:].partition(";")
@@ -152,7 +152,7 @@ def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | 
     return facts
 
 
-def _link_facts(split: Split, role: str, detail: str, url: str, outside: Outside) -> ImageFacts:
+def _link_facts(split: Split, role: str, detail: str, url: str, outside: FetchContext) -> ImageFacts:
     found = _SCHEME.match(url)
     scheme = found[0].lower() if found else "none"
     facts = _said(split, role, detail, scheme, f"of scheme {scheme}" if found else _no_scheme(url))
@@ -162,10 +162,10 @@ def _link_facts(split: Split, role: str, detail: str, url: str, outside: Outside
         remote = outside.remotes.get(url) or unasked(link)
         facts["media_type"] = remote.media_type
         _add_link(facts, link, remote, outside.now)
-    if remote and remote.picture:
+    if remote and remote.image:
         declared = remote.media_type
-        facts["media_type_match"] = _match(declared, remote.picture.format) if declared else "exact"
-        _add_picture(facts, remote.picture)
+        facts["media_type_match"] = _match(declared, remote.image.format) if declared else "exact"
+        _add_image(facts, remote.image)
     elif remote is None or remote.reachable is not None:
         facts["format"] = "none"
         facts["openable"] = False
@@ -189,7 +189,7 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
     facts["reachable"] = remote.reachable
     facts["unreachable_because"] = remote.cause
     if remote.reachable:
-        facts["served"] = "picture" if remote.picture else remote.served
+        facts["served"] = "image" if remote.image else remote.served
         facts["redirected_to"] = remote.redirected_to or "nowhere"
     if link.ends and remote.reachable is not False:
         facts["expires"] = _shown(link.ends)
@@ -198,9 +198,9 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
         facts["unreachable_because"] = f"{remote.cause}; its signature ended {_shown(link.ends)}"
 
 
-def _add_picture(facts: ImageFacts, picture: Picture) -> None:
+def _add_image(facts: ImageFacts, image: ImageMeasurements) -> None:
     # Taking it apart is faster than asking for each field.
-    size, format_, openable, mode, width, height, damage, error, frames, orientation, geotagged = picture
+    size, format_, openable, mode, width, height, damage, error, frames, orientation, geotagged = image
     facts["bytes"] = size
     facts["format"] = format_
     facts["openable"] = openable

@@ -1,4 +1,4 @@
-"""Tokens of pictures and of text, each as a range: so many at least, so many at most.
+"""Tokens of images and of text, each as a range: so many at least, so many at most.
 
 A range is as wide as the documentation leaves it, so that what is over a limit at the least is over it.
 """
@@ -13,7 +13,7 @@ from typing import Any
 # The longest token of o200k_base, which gpt-4o and gpt-4.1 read: 128 spaces. The file is named in
 # https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py
 LONGEST_TOKEN = 128
-# Bytes of text up to which nobody asks a tokenizer: with ten pictures they stay below 65,536 tokens.
+# Bytes of text up to which nobody asks a tokenizer: with ten images they stay below 65,536 tokens.
 ASK_ABOVE = 16_384
 # What stands around the text of a message and of an example: three marks and the role, and the start
 # of a reply (https://github.com/openai/openai-cookbook/blob/main/examples/Chat_finetuning_data_prep.ipynb).
@@ -32,7 +32,7 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileTokens:
-    """Tokens of a picture for a model that sees it whole, for *base*, and in tiles, for *tile* each.
+    """Tokens of an image for a model that sees it whole, for *base*, and in tiles, for *tile* each.
 
     Source: https://developers.openai.com/api/docs/guides/images-vision, "Calculating costs".
     """
@@ -42,11 +42,11 @@ class TileTokens:
 
     @property
     def low_detail(self) -> int:
-        """Tokens of any picture at detail low."""
+        """Tokens of any image at detail low."""
         return self.base
 
     def count(self, width: int | None, height: int | None, detail: str) -> Range:
-        """Return the tokens of a picture of *width* by *height* pixels.
+        """Return the tokens of an image of *width* by *height* pixels.
 
         At detail high it is fitted into a square of 2048 pixels, scaled until its shortest side is
         768, and cut into tiles of 512. Whether a smaller one is enlarged is not said: the range holds
@@ -66,7 +66,7 @@ class TileTokens:
 
 
 def _tiles(width: int, height: int) -> int:
-    """Return the tiles of a picture that is scaled down, never up."""
+    """Return the tiles of an image that is scaled down, never up."""
     short, long = sorted((width, height))
     # The smaller of two factors, as a fraction: whole numbers hit the edge of a tile exactly.
     to, of = (_SHORTEST_SIDE, short) if 8 * short > 3 * long else (_LONGEST_SIDE, long)
@@ -77,7 +77,7 @@ def _tiles(width: int, height: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchTokens:
-    """Tokens of a picture for a model that sees up to *budget* patches, each *multiplier* tokens.
+    """Tokens of an image for a model that sees up to *budget* patches, each *multiplier* tokens.
 
     Source: https://developers.openai.com/api/docs/guides/images-vision, "Calculating costs".
     """
@@ -90,7 +90,7 @@ class PatchTokens:
         """None: no price of detail low is documented."""
 
     def count(self, width: int | None, height: int | None, detail: str) -> Range:  # noqa: ARG002 - as above
-        """Return the tokens of a picture of *width* by *height* pixels, whatever its *detail*.
+        """Return the tokens of an image of *width* by *height* pixels, whatever its *detail*.
 
         Whether a long one under the budget is first fitted into 2048 pixels is not said, nor how a
         multiple is rounded: the range holds both.
@@ -105,7 +105,7 @@ class PatchTokens:
         return (math.floor(least * self.multiplier), math.ceil(most * self.multiplier))
 
     def patches(self, width: int, height: int) -> int:
-        """Return the patches of 32 x 32 pixels that cover a picture, which is shrunk to the budget."""
+        """Return the patches of 32 x 32 pixels that cover an image, which is shrunk to the budget."""
         width, height = max(1, width), max(1, height)
         number = -(-width // _PATCH) * -(-height // _PATCH)
         if number <= self.budget:

@@ -18,13 +18,13 @@ class Turn(NamedTuple):
     """The target turn of an example, and the answer to it, as keys of what they say and show.
 
     *answer* is None when there is none; case and marks at its ends do not matter. *words* is its
-    length; *pictures* are those of the turn, *repeated* how many of them an earlier turn shows, too.
+    length; *images* are those of the turn, *repeated* how many of them an earlier turn shows, too.
     """
 
     key: int
     answer: int | None
     words: int
-    pictures: tuple[int, ...]
+    images: tuple[int, ...]
     repeated: int
 
 
@@ -42,8 +42,8 @@ Said = tuple[str, Sequence[str]]
 def target_turn(said: Sequence[Said], images: Sequence[Image]) -> Turn | None:
     """Return the target turn of what is *said*: the last user messages in a row, and the answer.
 
-    Without a picture of its own it says too little ("And the second one?"): then all that stands
-    before the answer belongs to its key, earlier pictures too.
+    Without an image of its own it says too little ("And the second one?"): then all that stands
+    before the answer belongs to its key, earlier images too.
     """
     start, end = _target(said)
     if not end:
@@ -96,6 +96,6 @@ def _target(said: Sequence[Said]) -> tuple[int, int]:
     return start, end
 
 
-def _key(said: Sequence[Said], pictures: Sequence[int]) -> int:
-    """Return a key of all that is *said* and of the *pictures* shown."""
-    return xxh3_64_intdigest(orjson.dumps((said, list(map(hex, pictures)))))
+def _key(said: Sequence[Said], images: Sequence[int]) -> int:
+    """Return a key of all that is *said* and of the *images* shown."""
+    return xxh3_64_intdigest(orjson.dumps((said, list(map(hex, images)))))

@@ -17,22 +17,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from filelock import FileLock
 
-from pytest_vft.api import Settings, run
 from pytest_vft.catalogue.select import listed, matching
-from pytest_vft.config import Config, load_config
 from pytest_vft.errors import LintError, UsageError, VftError, VftWarning
 from pytest_vft.model import Report, Source, Tally
 from pytest_vft.reading.remote import Watch
 from pytest_vft.report.formats import parse_targets, write
-from pytest_vft.report.item import Failure, failure
+from pytest_vft.report.item import ItemFailure, failure
 from pytest_vft.report.progress import watching
 from pytest_vft.report.text import header, unknown_reason
-from pytest_vft.sources import expand, find_sources
+from pytest_vft.runs.config import Config, load_config
+from pytest_vft.runs.lint import run
+from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.sources import expand, find_sources
 from pytest_vft.text import safe
 from pytest_vft.web.network import read_network
 
 if TYPE_CHECKING:
-    from pytest_vft.submitting import Submission
+    from pytest_vft.runs.submit import Submission
 
 DATASET = "vft"  # stands for a path in ids of rules on all files together
 SUBMIT = "submit"  # stands for a scope in ids of a step towards a fine-tuning job
@@ -42,7 +43,7 @@ class RuleFailedError(Exception):
     """A rule that fails; its text is what the user reads."""
 
 
-class Named(NamedTuple):
+class NodeArgument(NamedTuple):
     """What an argument names: a file or DATASET, and the rules to run on it ("": all)."""
 
     path: str
@@ -107,7 +108,7 @@ class DatasetRun:
         )
 
     def _read_submission(self) -> Submission:
-        from pytest_vft.submitting import read_submission  # noqa: PLC0415 - only if it is asked for
+        from pytest_vft.runs.submit import read_submission  # noqa: PLC0415 - only if it is asked for
 
         return read_submission(self.settings, base_url=self._config.getoption("vft_base_url"))
 
@@ -328,7 +329,7 @@ class RuleItem(pytest.Item):
     def __init__(self, *, source: Source | None, run: DatasetRun, **more: Any) -> None:
         super().__init__(**more)
         self.source = source
-        self.failing: Failure | None = None
+        self.failing: ItemFailure | None = None
         self._run = run
         self.add_marker("vft")
         if self.config.pluginmanager.hasplugin("timeout"):
@@ -370,7 +371,7 @@ class RuleItem(pytest.Item):
             pytest.skip(f"not read: {file.stopped_by}")
         return tally
 
-    def _warn(self, failing: Failure) -> None:
+    def _warn(self, failing: ItemFailure) -> None:
         try:
             warnings.warn_explicit(
                 VftWarning(failing.short), None, safe(failing.path, None), failing.line or 1
@@ -392,17 +393,17 @@ class RuleItem(pytest.Item):
     def _initrequest(self) -> None:
         """Do nothing: pytest-retry resets fixtures by it, and there are none."""
 
-    def place_of(self, failing: Failure) -> tuple[str, int | None, str]:
+    def place_of(self, failing: ItemFailure) -> tuple[str, int | None, str]:
         """Return the location of *failing* as pytest counts: from its root, lines from 0."""
         path = os.path.relpath(failing.path, self.config.rootpath) if failing.path else self.location[0]
         return safe(path, None), failing.line - 1 if failing.line else None, self.location[2]
 
 
-def _named(arguments: Sequence[str]) -> Iterator[Named]:
+def _named(arguments: Sequence[str]) -> Iterator[NodeArgument]:
     for argument in arguments:
         given, _, rules = argument.partition("::")
         for path in [DATASET] if given == DATASET else expand(_shown(given)):
-            yield Named(path, rules)
+            yield NodeArgument(path, rules)
 
 
 def _shown(path: str) -> str:

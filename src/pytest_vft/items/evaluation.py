@@ -12,8 +12,8 @@ import pytest
 from pytest_vft.errors import MissingKeyError, UsageError, VftError
 from pytest_vft.evaluation.gates import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind
-from pytest_vft.evaluation_request import read_request
 from pytest_vft.report.evaluation import render_comparison, render_gate, result_targets, write_results
+from pytest_vft.runs.evaluation_options import read_request
 from pytest_vft.text import nearest, safe
 
 _PREFIX = "eval/"

@@ -20,12 +20,12 @@ from pytest_vft.report.submission import (
     render_plan_json,
     render_preflight,
 )
+from pytest_vft.runs.submit import Submission, connect, make_plan, plan_path
 from pytest_vft.submission.job import conclude, follow, submit
 from pytest_vft.submission.outcome import Event, Job
-from pytest_vft.submission.plan import Plan, check_plan, read_plan
+from pytest_vft.submission.plan import JobPlan, check_plan, read_plan
 from pytest_vft.submission.preflight import preflight
 from pytest_vft.submission.server import Patience
-from pytest_vft.submitting import Submission, connect, make_plan, plan_path
 from pytest_vft.text import safe
 
 _TIMEOUT = 3_600.0  # seconds for the server to check the files, unless the configuration says otherwise
@@ -61,7 +61,7 @@ class SubmissionItem(RuleItem):
         sources = [one for one in settings.sources if one == self.source or one.split == "validation"]
         return replace(submission, settings=replace(settings, sources=tuple(sources)))
 
-    def _plan(self, submission: Submission) -> Plan:
+    def _plan(self, submission: Submission) -> JobPlan:
         same = set(submission.settings.sources) == set(self._run.settings.sources)
         return make_plan(submission, os.environ, report=self._run.report() if same else None)
 

@@ -17,7 +17,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )
 
 
-class Opened(NamedTuple):
+class OpenedFile(NamedTuple):
     """A file as its first 64 KiB show it.
 
     *container* is "JSONL" for anything that may be read line by line, else the name of what it is;
@@ -30,17 +30,17 @@ class Opened(NamedTuple):
     error: str | None
 
 
-def open_file(path: str) -> Opened:
+def open_file(path: str) -> OpenedFile:
     """Return size and kind of the file at *path*; never raises for what is on disk."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - the path is kept as the user wrote it
             head = file.read(HEAD)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
-        return Opened(0, "unreadable", False, error.strerror or type(error).__name__)
+        return OpenedFile(0, "unreadable", False, error.strerror or type(error).__name__)
     except ValueError:  # a NUL character in the path
-        return Opened(0, "unreadable", False, "not a file name")
-    return Opened(size, container(head), head.startswith(BYTE_ORDER_MARK), None)
+        return OpenedFile(0, "unreadable", False, "not a file name")
+    return OpenedFile(size, container(head), head.startswith(BYTE_ORDER_MARK), None)
 
 
 def container(head: bytes) -> str:

@@ -1,6 +1,6 @@
-"""From the bytes of a picture to its measurements.
+"""From the bytes of an image to its measurements.
 
-Pillow's classes are used directly: Image.open imports 45 plugins, raises on large pictures before
+Pillow's classes are used directly: Image.open imports 45 plugins, raises on large images before
 their size is known, and calls a phone's JPEG an MPO.
 """
 
@@ -18,13 +18,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from pytest_vft.reading.jpeg import ordinary_header
 
-# To be raised with each change after which some picture may measure otherwise: what caches hold is
+# To be raised with each change after which some image may measure otherwise: what caches hold is
 # forgotten then.
 MEASUREMENT_VERSION = 1
 
 Damage = Literal["none", "truncated", "undecodable"]
 
-# Above this Pillow itself refuses a picture as a decompression bomb, and so does every trainer on it
+# Above this Pillow itself refuses an image as a decompression bomb, and so does every trainer on it
 # (https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS, twice that).
 MOST_DECODED_PIXELS = 178_956_970
 
@@ -77,12 +77,12 @@ _COLOURS = ("L", "RGB")  # modes that the decoder turns into grey
 _UPRIGHT = 1  # as EXIF numbers the eight ways in which pixels may lie
 
 
-class Picture(NamedTuple):
-    """The measurements of one picture; None where there is nothing to measure.
+class ImageMeasurements(NamedTuple):
+    """The measurements of one image; None where there is nothing to measure.
 
     *format* is the name that the first bytes stand for ("unrecognised" when for none); *openable*
     says whether a decoder made sense of the header; *damage* is "none" as far as the depth tells.
-    *frames* is what the header says, 1 for a JPEG, whatever stands behind its picture. *orientation*
+    *frames* is what the header says, 1 for a JPEG, whatever stands behind its image. *orientation*
     is that of EXIF, from 1 to 8, and *geotagged* says whether EXIF holds a latitude or longitude;
     EXIF that is absent or cannot be read gives 1 and False, and what stands behind the pixels of a
     PNG is read with them only.
@@ -101,7 +101,7 @@ class Picture(NamedTuple):
     geotagged: bool | None = None
 
 
-def picture_format(data: bytes) -> str:
+def image_format(data: bytes) -> str:
     """Return the name of the format that *data* starts like: "JPEG", "HEIC", "unrecognised" ..."""
     for pattern, name in _SIGNATURES:
         if _compiled(pattern).match(data, 0, _HEAD):
@@ -115,41 +115,41 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 
 
 def is_opened(kind: str) -> bool:
-    """Return whether pictures of the format *kind* are opened."""
+    """Return whether images of the format *kind* are opened."""
     return kind in _OPENERS
 
 
-def measure_picture(data: bytes, *, full: bool, whole: bool = True) -> Picture:
-    """Return the measurements of the picture in *data*; whatever a decoder raises is one of them.
+def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasurements:
+    """Return the measurements of the image in *data*; whatever a decoder raises is one of them.
 
     With *full* every pixel is decoded (JPEG at an eighth of its size and grey, which reads all its data;
-    of an animation the first frame); without, only a picture whose end marker is missing is, and of
+    of an animation the first frame); without, only an image whose end marker is missing is, and of
     an ordinary JPEG no more is read than size and mode. Where
     *data* are not the *whole* of it, nobody misses that marker.
     """
-    kind = picture_format(data)
+    kind = image_format(data)
     opener = _OPENERS.get(kind)
     if opener is None:
         damage: Damage | None = "undecodable" if kind == _UNRECOGNISED else None
-        return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
+        return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
     ended = not whole or _has_end(kind, data)
     header = ordinary_header(data) if kind == "JPEG" and ended else None
     if header and (not full or _is_sound(data, *header)):
         mode, width, height = header
-        return Picture(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
+        return ImageMeasurements(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
     try:
         image = opener(BytesIO(data))
     except Image.DecompressionBombError:  # of a WEBP: its opener asks for a canvas
         width, height = _webp_size(data)
-        return Picture(len(data), kind, True, None, width, height)
+        return ImageMeasurements(len(data), kind, True, None, width, height)
     except Exception as error:  # noqa: BLE001 - decoders raise anything; it is named in the finding
         damage = "undecodable" if ended else "truncated"
-        return Picture(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
+        return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
     mode, (width, height) = image.mode, image.size  # before decoding: a draft changes both
     damage, problem = _decode(image, ended=ended) if full or not ended else ("none", None)
     frames: int = getattr(image, "n_frames", 1)
     orientation, geotagged = _exif(image.info["exif"]) if "exif" in image.info else (_UPRIGHT, False)
-    return Picture(
+    return ImageMeasurements(
         len(data), kind, True, mode, width, height, damage, problem, frames, orientation, geotagged
     )
 
@@ -183,7 +183,7 @@ def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, 
 
 
 def _has_end(kind: str, data: bytes) -> bool:
-    """Return whether the mark that ends a picture of this format stands at the end of *data*."""
+    """Return whether the mark that ends an image of this format stands at the end of *data*."""
     if kind == "JPEG":
         return data.endswith(b"\xff\xd9")
     if kind == "PNG":
@@ -226,7 +226,7 @@ def _position(gps: Mapping[int, Any]) -> Iterator[Any]:
 
 
 def _words(error: Exception) -> str:
-    words = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "the picture", str(error))
+    words = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "the image", str(error))
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 # Segments by the second byte of their marker (ITU-T T.81, table B.1): frames of baseline, extended and
-# progressive pictures; the start of the data; and what says nothing of size or mode: Huffman and
+# progressive images; the start of the data; and what says nothing of size or mode: Huffman and
 # quantization tables, restart interval, JFIF, ICC profile, Photoshop, Adobe, comment.
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _DATA = 0xDA

@@ -1,4 +1,4 @@
-"""Pictures behind URLs: what a fetcher measured, handed to the core as data."""
+"""Images behind URLs: what a fetcher measured, handed to the core as data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple, Protocol
 
-from pytest_vft.reading.images import Picture
+from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.links import Link
 
 # Where the time does not matter: nothing that was ever signed has expired.
@@ -17,28 +17,28 @@ class Remote(NamedTuple):
     """What was found behind a URL.
 
     *reachable* is None when it is not settled; *cause* says why it is not reachable or not settled;
-    *picture* is what the body measured, and *served* what the body is where it is none. *public* is
+    *image* is what the body measured, and *served* what the body is where it is none. *public* is
     whether each of its host's addresses is, None when they are not known. *media_type* is what the
     server declared, *redirected_to* where the answer came from, when it was from elsewhere.
     """
 
     reachable: bool | None
     cause: str | None = None
-    picture: Picture | None = None
+    image: ImageMeasurements | None = None
     served: str | None = None
     public: bool | None = True
     media_type: str | None = None
     redirected_to: str | None = None
 
 
-class Outside(NamedTuple):
+class FetchContext(NamedTuple):
     """What measuring needs to know besides the data: what is behind URLs, and the time."""
 
     remotes: Mapping[str, Remote]
     now: datetime = LONG_AGO
 
 
-class Fetched(NamedTuple):
+class FetchResults(NamedTuple):
     """What a fetcher found: a Remote for each URL.
 
     *trouble* is what seems to be wrong at this end, where it explains why every server failed.
@@ -49,7 +49,7 @@ class Fetched(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-class Seen(NamedTuple):
+class UrlProgress(NamedTuple):
     """One URL that is done with, *of* so many: its host, what was found, seconds of its last request."""
 
     host: str
@@ -58,20 +58,20 @@ class Seen(NamedTuple):
     of: int
 
 
-class Read(NamedTuple):
+class ReadProgress(NamedTuple):
     """How many bytes of the files are linted, *of* so many."""
 
     done: int
     of: int
 
 
-Watch = Callable[[Seen | Read], None]
+Watch = Callable[[UrlProgress | ReadProgress], None]
 
 
 class Fetcher(Protocol):
     """Fetches the distinct URLs of a run, once; lines are linted with what it found."""
 
-    def fetch(self, urls: Iterable[str]) -> Fetched:
+    def fetch(self, urls: Iterable[str]) -> FetchResults:
         """Return what was found behind each of *urls*."""
 
 

@@ -11,7 +11,7 @@ from pytest_vft.model import Split
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: what Ctrl-C waits for, and progress jumps by
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
-_BATCH = 1024 * 1024  # bytes of lines whose pictures are looked up together
+_BATCH = 1024 * 1024  # bytes of lines whose images are looked up together
 
 
 class Shard(NamedTuple):

@@ -152,11 +152,11 @@ def _headline(gate: Gate) -> str:
 
 
 def _interval(accuracy: Accuracy) -> str:
-    if accuracy.pictures is None:
-        basis = f"n {accuracy.n:,}; answers taken as independent: no test split names their pictures"
+    if accuracy.images is None:
+        basis = f"n {accuracy.n:,}; answers taken as independent: no test split names their images"
     else:
         effective = f"effective n {accuracy.effective_n:,.0f} of {accuracy.n:,}"
-        basis = f"{count(accuracy.pictures, 'picture')}, {effective}"
+        basis = f"{count(accuracy.images, 'image')}, {effective}"
     return f"95 % interval {_range(accuracy.interval)} (Wilson; {basis})"
 
 
@@ -204,7 +204,7 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
         first = _quoted(marks[0].answer.said)
         yield f"  near misses {len(marks):,} ({first} ...): normalise={name} would count them"
     if test and (place := next((one.answer.question for one in shown if one.answer.question), None)):
-        yield f"  with its picture: vft show {shlex.quote(safe(test, None))}:{place.line} --save DIR"
+        yield f"  with its image: vft show {shlex.quote(safe(test, None))}:{place.line} --save DIR"
     if command:
         yield f"  the wrong ones alone: {' '.join(shlex.quote(safe(part, None)) for part in command)}"
 
@@ -337,7 +337,7 @@ def _accuracy_data(accuracy: Accuracy) -> dict[str, Any]:
         "accuracy": accuracy.share,
         "right": accuracy.right,
         "n": accuracy.n,
-        "pictures": accuracy.pictures,
+        "images": accuracy.images,
         "effective_n": accuracy.effective_n,
         "interval": list(accuracy.interval),
     }
@@ -378,7 +378,7 @@ def _mark_data(mark: Mark) -> dict[str, Any]:
         "id": answer.id,
         "line": answer.line,
         "test_line": answer.question.line if answer.question else None,
-        "picture": answer.question.picture if answer.question else None,
+        "image": answer.question.image if answer.question else None,
         "question": answer.question.text if answer.question else None,
         "said": answer.said,
         "truth": answer.truth,

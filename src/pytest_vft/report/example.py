@@ -8,27 +8,27 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from pytest_vft.model import Finding, Split
-from pytest_vft.reading.images import Picture
+from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.links import masked
 from pytest_vft.report.text import advice_lines, findings_lines
 from pytest_vft.text import count, safe
 
-_LONGEST_LINE = 2_000  # of text; a picture pasted into one is longer
+_LONGEST_LINE = 2_000  # of text; an image pasted into one is longer
 _LONGEST_VALUE = 200  # of anything that is not text
 
 
-class Shown(NamedTuple):
+class ShownImage(NamedTuple):
     """An image of an example; *data* is None when it is not in the file."""
 
     number: int
     url: str
     detail: str
     data: bytes | None
-    picture: Picture | None
+    image: ImageMeasurements | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ExampleView:
     """One line: *example* is its JSON value (None when it has none), *start* how it begins.
 
     *images* are keyed by the JSON pointers of their parts.
@@ -40,12 +40,12 @@ class View:
     bytes: int
     start: str
     example: Any
-    images: Mapping[str, Shown]
+    images: Mapping[str, ShownImage]
     findings: tuple[Finding, ...]
 
 
-def render_example(view: View) -> str:
-    """Return the messages of *view* with pictures described, and what the rules say of it.
+def render_example(view: ExampleView) -> str:
+    """Return the messages of *view* with images described, and what the rules say of it.
 
     Nothing from the data starts a line.
     """
@@ -63,18 +63,18 @@ def render_example(view: View) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _findings(view: View, findings: Sequence[Finding]) -> Iterator[str]:
+def _findings(view: ExampleView, findings: Sequence[Finding]) -> Iterator[str]:
     yield from findings_lines([_finding(view, finding) for finding in findings])
     yield from advice_lines(findings[0].advice)
 
 
-def _finding(view: View, finding: Finding) -> tuple[str, str, str]:
+def _finding(view: ExampleView, finding: Finding) -> tuple[str, str, str]:
     image = view.images.get(finding.pointer)
     where = safe(finding.pointer, None) or f"line {finding.line}"
     return where, finding.message, f"image {image.number}" if image else ""
 
 
-def _message(view: View, index: int, message: object) -> Iterator[str]:
+def _message(view: ExampleView, index: int, message: object) -> Iterator[str]:
     if not isinstance(message, dict):
         yield f"/messages/{index}"
         yield "  " + safe(message, _LONGEST_VALUE)
@@ -91,10 +91,10 @@ def _message(view: View, index: int, message: object) -> Iterator[str]:
     yield from _call(message.get("function_call"))
 
 
-def _part(view: View, pointer: str, part: object) -> Iterator[str]:
+def _part(view: ExampleView, pointer: str, part: object) -> Iterator[str]:
     if pointer in view.images:
         shown = view.images[pointer]
-        yield f"  [image {shown.number}] {_picture(shown.picture, shown.url)}, detail {safe(shown.detail)}"
+        yield f"  [image {shown.number}] {_described(shown.image, shown.url)}, detail {safe(shown.detail)}"
         return
     text = part.get("text", part.get("refusal", part)) if isinstance(part, Mapping) else part
     if isinstance(text, str):
@@ -111,11 +111,11 @@ def _call(function: object) -> Iterator[str]:
         yield f"  calls {safe(function)}"
 
 
-def _picture(picture: Picture | None, url: str) -> str:
-    if picture is None:
+def _described(image: ImageMeasurements | None, url: str) -> str:
+    if image is None:
         return safe(masked(url), _LONGEST_VALUE) or "empty URL"
-    mode = f" {picture.mode}" if picture.mode else ""
-    size = f" {picture.width}x{picture.height}{mode}" if picture.openable else ""
-    frames = f", {picture.frames} frames" if (picture.frames or 1) > 1 else ""
-    turned = f", EXIF orientation {picture.orientation}" if (picture.orientation or 1) > 1 else ""
-    return f"{picture.format}{size}, {count(picture.bytes, 'byte')}{frames}{turned}"
+    mode = f" {image.mode}" if image.mode else ""
+    size = f" {image.width}x{image.height}{mode}" if image.openable else ""
+    frames = f", {image.frames} frames" if (image.frames or 1) > 1 else ""
+    turned = f", EXIF orientation {image.orientation}" if (image.orientation or 1) > 1 else ""
+    return f"{image.format}{size}, {count(image.bytes, 'byte')}{frames}{turned}"

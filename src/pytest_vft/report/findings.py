@@ -13,7 +13,7 @@ from xxhash import xxh3_128_hexdigest
 from pytest_vft.model import Finding, Report
 
 
-class Named(NamedTuple):
+class RepositoryFinding(NamedTuple):
     """A finding with the path of its file in the repository, and the name that it keeps."""
 
     finding: Finding
@@ -21,12 +21,12 @@ class Named(NamedTuple):
     fingerprint: str
 
 
-def named_findings(report: Report, most: int) -> tuple[list[Named], int]:
+def repository_findings(report: Report, most: int) -> tuple[list[RepositoryFinding], int]:
     """Return the first *most* findings of *report*, errors first, and how many more there are."""
     findings = report.findings
     paths = repository_paths(findings)
     names = fingerprints(findings, paths)
-    named = [Named(one, paths[one.path], name) for one, name in zip(findings, names, strict=True)]
+    named = [RepositoryFinding(one, paths[one.path], name) for one, name in zip(findings, names, strict=True)]
     named.sort(key=lambda one: one.finding.severity != "error")
     return named[:most], len(named[most:]) + dropped(report)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_vft.model import Finding, Report, RuleResult
 from pytest_vft.report.findings import dropped, repository_paths
-from pytest_vft.report.text import by_picture, folded
+from pytest_vft.report.text import by_image, folded
 from pytest_vft.text import count, safe
 
 # GitHub shows ten errors and ten warnings of a step and drops the others in silence
@@ -36,7 +36,7 @@ def render_github(report: Report) -> str:
 
 
 def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:
-    """Return the findings of *report*, those on one picture together, the most telling first."""
+    """Return the findings of *report*, those on one image together, the most telling first."""
     groups = list(_ranked(report))
     groups.sort(key=lambda one: (one[1].severity != "error", one[0]))
     return [(rule, group) for _, rule, group in groups]
@@ -45,7 +45,7 @@ def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:
 def _ranked(report: Report) -> Iterator[tuple[int, RuleResult, Sequence[Finding]]]:
     for rule in report.rules:
         findings = [finding for finding in report.findings if finding.rule == rule.id]
-        for rank, group in enumerate(by_picture(findings)):
+        for rank, group in enumerate(by_image(findings)):
             yield rank, rule, group
 
 

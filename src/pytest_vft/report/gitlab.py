@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_vft.model import Report
-from pytest_vft.report.findings import Named, named_findings
+from pytest_vft.report.findings import RepositoryFinding, repository_findings
 from pytest_vft.report.json import harmless_json
 from pytest_vft.text import count, safe
 
@@ -15,7 +15,7 @@ _LONGEST = 1_000
 
 def render_gitlab(report: Report) -> str:
     """Return *report* as a list of issues, errors first; a last one says how many more there are."""
-    named, hidden = named_findings(report, MOST_ISSUES)
+    named, hidden = repository_findings(report, MOST_ISSUES)
     issues = [_issue(one) for one in named]
     if hidden:
         issues.append(
@@ -30,7 +30,7 @@ def render_gitlab(report: Report) -> str:
     return harmless_json(issues)
 
 
-def _issue(named: Named) -> dict[str, Any]:
+def _issue(named: RepositoryFinding) -> dict[str, Any]:
     finding, path, fingerprint = named
     at = f" ({finding.pointer})" if finding.pointer else ""
     return {

@@ -11,7 +11,7 @@ from pytest_vft.text import count, safe
 HEADLINE = 35  # characters: what pytest's summary leaves of 80 columns
 
 
-class Failure(NamedTuple):
+class ItemFailure(NamedTuple):
     """The text of a failure, a short one for a warning, and the place of the first finding."""
 
     text: str
@@ -20,7 +20,7 @@ class Failure(NamedTuple):
     line: int | None
 
 
-def failure(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> Failure | None:
+def failure(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> ItemFailure | None:
     """Return what to say of *rule*, its tally that of *source* (None: all files), if there is anything.
 
     The first line has at most HEADLINE characters.
@@ -31,11 +31,11 @@ def failure(report: Report, rule: RuleResult, source: Source | None, most_shown:
     if tally.unknown and report.require_checked:
         reason = unknown_reason(report, rule)
         text = f"{tally.unknown:,} not checked\n{reason}"
-        return Failure(text, reason, source.path if source else "", None)
+        return ItemFailure(text, reason, source.path if source else "", None)
     return None
 
 
-def _findings(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> Failure:
+def _findings(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> ItemFailure:
     found = [
         one for one in report.findings if one.rule == rule.id and (not source or one.path == source.path)
     ]
@@ -51,7 +51,7 @@ def _findings(report: Report, rule: RuleResult, source: Source | None, most_show
         lines.append(f"... and {hidden:,} more")
     lines.append(f"do: {first.advice}")
     more = f" (and {failed - 1:,} more)" if failed > 1 else ""
-    return Failure(
+    return ItemFailure(
         "\n".join(lines), f"{rule.id}: {first.message}{more}; {first.advice}", first.path, first.line
     )
 

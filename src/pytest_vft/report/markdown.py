@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pytest_vft.model import Report, RuleResult
-from pytest_vft.report.text import MOST_SHOWN, amount, by_picture, folded, render_text
+from pytest_vft.report.text import MOST_SHOWN, amount, by_image, folded, render_text
 from pytest_vft.text import count, safe
 
 # The table and the text together fit into a comment on GitHub, which holds 65,536 characters
@@ -38,7 +38,7 @@ def render_markdown(report: Report, *, most_shown: int = MOST_SHOWN, seconds: fl
 
 def _row(report: Report, rule: RuleResult) -> str:
     findings = [finding for finding in report.findings if finding.rule == rule.id]
-    where, message, details = folded(next(by_picture(findings)), rule)
+    where, message, details = folded(next(by_image(findings)), rule)
     whole = f"{message} ({details})" if details else message
     cells = (_code(rule.id), amount(rule, findings), _code(where), _code(whole), _code(findings[0].advice))
     return f"| {rule.severity} | {' | '.join(cells)} |"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_vft.reading.remote import Read, Seen, Watch
+from pytest_vft.reading.remote import ReadProgress, UrlProgress, Watch
 from pytest_vft.text import count, safe
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ def watching(begin: Callable[[], None] = lambda: None) -> Iterator[Watch | None]
     if not sys.stderr.isatty() or os.environ.get("CI"):
         yield None
         return
-    progress = Progress(begin)
+    progress = ProgressLine(begin)
     try:
         yield progress.see
     finally:
         progress.end()
 
 
-class Progress:
+class ProgressLine:
     """What was done since the start, shown as it grows."""
 
     def __init__(self, begin: Callable[[], None]) -> None:
@@ -44,10 +44,10 @@ class Progress:
         self._urls = Urls()
         self._status: Status | None = None
 
-    def see(self, event: Seen | Read) -> None:
+    def see(self, event: UrlProgress | ReadProgress) -> None:
         """Show where *event* leaves us, if the run is not a short one."""
         now = time.monotonic()
-        if isinstance(event, Seen):
+        if isinstance(event, UrlProgress):
             line = self._urls.add(event, now)
             self._reading = now  # it goes on when all are fetched
         else:
@@ -78,7 +78,7 @@ class Urls:
         self._started = self._last = 0.0
         self._slowest: dict[str, float] = {}
 
-    def add(self, seen: Seen, now: float) -> str:
+    def add(self, seen: UrlProgress, now: float) -> str:
         """Count one URL and return where that leaves us."""
         self._started, self._last = self._started or now - seen.seconds, now
         self.done += 1
@@ -99,7 +99,7 @@ class Urls:
         return f"{count(self.done, 'URL')}, {outcome}, {rate:,.0f} a second"
 
 
-def read_line(read: Read, seconds: float) -> str:
+def read_line(read: ReadProgress, seconds: float) -> str:
     """Return in words how far reading is after so many *seconds*: bytes, rate, time left."""
     rate = read.done / max(seconds, 0.001)
     left = (read.of - read.done) / rate

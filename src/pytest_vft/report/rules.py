@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.checking.prove import Proof
+from pytest_vft.checking.selftest import RuleTest
 from pytest_vft.report.text import wrapped
 from pytest_vft.text import count
 
@@ -22,7 +22,7 @@ def render_rules(rules: Sequence[Rule], off: Collection[str], reasons: Mapping[s
     return "\n".join([*lines, f"{count(len(rules), 'rule')} (vft explain RULE)"]) + "\n"
 
 
-def render_proof(proofs: Sequence[Proof]) -> str:
+def render_rule_tests(proofs: Sequence[RuleTest]) -> str:
     """Return what is wrong with each rule's cases, and how many hold."""
     lines = []
     for proof in proofs:

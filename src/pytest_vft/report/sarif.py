@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_vft.model import Report, RuleResult
-from pytest_vft.report.findings import Named, named_findings
+from pytest_vft.report.findings import RepositoryFinding, repository_findings
 from pytest_vft.report.json import harmless_json
 from pytest_vft.text import count, safe
 
@@ -23,7 +23,7 @@ _LONGEST = 1_000
 
 def render_sarif(report: Report) -> str:
     """Return *report* as SARIF, errors first; the findings of one line are results of their own."""
-    named, hidden = named_findings(report, MOST_RESULTS)
+    named, hidden = repository_findings(report, MOST_RESULTS)
     indexes = {rule.id: index for index, rule in enumerate(report.rules)}
     run = {
         "tool": {
@@ -53,7 +53,7 @@ def _rule(rule: RuleResult) -> dict[str, Any]:
     return descriptor
 
 
-def _result(named: Named, index: int) -> dict[str, Any]:
+def _result(named: RepositoryFinding, index: int) -> dict[str, Any]:
     finding, path, fingerprint = named
     at = f" ({finding.pointer})" if finding.pointer else ""
     return {

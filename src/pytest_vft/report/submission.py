@@ -12,8 +12,8 @@ from typing import Any
 
 from pytest_vft.report.json import harmless_json
 from pytest_vft.report.text import NOT_CHECKED, file_lines, size, tokens_and_price, unknown_lines, wrapped
-from pytest_vft.submission.outcome import Event, Job, Outcome, numbers
-from pytest_vft.submission.plan import FORMAT, Estimate, Expectation, JobRequest, Plan, Request
+from pytest_vft.submission.outcome import Event, Job, JobOutcome, numbers
+from pytest_vft.submission.plan import FORMAT, Estimate, JobExpectation, JobPlan, JobRequest, RecordedRequest
 from pytest_vft.submission.preflight import Preflight
 from pytest_vft.text import count, safe
 
@@ -21,7 +21,7 @@ _NEVER_PROVED = "that the server accepts it: it was not asked"
 _LONGEST = 2_000  # characters of one value of a request
 
 
-def render_plan(plan: Plan) -> str:
+def render_plan(plan: JobPlan) -> str:
     """Return *plan* for human eyes, down to each request that would be sent."""
     request, report = plan.request, plan.report
     lines = [f"plan: a fine-tuning job of {safe(request.model)} at {safe(request.base_url, 200)}"]
@@ -39,7 +39,7 @@ def render_plan(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def closing_notes(plan: Plan) -> list[str]:
+def closing_notes(plan: JobPlan) -> list[str]:
     """Return what takes no more jobs soon, or, at an address that is not the provider's own, already."""
     notes = []
     for closing in plan.closings:
@@ -50,13 +50,13 @@ def closing_notes(plan: Plan) -> list[str]:
     return notes
 
 
-def not_proved(plan: Plan) -> list[str]:
+def not_proved(plan: JobPlan) -> list[str]:
     """Return what the plan does not prove."""
     unknown = [line.removeprefix("not checked: ") for line in unknown_lines(plan.report)]
     return [_NEVER_PROVED, NOT_CHECKED, *unknown]
 
 
-def _requests(requests: Sequence[Request]) -> Iterator[str]:
+def _requests(requests: Sequence[RecordedRequest]) -> Iterator[str]:
     for (method, url), same in groupby(requests, lambda request: (request.method, request.url)):
         first, *others = same
         times = f"  {count(len(others) + 1, 'time')}" if others else ""
@@ -68,11 +68,11 @@ def _requests(requests: Sequence[Request]) -> Iterator[str]:
         yield from _body(first)
 
 
-def _is_json(request: Request) -> bool:
+def _is_json(request: RecordedRequest) -> bool:
     return request.headers.get("content-type") == "application/json"
 
 
-def _body(request: Request) -> Iterator[str]:
+def _body(request: RecordedRequest) -> Iterator[str]:
     if request.body is None:
         return
     if _is_json(request):
@@ -100,7 +100,7 @@ def _skips(skips: Mapping[str, int]) -> Iterator[str]:
         yield f"expected to be left out: {count(number, 'image')}: {safe(reason)}"
 
 
-def render_plan_json(plan: Plan) -> str:
+def render_plan_json(plan: JobPlan) -> str:
     """Return *plan* as JSON, format vft-plan/1, which is also how it is saved."""
     estimate = plan.estimate
     data = {
@@ -195,7 +195,7 @@ def render_metrics(event: Event) -> str:
     return ", ".join(f"{safe(name)} {value:.4g}" for name, value in numbers(event.data).items())
 
 
-def render_outcome(outcome: Outcome, expected: Expectation, safety: Mapping[str, str]) -> str:
+def render_outcome(outcome: JobOutcome, expected: JobExpectation, safety: Mapping[str, str]) -> str:
     """Return what a job came to, against what was *expected*; *safety* explains the categories."""
     job = outcome.job
     lines = []
@@ -221,7 +221,7 @@ def render_outcome(outcome: Outcome, expected: Expectation, safety: Mapping[str,
     return "\n".join(lines) + "\n"
 
 
-def _safety(outcome: Outcome, safety: Mapping[str, str]) -> Iterator[str]:
+def _safety(outcome: JobOutcome, safety: Mapping[str, str]) -> Iterator[str]:
     width = max(len(safe(check.category)) for check in outcome.checks)
     for check in outcome.checks:
         flagged = "FLAGGED" if check.flagged else "passed"
@@ -230,14 +230,14 @@ def _safety(outcome: Outcome, safety: Mapping[str, str]) -> Iterator[str]:
         yield line.rstrip()
 
 
-def _expected_tokens(expected: Expectation) -> str:
+def _expected_tokens(expected: JobExpectation) -> str:
     if expected.tokens is None:
         return ""
     least, most = expected.tokens
     return f" (expected {least:,} to {most:,})"
 
 
-def _verdict(outcome: Outcome) -> str:
+def _verdict(outcome: JobOutcome) -> str:
     job = outcome.job
     if outcome.blocked:
         return f"FAILED  {safe(job.id)}: the safety checks block the model"
@@ -245,7 +245,7 @@ def _verdict(outcome: Outcome) -> str:
     return f"{word}  {safe(job.id)}: {safe(job.status)}"
 
 
-def render_outcome_json(outcome: Outcome, expected: Expectation) -> str:
+def render_outcome_json(outcome: JobOutcome, expected: JobExpectation) -> str:
     """Return the same as JSON."""
     job = outcome.job
     data = {

@@ -137,7 +137,7 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], most: i
         title += f" (allowed: {rule.allowed:,})"
     skips = next((finding.skips for finding in findings), None)
     yield from _beside(title, f'{report.provider_name}: "{skips}"' if skips else "")
-    groups = list(by_picture(findings))
+    groups = list(by_image(findings))
     shown = groups[:most] if most else groups
     yield from findings_lines([folded(group, rule) for group in shown])
     hidden = sum(map(len, groups[len(shown) :]))
@@ -159,17 +159,17 @@ def _beside(title: str, remark: str) -> Iterator[str]:
 
 
 def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
-    """Return how much failed; pictures and examples, where one picture stands on many lines."""
+    """Return how much failed; images and examples, where one image stands on many lines."""
     failed = count(rule.tally.failed, rule.subject)
-    pictures = {finding.image for finding in findings if finding.image}
-    if not pictures or rule.truncated or len(pictures) == rule.tally.failed:
+    images = {finding.image for finding in findings if finding.image}
+    if not images or rule.truncated or len(images) == rule.tally.failed:
         return failed
     examples = {(finding.path, finding.line) for finding in findings}
-    return f"{count(len(pictures), 'picture')}, {count(len(examples), 'example')}"
+    return f"{count(len(images), 'image')}, {count(len(examples), 'example')}"
 
 
-def by_picture(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Yield findings on one picture with one message together, in the order of the first."""
+def by_image(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
+    """Yield findings on one image with one message together, in the order of the first."""
     groups: dict[object, list[Finding]] = {}
     for number, finding in enumerate(findings):
         key = (finding.image, finding.message) if finding.image else number
@@ -178,13 +178,13 @@ def by_picture(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
 
 
 def folded(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]:
-    """Return the place of *group*, findings on one picture, what is wrong, and details of where."""
+    """Return the place of *group*, findings on one image, what is wrong, and details of where."""
     first = group[0]
     details = [safe(first.pointer, None)] if first.pointer else []
     others = [line for line, _ in groupby((f.path, f.line) for f in group)][1:]
     if others:
         more = " or more" if rule.truncated else ""
-        details.append(f"+{count(len(others), 'line')}{more}, same picture")
+        details.append(f"+{count(len(others), 'line')}{more}, same image")
     return place(first), first.message, "; ".join(details)
 
 

@@ -16,7 +16,7 @@ from pytest_vft.submission.outcome import (
     ENDED_BADLY,
     Event,
     Job,
-    Outcome,
+    JobOutcome,
     make_outcome,
     read_checkpoint,
     read_event,
@@ -145,7 +145,7 @@ def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:
     return sorted(new, key=lambda event: event.at)
 
 
-def conclude(server: Server, job: Job, events: Iterable[Event]) -> Outcome:
+def conclude(server: Server, job: Job, events: Iterable[Event]) -> JobOutcome:
     """Return what *job* came to, with its checkpoints if it has any."""
     checkpoints: list[dict[str, Any]] = []
     if job.ended:

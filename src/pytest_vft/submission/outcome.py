@@ -68,7 +68,7 @@ class SafetyCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class JobOutcome:
     """What a job came to; *skips* counts images left out by skip reason, as far as events tell."""
 
     job: Job
@@ -128,10 +128,10 @@ def numbers(values: Mapping[str, Any]) -> dict[str, float]:
 
 def make_outcome(
     job: Job, events: Sequence[Event], checkpoints: Iterable[Checkpoint], skip_reasons: Iterable[str]
-) -> Outcome:
+) -> JobOutcome:
     """Return what *job* came to."""
     moderation = [event for event in events if event.type == "moderation_checks"]
-    return Outcome(
+    return JobOutcome(
         job=job,
         skips=count_skips(events, skip_reasons),
         checks=tuple(check for event in moderation for check in _checks(event.data)),

@@ -100,7 +100,7 @@ def _given(**settings: object) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RecordedRequest:
     """A request as it would be sent, its key masked; *bytes* is the size of its whole body.
 
     *body* is the JSON value, or the fields of a form, a file standing as its name.
@@ -149,7 +149,7 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
+class JobExpectation:
     """What a job is held against at its end; *tokens* are the least and the most, if known."""
 
     tokens: tuple[int, int] | None = None
@@ -157,7 +157,7 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class JobPlan:
     """What would be sent, and what is known and not known of it.
 
     *skips* counts the images that the provider is expected to leave out, by skip reason;
@@ -166,16 +166,16 @@ class Plan:
 
     request: JobRequest
     report: Report
-    requests: tuple[Request, ...]
+    requests: tuple[RecordedRequest, ...]
     estimate: Estimate | None
     skips: Mapping[str, int]
     closings: tuple[Closing, ...]
     own_address: bool
 
     @property
-    def expectation(self) -> Expectation:
+    def expectation(self) -> JobExpectation:
         """What the job is held against at its end."""
-        return Expectation(tokens=self.estimate.tokens if self.estimate else None, skips=self.skips)
+        return JobExpectation(tokens=self.estimate.tokens if self.estimate else None, skips=self.skips)
 
 
 def describe_file(source: Source) -> JobFile:
@@ -268,10 +268,10 @@ def _changed_files(old: Any, new: list[dict[str, Any]]) -> list[str]:
     return changed + [str(role) for role in hashes]
 
 
-def read_expectation(saved: Mapping[str, Any]) -> Expectation:
+def read_expectation(saved: Mapping[str, Any]) -> JobExpectation:
     """Return what the job of the plan *saved* is held against."""
     tokens = (saved.get("estimate") or {}).get("tokens")
-    return Expectation(tokens=tuple(tokens) if tokens else None, skips=saved.get("expected_skips") or {})
+    return JobExpectation(tokens=tuple(tokens) if tokens else None, skips=saved.get("expected_skips") or {})
 
 
 def validation_paths(saved: Mapping[str, Any]) -> list[str]:

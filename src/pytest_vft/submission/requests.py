@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 
 from pytest_vft.client import MASK
-from pytest_vft.submission.plan import Request
+from pytest_vft.submission.plan import RecordedRequest
 
 # All others are the client's own, and no news; what is not listed cannot leak.
 _SHOWN_HEADERS = ("content-type", "openai-organization", "openai-project")
@@ -34,7 +34,7 @@ class Recorder(httpx2.BaseTransport):
     """Keeps each request; no body is held, however large its file."""
 
     def __init__(self) -> None:
-        self.requests: list[Request] = []
+        self.requests: list[RecordedRequest] = []
         self._files = 0
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -44,7 +44,7 @@ class Recorder(httpx2.BaseTransport):
             size += len(chunk)
             head += chunk[: _HEAD - len(head)]
         self.requests.append(
-            Request(
+            RecordedRequest(
                 method=request.method,
                 url=str(request.url),
                 headers=dict(_headers(request.headers)),

@@ -7,7 +7,7 @@ import zlib
 from http import HTTPStatus
 from typing import Literal, NamedTuple
 
-from pytest_vft.reading.images import is_opened, measure_picture, picture_format
+from pytest_vft.reading.images import image_format, is_opened, measure_image
 from pytest_vft.reading.remote import Remote
 
 HOUR = 3_600
@@ -36,7 +36,7 @@ class Body(NamedTuple):
         return len(self.data) >= self.size
 
 
-class Found(NamedTuple):
+class FetchResult(NamedTuple):
     """What a request came to, and for how many seconds that holds.
 
     *heard* is what was heard of the host: "answer", "noise" when it was there and gave none, "nothing"
@@ -60,12 +60,12 @@ def phrase(status: int) -> str:
         return str(status)
 
 
-def refused(status: int, pause: float | None) -> Found:
+def refused(status: int, pause: float | None) -> FetchResult:
     """Return what *status*, which is no success, means; after *pause* seconds it may be another."""
     if status not in TRY_AGAIN and status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Found(Remote(False, phrase(status)), HOUR, "answer")
+        return FetchResult(Remote(False, phrase(status)), HOUR, "answer")
     busy = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-    return Found(Remote(None, phrase(status)), 0, "answer", again=True, busy=busy, pause=pause)
+    return FetchResult(Remote(None, phrase(status)), 0, "answer", again=True, busy=busy, pause=pause)
 
 
 def read_body(body: Body, *, full: bool, most: int) -> Remote | None:
@@ -81,23 +81,23 @@ def read_body(body: Body, *, full: bool, most: int) -> Remote | None:
         body = body._replace(data=data, size=len(data))
     elif encoding not in ("", "identity"):
         return Remote(None, "sent in an encoding that was not asked for")
-    kind = picture_format(body.data)
+    kind = image_format(body.data)
     declared = body.content_type.partition(";")[0].strip().lower()
     media_type = None if declared in _SAYS_NOTHING else declared
     if not is_opened(kind):
         served = _served(kind, body.data, media_type)
         if served:
             return Remote(True, served=served, media_type=media_type)
-    picture = measure_picture(body.data, full=full and body.whole, whole=body.whole)
+    image = measure_image(body.data, full=full and body.whole, whole=body.whole)
     if not body.whole:
-        if is_opened(kind) and not picture.openable and len(body.data) < most:
+        if is_opened(kind) and not image.openable and len(body.data) < most:
             return None
-        picture = picture._replace(bytes=body.size, damage="none" if picture.openable else None)
-    return Remote(True, picture=picture, media_type=media_type)
+        image = image._replace(bytes=body.size, damage="none" if image.openable else None)
+    return Remote(True, image=image, media_type=media_type)
 
 
 def _served(kind: str, data: bytes, media_type: str | None) -> str | None:
-    """Return what *data* of the format *kind* are, None for a picture."""
+    """Return what *data* of the format *kind* are, None for an image."""
     if kind == "HTML":
         return "an HTML login page" if _PASSWORD.search(data) else "an HTML page"
     if kind == "XML":

@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pytest_vft.reading.images import Picture
+from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.sqlite import Database
 
 _TABLE = "urls (key BLOB PRIMARY KEY, found TEXT NOT NULL, until REAL NOT NULL)"
 
 
-class Cache:
+class UrlCache:
     """Results in urls.sqlite in *folder*; *setting* is what else they depend on.
 
     URLs are kept as hashes: a signed one lets its reader in. What goes wrong with the file costs the
@@ -36,8 +36,8 @@ class Cache:
 
     def put(self, url: str, remote: Remote, seconds: float) -> None:
         """Remember for some *seconds* what *url* was found to be, once it is saved."""
-        picture = remote.picture and remote.picture._asdict()
-        found = json.dumps({**remote._asdict(), "picture": picture})
+        image = remote.image and remote.image._asdict()
+        found = json.dumps({**remote._asdict(), "image": image})
         self._rows.append((self._key(url), found, time.time() + seconds))
 
     def save(self) -> None:
@@ -57,9 +57,9 @@ def _remote(found: bytes) -> Remote | None:
     """Return the result that *found* holds; None when it was not written by this version."""
     try:
         fields: dict[str, Any] = json.loads(found)
-        picture = fields["picture"]
-        if picture is not None:
-            picture = Picture(**picture)
-        return Remote(**{**fields, "picture": picture})
+        image = fields["image"]
+        if image is not None:
+            image = ImageMeasurements(**image)
+        return Remote(**{**fields, "image": image})
     except (ValueError, TypeError, KeyError):
         return None

@@ -8,37 +8,37 @@ import socket
 import aiohttp
 
 from pytest_vft.reading.remote import Remote
-from pytest_vft.web.answers import Found, phrase
-from pytest_vft.web.politeness import Limits
+from pytest_vft.web.answers import FetchResult, phrase
+from pytest_vft.web.throttle import FetchLimits
 
 
-def failure(error: Exception, limits: Limits) -> Found:  # noqa: C901, PLR0911, PLR0912 - one kind, one line
+def failure(error: Exception, limits: FetchLimits) -> FetchResult:  # noqa: C901, PLR0911, PLR0912 - one kind, one line
     """Return what it means that a request ended in *error*: settled for DNS, refused and TLS."""
     match error:
         case socket.gaierror(errno=socket.EAI_AGAIN):
-            return Found(Remote(None, "DNS: no answer for now", public=None), 0, "nothing")
+            return FetchResult(Remote(None, "DNS: no answer for now", public=None), 0, "nothing")
         case socket.gaierror():
-            return Found(Remote(False, "DNS: no such host"), 0, "nothing")
+            return FetchResult(Remote(False, "DNS: no such host"), 0, "nothing")
         case aiohttp.ClientConnectorCertificateError():
             told = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
-            return Found(Remote(False, f"TLS: {told}"), 0, "untrusted")
+            return FetchResult(Remote(False, f"TLS: {told}"), 0, "untrusted")
         case aiohttp.ClientSSLError():
-            return Found(Remote(False, "TLS: no handshake"), 0, "noise")
+            return FetchResult(Remote(False, "TLS: no handshake"), 0, "noise")
         case ValueError():  # UnicodeError and aiohttp.InvalidURL are such, and TLS errors
-            return Found(Remote(False, "it is no URL"))
+            return FetchResult(Remote(False, "it is no URL"))
         case aiohttp.ConnectionTimeoutError():
-            return Found(Remote(None, f"no connection within {limits.connect:g} s"), 0, "nothing")
+            return FetchResult(Remote(None, f"no connection within {limits.connect:g} s"), 0, "nothing")
         case TimeoutError():
-            return Found(Remote(None, f"no whole answer within {limits.total:g} s"), 0, "noise")
+            return FetchResult(Remote(None, f"no whole answer within {limits.total:g} s"), 0, "noise")
         case aiohttp.ClientConnectorError(errno=errno.ECONNREFUSED):
-            return Found(Remote(False, "connection refused"), 0, "nothing", again=True)
+            return FetchResult(Remote(False, "connection refused"), 0, "nothing", again=True)
         case aiohttp.ClientConnectorError():
-            return Found(Remote(None, error.strerror or "no connection"), 0, "nothing", again=True)
+            return FetchResult(Remote(None, error.strerror or "no connection"), 0, "nothing", again=True)
         case aiohttp.ClientPayloadError():
-            return Found(Remote(None, "connection closed midway"), 0, "noise", again=True)
+            return FetchResult(Remote(None, "connection closed midway"), 0, "noise", again=True)
         case aiohttp.ClientHttpProxyError():
-            return Found(Remote(None, f"the proxy says {phrase(error.status)}"), 0, "noise")
+            return FetchResult(Remote(None, f"the proxy says {phrase(error.status)}"), 0, "noise")
         case aiohttp.ClientResponseError():
-            return Found(Remote(None, "the answer is no proper HTTP"), 0, "noise", again=True)
+            return FetchResult(Remote(None, "the answer is no proper HTTP"), 0, "noise", again=True)
         case _:
-            return Found(Remote(None, "connection closed without an answer"), 0, "noise", again=True)
+            return FetchResult(Remote(None, "connection closed without an answer"), 0, "noise", again=True)

@@ -1,4 +1,4 @@
-"""The fetcher: one GET a URL, its first bytes only, as a provider would ask for the picture."""
+"""The fetcher: one GET a URL, its first bytes only, as a provider would ask for the image."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ import truststore
 from yarl import URL
 
 from pytest_vft.reading.links import masked, read_link
-from pytest_vft.reading.remote import Fetched, Remote, Seen, Watch, unasked
-from pytest_vft.web.answers import DAY, HOUR, REDIRECTS, Body, Found, read_body, refused
-from pytest_vft.web.cache import Cache
+from pytest_vft.reading.remote import FetchResults, Remote, UrlProgress, Watch, unasked
+from pytest_vft.web.answers import DAY, HOUR, REDIRECTS, Body, FetchResult, read_body, refused
+from pytest_vft.web.cache import UrlCache
 from pytest_vft.web.dialling import Dialler, NotPublicError
 from pytest_vft.web.failures import failure
 from pytest_vft.web.network import ONLINE, Network
-from pytest_vft.web.politeness import USUAL, Limits, Turns, retry_after
+from pytest_vft.web.throttle import USUAL, FetchLimits, HostQueue, retry_after
 
 PATIENCE = 24  # requests in a row without a last word, after which a server is not asked any more
 
@@ -40,7 +40,7 @@ def user_agent() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _FetchJob:
     """One request to come: *url* as it stands in the data, *at* where redirects led to."""
 
     url: str
@@ -58,11 +58,11 @@ class WebFetcher:
     most: int
     full: bool = False
     network: Network = ONLINE
-    cache: Cache | None = None
-    limits: Limits = USUAL
+    cache: UrlCache | None = None
+    limits: FetchLimits = USUAL
     watch: Watch | None = None
 
-    def fetch(self, urls: Iterable[str]) -> Fetched:
+    def fetch(self, urls: Iterable[str]) -> FetchResults:
         """Return what was found behind each of *urls*; what the cache knows is not asked for."""
         remotes: dict[str, Remote] = {}
         unknown = []
@@ -72,7 +72,7 @@ class WebFetcher:
                 remotes[url] = remote
             else:
                 unknown.append(url)
-        run = _Run(self, unknown)
+        run = _FetchRun(self, unknown)
         try:
             if unknown:
                 _wait_for(run.everything())
@@ -84,7 +84,7 @@ class WebFetcher:
         for url, found in run.found.items():
             public = None if found.heard == "nothing" else True
             remotes[url] = Remote(None, trouble, public=public) if found.heard == excused else found.remote
-        return Fetched(remotes, trouble, tuple(self.cache.warnings) if self.cache else ())
+        return FetchResults(remotes, trouble, tuple(self.cache.warnings) if self.cache else ())
 
 
 def _wait_for(work: Coroutine[Any, Any, None]) -> None:
@@ -100,16 +100,16 @@ def _wait_for(work: Coroutine[Any, Any, None]) -> None:
         pool.submit(asyncio.run, work).result()
 
 
-class _Run:
+class _FetchRun:
     """One run over distinct URLs: what waits, what is under way, what was found."""
 
     def __init__(self, fetcher: WebFetcher, urls: Iterable[str]) -> None:
         limits = fetcher.limits
-        self.found: dict[str, Found] = {}
+        self.found: dict[str, FetchResult] = {}
         self._fetcher = fetcher
         self._limits = limits
         self._most = fetcher.most + 1  # one more tells that there is too much
-        self._turns: Turns[_Job] = Turns(
+        self._turns: HostQueue[_FetchJob] = HostQueue(
             at_once=limits.at_once, per_host=limits.per_host, interval=limits.interval
         )
         self._wanted = list(urls)
@@ -152,7 +152,7 @@ class _Run:
         )
         first = self._most if self._fetcher.full else min(self._limits.first, self._most)
         for url in self._wanted:
-            self._put(_Job(url, url, first))
+            self._put(_FetchJob(url, url, first))
         async with session, asyncio.TaskGroup() as group:
             while len(self.found) < len(self._wanted):
                 job = self._turns.take(time.monotonic())
@@ -164,23 +164,23 @@ class _Run:
                     async with asyncio.timeout(self._turns.wait(time.monotonic())):
                         await self._changed.wait()
 
-    def _put(self, job: _Job) -> None:
+    def _put(self, job: _FetchJob) -> None:
         """Queue *job*, unless its URL tells already that nobody is to be asked."""
         known = unasked(read_link(job.at))
         if known.reachable is False and not (known.public is False and self._fetcher.network.allow_private):
-            self._finish(job, Found(known), 0.0)
+            self._finish(job, FetchResult(known), 0.0)
         else:
             self._turns.put(_host(job.at), job)
             self._changed.set()
 
-    async def _take_turn(self, session: aiohttp.ClientSession, job: _Job) -> None:
+    async def _take_turn(self, session: aiohttp.ClientSession, job: _FetchJob) -> None:
         started = time.monotonic()
         try:
             step = await self._ask(session, job)
         finally:
             self._turns.finish(_host(job.at))
             self._changed.set()
-        if isinstance(step, _Job):
+        if isinstance(step, _FetchJob):
             self._put(step)
             return
         pause = self._pause(job, step)
@@ -191,14 +191,14 @@ class _Run:
         else:
             self._finish(job, step, time.monotonic() - started)
 
-    def _pause(self, job: _Job, found: Found) -> float:
+    def _pause(self, job: _FetchJob, found: FetchResult) -> float:
         """Return the seconds to wait before another try: what the server says, else a growing time."""
         if found.pause is not None:
             return found.pause
         jitter = random.uniform(0.5, 1)  # noqa: S311 - no secret
         return float(self._limits.backoff * 2**job.tries * jitter)
 
-    def _listen(self, job: _Job, found: Found, pause: float) -> None:
+    def _listen(self, job: _FetchJob, found: FetchResult, pause: float) -> None:
         """Go easy on a host that is busy, and give up on a server that has no last word for anybody."""
         host, server = _host(job.at), _server(job.at)
         if found.heard == "answer" and found.remote.reachable is not None:
@@ -212,7 +212,7 @@ class _Run:
             for other in self._turns.drop(host, lambda one: _server(one.at) == server):
                 self._finish(other, found, 0.0)
 
-    def _finish(self, job: _Job, found: Found, seconds: float) -> None:
+    def _finish(self, job: _FetchJob, found: FetchResult, seconds: float) -> None:
         remote, host = found.remote, _host(job.at)
         if job.hops:
             cause = remote.cause and f"{remote.cause}, after a redirect to {host}"
@@ -222,9 +222,9 @@ class _Run:
         if self._fetcher.cache and found.keep:
             self._fetcher.cache.put(job.url, remote, found.keep)
         if self._fetcher.watch:
-            self._fetcher.watch(Seen(host, remote, seconds, len(self._wanted)))
+            self._fetcher.watch(UrlProgress(host, remote, seconds, len(self._wanted)))
 
-    async def _ask(self, session: aiohttp.ClientSession, job: _Job) -> _Job | Found:
+    async def _ask(self, session: aiohttp.ClientSession, job: _FetchJob) -> _FetchJob | FetchResult:
         """Make the request of *job*; return the next one that it leads to, or what was found."""
         proxy = self._proxy_of(job.at)
         try:
@@ -241,11 +241,11 @@ class _Run:
                         response.close()  # thousands of hosts would keep as many connections
                     return step
         except NotPublicError as error:
-            return Found(Remote(False, str(error), public=False))
+            return FetchResult(Remote(False, str(error), public=False))
         except (OSError, aiohttp.ClientError, ValueError) as error:
             return failure(error, self._limits)
 
-    async def _read(self, job: _Job, response: aiohttp.ClientResponse) -> _Job | Found:
+    async def _read(self, job: _FetchJob, response: aiohttp.ClientResponse) -> _FetchJob | FetchResult:
         status, headers = response.status, response.headers
         if status in REDIRECTS and "Location" in headers:
             return self._redirected(job, headers["Location"])
@@ -261,9 +261,9 @@ class _Run:
             return replace(job, first=self._most)
         if remote is None:
             remote = Remote(None, "its body is shorter than declared")
-        return Found(remote, 0 if remote.reachable is None else DAY, "answer")
+        return FetchResult(remote, 0 if remote.reachable is None else DAY, "answer")
 
-    async def _body(self, job: _Job, response: aiohttp.ClientResponse) -> Body:
+    async def _body(self, job: _FetchJob, response: aiohttp.ClientResponse) -> Body:
         """Read as much as the job asks for; up to the most when only that tells how much there is."""
         encoding = response.headers.get("Content-Encoding", "")
         total = _total(response)
@@ -277,7 +277,7 @@ class _Run:
         size = max(len(data), total or 0)
         return Body(bytes(data[: self._most]), size, response.headers.get("Content-Type", ""), encoding)
 
-    def _redirected(self, job: _Job, location: str) -> _Job | Found:
+    def _redirected(self, job: _FetchJob, location: str) -> _FetchJob | FetchResult:
         at = urljoin(job.at, location)
         scheme = urlsplit(at).scheme
         if job.hops >= self._limits.redirects:
@@ -288,7 +288,7 @@ class _Run:
             cause = "it redirects from https to http"
         else:
             return replace(job, at=at, hops=job.hops + 1, tries=0)
-        return Found(Remote(False, cause), HOUR, "answer")
+        return FetchResult(Remote(False, cause), HOUR, "answer")
 
     def _proxy_of(self, url: str) -> str | None:
         if not self._proxies or proxy_bypass(_host(url)):

@@ -75,11 +75,11 @@ def fetcher(network: Network, *, folder: Path, most: int, full: bool, watch: Wat
     from importlib.metadata import version  # noqa: PLC0415 - 10 ms, for data with URLs only
 
     from pytest_vft.reading.sqlite import FOLDER  # noqa: PLC0415 - as above
-    from pytest_vft.web.cache import Cache  # noqa: PLC0415 - as above
+    from pytest_vft.web.cache import UrlCache  # noqa: PLC0415 - as above
     from pytest_vft.web.fetching import WebFetcher  # noqa: PLC0415 - as above, 0.2 s
 
     setting = f"{version('pytest-vft')} {full} {most} {network}"
-    cache = Cache(folder / FOLDER, setting) if network.cache else None
+    cache = UrlCache(folder / FOLDER, setting) if network.cache else None
     return WebFetcher(most=most, full=full, network=network, cache=cache, watch=watch)
 
 

@@ -15,12 +15,12 @@ SLOWEST = 5.0  # seconds between requests to a host that keeps saying "too many"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class FetchLimits:
     """How a server is treated; seconds and bytes.
 
     *connect* and *total* are deadlines for a connection and for a whole request, *backoff* the
     longest pause before the first retry, doubled for each further one, *longest_wait* the most that
-    a Retry-After is obeyed, *first* what is asked for of a picture to begin with.
+    a Retry-After is obeyed, *first* what is asked for of an image to begin with.
     """
 
     at_once: int = 64
@@ -35,11 +35,11 @@ class Limits:
     first: int = 65_536
 
 
-USUAL = Limits()
+USUAL = FetchLimits()
 
 
 @dataclass(slots=True, eq=False)
-class _Host(Generic[Job]):
+class _HostState(Generic[Job]):
     interval: float
     jobs: deque[Job] = field(default_factory=deque)
     running: int = 0
@@ -48,7 +48,7 @@ class _Host(Generic[Job]):
     queued: bool = False
 
 
-class Turns(Generic[Job]):
+class HostQueue(Generic[Job]):
     """Jobs by host: *at_once* in all and *per_host* may run, each *interval* seconds after the last.
 
     A host that says "too many" is left alone for a while and then asked half as often; each answer
@@ -59,8 +59,8 @@ class Turns(Generic[Job]):
         self._at_once = at_once
         self._per_host = per_host
         self._interval = interval
-        self._hosts: dict[str, _Host[Job]] = {}
-        self._heap: list[tuple[float, int, _Host[Job]]] = []
+        self._hosts: dict[str, _HostState[Job]] = {}
+        self._heap: list[tuple[float, int, _HostState[Job]]] = []
         self._number = count()
         self._running = 0
 
@@ -120,10 +120,10 @@ class Turns(Generic[Job]):
         one.jobs = deque(job for job in one.jobs if not which(job))
         return dropped
 
-    def _host(self, host: str) -> _Host[Job]:
-        return self._hosts.setdefault(host, _Host(self._interval))
+    def _host(self, host: str) -> _HostState[Job]:
+        return self._hosts.setdefault(host, _HostState(self._interval))
 
-    def _queue(self, host: _Host[Job]) -> None:
+    def _queue(self, host: _HostState[Job]) -> None:
         if host.jobs and not host.queued and host.running < self._per_host:
             host.queued = True
             heapq.heappush(self._heap, (host.ready, next(self._number), host))

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_vft.errors import UsageError, VftError
-from pytest_vft.evaluating import NO_JUDGE, Evaluation, as_keys, evaluate, evaluate_live, make_scoring
 from pytest_vft.evaluation.gates import Comparison, Demand, Gate, Results
 from pytest_vft.evaluation.judge import Judge
-from pytest_vft.evaluation.live import Live, Prices, Progress
+from pytest_vft.evaluation.live import Live, LiveProgress, Prices
 from pytest_vft.evaluation.predictions import Keys, read_ids
 from pytest_vft.evaluation.questions import ID_PATTERN
 from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds
+from pytest_vft.runs.evaluate import NO_JUDGE, Evaluation, as_keys, evaluate, evaluate_live, make_scoring
 from pytest_vft.text import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class EvaluationRequest:
     """What to evaluate, and what is asked of it; *minima* by kind, where there are any."""
 
     predictions: str
@@ -35,7 +35,7 @@ class Request:
     id_pattern: str = ID_PATTERN
     ids: Collection[str] | None = None
 
-    def read(self, on_answer: Callable[[Progress], None]) -> Evaluation:
+    def read(self, on_answer: Callable[[LiveProgress], None]) -> Evaluation:
         """Return the predictions with their questions; those of a live model are asked for first."""
         given: dict[str, Any] = {"keys": self.keys, "id_pattern": self.id_pattern, "ids": self.ids}
         if self.live is None or self.test is None:
@@ -43,7 +43,7 @@ class Request:
         return evaluate_live(self.predictions, self.live, test=self.test, on_answer=on_answer, **given)
 
     def run(
-        self, wanted: Collection[Kind] = KINDS, on_answer: Callable[[Progress], None] = lambda _: None
+        self, wanted: Collection[Kind] = KINDS, on_answer: Callable[[LiveProgress], None] = lambda _: None
     ) -> tuple[Results, Mapping[str, Sequence[str]]]:
         """Return the verdicts on the *wanted* kinds of questions, and what looks at the wrong ones alone.
 
@@ -94,7 +94,7 @@ class Request:
         )
 
 
-def read_request(predictions: str, options: Mapping[str, Any]) -> Request:
+def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequest:
     """Return what *options*, by the names of `vft eval` with _ for -, say; None or False: not given.
 
     Raises UsageError for what cannot be followed; no data is read.
@@ -114,7 +114,7 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> Request:
     live = _live(given)
     if live is not None and "test" not in given:
         raise UsageError("a live model needs the test split: --vft-eval-test=FILE")
-    return Request(
+    return EvaluationRequest(
         predictions=predictions,
         test=given.get("test"),
         minima=minima,
@@ -152,7 +152,7 @@ def read_minima(text: str | None) -> dict[Kind, float]:
 
 def _judge(given: Mapping[str, Any]) -> Judge | None:
     if "judge" not in given:
-        for name in ("judge_url", "judge_pictures", "judge_itself", "passing", "max_ungraded"):
+        for name in ("judge_url", "judge_images", "judge_itself", "passing", "max_ungraded"):
             if name in given:
                 raise UsageError(f"{name.replace('_', '-')} needs a judge: --vft-eval-judge=MODEL")
         return None
@@ -160,7 +160,7 @@ def _judge(given: Mapping[str, Any]) -> Judge | None:
     return Judge(
         model=given["judge"],
         base_url=given.get("judge_url") or given.get("base_url"),
-        pictures="judge_pictures" in given,
+        images="judge_images" in given,
         may_judge_itself="judge_itself" in given,
         max_ungraded=_number(given, "max_ungraded", 0.01),
         **settings,

@@ -1,4 +1,4 @@
-"""Each bad picture is one finding of the rule that it is for, and hides nothing on other lines."""
+"""Each bad image is one finding of the rule that it is for, and hides nothing on other lines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def url(data: bytes, media_type: str = "image/png") -> str:
 
 
 def saved(file_format: str, mode: str = "RGB", **options: Any) -> bytes:
-    """Return a picture in which no region is of one colour, so that a cut loses something."""
+    """Return an image in which no region is of one colour, so that a cut loses something."""
     _, drawn = draw("png 64x64 rgb")
     target = io.BytesIO()
     with Image.open(io.BytesIO(drawn)) as image:
@@ -83,14 +83,14 @@ BAD = {
     "percent-encoding": ("data:image/png;base64,iVBO%2Bw0K", "invalid-base64"),
     "not said to be base64": ("data:image/png,iVBORw0K", "invalid-base64"),
     # other addresses
-    "a path": ("pictures/a.jpg", "unsupported-url-scheme"),
-    "a path of Windows": (r"C:\pictures\a.jpg", "unsupported-url-scheme"),
+    "a path": ("images/a.jpg", "unsupported-url-scheme"),
+    "a path of Windows": (r"C:\images\a.jpg", "unsupported-url-scheme"),
     "a bucket": ("gs://bucket/a.jpg", "unsupported-url-scheme"),
     "bare base64": (GOOD.partition(",")[2], "unsupported-url-scheme"),
     "nothing": ("", "unsupported-url-scheme"),
-    # no picture, or one of a format that nobody takes
+    # no image, or one of a format that nobody takes
     "no bytes": ("data:image/png;base64,", "undecodable"),
-    "text": (url(b"not a picture"), "undecodable"),
+    "text": (url(b"not an image"), "undecodable"),
     "JSON": (url(b'{"error": "not found"}'), "undecodable"),
     "HTML": (url(b"<!doctype html><title>404</title>"), "unsupported-format"),
     "SVG": (url(b'<svg xmlns="http://www.w3.org/2000/svg"/>'), "unsupported-format"),
@@ -134,7 +134,7 @@ BAD = {
     "tracking pixel": (data_url("png 1x1 rgba"), "too-small"),
 }
 GOOD_TOO = {
-    "a phone's two pictures": data_url("mpo 24x24 rgb frames=2 as=image/jpeg"),
+    "a phone's two images": data_url("mpo 24x24 rgb frames=2 as=image/jpeg"),
     "EXIF that says nothing": data_url("jpeg 24x24 rgb exif=upright"),
     "letters of another case": GOOD.replace("data:image/jpeg;base64", "DATA:Image/JPEG;BASE64"),
     "a parameter": GOOD.replace("image/jpeg", "image/jpeg;charset=utf-8"),
@@ -152,19 +152,19 @@ def linted(*urls: str, depth: Depth) -> Report:
 
 
 def _example(number: int, image_url: str) -> dict[str, Any]:
-    example = build_example(f"What is on picture {number}?", f"Number {number}.", GOOD)
+    example = build_example(f"What is on image {number}?", f"Number {number}.", GOOD)
     example["messages"][0]["content"][1]["image_url"]["url"] = image_url
     return example
 
 
 @DEPTHS
-def test_sound_pictures_are_silent(depth: Depth) -> None:
+def test_sound_images_are_silent(depth: Depth) -> None:
     assert [(one.line, one.rule) for one in linted(*GOOD_TOO.values(), depth=depth).findings] == []
 
 
 @DEPTHS
 @pytest.mark.parametrize("name", BAD)
-def test_bad_picture_is_one_finding_of_its_rule(name: str, depth: Depth) -> None:
+def test_bad_image_is_one_finding_of_its_rule(name: str, depth: Depth) -> None:
     bad, rule = BAD[name]
 
     report = linted(GOOD, bad, GOOD, depth=depth)
@@ -174,7 +174,7 @@ def test_bad_picture_is_one_finding_of_its_rule(name: str, depth: Depth) -> None
 
 
 @DEPTHS
-def test_no_bad_picture_hides_another(depth: Depth) -> None:
+def test_no_bad_image_hides_another(depth: Depth) -> None:
     report = linted(*(bad for bad, _ in BAD.values()), depth=depth)
 
     found = {one.line: one.rule for one in report.findings}
@@ -203,8 +203,8 @@ def test_bombs_take_no_memory(depth: Depth) -> None:
 @pytest.mark.parametrize(
     ("image_url", "message"),
     [
-        ("pictures/a.jpg", "URL is a path; want data, http or https"),
-        (r"C:\pictures\a.jpg", "URL is a path; want data, http or https"),
+        ("images/a.jpg", "URL is a path; want data, http or https"),
+        (r"C:\images\a.jpg", "URL is a path; want data, http or https"),
         ("/9j/4AAQSkZJRgABAQ", "URL is bare base64; want data, http or https"),
         (" ", "URL is empty; want data, http or https"),
         ("S3://bucket/a.jpg", "URL is of scheme s3; want data, http or https"),
@@ -231,7 +231,7 @@ WHOLE = [
 
 @st.composite
 def mutated(draw_: st.DrawFn) -> bytes:
-    """Draw a picture with bytes of it changed, left out, doubled or cut off."""
+    """Draw an image with bytes of it changed, left out, doubled or cut off."""
     data = bytearray(draw_(st.sampled_from(WHOLE)))
     for _ in range(draw_(st.integers(1, 4))):
         at = draw_(st.integers(0, len(data)))
@@ -250,12 +250,12 @@ def mutated(draw_: st.DrawFn) -> bytes:
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(mutated(), min_size=1, max_size=6))
-def test_whatever_a_decoder_raises_the_run_ends_and_repeats(pictures: list[bytes]) -> None:
+def test_whatever_a_decoder_raises_the_run_ends_and_repeats(images: list[bytes]) -> None:
     for depth in ("header", "full"):
-        first = linted(*map(url, pictures), depth=depth)
+        first = linted(*map(url, images), depth=depth)
 
         again = lint("train.jsonl", depth=depth, ignore=["file"])
 
         assert first.findings == again.findings
         assert [rule.tally for rule in first.rules] == [rule.tally for rule in again.rules]
-        assert first.files[0].images == len(pictures)
+        assert first.files[0].images == len(images)

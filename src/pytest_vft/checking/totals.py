@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.facts.turns import Shot, Turn
 from pytest_vft.model import Scope
-from pytest_vft.reading.cache import Measured
+from pytest_vft.reading.image_cache import MeasuredImage
 
 _64_BITS = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -20,7 +20,7 @@ def _numbers() -> array[int]:
     return array("Q")  # of 64 bits
 
 
-class Found(NamedTuple):
+class ShardFinding(NamedTuple):
     """A finding before it knows its file: *line* counts from the start of the shard."""
 
     rule: str
@@ -31,7 +31,7 @@ class Found(NamedTuple):
     example: str | None = None
 
 
-class Row(NamedTuple):
+class CacheRow(NamedTuple):
     """What is remembered of a shard."""
 
     key: bytes
@@ -39,32 +39,32 @@ class Row(NamedTuple):
 
 
 @dataclass(slots=True)
-class Turns:
+class TurnTable:
     """Target turns with their lines, as rows of numbers: some 50 bytes a turn, sent as one piece.
 
-    A row holds line, key, answer, words, repeated, and where its *pictures* end; these are known by the
+    A row holds line, key, answer, words, repeated, and where its *images* end; these are known by the
     low half of their keys.
     """
 
     rows: array[int] = field(default_factory=_numbers)
-    pictures: array[int] = field(default_factory=_numbers)
+    images: array[int] = field(default_factory=_numbers)
 
     def append(self, line: int, turn: Turn) -> None:
         """Add *turn*, which stands on *line*."""
-        key, answer, words, pictures, repeated = turn
-        for picture in pictures:
-            self.pictures.append(picture & _64_BITS)
+        key, answer, words, images, repeated = turn
+        for image in images:
+            self.images.append(image & _64_BITS)
         words = 0 if answer is None else words
-        self.rows.extend((line, key, answer or 0, words, repeated, len(self.pictures)))
+        self.rows.extend((line, key, answer or 0, words, repeated, len(self.images)))
 
-    def extend(self, other: Turns, lines: int) -> None:
+    def extend(self, other: TurnTable, lines: int) -> None:
         """Add those of *other*, whose lines follow so many *lines*."""
-        shown = len(self.pictures)
+        shown = len(self.images)
         rows = array("Q", other.rows)
         rows[0::6] = array("Q", [lines + line for line in rows[0::6]])
         rows[5::6] = array("Q", [shown + end for end in rows[5::6]])
         self.rows.extend(rows)
-        self.pictures.extend(other.pictures)
+        self.images.extend(other.images)
 
     @property
     def keys(self) -> array[int]:
@@ -74,13 +74,13 @@ class Turns:
     def __iter__(self) -> Iterator[tuple[int, Turn]]:
         start = 0
         for line, key, answer, words, repeated, end in zip(*[iter(self.rows)] * 6, strict=True):
-            pictures = tuple(self.pictures[start:end])
-            yield line, Turn(key, answer if words else None, words, pictures, repeated)
+            images = tuple(self.images[start:end])
+            yield line, Turn(key, answer if words else None, words, images, repeated)
             start = end
 
 
 @dataclass(slots=True)
-class Shots:
+class ShotTable:
     """Few-shot answers with their lines, as rows of line, position and key."""
 
     rows: array[int] = field(default_factory=_numbers)
@@ -89,7 +89,7 @@ class Shots:
         """Add *shot*, which stands on *line*."""
         self.rows.extend((line, *shot))
 
-    def extend(self, other: Shots, lines: int) -> None:
+    def extend(self, other: ShotTable, lines: int) -> None:
         """Add those of *other*, whose lines follow so many *lines*."""
         rows = array("Q", other.rows)
         rows[0::3] = array("Q", [lines + line for line in rows[0::3]])
@@ -106,12 +106,12 @@ class Shots:
 
 
 @dataclass(slots=True, kw_only=True)
-class Counted:
+class ShardTotals:
     """What a shard, or all shards of a file so far, amount to.
 
     *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web addresses of
-    images; *pictures* are known by the low half of their keys. Findings of a rule beyond a number are
-    *dropped*, and how many of each are *kept* is counted. *measured* are pictures that are in no cache,
+    images; *distinct_images* are known by the low half of their keys. Findings of a rule beyond a number are
+    *dropped*, and how many of each are *kept* is counted. *measured* are images that are in no cache,
     and *row* is what is to be remembered: they belong to one shard, and do not add up.
     """
 
@@ -126,33 +126,33 @@ class Counted:
     image_tokens_at_least: int = 0
     image_tokens_at_most: int = 0
     urls: dict[str, None] = field(default_factory=dict)
-    pictures: set[int] = field(default_factory=set)
+    distinct_images: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
-    found: list[Found] = field(default_factory=list)
+    found: list[ShardFinding] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
-    turns: Turns = field(default_factory=Turns)
-    shots: Shots = field(default_factory=Shots)
-    measured: list[Measured] = field(default_factory=list)
-    row: Row | None = None
+    turns: TurnTable = field(default_factory=TurnTable)
+    shots: ShotTable = field(default_factory=ShotTable)
+    measured: list[MeasuredImage] = field(default_factory=list)
+    row: CacheRow | None = None
 
-    def see_picture(self, key: int) -> None:
-        """Count the picture of this key as one of the distinct ones."""
-        self.pictures.add(key & _64_BITS)
+    def see_image(self, key: int) -> None:
+        """Count the image of this key as one of the distinct ones."""
+        self.distinct_images.add(key & _64_BITS)
 
-    def has_room(self, rule: str, most: int) -> bool:
+    def admit(self, rule: str, most: int) -> bool:
         """Return whether there are fewer than *most* findings of *rule* (0: always); else count one more."""
         if not most or self.kept[rule] < most:
             return True
         self.dropped[rule] += 1
         return False
 
-    def keep(self, found: Found) -> None:
+    def keep(self, found: ShardFinding) -> None:
         """Keep a finding for which there is room."""
         self.kept[found.rule] += 1
         self.found.append(found)
 
-    def extend(self, other: Counted, most: int) -> None:
+    def extend(self, other: ShardTotals, most: int) -> None:
         """Add what the shards that follow amount to, and keep *most* findings a rule (0: all).
 
         It is associative: however shards are grouped, they come to the same.
@@ -161,16 +161,16 @@ class Counted:
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.urls |= other.urls
-        self.pictures |= other.pictures
+        self.distinct_images |= other.distinct_images
         for scope, counts in other.counts.items():
             self.counts.setdefault(scope, Counter()).update(counts)
         self.dropped.update(other.dropped)
         for found in other.found:
-            if self.has_room(found.rule, most):
+            if self.admit(found.rule, most):
                 self.keep(found._replace(line=lines + (found.line or 0)))
         self.turns.extend(other.turns, lines)
         self.shots.extend(other.shots, lines)
 
 
 # Those of its fields that are plain numbers.
-NUMBERS = tuple(one.name for one in fields(Counted) if one.type == "int")
+NUMBERS = tuple(one.name for one in fields(ShardTotals) if one.type == "int")

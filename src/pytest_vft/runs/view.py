@@ -1,4 +1,4 @@
-"""One example taken out of its file: its messages, its pictures, what the rules say of it."""
+"""One example taken out of its file: its messages, its images, what the rules say of it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from typing import Any
 
 import pybase64
 
-from pytest_vft.api import Settings, run_line
 from pytest_vft.errors import UsageError
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
-from pytest_vft.reading.images import measure_picture
+from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
-from pytest_vft.report.example import Shown, View
-from pytest_vft.sources import find_sources
+from pytest_vft.report.example import ExampleView, ShownImage
+from pytest_vft.runs.lint import run_line
+from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import count
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tiff"}
 
 
-def read_example(path: str, line: int, settings: Settings) -> View:
+def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     """Return line *line* (from 1) of the file at *path*. Raises UsageError when there is none."""
     source, *others = find_sources(settings.config, [path])
     if others:
@@ -47,7 +48,7 @@ def read_example(path: str, line: int, settings: Settings) -> View:
     raw = raw.removesuffix(b"\n")
     example = parse_line(raw).value
     shard = Shard(path, source.split, start, start + len(raw))
-    return View(
+    return ExampleView(
         path=path,
         line=line,
         split=source.split,
@@ -59,7 +60,7 @@ def read_example(path: str, line: int, settings: Settings) -> View:
     )
 
 
-def _images(example: object) -> Iterator[tuple[str, Shown]]:
+def _images(example: object) -> Iterator[tuple[str, ShownImage]]:
     messages = example.get("messages") if isinstance(example, dict) else None
     number = 0
     for index, message in enumerate(messages if isinstance(messages, list) else ()):
@@ -71,7 +72,7 @@ def _images(example: object) -> Iterator[tuple[str, Shown]]:
                 yield f"/messages/{index}/content/{position}", _shown(number, image_url)
 
 
-def _shown(number: int, image_url: Mapping[str, Any]) -> Shown:
+def _shown(number: int, image_url: Mapping[str, Any]) -> ShownImage:
     url: str = image_url["url"]
     data = None
     if url[:5].lower() == "data:":
@@ -81,16 +82,16 @@ def _shown(number: int, image_url: Mapping[str, Any]) -> Shown:
             data = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # decoders warn of what our rules say better
-        picture = None if data is None else measure_picture(data, full=True)
-    return Shown(number, url, str(image_url.get("detail", "auto")), data, picture)
+        image = None if data is None else measure_image(data, full=True)
+    return ShownImage(number, url, str(image_url.get("detail", "auto")), data, image)
 
 
-def save_pictures(view: View, folder: Path) -> Iterator[Path]:
-    """Write the pictures of *view* into *folder* as they are, and yield their paths."""
+def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:
+    """Write the images of *view* into *folder* as they are, and yield their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for shown in view.images.values():
-        if shown.data is not None and shown.picture is not None:
-            suffix = _SUFFIXES.get(shown.picture.format, ".bin")
+        if shown.data is not None and shown.image is not None:
+            suffix = _SUFFIXES.get(shown.image.format, ".bin")
             path = folder / f"{Path(view.path).stem}-{view.line}-{shown.number}{suffix}"
             path.write_bytes(shown.data)
             yield path

@@ -14,16 +14,16 @@ from pytest_vft.evaluation.chat import Chat
 from pytest_vft.evaluation.collector import collector_paused
 from pytest_vft.evaluation.gates import Comparison, Demand, Gate, compare, judge_gate, of_kind
 from pytest_vft.evaluation.judge import Judge, check_not_itself, ratings
-from pytest_vft.evaluation.live import Live, Progress, ask_questions
+from pytest_vft.evaluation.live import Live, LiveProgress, ask_questions
 from pytest_vft.evaluation.predictions import (
     Answer,
     Keys,
     Matched,
-    alone,
     as_answers,
     match,
-    only,
+    match_without_split,
     read_predictions,
+    select_ids,
 )
 from pytest_vft.evaluation.questions import ID_PATTERN, Question, read_questions
 from pytest_vft.evaluation.scoring import (
@@ -199,7 +199,7 @@ class Evaluation:
         mine = {answer.id for answer in self.matched.answers}
         theirs = {answer.id for answer in other.matched.answers}
         if mine < theirs:  # only some ids were asked for
-            other = replace(other, matched=only(other.matched, mine))
+            other = replace(other, matched=select_ids(other.matched, mine))
         return compare(
             (self.marks(kind, scoring, judge), other.marks(kind, scoring, judge)),
             (self.matched.irregular, other.matched.irregular),
@@ -228,13 +228,13 @@ def evaluate(
     path, keys = os.fspath(predictions), as_keys(keys)
     given = read_predictions(path, keys)
     if test is None:
-        matched = alone(path, given)
+        matched = match_without_split(path, given)
     else:
         matched = match(path, given, _questions(os.fspath(test), keys, id_pattern))
     return Evaluation(
         path=path,
         test=None if test is None else os.fspath(test),
-        matched=matched if ids is None else only(matched, ids),
+        matched=matched if ids is None else select_ids(matched, ids),
         keys=keys,
         id_pattern=id_pattern,
     )
@@ -248,7 +248,7 @@ def evaluate_live(  # noqa: PLR0913 - as above
     keys: Keys | Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
     ids: Collection[str] | None = None,
-    on_answer: Callable[[Progress], None] = lambda _: None,
+    on_answer: Callable[[LiveProgress], None] = lambda _: None,
 ) -> Evaluation:
     """Ask the model of *live* the questions of the split at *test* that *transcript* has no answer to.
 
@@ -286,14 +286,14 @@ def run_live(
 
 
 @dataclass(slots=True)
-class Tally:
+class LiveTally:
     """How many answers of a live run are right so far, of those that can be scored at their letters."""
 
     scoring: Scoring
     right: int = 0
     scored: int = 0
 
-    def add(self, progress: Progress) -> None:
+    def add(self, progress: LiveProgress) -> None:
         """Count the last answer of *progress*, if its question has an actual answer and needs no judge."""
         question = progress.question
         if question.truth is None:

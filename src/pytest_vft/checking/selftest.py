@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vft.catalogue.cases import CASE_TIME, Case, read_cases
-from pytest_vft.catalogue.foreign import read_foreign
+from pytest_vft.catalogue.foreign import read_foreign_formats
 from pytest_vft.catalogue.load import Conditions, Rule, bind, read_schema
 from pytest_vft.catalogue.providers import Provider, load_provider
 from pytest_vft.catalogue.select import select_rules
-from pytest_vft.checking.lint import Linted, lint_files
-from pytest_vft.checking.shard import Plan
+from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.shard import LintPlan
 from pytest_vft.model import Source, Tally, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CaseResult:
     """What a case came to: the verdict of its rule, and the findings as rule, message."""
 
     verdict: Verdict
@@ -28,7 +28,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class RuleTest:
     """How one rule stood the trial: cases that do not hold, keywords that no case needs."""
 
     rule: str
@@ -42,7 +42,9 @@ class Proof:
         return bool(self.cases) and not self.problems and not self.survivors
 
 
-def prove(rules: Mapping[str, Rule], catalogue: Mapping[str, Rule], provider: Provider) -> list[Proof]:
+def run_rule_tests(
+    rules: Mapping[str, Rule], catalogue: Mapping[str, Rule], provider: Provider
+) -> list[RuleTest]:
     """Run cases and mutants of *rules* among all of *catalogue*, with the limits of *provider*.
 
     Raises RuleFileError for a case that cannot be read.
@@ -51,11 +53,11 @@ def prove(rules: Mapping[str, Rule], catalogue: Mapping[str, Rule], provider: Pr
     return [_prove(rule, bound) for rule in rules.values()]
 
 
-def _prove(rule: Rule, rules: Sequence[Rule]) -> Proof:
+def _prove(rule: Rule, rules: Sequence[Rule]) -> RuleTest:
     cases = read_cases(rule)
     found = {case.name: problem(rule, case, rules) for case in cases}
     problems = [f"case {name}: {words}" for name, words in found.items() if words]
-    return Proof(
+    return RuleTest(
         rule=rule.id,
         cases=len(cases),
         problems=tuple(problems) if cases else ("no cases: write one that passes and one that fails",),
@@ -63,7 +65,7 @@ def _prove(rule: Rule, rules: Sequence[Rule]) -> Proof:
     )
 
 
-def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> Outcome:
+def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> CaseResult:
     """Run *case* through the whole pipeline with *rule* and the bound *rules*.
 
     Other rules of scope file stay out: they are about totals that a case of three lines never has.
@@ -75,7 +77,7 @@ def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> Outcome:
     tally = sum((file.tallies.get(rule.id, Tally()) for file in linted.files), Tally())
     tally += linted.dataset.get(rule.id, Tally())
     findings = tuple((placed.found.rule, placed.found.message) for placed in linted.findings)
-    return Outcome(_verdict(tally), findings)
+    return CaseResult(_verdict(tally), findings)
 
 
 def problem(rule: Rule, case: Case, rules: Sequence[Rule]) -> str | None:
@@ -132,12 +134,12 @@ def survivors(rule: Rule, cases: Sequence[Case], rules: Sequence[Rule]) -> list[
     ]
 
 
-def _lint(case: Case, rules: Sequence[Rule]) -> Linted:
+def _lint(case: Case, rules: Sequence[Rule]) -> LintResult:
     provider = load_provider("openai")  # a case is written for its limits, and for its model
-    plan = Plan(
+    plan = LintPlan(
         rules=tuple(rules),
         schema=read_schema("example.schema.json"),
-        foreign=read_foreign(),
+        foreign=read_foreign_formats(),
         image_tokens=provider.models[provider.default_model].image_tokens,
         full=True,
         remotes=case.fetched,

@@ -1,4 +1,4 @@
-"""The distinct pictures of a run, each measured once."""
+"""The distinct images of a run, each measured once."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from collections.abc import Sequence
 import pybase64
 from xxhash import xxh3_128_intdigest
 
-from pytest_vft.reading.cache import Measured, PictureCache
-from pytest_vft.reading.images import Picture, measure_picture
+from pytest_vft.reading.image_cache import ImageCache, MeasuredImage
+from pytest_vft.reading.images import ImageMeasurements, measure_image
 from pytest_vft.reading.lines import lift
 from pytest_vft.reading.shards import LongLine
 
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 
 
-class Album:
-    """Pictures by the hash of their payload as written; None for what is not base64.
+class ImageStore:
+    """Images by the hash of their payload as written; None for what is not base64.
 
     xxh3 is fast and no proof against collisions made on purpose: who forges one hides a defect in a
     dataset of his own.
     """
 
-    def __init__(self, *, full: bool, cache: PictureCache | None = None) -> None:
+    def __init__(self, *, full: bool, cache: ImageCache | None = None) -> None:
         self._full = full
         self._cache = cache
-        self._pictures: dict[int, Picture | None] = {}
+        self._images: dict[int, ImageMeasurements | None] = {}
         self._tokens: dict[str, int] = {}
         self._waiting: dict[int, memoryview | bytes] = {}
-        self._measured: list[Measured] = []
+        self._measured: list[MeasuredImage] = []
 
     def lift(self, lines: Sequence[bytes | LongLine]) -> list[bytes | None]:
-        """Measure the pictures in *lines*; return these with tokens in their places.
+        """Measure the images in *lines*; return these with tokens in their places.
 
         What is not base64 (RFC 4648 with padding, no line breaks) stays; of a LongLine nothing does.
         The tokens hold until the next call.
@@ -43,7 +43,7 @@ class Album:
             return lifted
         return [None if isinstance(raw, LongLine) else lift(raw, self._take) for raw in lines]
 
-    def look_up(self, payload: str) -> tuple[int, Picture | None]:
+    def look_up(self, payload: str) -> tuple[int, ImageMeasurements | None]:
         """Return key and measurements for a token, or for a payload that was not lifted.
 
         The measurements are None when it is not base64.
@@ -54,9 +54,9 @@ class Album:
             key = xxh3_128_intdigest(data)
             self._take(data)
             self._measure()
-        return key, self._pictures[key]
+        return key, self._images[key]
 
-    def pop_measured(self) -> list[Measured]:
+    def pop_measured(self) -> list[MeasuredImage]:
         """Return what was measured since the last time and is in no cache."""
         measured, self._measured = self._measured, []
         return measured
@@ -64,9 +64,9 @@ class Album:
     def _take(self, payload: memoryview | bytes) -> bytes | None:
         """Return the token that stands for *payload*, which _measure() measures if it is new."""
         key = xxh3_128_intdigest(payload)
-        if key not in self._pictures:
+        if key not in self._images:
             self._waiting[key] = payload
-        elif self._pictures[key] is None:
+        elif self._images[key] is None:
             return None
         token = f"#{key:032x}"  # "#" is no letter of base64: no payload looks like a token
         self._tokens[token] = key
@@ -77,20 +77,20 @@ class Album:
         if not self._waiting:
             return True
         if self._cache:
-            self._pictures |= self._cache.look_up({key: len(data) for key, data in self._waiting.items()})
+            self._images |= self._cache.look_up({key: len(data) for key, data in self._waiting.items()})
         sound = True
         for key, payload in self._waiting.items():
-            if key in self._pictures:
+            if key in self._images:
                 continue
             try:
                 data = pybase64.b64decode(payload, validate=True)
             except ValueError:
-                self._pictures[key] = None
+                self._images[key] = None
                 sound = False
                 continue
-            self._pictures[key] = picture = measure_picture(data, full=self._full)
+            self._images[key] = image = measure_image(data, full=self._full)
             if self._cache:
-                self._measured.append(Measured(key, len(payload), picture))
+                self._measured.append(MeasuredImage(key, len(payload), image))
         self._waiting.clear()
         return sound
 

@@ -9,18 +9,19 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_vft.api import Settings, run
 from pytest_vft.client import Credentials, make_client, read_credentials
 from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
 from pytest_vft.reading.remote import Watch
+from pytest_vft.runs.lint import run
+from pytest_vft.runs.settings import Settings
 from pytest_vft.submission.job_api import settings_problem
 from pytest_vft.submission.plan import (
     CLOSING_SOON,
     Closing,
+    JobPlan,
     JobRequest,
     JobSettings,
-    Plan,
     describe_file,
     estimate,
     expected_skips,
@@ -108,7 +109,7 @@ def make_plan(
     report: Report | None = None,
     today: date | None = None,
     watch: Watch | None = None,
-) -> Plan:
+) -> JobPlan:
     """Lint the data, and record what would be sent; no key is needed and nothing is sent.
 
     *report* is that of a lint of exactly this data, if there is one already; *watch* sees how far a new
@@ -146,7 +147,7 @@ def make_plan(
     sizes = {file.path: file.bytes for file in report.files}
     if _stamps(sources) != before or any(sizes[file.path] != file.bytes for file in request.files):
         raise SubmissionError(f"{sources[0].path}: changed while it was planned; plan again")
-    return Plan(
+    return JobPlan(
         request=request,
         report=report,
         requests=tuple(recorder.requests),

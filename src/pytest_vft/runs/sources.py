@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_vft.config import Config
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
+from pytest_vft.runs.config import Config
 
 SUFFIXES = (".jsonl", ".ndjson")
 

@@ -1,0 +1,1 @@
+"""Use cases: from settings to a result, one module each."""

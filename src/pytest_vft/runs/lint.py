@@ -1,0 +1,256 @@
+"""One run from settings to report: what every entry point calls."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_vft.catalogue.foreign import read_foreign_formats
+from pytest_vft.catalogue.load import Rule, read_schema
+from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.memory import RunCache
+from pytest_vft.checking.processes import processes, usable_cpus
+from pytest_vft.checking.shard import LintPlan, ShardLinter
+from pytest_vft.checking.totals import ShardFinding
+from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Tally
+from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
+from pytest_vft.reading.shards import Shard
+from pytest_vft.reading.sqlite import FOLDER
+from pytest_vft.report.text import render_text
+from pytest_vft.runs.config import Config, load_config
+from pytest_vft.runs.notes import allowed_notes, network_notes, split_notes
+from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.sources import find_sources
+from pytest_vft.web.network import fetcher, read_network
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+TOO_LARGE = "image/too-large"  # what it allows is what is fetched at most
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def run(
+    settings: Settings,
+    *,
+    only: Collection[str] | None = None,
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> Report:
+    """Lint the sources of *settings*; with *only*, no other rules than those and what they rest on.
+
+    Large files are linted by several processes, or by *executor* if there is one. *watch* is called
+    after each shard of a file, and with each URL that was fetched. Raises LintError when a worker dies.
+    """
+    settings.check()
+    rules = settings.rules
+    if only is not None:
+        counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
+        rules = tuple(r for r in rules if r.id in only or r.stops or (counting and r.skips))
+    fetched = FetchResults({})
+
+    def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
+        nonlocal fetched
+        fetched = _fetcher(settings, rules, watch).fetch(urls)
+        return fetched.remotes
+
+    plan = _plan(settings, rules)
+    asking = not settings.network.offline and any(rule.scope == "image" for rule in rules)
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(RunCache(plan.cache))) if plan.cache else None
+
+        def workers(size: int) -> Executor | None:
+            return executor or stack.enter_context(processes(settings.jobs or usable_cpus(), size))
+
+        linted = lint_files(
+            settings.sources,
+            plan,
+            workers=workers,
+            fetch=fetch if asking else None,
+            remember=store.add if store else None,
+            watch=watch,
+        )
+    return _report(settings, rules, linted, fetched, store.warnings if store else ())
+
+
+def _fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetcher:
+    limit = next((rule for rule in rules if rule.id == TOO_LARGE), settings.catalogue[TOO_LARGE])
+    return fetcher(
+        settings.network,
+        folder=settings.config.folder,
+        most=limit.params["max_bytes"],
+        full=settings.depth == "full",
+        watch=watch,
+    )
+
+
+def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
+    """Return what the rules say of *shard*, which is line *line* of its file."""
+    plan = _plan(settings, settings.rules)
+    linter = ShardLinter(plan, plan.image_store())
+    by_id = {rule.id: rule for rule in settings.rules}
+    with warnings.catch_warnings(action="ignore"):
+        counted = linter.lint(shard)
+    return tuple(
+        _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
+        for found in counted.found
+    )
+
+
+def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
+    full = settings.depth != "header"
+    return LintPlan(
+        rules=rules,
+        schema=read_schema("example.schema.json"),
+        foreign=read_foreign_formats(),
+        image_tokens=settings.provider.models[settings.model].image_tokens,
+        full=full,
+        remotes={},
+        ignored={path: frozenset(reasons) for path, reasons in settings.reasons_by_file.items()},
+        max_findings=settings.config.max_findings,
+        cache=settings.config.folder / FOLDER if full and settings.network.cache else None,
+        now=datetime.now(UTC),
+    )
+
+
+def _finding(rule: Rule, severity: Severity, path: str, found: ShardFinding) -> Finding:
+    return Finding(
+        rule=rule.id,
+        severity=severity,
+        path=path,
+        line=found.line,
+        pointer=found.pointer,
+        message=found.message,
+        advice=rule.advice,
+        image=found.image,
+        skips=rule.skips,
+        example=found.example,
+    )
+
+
+def _report(
+    settings: Settings,
+    rules: Sequence[Rule],
+    linted: LintResult,
+    fetched: FetchResults,
+    troubles: Iterable[str],
+) -> Report:
+    results = tuple(_rule_result(settings, rule, linted) for rule in rules)
+    severities = {result.id: result.severity for result in results}
+    by_id = {rule.id: rule for rule in rules}
+    closes = settings.provider.closes
+    model = settings.provider.models[settings.model]
+    return Report(
+        provider=settings.provider.id,
+        provider_name=settings.provider.name,
+        closes=closes.isoformat() if closes else None,
+        model=settings.model,
+        depth=settings.depth,
+        offline=settings.network.offline,
+        fail_on=settings.fail_on,
+        require_checked=settings.require_checked,
+        files=linted.files,
+        rules=results,
+        findings=tuple(
+            _finding(by_id[found.rule], severities[found.rule], path, found)
+            for path, found in linted.findings
+        ),
+        dataset=linted.dataset,
+        notes=(
+            *allowed_notes(results),
+            *split_notes(linted.files),
+            *troubles,
+            *network_notes(settings.network, fetched),
+        ),
+        unsettled=sum(remote.reachable is None for remote in fetched.remotes.values()),
+        cost=linted.cost and linted.cost._replace(price=model.price, price_date=model.price_date),
+    )
+
+
+def _rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResult:
+    tally = sum((_tally(file, rule.id) for file in linted.files), linted.dataset.get(rule.id, Tally()))
+    allowed = settings.config.allow.get(rule.id)
+    tolerated = allowed is not None and tally.failed <= allowed
+    ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
+    return RuleResult(
+        id=rule.id,
+        subject=rule.subject,
+        severity="warning" if tolerated else rule.severity,
+        tally=tally,
+        truncated=linted.dropped.get(rule.id, 0),
+        allowed=allowed,
+        reason="; ".join(dict.fromkeys(ignored)) or None,
+        summary=rule.summary,
+        why=rule.why,
+        advice=rule.advice,
+        source=rule.source,
+    )
+
+
+def _tally(file: FileResult, rule: str) -> Tally:
+    return file.tallies.get(rule, Tally())
+
+
+def lint(  # noqa: PLR0913 - all by keyword, each with a default
+    *paths: str | os.PathLike[str],
+    validation: Paths = (),
+    test: Paths = (),
+    provider: str | None = None,
+    model: str | None = None,
+    select: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    depth: Depth = "auto",
+    fail_on: Severity = "error",
+    require_checked: bool = False,
+    offline: bool | None = None,
+    allow_private: bool = False,
+    proxy: str | None = None,
+    cache: bool = True,
+    config: Config | str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
+) -> Report:
+    """Lint training files and return the report.
+
+    *paths* are files, folders or globs, train split unless the configuration says otherwise; with
+    none at all the configuration's are read. *config* is a configuration, or the file that holds
+    one; None looks for one from the current folder upwards. *offline* fetches no URLs, by default
+    when VFT_OFFLINE is set; *allow_private* lets URLs lead to private addresses, *proxy* is None or
+    "env", and without *cache* nothing is kept in .vft_cache. Files are linted in this process, or by
+    an *executor* of concurrent.futures, whose workers must find the files at the same paths.
+    Raises UsageError, ConfigError or RuleFileError for what cannot be followed, and LintError when a
+    worker dies; never for data.
+    """
+    if not isinstance(config, Config):
+        config = load_config(None if config is None else Path(config))
+    sources = find_sources(config, _strings(paths), validation=_strings(validation), test=_strings(test))
+    settings = Settings(
+        config=config,
+        sources=sources,
+        provider_id=provider,
+        model_name=model,
+        select=select,
+        ignore=ignore,
+        depth=depth,
+        fail_on=fail_on,
+        require_checked=require_checked,
+        network=read_network(offline=offline, allow_private=allow_private, proxy=proxy, cache=cache),
+        jobs=1,
+    )
+    return run(settings, executor=executor)
+
+
+def _strings(paths: Paths) -> list[str]:
+    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    return [os.fspath(path) for path in listed]
+
+
+def assert_clean(report: Report) -> None:
+    """Raise AssertionError with the whole report as text unless *report* is ok."""
+    if not report.ok:
+        raise AssertionError(render_text(report))

@@ -1,0 +1,47 @@
+"""Notes of a report: what is worth saying beside the findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from pytest_vft.model import FileResult, RuleResult
+from pytest_vft.reading.remote import FetchResults
+from pytest_vft.text import count
+from pytest_vft.web.network import Network, idle_proxy
+
+
+def allowed_notes(results: Sequence[RuleResult]) -> list[str]:
+    """Return a note for each rule that has fewer findings than `allow` tolerates."""
+    return [
+        f"allow: {result.id} has {count(result.tally.failed, 'finding')} of {result.allowed} allowed; "
+        f"lower it to {result.tally.failed}"
+        for result in results
+        if result.allowed is not None and result.tally.failed < result.allowed
+    ]
+
+
+def network_notes(network: Network, fetched: FetchResults) -> Iterator[str]:
+    """Yield notes about the cache of URLs, the network, and URLs whose state is not known."""
+    yield from fetched.warnings
+    if fetched.trouble == "no network":
+        hint = "; a proxy is set in the environment: --proxy=env uses it" if idle_proxy() else ""
+        yield f"there seems to be no network: no host could be reached{'' if network.proxy else hint}"
+    elif fetched.trouble:
+        yield "no host has a certificate that is trusted here; SSL_CERT_FILE names a file with others"
+    elif fetched.remotes and network.proxy:
+        yield "URLs were fetched through the proxy of the environment, which looks names up itself"
+    causes = Counter(remote.cause for remote in fetched.remotes.values() if remote.reachable is None)
+    del causes[fetched.trouble]
+    if causes:
+        listed = ", ".join(f"{cause} ({number:,})" for cause, number in causes.most_common(5))
+        yield f"{count(causes.total(), 'URL')} not settled: {listed}"
+
+
+def split_notes(files: Sequence[FileResult]) -> list[str]:
+    """Return a note for each training file without any answer."""
+    return [
+        f"{file.path}: no example has an answer; if it is the test split, give it as --test-data"
+        for file in files
+        if file.split == "train" and file.examples and not file.answered
+    ]

@@ -1,0 +1,137 @@
+"""Settings of a run: a configuration, and what was said on top of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
+from pytest_vft.catalogue.providers import Provider, load_provider
+from pytest_vft.catalogue.select import matching, select_rules
+from pytest_vft.errors import ConfigError, UsageError
+from pytest_vft.model import Depth, Severity, Source
+from pytest_vft.runs.config import Config
+from pytest_vft.text import nearest
+from pytest_vft.web.network import ONLINE, Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that a run is asked to do: a configuration, and what was said on top of it.
+
+    None where nothing was said. *ignore* names rules by pattern; *jobs* is how many processes lint at
+    most, by default one for each CPU.
+    """
+
+    config: Config
+    sources: tuple[Source, ...] = ()
+    provider_id: str | None = None
+    model_name: str | None = None
+    select: Sequence[str] | None = None
+    ignore: Sequence[str] = ()
+    depth: Depth = "auto"
+    fail_on: Severity = "error"
+    require_checked: bool = False
+    network: Network = ONLINE
+    jobs: int | None = None
+
+    @cached_property
+    def provider(self) -> Provider:
+        """The provider whose limits hold."""
+        if self.provider_id is not None:
+            return load_provider(self.provider_id)
+        with _blaming(self.config, "provider: "):
+            return load_provider(self.config.provider)
+
+    @cached_property
+    def model(self) -> str:
+        """The model that is to be trained."""
+        provider = self.provider
+        if self.model_name is not None:
+            return provider.model(self.model_name)
+        with _blaming(self.config, "model: "):
+            return provider.model(self.config.model)
+
+    @cached_property
+    def catalogue(self) -> Mapping[str, Rule]:
+        """The shipped rules and those of the user's own folders, by id."""
+        rules = dict(shipped_rules())
+        for folder in self.config.rules:
+            path = self.config.folder / folder
+            if not path.is_dir():
+                raise ConfigError(f"{self.config.path}: rules: {folder}: no such folder")
+            for id_, rule in load_rules(path).items():
+                if id_ in rules:
+                    raise ConfigError(f"{rule.path}: there is a rule {id_} already; give it another name")
+                rules[id_] = rule
+        return rules
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of this run."""
+        config, catalogue, provider, model = self.config, self.catalogue, self.provider, self.model
+        with _blaming(config, "allow: "):
+            for id_ in config.allow:
+                if id_ not in catalogue:
+                    raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
+        if self.select is not None:
+            matching(self.select, catalogue)
+        with _blaming(config, "select: "):
+            matching(config.select or (), catalogue)
+        with _blaming(config):
+            return select_rules(
+                catalogue,
+                provider.with_limits_of(model),
+                select=self.select if self.select is not None else config.select,
+                params=config.params,
+                severity=config.severity,
+            )
+
+    @cached_property
+    def reasons(self) -> Mapping[str, str]:
+        """Why a rule is ignored in all files, by id."""
+        asked = dict.fromkeys(matching(self.ignore, self.catalogue), "on request")
+        if self.network.allow_private:
+            asked["image/not-public"] = "private addresses are allowed"
+        with _blaming(self.config, "ignore: "):
+            return asked | self._by_rule(self.config.ignore)
+
+    @cached_property
+    def reasons_by_file(self) -> Mapping[str, Mapping[str, str]]:
+        """Why a rule is ignored in a file, by the path of its source and by id."""
+        return {source.path: self._reasons_in(source.path) for source in self.sources}
+
+    def _reasons_in(self, path: str) -> Mapping[str, str]:
+        place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
+        found = dict(self.reasons)
+        for pattern, reasons in self.config.per_file_ignores.items():
+            with _blaming(self.config, f"per-file-ignores.{pattern}: "):
+                by_rule = self._by_rule(reasons)
+            if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
+                found |= by_rule
+        return found
+
+    def check(self) -> None:
+        """Raise UsageError, ConfigError or RuleFileError for what cannot be followed; no data is read."""
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"jobs: {self.jobs}: want 1 or more")
+        if not self.sources:
+            raise UsageError("no files: name some, or list them under [tool.vft.data]")
+        _ = self.model, self.rules, self.reasons, self.reasons_by_file
+
+    def _by_rule(self, reasons: Mapping[str, str]) -> dict[str, str]:
+        return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
+
+
+@contextmanager
+def _blaming(config: Config, key: str = "") -> Iterator[None]:
+    """Say of what goes wrong that it is *key* of *config* which asked for it."""
+    try:
+        yield
+    except UsageError as error:
+        raise ConfigError(f"{config.path or 'configuration'}: {key}{error}") from None
