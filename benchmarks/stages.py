@@ -21,11 +21,10 @@ from pathlib import Path
 import pybase64
 from xxhash import xxh3_128_intdigest
 
-from pytest_vft.catalogue.foreign import read_foreign_formats
 from pytest_vft.catalogue.load import read_schema
-from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.facts.example import measure_example
 from pytest_vft.facts.line import line_facts
+from pytest_vft.formats.foreign import read_foreign_formats
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import lift, parse_line
 from pytest_vft.reading.remote import FetchContext
@@ -33,6 +32,7 @@ from pytest_vft.reading.shards import LongLine, Shard, read_batches
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.lint import lint
 from pytest_vft.runs.settings import Settings
+from pytest_vft.schema import ExampleShape
 
 SIZES = (50, 250)
 

@@ -17,7 +17,7 @@ from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import LintResult, lint_files
-from pytest_vft.checking.shard import LintPlan
+from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals, TurnTable
 from pytest_vft.facts.turns import Turn
 from pytest_vft.model import SPLITS, Source, Split, Tally
@@ -60,9 +60,14 @@ def plan(**changes: Any) -> LintPlan:
     return plans.plan(**{"rules": (shipped_rules()[LEAK],), "full": False, **changes})
 
 
-def lint(folder: Path, *files: tuple[Split, list[str]], **changes: Any) -> LintResult:
+def lint(
+    folder: Path,
+    *files: tuple[Split, list[str]],
+    ignored: dict[str, frozenset[str]] | None = None,
+    **changes: Any,
+) -> LintResult:
     sources = [write(folder, f"{number}.jsonl", *file) for number, file in enumerate(files)]
-    return lint_files(sources, plan(**changes))
+    return lint_files(sources, plan(**changes), ignored=ignored)
 
 
 def write(folder: Path, name: str, split: Split, lines: list[str]) -> Source:
@@ -347,7 +352,7 @@ def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
     splits_of = {source.path: source.split for source, _ in files}
     keys_at = {(source.path, line): turn.key for source, counted in files for line, turn in counted.turns}
 
-    subjects = [subject for subject in recurring(files) if subject.facts["of"] == "target turn"]
+    subjects = [subject for subject in recurring(files) if subject.facts["kind"] == "target turn"]
 
     assert sum(subject.number for subject in subjects) == len(standing)
     assert sum(subject.number * subject.facts["copies"] for subject in subjects) == standing.total()

@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_vft.catalogue.foreign import read_foreign_formats
-from pytest_vft.catalogue.load import read_schema
-from pytest_vft.catalogue.schema import ExampleShape
-from pytest_vft.facts.example import MOST_FAULTS, Example, measure_example
+from pytest_vft.facts.example import Example, measure_example
 from pytest_vft.facts.image import ImageFacts
 from pytest_vft.facts.tokens import TileTokens
+from pytest_vft.formats.base import MAX_FAULTS
+from pytest_vft.formats.openai import OpenAI
 from pytest_vft.model import Split
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.remote import FetchContext, Remote
+from pytest_vft.schema import fast_validator
 
-SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign_formats())
-ALBUM = ImageStore(full=True)
+READ = OpenAI().read
+STORE = ImageStore(full=True)
 COUNT_IMAGE = TileTokens(base=85, tile=170).count
 
 
@@ -56,16 +56,13 @@ def assistant(content: Any, **more: Any) -> dict[str, Any]:
 
 
 def measure(*messages: Any, split: Split = "train", **more: Any) -> Example:
-    return measure_example(
-        {"messages": list(messages), **more}, split, ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE
-    )
+    chat = READ({"messages": list(messages), **more})
+    return measure_example(chat, split, STORE, FetchContext({}), COUNT_IMAGE)
 
 
 def image_of(link: str, remotes: dict[str, Remote] | None = None, **more: Any) -> ImageFacts:
     example = {"messages": [user(image(link, **more))]}
-    (found,) = measure_example(
-        example, "train", ALBUM, FetchContext(remotes or {}), SHAPE, COUNT_IMAGE
-    ).images
+    (found,) = measure_example(READ(example), "train", STORE, FetchContext(remotes or {}), COUNT_IMAGE).images
     return found.facts
 
 
@@ -215,7 +212,7 @@ def test_fault_outside_the_messages_leaves_them_measured(tools: Any) -> None:
 
 @pytest.mark.parametrize("messages", [[], {}, "x", None, 3])
 def test_messages_that_are_none_yield_nothing(messages: Any) -> None:
-    measured = measure_example({"messages": messages}, "train", ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE)
+    measured = measure_example(READ({"messages": messages}), "train", STORE, FetchContext({}), COUNT_IMAGE)
 
     assert len(measured.facts["shape_faults"]) == 1
     assert measured.facts["messages"] == 0
@@ -224,11 +221,11 @@ def test_messages_that_are_none_yield_nothing(messages: Any) -> None:
     assert measured.turn is None
 
 
-@pytest.mark.parametrize("number", [MOST_FAULTS - 1, MOST_FAULTS, MOST_FAULTS + 50])
+@pytest.mark.parametrize("number", [MAX_FAULTS - 1, MAX_FAULTS, MAX_FAULTS + 50])
 def test_any_number_of_faults_is_survived(number: int) -> None:
     measured = measure(*["x"] * number, ASKED)
 
-    assert len(measured.facts["shape_faults"]) == min(number, MOST_FAULTS)
+    assert len(measured.facts["shape_faults"]) == min(number, MAX_FAULTS)
 
 
 @pytest.mark.parametrize("depth", [100, 300, 1000])
@@ -239,7 +236,7 @@ def test_any_depth_is_survived(before: str, depth: int) -> None:
     closing = "".join({"{": "}", "[": "]"}[letter] for letter in reversed(before) if letter in "{[")
     example = orjson.loads(before + "[" * depth + "]" * depth + closing)
 
-    measured = measure_example(example, "train", ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE)
+    measured = measure_example(READ(example), "train", STORE, FetchContext({}), COUNT_IMAGE)
 
     assert measured.facts["shape_faults"]
     assert not measured.images
@@ -557,9 +554,9 @@ examples = st.one_of(
 @settings(deadline=None, max_examples=400)
 def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
     example = orjson.loads(json.dumps(example))
-    measured = measure_example(example, split, ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE)
+    measured = measure_example(READ(example), split, STORE, FetchContext({}), COUNT_IMAGE)
 
-    assert bool(measured.facts["shape_faults"]) != SHAPE.is_valid(example)
+    assert bool(measured.facts["shape_faults"]) != fast_validator(OpenAI().schema)(example)
     assert (
         measured.facts["images"]
         == len(measured.images)
@@ -573,6 +570,6 @@ def test_no_object_raises(example: dict[str, Any], split: Split) -> None:
 def test_measuring_again_gives_the_same(example: dict[str, Any]) -> None:
     example = orjson.loads(json.dumps(example))
 
-    first = measure_example(example, "train", ImageStore(full=True), FetchContext({}), SHAPE, COUNT_IMAGE)
+    first = measure_example(READ(example), "train", ImageStore(full=True), FetchContext({}), COUNT_IMAGE)
 
-    assert measure_example(example, "train", ALBUM, FetchContext({}), SHAPE, COUNT_IMAGE) == first
+    assert measure_example(READ(example), "train", STORE, FetchContext({}), COUNT_IMAGE) == first

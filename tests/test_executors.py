@@ -325,7 +325,7 @@ def test_worker_that_is_killed_ends_the_command(start: Callable[[str], subproces
     assert command.returncode == 2
     assert not out
     assert err.startswith("vft: train.jsonl: bytes 0 to ")
-    assert err.endswith("a worker process ended, killed or out of memory; --jobs=1 needs the least\n")
+    assert err.endswith("a worker process ended, killed or out of memory; --jobs=1 needs the least memory\n")
 
 
 @linux

@@ -14,13 +14,14 @@ import pytest
 from PIL import ExifTags, Image
 
 from pytest_vft.catalogue.cases import data_url, draw, read_cases
-from pytest_vft.catalogue.load import Rule, load_rules, read_schema, rules_root, shipped_rules
+from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.compile import compile_check
 from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.errors import RuleFileError
 from pytest_vft.reading.images import measure_image
+from pytest_vft.resources import read_schema, rules_root
 
 RULE = """
 summary  = "An image is not square."

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.checking.lint import LintResult, lint_files
-from pytest_vft.checking.shard import LintPlan, ShardLinter
+from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.shard import ShardLinter
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import Source, Tally
 from pytest_vft.reading.image_store import ImageStore
@@ -27,7 +28,7 @@ GONE = {"https://example.com/gone.jpg": Remote(reachable=False, cause="404 Not F
 
 
 def plan(max_findings: int = 0, **changes: Any) -> LintPlan:
-    return plans.plan(**{"remotes": GONE, "max_findings": max_findings, **changes})
+    return plans.plan(max_findings=max_findings, **changes)
 
 
 def line(*content: Any, answer: Any = "A dog.") -> bytes:
@@ -81,7 +82,7 @@ def write(folder: Path, written: list[bytes], name: str = "train.jsonl") -> Sour
 
 
 def lint(source: Source, max_findings: int = 0, **changes: Any) -> LintResult:
-    return lint_files([source], plan(max_findings), **changes)
+    return lint_files([source], plan(max_findings), fetch=lambda _: GONE, **changes)
 
 
 def on_lines(linted: LintResult) -> list[tuple[int, str, str, str]]:
@@ -237,7 +238,7 @@ def test_order_of_files_is_kept_whatever_their_split(folder: Path) -> None:
         for name, split in zip(names, ["test", "train", "validation"], strict=True)
     ]
 
-    linted = lint_files(sources, plan())
+    linted = lint_files(sources, plan(), fetch=lambda _: GONE)
 
     assert [Path(file.path).name for file in linted.files] == names
     found_in = [placed.path for placed in linted.findings]
@@ -249,7 +250,7 @@ def test_ignored_rule_has_no_findings_and_is_counted(folder: Path) -> None:
     ignored = {source.path: frozenset({"image/unsupported-mode"})}
 
     straight = lint(source)
-    linted = lint_files([source], plan(ignored=ignored))
+    linted = lint_files([source], plan(), ignored=ignored, fetch=lambda _: GONE)
 
     assert linted.findings == tuple(
         placed for placed in straight.findings if placed.found.rule != "image/unsupported-mode"

@@ -15,22 +15,21 @@ from typing import Any
 import pytest
 
 from pytest_vft.catalogue.cases import Case, read_cases
-from pytest_vft.catalogue.foreign import read_foreign_formats
 from pytest_vft.catalogue.load import (
     Rule,
     check_rule_file,
     read_rule_file,
-    read_schema,
-    rules_root,
     shipped_rules,
 )
 from pytest_vft.catalogue.pages import index, page, write_pages
 from pytest_vft.catalogue.providers import Provider, load_provider, provider_ids
-from pytest_vft.catalogue.schema import ExampleShape
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.selftest import mutants, problem, run_case, run_rule_tests, survivors
 from pytest_vft.errors import UsageError
+from pytest_vft.formats.foreign import read_foreign_formats
+from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.model import SCOPES, SEVERITIES
+from pytest_vft.resources import read_schema, rules_root
 
 PAGES = Path(__file__).parents[1] / "docs" / "reference" / "rules"
 RULES = shipped_rules()

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_vft.catalogue.foreign import read_foreign_formats
-from pytest_vft.catalogue.load import read_schema
-from pytest_vft.catalogue.schema import ExampleShape, schema_problems
-from pytest_vft.facts.example import MOST_FAULTS
+from pytest_vft.formats.base import MAX_FAULTS
+from pytest_vft.formats.foreign import read_foreign_formats
+from pytest_vft.formats.shape import ExampleShape
+from pytest_vft.resources import read_schema
+from pytest_vft.schema import schema_problems
 
 SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign_formats())
 LONG = "x" * 5_000_000
@@ -193,8 +194,8 @@ def test_hostile_value_is_made_safe() -> None:
 
 
 def test_faults_are_at_most_so_many() -> None:
-    assert len(faults(*["x"] * (MOST_FAULTS - 1))) == MOST_FAULTS - 1
-    assert len(faults(*["x"] * 10_000)) == MOST_FAULTS
+    assert len(faults(*["x"] * (MAX_FAULTS - 1))) == MAX_FAULTS - 1
+    assert len(faults(*["x"] * 10_000)) == MAX_FAULTS
 
 
 def test_what_misses_several_keys_is_one_fault() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from typing import Any
 from pytest_vft.errors import RuleFileError
 from pytest_vft.facts.scopes import FactType, fact_types
 from pytest_vft.model import SCOPES, Scope, Severity
+from pytest_vft.resources import read_schema, rules_root
+from pytest_vft.schema import schema_problems
 from pytest_vft.text import nearest, placeholders
 
 Fragment = Mapping[str, Any]
@@ -63,20 +64,7 @@ class Rule:
     @property
     def subject(self) -> str:
         """What it judges, as a noun: file, image, few-shot answer ..."""
-        return str(self.when.get("of", {}).get("const", self.scope))
-
-
-def rules_root() -> Path:
-    """Return the folder of the shipped rules: in the package, or in the checkout it runs from."""
-    packaged = Path(__file__).parents[1] / "rules"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "rules"
-
-
-@cache
-def read_schema(name: str) -> Mapping[str, Any]:
-    """Return the JSON Schema *name* of the shipped rules."""
-    schema: Mapping[str, Any] = json.loads((rules_root() / name).read_bytes())
-    return schema
+        return str(self.when.get("kind", {}).get("const", self.scope))
 
 
 @cache
@@ -141,8 +129,6 @@ def read_rule_file(path: Path) -> dict[str, Any]:
 
 def check_rule_file(path: Path) -> None:
     """Check all that can be wrong with a rule file; raises RuleFileError with the first of it."""
-    from pytest_vft.catalogue.schema import schema_problems  # noqa: PLC0415 - for users' own rules only
-
     content = read_rule_file(path)
     if type(content.get("checked", date.min)) is not date:
         raise RuleFileError(f"{path}: checked: write a date, as in checked = 2026-11-21")

@@ -8,10 +8,10 @@ from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
-from pytest_vft.catalogue.load import rules_root
 from pytest_vft.errors import UsageError
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
 from pytest_vft.model import Severity
+from pytest_vft.resources import rules_root
 from pytest_vft.text import nearest
 
 

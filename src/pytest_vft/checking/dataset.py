@@ -48,11 +48,11 @@ class _Member(NamedTuple):
 
 def recurring(files: Sequence[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
     """Yield what may recur in *files*; all that stands once is folded into one a split."""
-    times = Counter(key for _, counted in files for key in counted.turns.keys)
+    times = Counter(key for _, totals in files for key in totals.turns.keys)
     groups: defaultdict[int, list[_Member]] = defaultdict(list)
-    for source, counted in files:
+    for source, totals in files:
         once = 0
-        for line, turn in counted.turns:
+        for line, turn in totals.turns:
             if times[turn.key] > 1:
                 groups[turn.key].append(_Member(Place(source, line), turn))
             else:
@@ -99,8 +99,8 @@ def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> It
     if len({source.split for source, _ in files}) == 1:
         return
     places: defaultdict[int, list[Place]] = defaultdict(list)
-    for source, counted in files:
-        for line, turn in counted.turns:
+    for source, totals in files:
+        for line, turn in totals.turns:
             if turn.key not in leaked:
                 for image in turn.images:
                     known = places[image]
@@ -117,11 +117,11 @@ def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> It
 def _shots(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
     times: Counter[int] = Counter()
     first: dict[int, Place] = {}
-    for source, counted in files:
-        times.update(counted.shots.keys)
-        for line, shot in counted.shots:
-            if shot.key not in first:
-                first[shot.key] = Place(source, line, f"/messages/{shot.position}")
+    for source, totals in files:
+        times.update(totals.shots.keys)
+        for line, pointer, key in totals.shots:
+            if key not in first:
+                first[key] = Place(source, line, pointer)
     once = [key for key, number in times.items() if number == 1]
     if once:
         yield Recurring(len(once), first[once[0]], _facts("few-shot answer", [first[once[0]]]))
@@ -135,10 +135,10 @@ def _splits(members: Iterable[_Member]) -> Sequence[Split]:
 
 
 def _facts(
-    of: str, places: Sequence[Place], *, copies: int = 0, answers: int | None = None, words: int = 0
+    kind: str, places: Sequence[Place], *, copies: int = 0, answers: int | None = None, words: int = 0
 ) -> DatasetFacts:
     return {
-        "of": of,
+        "kind": kind,
         "copies": copies or len(places),
         "splits": list(dict.fromkeys(place.source.split for place in places)),
         "first": Safe(places[0]),

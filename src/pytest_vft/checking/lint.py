@@ -1,10 +1,11 @@
-"""A whole run: files to shards, shards to counts and findings, all of it folded."""
+"""A whole run: files to shards, shards to totals and findings, merged into one result."""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,18 +13,21 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.executors import ShardResult, Workers, lint_shards
+from pytest_vft.checking.judge import RuleJudge, Subject
 from pytest_vft.checking.merging import Fetch, FileTotals, count_files
-from pytest_vft.checking.shard import LintPlan, ShardLinter
+from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.shard import open_image_store
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
+from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
-from pytest_vft.reading.files import OpenedFile
+from pytest_vft.reading.files import OpenedFile, open_file
 from pytest_vft.reading.remote import ReadProgress
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
 
 
 class PlacedFinding(NamedTuple):
-    """A finding with its file; its line is None for a finding on all of it."""
+    """A finding with its file; its line is None for a finding on the whole file."""
 
     path: str
     found: ShardFinding
@@ -31,7 +35,7 @@ class PlacedFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """What a run over all files came to; *dropped* counts the findings that were not kept."""
+    """The result of a run over all files; *dropped* counts the findings that were not kept."""
 
     files: tuple[FileResult, ...]
     dataset: Mapping[str, Tally]
@@ -44,6 +48,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     sources: Sequence[Source],
     plan: LintPlan,
     *,
+    ignored: Mapping[str, frozenset[str]] | None = None,
     workers: Workers = lambda _: None,
     fetch: Fetch | None = None,
     remember: Callable[[ShardTotals], None] | None = None,
@@ -52,52 +57,57 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
 ) -> LintResult:
     """Lint *sources* by *plan*; files that cannot be read are findings, not errors.
 
-    Shards of about *shard_bytes* are linted by *workers*, by default in this process; the result depends
-    on neither. *fetch* is called once for the URLs of images, if there are any; *remember*, with
-    what a shard comes to, and *watch* after each shard. Raises LintError when a worker dies.
+    *ignored* maps paths to the rules without findings there. Shards of about *shard_bytes* are linted
+    by *workers*, by default in this process; the result depends on neither. *fetch* is called once with
+    the URLs of images, if there are any; *remember* is called with the totals of each shard, and
+    *watch* after each shard. Raises LintError when an executor fails.
     """
-    store = plan.image_store()
+    store = open_image_store(plan)
 
-    def lint(shards: Sequence[Shard], plan: LintPlan) -> Iterator[ShardResult]:
+    def lint(shards: Sequence[Shard]) -> Iterator[ShardResult]:
         done, total = 0, sum(shard.end - shard.start for shard in shards)
-        for shard, outcome in zip(shards, lint_shards(shards, plan, store, workers), strict=True):
-            if remember and isinstance(outcome, ShardTotals):
-                remember(outcome)
+        for shard, result in zip(shards, lint_shards(shards, plan, store, workers), strict=True):
+            if remember and isinstance(result, ShardTotals):
+                remember(result)
             done += shard.end - shard.start
             if watch:
                 watch(ReadProgress(done, total))
-            yield outcome
+            yield result
 
-    ordered = sorted(sources, key=lambda source: SPLITS.index(source.split))
-    with warnings.catch_warnings(action="ignore"):  # for all threads, which is why threads leave it alone
-        files = count_files(ordered, plan, lint, fetch, shard_bytes)
-    judge = ShardLinter(plan, store)
+    files = [
+        FileTotals(source, (ignored or {}).get(source.path, frozenset()), open_file(source.path))
+        for source in sorted(sources, key=lambda source: SPLITS.index(source.split))
+    ]
+    with closing(store), warnings.catch_warnings(action="ignore"):  # for all threads, so threads do not
+        count_files(files, lint, fetch, shard_bytes=shard_bytes, max_findings=plan.max_findings)
+    judge = RuleJudge(plan)
     for file in files:
-        _judge_file(file, judge, plan)
+        _judge_file(file, judge)
     order = {source.path: number for number, source in enumerate(sources)}
-    tallies, findings, dropped = _lint_dataset(files, judge, plan, order)
+    tallies, findings, dropped = _lint_dataset(files, judge, plan.max_findings, order)
     for file in files:
-        findings += [PlacedFinding(file.source.path, found) for found in file.counted.found]
-        dropped += file.counted.dropped
+        findings += [PlacedFinding(file.source.path, found) for found in file.totals.findings]
+        dropped += file.totals.dropped
     findings.sort(key=_reading_order(order))
-    results = sorted((_result(file, plan) for file in files), key=lambda result: order[result.path])
+    results = sorted((_result(file, judge) for file in files), key=lambda result: order[result.path])
+    trained = [file.totals for file in files if file.source.split == "train"]
     return LintResult(
         files=tuple(results),
         dataset=tallies,
         findings=tuple(findings),
         dropped=dropped,
-        cost=_cost([file.counted for file in files if file.source.split == "train"], plan),
+        cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
     )
 
 
-def _cost(trained: Sequence[ShardTotals], plan: LintPlan) -> Cost | None:
+def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | None:
     """Return the tokens of the files of the training split, without a price."""
     at_least = sum(file.tokens_at_least for file in trained)
     at_most = sum(file.tokens_at_most for file in trained)
     if not at_most:
         return None
     low_at_least, low_at_most = at_least, at_most
-    low = plan.image_tokens.low_detail
+    low = image_tokens.low_detail
     if low is not None:
         images = sum(file.images for file in trained) * low
         low_at_least += images - sum(file.image_tokens_at_least for file in trained)
@@ -112,17 +122,18 @@ def _cost(trained: Sequence[ShardTotals], plan: LintPlan) -> Cost | None:
     )
 
 
-def _judge_file(file: FileTotals, judge: ShardLinter, plan: LintPlan) -> None:
-    """Add what the rules on whole files say of *file*."""
-    facts = _facts(file, skipping=any(rule.skips for rule in plan.rules))
-    verdicts = judge.check("file", facts)
-    file.counted.counts["file"] = Counter([verdicts])
-    file.counted.found = [*judge.explain("file", verdicts, facts, file.source.path), *file.counted.found]
-    file.stopped_by = _stopped_by(plan.rules_of("file"), verdicts, file.opened)
+def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
+    """Add the verdicts of the rules on whole files to *file*."""
+    facts = _facts(file, skipping=any(rule.skips for rules in judge.rules.values() for rule in rules))
+    verdicts = judge.checks["file"](facts)
+    file.totals.counts["file"] = Counter([verdicts])
+    found = judge.findings(verdicts, Subject("file", facts), file.ignored)
+    file.totals.findings = [*found, *file.totals.findings]
+    file.stopped_by = _stopped_by(judge.rules["file"], verdicts, file.opened)
 
 
 def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
-    opened, counted = file.opened, file.counted
+    opened, totals = file.opened, file.totals
     read = opened.container == "JSONL"
     return {
         "split": file.source.split,
@@ -131,10 +142,10 @@ def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
         "read_error": opened.error,
         "container": opened.container,
         "byte_order_mark": opened.byte_order_mark,
-        "examples": counted.examples if read else None,
-        "image_examples": counted.image_examples if read else None,
-        "images": counted.images if read else None,
-        "skipped_examples": counted.skipped if read and skipping else None,
+        "examples": totals.examples if read else None,
+        "image_examples": totals.image_examples if read else None,
+        "images": totals.images if read else None,
+        "skipped_examples": totals.skipped if read and skipping else None,
     }
 
 
@@ -145,53 +156,53 @@ def _stopped_by(rules: Sequence[Rule], verdicts: Verdicts, opened: OpenedFile) -
     return failed[0] if failed else f"it is {opened.container}"
 
 
-def _result(file: FileTotals, plan: LintPlan) -> FileResult:
-    ignored = plan.ignored.get(file.source.path, frozenset())
+def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
     tallies: dict[str, Tally] = {}
     for scope in SCOPES:
         if scope != "dataset":
-            counts = file.counted.counts.get(scope, Counter())
-            tallies.update(_tallies(plan.rules_of(scope), counts, ignored))
+            counts = file.totals.counts.get(scope, Counter())
+            tallies.update(_tallies(judge.rules[scope], counts, file.ignored))
     return FileResult(
         path=file.source.path,
         split=file.source.split,
         bytes=file.opened.bytes,
-        lines=file.counted.lines,
-        examples=file.counted.examples,
-        answered=file.counted.answered,
-        images=file.counted.images,
-        distinct_images=len(file.counted.distinct_images),
+        lines=file.totals.lines,
+        examples=file.totals.examples,
+        answered=file.totals.answered,
+        images=file.totals.images,
+        distinct_images=len(file.totals.distinct_images),
         stopped_by=file.stopped_by,
         tallies=tallies,
     )
 
 
 def _lint_dataset(
-    files: Sequence[FileTotals], judge: ShardLinter, plan: LintPlan, order: Mapping[str, int]
+    files: Sequence[FileTotals], judge: RuleJudge, max_findings: int, order: Mapping[str, int]
 ) -> tuple[Mapping[str, Tally], list[PlacedFinding], Counter[str]]:
-    rules = plan.rules_of("dataset")
+    rules = judge.rules["dataset"]
     findings: list[PlacedFinding] = []
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:
         return tallies, findings, Counter()
-    for number, place, facts, key in recurring([(file.source, file.counted) for file in files]):
+    ignored = {file.source.path: file.ignored for file in files}
+    for number, place, facts, key in recurring([(file.source, file.totals) for file in files]):
         path = place.source.path
-        verdicts = judge.check("dataset", facts)
-        found = judge.explain("dataset", verdicts, facts, path)
+        verdicts = judge.checks["dataset"](facts)
+        found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
         findings += [
             PlacedFinding(path, one._replace(line=place.line, pointer=place.pointer, example=f"{key:032x}"))
             for one in found
         ]
-        more = _tallies(rules, Counter({verdicts: number}), plan.ignored.get(path, frozenset()))
+        more = _tallies(rules, Counter({verdicts: number}), ignored[path])
         for rule in rules:
-            if rule.subject in (facts["of"], "dataset"):
+            if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]
-    counted, kept = ShardTotals(), []
+    totals, kept = ShardTotals(), []
     for placed in sorted(findings, key=_reading_order(order)):
-        if counted.admit(placed.found.rule, plan.max_findings):
-            counted.keep(placed.found)
+        if totals.admit(placed.found.rule, max_findings):
+            totals.keep(placed.found)
             kept.append(placed)
-    return tallies, kept, counted.dropped
+    return tallies, kept, totals.dropped
 
 
 def _reading_order(files: Mapping[str, int]) -> Callable[[PlacedFinding], tuple[int, int]]:

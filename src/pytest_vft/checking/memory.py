@@ -8,20 +8,18 @@ from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import orjson
 import PIL
 import pybase64
 from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 
+from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import NUMBERS, CacheRow, ShardFinding, ShardTotals, ShotTable, TurnTable
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import Database
-
-if TYPE_CHECKING:
-    from pytest_vft.checking.shard import LintPlan
+from pytest_vft.resources import rules_root
 
 _FILE = "shards.sqlite"
 _TABLE = "shards (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
@@ -43,7 +41,7 @@ _CONTENT = 16  # and, behind them, the hash of all that the shard held
 
 # What a result depends on besides the data: how these parts of the package are written.
 _PACKAGE = Path(__file__).parents[1]
-_PARTS = (".", "catalogue", "checking", "facts", "reading")
+_PARTS = (".", "catalogue", "checking", "facts", "formats", "reading")
 
 
 class ShardMemory:
@@ -59,13 +57,18 @@ class ShardMemory:
         self._plan = plan
         self._setting = b""
 
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
     def key(self, shard: Shard) -> bytes | None:
         """Return the key of *shard*; None when it is not worth it. Raises OSError if it cannot be read."""
         if not _SMALLEST_SHARD <= shard.end - shard.start <= _LARGEST_SHARD:
             return None
         self._setting = self._setting or _setting(self._plan)
-        ignored = sorted(self._plan.ignored.get(shard.path, ()))
-        about = repr((shard.split, ignored, shard.end - shard.start)).encode()
+        about = repr(
+            (shard.split, shard.data_format, sorted(shard.ignored), shard.end - shard.start)
+        ).encode()
         head = next(_pieces(shard, _HEAD), b"")
         return xxh3_128_digest(self._setting + about + head)
 
@@ -139,8 +142,9 @@ def pack(counted: ShardTotals) -> bytes | None:
     fields = [
         [getattr(counted, name) for name in NUMBERS],
         [_text(array("Q", counted.distinct_images)), *map(_text, (turns.rows, turns.images, shots.rows))],
+        shots.pointers,
         {scope: [[list(verdicts), n] for verdicts, n in of.items()] for scope, of in counted.counts.items()},
-        [list(found) for found in counted.found],
+        [list(finding) for finding in counted.findings],
         counted.dropped,
     ]
     try:
@@ -152,19 +156,19 @@ def pack(counted: ShardTotals) -> bytes | None:
 def unpack(packed: bytes) -> ShardTotals | None:
     """Return what pack() was given; None for anything else."""
     try:
-        numbers, columns, counts, found, dropped = orjson.loads(packed)
+        numbers, columns, pointers, counts, findings, dropped = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
-        listed = [ShardFinding(*one) for one in found]
+        listed = [ShardFinding(*one) for one in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
             distinct_images=set(images),
             turns=TurnTable(turns, shown),
-            shots=ShotTable(shots),
+            shots=ShotTable(shots, list(map(sys.intern, pointers))),
             counts={
                 scope: Counter({tuple(verdicts): number for verdicts, number in of})
                 for scope, of in counts.items()
             },
-            found=listed,
+            findings=listed,
             kept=Counter(one.rule for one in listed),
             dropped=Counter(dropped),
         )
@@ -195,8 +199,9 @@ def _setting(plan: LintPlan) -> bytes:
     """Return a hash of all that results depend on, but for the data."""
     from pytest_vft.reading.tokenizer import vocabulary_path  # noqa: PLC0415 - 4 ms, for large files only
 
-    rules = (plan.rules, plan.schema, plan.foreign, plan.image_tokens, plan.full, plan.max_findings)
+    rules = (plan.rules, plan.image_tokens, plan.full, plan.max_findings)
     counting = find_spec("tiktoken") is not None and vocabulary_path().is_file()
     about = repr((rules, counting, PIL.__version__, sys.byteorder)).encode()
     code = sorted(path for part in _PARTS for path in (_PACKAGE / part).glob("*.py"))
+    code += sorted(path for path in rules_root().iterdir() if path.is_file())  # schemas, names of formats
     return xxh3_128_digest(about + b"".join(path.read_bytes() for path in code))

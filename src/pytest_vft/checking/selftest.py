@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vft.catalogue.cases import CASE_TIME, Case, read_cases
-from pytest_vft.catalogue.foreign import read_foreign_formats
-from pytest_vft.catalogue.load import Conditions, Rule, bind, read_schema
+from pytest_vft.catalogue.load import Conditions, Rule, bind
 from pytest_vft.catalogue.providers import Provider, load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.lint import LintResult, lint_files
-from pytest_vft.checking.shard import LintPlan
+from pytest_vft.checking.plan import LintPlan
 from pytest_vft.model import Source, Tally, Verdict
 
 
@@ -138,12 +137,8 @@ def _lint(case: Case, rules: Sequence[Rule]) -> LintResult:
     provider = load_provider("openai")  # a case is written for its limits, and for its model
     plan = LintPlan(
         rules=tuple(rules),
-        schema=read_schema("example.schema.json"),
-        foreign=read_foreign_formats(),
         image_tokens=provider.models[provider.default_model].image_tokens,
         full=True,
-        remotes=case.fetched,
-        ignored={},
         max_findings=0,
         now=CASE_TIME,
     )
@@ -154,7 +149,7 @@ def _lint(case: Case, rules: Sequence[Rule]) -> LintResult:
             if file.content is not None:
                 path.write_bytes(file.content)
             sources.append(Source(str(path), file.split))
-        linted = lint_files(sources, plan)
+        linted = lint_files(sources, plan, fetch=lambda _: case.fetched)
         return replace(linted, findings=tuple(_without(folder, placed) for placed in linted.findings))
 
 

@@ -1,7 +1,8 @@
-"""What shards amount to, and how it adds up."""
+"""Totals of one shard, and how the totals of several shards are merged."""
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.facts.turns import Shot, Turn
+from pytest_vft.facts.turns import Turn
 from pytest_vft.model import Scope
 from pytest_vft.reading.image_cache import MeasuredImage
 
@@ -21,7 +22,7 @@ def _numbers() -> array[int]:
 
 
 class ShardFinding(NamedTuple):
-    """A finding before it knows its file: *line* counts from the start of the shard."""
+    """A finding in a shard: *line* counts from the start of the shard, the file is not known yet."""
 
     rule: str
     line: int | None
@@ -32,25 +33,33 @@ class ShardFinding(NamedTuple):
 
 
 class CacheRow(NamedTuple):
-    """What is remembered of a shard."""
+    """The totals of a shard as the cache stores them."""
 
     key: bytes
     value: bytes
+
+
+class PlacedShot(NamedTuple):
+    """A few-shot answer: its line in the shard, its JSON pointer, and its key."""
+
+    line: int
+    pointer: str
+    key: int
 
 
 @dataclass(slots=True)
 class TurnTable:
     """Target turns with their lines, as rows of numbers: some 50 bytes a turn, sent as one piece.
 
-    A row holds line, key, answer, words, repeated, and where its *images* end; these are known by the
-    low half of their keys.
+    A row holds line, key, answer, words, repeated, and the end of its images in *images*, which holds
+    the low half of each key.
     """
 
     rows: array[int] = field(default_factory=_numbers)
     images: array[int] = field(default_factory=_numbers)
 
     def append(self, line: int, turn: Turn) -> None:
-        """Add *turn*, which stands on *line*."""
+        """Add *turn*, which is on *line*."""
         key, answer, words, images, repeated = turn
         for image in images:
             self.images.append(image & _64_BITS)
@@ -58,7 +67,7 @@ class TurnTable:
         self.rows.extend((line, key, answer or 0, words, repeated, len(self.images)))
 
     def extend(self, other: TurnTable, lines: int) -> None:
-        """Add those of *other*, whose lines follow so many *lines*."""
+        """Add the turns of *other*, which follows after *lines* lines."""
         shown = len(self.images)
         rows = array("Q", other.rows)
         rows[0::6] = array("Q", [lines + line for line in rows[0::6]])
@@ -81,38 +90,41 @@ class TurnTable:
 
 @dataclass(slots=True)
 class ShotTable:
-    """Few-shot answers with their lines, as rows of line, position and key."""
+    """Few-shot answers, as rows of line and key, and their JSON pointers, of which there are few."""
 
     rows: array[int] = field(default_factory=_numbers)
+    pointers: list[str] = field(default_factory=list)
 
-    def append(self, line: int, shot: Shot) -> None:
-        """Add *shot*, which stands on *line*."""
-        self.rows.extend((line, *shot))
+    def append(self, line: int, pointer: str, key: int) -> None:
+        """Add the answer at *pointer* in the example on *line*."""
+        self.rows.extend((line, key))
+        self.pointers.append(sys.intern(pointer))
 
     def extend(self, other: ShotTable, lines: int) -> None:
-        """Add those of *other*, whose lines follow so many *lines*."""
+        """Add the answers of *other*, which follows after *lines* lines."""
         rows = array("Q", other.rows)
-        rows[0::3] = array("Q", [lines + line for line in rows[0::3]])
+        rows[0::2] = array("Q", [lines + line for line in rows[0::2]])
         self.rows.extend(rows)
+        self.pointers.extend(map(sys.intern, other.pointers))
 
     @property
     def keys(self) -> array[int]:
         """The key of each answer."""
-        return self.rows[2::3]
+        return self.rows[1::2]
 
-    def __iter__(self) -> Iterator[tuple[int, Shot]]:
-        for line, position, key in zip(*[iter(self.rows)] * 3, strict=True):
-            yield line, Shot(position, key)
+    def __iter__(self) -> Iterator[PlacedShot]:
+        for pointer, line, key in zip(self.pointers, *[iter(self.rows)] * 2, strict=True):
+            yield PlacedShot(line, pointer, key)
 
 
 @dataclass(slots=True, kw_only=True)
 class ShardTotals:
-    """What a shard, or all shards of a file so far, amount to.
+    """Totals of a shard, or of all shards of a file so far.
 
     *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web addresses of
-    images; *distinct_images* are known by the low half of their keys. Findings of a rule beyond a number are
-    *dropped*, and how many of each are *kept* is counted. *measured* are images that are in no cache,
-    and *row* is what is to be remembered: they belong to one shard, and do not add up.
+    images; *distinct_images* holds the low half of their keys. *kept* and *dropped* count the findings
+    of each rule below and above the maximum. *measured* are images that are in no cache, and *row* is
+    what the cache will store: both belong to one shard and are not merged.
     """
 
     lines: int = 0
@@ -128,7 +140,7 @@ class ShardTotals:
     urls: dict[str, None] = field(default_factory=dict)
     distinct_images: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
-    found: list[ShardFinding] = field(default_factory=list)
+    findings: list[ShardFinding] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     turns: TurnTable = field(default_factory=TurnTable)
@@ -137,25 +149,25 @@ class ShardTotals:
     row: CacheRow | None = None
 
     def see_image(self, key: int) -> None:
-        """Count the image of this key as one of the distinct ones."""
+        """Count the image with this key as one of the distinct ones."""
         self.distinct_images.add(key & _64_BITS)
 
-    def admit(self, rule: str, most: int) -> bool:
-        """Return whether there are fewer than *most* findings of *rule* (0: always); else count one more."""
-        if not most or self.kept[rule] < most:
+    def admit(self, rule: str, max_findings: int) -> bool:
+        """Return whether a finding of *rule* may be kept (0: always); count it as dropped if not."""
+        if not max_findings or self.kept[rule] < max_findings:
             return True
         self.dropped[rule] += 1
         return False
 
-    def keep(self, found: ShardFinding) -> None:
-        """Keep a finding for which there is room."""
-        self.kept[found.rule] += 1
-        self.found.append(found)
+    def keep(self, finding: ShardFinding) -> None:
+        """Keep *finding*, which admit() has admitted."""
+        self.kept[finding.rule] += 1
+        self.findings.append(finding)
 
-    def extend(self, other: ShardTotals, most: int) -> None:
-        """Add what the shards that follow amount to, and keep *most* findings a rule (0: all).
+    def extend(self, other: ShardTotals, max_findings: int) -> None:
+        """Add the totals of the shards that follow, with at most *max_findings* for each rule (0: all).
 
-        It is associative: however shards are grouped, they come to the same.
+        The operation is associative: the result does not depend on how shards are grouped.
         """
         lines = self.lines
         for name in NUMBERS:
@@ -165,12 +177,12 @@ class ShardTotals:
         for scope, counts in other.counts.items():
             self.counts.setdefault(scope, Counter()).update(counts)
         self.dropped.update(other.dropped)
-        for found in other.found:
-            if self.admit(found.rule, most):
-                self.keep(found._replace(line=lines + (found.line or 0)))
+        for finding in other.findings:
+            if self.admit(finding.rule, max_findings):
+                self.keep(finding._replace(line=lines + (finding.line or 0)))
         self.turns.extend(other.turns, lines)
         self.shots.extend(other.shots, lines)
 
 
-# Those of its fields that are plain numbers.
+# The fields of ShardTotals that are plain numbers.
 NUMBERS = tuple(one.name for one in fields(ShardTotals) if one.type == "int")

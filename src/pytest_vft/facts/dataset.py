@@ -15,8 +15,8 @@ class DatasetFacts(TypedDict):
     few-shot answer stands before the target turn, with a question, and is trained on.
     """
 
-    of: str
-    """What it is: target turn, example, question, image or few-shot answer."""
+    kind: str
+    """What recurs: target turn, example, question, image or few-shot answer."""
     copies: int
     """How often it stands in the dataset."""
     splits: Sequence[str]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from xxhash import xxh3_128_intdigest
 
+from pytest_vft.formats.base import ImagePart
 from pytest_vft.model import Split
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import Damage, ImageMeasurements
@@ -95,12 +95,13 @@ class ImageFacts(TypedDict):
 
 
 class Image(NamedTuple):
-    """An image of an example: where it stands, the key of its content, its facts."""
+    """An image of an example: its message and part, the key of its content, its facts, its reference."""
 
     message: int
     part: int
     key: int
     facts: ImageFacts
+    reference: str
 
 
 _UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # a copy is faster than a display of that many
@@ -109,22 +110,21 @@ _LONGEST_HEAD = 256  # characters, with the detail: longer ones are nobody's, an
 
 
 def image_facts(
-    image_url: Mapping[str, Any], role: str, split: Split, store: ImageStore, outside: FetchContext
+    image: ImagePart, role: str, split: Split, store: ImageStore, context: FetchContext
 ) -> tuple[int, ImageFacts]:
-    """Return the key of the image's content, and the facts of the image."""
-    url: str = image_url["url"]
-    detail = image_url.get("detail", "auto")
+    """Return the key of the content of *image*, and its facts."""
+    _, reference, detail, local = image
     if not isinstance(detail, str):
         detail = _in_words(detail)
-    if url[:5].lower() != "data:":
-        return xxh3_128_intdigest(url.encode()), _link_facts(split, role, detail, url, outside)
-    head, _, payload = url.partition(",")
-    key, image = store.look_up(payload)
+    if local or reference[:5].lower() != "data:":
+        return xxh3_128_intdigest(reference.encode()), _link_facts(split, role, detail, reference, context)
+    head, _, payload = reference.partition(",")
+    key, measured = store.look_up(payload)
     data_facts = _data_facts if len(head) + len(detail) <= _LONGEST_HEAD else _data_facts.__wrapped__
-    if image is not None:
-        facts = data_facts(split, role, detail, head, image.format).copy()
+    if measured is not None:
+        facts = data_facts(split, role, detail, head, measured.format).copy()
         if facts["encoding"] == "base64":
-            _add_image(facts, image)
+            _add_measurements(facts, measured)
     else:
         facts = data_facts(split, role, detail, head, None).copy()
         facts["encoding_error"] = facts["encoding_error"] or base64_problem(payload)
@@ -152,20 +152,20 @@ def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | 
     return facts
 
 
-def _link_facts(split: Split, role: str, detail: str, url: str, outside: FetchContext) -> ImageFacts:
+def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchContext) -> ImageFacts:
     found = _SCHEME.match(url)
     scheme = found[0].lower() if found else "none"
     facts = _said(split, role, detail, scheme, f"of scheme {scheme}" if found else _no_scheme(url))
     remote = None
     if scheme in _FETCHED:
         link = read_link(url)
-        remote = outside.remotes.get(url) or unasked(link)
+        remote = context.remotes.get(url) or unasked(link)
         facts["media_type"] = remote.media_type
-        _add_link(facts, link, remote, outside.now)
+        _add_link(facts, link, remote, context.now)
     if remote and remote.image:
         declared = remote.media_type
         facts["media_type_match"] = _match(declared, remote.image.format) if declared else "exact"
-        _add_image(facts, remote.image)
+        _add_measurements(facts, remote.image)
     elif remote is None or remote.reachable is not None:
         facts["format"] = "none"
         facts["openable"] = False
@@ -198,7 +198,7 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
         facts["unreachable_because"] = f"{remote.cause}; its signature ended {_shown(link.ends)}"
 
 
-def _add_image(facts: ImageFacts, image: ImageMeasurements) -> None:
+def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
     # Taking it apart is faster than asking for each field.
     size, format_, openable, mode, width, height, damage, error, frames, orientation, geotagged = image
     facts["bytes"] = size

@@ -8,11 +8,12 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from pytest_vft.facts.dataset import DatasetFacts
-from pytest_vft.facts.example import ExampleFacts, Fault
+from pytest_vft.facts.example import ExampleFacts
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.image import ImageFacts
 from pytest_vft.facts.line import LineFacts
 from pytest_vft.facts.message import MessageFacts
+from pytest_vft.formats.base import Fault
 from pytest_vft.model import Scope
 
 FACTS: dict[Scope, type] = {

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
 from xxhash import xxh3_64_intdigest
 
 from pytest_vft.facts.image import Image
+from pytest_vft.formats.base import Message
+from pytest_vft.formats.chat import Bounds
 
-# What makes no other answer when it stands at its ends: "Yes." says "yes".
+# Stripped from both ends before answers are compared, so that "Yes." equals "yes".
 _MARKS = " \t\r\n.!"
 
 
 class Turn(NamedTuple):
-    """The target turn of an example, and the answer to it, as keys of what they say and show.
+    """The target turn of an example and the answer to it, as hashes of their texts and images.
 
-    *answer* is None when there is none; case and marks at its ends do not matter. *words* is its
-    length; *images* are those of the turn, *repeated* how many of them an earlier turn shows, too.
+    *answer* is None if there is none; case and punctuation at its ends do not count. *words* is the
+    length of the answer; *images* are the keys of the turn's images, of which *repeated* appear in an
+    earlier turn as well.
     """
 
     key: int
@@ -29,7 +32,10 @@ class Turn(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """An answer before the target turn that is trained on: its message, its key with its question."""
+    """An answer before the target turn that is trained on: the position of its message, and a key.
+
+    The key is a hash of the answer with its question.
+    """
 
     position: int
     key: int
@@ -39,18 +45,16 @@ class Shot(NamedTuple):
 Said = tuple[str, Sequence[str]]
 
 
-def target_turn(said: Sequence[Said], images: Sequence[Image]) -> Turn | None:
-    """Return the target turn of what is *said*: the last user messages in a row, and the answer.
+def measure_turn(bounds: Bounds, said: Sequence[Said], images: Sequence[Image]) -> Turn:
+    """Return the target turn with its answer; *said* holds all messages, *bounds* those of the turn.
 
-    Without an image of its own it says too little ("And the second one?"): then all that stands
-    before the answer belongs to its key, earlier images too.
+    A turn without an image of its own ("And the second one?") has the same key only if everything
+    before its answer is the same, earlier images included.
     """
-    start, end = _target(said)
-    if not end:
-        return None
+    start, end = bounds
     shown: list[int] = []
     earlier: list[int] = []
-    for message, _, key, _ in images:
+    for message, _, key, _, _ in images:
         if message < end:
             (shown if message >= start else earlier).append(key)
     asked = _key(said[start:end], shown) if shown else _key(said[:end], earlier)
@@ -69,15 +73,14 @@ def target_turn(said: Sequence[Said], images: Sequence[Image]) -> Turn | None:
 
 
 def few_shot_answers(
-    messages: Sequence[Mapping[str, Any]], said: Sequence[Said], images: Sequence[Image]
+    bounds: Bounds, messages: Sequence[Message], said: Sequence[Said], images: Sequence[Image]
 ) -> Sequence[Shot]:
-    """Return the answers before the target turn, without those that `weight` leaves out of training."""
+    """Return the answers before the target turn, except those with `weight` 0, which are not trained on."""
     shots = []
     start = 0
-    target, _ = _target(said)
-    for position, message in enumerate(messages[:target]):
-        if message["role"] == "assistant":
-            if message.get("weight") != 0:
+    for position, message in enumerate(messages[: bounds.start]):
+        if message.role == "assistant":
+            if message.source.get("weight") != 0:
                 shown = [image.key for image in images if start <= image.message <= position]
                 turn = [one for one in said[start : position + 1] if one[0] != "system"]
                 shots.append(Shot(position, _key(turn, shown)))
@@ -85,17 +88,6 @@ def few_shot_answers(
     return shots
 
 
-def _target(said: Sequence[Said]) -> tuple[int, int]:
-    """Return where the last user messages in a row start and end; 0 and 0 when there are none."""
-    end = len(said)
-    while end and said[end - 1][0] != "user":
-        end -= 1
-    start = end
-    while start and said[start - 1][0] == "user":
-        start -= 1
-    return start, end
-
-
 def _key(said: Sequence[Said], images: Sequence[int]) -> int:
-    """Return a key of all that is *said* and of the *images* shown."""
+    """Return a hash of the texts of *said* and the keys of *images*."""
     return xxh3_64_intdigest(orjson.dumps((said, list(map(hex, images)))))

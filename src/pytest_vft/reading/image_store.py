@@ -31,6 +31,11 @@ class ImageStore:
         self._waiting: dict[int, memoryview | bytes] = {}
         self._measured: list[MeasuredImage] = []
 
+    def close(self) -> None:
+        """Close the cache."""
+        if self._cache:
+            self._cache.close()
+
     def lift(self, lines: Sequence[bytes | LongLine]) -> list[bytes | None]:
         """Measure the images in *lines*; return these with tokens in their places.
 

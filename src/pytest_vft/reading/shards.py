@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
 from pytest_vft.model import Split
+from pytest_vft.reading.remote import Remote
 
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: what Ctrl-C waits for, and progress jumps by
 LONGEST_LINE = 512 * 1024 * 1024
@@ -15,12 +16,19 @@ _BATCH = 1024 * 1024  # bytes of lines whose images are looked up together
 
 
 class Shard(NamedTuple):
-    """The bytes from *start* up to *end* of the file at *path*."""
+    """The bytes from *start* up to *end* of the file at *path*, with what else belongs to the file.
+
+    *ignored* are the rules without findings in this file; *remotes* holds what was found behind the
+    URLs of this shard.
+    """
 
     path: str
     split: Split
     start: int
     end: int
+    data_format: str = "openai"
+    ignored: frozenset[str] = frozenset()
+    remotes: Mapping[str, Remote] = {}
 
 
 class LongLine(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,8 @@ class Database:
             isolation_level="IMMEDIATE",  # a change that is to come waits for its turn, and cannot deadlock
             check_same_thread=False,  # whoever it is, there is one at a time
         )
+        # Closed at the latest with this object: a worker has no better moment to close it.
+        weakref.finalize(self, connection.close)
         connection.text_factory = bytes  # a flipped bit may leave text that is no UTF-8
         try:
             # No fsync: it is half of what adding takes, and only a power cut, not a killed run, can break

@@ -81,7 +81,7 @@ def _schema() -> Mapping[str, Any]:
 
 
 def _config(path: Path, table: Any) -> Config:
-    from pytest_vft.catalogue.schema import schema_problems  # noqa: PLC0415 - only when there is a file
+    from pytest_vft.schema import schema_problems  # noqa: PLC0415 - only when there is a file
 
     for problem in schema_problems(_schema(), table):
         raise ConfigError(f"{path}: {problem}")

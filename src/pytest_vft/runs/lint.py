@@ -6,16 +6,17 @@ import os
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_vft.catalogue.foreign import read_foreign_formats
-from pytest_vft.catalogue.load import Rule, read_schema
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.memory import RunCache
+from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
-from pytest_vft.checking.shard import LintPlan, ShardLinter
+from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Tally
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
@@ -71,6 +72,7 @@ def run(
         linted = lint_files(
             settings.sources,
             plan,
+            ignored=settings.ignored,
             workers=workers,
             fetch=fetch if asking else None,
             remember=store.add if store else None,
@@ -92,14 +94,15 @@ def _fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> 
 
 def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
     """Return what the rules say of *shard*, which is line *line* of its file."""
-    plan = _plan(settings, settings.rules)
-    linter = ShardLinter(plan, plan.image_store())
+    plan = replace(_plan(settings, settings.rules), cache=None)
+    linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
+    shard = shard._replace(ignored=settings.ignored[shard.path])
     with warnings.catch_warnings(action="ignore"):
-        counted = linter.lint(shard)
+        totals = linter.lint(shard)
     return tuple(
         _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
-        for found in counted.found
+        for found in totals.findings
     )
 
 
@@ -107,12 +110,8 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
     full = settings.depth != "header"
     return LintPlan(
         rules=rules,
-        schema=read_schema("example.schema.json"),
-        foreign=read_foreign_formats(),
         image_tokens=settings.provider.models[settings.model].image_tokens,
         full=full,
-        remotes={},
-        ignored={path: frozenset(reasons) for path, reasons in settings.reasons_by_file.items()},
         max_findings=settings.config.max_findings,
         cache=settings.config.folder / FOLDER if full and settings.network.cache else None,
         now=datetime.now(UTC),

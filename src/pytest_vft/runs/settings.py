@@ -106,6 +106,11 @@ class Settings:
         """Why a rule is ignored in a file, by the path of its source and by id."""
         return {source.path: self._reasons_in(source.path) for source in self.sources}
 
+    @property
+    def ignored(self) -> Mapping[str, frozenset[str]]:
+        """The rules that are ignored in a file, by the path of its source."""
+        return {path: frozenset(reasons) for path, reasons in self.reasons_by_file.items()}
+
     def _reasons_in(self, path: str) -> Mapping[str, str]:
         place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
         found = dict(self.reasons)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from pytest_vft.catalogue.load import rules_root
+from pytest_vft.resources import read_table
 
 
 class ForeignFormats(NamedTuple):
@@ -20,5 +19,5 @@ class ForeignFormats(NamedTuple):
 @cache
 def read_foreign_formats() -> ForeignFormats:
     """Return the shapes that rules/foreign-formats.toml lists."""
-    content = tomllib.loads((rules_root() / "foreign-formats.toml").read_text(encoding="utf-8"))
+    content = read_table("foreign-formats.toml")
     return ForeignFormats(content["example"], {part["type"]: part for part in content["part"]})

@@ -1,0 +1,94 @@
+"""OpenAI's chat format: an example is its own chat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_vft.formats.base import MAX_FAULTS, Chat, Fault, KeyPath
+from pytest_vft.formats.chat import read_messages
+from pytest_vft.formats.foreign import read_foreign_formats
+from pytest_vft.formats.shape import ExampleShape
+from pytest_vft.resources import read_schema
+from pytest_vft.text import safe
+
+
+class OpenAI:
+    """Messages with roles; an image is a part of type image_url."""
+
+    name = "openai"
+
+    def __init__(self) -> None:
+        self.schema = read_schema("example.schema.json")
+        self._shape = ExampleShape(self.schema, read_foreign_formats())
+
+    def read(self, example: Any) -> Chat:
+        """Return *example*, a JSON value, as a chat of its sound parts."""
+        shape = self._shape
+        if not shape.is_valid(example):
+            return self._read_unsound(example)
+        messages = example["messages"]
+        if len(example) == 1:
+            return Chat(read_messages(messages), len(messages))
+        unknown = () if example.keys() <= shape.keys else self._unknown_keys(example)
+        return Chat(read_messages(messages), len(messages), (), unknown, others=_others(example))
+
+    def place(self, example: Any, path: KeyPath) -> KeyPath:  # noqa: ARG002 - as the protocol has it
+        """Return *path*: a place in the chat is the place in the example."""
+        return path
+
+    def write(self, chat: Chat) -> tuple[dict[str, Any], Sequence[str]]:
+        """Return *chat* as an example; nothing is lost."""
+        return {"messages": [dict(message.source) for message in chat.messages], **chat.others}, ()
+
+    def _read_unsound(self, example: Any) -> Chat:
+        if not isinstance(example, dict):
+            return Chat((), 0, (Fault((), "the example is not an object"),))
+        faults = self._shape.faults(example)
+        unsound = _unsound(faults)
+        messages = () if ("messages",) in unsound else example["messages"]
+        by_message = Counter(path[1] for path, _ in faults if len(path) > 1)
+        # Of what is no example at all, none of the keys is known.
+        unknown = () if any(not fault.path for fault in faults) else self._unknown_keys(example)
+        return Chat(
+            read_messages(messages, unsound, by_message),
+            len(messages),
+            faults,
+            unknown,
+            {path: _value(example, path) for path in sorted(unsound, key=str)},
+            _others(example),
+        )
+
+    def _unknown_keys(self, example: Mapping[str, Any]) -> Sequence[Fault]:
+        unknown = [key for key in example if key not in self._shape.keys]
+        return [Fault((safe(key),), safe(key)) for key in unknown[:MAX_FAULTS]]
+
+
+def _others(example: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in example.items() if key != "messages"}
+
+
+def _unsound(faults: Sequence[Fault]) -> set[KeyPath]:
+    """Return the paths of the parts, else of the messages, else of the list of messages with *faults*."""
+    if len(faults) == MAX_FAULTS:
+        return {("messages",)}  # the places of further faults are not known
+    unsound: set[KeyPath] = set()
+    for path, _ in faults:
+        if path[:1] == ("messages",) or not path:
+            if len(path) > 3:  # noqa: PLR2004 - messages, index, content, part
+                unsound.add(path[:4] if path[2] == "content" else ())
+            elif len(path) < 3 or path[2] in ("role", "content"):  # noqa: PLR2004 - as above
+                unsound.add(path[:2] or ("messages",))
+    return unsound
+
+
+def _value(example: Any, path: KeyPath) -> Any:
+    """Return the value at *path* in *example*, None if there is none."""
+    value = example
+    for key in path:
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
