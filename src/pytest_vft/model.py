@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, NamedTuple, get_args
+from functools import partial
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
+
+Record = TypeVar("Record", bound=tuple[Any, ...])
 
 Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
@@ -19,6 +22,15 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 DEPTHS: tuple[Depth, ...] = get_args(Depth)
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def from_tuple(record: type[Record]) -> Callable[[tuple[Any, ...]], Record]:
+    """Return a function that makes a *record*, a NamedTuple, of a tuple of all its fields.
+
+    It takes a tenth of the instructions of calling the class with arguments, which counts for records
+    that are made for each example, message or image.
+    """
+    return partial(tuple.__new__, record)
 
 
 class Verdict(enum.IntEnum):

@@ -12,7 +12,7 @@ from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_
 from pytest_vft.facts.turns import Said, Shot, Turn, few_shot_answers, measure_turn
 from pytest_vft.formats.base import Chat, Fault
 from pytest_vft.formats.chat import target_turn
-from pytest_vft.model import Split
+from pytest_vft.model import Split, from_tuple
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.remote import FetchContext
 
@@ -62,6 +62,10 @@ class Example(NamedTuple):
     image_tokens: tuple[int, int]
 
 
+_example = from_tuple(Example)
+_image = from_tuple(Image)
+
+
 def measure_example(
     chat: Chat, split: Split, store: ImageStore, context: FetchContext, count_image: CountImage | None
 ) -> Example:
@@ -76,12 +80,12 @@ def measure_example(
     images_at_least = images_at_most = 0
     others_at_most = json_tokens(chat.others) if chat.others else 0
     assistants = 0
-    for position, role, content, written, shown, source, faults in chat.messages:
+    for position, role, content, written, shown, source, faults in chat.rows:
         for image in shown:
-            key, facts = image_facts(image, role, split, store, context)
-            images.append(Image(position, image.part, key, facts, image.reference))
+            key, measured = image_facts(image, role, split, store, context)
+            images.append(_image((position, image[0], key, measured, image[1])))
             if count_image is not None:
-                at_least, at_most = count_image(facts["width"], facts["height"], facts["detail"])
+                at_least, at_most = count_image(measured["width"], measured["height"], measured["detail"])
                 images_at_least += at_least
                 images_at_most += at_most
         parts = written
@@ -109,32 +113,26 @@ def measure_example(
     if chat.alternatives:  # they are no part of the conversation
         said, others = said[: -chat.alternatives], said[-chat.alternatives :]
         assistants -= sum(role == "assistant" for role, _ in others)
-    bounds = target_turn(chat.messages[: len(said)])
-    turn = measure_turn(bounds, said, images) if bounds.end and not chat.faults else None
+    bounds = target_turn(chat.rows if not chat.alternatives else chat.rows[: len(said)])
+    turn = measure_turn(bounds, said, images) if bounds[1] and not chat.faults else None
     trained = assistants > 1 and turn is not None and split == "train"
     text_at_least, text_at_most = text_tokens(texts)
     around = AROUND_MESSAGE * len(texts) + AROUND_EXAMPLE
     known = count_image is not None
-    return Example(
-        {
-            "split": split,
-            "shape_faults": chat.faults,
-            "unknown_keys": chat.unknown_keys,
-            "messages": chat.total,
-            "assistant_messages": assistants,
-            "images": len(images),
-            "repeated_images": turn.repeated if turn else 0,
-            "last_role": said[-1][0] if said else None,
-            "tokens_at_least": text_at_least + images_at_least if known else None,
-            "tokens_at_most": text_at_most + images_at_most + others_at_most + around if known else None,
-        },
-        messages,
-        images,
-        turn,
-        few_shot_answers(bounds, chat.messages, said, images) if trained else (),
-        texts,
-        (images_at_least, images_at_most),
-    )
+    facts: ExampleFacts = {
+        "split": split,
+        "shape_faults": chat.faults,
+        "unknown_keys": chat.unknown_keys,
+        "messages": chat.total,
+        "assistant_messages": assistants,
+        "images": len(images),
+        "repeated_images": turn.repeated if turn else 0,
+        "last_role": said[-1][0] if said else None,
+        "tokens_at_least": text_at_least + images_at_least if known else None,
+        "tokens_at_most": text_at_most + images_at_most + others_at_most + around if known else None,
+    }
+    shots = few_shot_answers(bounds, chat.rows, said, images) if trained else ()
+    return _example((facts, messages, images, turn, shots, texts, (images_at_least, images_at_most)))
 
 
 def _refusal(message: Mapping[str, Any]) -> str:

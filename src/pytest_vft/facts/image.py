@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from xxhash import xxh3_128_intdigest
 
-from pytest_vft.formats.base import ImagePart
+from pytest_vft.formats.base import ImageRow
 from pytest_vft.model import Split
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import Damage, ImageMeasurements
@@ -110,7 +110,7 @@ _LONGEST_HEAD = 256  # characters, with the detail: longer ones are nobody's, an
 
 
 def image_facts(
-    image: ImagePart, role: str, split: Split, store: ImageStore, context: FetchContext
+    image: ImageRow, role: str, split: Split, store: ImageStore, context: FetchContext
 ) -> tuple[int, ImageFacts]:
     """Return the key of the content of *image*, and its facts."""
     _, reference, detail, local = image

@@ -9,8 +9,9 @@ import orjson
 from xxhash import xxh3_64_intdigest
 
 from pytest_vft.facts.image import Image
-from pytest_vft.formats.base import Message
+from pytest_vft.formats.base import MessageRow
 from pytest_vft.formats.chat import Bounds
+from pytest_vft.model import from_tuple
 
 # Stripped from both ends before answers are compared, so that "Yes." equals "yes".
 _MARKS = " \t\r\n.!"
@@ -29,6 +30,9 @@ class Turn(NamedTuple):
     words: int
     images: tuple[int, ...]
     repeated: int
+
+
+_turn = from_tuple(Turn)
 
 
 class Shot(NamedTuple):
@@ -63,24 +67,26 @@ def measure_turn(bounds: Bounds, said: Sequence[Said], images: Sequence[Image]) 
         if role == "assistant":
             answers += texts
     answer = " ".join(answers).strip(_MARKS).casefold()
-    return Turn(
-        asked,
-        xxh3_64_intdigest(answer.encode()) if answers else None,
-        answer.count(" ") + 1,
-        tuple(shown),
-        len(set(shown).intersection(earlier)) if earlier else 0,
+    return _turn(
+        (
+            asked,
+            xxh3_64_intdigest(answer.encode()) if answers else None,
+            answer.count(" ") + 1,
+            tuple(shown),
+            len(set(shown).intersection(earlier)) if earlier else 0,
+        )
     )
 
 
 def few_shot_answers(
-    bounds: Bounds, messages: Sequence[Message], said: Sequence[Said], images: Sequence[Image]
+    bounds: Bounds, rows: Sequence[MessageRow], said: Sequence[Said], images: Sequence[Image]
 ) -> Sequence[Shot]:
     """Return the answers before the target turn, except those with `weight` 0, which are not trained on."""
     shots = []
     start = 0
-    for position, message in enumerate(messages[: bounds.start]):
-        if message.role == "assistant":
-            if message.source.get("weight") != 0:
+    for position, role, _, _, _, source, _ in rows[: bounds[0]]:
+        if role == "assistant":
+            if source.get("weight") != 0:
                 shown = [image.key for image in images if start <= image.message <= position]
                 turn = [one for one in said[start : position + 1] if one[0] != "system"]
                 shots.append(Shot(position, _key(turn, shown)))

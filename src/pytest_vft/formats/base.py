@@ -54,26 +54,36 @@ class Message(NamedTuple):
     texts: Sequence[str]
     images: Sequence[ImagePart]
     source: Mapping[str, Any]
-    faults: int = 0
+    faults: int
+
+
+# The same as plain tuples. A dataset has millions of them, and a NamedTuple costs thirty times as much.
+ImageRow = tuple[int, str, Any, bool]
+MessageRow = tuple[int, str, ContentKind, Sequence[str], Sequence[ImageRow], Mapping[str, Any], int]
 
 
 class Chat(NamedTuple):
     """An example as a chat.
 
-    *messages* are the sound ones; the last *alternatives* of these are other answers to the same
+    *rows* are the sound messages; the last *alternatives* of them are other answers to the same
     conversation, as in preference data. *total* is the number of messages in the example, unsound
     ones included. *faults* and *unknown_keys* are places in the example as it was written; *unsound*
     maps the places in the chat that were left out to their values. *others* holds what the example
     says besides its messages (tools ...).
     """
 
-    messages: Sequence[Message]
+    rows: Sequence[MessageRow]
     total: int
     faults: Sequence[Fault] = ()
     unknown_keys: Sequence[Fault] = ()
     unsound: Mapping[KeyPath, Any] = {}
     others: Mapping[str, Any] = {}
     alternatives: int = 0
+
+    @property
+    def messages(self) -> list[Message]:
+        """The sound messages as records."""
+        return [Message(*row[:4], [ImagePart(*image) for image in row[4]], *row[5:]) for row in self.rows]
 
 
 class DataFormat(Protocol):

@@ -10,8 +10,12 @@ from pytest_vft.formats.base import MAX_FAULTS, Chat, Fault, KeyPath
 from pytest_vft.formats.chat import read_messages
 from pytest_vft.formats.foreign import read_foreign_formats
 from pytest_vft.formats.shape import ExampleShape
+from pytest_vft.model import from_tuple
 from pytest_vft.resources import read_schema
 from pytest_vft.text import safe
+
+_chat = from_tuple(Chat)
+_NONE: Mapping[Any, Any] = {}
 
 
 class OpenAI:
@@ -30,7 +34,7 @@ class OpenAI:
             return self._read_unsound(example)
         messages = example["messages"]
         if len(example) == 1:
-            return Chat(read_messages(messages), len(messages))
+            return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0))
         unknown = () if example.keys() <= shape.keys else self._unknown_keys(example)
         return Chat(read_messages(messages), len(messages), (), unknown, others=_others(example))
 
@@ -40,7 +44,7 @@ class OpenAI:
 
     def write(self, chat: Chat) -> tuple[dict[str, Any], Sequence[str]]:
         """Return *chat* as an example; nothing is lost."""
-        return {"messages": [dict(message.source) for message in chat.messages], **chat.others}, ()
+        return {"messages": [row[5] for row in chat.rows], **chat.others}, ()
 
     def _read_unsound(self, example: Any) -> Chat:
         if not isinstance(example, dict):

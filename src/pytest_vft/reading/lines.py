@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from pytest_vft.model import from_tuple
 from pytest_vft.reading.shards import LongLine
 
 # Shorter payloads are not worth a look-up; the tokens that replace payloads are shorter still.
@@ -40,6 +41,9 @@ class Line(NamedTuple):
     repeated_keys: Sequence[str] = ()
 
 
+_line = from_tuple(Line)
+
+
 def parse_line(raw: bytes | LongLine, lifted: bytes | None = None) -> Line:
     """Parse *raw*, a line with its newline or without; in its place what lift() made of it, if given."""
     if isinstance(raw, LongLine):
@@ -53,7 +57,7 @@ def parse_line(raw: bytes | LongLine, lifted: bytes | None = None) -> Line:
     length = len(raw) - raw.endswith(b"\n")
     if _keys_may_repeat(lifted, value):
         return Line(length, value, repeated_keys=_repeated_keys(lifted))
-    return Line(length, value)
+    return _line((length, value, False, "JSON", None, None, None, ()))
 
 
 def lift(raw: bytes, take: Take) -> bytes:
