@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -27,6 +35,7 @@ from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.errors import LintError
 from pytest_vft.model import Source
 from pytest_vft.reading.remote import ReadProgress, Remote
+from pytest_vft.reading.shards import Shard
 from pytest_vft.runs.lint import lint
 
 PLAN = plan(max_findings=2)
@@ -352,3 +361,112 @@ def test_workers_end_with_a_parent_that_is_killed(
         command.wait(timeout=30)
 
         assert has_ended(worker)
+
+
+class Failing(Executor):
+    """Raises *error* from submit() or from the result of a shard."""
+
+    def __init__(self, error: BaseException, *, at_once: bool = False) -> None:
+        self._error = error
+        self._at_once = at_once
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        del fn, args, kwargs
+        if self._at_once:
+            raise self._error
+        future: Future[Any] = Future()
+        future.set_exception(self._error)
+        return future
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (CancelledError(), "the executor failed: CancelledError"),
+        (RuntimeError("no worker is left"), "the executor failed: RuntimeError: no worker is left"),
+        (BrokenExecutor("gone"), "a worker process ended, killed or out of memory"),
+    ],
+)
+def test_any_failure_of_an_executor_names_the_shard(
+    folder: Path, error: Exception, words: str, *, at_once: bool
+) -> None:
+    (source,) = write(folder, [LINES])
+
+    with pytest.raises(LintError, match=f"{re.escape(source.path)}: bytes 0 to .*{words}"):
+        lint_files([source], PLAN, workers=lambda _: Failing(error, at_once=at_once))
+
+
+class Counting(Executor):
+    """Counts the shards that were submitted and not asked for yet."""
+
+    def __init__(self) -> None:
+        self.in_flight = self.most = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        return _Counted(self, lambda: fn(*args, **kwargs))
+
+
+class _Counted(Future[Any]):
+    def __init__(self, executor: Counting, task: Callable[[], Any]) -> None:
+        super().__init__()
+        self._executor = executor
+        self._task = task
+
+    def result(self, timeout: float | None = None) -> Any:
+        del timeout
+        self._executor.in_flight -= 1
+        return self._task()
+
+
+@pytest.mark.parametrize(("workers", "window"), [(0, 32), (2, 32), (20, 80)])
+def test_a_window_of_shards_is_in_flight(folder: Path, workers: int, window: int) -> None:
+    (source,) = write(folder, [LINES * 60])
+    executor = Counting()
+    executor._max_workers = workers  # type: ignore[attr-defined]  # noqa: SLF001 - as the pools of Python have it
+
+    there = lint_files([source], PLAN, workers=lambda _: executor, shard_bytes=300)
+
+    assert executor.most == window
+    assert there == lint_files([source], PLAN)
+
+
+def test_plan_is_the_same_size_for_any_number_of_files_and_urls(tmp_path: Path) -> None:
+    """It goes with every shard; what belongs to one file goes with the shards of this file."""
+    sizes = set()
+    for number in (1, 50):
+        plans: list[bytes] = []
+
+        class Noting(ThreadPoolExecutor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+                plans.append(args[0])  # noqa: B023 - read in the same turn
+                return super().submit(fn, *args, **kwargs)
+
+        lines = [example(f"https://example.com/{n}.jpg") for n in range(number)]
+        sources = write(tmp_path, [lines] * number)
+        ignored = {source.path: frozenset({"image/too-small"}) for source in sources}
+        with Noting(1) as pool:
+            lint_files(sources, PLAN, ignored=ignored, workers=lambda _: pool, fetch=fetch)
+        sizes |= {len(plan) for plan in plans}
+    assert len(sizes) == 1
+
+
+def test_a_file_that_only_the_worker_cannot_read_is_an_error_and_no_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source,) = write(tmp_path, [LINES])
+    moved = Source(Path(source.path).name)
+
+    class Elsewhere(ThreadPoolExecutor):
+        """Its workers have another current folder, which a relative path leads to."""
+
+        def submit(self, fn: Any, /, plan: bytes, shard: Shard) -> Any:  # type: ignore[override]
+            return super().submit(fn, plan, shard._replace(path=f"elsewhere/{shard.path}"))
+
+    monkeypatch.chdir(tmp_path)
+
+    message = f"{moved.path}: bytes 0 to .*the worker on .* cannot read the file: No such"
+    with Elsewhere(1) as pool, pytest.raises(LintError, match=message):
+        lint_files([moved], PLAN, workers=lambda _: pool)

@@ -43,10 +43,11 @@ class Verdict(enum.IntEnum):
 
 
 class Source(NamedTuple):
-    """A file of a run, *path* as it was given, and the split that it is."""
+    """A file of a run: its path as it was given, its split and its data format."""
 
     path: str
     split: Split = "train"
+    data_format: str = "openai"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ class FileTotals:
         except OSError as error:
             self.give_up(error)
             return ()
-        return [shard._replace(ignored=self.ignored) for shard in shards]
+        return [shard._replace(data_format=source.data_format, ignored=self.ignored) for shard in shards]
 
     def give_up(self, error: OSError) -> None:
         """Count the file as one that cannot be read, although it could be opened before."""

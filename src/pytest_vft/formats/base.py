@@ -85,6 +85,11 @@ class Chat(NamedTuple):
         """The sound messages as records."""
         return [Message(*row[:4], [ImagePart(*image) for image in row[4]], *row[5:]) for row in self.rows]
 
+    @property
+    def unsound_messages(self) -> dict[int, Any]:
+        """The messages that were left out as a whole, by position."""
+        return {path[1]: value for path, value in self.unsound.items() if len(path) == 2}  # type: ignore[misc]  # noqa: PLR2004 - ("messages", POSITION)
+
 
 class DataFormat(Protocol):
     """How examples are written.

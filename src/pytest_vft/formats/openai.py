@@ -30,7 +30,7 @@ class OpenAI:
     def read(self, example: Any) -> Chat:
         """Return *example*, a JSON value, as a chat of its sound parts."""
         shape = self._shape
-        if not shape.is_valid(example):
+        if type(example) is not dict or not shape.is_valid(example):
             return self._read_unsound(example)
         messages = example["messages"]
         if len(example) == 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from pytest_vft.formats.base import Chat, KeyPath, Message
 from pytest_vft.model import Finding, Split
 from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.links import masked
@@ -18,20 +19,21 @@ _LONGEST_VALUE = 200  # of anything that is not text
 
 
 class ShownImage(NamedTuple):
-    """An image of an example; *data* is None when it is not in the file."""
+    """An image of an example, *pointer* its place there; *data* is None if it is not in the file."""
 
     number: int
-    url: str
-    detail: str
+    pointer: str
+    reference: str
+    detail: Any
     data: bytes | None
-    image: ImageMeasurements | None
+    measured: ImageMeasurements | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleView:
-    """One line: *example* is its JSON value (None when it has none), *start* how it begins.
+    """One line of a file: its example as a chat, and how the line begins.
 
-    *images* are keyed by the JSON pointers of their parts.
+    *images* are keyed by their places in the chat.
     """
 
     path: str
@@ -39,23 +41,26 @@ class ExampleView:
     split: Split
     bytes: int
     start: str
-    example: Any
-    images: Mapping[str, ShownImage]
+    chat: Chat
+    images: Mapping[KeyPath, ShownImage]
     findings: tuple[Finding, ...]
 
 
 def render_example(view: ExampleView) -> str:
-    """Return the messages of *view* with images described, and what the rules say of it.
+    """Return the messages of *view* with images described, and its findings.
 
     Nothing from the data starts a line.
     """
     images = count(len(view.images), "image")
     lines = [f"{safe(view.path, None)}:{view.line}  {view.split}, {images}, {count(view.bytes, 'byte')}"]
-    messages = view.example.get("messages") if isinstance(view.example, dict) else None
-    if isinstance(messages, list):
-        for index, message in enumerate(messages):
-            lines += _message(view, index, message)
-    else:
+    chat = view.chat
+    whole = chat.unsound.get(("messages",))
+    unsound: Mapping[int, Any] = dict(enumerate(whole)) if isinstance(whole, list) else chat.unsound_messages
+    sound = {message.position: message for message in chat.messages}
+    for position in range(chat.total or len(unsound)):
+        message = sound.get(position)
+        lines += _message(view, message) if message else _unsound(position, unsound.get(position))
+    if not chat.total and not unsound:
         lines.append("  " + safe(view.start, _LONGEST_VALUE))
     for (severity, rule), findings in groupby(view.findings, lambda one: (one.severity, one.rule)):
         lines += ["", f"{severity} {rule}", *_findings(view, list(findings))]
@@ -64,42 +69,58 @@ def render_example(view: ExampleView) -> str:
 
 
 def _findings(view: ExampleView, findings: Sequence[Finding]) -> Iterator[str]:
-    yield from findings_lines([_finding(view, finding) for finding in findings])
+    numbers = {image.pointer: image.number for image in view.images.values()}
+    yield from findings_lines([_finding(finding, numbers) for finding in findings])
     yield from advice_lines(findings[0].advice)
 
 
-def _finding(view: ExampleView, finding: Finding) -> tuple[str, str, str]:
-    image = view.images.get(finding.pointer)
+def _finding(finding: Finding, numbers: Mapping[str, int]) -> tuple[str, str, str]:
+    number = numbers.get(finding.pointer)
     where = safe(finding.pointer, None) or f"line {finding.line}"
-    return where, finding.message, f"image {image.number}" if image else ""
+    return where, finding.message, f"image {number}" if number else ""
 
 
-def _message(view: ExampleView, index: int, message: object) -> Iterator[str]:
-    if not isinstance(message, dict):
-        yield f"/messages/{index}"
-        yield "  " + safe(message, _LONGEST_VALUE)
-        return
-    weight = f" (weight {safe(message['weight'])})" if "weight" in message else ""
-    yield f"/messages/{index}  {safe(message.get('role', 'no role'))}{weight}"
-    content = message.get("content")
-    parts: Sequence[Any] = content if isinstance(content, list) else [content]
-    for position, part in enumerate(parts):
-        yield from _part(view, f"/messages/{index}/content/{position}", part)
-    calls = message.get("tool_calls")
+def _message(view: ExampleView, message: Message) -> Iterator[str]:
+    source = message.source
+    yield _heading(message.position, source)
+    here = ("messages", message.position, "content")
+    unsound = {path[3]: part for path, part in view.chat.unsound.items() if path[:3] == here}
+    texts = iter(message.texts)
+    for number in range(len(message.texts) + len(message.images) + len(unsound)):
+        if (*here, number) in view.images:
+            yield f"  {_described(view.images[*here, number])}"
+        elif number in unsound:
+            yield from _value(unsound[number])
+        else:
+            yield from _value(next(texts))
+    calls = source.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
         yield from _call(call.get("function") if isinstance(call, dict) else call)
-    yield from _call(message.get("function_call"))
+    yield from _call(source.get("function_call"))
 
 
-def _part(view: ExampleView, pointer: str, part: object) -> Iterator[str]:
-    if pointer in view.images:
-        shown = view.images[pointer]
-        yield f"  [image {shown.number}] {_described(shown.image, shown.url)}, detail {safe(shown.detail)}"
+def _unsound(position: int, message: object) -> Iterator[str]:
+    """Yield the lines of a message that is not in the chat, as far as its structure can be read."""
+    if not isinstance(message, dict):
+        yield f"/messages/{position}"
+        yield "  " + safe(message, _LONGEST_VALUE)
         return
+    yield _heading(position, message)
+    content = message.get("content")
+    for part in content if isinstance(content, list) else [content]:
+        yield from _value(part)
+
+
+def _heading(position: int, message: Mapping[str, Any]) -> str:
+    weight = f" (weight {safe(message['weight'])})" if "weight" in message else ""
+    return f"/messages/{position}  {safe(message.get('role', 'no role'))}{weight}"
+
+
+def _value(part: object) -> Iterator[str]:
+    """Yield the lines of a text or, for anything else, its value."""
     text = part.get("text", part.get("refusal", part)) if isinstance(part, Mapping) else part
     if isinstance(text, str):
-        for line in text.split("\n"):
-            yield "  " + safe(line, _LONGEST_LINE)
+        yield from ("  " + safe(line, _LONGEST_LINE) for line in text.split("\n"))
     elif text is not None:
         yield "  " + safe(text, _LONGEST_VALUE)
 
@@ -111,11 +132,15 @@ def _call(function: object) -> Iterator[str]:
         yield f"  calls {safe(function)}"
 
 
-def _described(image: ImageMeasurements | None, url: str) -> str:
-    if image is None:
-        return safe(masked(url), _LONGEST_VALUE) or "empty URL"
-    mode = f" {image.mode}" if image.mode else ""
-    size = f" {image.width}x{image.height}{mode}" if image.openable else ""
-    frames = f", {image.frames} frames" if (image.frames or 1) > 1 else ""
-    turned = f", EXIF orientation {image.orientation}" if (image.orientation or 1) > 1 else ""
-    return f"{image.format}{size}, {count(image.bytes, 'byte')}{frames}{turned}"
+def _described(image: ShownImage) -> str:
+    """Return what *image* is, in words."""
+    measured = image.measured
+    if measured is None:
+        said = safe(masked(image.reference), _LONGEST_VALUE) or "empty URL"
+    else:
+        mode = f" {measured.mode}" if measured.mode else ""
+        size = f" {measured.width}x{measured.height}{mode}" if measured.openable else ""
+        frames = f", {measured.frames} frames" if (measured.frames or 1) > 1 else ""
+        turned = f", EXIF orientation {measured.orientation}" if (measured.orientation or 1) > 1 else ""
+        said = f"{measured.format}{size}, {count(measured.bytes, 'byte')}{frames}{turned}"
+    return f"[image {image.number}] {said}, detail {safe(image.detail)}"

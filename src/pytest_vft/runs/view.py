@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 import pybase64
 
 from pytest_vft.errors import UsageError
+from pytest_vft.formats.base import Chat, DataFormat, ImagePart, KeyPath, pointer
+from pytest_vft.formats.registry import load_format
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
 from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.lines import parse_line
@@ -47,51 +49,49 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
         raise UsageError(f"{path}: line {line:,} has {count(raw.bytes, 'byte')}, too many to show")
     raw = raw.removesuffix(b"\n")
     example = parse_line(raw).value
-    shard = Shard(path, source.split, start, start + len(raw))
+    data_format = load_format(source.data_format)
+    chat = data_format.read(example)
+    shard = Shard(path, source.split, start, start + len(raw), source.data_format)
     return ExampleView(
         path=path,
         line=line,
         split=source.split,
         bytes=len(raw),
         start=raw[:1_000].decode(errors="replace"),
-        example=example,
-        images=dict(_images(example)),
+        chat=chat,
+        images=dict(_images(data_format, example, chat)),
         findings=run_line(replace(settings, sources=(source,)), shard, line),
     )
 
 
-def _images(example: object) -> Iterator[tuple[str, ShownImage]]:
-    messages = example.get("messages") if isinstance(example, dict) else None
+def _images(data_format: DataFormat, example: Any, chat: Chat) -> Iterator[tuple[KeyPath, ShownImage]]:
     number = 0
-    for index, message in enumerate(messages if isinstance(messages, list) else ()):
-        content = message.get("content") if isinstance(message, dict) else None
-        for position, part in enumerate(content if isinstance(content, list) else ()):
-            image_url = part.get("image_url") if isinstance(part, dict) else None
-            if isinstance(image_url, dict) and isinstance(image_url.get("url"), str):
-                number += 1
-                yield f"/messages/{index}/content/{position}", _shown(number, image_url)
+    for message in chat.messages:
+        for image in message.images:
+            number += 1
+            path = ("messages", message.position, "content", image.part)
+            yield path, _shown(number, image, pointer(data_format.place(example, path)))
 
 
-def _shown(number: int, image_url: Mapping[str, Any]) -> ShownImage:
-    url: str = image_url["url"]
+def _shown(number: int, image: ImagePart, place: str) -> ShownImage:
     data = None
-    if url[:5].lower() == "data:":
+    if not image.local and image.reference[:5].lower() == "data:":
         try:
-            data = pybase64.b64decode(url.partition(",")[2], validate=True)
+            data = pybase64.b64decode(image.reference.partition(",")[2], validate=True)
         except ValueError:
             data = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # decoders warn of what our rules say better
-        image = None if data is None else measure_image(data, full=True)
-    return ShownImage(number, url, str(image_url.get("detail", "auto")), data, image)
+        measured = None if data is None else measure_image(data, full=True)
+    return ShownImage(number, place, image.reference, image.detail, data, measured)
 
 
 def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:
     """Write the images of *view* into *folder* as they are, and yield their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for shown in view.images.values():
-        if shown.data is not None and shown.image is not None:
-            suffix = _SUFFIXES.get(shown.image.format, ".bin")
+        if shown.data is not None and shown.measured is not None:
+            suffix = _SUFFIXES.get(shown.measured.format, ".bin")
             path = folder / f"{Path(view.path).stem}-{view.line}-{shown.number}{suffix}"
             path.write_bytes(shown.data)
             yield path
