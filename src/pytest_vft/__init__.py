@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_vft.building import FewShot, build_example, encode_image, write_jsonl
+    from pytest_vft.building import FewShot, build_example, write_jsonl
+    from pytest_vft.encoding import encode_image
     from pytest_vft.errors import (
         ConfigError,
         EvaluationError,
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     )
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
-    from pytest_vft.runs.evaluate import Evaluation, assert_min_accuracy, assert_not_worse_than, evaluate
+    from pytest_vft.runs.evaluate import assert_min_accuracy, assert_not_worse_than
+    from pytest_vft.runs.evaluation import Evaluation, evaluate
     from pytest_vft.runs.lint import assert_clean, lint
 
     __version__: str
 
 _HOMES = {
     "ConfigError": "errors",
-    "Evaluation": "runs.evaluate",
+    "Evaluation": "runs.evaluation",
     "EvaluationError": "errors",
     "FewShot": "building",
     "Finding": "model",
@@ -43,8 +45,8 @@ _HOMES = {
     "assert_min_accuracy": "runs.evaluate",
     "assert_not_worse_than": "runs.evaluate",
     "build_example": "building",
-    "encode_image": "building",
-    "evaluate": "runs.evaluate",
+    "encode_image": "encoding",
+    "evaluate": "runs.evaluation",
     "lint": "runs.lint",
     "write_jsonl": "building",
 }

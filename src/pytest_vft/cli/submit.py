@@ -236,9 +236,9 @@ def _say(text: str) -> None:
 
 def _connect(submission: Submission) -> Server:
     from pytest_vft.runs.submit import connect  # noqa: PLC0415 - as above
-    from pytest_vft.submission.server import Patience  # noqa: PLC0415 - as above
+    from pytest_vft.submission.server import RetryPolicy  # noqa: PLC0415 - as above
 
-    return connect(submission, os.environ, patience=Patience(deadline=submission.timeout))
+    return connect(submission, os.environ, retry_policy=RetryPolicy(deadline=submission.timeout))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from pytest_vft.submission.job import conclude, follow, submit
 from pytest_vft.submission.outcome import Event, Job
 from pytest_vft.submission.plan import JobPlan, check_plan, read_plan
 from pytest_vft.submission.preflight import preflight
-from pytest_vft.submission.server import Patience
+from pytest_vft.submission.server import RetryPolicy
 from pytest_vft.text import safe
 
 _TIMEOUT = 3_600.0  # seconds for the server to check the files, unless the configuration says otherwise
@@ -81,8 +81,8 @@ class SubmissionItem(RuleItem):
     def _apply_step(self, submission: Submission) -> str:
         path = plan_path(self.shown_path)
         saved = read_plan(path)
-        patience = Patience(deadline=_TIMEOUT if submission.timeout is None else submission.timeout)
-        server = connect(submission, os.environ, patience=patience)
+        policy = RetryPolicy(deadline=_TIMEOUT if submission.timeout is None else submission.timeout)
+        server = connect(submission, os.environ, retry_policy=policy)
         plan = self._plan(submission)
         check_plan(saved, plan.request, path)
         job: Job | None = submit(server, plan.request)

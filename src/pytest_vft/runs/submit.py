@@ -18,7 +18,7 @@ from pytest_vft.runs.settings import Settings
 from pytest_vft.submission.job_api import settings_problem
 from pytest_vft.submission.plan import (
     CLOSING_SOON,
-    Closing,
+    ClosingDate,
     JobPlan,
     JobRequest,
     JobSettings,
@@ -199,20 +199,20 @@ def _check_fit(report: Report) -> None:
         )
 
 
-def _closings(settings: Settings, today: date) -> list[Closing]:
+def _closings(settings: Settings, today: date) -> list[ClosingDate]:
     provider = settings.provider
     dates = {
         provider.name: provider.closes,
         f"model {settings.model}": provider.models[settings.model].closes,
     }
     return [
-        Closing(what=what, date=day, days=(day - today).days)
+        ClosingDate(what=what, date=day, days=(day - today).days)
         for what, day in dates.items()
         if day is not None
     ]
 
 
-def _check_open(closings: list[Closing], *, own_address: bool) -> None:
+def _check_open(closings: list[ClosingDate], *, own_address: bool) -> None:
     for closing in closings:
         if closing.days < 0 and own_address:
             raise SubmissionError(

@@ -140,7 +140,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
+class ClosingDate:
     """What takes no more jobs after *date*, and how many days are left."""
 
     what: str
@@ -169,7 +169,7 @@ class JobPlan:
     requests: tuple[RecordedRequest, ...]
     estimate: Estimate | None
     skips: Mapping[str, int]
-    closings: tuple[Closing, ...]
+    closings: tuple[ClosingDate, ...]
     own_address: bool
 
     @property
