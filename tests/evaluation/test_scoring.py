@@ -18,6 +18,7 @@ from pytest_vft.evaluation.scoring import (
     Metric,
     Normalisation,
     Scoring,
+    kinds_of,
     near_misses,
     score,
     token_f1,
