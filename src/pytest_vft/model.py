@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, NamedTuple, get_args
 
+from pytest_vft.text import count
+
 Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
 Severity = Literal["error", "warning"]
@@ -19,6 +21,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 DEPTHS: tuple[Depth, ...] = get_args(Depth)
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+_SHOWN_RULES = 3  # in the repr of a report
 
 
 class Verdict(enum.IntEnum):
@@ -164,6 +168,17 @@ class Report:
     notes: tuple[str, ...] = ()
     unsettled: int = 0
     cost: Cost | None = None
+
+    def __repr__(self) -> str:
+        """Return a line of text: pytest and notebooks show it, and a report may hold megabytes."""
+        failing = [rule.id for rule in self.failing]
+        more = ", ..." if len(failing) > _SHOWN_RULES else ""
+        rules = f" ({', '.join(failing[:_SHOWN_RULES])}{more})" if failing else ""
+        return (
+            f"<Report of {count(len(self.files), 'file')} for provider {self.provider}: "
+            f"{len(failing)} of {count(len(self.rules), 'rule')} failing{rules}, "
+            f"{count(len(self.findings), 'finding')}>"
+        )
 
     @property
     def failing(self) -> tuple[RuleResult, ...]:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Cost, Report, Source
@@ -148,6 +148,13 @@ class ClosingDate:
     days: int
 
 
+class Endpoint(NamedTuple):
+    """Where a client connects; see Credentials."""
+
+    base_url: str | None
+    azure_version: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobExpectation:
     """What a job is held against at its end; *tokens* are the least and the most, if known."""
@@ -160,13 +167,15 @@ class JobExpectation:
 class JobPlan:
     """What would be sent, and what is known and not known of it.
 
-    *skips* counts the images that the provider is expected to leave out, by skip reason;
-    *own_address* says that the server is the provider's own, so that its closing dates hold.
+    *endpoint* is the server of *request*. *skips* counts the images that the provider is expected to
+    leave out, by skip reason; *own_address* says that the server is the provider's own, so that its
+    closing dates hold.
     """
 
     request: JobRequest
+    endpoint: Endpoint
     report: Report
-    requests: tuple[RecordedRequest, ...]
+    requests: tuple[RecordedRequest, ...] = field(repr=False)
     estimate: Estimate | None
     skips: Mapping[str, int]
     closings: tuple[ClosingDate, ...]

@@ -13,7 +13,7 @@ from pytest_vft.text import nearest
 OFFLINE = "VFT_OFFLINE"
 RESOLVE = "VFT_RESOLVE"
 
-Endpoint = tuple[str, int]
+HostPort = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Network:
     allow_private: bool = False
     proxy: bool = False
     cache: bool = True
-    overrides: Mapping[str, Endpoint] = field(default_factory=dict)
+    overrides: Mapping[str, HostPort] = field(default_factory=dict)
 
 
 ONLINE = Network()
@@ -55,7 +55,7 @@ def read_network(
     )
 
 
-def _overrides(given: str) -> dict[str, Endpoint]:
+def _overrides(given: str) -> dict[str, HostPort]:
     """Return what VFT_RESOLVE says: HOST=ADDRESS:PORT, comma-separated."""
     overrides = {}
     for text in filter(None, given.split(",")):
