@@ -77,9 +77,9 @@ def ours(port: int, urls: int, hosts: int) -> int:
     from pytest_vft.web.network import Network  # noqa: PLC0415 - as above
 
     names = [f"host-{number}.example" for number in range(hosts)]
-    network = Network(instead=dict.fromkeys(names, ("127.0.0.1", port)))
+    network = Network(overrides=dict.fromkeys(names, ("127.0.0.1", port)))
     wanted = [f"http://{names[number % hosts]}/{number}.jpg" for number in range(urls)]
-    remotes = WebFetcher(most=MOST, network=network).fetch(wanted).remotes
+    remotes = WebFetcher(max_bytes=MOST, network=network).fetch(wanted).remotes
     return sum(remote.image is not None and remote.image.width == 64 for remote in remotes.values())
 
 

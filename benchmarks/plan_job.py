@@ -15,7 +15,7 @@ from measuring import measured
 from pytest_vft.model import Source
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings
-from pytest_vft.runs.submit import make_plan, read_submission
+from pytest_vft.runs.submission import make_plan, read_submission
 from pytest_vft.submission import job, requests  # noqa: F401 - what is imported late is no cost of the plan
 
 

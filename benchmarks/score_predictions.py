@@ -7,7 +7,7 @@ import sys
 from measuring import measured
 
 from pytest_vft.evaluation.scoring import Scoring
-from pytest_vft.runs.evaluate import evaluate
+from pytest_vft.runs.evaluation import evaluate
 
 
 def right(path: str) -> int:

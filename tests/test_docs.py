@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+OURS = "https://github.com/pytest-vft/pytest-vft/blob/main/"  # PyPI shows the README, where no file is near
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -175,3 +176,20 @@ def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
             yaml.safe_load(block)
     for target in LINK.findall(text):
         assert (page.parent / target).exists(), target
+    for target in re.findall(rf"\]\({OURS}([^)#]+)", text):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_readme_has_absolute_links_only() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert not LINK.findall(text)
+    assert f"({OURS}docs/index.md)" in text
+
+
+def test_the_urls_of_the_project_lead_to_files_of_it() -> None:
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+
+    assert sorted(urls) == ["Changelog", "Documentation", "Homepage", "Issues"]
+    for name in ("Changelog", "Documentation"):
+        assert (ROOT / urls[name].removeprefix(OURS)).is_file()

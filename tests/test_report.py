@@ -81,6 +81,25 @@ def a_report(rules: Iterable[RuleResult], findings: Iterable[Finding] = (), **mo
     return Report(rules=tuple(rules), findings=tuple(findings), **settings | more)
 
 
+# The repr
+
+
+def test_repr_of_a_large_report_is_one_line() -> None:
+    rules = [a_rule(f"image/rule-{number}", failed=9) for number in range(5)]
+    report = a_report([*rules, a_rule("line/fine")], [a_finding(line) for line in range(1, 10_001)])
+
+    assert repr(report) == (
+        "<Report of 0 files for provider openai: 5 of 6 rules failing "
+        "(image/rule-0, image/rule-1, image/rule-2, ...), 10,000 findings>"
+    )
+
+
+def test_repr_of_a_clean_report_names_no_rule() -> None:
+    assert repr(a_report([a_rule()])) == (
+        "<Report of 0 files for provider openai: 0 of 1 rule failing, 0 findings>"
+    )
+
+
 # Nothing found
 
 

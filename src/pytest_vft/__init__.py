@@ -9,26 +9,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_vft.building import FewShot, build_example, encode_image, write_jsonl
+    from pytest_vft.building import FewShot, build_example, write_jsonl
+    from pytest_vft.encoding import encode_image
     from pytest_vft.errors import (
         ConfigError,
         EvaluationError,
         LintError,
         RuleFileError,
+        ServerError,
+        SubmissionError,
         UsageError,
         VftError,
         VftWarning,
     )
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
-    from pytest_vft.runs.evaluate import Evaluation, assert_min_accuracy, assert_not_worse_than, evaluate
+    from pytest_vft.runs.evaluate import assert_min_accuracy, assert_not_worse_than
+    from pytest_vft.runs.evaluation import Evaluation, evaluate
     from pytest_vft.runs.lint import assert_clean, lint
+    from pytest_vft.runs.submit import apply_job, cancel_job, follow_job, plan_job, preflight_job
 
     __version__: str
 
 _HOMES = {
     "ConfigError": "errors",
-    "Evaluation": "runs.evaluate",
+    "Evaluation": "runs.evaluation",
     "EvaluationError": "errors",
     "FewShot": "building",
     "Finding": "model",
@@ -36,16 +41,23 @@ _HOMES = {
     "LintError": "errors",
     "Report": "model",
     "RuleFileError": "errors",
+    "ServerError": "errors",
+    "SubmissionError": "errors",
     "UsageError": "errors",
     "VftError": "errors",
     "VftWarning": "errors",
+    "apply_job": "runs.submit",
     "assert_clean": "runs.lint",
     "assert_min_accuracy": "runs.evaluate",
     "assert_not_worse_than": "runs.evaluate",
     "build_example": "building",
-    "encode_image": "building",
-    "evaluate": "runs.evaluate",
+    "cancel_job": "runs.submit",
+    "encode_image": "encoding",
+    "evaluate": "runs.evaluation",
+    "follow_job": "runs.submit",
     "lint": "runs.lint",
+    "plan_job": "runs.submit",
+    "preflight_job": "runs.submit",
     "write_jsonl": "building",
 }
 
@@ -59,17 +71,24 @@ __all__ = [
     "LintError",
     "Report",
     "RuleFileError",
+    "ServerError",
+    "SubmissionError",
     "UsageError",
     "VftError",
     "VftWarning",
     "__version__",
+    "apply_job",
     "assert_clean",
     "assert_min_accuracy",
     "assert_not_worse_than",
     "build_example",
+    "cancel_job",
     "encode_image",
     "evaluate",
+    "follow_job",
     "lint",
+    "plan_job",
+    "preflight_job",
     "write_jsonl",
 ]
 

@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 Record = TypeVar("Record", bound=tuple[Any, ...])
 
+from pytest_vft.text import count
+
 Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
 Severity = Literal["error", "warning"]
@@ -22,6 +24,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 DEPTHS: tuple[Depth, ...] = get_args(Depth)
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+_SHOWN_RULES = 3  # in the repr of a report
 
 
 def from_tuple(record: type[Record]) -> Callable[[tuple[Any, ...]], Record]:
@@ -177,6 +181,17 @@ class Report:
     notes: tuple[str, ...] = ()
     unsettled: int = 0
     cost: Cost | None = None
+
+    def __repr__(self) -> str:
+        """Return a line of text: pytest and notebooks show it, and a report may hold megabytes."""
+        failing = [rule.id for rule in self.failing]
+        more = ", ..." if len(failing) > _SHOWN_RULES else ""
+        rules = f" ({', '.join(failing[:_SHOWN_RULES])}{more})" if failing else ""
+        return (
+            f"<Report of {count(len(self.files), 'file')} for provider {self.provider}: "
+            f"{len(failing)} of {count(len(self.rules), 'rule')} failing{rules}, "
+            f"{count(len(self.findings), 'finding')}>"
+        )
 
     @property
     def failing(self) -> tuple[RuleResult, ...]:

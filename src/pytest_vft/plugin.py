@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_vft.model import Report
-    from pytest_vft.runs.evaluate import Evaluator
+    from pytest_vft.runs.live import Evaluator
 
 _SUFFIXES = (".jsonl", ".ndjson")
 # What asks for no datasets, and what does not as soon as there are predictions.
@@ -149,6 +149,6 @@ def vft_lint() -> Callable[..., Report]:
 @pytest.fixture(scope="session")
 def vft_eval() -> Evaluator:
     """Return pytest_vft.evaluate: predictions in, an evaluation to assert on out; .run asks a model."""
-    from pytest_vft.runs.evaluate import Evaluator  # noqa: PLC0415 - as above
+    from pytest_vft.runs.live import Evaluator  # noqa: PLC0415 - as above
 
     return Evaluator()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_vft import EvaluationError, Judge, UsageError, evaluate
-from pytest_vft.evaluation.gates import Gate
+from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.judge import RATINGS
 
 from .files import prediction, question, write_lines

@@ -18,7 +18,8 @@ import pytest
 from pytest_vft import EvaluationError, UsageError
 from pytest_vft.errors import MissingKeyError
 from pytest_vft.evaluation.live import Prices
-from pytest_vft.runs.evaluate import Evaluation, Evaluator
+from pytest_vft.runs.evaluation import Evaluation
+from pytest_vft.runs.live import Evaluator
 
 from .files import question, write_lines
 from .server import Endpoint, Reply, Request, Script, question_of, serving
@@ -283,7 +284,7 @@ def test_torn_line_is_asked_again(torn: int) -> None:
 
 RUNNER = """
 import sys
-from pytest_vft.runs.evaluate import Evaluator
+from pytest_vft.runs.live import Evaluator
 given = {"model": "tuned", "test": "test.jsonl", "transcript": "answers.jsonl"}
 Evaluator().run(**given, base_url=sys.argv[1], concurrency=4)
 """

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from pytest_vft import EvaluationError, UsageError, evaluate
-from pytest_vft.evaluation.predictions import Matched
+from pytest_vft.evaluation.predictions import MatchedPredictions
 
 from .files import prediction, question, write_lines
 
 
-def matched(predictions: list[Mapping[str, Any]], questions: list[Mapping[str, Any]], **more: Any) -> Matched:
+def matched(
+    predictions: list[Mapping[str, Any]], questions: list[Mapping[str, Any]], **more: Any
+) -> MatchedPredictions:
     path = write_lines("preds.jsonl", predictions)
     return evaluate(path, test=write_lines("test.jsonl", questions), **more).matched
 
 
-def irregular(matched: Matched) -> dict[str, Any]:
+def irregular(matched: MatchedPredictions) -> dict[str, Any]:
     return {name: list(ids) for name, ids in asdict(matched.irregular).items() if ids}
 
 

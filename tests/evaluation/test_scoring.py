@@ -18,7 +18,7 @@ from pytest_vft.evaluation.scoring import (
     Metric,
     Normalisation,
     Scoring,
-    kinds,
+    kinds_of,
     near_misses,
     score,
     token_f1,
@@ -30,7 +30,7 @@ def answer(said: str, truth: str) -> Answer:
 
 
 def scored(answers: list[Answer], scoring: Scoring, *ratings: Any) -> list[Mark]:
-    return score(answers, kinds(answers), scoring, *(ratings or ({}, ())))
+    return score(answers, kinds_of(answers), scoring, *(ratings or ({}, ())))
 
 
 def is_right(
@@ -140,7 +140,7 @@ def test_token_f1_is_right_from_its_minimum() -> None:
     [("Yes", "closed"), ("no.", "closed"), ("B", "closed"), ("Bee", "open"), ("None", "open")],
 )
 def test_kind_is_that_of_the_actual_answer(truth: str, kind: Kind) -> None:
-    assert kinds([answer("x", truth)], ["A", "B"]) == [kind]
+    assert kinds_of([answer("x", truth)], ["A", "B"]) == [kind]
 
 
 def test_ratings_are_right_when_they_pass() -> None:

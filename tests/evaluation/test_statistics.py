@@ -91,6 +91,12 @@ def test_answers_that_are_all_alike_have_none() -> None:
     assert design_effect([1, 1, 1, 1], [1, 1, 2, 2]) == 1
 
 
+def test_answers_that_differ_on_each_image_count_no_more_than_independent_ones() -> None:
+    values, clusters = [1, 0] * 50, [number // 2 for number in range(100)]
+
+    assert design_effect(values, clusters) == 1
+
+
 def test_answers_on_one_image_count_as_one() -> None:
     assert design_effect([1, 0, 1, 1], [1, 1, 1, 1]) == 4
 

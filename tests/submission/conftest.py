@@ -16,7 +16,7 @@ from pytest_vft import build_example, write_jsonl
 from pytest_vft.client import Credentials, make_client
 from pytest_vft.model import Source
 from pytest_vft.submission.plan import JobRequest, JobSettings, describe_file
-from pytest_vft.submission.server import Patience, Server
+from pytest_vft.submission.server import RetryPolicy, Server
 
 from .fake_server import KEY, FakeServer, serving
 
@@ -51,9 +51,9 @@ def write_data(path: Path, *, examples: int = 10, mode: str = "RGB") -> None:
 def connect(fake: FakeServer, **more: Any) -> Server:
     """Return a server that waits for milliseconds where others wait for seconds."""
     credentials = Credentials(fake.url, more.pop("key", KEY))
-    patience = Patience(first=0.01, longest=0.02, tries=3, deadline=more.pop("deadline", 5.0))
+    policy = RetryPolicy(first=0.01, longest=0.02, tries=3, deadline=more.pop("deadline", 5.0))
     client = make_client(credentials, timeout=more.pop("timeout", 5.0), max_retries=0, http_client=fake.http)
-    return Server(client=client, credentials=credentials, patience=patience, **more)
+    return Server(client=client, credentials=credentials, retry_policy=policy, **more)
 
 
 def request_for(*paths: str, **settings: Any) -> JobRequest:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from pytest_vft.cli import main
-from pytest_vft.submission.server import Patience
+from pytest_vft.submission.server import RetryPolicy
 
 from .conftest import write_data
 from .fake_server import KEY, FakeServer, Fault, event
@@ -353,7 +353,7 @@ def test_hostile_text_from_a_server_is_harmless(planned: Vft, fake: FakeServer) 
 def test_a_server_in_trouble_is_shown_and_waited_for(
     planned: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Patience, "waits", lambda _patience: itertools.repeat(0.01))
+    monkeypatch.setattr(RetryPolicy, "waits", lambda _policy: itertools.repeat(0.01))
     fake.faults = [Fault("GET", f"{JOBS}/ftjob-1", 503, "overloaded")]
 
     printed = planned("apply", "train.jsonl", "--yes")

@@ -114,7 +114,7 @@ def test_a_lost_request_stays_unsettled_while_nobody_answers(fake: FakeServer) -
     fake.faults = [Fault("POST", JOBS, drop=True, late=True)]
     server = connect(fake)
     object.__setattr__(
-        server.patience, "sleep", lambda _seconds: fake.faults.append(Fault("GET", JOBS, times=9))
+        server.retry_policy, "sleep", lambda _seconds: fake.faults.append(Fault("GET", JOBS, times=9))
     )
 
     with pytest.raises(ServerError, match="Whether it was made is not known"):
@@ -151,7 +151,7 @@ def test_retry_after_is_obeyed(fake: FakeServer) -> None:
     fake.faults = [Fault("POST", JOBS, status=429, headers={"retry-after": "7"})]
     waited: list[float] = []
     server = connect(fake)
-    object.__setattr__(server.patience, "sleep", waited.append)
+    object.__setattr__(server.retry_policy, "sleep", waited.append)
 
     submit(server, request_for("train.jsonl"))
 

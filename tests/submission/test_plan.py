@@ -23,7 +23,7 @@ from pytest_vft.report.submission import render_plan, render_plan_json
 from pytest_vft.runs.config import Config, load_config
 from pytest_vft.runs.lint import run
 from pytest_vft.runs.settings import Settings
-from pytest_vft.runs.submit import make_plan, plan_path, read_submission
+from pytest_vft.runs.submission import make_plan, plan_path, read_submission
 from pytest_vft.submission.job_api import job_api
 from pytest_vft.submission.plan import (
     JobPlan,
@@ -208,7 +208,7 @@ def test_a_file_that_changes_meanwhile_is_noticed(monkeypatch: pytest.MonkeyPatc
         write_data(Path("train.jsonl"), examples=11)
         return report
 
-    monkeypatch.setattr("pytest_vft.runs.submit.run", lint)
+    monkeypatch.setattr("pytest_vft.runs.submission.run", lint)
 
     with pytest.raises(SubmissionError, match=r"train.jsonl: changed while it was planned; plan again"):
         plan_for()

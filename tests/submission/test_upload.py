@@ -72,7 +72,10 @@ def test_an_upload_that_fails_for_good_is_cancelled(fake: FakeServer, large: Job
         fake.faults.pop(0)
 
     with pytest.raises(ServerError, match=f"uploading .*large.jsonl: {'400' if status == 400 else ''}"):
-        send_file(replace(connect(fake, api=SMALL), patience=replace(connect(fake).patience, tries=1)), large)
+        send_file(
+            replace(connect(fake, api=SMALL), retry_policy=replace(connect(fake).retry_policy, tries=1)),
+            large,
+        )
     assert {upload["status"] for upload in fake.uploads.values()} == {"cancelled"}
     assert not fake.files
 

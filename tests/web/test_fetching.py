@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pytest_vft.reading.remote import FetchResults, Remote
-from pytest_vft.web.fetching import WebFetcher, user_agent
+from pytest_vft.web.fetching import WebFetcher
 from pytest_vft.web.network import Network
+from pytest_vft.web.requesting import user_agent
 from pytest_vft.web.throttle import FetchLimits
 
 from .server import BIG, JPEG, LATE, MB, Server, serving
@@ -23,7 +24,7 @@ MOST = 10 * MB
 
 
 def fetch(*urls: str, limits: FetchLimits = QUICK, network: Network = LOOPBACK, **more: Any) -> FetchResults:
-    return WebFetcher(most=MOST, limits=limits, network=network, **more).fetch(urls)
+    return WebFetcher(max_bytes=MOST, limits=limits, network=network, **more).fetch(urls)
 
 
 def found(server: Server, path: str, **more: Any) -> Remote:

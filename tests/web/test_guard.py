@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from pytest_vft.reading.addresses import is_local_name, literal_address, why_not_public
 from pytest_vft.reading.remote import Remote
-from pytest_vft.web.dialling import Dialler
 from pytest_vft.web.fetching import WebFetcher
 from pytest_vft.web.network import Network
+from pytest_vft.web.resolver import CheckingResolver
 from pytest_vft.web.throttle import FetchLimits
 
 from .server import Server, serving
@@ -130,9 +130,9 @@ def public() -> Iterator[Server]:
 
 
 def found(public: Server, url: str) -> Remote:
-    network = Network(instead={"public.example": ("127.0.0.1", public.port)}, cache=False)
+    network = Network(overrides={"public.example": ("127.0.0.1", public.port)}, cache=False)
     limits = FetchLimits(interval=0, connect=2, total=2, backoff=0.01)
-    fetcher = WebFetcher(most=1_000_000, network=network, limits=limits)
+    fetcher = WebFetcher(max_bytes=1_000_000, network=network, limits=limits)
     return fetcher.fetch([url, "http://public.example/ok.jpg"]).remotes[url]
 
 
@@ -171,13 +171,13 @@ def test_a_name_that_changes_its_address_gains_nothing(monkeypatch: pytest.Monke
     asked = names(monkeypatch, known)
 
     async def dial() -> list[str]:
-        dialler = Dialler(Network(), seconds=2)
-        await dialler.check("rebind.example")
+        resolver = CheckingResolver(Network(), seconds=2)
+        await resolver.check("rebind.example")
         known["rebind.example"] = ["127.0.0.1"]
-        results = await dialler.resolve("rebind.example", 80)
+        results = await resolver.resolve("rebind.example", 80)
         with pytest.raises(PermissionError, match="was not checked"):
-            dialler.socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80)))
-        dialler.socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("8.8.8.8", 80))).close()
+            resolver.socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80)))
+        resolver.socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("8.8.8.8", 80))).close()
         return [result["host"] for result in results]
 
     assert asyncio.run(dial()) == ["8.8.8.8"]
@@ -192,7 +192,7 @@ def test_a_name_server_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    fetcher = WebFetcher(most=1, network=Network(), limits=FetchLimits(connect=0.1))
+    fetcher = WebFetcher(max_bytes=1, network=Network(), limits=FetchLimits(connect=0.1))
 
     result = fetcher.fetch(["http://a.example/", "http://b.example/"])
     waiting.set()

@@ -87,8 +87,8 @@ def _eval(arguments: argparse.Namespace) -> int:
 
 def _progress(request: EvaluationRequest) -> Callable[[LiveProgress], None]:
     """Return what says on stderr how far a live run is: on a terminal each time, else every tenth."""
-    from pytest_vft.report.evaluation import progress_line  # noqa: PLC0415 - as above
-    from pytest_vft.runs.evaluate import LiveTally  # noqa: PLC0415 - as above
+    from pytest_vft.report.evaluation_text import progress_line  # noqa: PLC0415 - as above
+    from pytest_vft.runs.live import LiveTally  # noqa: PLC0415 - as above
 
     tally = LiveTally(request.scoring)
     terminal = sys.stderr.isatty()

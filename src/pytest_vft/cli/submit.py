@@ -16,11 +16,12 @@ from pytest_vft.cli.parser import Commands, number, one_of, print_text
 from pytest_vft.errors import SubmissionError, UsageError
 from pytest_vft.model import DEPTHS
 from pytest_vft.text import safe
+from pytest_vft.writing import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_vft.runs.submit import Submission
+    from pytest_vft.runs.submission import Submission
     from pytest_vft.submission.outcome import Event, Job
     from pytest_vft.submission.plan import JobExpectation, JobPlan
     from pytest_vft.submission.server import Server
@@ -56,7 +57,7 @@ def add(commands: Commands) -> None:
 
 
 def _submit(arguments: argparse.Namespace) -> int:
-    from pytest_vft.runs.submit import read_submission  # noqa: PLC0415 - `vft --help` needs none of it
+    from pytest_vft.runs.submission import read_submission  # noqa: PLC0415 - `vft --help` needs none of it
 
     submission = read_submission(
         replace(read_settings(arguments), depth=arguments.depth),
@@ -82,7 +83,7 @@ def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
 
     plan = _make_plan(arguments, submission)
     path, text = _plan_path(arguments), render_plan_json(plan)
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     if arguments.format == "json":
         print_text(text)
         return 0
@@ -148,7 +149,7 @@ def _cancel(arguments: argparse.Namespace, submission: Submission) -> int:
 
 def _resumed(arguments: argparse.Namespace, submission: Submission, saved: Mapping[str, Any]) -> Submission:
     """Return what the plan *saved* is of; what an option says again may differ, and is found out."""
-    from pytest_vft.runs.submit import resume  # noqa: PLC0415 - as above
+    from pytest_vft.runs.submission import resume  # noqa: PLC0415 - as above
     from pytest_vft.submission.plan import validation_paths  # noqa: PLC0415 - as above
 
     arguments.validation_data = arguments.validation_data or validation_paths(saved)
@@ -158,7 +159,7 @@ def _resumed(arguments: argparse.Namespace, submission: Submission, saved: Mappi
 def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan:
     from pytest_vft.report.progress import watching  # noqa: PLC0415 - as above
     from pytest_vft.runs.sources import find_sources  # noqa: PLC0415 - as above
-    from pytest_vft.runs.submit import make_plan  # noqa: PLC0415 - as above
+    from pytest_vft.runs.submission import make_plan  # noqa: PLC0415 - as above
 
     settings = submission.settings
     validation = arguments.validation_data or [
@@ -171,7 +172,7 @@ def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan
 
 
 def _plan_path(arguments: argparse.Namespace) -> Path:
-    from pytest_vft.runs.submit import plan_path  # noqa: PLC0415 - as above
+    from pytest_vft.runs.submission import plan_path  # noqa: PLC0415 - as above
 
     path: Path = arguments.plan or plan_path(arguments.target)
     return path
@@ -235,10 +236,10 @@ def _say(text: str) -> None:
 
 
 def _connect(submission: Submission) -> Server:
-    from pytest_vft.runs.submit import connect  # noqa: PLC0415 - as above
-    from pytest_vft.submission.server import Patience  # noqa: PLC0415 - as above
+    from pytest_vft.runs.submission import connect  # noqa: PLC0415 - as above
+    from pytest_vft.submission.server import RetryPolicy  # noqa: PLC0415 - as above
 
-    return connect(submission, os.environ, patience=Patience(deadline=submission.timeout))
+    return connect(submission, os.environ, retry_policy=RetryPolicy(deadline=submission.timeout))
 
 
 @contextmanager

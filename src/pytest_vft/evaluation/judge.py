@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.evaluation.accuracy import check_share
 from pytest_vft.evaluation.chat import Chat, ChatFailure, ChatFailures, Completion, in_parallel
-from pytest_vft.evaluation.gates import check_share
 from pytest_vft.evaluation.live import check_client
 from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.questions import images_of, read_prompts
@@ -88,6 +88,11 @@ class Judge:
     def parameters(self) -> Mapping[str, Any]:
         """What its requests say besides model and messages."""
         return {"temperature": 0, "response_format": _FORMAT}
+
+
+def as_judge(judge: Judge | str | None) -> Judge | None:
+    """Return *judge*, which may be the name of a model, as a Judge."""
+    return Judge(model=judge) if isinstance(judge, str) else judge
 
 
 def check_not_itself(judge: Judge, models: Collection[object]) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pytest_vft.errors import EvaluationError, UsageError
-from pytest_vft.evaluation.collector import collector_paused
+from pytest_vft.evaluation.gc_pause import gc_paused
 from pytest_vft.evaluation.questions import Question, read_objects
 from pytest_vft.text import nearest, safe
 
-How = Literal["id", "pattern", "line", "order", "none"]
+MatchMethod = Literal["id", "pattern", "line", "order", "none"]
 """What tells which question an answer is to: `none` where there is no test split."""
 
 
@@ -47,8 +47,8 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Irregular:
-    """The ids of what is not as it should be.
+class Irregularities:
+    """The ids of questions and predictions that are not as they should be.
 
     *missing* questions have no prediction and count as wrong, as *empty* answers do; *repeated*
     ones have the same answer more than once and count once; *cut* and *refused* are answers whose
@@ -59,22 +59,22 @@ class Irregular:
 
     missing: Sequence[str] = ()
     empty: Sequence[str] = ()
-    repeated: Sequence[str] = ()
-    cut: Sequence[str] = ()
     refused: Sequence[str] = ()
-    unknown: Sequence[str] = ()
+    cut: Sequence[str] = ()
+    repeated: Sequence[str] = ()
     contradictory: Sequence[str] = ()
+    unknown: Sequence[str] = ()
     disputed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
-    """The answers, in the order of their questions, and how they were found."""
+class MatchedPredictions:
+    """The answers, in the order of their questions, and how the two were matched."""
 
-    how: How
+    how: MatchMethod
     predictions: int
-    answers: Sequence[Answer]
-    irregular: Irregular = field(default_factory=Irregular)
+    answers: Sequence[Answer] = field(repr=False)
+    irregular: Irregularities = field(default_factory=Irregularities, repr=False)
 
 
 def read_predictions(path: str, keys: Keys) -> list[Answer]:
@@ -83,7 +83,7 @@ def read_predictions(path: str, keys: Keys) -> list[Answer]:
     Raises EvaluationError, which names file and line, for a file without any and for a line that
     is none.
     """
-    with collector_paused():
+    with gc_paused():
         found = as_answers(path, read_objects(path), keys)
     if not found:
         raise EvaluationError(f"{path}: holds no predictions")
@@ -131,8 +131,8 @@ def _text(path: str, line: int, value: object) -> str | None:
     return str(value)
 
 
-def match_without_split(path: str, predictions: Sequence[Answer]) -> Matched:
-    """Return *predictions* as the answers to the questions that they are themselves."""
+def match_without_split(path: str, predictions: Sequence[Answer]) -> MatchedPredictions:
+    """Return *predictions* matched without a test split: each line is its own question."""
     ids = [given.id for given in predictions]
     if "" in ids:
         predictions = [given if given.id else given._replace(id=str(given.line)) for given in predictions]
@@ -143,10 +143,10 @@ def match_without_split(path: str, predictions: Sequence[Answer]) -> Matched:
         unknown = next(given for given in answers if given.truth is None)
         raise EvaluationError(f"{path}:{unknown.line}: no actual answer; name its key, or the test split")
     irregular = _irregular(answers, repeated=repeated, contradictory=contradictory)
-    return Matched(how="none", predictions=len(predictions), answers=answers, irregular=irregular)
+    return MatchedPredictions(how="none", predictions=len(predictions), answers=answers, irregular=irregular)
 
 
-def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question]) -> Matched:
+def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question]) -> MatchedPredictions:
     """Return *predictions*, of the file at *path*, matched to *questions*.
 
     By the ids of the questions, else those that a pattern finds in their texts, else the lines that
@@ -177,24 +177,24 @@ def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question
         disputed=disputed,
         unknown=[label for label in firsts if label not in by_label],
     )
-    return Matched(how=how, predictions=len(predictions), answers=answers, irregular=irregular)
+    return MatchedPredictions(how=how, predictions=len(predictions), answers=answers, irregular=irregular)
 
 
-def select_ids(matched: Matched, ids: Collection[str]) -> Matched:
+def select_ids(matched: MatchedPredictions, ids: Collection[str]) -> MatchedPredictions:
     """Return those of *matched* that *ids* name. Raises UsageError for an id that is not there."""
     wanted = set(ids)
     answers = [answer for answer in matched.answers if answer.id in wanted]
     absent = wanted - {answer.id for answer in answers}
     if absent:
         raise UsageError(f"no question has the id {safe(min(absent))!r}")
-    return Matched(
+    return MatchedPredictions(
         how=matched.how, predictions=matched.predictions, answers=answers, irregular=matched.irregular
     )
 
 
 def _labels(
     path: str, predictions: Sequence[Answer], questions: Sequence[Question]
-) -> tuple[How, list[str], list[str]]:
+) -> tuple[MatchMethod, list[str], list[str]]:
     """Return how the two are matched, and the labels of questions and of predictions."""
     ids = [given.id for given in predictions if given.id]
     if len(ids) == len(predictions):
@@ -216,7 +216,7 @@ def _labels(
     return "order", labels, labels
 
 
-def _ids(questions: Sequence[Question]) -> Iterator[tuple[How, list[str]]]:
+def _ids(questions: Sequence[Question]) -> Iterator[tuple[MatchMethod, list[str]]]:
     yield "id", [question.id for question in questions if question.id is not None]
     yield "pattern", [question.numbered for question in questions if question.numbered is not None]
 
@@ -245,9 +245,9 @@ def _distinct(
     return firsts, [one for one in repeated if not repeated[one]], [one for one in repeated if repeated[one]]
 
 
-def _irregular(answers: Sequence[Answer], **found: Sequence[str]) -> Irregular:
+def _irregular(answers: Sequence[Answer], **found: Sequence[str]) -> Irregularities:
     told = [one for one in answers if one.fields]
-    return Irregular(
+    return Irregularities(
         empty=[one.id for one in answers if (not one.said or one.said.isspace()) and one.line is not None],
         cut=[one.id for one in told if one.fields.get("finish_reason") == "length"],
         refused=[one.id for one in told if one.fields.get("refusal")],
@@ -265,3 +265,14 @@ def read_ids(given: str) -> list[str]:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"{given[1:]}: {reason}") from None
     return [line for line in text.split("\n") if line]
+
+
+def as_keys(keys: Keys | Mapping[str, str] | None) -> Keys:
+    """Return *keys* as Keys; a key that is not named keeps its default. Raises UsageError for others."""
+    if keys is None or isinstance(keys, Keys):
+        return keys or Keys()
+    known = ("id", "predicted", "actual")
+    for name in keys:
+        if name not in known:
+            raise UsageError(f"no key {name!r}{nearest(name, known)}; want {', '.join(known)}")
+    return Keys(**{name: (key,) for name, key in keys.items()})

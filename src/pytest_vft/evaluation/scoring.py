@@ -14,7 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
+from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.predictions import Answer
+from pytest_vft.text import nearest
 
 Kind = Literal["closed", "open"]
 Metric = Literal["exact", "normalised_exact", "token_f1", "judge"]
@@ -63,6 +65,22 @@ class Scoring:
         return self.metric or ("normalised_exact" if kind == "closed" else "judge")
 
 
+def make_scoring(*, metric: str | None, normalise: str, min_f1: float, choices: Sequence[str]) -> Scoring:
+    """Return the Scoring of arguments that were not validated yet.
+
+    Raises UsageError, which suggests the nearest name for one that is not known.
+    """
+    for name, value, known in (
+        ("metric", metric, METRICS),
+        ("normalisation", normalise, NORMALISATIONS),
+    ):
+        if value is not None and value not in known:
+            raise UsageError(f"no {name} {value!r}{nearest(value, known)}; there are {', '.join(known)}")
+    if not 0 < min_f1 <= 1:
+        raise UsageError(f"min_f1 is {min_f1:g}, want a share above 0, up to 1")
+    return Scoring(metric=metric, normalise=normalise, min_f1=min_f1, choices=tuple(choices))  # type: ignore[arg-type]  # checked above
+
+
 def normalise_text(text: str) -> str:
     """Return *text* in NFKC, its case folded, white space single, outer quotes and final ".,;:!" left out."""
     if not text.isascii():
@@ -107,7 +125,7 @@ def token_f1(said: str, truth: str) -> float:
     return 2 * common / (len(given) + len(wanted)) if common else 0.0
 
 
-def kinds(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind | None]:
+def kinds_of(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind | None]:
     """Return the kind of each of *answers*: closed where the actual one is Yes, No or one of *choices*.
 
     None where there is no actual one.
@@ -125,19 +143,19 @@ def kinds(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind
 
 def score(
     answers: Sequence[Answer],
-    its: Sequence[Kind | None],
+    kinds: Sequence[Kind | None],
     scoring: Scoring,
     ratings: Mapping[str, str],
     passing: Collection[str],
 ) -> list[Mark]:
-    """Return a mark for each of *answers*, *its* kinds being known.
+    """Return a mark for each of *answers*; *kinds* holds the kind of each, in the same order.
 
     *ratings* are the judge's by id, right when *passing*. An empty answer is wrong by every metric.
     """
     metrics = {kind: scoring.metric_for(kind) for kind in KINDS}
     functions = {kind: _function(metric, scoring) for kind, metric in metrics.items()}
     marks = []
-    for answer, kind in zip(answers, its, strict=True):
+    for answer, kind in zip(answers, kinds, strict=True):
         said, truth = answer.said, answer.truth
         if kind is None or truth is None:
             marks.append(Mark(answer, kind, False))

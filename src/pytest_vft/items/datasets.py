@@ -33,7 +33,7 @@ from pytest_vft.text import safe
 from pytest_vft.web.network import read_network
 
 if TYPE_CHECKING:
-    from pytest_vft.runs.submit import Submission
+    from pytest_vft.runs.submission import Submission
 
 DATASET = "vft"  # stands for a path in ids of rules on all files together
 SUBMIT = "submit"  # stands for a scope in ids of a step towards a fine-tuning job
@@ -108,7 +108,7 @@ class DatasetRun:
         )
 
     def _read_submission(self) -> Submission:
-        from pytest_vft.runs.submit import read_submission  # noqa: PLC0415 - only if it is asked for
+        from pytest_vft.runs.submission import read_submission  # noqa: PLC0415 - only if it is asked for
 
         return read_submission(self.settings, base_url=self._config.getoption("vft_base_url"))
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from pytest_vft.errors import MissingKeyError, UsageError, VftError
-from pytest_vft.evaluation.gates import Results
+from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind
-from pytest_vft.report.evaluation import render_comparison, render_gate, result_targets, write_results
+from pytest_vft.report.evaluation import result_targets, write_results
+from pytest_vft.report.evaluation_text import render_comparison, render_gate
 from pytest_vft.runs.evaluation_options import read_request
 from pytest_vft.text import nearest, safe
 

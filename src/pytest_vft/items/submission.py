@@ -20,13 +20,14 @@ from pytest_vft.report.submission import (
     render_plan_json,
     render_preflight,
 )
-from pytest_vft.runs.submit import Submission, connect, make_plan, plan_path
+from pytest_vft.runs.submission import Submission, connect, make_plan, plan_path
 from pytest_vft.submission.job import conclude, follow, submit
 from pytest_vft.submission.outcome import Event, Job
 from pytest_vft.submission.plan import JobPlan, check_plan, read_plan
 from pytest_vft.submission.preflight import preflight
-from pytest_vft.submission.server import Patience
+from pytest_vft.submission.server import RetryPolicy
 from pytest_vft.text import safe
+from pytest_vft.writing import write_text
 
 _TIMEOUT = 3_600.0  # seconds for the server to check the files, unless the configuration says otherwise
 
@@ -68,7 +69,7 @@ class SubmissionItem(RuleItem):
     def _plan_step(self, submission: Submission) -> str:
         plan = self._plan(submission)
         path = plan_path(self.shown_path)
-        path.write_text(render_plan_json(plan), encoding="utf-8")
+        write_text(path, render_plan_json(plan))
         return f"{render_plan(plan)}nothing was sent. saved: {safe(path, None)}"
 
     def _preflight_step(self, submission: Submission) -> str:
@@ -81,8 +82,8 @@ class SubmissionItem(RuleItem):
     def _apply_step(self, submission: Submission) -> str:
         path = plan_path(self.shown_path)
         saved = read_plan(path)
-        patience = Patience(deadline=_TIMEOUT if submission.timeout is None else submission.timeout)
-        server = connect(submission, os.environ, patience=patience)
+        policy = RetryPolicy(deadline=_TIMEOUT if submission.timeout is None else submission.timeout)
+        server = connect(submission, os.environ, retry_policy=policy)
         plan = self._plan(submission)
         check_plan(saved, plan.request, path)
         job: Job | None = submit(server, plan.request)

@@ -11,6 +11,7 @@ from pytest_vft.errors import UsageError
 from pytest_vft.model import FORMATS, Report
 from pytest_vft.report.text import MOST_SHOWN
 from pytest_vft.text import nearest
+from pytest_vft.writing import write_text
 
 # Of these people read all they asked for, and how long it took.
 _FOR_PEOPLE = ("text", "markdown")
@@ -50,9 +51,13 @@ def render(
 
 def write(report: Report, target: Target, *, most_shown: int = MOST_SHOWN) -> None:
     """Write *report* to *target*. Raises UsageError when that cannot be done."""
+    write_target(target, render(report, target.format, most_shown=most_shown))
+
+
+def write_target(target: Target, text: str) -> None:
+    """Write *text* to *target*, completely or not at all. Raises UsageError when that cannot be done."""
     try:
         target.path.parent.mkdir(parents=True, exist_ok=True)
-        text = render(report, target.format, most_shown=most_shown)
-        target.path.write_text(text, encoding="utf-8")
+        write_text(target.path, text)
     except OSError as error:
         raise UsageError(f"{target.path}: {error.strerror}") from None

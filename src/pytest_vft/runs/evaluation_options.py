@@ -7,13 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_vft.errors import UsageError, VftError
-from pytest_vft.evaluation.gates import Comparison, Demand, Gate, Results
+from pytest_vft.evaluation.accuracy import Requirement
+from pytest_vft.evaluation.comparison import Comparison
+from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.live import Live, LiveProgress, Prices
-from pytest_vft.evaluation.predictions import Keys, read_ids
+from pytest_vft.evaluation.predictions import Keys, as_keys, read_ids
 from pytest_vft.evaluation.questions import ID_PATTERN
-from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds
-from pytest_vft.runs.evaluate import NO_JUDGE, Evaluation, as_keys, evaluate, evaluate_live, make_scoring
+from pytest_vft.evaluation.results import Results
+from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds_of, make_scoring
+from pytest_vft.runs.evaluation import NO_JUDGE, Evaluation, evaluate
+from pytest_vft.runs.live import evaluate_live
 from pytest_vft.text import nearest
 
 
@@ -27,7 +31,7 @@ class EvaluationRequest:
     baseline: str | None = None
     margin: float = 0.0
     alpha: float = 0.05
-    demand: Demand = field(default_factory=Demand)
+    requirement: Requirement = field(default_factory=Requirement)
     scoring: Scoring = field(default_factory=Scoring)
     judge: Judge | None = None
     live: Live | None = None
@@ -45,24 +49,24 @@ class EvaluationRequest:
     def run(
         self, wanted: Collection[Kind] = KINDS, on_answer: Callable[[LiveProgress], None] = lambda _: None
     ) -> tuple[Results, Mapping[str, Sequence[str]]]:
-        """Return the verdicts on the *wanted* kinds of questions, and what looks at the wrong ones alone.
+        """Return the results for the *wanted* kinds of questions and, for each kind that failed, a command.
 
-        Those are commands, by kind.
+        The command evaluates only the wrong answers of that kind.
         """
         evaluation = self.read(on_answer)
-        there = kinds(evaluation.matched.answers, self.scoring.choices)
+        there = kinds_of(evaluation.matched.answers, self.scoring.choices)
         gates: list[Gate] = []
         comparisons: list[Comparison] = []
         errors: dict[Kind, VftError] = {}
         unscored = 0
         for kind in (kind for kind in KINDS if kind in wanted and kind in there):
-            demand = replace(self.demand, minimum=self.minima.get(kind))
+            requirement = replace(self.requirement, minimum=self.minima.get(kind))
             needs_judge = self.scoring.metric_for(kind) == "judge" and self.judge is None
-            if needs_judge and demand.minimum is None:
+            if needs_judge and requirement.minimum is None:
                 unscored = there.count(kind)
                 continue
             try:
-                gates.append(evaluation.gate(kind, demand, self.scoring, self.judge))
+                gates.append(evaluation.gate(kind, requirement, self.scoring, self.judge))
                 if self.baseline is not None:
                     comparisons.append(self._compare(evaluation, self.baseline, kind))
             except VftError as error:
@@ -79,7 +83,9 @@ class EvaluationRequest:
             unscored=unscored,
         )
         return results, {
-            str(gate.kind): evaluation.command(gate, self.judge) for gate in gates if not gate.ok
+            str(gate.kind): evaluation.rerun_command(gate, self.judge, evaluation.save_wrong_ids(gate))
+            for gate in gates
+            if not gate.ok
         }
 
     def _compare(self, evaluation: Evaluation, baseline: str, kind: Kind) -> Comparison:
@@ -90,7 +96,7 @@ class EvaluationRequest:
             self.judge,
             margin=self.margin,
             alpha=self.alpha,
-            confidence=self.demand.confidence,
+            confidence=self.requirement.confidence,
         )
 
 
@@ -121,7 +127,7 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
         baseline=given.get("baseline"),
         margin=_number(given, "margin", 0.0),
         alpha=_number(given, "alpha", 0.05),
-        demand=Demand(
+        requirement=Requirement(
             confidence=_optional(given, "confidence"),
             by=given.get("by"),
             min_n=int(_number(given, "min_n", 20)),

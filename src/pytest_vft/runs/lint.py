@@ -27,7 +27,7 @@ from pytest_vft.runs.config import Config, load_config
 from pytest_vft.runs.notes import allowed_notes, network_notes, split_notes
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import find_sources
-from pytest_vft.web.network import fetcher, read_network
+from pytest_vft.web.network import read_network
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -82,11 +82,13 @@ def run(
 
 
 def _fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetcher:
+    from pytest_vft.web.fetching import make_fetcher  # noqa: PLC0415 - aiohttp takes 0.2 s to import
+
     limit = next((rule for rule in rules if rule.id == TOO_LARGE), settings.catalogue[TOO_LARGE])
-    return fetcher(
+    return make_fetcher(
         settings.network,
         folder=settings.config.folder,
-        most=limit.params["max_bytes"],
+        max_bytes=limit.params["max_bytes"],
         full=settings.depth == "full",
         watch=watch,
     )

@@ -1,220 +1,160 @@
-"""From a dataset and a configuration to a plan, and to a server that it can be taken to."""
+"""A fine-tuning job planned, checked with the server, made, followed and cancelled."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from pytest_vft.client import Credentials, make_client, read_credentials
-from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
-from pytest_vft.model import Report, Source
-from pytest_vft.reading.remote import Watch
-from pytest_vft.runs.lint import run
+from pytest_vft.client import read_credentials
+from pytest_vft.errors import UsageError
+from pytest_vft.model import Depth
+from pytest_vft.runs.config import Config, load_config
 from pytest_vft.runs.settings import Settings
-from pytest_vft.submission.job_api import settings_problem
-from pytest_vft.submission.plan import (
-    CLOSING_SOON,
-    Closing,
-    JobPlan,
-    JobRequest,
-    JobSettings,
-    describe_file,
-    estimate,
-    expected_skips,
-)
-from pytest_vft.text import count
+from pytest_vft.runs.sources import find_sources
+from pytest_vft.runs.submission import connect, connect_to, make_plan, read_submission
+from pytest_vft.submission.outcome import Event, Job, JobOutcome
+from pytest_vft.submission.plan import JobPlan
 
 if TYPE_CHECKING:
+    from pytest_vft.submission.job import JobUpdate
+    from pytest_vft.submission.preflight import Preflight
     from pytest_vft.submission.server import Server
 
-_OURS = ("base_url", "timeout")  # of [tool.vft.submit]; all other keys are settings of the job
+StrPath = str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """What is asked for: the run that checks the data, the job's settings, the server's address.
+class JobOptions(TypedDict, total=False):
+    """Settings of a job; those that are left out come from the configuration, else from the provider."""
 
-    *timeout* is how many seconds are waited for the server, None for ever.
-    """
-
-    settings: Settings
-    job: JobSettings
-    base_url: str | None = None
-    timeout: float | None = None
+    suffix: str
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate_multiplier: float
+    metadata: Mapping[str, str]
 
 
-def read_submission(
-    settings: Settings, *, base_url: str | None = None, timeout: float | None = None, **given: object
-) -> Submission:
-    """Return what [tool.vft.submit] says, and on top of it the settings of the job that were *given*.
-
-    Raises ConfigError or UsageError for a setting that the API does not take.
-    """
-    config = settings.config
-    job = {key: value for key, value in config.submit.items() if key not in _OURS}
-    problem = settings_problem(job)
-    if problem:
-        raise ConfigError(f"{config.path}: submit: {problem}")
-    given = _known(given)
-    problem = settings_problem(given)
-    if problem:
-        raise UsageError(problem)
-    return Submission(
-        settings=settings,
-        job=JobSettings(**{**job, **given}),
-        base_url=base_url or config.submit.get("base_url"),
-        timeout=config.submit.get("timeout") if timeout is None else timeout,
-    )
-
-
-def resume(submission: Submission, saved: Mapping[str, Any], **given: object) -> Submission:
-    """Return *submission* as the plan *saved* has it, except for what was *given* again.
-
-    The address is not taken from the plan: a file must not decide where the key is sent.
-    """
-    request, settings = saved["request"], submission.settings
-    said = {
-        key: value for key, value in {**request["settings"], **_known(given)}.items() if value is not None
-    }
-    problem = settings_problem(said)
-    if problem:
-        raise UsageError(f"plan: {problem}")
-    provider_id = settings.provider_id or request.get("provider")
-    model_name = settings.model_name or request.get("model")
-    return replace(
-        submission,
-        settings=replace(settings, provider_id=provider_id, model_name=model_name),
-        job=JobSettings(**said),
-    )
-
-
-def _known(given: Mapping[str, object]) -> dict[str, Any]:
-    """Return what was said in fact; None stands where nothing was."""
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def plan_path(training_file: str) -> Path:
-    """Return where the plan of *training_file* is kept: beside it."""
-    return Path(training_file).with_suffix(".plan.json")
-
-
-def make_plan(
-    submission: Submission,
-    environ: Mapping[str, str],
+def plan_job(  # noqa: PLR0913 - all by keyword, each with a default
+    training_file: StrPath,
+    validation_file: StrPath | None = None,
     *,
-    report: Report | None = None,
-    today: date | None = None,
-    watch: Watch | None = None,
+    provider: str | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+    config: Config | StrPath | None = None,
+    depth: Depth = "auto",
+    **settings: Unpack[JobOptions],
 ) -> JobPlan:
-    """Lint the data, and record what would be sent; no key is needed and nothing is sent.
+    """Return the plan of a fine-tuning job: its requests, its estimate, what the provider would skip.
 
-    *report* is that of a lint of exactly this data, if there is one already; *watch* sees how far a new
-    one is.
-    Raises UnfitError for data with errors, SubmissionError for what takes no more jobs, UsageError.
+    No key is needed and nothing is sent. Without *validation_file* the job has the one that the
+    configuration names, if any. *base_url* is the address of the server, by default that of the
+    environment or the provider; *config* and *depth* are those of lint().
+    Raises UnfitError for data with errors, SubmissionError for a provider or model that takes no more
+    jobs, and UsageError, ConfigError or RuleFileError for arguments and files that are not valid.
     """
-    import httpx2  # noqa: PLC0415 - it and openai take 0.6 s to import
-
-    from pytest_vft.submission.job import submit  # noqa: PLC0415 - as above
-    from pytest_vft.submission.requests import Recorder  # noqa: PLC0415 - as above
-    from pytest_vft.submission.server import Server  # noqa: PLC0415 - as above
-
-    settings = submission.settings
-    sources = _job_sources(settings.sources)
-    credentials = _credentials(submission, environ, key_wanted=False)
-    before = _stamps(sources)
-    offline = replace(settings.network, offline=True)  # what stands behind URLs is not proved by a plan
-    report = report or run(replace(settings, network=offline), watch=watch)
-    _check_fit(report)
-    provider = settings.provider
-    closings = _closings(settings, today or date.today())  # noqa: DTZ011 - closing dates have no zone
-    recorder = Recorder()
-    with httpx2.Client(transport=recorder) as http:
-        server = Server(client=make_client(credentials, http_client=http), credentials=credentials)
-        own_address = provider.base_url in (None, server.address)
-        _check_open(closings, own_address=own_address)
-        request = JobRequest(
-            provider=provider.id,
-            base_url=server.address,
-            model=settings.model,
-            files=tuple(map(describe_file, sources)),
-            settings=submission.job,
-        )
-        submit(server, request)
-    sizes = {file.path: file.bytes for file in report.files}
-    if _stamps(sources) != before or any(sizes[file.path] != file.bytes for file in request.files):
-        raise SubmissionError(f"{sources[0].path}: changed while it was planned; plan again")
-    return JobPlan(
-        request=request,
-        report=report,
-        requests=tuple(recorder.requests),
-        estimate=estimate(report, submission.job.epochs),
-        skips=expected_skips(report),
-        closings=tuple(closing for closing in closings if closing.days <= CLOSING_SOON),
-        own_address=own_address,
+    config = _config(config)
+    configured = [source.path for source in find_sources(config) if source.split == "validation"]
+    validation = configured if validation_file is None else [os.fspath(validation_file)]
+    run = Settings(
+        config=config,
+        sources=find_sources(config, [os.fspath(training_file)], validation=validation),
+        provider_id=provider,
+        model_name=model,
+        depth=depth,
+        jobs=1,
     )
+    return make_plan(read_submission(run, base_url=base_url, **settings), os.environ)
 
 
-def connect(submission: Submission, environ: Mapping[str, str], **options: Any) -> Server:
-    """Return the server that the job is for; *options* are those of Server. Raises UsageError."""
-    from pytest_vft.submission.server import Server  # noqa: PLC0415 - openai takes 0.6 s to import
+def preflight_job(plan: JobPlan, *, timeout: float | None = None) -> Preflight:
+    """Ask the server whether it would take the job of *plan*; nothing is uploaded or changed.
 
-    credentials = _credentials(submission, environ, key_wanted=True)
-    return Server(client=make_client(credentials, timeout=60.0), credentials=credentials, **options)
+    *timeout*, here and below, is the number of seconds to wait for the server, None for no limit.
+    Raises MissingKeyError without an API key in the environment, ServerError if the server does not answer.
+    """
+    from pytest_vft.submission.preflight import preflight  # noqa: PLC0415 - openai takes 0.6 s to import
 
-
-def _credentials(submission: Submission, environ: Mapping[str, str], *, key_wanted: bool) -> Credentials:
-    version = submission.settings.provider.azure_version
-    return read_credentials(submission.base_url, environ, azure_version=version, key_wanted=key_wanted)
+    return preflight(_server(plan, timeout), plan.request, date.today())  # noqa: DTZ011 - shutdown dates have no zone
 
 
-def _job_sources(sources: tuple[Source, ...]) -> list[Source]:
-    """Return the training and the validation file of *sources*, in this order."""
-    train = [source for source in sources if source.split == "train"]
-    validation = [source for source in sources if source.split == "validation"]
-    if len(train) != 1:
-        raise UsageError(
-            f"a job has one training file, here {'are' if train else 'is'} {len(train) or 'none'}"
-        )
-    if len(validation) > 1:
-        raise UsageError(f"a job has at most one validation file, here are {len(validation)}")
-    return train + validation
+def apply_job(plan: JobPlan, *, timeout: float | None = None) -> Job:
+    """Upload the files of *plan* and return its job, which is made only if the server does not have it yet.
+
+    This costs money.
+    Raises SubmissionError if a file changed since it was planned or cannot be used, MissingKeyError
+    and ServerError as preflight_job does.
+    """
+    from pytest_vft.submission.job import submit  # noqa: PLC0415 - openai takes 0.6 s to import
+
+    return submit(_server(plan, timeout), plan.request)
 
 
-def _stamps(sources: list[Source]) -> list[tuple[int, int]]:
-    """Return what changes when a file does; nothing for one that is not there, which the lint says."""
-    stats = [os.stat(source.path) for source in sources if os.path.exists(source.path)]  # noqa: PTH110, PTH116 - paths are kept as the user wrote them
-    return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+def follow_job(  # noqa: PLR0913 - all by keyword, each with a default
+    job_id: str,
+    *,
+    provider: str | None = None,
+    base_url: str | None = None,
+    config: Config | StrPath | None = None,
+    timeout: float | None = None,
+    on_update: Callable[[JobUpdate], None] = lambda _: None,
+) -> JobOutcome:
+    """Wait until a job has ended and return its outcome; *on_update* is called with all news of it.
+
+    Raises MissingKeyError without an API key, ServerError for a server that fails or after *timeout*.
+    """
+    from pytest_vft.submission.job import conclude, follow  # noqa: PLC0415 - openai takes 0.6 s to import
+
+    server = _server_of(provider, base_url, config, timeout)
+    job: Job | None = None
+    events: list[Event] = []
+    for update in follow(server, job_id, lambda job: job.ended):
+        on_update(update)
+        job = update.job or job
+        events += update.events
+    assert job is not None  # noqa: S101 - following ends with a job that has ended, or raises
+    return conclude(server, job, events)
 
 
-def _check_fit(report: Report) -> None:
-    errors = [rule.id for rule in report.rules if rule.tally.failed and rule.severity == "error"]
-    if errors:
-        more = f" and {len(errors) - 1:,} more" if len(errors) > 1 else ""
-        raise UnfitError(
-            f"not planned: {count(len(errors), 'rule')} with errors ({errors[0]}{more}); see 'vft check'"
-        )
+def cancel_job(
+    job_id: str,
+    *,
+    provider: str | None = None,
+    base_url: str | None = None,
+    config: Config | StrPath | None = None,
+) -> Job:
+    """Cancel a job and return it. Raises MissingKeyError without an API key, and ServerError."""
+    from pytest_vft.submission.job import cancel  # noqa: PLC0415 - openai takes 0.6 s to import
+
+    return cancel(_server_of(provider, base_url, config, None), job_id)
 
 
-def _closings(settings: Settings, today: date) -> list[Closing]:
-    provider = settings.provider
-    dates = {
-        provider.name: provider.closes,
-        f"model {settings.model}": provider.models[settings.model].closes,
-    }
-    return [
-        Closing(what=what, date=day, days=(day - today).days)
-        for what, day in dates.items()
-        if day is not None
-    ]
+def _config(config: Config | StrPath | None) -> Config:
+    return config if isinstance(config, Config) else load_config(None if config is None else Path(config))
 
 
-def _check_open(closings: list[Closing], *, own_address: bool) -> None:
-    for closing in closings:
-        if closing.days < 0 and own_address:
-            raise SubmissionError(
-                f"{closing.what} takes no jobs since {closing.date}; see 'provider' and 'model'"
-            )
+def _server(plan: JobPlan, timeout: float | None) -> Server:
+    """Return the server of *plan*. Raises UsageError if the environment names another one by now."""
+    base_url, azure_version = plan.endpoint
+    credentials = read_credentials(base_url, os.environ, azure_version=azure_version)
+    server = connect_to(credentials, **_options(timeout))
+    if server.address != plan.request.base_url:
+        raise UsageError(f"the plan is for {plan.request.base_url}, not for {server.address}; plan again")
+    return server
+
+
+def _server_of(
+    provider: str | None, base_url: str | None, config: Config | StrPath | None, timeout: float | None
+) -> Server:
+    settings = Settings(config=_config(config), provider_id=provider)
+    submission = read_submission(settings, base_url=base_url, timeout=timeout)
+    return connect(submission, os.environ, **_options(submission.timeout))
+
+
+def _options(timeout: float | None) -> dict[str, Any]:
+    from pytest_vft.submission.server import RetryPolicy  # noqa: PLC0415 - openai takes 0.6 s to import
+
+    return {"retry_policy": RetryPolicy(deadline=timeout)}

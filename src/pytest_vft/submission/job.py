@@ -32,7 +32,7 @@ _MOST_EVENTS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
+class JobUpdate:
     """News of a job: its state and what happened since the last; or why there is none."""
 
     job: Job | None = None
@@ -67,7 +67,7 @@ def _make_job(server: Server, request: JobRequest, ids: dict[Role, str]) -> Job:
     """
     jobs = find_jobs(server, request.digest)
     before = {job.id for job in jobs if job.status in ENDED_BADLY}
-    for number, wait in enumerate(server.patience.waits(), start=1):
+    for number, wait in enumerate(server.retry_policy.waits(), start=1):
         made = next((job for job in jobs if job.id not in before), None)
         if made is not None:
             return made
@@ -77,7 +77,7 @@ def _make_job(server: Server, request: JobRequest, ids: dict[Role, str]) -> Job:
         except openai.APIConnectionError as error:
             return _find_lost(server, request, before, error)
         except openai.APIError as error:
-            if number >= server.patience.tries or not is_passing(error):
+            if number >= server.retry_policy.tries or not is_passing(error):
                 raise
             server.wait(error, wait)
         jobs = find_jobs(server, request.digest)
@@ -91,8 +91,8 @@ def _find_lost(
 
     It is never made again here: the server may still be at it.
     """
-    for wait in islice(server.patience.waits(), server.patience.tries):
-        server.patience.sleep(wait)
+    for wait in islice(server.retry_policy.waits(), server.retry_policy.tries):
+        server.retry_policy.sleep(wait)
         with suppress(openai.APIError):  # a server in trouble is asked again
             for job in find_jobs(server, request.digest):
                 if job.id not in before:
@@ -103,33 +103,33 @@ def _find_lost(
     )
 
 
-def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterator[Update]:
+def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterator[JobUpdate]:
     """Yield what happens to a job, events oldest first and each once, *until* it has got so far.
 
     What passes (429, 5xx, a broken connection) is news, too. Raises ServerError at the deadline and for
     what does not pass.
     """
-    patience, seen = server.patience, set[str]()
-    started = patience.clock()
-    for wait in patience.waits():
+    policy, seen = server.retry_policy, set[str]()
+    started = policy.clock()
+    for wait in policy.waits():
         pause = wait
         with server.explained(f"following {server.safe(job_id)}"):
             try:
                 job = read_job(server.data(server.once.fine_tuning.jobs.retrieve(job_id)))
-                update = Update(job=job, events=tuple(_new_events(server, job_id, seen)))
+                update = JobUpdate(job=job, events=tuple(_new_events(server, job_id, seen)))
             except openai.APIError as error:
                 if not is_passing(error):
                     raise
                 pause = max(wait, retry_after(error))
-                update = Update(trouble=server.words(error))
+                update = JobUpdate(trouble=server.words(error))
         yield update
         if update.job is not None and until(update.job):
             return
-        if patience.deadline is not None and patience.clock() - started + pause > patience.deadline:
+        if policy.deadline is not None and policy.clock() - started + pause > policy.deadline:
             raise ServerError(
-                f"{server.safe(job_id)}: not done after {patience.deadline:,.0f} s; it goes on at the server"
+                f"{server.safe(job_id)}: not done after {policy.deadline:,.0f} s; it goes on at the server"
             )
-        patience.sleep(pause)
+        policy.sleep(pause)
 
 
 def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:

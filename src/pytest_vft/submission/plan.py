@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Cost, Report, Source
@@ -140,12 +140,19 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
+class ClosingDate:
     """What takes no more jobs after *date*, and how many days are left."""
 
     what: str
     date: date
     days: int
+
+
+class Endpoint(NamedTuple):
+    """Where a client connects; see Credentials."""
+
+    base_url: str | None
+    azure_version: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,16 +167,18 @@ class JobExpectation:
 class JobPlan:
     """What would be sent, and what is known and not known of it.
 
-    *skips* counts the images that the provider is expected to leave out, by skip reason;
-    *own_address* says that the server is the provider's own, so that its closing dates hold.
+    *endpoint* is the server of *request*. *skips* counts the images that the provider is expected to
+    leave out, by skip reason; *own_address* says that the server is the provider's own, so that its
+    closing dates hold.
     """
 
     request: JobRequest
+    endpoint: Endpoint
     report: Report
-    requests: tuple[RecordedRequest, ...]
+    requests: tuple[RecordedRequest, ...] = field(repr=False)
     estimate: Estimate | None
     skips: Mapping[str, int]
-    closings: tuple[Closing, ...]
+    closings: tuple[ClosingDate, ...]
     own_address: bool
 
     @property

@@ -10,7 +10,7 @@ import openai
 
 from pytest_vft.submission.job import find_jobs
 from pytest_vft.submission.outcome import Job
-from pytest_vft.submission.plan import Closing, JobRequest
+from pytest_vft.submission.plan import ClosingDate, JobRequest
 from pytest_vft.submission.server import Server
 from pytest_vft.submission.upload import find_file
 
@@ -26,7 +26,7 @@ class Preflight:
     address: str
     model: str
     refusals: tuple[str, ...]
-    closing: Closing | None
+    closing: ClosingDate | None
     uploaded: Mapping[str, str]
     jobs: tuple[Job, ...]
 
@@ -66,9 +66,9 @@ def preflight(server: Server, request: JobRequest, today: date) -> Preflight:
     )
 
 
-def _closing(model: str, shutdown: object, today: date) -> Closing | None:
+def _closing(model: str, shutdown: object, today: date) -> ClosingDate | None:
     try:
         day = date.fromisoformat(str(shutdown))
     except ValueError:  # none is announced
         return None
-    return Closing(what=f"model {model}", date=day, days=(day - today).days)
+    return ClosingDate(what=f"model {model}", date=day, days=(day - today).days)

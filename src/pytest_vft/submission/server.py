@@ -25,7 +25,7 @@ _LONGEST_RETRY_AFTER = 600.0  # seconds; who asks for more is not waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How long to wait, in seconds: between two looks, *first* and then longer, and in all.
 
     *tries* is how often a request that failed is sent in all; *deadline* None is for ever.
@@ -52,7 +52,7 @@ class Server:
 
     client: openai.OpenAI
     credentials: Credentials
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     api: JobApi = field(default_factory=job_api)
     progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
 
@@ -121,15 +121,15 @@ class Server:
 
     def wait(self, error: openai.APIError, seconds: float) -> None:
         """Wait before the next try: *seconds*, or longer if the server asked for it."""
-        self.patience.sleep(max(seconds, retry_after(error)))
+        self.retry_policy.sleep(max(seconds, retry_after(error)))
 
     def retried(self, ask: Callable[[], T]) -> T:
         """Return what *ask* returns; asked again when that may help. Only for what may be done twice."""
-        for number, wait in enumerate(self.patience.waits(), start=1):
+        for number, wait in enumerate(self.retry_policy.waits(), start=1):
             try:
                 return ask()
             except openai.APIError as error:
-                if number >= self.patience.tries or not is_passing(error):
+                if number >= self.retry_policy.tries or not is_passing(error):
                     raise
                 self.wait(error, wait)
         raise AssertionError("waits never end")

@@ -84,7 +84,7 @@ def send_file(server: Server, file: JobFile) -> str:
     Raises SubmissionError if it is no longer what was planned, ServerError if it cannot be sent.
     """
     with server.explained(f"uploading {file.path}"):
-        for number, wait in enumerate(server.patience.waits(), start=1):
+        for number, wait in enumerate(server.retry_policy.waits(), start=1):
             found = find_file(server, file)
             if found is not None:
                 return found
@@ -92,7 +92,7 @@ def send_file(server: Server, file: JobFile) -> str:
                 return _send(server, file)
             except openai.APIError as error:
                 _check_size(file)  # a file that grew shorter looks like a broken connection
-                if number >= server.patience.tries or not is_passing(error):
+                if number >= server.retry_policy.tries or not is_passing(error):
                     raise
                 server.wait(error, wait)
     raise AssertionError("waits never end")
@@ -169,9 +169,9 @@ def _send_in_parts(server: Server, file: JobFile) -> tuple[str, Any]:
 
 def await_file(server: Server, file: JobFile, id_: str) -> None:
     """Wait until the server has processed *file*. Raises SubmissionError if it cannot, or not in time."""
-    patience = server.patience
-    started = patience.clock()
-    for wait in patience.waits():
+    policy = server.retry_policy
+    started = policy.clock()
+    for wait in policy.waits():
         with server.explained(f"waiting for {file.path}"):
             state = server.data(server.retried(lambda: server.once.files.retrieve(id_)))
         status = state.get("status")
@@ -180,9 +180,9 @@ def await_file(server: Server, file: JobFile, id_: str) -> None:
         if status in _UNUSABLE:
             details = server.safe(state.get("status_details") or "it does not say why")
             raise SubmissionError(f"{file.path}: the server cannot use it ({server.safe(status)}): {details}")
-        if patience.deadline is not None and patience.clock() - started + wait > patience.deadline:
+        if policy.deadline is not None and policy.clock() - started + wait > policy.deadline:
             raise ServerError(
-                f"{file.path}: still {server.safe(status)} after {patience.deadline:,.0f} s; "
+                f"{file.path}: still {server.safe(status)} after {policy.deadline:,.0f} s; "
                 "run it again later, and the uploaded file is used"
             )
-        patience.sleep(wait)
+        policy.sleep(wait)

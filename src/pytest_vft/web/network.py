@@ -6,21 +6,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from pathlib import Path
 
 from pytest_vft.errors import UsageError
-from pytest_vft.reading.remote import Fetcher, Watch
 from pytest_vft.text import nearest
 
 OFFLINE = "VFT_OFFLINE"
 RESOLVE = "VFT_RESOLVE"
 
-Place = tuple[str, int]
+HostPort = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What may be asked, and whom: *instead* gives hosts an address and port to dial unchecked.
+    """What may be asked, and whom: *overrides* gives hosts an address and port to dial unchecked.
 
     *proxy* allows the proxies of the environment, *cache* says whether results are kept.
     """
@@ -29,7 +27,7 @@ class Network:
     allow_private: bool = False
     proxy: bool = False
     cache: bool = True
-    instead: Mapping[str, Place] = field(default_factory=dict)
+    overrides: Mapping[str, HostPort] = field(default_factory=dict)
 
 
 ONLINE = Network()
@@ -53,34 +51,21 @@ def read_network(
         allow_private=allow_private,
         proxy=proxy == "env",
         cache=cache,
-        instead=_instead(os.environ.get(RESOLVE, "")),
+        overrides=_overrides(os.environ.get(RESOLVE, "")),
     )
 
 
-def _instead(given: str) -> dict[str, Place]:
+def _overrides(given: str) -> dict[str, HostPort]:
     """Return what VFT_RESOLVE says: HOST=ADDRESS:PORT, comma-separated."""
-    instead = {}
+    overrides = {}
     for text in filter(None, given.split(",")):
         host, _, place = text.strip().partition("=")
         address, _, port = place.rpartition(":")
         try:
-            instead[host.lower()] = (str(ip_address(address.strip("[]"))), int(port))
+            overrides[host.lower()] = (str(ip_address(address.strip("[]"))), int(port))
         except ValueError:
             raise UsageError(f"{RESOLVE}: {text!r}: want HOST=ADDRESS:PORT") from None
-    return instead
-
-
-def fetcher(network: Network, *, folder: Path, most: int, full: bool, watch: Watch | None = None) -> Fetcher:
-    """Return what fetches the first bytes of URLs, up to *most* with *full*; *folder* has the cache."""
-    from importlib.metadata import version  # noqa: PLC0415 - 10 ms, for data with URLs only
-
-    from pytest_vft.reading.sqlite import FOLDER  # noqa: PLC0415 - as above
-    from pytest_vft.web.cache import UrlCache  # noqa: PLC0415 - as above
-    from pytest_vft.web.fetching import WebFetcher  # noqa: PLC0415 - as above, 0.2 s
-
-    setting = f"{version('pytest-vft')} {full} {most} {network}"
-    cache = UrlCache(folder / FOLDER, setting) if network.cache else None
-    return WebFetcher(most=most, full=full, network=network, cache=cache, watch=watch)
+    return overrides
 
 
 def idle_proxy() -> bool:

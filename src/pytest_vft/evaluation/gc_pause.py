@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def collector_paused() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Pause the collector, which would look through records without cycles again and again.
 
     https://docs.python.org/3/library/gc.html#gc.disable

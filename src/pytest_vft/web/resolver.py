@@ -25,7 +25,7 @@ class NotPublicError(Exception):
     """A host has an address that is not public; the text says which and why."""
 
 
-class Dialler(AbstractResolver):
+class CheckingResolver(AbstractResolver):
     """Looks names up and makes sockets, for aiohttp's connector; it dials what it has checked."""
 
     def __init__(self, network: Network, seconds: float) -> None:
@@ -41,7 +41,7 @@ class Dialler(AbstractResolver):
         Raises NotPublicError, and socket.gaierror for a name that is not found.
         """
         addresses = [ip_address(result["host"]) for result in await self._look_up(host)]
-        if not (self._network.allow_private or proxy or host in self._network.instead):
+        if not (self._network.allow_private or proxy or host in self._network.overrides):
             for address in addresses:
                 kind = why_not_public(address)
                 if kind:
@@ -72,8 +72,8 @@ class Dialler(AbstractResolver):
         return await asyncio.shield(self._found[host])
 
     async def _ask(self, host: str) -> list[ResolveResult]:
-        if host in self._network.instead:
-            return [_result(host, *self._network.instead[host])]
+        if host in self._network.overrides:
+            return [_result(host, *self._network.overrides[host])]
         try:
             async with self._at_once, asyncio.timeout(self._seconds):
                 found = await _in_thread(host)

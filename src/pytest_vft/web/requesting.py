@@ -1,0 +1,191 @@
+"""One GET request for the first bytes of an image: what is sent, and how the response is read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Self
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+import aiohttp
+import truststore
+from yarl import URL
+
+from pytest_vft.reading.remote import Remote
+from pytest_vft.web.answers import DAY, HOUR, REDIRECTS, Body, FetchResult, read_body, refused
+from pytest_vft.web.failures import failure
+from pytest_vft.web.network import Network
+from pytest_vft.web.resolver import CheckingResolver, NotPublicError
+from pytest_vft.web.throttle import FetchLimits, retry_after
+
+
+def user_agent() -> str:
+    """Return what requests say that they are from."""
+    return f"pytest-vft/{version('pytest-vft')} (+https://github.com/pytest-vft/pytest-vft)"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchJob:
+    """One request to come: *url* as it stands in the data, *at* where redirects led to."""
+
+    url: str
+    at: str
+    first: int
+    hops: int = 0
+    tries: int = 0
+    ranged: bool = True
+
+
+class ImageClient:
+    """Sends the requests of fetch jobs over one session, to be used as an asynchronous context manager.
+
+    *max_bytes* is how much of a body is read at most, with *full* at once; *waiting* returns how many
+    jobs wait for a host. Has to be made where an event loop runs.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        limits: FetchLimits,
+        *,
+        max_bytes: int,
+        full: bool,
+        waiting: Callable[[str], int],
+    ) -> None:
+        self._limits = limits
+        self._max_bytes = max_bytes
+        self._full = full
+        self._waiting = waiting
+        self._proxies = getproxies_environment() if network.proxy else {}
+        self._resolver = CheckingResolver(network, limits.connect)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # HostQueue limits requests
+                resolver=self._resolver,
+                use_dns_cache=False,
+                socket_factory=self._resolver.socket,
+                ssl=_trusted(),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            requote_redirect_url=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect),
+            headers={
+                "User-Agent": user_agent(),
+                "Accept": "image/*,*/*;q=0.8",
+                "Accept-Encoding": "identity",
+            },
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def send(self, job: FetchJob) -> FetchJob | FetchResult:
+        """Make the request of *job*; return the next one that it leads to, or what was found."""
+        proxy = self._proxy_of(job.at)
+        try:
+            async with asyncio.timeout(self._limits.total):
+                await self._resolver.check(host_of(proxy or job.at), proxy=proxy is not None)
+                async with self._session.get(
+                    URL(job.at, encoded=job.at.isascii() and " " not in job.at),
+                    headers={"Range": f"bytes=0-{job.first - 1}"} if job.ranged else {},
+                    allow_redirects=False,
+                    proxy=proxy,
+                ) as response:
+                    step = await self._read(job, response)
+                    if not self._waiting(host_of(job.at)):
+                        response.close()  # thousands of hosts would keep as many connections
+                    return step
+        except NotPublicError as error:
+            return FetchResult(Remote(False, str(error), public=False))
+        except (OSError, aiohttp.ClientError, ValueError) as error:
+            return failure(error, self._limits)
+
+    async def _read(self, job: FetchJob, response: aiohttp.ClientResponse) -> FetchJob | FetchResult:
+        status, headers = response.status, response.headers
+        if status in REDIRECTS and "Location" in headers:
+            return self._redirected(job, headers["Location"])
+        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and job.ranged:
+            return replace(job, ranged=False)  # an empty file has no first byte
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return refused(status, retry_after(headers.get("Retry-After"), time.time()))
+        body = await self._body(job, response)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # decoders warn of what our rules say better
+            remote = read_body(body, full=self._full, most=self._max_bytes)
+        if remote is None and job.first < self._max_bytes:
+            return replace(job, first=self._max_bytes)
+        if remote is None:
+            remote = Remote(None, "its body is shorter than declared")
+        return FetchResult(remote, 0 if remote.reachable is None else DAY, "answer")
+
+    async def _body(self, job: FetchJob, response: aiohttp.ClientResponse) -> Body:
+        """Read as much as the job asks for; up to the most when only that tells how much there is."""
+        encoding = response.headers.get("Content-Encoding", "")
+        total = _total(response)
+        most = job.first if total is not None else self._max_bytes
+        data = bytearray()
+        async for piece in response.content.iter_any():
+            data += piece
+            if len(data) >= most:
+                response.close()
+                break
+        size = max(len(data), total or 0)
+        return Body(bytes(data[: self._max_bytes]), size, response.headers.get("Content-Type", ""), encoding)
+
+    def _redirected(self, job: FetchJob, location: str) -> FetchJob | FetchResult:
+        at = urljoin(job.at, location)
+        scheme = urlsplit(at).scheme
+        if job.hops >= self._limits.redirects:
+            cause = f"more than {self._limits.redirects} redirects"
+        elif scheme not in ("http", "https"):
+            cause = f"it redirects to scheme {scheme}"
+        elif job.at.lower().startswith("https:") and scheme == "http":
+            cause = "it redirects from https to http"
+        else:
+            return replace(job, at=at, hops=job.hops + 1, tries=0)
+        return FetchResult(Remote(False, cause), HOUR, "answer")
+
+    def _proxy_of(self, url: str) -> str | None:
+        if not self._proxies or proxy_bypass(host_of(url)):
+            return None
+        return self._proxies.get(urlsplit(url).scheme) or self._proxies.get("all")
+
+
+def _trusted() -> ssl.SSLContext:
+    """Return the certificates that the system trusts, or those that SSL_CERT_FILE names."""
+    if "SSL_CERT_FILE" in os.environ:
+        return ssl.create_default_context()
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def host_of(url: str) -> str:
+    """Return the host of *url*, "" when it has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def server_of(url: str) -> tuple[str, str]:
+    """Return scheme, host and port of *url*."""
+    return urlsplit(url)[:2]
+
+
+def _total(response: aiohttp.ClientResponse) -> int | None:
+    """Return the size of the whole body as the server declares it, None when it does not."""
+    if response.status == HTTPStatus.PARTIAL_CONTENT:
+        _, _, total = response.headers.get("Content-Range", "").rpartition("/")
+        return int(total) if total.isdecimal() else None
+    return response.content_length

@@ -1,0 +1,37 @@
+"""Files written completely or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Yield a binary file that becomes the file at *path* when the block ends without an exception.
+
+    Until then it has a temporary name in the same folder, so *path* stays what it was before. A
+    symbolic link is kept: the file that it leads to is replaced. A pipe or a device is written to
+    directly. Raises OSError if the file cannot be written.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            yield file
+        return
+    unfinished = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str, *, errors: str = "strict") -> None:
+    """Write *text* to *path* as UTF-8, see replacing(); *errors* is that of str.encode. Raises OSError."""
+    with replacing(path) as file:
+        file.write(text.encode(errors=errors))
