@@ -9,9 +9,9 @@ from datetime import date
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
-Record = TypeVar("Record", bound=tuple[Any, ...])
-
 from pytest_vft.text import count
+
+Record = TypeVar("Record", bound=tuple[Any, ...])
 
 Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]

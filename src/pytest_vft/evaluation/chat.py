@@ -38,7 +38,7 @@ class ChatFailure(NamedTuple):
 
 
 @dataclass(slots=True)
-class Chat:
+class ChatModel:
     """A model behind *client*, asked with *parameters*; temperature is left out once it was refused.
 
     *masked* takes the key out of what a server says.

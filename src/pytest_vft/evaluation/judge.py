@@ -17,10 +17,10 @@ import orjson
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation.accuracy import check_share
-from pytest_vft.evaluation.chat import Chat, ChatFailure, ChatFailures, Completion, in_parallel
+from pytest_vft.evaluation.chat import ChatFailure, ChatFailures, ChatModel, Completion, in_parallel
 from pytest_vft.evaluation.live import check_client
 from pytest_vft.evaluation.predictions import Answer
-from pytest_vft.evaluation.questions import images_of, read_prompts
+from pytest_vft.evaluation.questions import read_prompts
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.text import nearest
 
@@ -108,7 +108,7 @@ def ratings(
     answers: Sequence[Answer],
     judge: Judge,
     transcript: Transcript,
-    chat: Callable[[], Chat],
+    chat: Callable[[], ChatModel],
 ) -> dict[str, str]:
     """Return the rating of each of *answers* by its id, without those that the judge left ungraded.
 
@@ -116,9 +116,9 @@ def ratings(
     server fails: an answer that nobody looked at is not ungraded.
     """
     ids: dict[str, list[str]] = {}  # the same answer to the same question is rated once
-    begun: Chat | None = None
+    begun: ChatModel | None = None
 
-    def open_answers() -> Iterator[tuple[Chat, str, Sequence[Mapping[str, Any]]]]:
+    def open_answers() -> Iterator[tuple[ChatModel, str, Sequence[Mapping[str, Any]]]]:
         nonlocal begun
         for answer, messages in _prompts(answers, judge):
             key = request_key(judge.model, messages, judge.parameters)
@@ -145,7 +145,7 @@ def ratings(
     return {id_: str(kept[key]["rating"]) for key in ids.keys() & kept.keys() for id_ in ids[key]}
 
 
-def _rate(chat: Chat, messages: Sequence[Mapping[str, Any]]) -> dict[str, str] | ChatFailure | None:
+def _rate(chat: ChatModel, messages: Sequence[Mapping[str, Any]]) -> dict[str, str] | ChatFailure | None:
     """Return reason and rating; None after two answers that are none."""
     for _ in range(2):
         completion = chat.ask(messages)
@@ -179,9 +179,9 @@ def _prompts(answers: Sequence[Answer], judge: Judge) -> Iterator[tuple[Answer, 
         raise UsageError("a judge that sees images needs the test split; name it")
     by_line = {answer.question.line: answer for answer in answers if answer.question}
     path = next((answer.question.path for answer in answers if answer.question), None)
-    for line, asked in read_prompts(path) if path else ():
+    for line, prompt in read_prompts(path) if path else ():
         if line in by_line:
-            yield by_line[line], _messages(by_line[line], images_of(asked))
+            yield by_line[line], _messages(by_line[line], prompt.images)
 
 
 def _messages(answer: Answer, images: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pytest_vft.errors import EvaluationError, UsageError
-from pytest_vft.evaluation.chat import Chat, ChatFailure, ChatFailures, Completion, in_parallel, paced
+from pytest_vft.evaluation.chat import ChatFailure, ChatFailures, ChatModel, Completion, in_parallel, paced
 from pytest_vft.evaluation.questions import Question, read_prompts
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.text import count
@@ -90,7 +90,7 @@ class Budget:
 def ask_questions(
     questions: Sequence[Question],
     transcript: Transcript,
-    chat: Callable[[], Chat],
+    chat: Callable[[], ChatModel],
     live: Live,
     on_answer: Callable[[LiveProgress], None],
 ) -> list[Mapping[str, Any]]:
@@ -103,15 +103,15 @@ def ask_questions(
     by_line = {question.line: question for question in questions}
     answers: dict[int, Mapping[str, Any]] = {}
     failures, budget = ChatFailures("questions"), Budget(live)
-    begun: Chat | None = None
+    begun: ChatModel | None = None
 
     def tell(question: Question, answer: Mapping[str, Any]) -> None:
         answers[question.line] = answer
         on_answer(LiveProgress(len(answers), len(questions), question, answer["predicted_answer"]))
 
-    def open_questions() -> Iterator[tuple[Chat, Question, str, Sequence[Mapping[str, Any]]]]:
+    def open_questions() -> Iterator[tuple[ChatModel, Question, str, Sequence[Mapping[str, Any]]]]:
         nonlocal begun
-        for line, messages in read_prompts(questions[0].path):
+        for line, (messages, _) in read_prompts(questions[0].path):
             if line not in by_line:
                 continue
             key = request_key(live.model, messages, live.parameters)

@@ -10,12 +10,16 @@ import orjson
 from xxhash import xxh3_128_hexdigest
 
 from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.formats.base import ImageRow, MessageRow
+from pytest_vft.formats.chat import target_turn
+from pytest_vft.formats.registry import load_format
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
 from pytest_vft.reading.lines import lift, parse_line
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.text import safe
 
 ID_PATTERN = r"\[(\d+)\]"
+DATA_FORMAT = "openai"  # of test splits
 
 
 class Question(NamedTuple):
@@ -39,6 +43,13 @@ class Question(NamedTuple):
     def place(self) -> str:
         """Where it stands, as path:line."""
         return f"{safe(self.path, None)}:{self.line}"
+
+
+class Prompt(NamedTuple):
+    """What a model is asked: *messages* without the answer, and the parts of *images* that they are about."""
+
+    messages: Sequence[Mapping[str, Any]]
+    images: Sequence[Mapping[str, Any]]
 
 
 def read_objects(
@@ -112,13 +123,15 @@ def _question(
     pattern: re.Pattern[str],
     keys: tuple[Sequence[str], Sequence[str]],
 ) -> Question:
-    messages = _messages(path, line, example)
-    asked = prompt(messages)
-    if not asked:
+    rows = load_format(DATA_FORMAT).read(example).rows
+    if not rows:
+        raise EvaluationError(f"{safe(path, None)}:{line}: no list of messages; run 'vft check' on it")
+    start, end = target_turn(rows)
+    if not end:
         raise EvaluationError(f"{safe(path, None)}:{line}: no user message to answer")
-    text = "\n".join(text for message in _target_turn(asked) for text in _texts(message))
-    images = [url for part in images_of(asked) if (url := _url(part))]
-    truths = [text for message in messages[len(asked) :] for text in _texts(message)]
+    text = "\n".join(text for row in rows[start:end] for text in row[3])
+    images = [image[1] for _, image in _images(rows)]
+    truths = [text for row in rows[end:] for text in row[3]]
     numbered = pattern.search(text)
     id_, actual = (next((example[key] for key in names if key in example), None) for names in keys)
     return Question(
@@ -133,65 +146,24 @@ def _question(
     )
 
 
-def _messages(path: str, line: int, example: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    messages = example.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        raise EvaluationError(f"{safe(path, None)}:{line}: no list of messages; run 'vft check' on it")
-    return messages
-
-
-def prompt(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return *messages* up to the last one of a user: what a model is asked, without the answer."""
-    end = len(messages)
-    while end and messages[end - 1].get("role") != "user":
-        end -= 1
-    return messages[:end]
-
-
-def read_prompts(path: str) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
-    """Yield the number of each line of the test split at *path* and what is asked there, as it is sent."""
+def read_prompts(path: str) -> Iterator[tuple[int, Prompt]]:
+    """Yield the number and the prompt of each line of the test split at *path*."""
     for line, raw in enumerate(_lines(path), 1):
         if isinstance(raw, bytes) and raw.strip():
-            yield line, prompt(orjson.loads(raw)["messages"])
+            rows = load_format(DATA_FORMAT).read(orjson.loads(raw)).rows
+            _, end = target_turn(rows)
+            images = [source["content"][image[0]] for source, image in _images(rows)]
+            yield line, Prompt([row[5] for row in rows[:end]], images)
 
 
-def images_of(asked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the image parts of the target turn of *asked*; without any, all that stood before it.
+def _images(rows: Sequence[MessageRow]) -> list[tuple[Mapping[str, Any], ImageRow]]:
+    """Return the images of the target turn of *rows* with their messages; without any, all before it.
 
-    "And the second one?" asks about what stood before.
+    "And the second one?" is about an image of an earlier turn.
     """
-    for messages in (_target_turn(asked), asked):
-        found = [part for message in messages for part in _parts(message) if part.get("type") == "image_url"]
+    start, end = target_turn(rows)
+    for turn in (rows[start:end], rows[:end]):
+        found = [(row[5], image) for row in turn for image in row[4]]
         if found:
             return found
     return []
-
-
-def _target_turn(asked: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return the messages at the end of *asked* that are a user's, up to the first that is not."""
-    start = len(asked) - 1
-    while start and asked[start - 1].get("role") == "user":
-        start -= 1
-    return asked[start:]
-
-
-def _parts(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    content = message.get("content")
-    for part in content if isinstance(content, list) else ():
-        if isinstance(part, dict):
-            yield part
-
-
-def _texts(message: Mapping[str, Any]) -> Iterator[str]:
-    content = message.get("content")
-    if isinstance(content, str):
-        yield content
-    for part in _parts(message):
-        if isinstance(part.get("text"), str):
-            yield part["text"]
-
-
-def _url(part: Mapping[str, Any]) -> str | None:
-    image_url = part.get("image_url")
-    url = image_url.get("url") if isinstance(image_url, dict) else None
-    return url if isinstance(url, str) else None

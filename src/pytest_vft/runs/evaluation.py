@@ -11,7 +11,7 @@ from typing import Any
 from pytest_vft.client import make_client, read_credentials
 from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.accuracy import Requirement, of_kind
-from pytest_vft.evaluation.chat import Chat
+from pytest_vft.evaluation.chat import ChatModel
 from pytest_vft.evaluation.comparison import Comparison, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
@@ -251,11 +251,11 @@ def questions_of(test: str, keys: Keys, id_pattern: str) -> list[Question]:
     return read_questions(test, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
 
 
-def make_chat(asked: Live | Judge, parameters: Mapping[str, Any]) -> Chat:
+def make_chat(asked: Live | Judge, parameters: Mapping[str, Any]) -> ChatModel:
     """Return a chat with the model of *asked*. Raises MissingKeyError when there is no API key."""
     credentials = read_credentials(asked.base_url, os.environ)
     client = make_client(credentials, timeout=asked.timeout, max_retries=asked.retries)
-    return Chat(client, asked.model, parameters, credentials.masked)
+    return ChatModel(client, asked.model, parameters, credentials.masked)
 
 
 def _cached(name: str) -> Path:
