@@ -21,10 +21,9 @@ from pathlib import Path
 import pybase64
 from xxhash import xxh3_128_intdigest
 
-from pytest_vft.catalogue.load import read_schema
 from pytest_vft.facts.example import measure_example
 from pytest_vft.facts.line import line_facts
-from pytest_vft.formats.foreign import read_foreign_formats
+from pytest_vft.formats.registry import load_format
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import lift, parse_line
 from pytest_vft.reading.remote import FetchContext
@@ -32,7 +31,6 @@ from pytest_vft.reading.shards import LongLine, Shard, read_batches
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.lint import lint
 from pytest_vft.runs.settings import Settings
-from pytest_vft.schema import ExampleShape
 
 SIZES = (50, 250)
 
@@ -82,15 +80,15 @@ def decode(payload: memoryview) -> bytes:
 def measuring(last: str) -> Callable[[ImageStore, bytes, bytes | None], None]:
     """Return what parses a line and measures the facts of its example, up to *last*."""
     settings = Settings(config=Config())
-    shape = ExampleShape(read_schema("example.schema.json"), read_foreign_formats())
+    read = load_format("openai").read
     count_image = lru_cache(settings.provider.models[settings.model].image_tokens.count)
-    outside = FetchContext({})
+    context = FetchContext({})
 
     def measure(store: ImageStore, raw: bytes, lifted: bytes | None) -> None:
         line = parse_line(raw, lifted)
         if last == "facts":
             line_facts(line, "train")
-            measure_example(line.value, "train", store, outside, shape, count_image)
+            measure_example(read(line.value), "train", store, context, count_image)
 
     return measure
 
