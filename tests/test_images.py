@@ -255,7 +255,7 @@ def test_what_is_no_image_is_undecodable(*, full: bool) -> None:
     measured = measure_image(b"not an image", full=full)
 
     assert measured == ImageMeasurements(
-        13, "unrecognised", False, damage="undecodable", decoder_error="it starts with b'not a pictur'"
+        12, "unrecognised", False, damage="undecodable", decoder_error="it starts with b'not an image'"
     )
     assert measure_image(b"", full=full).decoder_error == "it is empty"
 

@@ -220,7 +220,7 @@ def test_image_twice_on_one_line_is_one_line() -> None:
 
     _, block, _ = blocks(lint("train.jsonl"))
 
-    assert "error image/unsupported-mode: 1 image, 1 example\n" in block
+    assert "error image/unsupported-mode: 1 image, 1 example  " in block
     assert "  train.jsonl:1  mode is L; want RGB or RGBA (/messages/0/content/1)\n" in block
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,13 @@ REMOTE = Remote(True, image=ImageMeasurements(10, "JPEG", True, "RGB", 8, 8, "no
 def keep(folder: Path, remote: Remote = REMOTE, seconds: float = 60, setting: str = "") -> UrlCache:
     cache = UrlCache(folder, setting)
     cache.put(URL, remote, seconds)
-    cache.save()
+    cache.close()
     return cache
 
 
 def find(folder: Path, setting: str = "") -> Remote | None:
-    cache = UrlCache(folder, setting)
-    found = cache.get(URL)
-    cache.save()
-    return found
+    with closing(UrlCache(folder, setting)) as cache:
+        return cache.get(URL)
 
 
 @pytest.mark.parametrize("remote", [REMOTE, Remote(False, "404 Not Found"), Remote(True, served="XML")])
@@ -70,9 +69,8 @@ def test_a_broken_file_is_set_aside(tmp_path: Path) -> None:
 
 def test_a_result_of_another_version_is_no_result(tmp_path: Path) -> None:
     keep(tmp_path)
-    with sqlite3.connect(tmp_path / "urls.sqlite") as table:
+    with closing(sqlite3.connect(tmp_path / "urls.sqlite")) as table, table:
         table.execute("""UPDATE urls SET found = '{"reachable": true, "image": {"colour": "red"}}'""")
-    table.close()
 
     assert find(tmp_path) is None
 
@@ -91,11 +89,10 @@ def test_a_file_that_another_run_has_locked_is_no_error(
 ) -> None:
     keep(tmp_path)
     monkeypatch.setattr("pytest_vft.reading.sqlite.PATIENCE", 0.05)
-    other = sqlite3.connect(tmp_path / "urls.sqlite", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    cache = UrlCache(tmp_path, "")
-    assert cache.get(URL) is None
-    other.close()
+    with closing(sqlite3.connect(tmp_path / "urls.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with closing(UrlCache(tmp_path, "")) as cache:
+            assert cache.get(URL) is None
 
     (warning,) = cache.warnings
     assert "locked" in warning

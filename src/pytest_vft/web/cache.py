@@ -40,7 +40,7 @@ class UrlCache:
         found = json.dumps({**remote._asdict(), "image": image})
         self._rows.append((self._key(url), found, time.time() + seconds))
 
-    def save(self) -> None:
+    def close(self) -> None:
         """Write what is to be remembered, forget what is too old then, and close the file."""
         if self._rows:
             self._database.write(

@@ -7,7 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterable
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -38,26 +38,18 @@ class WebFetcher:
 
     def fetch(self, urls: Iterable[str]) -> FetchResults:
         """Return what was found behind each of *urls*; what the cache knows is not asked for."""
-        remotes: dict[str, Remote] = {}
-        unknown = []
-        for url in dict.fromkeys(urls):
-            remote = self.cache.get(url) if self.cache else None
-            if remote:
-                remotes[url] = remote
-            else:
-                unknown.append(url)
-        run = _FetchRun(self, unknown)
-        try:
+        urls = list(dict.fromkeys(urls))
+        with closing(self.cache) if self.cache else nullcontext() as cache:  # saved after Ctrl-C, too
+            remotes = {url: found for url in urls if cache and (found := cache.get(url))}
+            unknown = [url for url in urls if url not in remotes]
+            run = _FetchRun(self, unknown)
             if unknown:
                 _wait_for(run.everything())
-        finally:  # Ctrl-C too: what was learnt is kept
-            if self.cache:
-                self.cache.save()
         trouble = run.trouble
         excused = {"no network": "nothing", "no certificates": "untrusted", None: ""}[trouble]
-        for url, found in run.found.items():
-            public = None if found.heard == "nothing" else True
-            remotes[url] = Remote(None, trouble, public=public) if found.heard == excused else found.remote
+        for url, result in run.found.items():
+            public = None if result.heard == "nothing" else True
+            remotes[url] = Remote(None, trouble, public=public) if result.heard == excused else result.remote
         return FetchResults(remotes, trouble, tuple(self.cache.warnings) if self.cache else ())
 
 
