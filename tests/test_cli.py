@@ -95,6 +95,17 @@ def test_installed_command_does_the_same(vft: Vft) -> None:
     assert done.stdout == vft("check", "train.jsonl", "--format=json").out
 
 
+def test_command_has_the_name_of_the_package_too(vft: Vft) -> None:
+    write("train.jsonl")
+    arguments = ["check", "train.jsonl", "--format=json"]
+
+    done = subprocess.run(
+        [VFT.with_name("pytest-vft"), *arguments], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout == vft(*arguments).out
+
+
 def test_python_runs_it_as_a_module() -> None:
     module = [sys.executable, "-m", "pytest_vft", "check", write("train.jsonl")]
 

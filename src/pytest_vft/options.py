@@ -157,7 +157,9 @@ OPTIONS = (
     Option("no-cache", "", "neither read nor write .vft_cache", _CHECK, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", _FORMATS, "text"),
-    Option("report", "FORMAT:FILE", "also write the report to a file", _CHECK, "list"),
+    Option(
+        "report", "FORMAT:FILE", f"also write the report to a file: {', '.join(_FORMATS)}", _CHECK, "list"
+    ),
     Option(
         "max-shown",
         "N",
