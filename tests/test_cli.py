@@ -95,8 +95,19 @@ def test_installed_command_does_the_same(vft: Vft) -> None:
     assert done.stdout == vft("check", "train.jsonl", "--format=json").out
 
 
+def test_command_has_the_name_of_the_package_too(vft: Vft) -> None:
+    write("train.jsonl")
+    arguments = ["check", "train.jsonl", "--format=json"]
+
+    done = subprocess.run(
+        [VFT.with_name("pytest-vft"), *arguments], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout == vft(*arguments).out
+
+
 def test_python_runs_it_as_a_module() -> None:
-    module = [sys.executable, "-m", "pytest_vft.cli", "check", write("train.jsonl")]
+    module = [sys.executable, "-m", "pytest_vft", "check", write("train.jsonl")]
 
     assert subprocess.run(module, capture_output=True, check=False).returncode == 0
 
@@ -226,7 +237,7 @@ def test_interruption_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_vft.runs.lint.run", interrupt)
+    monkeypatch.setattr("pytest_vft.cli.check.run", interrupt)
 
     assert vft("check", write("train.jsonl")) == (2, "", "vft: interrupted\n")
 
@@ -235,7 +246,7 @@ def test_fault_of_our_own_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyP
     def stumble(*_: object, **__: object) -> None:
         raise LookupError("a bug")
 
-    monkeypatch.setattr("pytest_vft.runs.lint.run", stumble)
+    monkeypatch.setattr("pytest_vft.cli.check.run", stumble)
     done = vft("check", write("train.jsonl"))
 
     assert (done.code, done.out) == (2, "")

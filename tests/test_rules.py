@@ -87,9 +87,7 @@ def test_cases_stand_last(rule: Rule) -> None:
 
 @every_rule
 def test_page_is_fresh(rule: Rule) -> None:
-    assert (PAGES / f"{rule.id}.md").read_text(encoding="utf-8") == page(rule), (
-        "run: vft rules --write-pages docs/reference/rules"
-    )
+    assert (PAGES / f"{rule.id}.md").read_text(encoding="utf-8") == page(rule), "run: python docs/generate.py"
 
 
 def test_list_of_rules_is_fresh() -> None:

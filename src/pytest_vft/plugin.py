@@ -1,6 +1,6 @@
 """The pytest plugin: its options, and nothing more until one of them is given.
 
-This module imports only pytest; what an option asks for is in pytest_vft.items.
+This module imports only pytest and the table of options; what an option asks for is in pytest_vft.items.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pytest_vft.options import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,93 +21,15 @@ _SUFFIXES = (".jsonl", ".ndjson")
 # What asks for no datasets, and what does not as soon as there are predictions.
 _SHAPING = ("vft_max_shown",)
 _SHARED = ("vft_only", "vft_base_url", "vft_require_checked")
-_EVAL = (
-    ("test", "FILE", "the test split that the predictions answer"),
-    ("min-accuracy", "N", "least share of right answers: 0.9, or closed=0.9,open=0.6"),
-    ("baseline", "FILE", "predictions of another model: fail when those of --vft-eval are worse"),
-    ("margin", "N", "by how much they may be worse (default: 0)"),
-    ("alpha", "N", "below which p of McNemar's test they are (default: 0.05)"),
-    ("confidence", "N", "ask for a proof at this level, as 0.95"),
-    ("metric", "NAME", "exact, normalised_exact, token_f1 or judge (default: by kind)"),
-    ("normalise", "NAME", "none, text, markdown or squad (default: text)"),
-    ("min-f1", "N", "the token F1 from which an answer is right (default: 0.5)"),
-    ("choices", "LIST", "actual answers, besides Yes and No, of closed questions"),
-    ("by", "KEY", "each group by this key must reach the minimum, too"),
-    ("min-n", "N", "answers from which a group counts (default: 20)"),
-    ("ids", "IDS", "only these questions; @FILE: those listed there"),
-    ("keys", "PAIRS", "keys of the predictions: id=KEY,predicted=KEY,actual=KEY"),
-    ("id-pattern", "REGEX", r"finds the id in a question (default: \[(\d+)\])"),
-    ("judge", "MODEL", "let this model rate open answers (network)"),
-    ("judge-url", "URL", "where the judge is (default: as --vft-base-url)"),
-    ("passing", "RATINGS", "ratings that are right (default: Very Similar,Mostly Similar)"),
-    ("max-ungraded", "N", "share of answers that the judge may leave ungraded (default: 0.01)"),
-    ("live", "MODEL", "ask this model first; FILE keeps its answers (network)"),
-    ("concurrency", "N", "requests at a time (default: 8)"),
-    ("timeout", "SECONDS", "of a request (default: 60)"),
-    ("retries", "N", "of a request (default: 5)"),
-    ("max-requests", "N", "questions asked in one run"),
-    ("max-rate", "N", "questions a minute"),
-    ("max-cost", "USD", "dollars spent in one run, at --vft-eval-prices"),
-    ("prices", "IN,OUT", "dollars for a million tokens of prompts and of answers"),
-)
-_EVAL_FLAGS = (
-    ("judge-images", "the judge sees the images, too"),
-    ("judge-itself", "the judge may be the model whose answers it rates"),
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the --vft-* options; each is an option of `vft check`, too."""
+    """Add the options of pytest, each one that a command has, too."""
     group = parser.getgroup("vft", "vision fine-tuning datasets")
-
-    def add(name: str, **settings: object) -> None:
-        dest = "vft_" + name.replace("-", "_")
-        group.addoption(f"--vft-{name}", dest=dest, **settings)
-
-    many = {"action": "append", "default": []}
-    flag = {"action": "store_true", "default": False}
-    add(
-        "data",
-        metavar="PATH",
-        help="check this JSONL file, folder or glob (train split); write =PATH",
-        **many,
-    )
-    add("validation-data", metavar="PATH", help="the same for the validation split", **many)
-    add("test-data", metavar="PATH", help="the same for the test split (no answers wanted)", **many)
-    add("only", help="collect nothing but datasets", **flag)
-    add("provider", metavar="NAME", help="whose limits hold (default: openai)")
-    add("model", metavar="NAME", help="the model to be trained")
-    add("select", metavar="RULES", help="only these rules: ids, scopes or globs, comma-separated", **many)
-    add("ignore", metavar="RULES", help="not these rules", **many)
-    add("fail-on", choices=("error", "warning"), help="least severity that fails (default: error)")
-    add("require-checked", help="fail for what could not be checked, too", **flag)
-    add("depth", choices=("auto", "header", "full"), help="how much of an image is decoded (default: auto)")
-    add("offline", help="fetch no URLs (also: VFT_OFFLINE=1)", **flag)
-    add("allow-private", help="fetch from private addresses, too", **flag)
-    add("proxy", metavar="env", help="fetch through HTTP_PROXY and HTTPS_PROXY")
-    add("jobs", type=int, metavar="N", help="processes that lint, at most (default: the CPUs there are)")
-    add("no-cache", help="keep nothing in .vft_cache, use nothing of it", **flag)
-    add("max-shown", type=int, default=10, metavar="N", help="findings shown a rule (0: all; default 10)")
-    add(
-        "report",
-        metavar="FORMAT:FILE",
-        help="write the report to a file: text, json, github, sarif, gitlab or markdown",
-        **many,
-    )
-    add("config", metavar="FILE", help="vft.toml or pyproject.toml (default: found upwards)")
-    add("submit", choices=("plan", "preflight", "apply"), help="a fine-tuning job: show it, ask, make it")
-    add("yes", help="let --vft-submit=apply send data and make jobs, which cost money", **flag)
-    add(
-        "base-url",
-        metavar="URL",
-        help="the server of --vft-submit and --vft-eval (default: the provider's own)",
-    )
-    add("eval", metavar="FILE", help="judge these predictions; write =FILE")
-    for name, metavar, what in _EVAL:
-        add(f"eval-{name}", metavar=metavar, help=what.replace("%", "%%"))
-    for name, what in _EVAL_FLAGS:
-        add(f"eval-{name}", help=what, **flag)
-    add("eval-report", metavar="FORMAT:FILE", help="write the verdicts to a file: json or text", **many)
+    for option in OPTIONS:
+        if option.pytest_name is not None:
+            dest = option.pytest_name.removeprefix("--").replace("-", "_")
+            group.addoption(option.pytest_name, dest=dest, **option.settings)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -26,15 +26,15 @@ PYTEST_9 = pytest.version_tuple >= (9,)
 # Slow enough for another worker to try the same.
 _COUNTING = """
 import time
-import pytest_vft.items.datasets
+import pytest_vft.items.lint
 
-def counted(*arguments, lint=pytest_vft.items.datasets.run, **options):
+def counted(*arguments, lint=pytest_vft.items.lint.run, **options):
     with open("lints.txt", "a") as file:
         file.write("lint\\n")
     time.sleep(0.2)
     return lint(*arguments, **options)
 
-pytest_vft.items.datasets.run = counted
+pytest_vft.items.lint.run = counted
 """
 
 

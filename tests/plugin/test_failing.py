@@ -51,12 +51,12 @@ def test_traceback_is_shown_of_a_fault_of_ours(project: Project) -> None:
     project.write()
     project.pytester.makeconftest(
         """
-        import pytest_vft.items.datasets
+        import pytest_vft.items.lint
 
         def broken(*arguments, **options):
             raise ZeroDivisionError("ours")
 
-        pytest_vft.items.datasets.run = broken
+        pytest_vft.items.lint.run = broken
         """
     )
 

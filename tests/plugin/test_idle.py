@@ -30,7 +30,11 @@ def test_no_option_loads_nothing(project: Project) -> None:
 
     loaded = modules(project)
 
-    assert {name for name in loaded if name.startswith("pytest_vft")} == {"pytest_vft", "pytest_vft.plugin"}
+    assert {name for name in loaded if name.startswith("pytest_vft")} == {
+        "pytest_vft",
+        "pytest_vft.options",
+        "pytest_vft.plugin",
+    }
     assert not loaded & HEAVY
 
 

@@ -381,7 +381,7 @@ def test_ctrl_c_says_that_the_job_goes_on(vft: Vft, fake: FakeServer) -> None:
     assert vft
     fake.jobs["ftjob-1"] = {"id": "ftjob-1", "status": "running", "metadata": {}}
     fake.script = []
-    command = [sys.executable, "-m", "pytest_vft.cli", "submit", "follow", "ftjob-1"]
+    command = [sys.executable, "-m", "pytest_vft", "submit", "follow", "ftjob-1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "vft: ftjob-1: running\n"
@@ -402,7 +402,7 @@ def test_a_terminal_shows_what_is_sent_and_how_training_goes(
     monkeypatch.setenv("TERM", "xterm")
     fake.script = [("succeeded", [event(1, "Step 1/1", kind="metrics", data={"step": 1, "train_loss": 0.5})])]
     terminal, end = pty.openpty()
-    command = [sys.executable, "-m", "pytest_vft.cli", "submit", "apply", "train.jsonl", "--yes"]
+    command = [sys.executable, "-m", "pytest_vft", "submit", "apply", "train.jsonl", "--yes"]
     with subprocess.Popen(command, stderr=end, stdout=subprocess.PIPE) as process:
         os.close(end)
         shown = b""

@@ -23,7 +23,7 @@ from .server import Server, serving
 
 pytestmark = pytest.mark.usefixtures("online")
 
-VFT = [sys.executable, "-m", "pytest_vft.cli"]
+VFT = [sys.executable, "-m", "pytest_vft"]
 AZURE = "automlcesdkdataresources.blob.core.windows.net"
 
 

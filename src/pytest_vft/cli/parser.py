@@ -1,15 +1,16 @@
-"""What the commands share: a parser whose errors are ours, kinds of options, and printing."""
+"""The parser of the command line, made of the tables of commands and options; its errors are UsageErrors."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
+import pytest_vft
 from pytest_vft.errors import UsageError
+from pytest_vft.options import COMMANDS, Argument, Command, Option
 from pytest_vft.text import nearest
 
 # Without it argparse asks for the terminal's at each option, by a module that loads three compressors.
@@ -30,55 +31,75 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see '{self.prog} --help'")
 
 
-class Commands:
-    """The commands of *parser*, their own parsers by name."""
+def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """Return the command that *argv* names and its arguments.
 
-    def __init__(self, parser: Parser) -> None:
-        self._commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
+    Raises UsageError, which names the nearest of what is unknown.
+    """
+    parser = Parser("vft", "Tell whether a vision fine-tuning dataset is fit to be trained on.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    group = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
+    parsers = {c.name: group.add_parser(c.name, help=c.help, description=c.help) for c in COMMANDS}
+    commands = {command.name: command for command in COMMANDS}
+    name = next((text for text in argv if not text.startswith("-")), None)
+    if name is None:
+        parser.parse_args(argv)
+        parser.error("no command is given")
+    if name not in commands:
+        raise UsageError(f"no command {name!r}{nearest(name, commands)}; see 'vft --help'")
+    command, inner = commands[name], parsers[name]
+    for argument in command.arguments:
+        _add_argument(inner, argument)
+    for option in command.options:
+        _add_option(inner, option)
+    arguments, others = parser.parse_known_args(argv)
+    for text in others:
+        given = text.partition("=")[0]
+        if given.startswith("-"):
+            known = ["--help", *(f"--{option.name}" for option in command.options)]
+            inner.error(f"no option {given}{nearest(given, known)}")
+        if "files" not in arguments:
+            inner.error(f"{text!r} is one too many")
+        arguments.files.append(text)  # argparse leaves files out that stand behind files and an option
+    return command, arguments
 
-    @property
-    def parsers(self) -> Mapping[str, Parser]:
-        """The parser of each command."""
-        return self._commands.choices
 
-    def add(self, name: str, what: str, run: Callable[[argparse.Namespace], int]) -> Parser:
-        """Return the parser of a new command *name*, which is done by *run*."""
-        parser: Parser = self._commands.add_parser(name, help=what, description=what)
-        parser.set_defaults(command=run)
-        return parser
+def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
+    settings: dict[str, Any] = {"metavar": argument.metavar, "nargs": "*" if argument.many else None}
+    if argument.choices:
+        settings["type"] = _one_of(argument.choices)
+    parser.add_argument(argument.name, help=argument.help, **settings)
 
 
-def one_of(*known: str) -> dict[str, Any]:
-    """Return the settings of an option that has one of *known* for its value."""
+def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    settings = option.settings
+    if option.kind == "path":
+        settings["type"] = Path
+    elif option.kind == "count":
+        settings["type"] = _count
+    elif option.kind == "choice":
+        settings["type"] = _one_of(option.choices)
+    parser.add_argument(f"--{option.name}", **settings)
 
+
+def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in known:
             raise argparse.ArgumentTypeError(f"no {text!r}{nearest(text, known)}, want {' or '.join(known)}")
         return text
 
-    return {"type": read, "metavar": "|".join(known)}
+    return read
 
 
-def number(text: str) -> int:
-    """Return the number that the value of an option is."""
+def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"it is {text!r}, want a number; 0 means all")
     return int(text)
 
 
-def print_text(text: str) -> None:
-    """Print *text*, in colour on a terminal."""
-    encoding = sys.stdout.encoding or "utf-8"
-    text = text.encode(encoding, "backslashreplace").decode(encoding)
-    try:
-        if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-            from rich.console import Console  # noqa: PLC0415 - 40 ms, for a terminal only
+class _Version(argparse.Action):
+    """Reads the version only when it is asked for: that takes 20 ms."""
 
-            from pytest_vft.report.colour import highlighted  # noqa: PLC0415 - as above
-
-            Console(highlight=False).print(highlighted(text), end="", soft_wrap=True)
-        else:
-            sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, head or less, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"vft {pytest_vft.__version__}")
+        parser.exit()

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from pytest_vft.cli.options import add_run_options, read_settings
-from pytest_vft.cli.parser import Commands, print_text
+from pytest_vft.catalogue.load import load_rules
+from pytest_vft.catalogue.pages import page, write_pages
+from pytest_vft.checking.selftest import run_rule_tests
+from pytest_vft.cli.output import print_text
 from pytest_vft.errors import UsageError
+from pytest_vft.report.rules import render_rule_tests, render_rules
+from pytest_vft.runs.settings import read_settings
 from pytest_vft.text import nearest, safe
 
 
-def add(commands: Commands) -> None:
-    """Add the commands."""
-    rules = commands.add("rules", "list the rules; test or document rule files", _rules)
-    add_run_options(rules, files=False)
-    rules.add_argument(
-        "--test", metavar="DIR", type=Path, help="run the cases and mutants of the rules in DIR"
-    )
-    rules.add_argument("--write-pages", metavar="DIR", type=Path, help="write a page for each rule into DIR")
-
-    explain = commands.add("explain", "explain a rule", _explain)
-    explain.add_argument("rule", metavar="RULE")
-    add_run_options(explain, files=False)
-
-
-def _rules(arguments: argparse.Namespace) -> int:
-    from pytest_vft.catalogue.load import load_rules  # noqa: PLC0415 - `vft --help` needs none of it
-    from pytest_vft.catalogue.pages import write_pages  # noqa: PLC0415 - as above
-    from pytest_vft.report.rules import render_rule_tests, render_rules  # noqa: PLC0415 - as above
-
-    settings = read_settings(arguments)
+def rules(arguments: argparse.Namespace) -> int:
+    """List the rules of a run, test those of a folder, or write their pages. Return the exit code."""
+    settings = read_settings(vars(arguments))
     if arguments.test:
-        from pytest_vft.checking.selftest import run_rule_tests  # noqa: PLC0415 - as above
-
         proofs = run_rule_tests(load_rules(arguments.test), settings.catalogue, settings.provider)
         print_text(render_rule_tests(proofs))
         return 0 if all(proof.holds for proof in proofs) else 1
     if arguments.write_pages:
-        for page in write_pages(settings.catalogue, arguments.write_pages):
-            print_text(f"{safe(page, None)}\n")
+        for written in write_pages(settings.catalogue, arguments.write_pages):
+            print_text(f"{safe(written, None)}\n")
         return 0
     run = {rule.id: rule for rule in settings.rules}
     listed = run if arguments.select else {**settings.catalogue, **run}
@@ -47,10 +31,9 @@ def _rules(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _explain(arguments: argparse.Namespace) -> int:
-    from pytest_vft.catalogue.pages import page  # noqa: PLC0415 - as above
-
-    settings = read_settings(arguments)
+def explain(arguments: argparse.Namespace) -> int:
+    """Print the page of a rule. Return the exit code."""
+    settings = read_settings(vars(arguments))
     if arguments.rule not in settings.catalogue:
         known = nearest(arguments.rule, settings.catalogue)
         raise UsageError(f"no rule {arguments.rule!r}{known}; 'vft rules' lists them")

@@ -5,62 +5,53 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pytest_vft.cli.options import add_run_options, read_settings
-from pytest_vft.cli.parser import Commands, number, one_of, print_text
+from pytest_vft.cli.output import print_text
 from pytest_vft.errors import SubmissionError, UsageError
-from pytest_vft.model import DEPTHS
+from pytest_vft.report.progress import watching
+from pytest_vft.report.submission import (
+    describe_job,
+    goes_on,
+    render_event,
+    render_job,
+    render_metrics,
+    render_outcome,
+    render_outcome_json,
+    render_plan,
+    render_plan_json,
+    render_preflight,
+    render_preflight_json,
+)
+from pytest_vft.runs.settings import read_settings
+from pytest_vft.runs.sources import find_sources
+from pytest_vft.runs.submission import Submission, connect, make_plan, plan_path, read_submission, resume
+from pytest_vft.submission.job import cancel, conclude, follow
+from pytest_vft.submission.job import submit as make_job
+from pytest_vft.submission.outcome import Event, Job
+from pytest_vft.submission.plan import (
+    JobExpectation,
+    JobPlan,
+    check_plan,
+    read_expectation,
+    read_plan,
+    validation_paths,
+)
+from pytest_vft.submission.preflight import preflight
+from pytest_vft.submission.server import RetryPolicy, Server
 from pytest_vft.text import safe
 from pytest_vft.writing import write_text
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from pytest_vft.runs.submission import Submission
-    from pytest_vft.submission.outcome import Event, Job
-    from pytest_vft.submission.plan import JobExpectation, JobPlan
-    from pytest_vft.submission.server import Server
-
-_STEPS = ("plan", "preflight", "apply", "follow", "cancel")
-
-
-def add(commands: Commands) -> None:
-    """Add the command."""
-    submit = commands.add("submit", "plan a fine-tuning job, make it, follow it", _submit)
-    submit.add_argument(
-        "step",
-        **one_of(*_STEPS),
-        help="show what would be sent; ask the server; do what was planned; follow a job; cancel it",
-    )
-    submit.add_argument(
-        "target", metavar="FILE|JOB", help="the training file; for follow and cancel, the job"
-    )
-    add_run_options(submit, files=False)
-    option = submit.add_argument
-    option("--validation-data", metavar="PATH", action="append", default=[], help="the validation file")
-    option(
-        "--depth", **one_of(*DEPTHS), default="auto", help="how much of an image is decoded (default: auto)"
-    )
-    option("--suffix", metavar="TEXT", help="what the name of the model will hold")
-    option("--seed", type=number, metavar="N", help="the seed of the training")
-    option("--epochs", type=number, metavar="N", help="times that the data is gone through (default: theirs)")
-    option("--base-url", metavar="URL", help="the server (default: the provider's own)")
-    option("--plan", type=Path, metavar="FILE", help="where the plan is (default: beside the training file)")
-    option("--yes", action="store_true", help="apply without a question")
-    option("--timeout", type=number, metavar="SECONDS", help="wait for the server no longer than this")
-    option("--format", **one_of("text", "json"), default="text", help="of what is printed (default: text)")
-
-
-def _submit(arguments: argparse.Namespace) -> int:
-    from pytest_vft.runs.submission import read_submission  # noqa: PLC0415 - `vft --help` needs none of it
-
+def submit(arguments: argparse.Namespace) -> int:
+    """Take a step towards a fine-tuning job; return the exit code."""
     submission = read_submission(
-        replace(read_settings(arguments), depth=arguments.depth),
+        read_settings(vars(arguments)),
         base_url=arguments.base_url,
         timeout=arguments.timeout,
         **_given(arguments),
@@ -79,8 +70,6 @@ def _given(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
-    from pytest_vft.report.submission import render_plan, render_plan_json  # noqa: PLC0415 - as above
-
     plan = _make_plan(arguments, submission)
     path, text = _plan_path(arguments), render_plan_json(plan)
     write_text(path, text)
@@ -94,12 +83,6 @@ def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
 
 
 def _preflight(arguments: argparse.Namespace, submission: Submission) -> int:
-    from datetime import date  # noqa: PLC0415 - as above
-
-    from pytest_vft.report.submission import render_preflight, render_preflight_json  # noqa: PLC0415 - as above
-    from pytest_vft.submission.plan import read_plan  # noqa: PLC0415 - as above
-    from pytest_vft.submission.preflight import preflight  # noqa: PLC0415 - as above
-
     path = _plan_path(arguments)
     if path.exists():
         submission = _resumed(arguments, submission, read_plan(path))
@@ -112,10 +95,6 @@ def _preflight(arguments: argparse.Namespace, submission: Submission) -> int:
 
 
 def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
-    from pytest_vft.report.submission import describe_job, goes_on  # noqa: PLC0415 - as above
-    from pytest_vft.submission.job import submit  # noqa: PLC0415 - as above
-    from pytest_vft.submission.plan import check_plan, read_plan  # noqa: PLC0415 - as above
-
     path = _plan_path(arguments)
     saved = read_plan(path)
     submission = _resumed(arguments, submission, saved)
@@ -126,41 +105,29 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
         return 1
     _say("sending files; then the server checks them, and moderating images takes time")
     with _progress() as progress:
-        job = submit(replace(server, progress=progress), plan.request)
+        job = make_job(replace(server, progress=progress), plan.request)
     arguments.plan = path
     _say(goes_on(job.id, str(path)))
     return _watch(arguments, server, job.id, plan.expectation)
 
 
 def _follow(arguments: argparse.Namespace, submission: Submission) -> int:
-    from pytest_vft.submission.plan import JobExpectation, read_expectation, read_plan  # noqa: PLC0415 - as above
-
     expected = read_expectation(read_plan(arguments.plan)) if arguments.plan else JobExpectation()
     return _watch(arguments, _connect(submission), arguments.target, expected)
 
 
 def _cancel(arguments: argparse.Namespace, submission: Submission) -> int:
-    from pytest_vft.report.submission import render_job  # noqa: PLC0415 - as above
-    from pytest_vft.submission.job import cancel  # noqa: PLC0415 - as above
-
     print_text(render_job(cancel(_connect(submission), arguments.target)))
     return 0
 
 
 def _resumed(arguments: argparse.Namespace, submission: Submission, saved: Mapping[str, Any]) -> Submission:
     """Return what the plan *saved* is of; what an option says again may differ, and is found out."""
-    from pytest_vft.runs.submission import resume  # noqa: PLC0415 - as above
-    from pytest_vft.submission.plan import validation_paths  # noqa: PLC0415 - as above
-
     arguments.validation_data = arguments.validation_data or validation_paths(saved)
     return resume(submission, saved, **_given(arguments))
 
 
 def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan:
-    from pytest_vft.report.progress import watching  # noqa: PLC0415 - as above
-    from pytest_vft.runs.sources import find_sources  # noqa: PLC0415 - as above
-    from pytest_vft.runs.submission import make_plan  # noqa: PLC0415 - as above
-
     settings = submission.settings
     validation = arguments.validation_data or [
         source.path for source in find_sources(settings.config) if source.split == "validation"
@@ -172,8 +139,6 @@ def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan
 
 
 def _plan_path(arguments: argparse.Namespace) -> Path:
-    from pytest_vft.runs.submission import plan_path  # noqa: PLC0415 - as above
-
     path: Path = arguments.plan or plan_path(arguments.target)
     return path
 
@@ -190,15 +155,6 @@ def _agreed(arguments: argparse.Namespace, what: str) -> bool:
 
 def _watch(arguments: argparse.Namespace, server: Server, job_id: str, expected: JobExpectation) -> int:
     """Show what happens to a job until it ends, and what it came to; return the exit code."""
-    from pytest_vft.report.submission import (  # noqa: PLC0415 - as above
-        goes_on,
-        render_event,
-        render_metrics,
-        render_outcome,
-        render_outcome_json,
-    )
-    from pytest_vft.submission.job import conclude, follow  # noqa: PLC0415 - as above
-
     events: list[Event] = []
     job, status = None, ""
     try:
@@ -236,9 +192,6 @@ def _say(text: str) -> None:
 
 
 def _connect(submission: Submission) -> Server:
-    from pytest_vft.runs.submission import connect  # noqa: PLC0415 - as above
-    from pytest_vft.submission.server import RetryPolicy  # noqa: PLC0415 - as above
-
     return connect(submission, os.environ, retry_policy=RetryPolicy(deadline=submission.timeout))
 
 
@@ -248,7 +201,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     if not sys.stderr.isatty():
         yield lambda _name, _done, _total: None
         return
-    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.console import Console  # noqa: PLC0415 - 40 ms, for a terminal only
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn  # noqa: PLC0415 - as above
 
     tasks: dict[str, TaskID] = {}

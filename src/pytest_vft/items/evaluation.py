@@ -49,7 +49,7 @@ class EvalRun:
                 raise UsageError(
                     "nothing to judge by: write --vft-eval-min-accuracy=N, or --vft-eval-baseline"
                 )
-            self._targets = result_targets(config.getoption("vft_eval_report"))
+            self._targets = result_targets(config.getoption("vft_eval_report") or ())
             self.kinds = _kinds(path, arguments) or self._asked_of()
         except VftError as error:
             raise pytest.UsageError(f"vft: {error}") from None

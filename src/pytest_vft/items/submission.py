@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from pytest_vft.errors import SubmissionError, UnfitError, VftError
-from pytest_vft.items.datasets import SUBMIT, RuleItem
+from pytest_vft.items.nodes import RuleItem
+from pytest_vft.items.request import SUBMIT
 from pytest_vft.report.submission import (
     goes_on,
     render_outcome,
@@ -35,6 +36,10 @@ _TIMEOUT = 3_600.0  # seconds for the server to check the files, unless the conf
 class SubmissionItem(RuleItem):
     """The step that it is named for, with one training file; it passes, fails, or skips for faulty data."""
 
+    def __init__(self, *, submission: Submission, **more: Any) -> None:
+        super().__init__(**more)
+        self._submission = submission
+
     def runtest(self) -> None:
         """Take the step; what it says is shown at the end of the run."""
         steps: dict[str, Callable[[Submission], str]] = {
@@ -43,7 +48,7 @@ class SubmissionItem(RuleItem):
             f"{SUBMIT}/apply": self._apply_step,
         }
         try:
-            text = steps[self.name](self._submission())
+            text = steps[self.name](self._of_this_file())
         except UnfitError as error:
             pytest.skip(safe(error, None))
         self.add_report_section("call", SUBMIT, text)
@@ -54,17 +59,15 @@ class SubmissionItem(RuleItem):
             return "\n".join(safe(line, None) for line in str(excinfo.value).split("\n"))
         return "".join(traceback.format_exception(excinfo.value))
 
-    def _submission(self) -> Submission:
+    def _of_this_file(self) -> Submission:
         """Return what is asked for: a job of this file, and the validation file if there is one."""
-        submission = self._run.submission
-        assert submission is not None  # noqa: S101 - there is no such item without it
-        settings = submission.settings
+        settings = self._submission.settings
         sources = [one for one in settings.sources if one == self.source or one.split == "validation"]
-        return replace(submission, settings=replace(settings, sources=tuple(sources)))
+        return replace(self._submission, settings=replace(settings, sources=tuple(sources)))
 
     def _plan(self, submission: Submission) -> JobPlan:
-        same = set(submission.settings.sources) == set(self._run.settings.sources)
-        return make_plan(submission, os.environ, report=self._run.report() if same else None)
+        same = set(submission.settings.sources) == set(self._lint.settings.sources)
+        return make_plan(submission, os.environ, report=self._lint.report() if same else None)
 
     def _plan_step(self, submission: Submission) -> str:
         plan = self._plan(submission)

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.load import Rule
@@ -23,11 +22,10 @@ from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
-from pytest_vft.runs.config import Config, load_config
+from pytest_vft.runs.config import Config
 from pytest_vft.runs.notes import allowed_notes, network_notes, split_notes
-from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
-from pytest_vft.web.network import read_network
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -227,23 +225,27 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     Raises UsageError, ConfigError or RuleFileError for what cannot be followed, and LintError when a
     worker dies; never for data.
     """
-    if not isinstance(config, Config):
-        config = load_config(None if config is None else Path(config))
-    sources = find_sources(config, _strings(paths), validation=_strings(validation), test=_strings(test))
-    settings = Settings(
-        config=config,
-        sources=sources,
-        provider_id=provider,
-        model_name=model,
-        select=select,
-        ignore=ignore,
-        depth=depth,
-        fail_on=fail_on,
-        require_checked=require_checked,
-        network=read_network(offline=offline, allow_private=allow_private, proxy=proxy, cache=cache),
-        jobs=1,
+    settings = read_settings(
+        {
+            "config": config,
+            "provider": provider,
+            "model": model,
+            "select": select,
+            "ignore": ignore,
+            "depth": depth,
+            "fail_on": fail_on,
+            "require_checked": require_checked,
+            "offline": offline,
+            "allow_private": allow_private,
+            "proxy": proxy,
+            "no_cache": not cache,
+            "jobs": 1,
+        }
     )
-    return run(settings, executor=executor)
+    sources = find_sources(
+        settings.config, _strings(paths), validation=_strings(validation), test=_strings(test)
+    )
+    return run(replace(settings, sources=sources), executor=executor)
 
 
 def _strings(paths: Paths) -> list[str]:

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
 from pytest_vft.catalogue.providers import Provider, load_provider
-from pytest_vft.catalogue.select import matching, select_rules
+from pytest_vft.catalogue.select import listed, matching, select_rules
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, Severity, Source
-from pytest_vft.runs.config import Config
+from pytest_vft.runs.config import Config, load_config
 from pytest_vft.text import nearest
-from pytest_vft.web.network import ONLINE, Network
+from pytest_vft.web.network import ONLINE, Network, read_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +132,43 @@ class Settings:
 
     def _by_rule(self, reasons: Mapping[str, str]) -> dict[str, str]:
         return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
+
+
+def read_settings(options: Mapping[str, Any]) -> Settings:
+    """Return the settings that *options* ask for, without sources.
+
+    *options* are values by the names of options.py, with _ for -; None, and a name that is missing, is
+    a value that was not given. Other names are ignored. "config" is a path or a Config.
+    Raises ConfigError for a broken configuration, UsageError for a value that cannot be followed.
+    """
+    config = options.get("config")
+    return Settings(
+        config=config
+        if isinstance(config, Config)
+        else load_config(None if config is None else Path(config)),
+        provider_id=options.get("provider"),
+        model_name=options.get("model"),
+        select=_patterns(options.get("select")),
+        ignore=listed(options.get("ignore") or ()),
+        depth=options.get("depth") or "auto",
+        fail_on=options.get("fail_on") or "error",
+        require_checked=bool(options.get("require_checked")),
+        network=read_network(
+            offline=options.get("offline"),
+            allow_private=bool(options.get("allow_private")),
+            proxy=options.get("proxy"),
+            cache=not options.get("no_cache"),
+        ),
+        jobs=options.get("jobs"),
+    )
+
+
+def _patterns(given: Sequence[str] | None) -> list[str] | None:
+    """Return the patterns that *given* holds; None for an option that was not given or left empty."""
+    if given is None:
+        return None
+    patterns = listed(given)
+    return patterns if patterns or not given else None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`python -m pytest_vft.cli`."""
+"""`python -m pytest_vft`, the same as `vft`."""
 
 from pytest_vft.cli import main
 

@@ -1,0 +1,237 @@
+"""The tables of commands and options; the command line, the plugin and the documentation are made of them.
+
+The plugin imports this module at every start of pytest, so it imports next to nothing itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
+
+# Options of pytest are spelt --vft-NAME, those of an evaluation --vft-eval-NAME.
+PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
+
+_RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
+_CHECK = ("check", PYTEST)
+_SUBMIT = ("submit",)
+_EVAL = ("eval", PYTEST_EVAL)
+_DEPTHS = ("auto", "header", "full")
+_FORMATS = ("text", "json", "github", "sarif", "gitlab", "markdown")
+
+
+class Option(NamedTuple):
+    """An option of one or several commands.
+
+    *kind* is what it takes: "text", a "path", an "integer", a "count" (0 means all), a "choice", nothing
+    (a "flag"), or "text" as often as it is given (a "list").
+    An option that was not given has the value *default*; None says so to the code that has a default.
+    """
+
+    name: str
+    metavar: str
+    help: str
+    commands: tuple[str, ...]
+    kind: Kind = "text"
+    choices: tuple[str, ...] = ()
+    default: str | int | None = None
+
+    @property
+    def values(self) -> str:
+        """What stands behind the equals sign: the metavar, or the choices."""
+        return self.metavar or "|".join(self.choices)
+
+    @property
+    def pytest_name(self) -> str | None:
+        """The option as pytest spells it; None if pytest does not have it."""
+        if PYTEST_EVAL in self.commands:
+            return f"--vft-eval-{self.name}"
+        return f"--vft-{self.name}" if PYTEST in self.commands else None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keyword arguments of argparse's add_argument(), without the name."""
+        settings: dict[str, Any] = {"help": self.help, "default": self.default}
+        if self.kind == "flag":
+            return settings | {"action": "store_true"}
+        if self.kind == "list":
+            settings["action"] = "append"
+        if self.kind in ("integer", "count"):
+            settings["type"] = int
+        return settings | {"metavar": self.values, "choices": self.choices or None}
+
+
+class Argument(NamedTuple):
+    """A positional argument of a command; *many* may be given any number of times."""
+
+    name: str
+    metavar: str
+    help: str
+    choices: tuple[str, ...] = ()
+    many: bool = False
+
+
+class Command(NamedTuple):
+    """A command of `vft`; *run* is its function as "module:function", imported when the command runs."""
+
+    name: str
+    help: str
+    run: str
+    arguments: tuple[Argument, ...] = ()
+
+    @property
+    def options(self) -> list[Option]:
+        """The options of this command."""
+        return [option for option in OPTIONS if self.name in option.commands]
+
+
+COMMANDS = (
+    Command(
+        "check",
+        "check files and say what is wrong with them",
+        "pytest_vft.cli.check:check",
+        (Argument("files", "FILE", "JSONL files, folders or globs (train split)", many=True),),
+    ),
+    Command(
+        "show",
+        "show one example for human eyes",
+        "pytest_vft.cli.show:show",
+        (Argument("place", "FILE:LINE", "a file and the number of a line, as in train.jsonl:12"),),
+    ),
+    Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
+    Command(
+        "explain",
+        "explain a rule",
+        "pytest_vft.cli.rules:explain",
+        (Argument("rule", "RULE", "the id of a rule"),),
+    ),
+    Command(
+        "submit",
+        "plan a fine-tuning job, make it, follow it",
+        "pytest_vft.cli.submit:submit",
+        (
+            Argument(
+                "step",
+                "plan|preflight|apply|follow|cancel",
+                "show what would be sent; ask the server; do what was planned; follow a job; cancel it",
+                ("plan", "preflight", "apply", "follow", "cancel"),
+            ),
+            Argument("target", "FILE|JOB", "the training file; for follow and cancel, the job"),
+        ),
+    ),
+    Command(
+        "eval",
+        "judge the predictions of a model",
+        "pytest_vft.cli.evaluate:evaluate",
+        (Argument("predictions", "FILE", "JSONL of id, predicted and actual answer"),),
+    ),
+)
+
+OPTIONS = (
+    # Which rules run
+    Option("config", "FILE", "vft.toml or pyproject.toml (default: found upwards)", _RULES, "path"),
+    Option("provider", "NAME", "provider whose limits hold (default: openai)", _RULES),
+    Option("model", "NAME", "model to be trained", _RULES),
+    Option("select", "RULES", "only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
+    Option("ignore", "RULES", "leave these rules out", _RULES, "list"),
+    # What a check reads, how, and what it writes
+    Option("data", "PATH", "check this JSONL file, folder or glob (train split)", _CHECK, "list"),
+    Option("validation-data", "PATH", "the same for the validation split", _CHECK, "list"),
+    Option("test-data", "PATH", "the same for the test split, where answers are optional", _CHECK, "list"),
+    Option("only", "", "collect only datasets", (PYTEST,), "flag"),
+    Option(
+        "fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", ("error", "warning")
+    ),
+    Option("require-checked", "", "also fail for what could not be checked", _CHECK, "flag"),
+    Option(
+        "depth",
+        "",
+        "how much of an image is decoded (default: auto)",
+        ("check", "submit", PYTEST),
+        "choice",
+        _DEPTHS,
+    ),
+    Option("offline", "", "fetch no URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
+    Option("allow-private", "", "also fetch from private addresses", _CHECK, "flag"),
+    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
+    Option("no-cache", "", "neither read nor write .vft_cache", _CHECK, "flag"),
+    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
+    Option("format", "", "report format on stdout (default: text)", ("check",), "choice", _FORMATS, "text"),
+    Option(
+        "report", "FORMAT:FILE", f"also write the report to a file: {', '.join(_FORMATS)}", _CHECK, "list"
+    ),
+    Option(
+        "max-shown",
+        "N",
+        "findings shown per rule (0: all; default: 10)",
+        ("check", PYTEST),
+        "count",
+        default=10,
+    ),
+    Option("base-url", "URL", "has no effect on a check", ("check",)),
+    # show and rules
+    Option("save", "DIR", "write the images of the example into this folder", ("show",), "path"),
+    Option("test", "DIR", "run the cases and mutants of the rules in DIR", ("rules",), "path"),
+    Option("write-pages", "DIR", "write a page for each rule into DIR", ("rules",), "path"),
+    # Fine-tuning jobs
+    Option(
+        "submit",
+        "",
+        "plan a fine-tuning job, run its preflight checks, or make it",
+        (PYTEST,),
+        "choice",
+        ("plan", "preflight", "apply"),
+    ),
+    Option("validation-data", "PATH", "the validation file", _SUBMIT, "list"),
+    Option("suffix", "TEXT", "part of the name of the new model", _SUBMIT),
+    Option("seed", "N", "seed of the training", _SUBMIT, "count"),
+    Option("epochs", "N", "number of epochs (default: chosen by the server)", _SUBMIT, "count"),
+    Option("base-url", "URL", "server (default: the provider's own)", _SUBMIT),
+    Option(
+        "base-url", "URL", "server of --vft-submit and --vft-eval (default: the provider's own)", (PYTEST,)
+    ),
+    Option("plan", "FILE", "file that holds the plan (default: beside the training file)", _SUBMIT, "path"),
+    Option("yes", "", "apply without asking", _SUBMIT, "flag"),
+    Option("yes", "", "let --vft-submit=apply send data and make jobs, which cost money", (PYTEST,), "flag"),
+    Option("timeout", "SECONDS", "stop waiting for the server after this time", _SUBMIT, "count"),
+    Option(
+        "format", "", "output format (default: text)", _SUBMIT, "choice", ("text", "json"), default="text"
+    ),
+    # Evaluations
+    Option("eval", "FILE", "judge these predictions", (PYTEST,)),
+    Option("test", "FILE", "test split that the predictions answer", _EVAL),
+    Option("min-accuracy", "N", "minimum accuracy: 0.9, or closed=0.9,open=0.6", _EVAL),
+    Option("baseline", "FILE", "predictions of another model: fail if these are worse", _EVAL),
+    Option("margin", "N", "tolerated drop in accuracy against the baseline (default: 0)", _EVAL),
+    Option("alpha", "N", "significance level of McNemar's test (default: 0.05)", _EVAL),
+    Option("confidence", "N", "require the lower confidence bound to reach the minimum, e.g. 0.95", _EVAL),
+    Option("metric", "NAME", "exact, normalised_exact, token_f1 or judge (default: by kind)", _EVAL),
+    Option("normalise", "NAME", "none, text, markdown or squad (default: text)", _EVAL),
+    Option("min-f1", "N", "token F1 at which an answer is correct (default: 0.5)", _EVAL),
+    Option("choices", "LIST", "actual answers of closed questions, besides Yes and No", _EVAL),
+    Option("by", "KEY", "each group by this key must reach the minimum, too", _EVAL),
+    Option("min-n", "N", "number of answers at which a group counts (default: 20)", _EVAL),
+    Option("ids", "IDS", "only these questions; @FILE: those listed there", _EVAL),
+    Option("keys", "PAIRS", "keys of the predictions: id=KEY,predicted=KEY,actual=KEY", _EVAL),
+    Option("id-pattern", "REGEX", r"finds the id in a question (default: \[(\d+)\])", _EVAL),
+    Option("judge", "MODEL", "let this model rate open answers (network)", _EVAL),
+    Option("judge-url", "URL", "server of the judge (default: server of the model)", _EVAL),
+    Option("judge-images", "", "also send the images to the judge", _EVAL, "flag"),
+    Option("judge-itself", "", "allow a judge to rate its own answers", _EVAL, "flag"),
+    Option("passing", "RATINGS", "ratings that pass (default: Very Similar,Mostly Similar)", _EVAL),
+    Option("max-ungraded", "N", "share of answers that may stay ungraded (default: 0.01)", _EVAL),
+    Option("live", "MODEL", "ask this model first; FILE keeps its answers (network)", _EVAL),
+    Option("base-url", "URL", "server of the model (default: OPENAI_BASE_URL, else OpenAI)", ("eval",)),
+    Option("concurrency", "N", "number of concurrent requests (default: 8)", _EVAL),
+    Option("timeout", "SECONDS", "timeout of a request (default: 60)", _EVAL),
+    Option("retries", "N", "retries of a request (default: 5)", _EVAL),
+    Option("max-requests", "N", "maximum number of questions asked in one run", _EVAL),
+    Option("max-rate", "N", "maximum number of questions asked per minute", _EVAL),
+    Option("max-cost", "USD", "maximum cost of one run in US dollars, at the given prices", _EVAL),
+    Option("prices", "IN,OUT", "US dollars per million tokens of prompts and of answers", _EVAL),
+    Option(
+        "format", "", "output format on stdout (default: text)", ("eval",), "choice", ("text", "json"), "text"
+    ),
+    Option("report", "FORMAT:FILE", "also write the verdicts to a file: json or text", _EVAL, "list"),
+    Option("max-shown", "N", "wrong answers shown (0: all; default: 10)", ("eval",), "count", default=10),
+)
