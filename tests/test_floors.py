@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import graphlib
 import subprocess
 import sys
@@ -21,8 +22,20 @@ PACKAGE = "pytest_vft"
 # Bottom to top: a module may import from the floors below its own.
 # On one floor only the modules of one package know each other, and those of the ground floor.
 FLOORS = (
-    {"model", "errors", "text", "writing", "encoding", "building", "client"},
+    {
+        "model",
+        "errors",
+        "text",
+        "options",
+        "resources",
+        "schema",
+        "writing",
+        "encoding",
+        "building",
+        "client",
+    },
     {"reading"},
+    {"formats"},
     {"facts"},
     {"catalogue"},
     {"checking", "web", "submission", "evaluation"},
@@ -31,13 +44,14 @@ FLOORS = (
     {""},  # the package itself, which resolves the public names
     {"items"},
     {"cli", "plugin"},
+    {"__main__"},
 )
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 
 ONLY_IMPORTED_BY = {
     "aiohttp": {"web.failures", "web.requesting", "web.resolver"},
-    "jsonschema": {"catalogue.schema"},
-    "jsonschema_rs": {"catalogue.schema"},
+    "jsonschema": {"schema"},
+    "jsonschema_rs": {"schema"},
     "openai": {
         "client",
         "evaluation.chat",
@@ -46,9 +60,19 @@ ONLY_IMPORTED_BY = {
         "submission.server",
         "submission.upload",
     },
-    "pytest": {"items.datasets", "items.evaluation", "items.submission", "plugin"},
+    "pytest": {
+        "items.datasets",
+        "items.evaluation",
+        "items.lint",
+        "items.nodes",
+        "items.request",
+        "items.submission",
+        "plugin",
+    },
     "tiktoken": {"reading.tokenizer"},
 }
+MOST_LINES = 300
+TABLES = {"options"}  # may grow beyond: one table is looked up in one place
 HEAVY = {"PIL", "aiohttp", "jsonschema", "jsonschema_rs", "openai", "rich", "tiktoken"}
 DOORS = ["", "cli", "plugin"]
 # What `vft check` of an ordinary file does without; each took 2 ms or more of 100.
@@ -75,33 +99,46 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in sorted((SRC / PACKAGE).rglob("*.py"))}
 
 
-def imports(module: str, *, at_start: bool = False) -> Iterator[str]:
-    """Yield the full names that *module* imports; those that run when it is imported if *at_start*."""
+class Seen(enum.Flag):
+    """Which imports of a module count."""
+
+    START = enum.auto()  # what runs when the module is imported
+    LATE = enum.auto()  # what runs when a function does
+    TYPES = enum.auto()  # what only a type checker sees
+
+
+ALL = Seen.START | Seen.LATE | Seen.TYPES
+
+
+def imports(module: str, seen: Seen = ALL) -> Iterator[str]:
+    """Yield the full names that *module* imports, as far as they are *seen*."""
     path = MODULES[module]
     package = [PACKAGE, *module.split(".")] if module else [PACKAGE]
     if path.name != "__init__.py":
         package.pop()
-    nodes = [ast.parse(path.read_bytes())]
-    for node in nodes:
-        if at_start and (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
-        ):
+    nodes = [(ast.parse(path.read_bytes()), Seen.START)]
+    for node, when in nodes:
+        inner = when
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            inner = Seen.LATE
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            inner = Seen.TYPES
+        nodes += ((child, inner) for child in ast.iter_child_nodes(node))
+        if when not in seen:
             continue
-        nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) + 1 - node.level] if node.level else []
             origin = ".".join([*base, node.module] if node.module else base)
             for alias in node.names:
-                inner = f"{origin}.{alias.name}"
-                yield inner if inner.removeprefix(f"{PACKAGE}.") in MODULES else origin
+                named = f"{origin}.{alias.name}"
+                yield named if named.removeprefix(f"{PACKAGE}.") in MODULES else origin
 
 
-def own_imports(module: str, *, at_start: bool = False) -> set[str]:
+def own_imports(module: str, seen: Seen = ALL) -> set[str]:
     """Return the modules of the package that *module* imports."""
-    names = {name for name in imports(module, at_start=at_start) if f"{name}.".startswith(f"{PACKAGE}.")}
+    names = {name for name in imports(module, seen) if f"{name}.".startswith(f"{PACKAGE}.")}
     return {name.removeprefix(PACKAGE).removeprefix(".") for name in names}
 
 
@@ -126,9 +163,32 @@ def test_imports_go_down(module: str) -> None:
 
 
 def test_imports_form_no_circle() -> None:
-    graph = {module: own_imports(module, at_start=True) for module in MODULES}
+    """A function that imports late may still be called early, and a circle has no floor to start from."""
+    graph = {module: own_imports(module, Seen.START | Seen.LATE) for module in MODULES}
 
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_late_imports_are_seen() -> None:
+    assert "report.colour" in own_imports("cli.output", Seen.LATE)
+    assert "report.colour" not in own_imports("cli.output", Seen.START)
+    assert "runs.lint" in own_imports("", Seen.TYPES)
+    assert "runs.lint" not in own_imports("", Seen.START | Seen.LATE)
+
+
+def test_class_name_exists_once() -> None:
+    homes: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in TABLES])
+def test_file_is_short(module: str) -> None:
+    assert len(MODULES[module].read_bytes().splitlines()) <= MOST_LINES
 
 
 @pytest.mark.parametrize("library", ONLY_IMPORTED_BY)
@@ -142,7 +202,7 @@ def test_one_door_for_each_library(library: str) -> None:
 
 @pytest.mark.parametrize("module", DOORS)
 def test_doors_import_nothing_heavy(module: str) -> None:
-    started = {name.partition(".")[0] for name in imports(module, at_start=True)}
+    started = {name.partition(".")[0] for name in imports(module, Seen.START)}
 
     assert not started & HEAVY
 

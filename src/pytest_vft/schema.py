@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jsonschema_rs
 
 from pytest_vft.text import nearest, safe
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
 
 _KINDS: Mapping[type, str] = {
     dict: "an object",
@@ -98,7 +95,7 @@ def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str
 
     Each text names the key and, for a misspelt one, the likely intention.
     """
-    for error in schema_errors(slow_validator(schema), document):
+    for error in error_finder(schema)(document):
         place = ".".join(map(str, error.path))
         at = f"{place}: " if place else ""
         name = "it" if place else "the file"
@@ -115,24 +112,27 @@ def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str
             yield f"{at}{describe(name, error)}{hint(error.schema)}"
 
 
-def schema_errors(validator: Validator, document: Any) -> Iterator[SchemaError]:
-    """Yield the errors of *document*. Raises RecursionError for one that is nested too deeply."""
-    for error in validator.iter_errors(document):
-        details: Any = error  # its stubs allow for errors that were never set
-        yield SchemaError(
-            tuple(details.absolute_path),
-            details.validator,
-            details.validator_value,
-            details.instance,
-            details.schema,
-        )
+def error_finder(schema: Mapping[str, Any]) -> Callable[[Any], Iterator[SchemaError]]:
+    """Return a function that yields each error of a document, a thousand times slower than the fast check.
 
-
-def slow_validator(schema: Mapping[str, Any]) -> Validator:
-    """Return a validator of *schema* that finds each place, for what does not conform."""
+    It raises RecursionError for a document that is nested too deeply.
+    """
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms, needed for faulty data only
 
-    return Draft202012Validator(dict(schema))
+    validator = Draft202012Validator(dict(schema))
+
+    def find(document: Any) -> Iterator[SchemaError]:
+        for error in validator.iter_errors(document):
+            details: Any = error  # its stubs allow for errors that were never set
+            yield SchemaError(
+                tuple(details.absolute_path),
+                details.validator,
+                details.validator_value,
+                details.instance,
+                details.schema,
+            )
+
+    return find
 
 
 def fast_validator(schema: Mapping[str, Any]) -> Callable[[object], bool]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_vft.formats.base import MAX_FAULTS, Fault, KeyPath
 from pytest_vft.formats.foreign import ForeignFormats
-from pytest_vft.schema import SchemaError, describe, fast_validator, hint, schema_errors, slow_validator
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
+from pytest_vft.schema import SchemaError, describe, error_finder, fast_validator, hint
 
 _ONE_OF: Mapping[str, str] = {
     "messages": "message",
@@ -41,7 +38,7 @@ class ExampleShape:
             return [foreign]
         faults: dict[Fault, None] = {}
         try:
-            for error in schema_errors(self._slow, example):
+            for error in self._errors(example):
                 faults[Fault(error.path, self._words(error))] = None
                 if len(faults) == MAX_FAULTS:
                     break
@@ -50,8 +47,8 @@ class ExampleShape:
         return list(faults)
 
     @cached_property
-    def _slow(self) -> Validator:
-        return slow_validator(self._schema)
+    def _errors(self) -> Callable[[Any], Iterator[SchemaError]]:
+        return error_finder(self._schema)
 
     def _foreign_example(self, example: object) -> Fault | None:
         if not isinstance(example, dict):

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_vft.errors import ConfigError
 from pytest_vft.model import SPLITS, Severity, Split
+from pytest_vft.schema import schema_problems
 
 MAX_FINDINGS = 1_000
 
@@ -81,8 +82,6 @@ def _schema() -> Mapping[str, Any]:
 
 
 def _config(path: Path, table: Any) -> Config:
-    from pytest_vft.schema import schema_problems  # noqa: PLC0415 - only when there is a file
-
     for problem in schema_problems(_schema(), table):
         raise ConfigError(f"{path}: {problem}")
     data: Mapping[str, Any] = table.get("data", {})
