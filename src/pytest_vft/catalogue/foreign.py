@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from pytest_vft.catalogue.load import rules_root
+from pytest_vft.catalogue.files import rules_root
 
 
 class ForeignFormats(NamedTuple):

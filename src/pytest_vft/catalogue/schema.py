@@ -1,15 +1,10 @@
-"""JSON Schema, in the only module that knows a library for it."""
+"""What is wrong with a document by its JSON Schema, in our own words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jsonschema_rs
-
-from pytest_vft.catalogue.foreign import ForeignFormats
-from pytest_vft.facts.example import MOST_FAULTS, Fault
 from pytest_vft.text import nearest, safe
 
 if TYPE_CHECKING:
@@ -49,7 +44,7 @@ _ONE_OF: Mapping[str, str] = {
 }
 
 
-class _SchemaError(NamedTuple):
+class SchemaError(NamedTuple):
     """What jsonschema says of one place, without its text."""
 
     path: tuple[str | int, ...]
@@ -59,72 +54,20 @@ class _SchemaError(NamedTuple):
     schema: Mapping[str, Any]
 
 
-class ExampleShape:
-    """The shape of a training example, fast to check and explained place by place.
-
-    jsonschema-rs answers yes or no in a microsecond; jsonschema finds the places, when it is no.
-    """
-
-    def __init__(self, schema: Mapping[str, Any], foreign: ForeignFormats) -> None:
-        self._schema = schema
-        self._foreign = foreign
-        self.keys = frozenset(schema.get("properties", ()))
-        self._fast = jsonschema_rs.validator_for(dict(schema))
-
-    def is_valid(self, example: object) -> bool:
-        """Return whether *example*, a JSON value, has the shape."""
-        return self._fast.is_valid(example)
-
-    def faults(self, example: object) -> list[Fault]:
-        """Return each place where *example* has not the shape, one fault a place and cause."""
-        foreign = self._foreign_example(example)
-        if foreign:
-            return [foreign]
-        faults: dict[Fault, None] = {}
-        try:
-            for error in _errors(self._slow, example):
-                faults[Fault(error.path, self._words(error))] = None
-                if len(faults) == MOST_FAULTS:
-                    break
-        except RecursionError:  # jsonschema writes out each value that it refuses
-            return [Fault((), "the example is nested too deeply")]
-        return list(faults)
-
-    @cached_property
-    def _slow(self) -> Validator:
-        return _validator(self._schema)
-
-    def _foreign_example(self, example: object) -> Fault | None:
-        if not isinstance(example, dict):
-            return None
-        for shape in self._foreign.examples:
-            keys = shape["keys"]
-            if all(key in example for key in keys) and ("messages" in keys) == ("messages" in example):
-                return Fault((), f"the example is {shape['name']}; {shape['advice']}")
-        return None
-
-    def _words(self, error: _SchemaError) -> str:
-        words = _words(_name(error.path), error)
-        part = self._foreign.parts.get(error.value) if _is_part_type(error.path, error.value) else None
-        return f"{words} (it is {part['name']}: {part['advice']})" if part else words + _hint(error.schema)
-
-
-def _hint(schema: Mapping[str, Any], key: str = "hint") -> str:
+def hint(schema: Mapping[str, Any], key: str = "hint") -> str:
+    """Return the text that *schema* has under *key*, in brackets, "" if it has none."""
     return f" ({schema[key]})" if key in schema else ""
 
 
-def _is_part_type(path: tuple[str | int, ...], value: object) -> bool:
-    return path[2:3] == ("content",) and path[-1] == "type" and isinstance(value, str)
-
-
-def _name(path: tuple[str | int, ...]) -> str:
+def place_name(path: tuple[str | int, ...]) -> str:
+    """Return what the place at *path* of an example is called: a key, or "message 2"."""
     if not path:
         return "the example"
     last = path[-1]
     return last if isinstance(last, str) else f"{_ONE_OF.get(str(path[-2]), 'item')} {last + 1}"
 
 
-def _words(name: str, error: _SchemaError) -> str:  # noqa: PLR0911 - one keyword, one sentence
+def describe(name: str, error: SchemaError) -> str:  # noqa: PLR0911 - one keyword, one sentence
     """Return what is wrong with the place *name*, never the validator's own text.
 
     That holds the whole value: 5 MB for an image.
@@ -168,7 +111,7 @@ def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str
 
     Each text names the key and, for a misspelt one, the likely intention.
     """
-    for error in _errors(_validator(schema), document):
+    for error in schema_errors(validator_for(schema), document):
         place = ".".join(map(str, error.path))
         at = f"{place}: " if place else ""
         name = "it" if place else "the file"
@@ -180,15 +123,16 @@ def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str
         elif error.keyword == "required":
             for key in error.wanted:
                 if key not in error.value:
-                    yield f"{at}{name} has no {key}{_hint(keys[key], 'description')}"
+                    yield f"{at}{name} has no {key}{hint(keys[key], 'description')}"
         else:
-            yield f"{at}{_words(name, error)}{_hint(error.schema)}"
+            yield f"{at}{describe(name, error)}{hint(error.schema)}"
 
 
-def _errors(validator: Validator, document: Any) -> Iterator[_SchemaError]:
+def schema_errors(validator: Validator, document: Any) -> Iterator[SchemaError]:
+    """Yield each place of *document* that does not conform to the schema of *validator*."""
     for error in validator.iter_errors(document):
         details: Any = error  # its stubs allow for errors that were never set
-        yield _SchemaError(
+        yield SchemaError(
             tuple(details.absolute_path),
             details.validator,
             details.validator_value,
@@ -197,7 +141,8 @@ def _errors(validator: Validator, document: Any) -> Iterator[_SchemaError]:
         )
 
 
-def _validator(schema: Mapping[str, Any]) -> Validator:
+def validator_for(schema: Mapping[str, Any]) -> Validator:
+    """Return the validator that finds the places in which a document does not conform to *schema*."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms, needed for faulty data only
 
     return Draft202012Validator(dict(schema))

@@ -94,7 +94,7 @@ def _cost(trained: Sequence[ShardTotals], plan: LintPlan) -> Cost | None:
     """Return the tokens of the files of the training split, without a price."""
     at_least = sum(file.tokens_at_least for file in trained)
     at_most = sum(file.tokens_at_most for file in trained)
-    if not at_most:
+    if not at_most or plan.image_tokens is None:
         return None
     low_at_least, low_at_most = at_least, at_most
     low = plan.image_tokens.low_detail

@@ -18,7 +18,7 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from pytest_vft.catalogue.foreign import ForeignFormats
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.catalogue.schema import ExampleShape
+from pytest_vft.catalogue.shape import ExampleShape
 from pytest_vft.checking.compile import Verdicts, compile_check
 from pytest_vft.checking.memory import ShardMemory, remembered
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
@@ -53,7 +53,7 @@ class LintPlan:
     rules: tuple[Rule, ...]
     schema: Mapping[str, Any]
     foreign: ForeignFormats
-    image_tokens: ImageTokens
+    image_tokens: ImageTokens | None
     full: bool
     remotes: Mapping[str, Remote]
     ignored: Mapping[str, frozenset[str]]
@@ -72,6 +72,10 @@ class LintPlan:
         )
 
 
+def _uncounted(_width: int | None, _height: int | None, _detail: str) -> tuple[int, int]:
+    return (0, 0)
+
+
 def pointer(path: Sequence[str | int]) -> str:
     """Return *path* as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
@@ -87,7 +91,7 @@ class ShardLinter:
         self._shape = ExampleShape(plan.schema, plan.foreign)
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
-        self._count_image = lru_cache(_SIZES)(plan.image_tokens.count)
+        self._count_image = lru_cache(_SIZES)(plan.image_tokens.count if plan.image_tokens else _uncounted)
 
     def remembers(self, shard: Shard) -> bool:
         """Return whether a run before has seen what may be *shard*; if it is, lint() only reads it."""

@@ -34,7 +34,7 @@ def _rules(arguments: argparse.Namespace) -> int:
     if arguments.test:
         from pytest_vft.checking.selftest import run_rule_tests  # noqa: PLC0415 - as above
 
-        proofs = run_rule_tests(load_rules(arguments.test), settings.catalogue, settings.provider)
+        proofs = run_rule_tests(load_rules(arguments.test), settings.catalogue)
         print_text(render_rule_tests(proofs))
         return 0 if all(proof.holds for proof in proofs) else 1
     if arguments.write_pages:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_vft.catalogue.files import read_schema
 from pytest_vft.catalogue.foreign import read_foreign_formats
-from pytest_vft.catalogue.load import Rule, read_schema
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.processes import processes, usable_cpus
@@ -31,7 +32,7 @@ from pytest_vft.web.network import fetcher, read_network
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-TOO_LARGE = "image/too-large"  # what it allows is what is fetched at most
+MOST_FETCHED = 10_485_760  # bytes of an image, where no rule bounds a fetch
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -57,7 +58,7 @@ def run(
 
     def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
         nonlocal fetched
-        fetched = _fetcher(settings, rules, watch).fetch(urls)
+        fetched = _fetcher(settings, watch).fetch(urls)
         return fetched.remotes
 
     plan = _plan(settings, rules)
@@ -79,12 +80,12 @@ def run(
     return _report(settings, rules, linted, fetched, store.warnings if store else ())
 
 
-def _fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetcher:
-    limit = next((rule for rule in rules if rule.id == TOO_LARGE), settings.catalogue[TOO_LARGE])
+def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
+    bounds = [rule.params[rule.bounds_fetch] for rule in settings.bound.values() if rule.bounds_fetch]
     return fetcher(
         settings.network,
         folder=settings.config.folder,
-        most=limit.params["max_bytes"],
+        most=max(bounds, default=MOST_FETCHED),
         full=settings.depth == "full",
         watch=watch,
     )
@@ -109,7 +110,7 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
         rules=rules,
         schema=read_schema("example.schema.json"),
         foreign=read_foreign_formats(),
-        image_tokens=settings.provider.models[settings.model].image_tokens,
+        image_tokens=settings.provider.describe(settings.model).image_tokens,
         full=full,
         remotes={},
         ignored={path: frozenset(reasons) for path, reasons in settings.reasons_by_file.items()},
@@ -145,7 +146,7 @@ def _report(
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
     closes = settings.provider.closes
-    model = settings.provider.models[settings.model]
+    model = settings.provider.describe(settings.model)
     return Report(
         provider=settings.provider.id,
         provider_name=settings.provider.name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pytest_vft.catalogue.load import rules_root
+from pytest_vft.catalogue.files import rules_root
 from pytest_vft.catalogue.schema import schema_problems
 
 
