@@ -59,15 +59,13 @@ def facts_page() -> str:
     """Return the Markdown page that lists the facts of each scope."""
     parts = ["# Facts", "What conditions of rules are about. A fact that may be unknown says so."]
     for scope in SCOPES:
-        rows = [
-            [f"`{fact.name}`", fact_type(fact), " ".join(fact.meaning.split())] for fact in fact_docs(scope)
-        ]
+        rows = [[f"`{fact.name}`", fact_type(fact), fact.meaning] for fact in fact_docs(scope)]
         parts += [f"## {scope}", _table(["fact", "type", "what"], rows)]
     return "\n\n".join(parts) + "\n"
 
 
 def write_pages(rules: Mapping[str, Rule], folder: Path) -> list[Path]:
-    """Write the pages of *rules* into *folder*/rules and that of facts into *folder*; return what was written."""
+    """Write the pages of *rules* into *folder*/rules, and one of facts; return the paths of all pages."""
     texts = {folder / "facts.md": facts_page(), folder / "rules" / "index.md": index(rules)}
     texts |= {folder / "rules" / f"{rule.id}.md": page(rule) for rule in rules.values()}
     for path, text in texts.items():

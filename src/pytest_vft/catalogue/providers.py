@@ -58,7 +58,7 @@ class Model(NamedTuple):
 
 
 class JobService(NamedTuple):
-    """An API for fine-tuning jobs: OpenAI's at *base_url*, or Azure's in *version*, at a user's own address."""
+    """An API for fine-tuning jobs: OpenAI's at *base_url*, or Azure's in *version*."""
 
     kind: Literal["openai", "azure"]
     base_url: str | None = None

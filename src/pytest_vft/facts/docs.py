@@ -23,10 +23,11 @@ class FactDoc(NamedTuple):
 @cache
 def fact_docs(scope: Scope) -> tuple[FactDoc, ...]:
     """Return the facts of *scope* with their documentation, in the order of their class."""
-    (class_,) = ast.parse(inspect.getsource(FACTS[scope])).body
-    assert isinstance(class_, ast.ClassDef)
+    fields = [
+        node for node in ast.walk(ast.parse(inspect.getsource(FACTS[scope]))) if isinstance(node, ast.stmt)
+    ]
     meanings = {}
-    for field, text in pairwise(class_.body):
+    for field, text in pairwise(fields):
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-            meanings[ast.unparse(field.target)] = inspect.cleandoc(ast.literal_eval(text.value))
+            meanings[ast.unparse(field.target)] = " ".join(ast.literal_eval(text.value).split())
     return tuple(FactDoc(name, type_, meanings.get(name, "")) for name, type_ in fact_types(scope).items())
