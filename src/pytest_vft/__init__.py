@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_vft.model import Finding, Report
     from pytest_vft.runs.evaluate import Evaluation, assert_min_accuracy, assert_not_worse_than, evaluate
     from pytest_vft.runs.lint import assert_clean, lint
+    from pytest_vft.runs.reference import explain, list_rules, schema
 
     __version__: str
 
@@ -45,7 +46,10 @@ _HOMES = {
     "build_example": "building",
     "encode_image": "building",
     "evaluate": "runs.evaluate",
+    "explain": "runs.reference",
     "lint": "runs.lint",
+    "list_rules": "runs.reference",
+    "schema": "runs.reference",
     "write_jsonl": "building",
 }
 
@@ -69,7 +73,10 @@ __all__ = [
     "build_example",
     "encode_image",
     "evaluate",
+    "explain",
     "lint",
+    "list_rules",
+    "schema",
     "write_jsonl",
 ]
 

@@ -85,7 +85,7 @@ def statement_text(rule: Rule, statement: RuleStatement) -> str:
     texts = [f"{name} {value_text(value)}" for name, value in values.items()]
     texts += [f'skips "{statement.skips}"'] if statement.skips else []
     texts += ["off"] if statement.off else []
-    return "; ".join(texts) or ("that it holds" if rule.claim else "")
+    return "; ".join(texts) or ("yes" if rule.claim else "")
 
 
 def value_text(value: object) -> str:

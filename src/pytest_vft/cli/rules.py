@@ -1,4 +1,4 @@
-"""`vft rules` and `vft explain`: the rules listed, tested, documented, explained."""
+"""`vft rules`, `vft explain` and `vft schema`: what there is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pytest_vft.cli.options import add_run_options, read_settings
 from pytest_vft.cli.parser import Commands, print_text
-from pytest_vft.errors import UsageError
-from pytest_vft.text import nearest, safe
+from pytest_vft.text import safe
 
 
 def add(commands: Commands) -> None:
@@ -16,13 +15,18 @@ def add(commands: Commands) -> None:
     rules = commands.add("rules", "list the rules; test or document rule files", _rules)
     add_run_options(rules, files=False)
     rules.add_argument(
-        "--test", metavar="DIR", type=Path, help="run the cases and mutants of the rules in DIR"
+        "--test", metavar="PATH", type=Path, help="run the cases and mutants of the rules in PATH"
     )
-    rules.add_argument("--write-pages", metavar="DIR", type=Path, help="write a page for each rule into DIR")
+    rules.add_argument(
+        "--write-pages", metavar="DIR", type=Path, help="write their pages and one of facts into DIR"
+    )
 
-    explain = commands.add("explain", "explain a rule", _explain)
-    explain.add_argument("rule", metavar="RULE")
+    explain = commands.add("explain", "explain a rule, a scope or a provider", _explain)
+    explain.add_argument("subject", metavar="NAME", help="one of them, or the path of a provider file")
     add_run_options(explain, files=False)
+
+    schema = commands.add("schema", "print the JSON Schema of a file", _schema)
+    schema.add_argument("schema", metavar="NAME", help="rule, provider, config or example")
 
 
 def _rules(arguments: argparse.Namespace) -> int:
@@ -48,13 +52,14 @@ def _rules(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from pytest_vft.catalogue.pages import page  # noqa: PLC0415 - as above
+    from pytest_vft.runs.reference import explain_in  # noqa: PLC0415 - as above
 
-    settings = read_settings(arguments)
-    if arguments.rule not in settings.catalogue:
-        known = nearest(arguments.rule, settings.catalogue)
-        raise UsageError(f"no rule {arguments.rule!r}{known}; 'vft rules' lists them")
-    # A rule file may come from a stranger, too.
-    text = page(settings.catalogue[arguments.rule])
-    print_text("\n".join(safe(line, None) for line in text.split("\n")))
+    print_text(explain_in(read_settings(arguments), arguments.subject))
+    return 0
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from pytest_vft.runs.reference import schema_text  # noqa: PLC0415 - as above
+
+    print_text(schema_text(arguments.schema))
     return 0

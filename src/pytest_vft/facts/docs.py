@@ -23,9 +23,8 @@ class FactDoc(NamedTuple):
 @cache
 def fact_docs(scope: Scope) -> tuple[FactDoc, ...]:
     """Return the facts of *scope* with their documentation, in the order of their class."""
-    fields = [
-        node for node in ast.walk(ast.parse(inspect.getsource(FACTS[scope]))) if isinstance(node, ast.stmt)
-    ]
+    tree = ast.parse(inspect.getsource(FACTS[scope]))
+    fields = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     meanings = {}
     for field, text in pairwise(fields):
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
