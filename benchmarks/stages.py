@@ -21,9 +21,9 @@ from pathlib import Path
 import pybase64
 from xxhash import xxh3_128_intdigest
 
+from pytest_vft.catalogue.files import read_schema
 from pytest_vft.catalogue.foreign import read_foreign_formats
-from pytest_vft.catalogue.load import read_schema
-from pytest_vft.catalogue.schema import ExampleShape
+from pytest_vft.catalogue.shape import ExampleShape
 from pytest_vft.facts.example import measure_example
 from pytest_vft.facts.line import line_facts
 from pytest_vft.reading.image_store import ImageStore

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.load import shipped_rules
-from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.selftest import case_provider
 from pytest_vft.checking.shard import LintPlan
 from pytest_vft.checking.totals import ShardTotals, TurnTable
 from pytest_vft.facts.turns import Turn
@@ -224,7 +224,7 @@ def test_hostile_file_name_is_made_safe(tmp_path: Path) -> None:
 
 # What else recurs.
 
-RULES = tuple(select_rules(shipped_rules(), load_provider("openai"), select=["dataset", "example"]))
+RULES = tuple(select_rules(shipped_rules(), case_provider(), select=["dataset", "example"]))
 
 
 def found(folder: Path, *files: tuple[Split, list[str]]) -> list[tuple[str, str, int | None, str]]:

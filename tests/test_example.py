@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pytest_vft.catalogue.files import read_schema
 from pytest_vft.catalogue.foreign import read_foreign_formats
-from pytest_vft.catalogue.load import read_schema
-from pytest_vft.catalogue.schema import ExampleShape
+from pytest_vft.catalogue.shape import ExampleShape
 from pytest_vft.facts.example import MOST_FAULTS, Example, measure_example
 from pytest_vft.facts.image import ImageFacts
 from pytest_vft.facts.tokens import TileTokens

@@ -36,8 +36,8 @@ FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 
 ONLY_IMPORTED_BY = {
     "aiohttp": {"web.dialling", "web.failures", "web.fetching"},
-    "jsonschema": {"catalogue.schema"},
-    "jsonschema_rs": {"catalogue.schema"},
+    "jsonschema": {"catalogue.schema", "catalogue.shape"},
+    "jsonschema_rs": {"catalogue.shape"},
     "openai": {
         "client",
         "evaluation.chat",

@@ -14,7 +14,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from pytest_vft.catalogue.cases import data_url, draw, read_cases
-from pytest_vft.catalogue.load import Rule, load_rules, read_schema, rules_root, shipped_rules
+from pytest_vft.catalogue.files import read_schema, rules_root
+from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.compile import compile_check
@@ -112,7 +113,7 @@ def test_own_rule_is_loaded(tmp_path: Path) -> None:
 def test_own_rule_runs_among_the_shipped_ones(tmp_path: Path) -> None:
     write(tmp_path, re.sub("^mode.*\n", "", RULE, flags=re.MULTILINE) + CASES)
 
-    (proof,) = run_rule_tests(load_rules(tmp_path), shipped_rules(), load_provider("openai"))
+    (proof,) = run_rule_tests(load_rules(tmp_path), shipped_rules())
 
     assert proof.problems == ()
     assert proof.survivors == ("when.openable.const",)
@@ -135,7 +136,9 @@ def test_rules_come_from_the_widest_scope_to_the_narrowest(tmp_path: Path) -> No
         RULE.replace("Crop it.", "It is\\n[[cases]]"),
         RULE.replace('"Crop it."', '"""Write\n[[cases]]\nbelow."""'),
         "off = true\n" + RULE,
-        'skips = "too wide"\n' + RULE,
+        "claim = true\n" + RULE,
+        'bounds_fetch = "most"\n' + RULE,
+        'waived_by = "allow_private"\n' + RULE,
     ],
 )
 def test_what_a_rule_may_say_is_read(tmp_path: Path, text: str) -> None:
@@ -232,12 +235,16 @@ def test_rule_requires_something(tmp_path: Path) -> None:
         (
             '{ "$param" = "most" }',
             '{ param = "most" }',
-            'require.width.maximum: want a value, or { "$param" = "NAME" }',
+            'require.width.maximum: want a value, { "$limit" = "NAME" } or { "$param" = "NAME" }',
         ),
-        ('{ "$param" = "most" }', "{ }", 'require.width.maximum: want a value, or { "$param" = "NAME" }'),
-        ("{width}", "{widht}", "message: {widht} is no fact and no parameter (did you mean 'width'?)"),
-        ("{most}", "{max}", "message: {max} is no fact and no parameter"),
-        ("{most}", "{Most}", "message: {Most} is no fact and no parameter (did you mean 'most'?)"),
+        (
+            '{ "$param" = "most" }',
+            "{ }",
+            'require.width.maximum: want a value, { "$limit" = "NAME" } or { "$param" = "NAME" }',
+        ),
+        ("{width}", "{widht}", "message: {widht} is no fact, limit or parameter (did you mean 'width'?)"),
+        ("{most}", "{max}", "message: {max} is no fact, limit or parameter"),
+        ("{most}", "{Most}", "message: {Most} is no fact, limit or parameter (did you mean 'most'?)"),
         ("most  = 64", "most  = 64\nleast = 8", "params.least: not used"),
         ("most  = 64", "most  = 64\nmodez = []", "params.modez: not used (did you mean 'modes'?)"),
         (

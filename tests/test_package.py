@@ -23,7 +23,7 @@ TIMEOUT = 120
 
 PROBE = """
 import importlib.resources, json, pytest_vft
-from pytest_vft.catalogue.load import rules_root
+from pytest_vft.catalogue.files import rules_root
 root = rules_root()
 print(json.dumps({
     "root": str(root),

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_vft.catalogue.files import read_schema
 from pytest_vft.catalogue.foreign import read_foreign_formats
-from pytest_vft.catalogue.load import read_schema
-from pytest_vft.catalogue.schema import ExampleShape, schema_problems
+from pytest_vft.catalogue.schema import schema_problems
+from pytest_vft.catalogue.shape import ExampleShape
 from pytest_vft.facts.example import MOST_FAULTS
 
 SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign_formats())

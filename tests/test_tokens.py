@@ -366,7 +366,7 @@ def test_a_model_has_limits_of_its_own() -> None:
     limits = {
         name: rule.params["max_tokens"]
         for name in ("gpt-4o-2024-08-06", "small")
-        for rule in select_rules(shipped_rules(), provider.with_limits_of(name), select=[RULE])
+        for rule in select_rules(shipped_rules(), provider.for_model(name), select=[RULE])
         if rule.id == RULE
     }
 
@@ -387,14 +387,14 @@ def test_cut_after_names_a_number(tmp_path: Path, line: str) -> None:
     text = shipped_rules()[RULE].path.read_text(encoding="utf-8")
     rule.write_text(re.sub(r"cut_after.*", line, text), encoding="utf-8")
 
-    with pytest.raises(RuleFileError, match=r"cut_after: .* is no number in params of an example"):
+    with pytest.raises(RuleFileError, match=r"cut_after: .* is no number in limits or params of an example"):
         load_rules(tmp_path)
 
 
 @pytest.mark.parametrize("provider_id", provider_ids())
 def test_every_model_says_its_limit_and_its_images(provider_id: str) -> None:
     for model in load_provider(provider_id).models.values():
-        assert model.rules[RULE].params["max_tokens"] > 0
+        assert model.rules[RULE].limits["max_tokens"] > 0
         assert model.image_tokens.count(1024, 1024, "high") == (765, 765)
         assert (model.price is None) == (model.price_date is None)
 
