@@ -189,15 +189,9 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("check t --provider", "argument --provider: expected one argument"),
         ("check t --provider=opnai", "no provider 'opnai' (did you mean 'openai'?)"),
         ("check t --model=gpt-4o-2024-08-60", "(did you mean 'gpt-4o-2024-08-06'?)"),
-        (
-            "check t --select=image/too-lagre",
-            "no rule, scope or provider 'image/too-lagre' (did you mean 'image/too-large'?)",
-        ),
+        ("check t --select=image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
         ("check t --select=imgae", "no rule 'imgae' (did you mean 'image'?)"),
-        (
-            "check t --ignore=image/too-lagre",
-            "no rule, scope or provider 'image/too-lagre' (did you mean 'image/too-large'?)",
-        ),
+        ("check t --ignore=image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
         ("check t --fail-on=eror", "--fail-on: no 'eror' (did you mean 'error'?), want error or warning"),
         ("check t --depth=ful", "--depth: no 'ful' (did you mean 'full'?), want auto or header or full"),
         ("check t --format=jsn", "--format: no 'jsn' (did you mean 'json'?), want text or json or "),
@@ -213,10 +207,11 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("show t:0", "t:0: want FILE:LINE"),
         ("show t:1 t:2", "'t:2' is one too many"),
         ("rules --test=none", "none: no such folder of rules"),
-        (
-            "explain image/too-lagre",
-            "no rule, scope or provider 'image/too-lagre' (did you mean 'image/too-large'?)",
-        ),
+        ("explain image/too-lagre", "provider 'image/too-lagre' (did you mean 'image/too-large'?)"),
+        ("explain imgae", "no rule, scope or provider 'imgae' (did you mean 'image'?); 'vft rules' lists"),
+        ("explain opnai", "no rule, scope or provider 'opnai' (did you mean 'openai'?)"),
+        ("explain ./none.toml", "none.toml: no such provider file"),
+        ("schema rul", "no schema 'rul' (did you mean 'rule'?); known: rule, provider, example, config"),
     ],
 )
 def test_what_cannot_be_followed_is_one_line_on_stderr(vft: Vft, arguments: str, said: str) -> None:

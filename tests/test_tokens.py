@@ -41,11 +41,11 @@ MODELS = st.sampled_from([GPT_4O, PATCHES, MINI])
 RULE = "example/too-many-tokens"
 OWN, OTHER = (
     RuleStatement(
+        stated_by="own",
         source="https://example.com",
         checked=date(2026, 11, 21),
-        params={"max_tokens": most},
-        severity=None,
-        off=None,
+        limits={"max_tokens": most},
+        params={},
     )
     for most in (32_768, 100_000)
 )
@@ -377,7 +377,7 @@ def test_a_model_may_see_patches() -> None:
     seen = {"multiplier": 1.62, "budget": 1536}
     content = {"source": "https://example.com", "checked": date(2026, 11, 21), "image_tokens": seen}
 
-    assert providers._model(content).image_tokens == MINI  # noqa: SLF001 - no shipped model does
+    assert providers._model("own", content).image_tokens == MINI  # noqa: SLF001 - no shipped model does
 
 
 @pytest.mark.parametrize("line", ['cut_after = "max_token"', 'cut_after = "split"'])

@@ -136,7 +136,7 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], most: i
     if rule.allowed is not None:
         title += f" (allowed: {rule.allowed:,})"
     skips = next((finding.skips for finding in findings), None)
-    yield from _beside(title, f'{report.provider_name}: "{skips}"' if skips else "")
+    yield from _beside(title, safe(f'{report.provider_name}: "{skips}"') if skips else "")
     groups = list(by_image(findings))
     shown = groups[:most] if most else groups
     yield from findings_lines([folded(group, rule) for group in shown])
