@@ -12,7 +12,7 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement
 from pytest_vft.errors import UsageError
 from pytest_vft.model import SCOPES, Severity
-from pytest_vft.text import nearest
+from pytest_vft.text import Choices, nearest
 
 Value = TypeVar("Value")
 
@@ -60,6 +60,7 @@ def bind_rule(
         params = {**rule.params, **statement.limits, **statement.params, **values}
     if not params.keys() >= set(rule.limits):
         return None
+    params = {name: Choices(value) if isinstance(value, list) else value for name, value in params.items()}
     bound = replace(
         rule,
         params=params,
