@@ -76,21 +76,21 @@ class Provider(NamedTuple):
 
     id: str
     name: str
-    source: str
-    checked: date | None
-    closes: date | None
-    closes_newcomers: date | None
-    extends: str | None
-    not_stated: Sequence[str]
-    default_model: str | None
-    any_model: bool
-    models: Mapping[str, Model]
-    rules: Mapping[str, RuleStatement]
-    data_formats: Sequence[str]
-    trains_on: str | None
-    unread: Sequence[str]
-    transports: Sequence[str]
-    job_api: JobService | None
+    source: str = ""
+    checked: date | None = None
+    closes: date | None = None
+    closes_newcomers: date | None = None
+    extends: str | None = None
+    not_stated: Sequence[str] = ()
+    default_model: str | None = None
+    any_model: bool = False
+    models: Mapping[str, Model] = {}
+    rules: Mapping[str, RuleStatement] = {}
+    data_formats: Sequence[str] = ()
+    trains_on: str | None = None
+    unread: Sequence[str] = ()
+    transports: Sequence[str] = ()
+    job_api: JobService | None = None
 
     def model(self, name: str | None) -> str | None:
         """Return *name* if this provider takes it, its default model for None.
@@ -171,39 +171,26 @@ def read_provider_file(path: Path, rules: Mapping[str, Rule]) -> Provider:
 
 
 def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
-    parent = load_provider(content["extends"]) if "extends" in content else None
-    not_stated = content.get("not_stated", ())
-    inherited = {id_: said for id_, said in parent.rules.items() if id_ not in not_stated} if parent else {}
+    provider = Provider(id=provider_id, **content)
     models = {name: _model(provider_id, model) for name, model in content.get("models", {}).items()}
-    job_api = content.get("job_api")
-    return Provider(
-        id=provider_id,
-        name=content["name"],
-        source=content.get("source", ""),
-        checked=content.get("checked"),
-        closes=content.get("closes"),
-        closes_newcomers=content.get("closes_newcomers"),
-        extends=content.get("extends"),
-        not_stated=not_stated,
-        default_model=content.get("default_model"),
+    rules, data_formats = dict(_statements(provider_id, content)), provider.data_formats
+    if provider.extends is not None:
+        parent = load_provider(provider.extends)
+        inherited = {id_: said for id_, said in parent.rules.items() if id_ not in provider.not_stated}
+        rules, data_formats = {**inherited, **rules}, data_formats or parent.data_formats
+    return provider._replace(
         any_model=content.get("any_model", not models),
         models=models,
-        rules={**inherited, **dict(_statements(provider_id, content))},
-        data_formats=content.get("data_formats", parent.data_formats if parent else ()),
-        trains_on=content.get("trains_on"),
-        unread=content.get("unread", ()),
-        transports=content.get("transports", ()),
-        job_api=JobService(**job_api) if job_api else None,
+        rules=rules,
+        data_formats=data_formats,
+        job_api=JobService(**content["job_api"]) if "job_api" in content else None,
     )
 
 
 def _model(provider_id: str, content: Mapping[str, Any]) -> Model:
+    said = {key: value for key, value in content.items() if key != "training"}
     training = content.get("training", {})
-    return Model(
-        source=content["source"],
-        checked=content["checked"],
-        closes=content.get("closes"),
-        context=content.get("context"),
+    return Model(**said)._replace(
         image_tokens=_image_tokens(content.get("image_tokens", {})),
         price=training.get("price"),
         price_date=training.get("checked"),

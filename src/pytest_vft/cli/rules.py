@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from pytest_vft.cli.options import add_run_options, read_settings
@@ -59,7 +60,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    from pytest_vft.runs.reference import schema_text  # noqa: PLC0415 - as above
+    from pytest_vft.runs.reference import schema  # noqa: PLC0415 - as above
 
-    print_text(schema_text(arguments.schema))
+    print_text(json.dumps(schema(arguments.schema), indent=2, ensure_ascii=False) + "\n")
     return 0

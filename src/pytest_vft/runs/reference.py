@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,11 +64,6 @@ def schema(name: str) -> dict[str, Any]:
         known = [*_SCHEMAS, "config"]
         raise UsageError(f"no schema {name!r}{nearest(name, known)}; known: {', '.join(known)}")
     return dict(read_schema(f"{name}.schema.json"))
-
-
-def schema_text(name: str) -> str:
-    """Return the JSON Schema *name* as text. Raises UsageError."""
-    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
 
 
 def list_rules(
