@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -28,11 +28,11 @@ class RuleStatement(NamedTuple):
     for leaving an image out. None where the provider states nothing.
     """
 
-    stated_by: str
-    source: str
-    checked: date
-    limits: Mapping[str, Any]
-    params: Mapping[str, Any]
+    stated_by: str = ""
+    source: str = ""
+    checked: date | None = None
+    limits: Mapping[str, Any] = {}
+    params: Mapping[str, Any] = {}
     severity: Severity | None = None
     effect: Effect | None = None
     off: bool | None = None
@@ -173,7 +173,7 @@ def read_provider_file(path: Path, rules: Mapping[str, Rule]) -> Provider:
 def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
     provider = Provider(id=provider_id, **content)
     models = {name: _model(provider_id, model) for name, model in content.get("models", {}).items()}
-    rules, data_formats = dict(_statements(provider_id, content)), provider.data_formats
+    rules, data_formats = _statements(provider_id, content), provider.data_formats
     if provider.extends is not None:
         parent = load_provider(provider.extends)
         inherited = {id_: said for id_, said in parent.rules.items() if id_ not in provider.not_stated}
@@ -194,7 +194,7 @@ def _model(provider_id: str, content: Mapping[str, Any]) -> Model:
         image_tokens=_image_tokens(content.get("image_tokens", {})),
         price=training.get("price"),
         price_date=training.get("checked"),
-        rules=dict(_statements(provider_id, content)),
+        rules=_statements(provider_id, content),
     )
 
 
@@ -206,6 +206,6 @@ def _image_tokens(content: Mapping[str, Any]) -> ImageTokens | None:
     return None
 
 
-def _statements(provider_id: str, content: Mapping[str, Any]) -> Iterator[tuple[str, RuleStatement]]:
-    for id_, said in content.get("rules", {}).items():
-        yield id_, RuleStatement(stated_by=provider_id, **{"limits": {}, "params": {}, **said})
+def _statements(provider_id: str, content: Mapping[str, Any]) -> dict[str, RuleStatement]:
+    statements = content.get("rules", {})
+    return {id_: RuleStatement(stated_by=provider_id, **said) for id_, said in statements.items()}

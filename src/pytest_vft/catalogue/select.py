@@ -55,29 +55,22 @@ def bind_rule(
     """
     if rule.claim and statement is None:
         return None
-    params = {**rule.params, **values}
-    if statement:
-        params = {**rule.params, **statement.limits, **statement.params, **values}
+    said = statement or RuleStatement()
+    params = {**rule.params, **said.limits, **said.params, **values}
     if not params.keys() >= set(rule.limits):
         return None
     params = {name: Choices(value) if isinstance(value, list) else value for name, value in params.items()}
-    bound = replace(
+    return replace(
         rule,
         params=params,
         when=bind(rule.when, params),
         require=bind(rule.require, params),
-        severity=severity or rule.severity,
-    )
-    if statement is None:
-        return bound
-    return replace(
-        bound,
-        severity=severity or statement.severity or rule.severity,
-        off=rule.off if statement.off is None else statement.off,
-        skips=statement.skips,
-        why=statement.why or rule.why,
-        source=statement.source,
-        checked=statement.checked,
+        severity=severity or said.severity or rule.severity,
+        off=rule.off if said.off is None else said.off,
+        skips=said.skips,
+        why=said.why or rule.why,
+        source=said.source or rule.source,
+        checked=said.checked or rule.checked,
     )
 
 
@@ -120,11 +113,8 @@ def select_bound(
     for id_, pattern in chosen.items():
         if pattern == id_ and id_ not in bound:
             limits = catalogue[id_].limits
-            what, how = (
-                (" and ".join(limits), f'; [tool.vft.params] may: "{id_}" = {{ {limits[0]} = ... }}')
-                if limits
-                else ("it", "")
-            )
+            what = " and ".join(limits) or "it"
+            how = f'; [tool.vft.params] may: "{id_}" = {{ {limits[0]} = ... }}' if limits else ""
             raise UsageError(f"{id_}: {provider.name} does not state {what}{how}")
     return tuple(
         rule
