@@ -30,6 +30,7 @@ from pytest_vft.catalogue.select import bind_rules, select_rules
 from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli import main
 from pytest_vft.model import Source
+from pytest_vft.runs import lint as runs_lint
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submit import connect, make_plan, read_submission
@@ -577,6 +578,19 @@ def test_code_knows_no_rule_by_its_id() -> None:
 def test_rule_that_bounds_a_fetch_says_so() -> None:
     assert [rule.id for rule in RULES.values() if rule.bounds_fetch] == ["image/too-large"]
     assert [rule.id for rule in RULES.values() if rule.waived_by] == ["image/not-public"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "most"),
+    [("", runs_lint.MOST_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
+)
+def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, most: int) -> None:
+    own(f'name = "Acme"\n{stated}' + (DATED if stated else ""))
+    settings = Settings(config=Config(provider="acme.toml"), select=["line"])
+
+    fetcher: Any = runs_lint._fetcher(settings, None)  # noqa: SLF001 - how much a server sends says nothing of it
+
+    assert fetcher.most == most
 
 
 # Explained
