@@ -649,6 +649,36 @@ def test_provider_file_of_a_stranger_is_harmless(text: str, capsys: pytest.Captu
         assert not line.lstrip().startswith("::")
 
 
+def test_model_of_a_provider_file_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    own(
+        f"""
+name = "Acme"
+default_model = "small"
+[models.small]
+{DATED}
+[models.small.image_tokens]
+multiplier = 1.5
+budget = 1536
+{DATED}
+[models.small.rules."{MODE}"]
+limits = {{ modes = ["RGB", "L"] }}
+source = "http://["
+checked = 2026-11-25
+[rules."{IMAGES}"]
+limits = {{ max_images = 2 }}
+source = "http://["
+checked = 2026-11-25
+"""
+    )
+
+    assert main(["explain", "./acme.toml"]) == 0
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert "models (by default small) small an image is 1.5 tokens a patch, 1,536 patches at most" in out
+    assert f'{MODE}: modes "RGB", "L"' in out
+    assert f"{IMAGES} max_images 2 ([, 2026-11-25)" in out
+
+
 # Schemas and lists
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from urllib.parse import urlsplit
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.pages import fact_type, statement_text
@@ -46,13 +45,11 @@ def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
     unstated = list(_unstated(provider, catalogue))
     off = "1 rule is off" if len(unstated) == 1 else f"{len(unstated)} rules are off"
     lines += _table(f"not stated: {off}", unstated)
-    models = [
-        (name, _model(model, default=name == provider.default_model))
-        for name, model in provider.models.items()
-    ]
+    models = [(name, _model(model, catalogue)) for name, model in provider.models.items()]
     others = [("any other" if models else "any", "tokens are not known")] if provider.any_model else []
-    lines += _table("models", [*models, *others])
-    lines += _table("data", list(_data(provider)))
+    default = f" (by default {provider.default_model})" if provider.default_model else ""
+    lines += _table(f"models{default}", [*models, *others])
+    lines += _table("data", _data(provider))
     return "\n".join(lines) + "\n"
 
 
@@ -75,7 +72,7 @@ def _closing(provider: Provider) -> str:
 
 def _statement(rule: Rule, said: RuleStatement) -> str:
     texts = [statement_text(rule, said), said.severity, said.effect]
-    where = urlsplit(said.source).hostname or said.source
+    where = said.source.partition("://")[2].partition("/")[0] or said.source
     return "; ".join(text for text in texts if text) + f" ({where}, {said.checked})"
 
 
@@ -86,8 +83,8 @@ def _unstated(provider: Provider, catalogue: Mapping[str, Rule]) -> Iterator[tup
             yield rule.id, ", ".join(rule.limits) or rule.summary
 
 
-def _model(model: Model, *, default: bool) -> str:
-    texts = ["the default"] if default else []
+def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
+    texts = []
     texts += [f"closes {model.closes}"] if model.closes else []
     texts += [f"context {model.context:,} tokens"] if model.context else []
     tokens = model.image_tokens
@@ -98,8 +95,7 @@ def _model(model: Model, *, default: bool) -> str:
     else:
         texts += ["tokens of images are not known"]
     texts += [f"{model.price:g} US dollars for a million tokens"] if model.price is not None else []
-    for id_, said in model.rules.items():
-        texts += [f"{id_}: " + ", ".join(f"{name} {value:,}" for name, value in said.limits.items())]
+    texts += [f"{id_}: {statement_text(catalogue[id_], said)}" for id_, said in model.rules.items()]
     return "; ".join(texts)
 
 
