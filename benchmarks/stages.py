@@ -81,7 +81,7 @@ def measuring(last: str) -> Callable[[ImageStore, bytes, bytes | None], None]:
     """Return what parses a line and measures the facts of its example, up to *last*."""
     settings = Settings(config=Config())
     read = load_format("openai").read
-    count_image = lru_cache(settings.provider.models[settings.model].image_tokens.count)
+    count_image = lru_cache(settings.provider.describe(settings.model).image_tokens.count)
     context = FetchContext({})
 
     def measure(store: ImageStore, raw: bytes, lifted: bytes | None) -> None:

@@ -1,4 +1,4 @@
-"""Write the generated parts of the documentation: tables of commands and options, and the pages of rules.
+"""Write the generated parts of the documentation: tables of commands and options, pages of rules and facts.
 
     python docs/generate.py
 
@@ -23,7 +23,7 @@ def main() -> None:
     """Write all generated parts."""
     page = REFERENCE / "options.md"
     page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")
-    write_pages(shipped_rules(), REFERENCE / "rules")
+    write_pages(shipped_rules(), REFERENCE)
 
 
 def fill(page: str) -> str:

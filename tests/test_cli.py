@@ -118,7 +118,7 @@ def test_help_lists_the_commands(vft: Vft, capsys: pytest.CaptureFixture[str]) -
 
     assert left.value.code == 0
     listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
-    assert listed == ["check", "show", "rules", "explain", "submit", "eval"]
+    assert listed == ["check", "show", "rules", "explain", "schema", "submit", "eval"]
 
 
 @pytest.mark.parametrize("command", ["check", "show", "rules", "explain", "eval"])
@@ -218,7 +218,11 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("show t:0", "t:0: want FILE:LINE"),
         ("show t:1 t:2", "'t:2' is one too many"),
         ("rules --test=none", "none: no such folder of rules"),
-        ("explain image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
+        ("explain image/too-lagre", "provider 'image/too-lagre' (did you mean 'image/too-large'?)"),
+        ("explain imgae", "no rule, scope or provider 'imgae' (did you mean 'image'?); 'vft rules' lists"),
+        ("explain opnai", "no rule, scope or provider 'opnai' (did you mean 'openai'?)"),
+        ("explain ./none.toml", "none.toml: no such provider file"),
+        ("schema rul", "no schema 'rul' (did you mean 'rule'?); known: rule, provider, example, config"),
     ],
 )
 def test_what_cannot_be_followed_is_one_line_on_stderr(vft: Vft, arguments: str, said: str) -> None:
@@ -679,7 +683,8 @@ def test_broken_rule_is_an_error_that_names_file_key_and_nearest(vft: Vft) -> No
 def test_pages_are_written_for_all_rules(vft: Vft) -> None:
     done = vft("rules", "--write-pages=pages")
 
-    written = [Path("pages/index.md"), *(Path("pages", f"{id_}.md") for id_ in shipped_rules())]
+    pages = (Path("pages/rules", f"{id_}.md") for id_ in shipped_rules())
+    written = [Path("pages/facts.md"), Path("pages/rules/index.md"), *pages]
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == list(map(str, written))
     assert all(page.read_text().startswith("# ") for page in written)
@@ -692,7 +697,7 @@ def test_rule_is_explained(vft: Vft) -> None:
 
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("# image/unsupported-mode\n")
-    for said in (rule.summary, rule.why, rule.advice, rule.source, "invalid image format"):
+    for said in (rule.summary, rule.why, rule.advice, "RGBA", "invalid image format"):
         assert said in done.out
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from pytest_vft.catalogue.load import _KEYWORDS, Conditions, Rule, bind
+from pytest_vft.catalogue.conditions import _KEYWORDS, Conditions, bind
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import compile_check
 from pytest_vft.facts.scopes import FactType, fact_types
 from pytest_vft.model import SCOPES, Scope, Verdict

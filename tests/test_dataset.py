@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.load import shipped_rules
-from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.selftest import case_provider
 from pytest_vft.checking.totals import ShardTotals, TurnTable
 from pytest_vft.facts.turns import Turn
 from pytest_vft.model import SPLITS, Source, Split, Tally
@@ -229,7 +229,7 @@ def test_hostile_file_name_is_made_safe(tmp_path: Path) -> None:
 
 # What else recurs.
 
-RULES = tuple(select_rules(shipped_rules(), load_provider("openai"), select=["dataset", "example"]))
+RULES = tuple(select_rules(shipped_rules(), case_provider(), select=["dataset", "example"]))
 
 
 def found(folder: Path, *files: tuple[Split, list[str]]) -> list[tuple[str, str, int | None, str]]:

@@ -152,6 +152,21 @@ def test_the_rule_that_the_guide_writes_holds(tmp_path: Path) -> None:
     assert run(command, tmp_path) == expected
 
 
+def test_the_guide_to_providers_is_true(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "books", tmp_path / "books")
+    compared = 0
+    for kind, text in blocks("docs/how-to/write-a-provider.md"):
+        if kind == "toml":
+            file = tmp_path / text.partition("\n")[0].removeprefix("# ")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        else:
+            command, _, expected = text.removeprefix("$ ").partition("\n")
+            assert steady(run(command, tmp_path)) == steady(expected)
+            compared += 1
+    assert compared == 4
+
+
 def test_the_guide_to_data_urls_embeds_images(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "images" / "a.png")

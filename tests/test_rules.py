@@ -15,20 +15,20 @@ from typing import Any
 import pytest
 
 from pytest_vft.catalogue.cases import Case, read_cases
-from pytest_vft.catalogue.load import (
-    Rule,
-    check_rule_file,
-    read_rule_file,
-    shipped_rules,
-)
-from pytest_vft.catalogue.pages import index, page, write_pages
+from pytest_vft.catalogue.check import check_rule_file
+from pytest_vft.catalogue.check_provider import check_provider
+from pytest_vft.catalogue.files import read_toml
+from pytest_vft.catalogue.load import Rule, shipped_rules
+from pytest_vft.catalogue.pages import facts_page, index, page, write_pages
 from pytest_vft.catalogue.providers import Provider, load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
-from pytest_vft.checking.selftest import mutants, problem, run_case, run_rule_tests, survivors
+from pytest_vft.checking.selftest import case_provider, mutants, problem, run_case, run_rule_tests, survivors
 from pytest_vft.errors import UsageError
+from pytest_vft.facts.docs import fact_docs
+from pytest_vft.facts.scopes import fact_types
 from pytest_vft.formats.foreign import read_foreign_formats
 from pytest_vft.formats.shape import ExampleShape
-from pytest_vft.model import SCOPES, SEVERITIES
+from pytest_vft.model import SCOPES, Scope
 from pytest_vft.resources import read_schema, rules_root
 
 PAGES = Path(__file__).parents[1] / "docs" / "reference" / "rules"
@@ -36,7 +36,7 @@ RULES = shipped_rules()
 CASES = [
     pytest.param(rule, number, id=f"{rule.id}-{case['verdict']}-{number + 1}")
     for rule in RULES.values()
-    for number, case in enumerate(read_rule_file(rule.path).get("cases", ()))
+    for number, case in enumerate(read_toml(rule.path).get("cases", ()))
 ]
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 every_provider = pytest.mark.parametrize(
@@ -46,7 +46,7 @@ every_provider = pytest.mark.parametrize(
 
 @cache
 def bound() -> tuple[Rule, ...]:
-    return select_rules(RULES, load_provider("openai"))
+    return select_rules(RULES, case_provider())
 
 
 @cache
@@ -94,10 +94,21 @@ def test_list_of_rules_is_fresh() -> None:
     assert (PAGES / "index.md").read_text(encoding="utf-8") == index(RULES)
 
 
+def test_page_of_facts_is_fresh() -> None:
+    assert (PAGES.parent / "facts.md").read_text(encoding="utf-8") == facts_page()
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_each_fact_is_documented(scope: Scope) -> None:
+    assert [fact.name for fact in fact_docs(scope)] == list(fact_types(scope))
+    assert all(len(fact.meaning) > 5 for fact in fact_docs(scope))
+
+
 def test_no_page_is_of_a_rule_that_is_gone(tmp_path: Path) -> None:
     written = {path.relative_to(tmp_path) for path in write_pages(RULES, tmp_path)}
 
-    assert {path.relative_to(PAGES) for path in PAGES.rglob("*.md")} == written
+    pages = [PAGES.parent / "facts.md", *PAGES.rglob("*.md")]
+    assert {path.relative_to(PAGES.parent) for path in pages} == written
 
 
 def test_rules_are_sorted_from_the_widest_scope_to_the_narrowest() -> None:
@@ -117,10 +128,10 @@ def test_only_rules_on_files_stop() -> None:
 
 
 def test_case_of_another_rule_is_noticed() -> None:
-    (wrong,) = [case for case in cases_of(RULES["image/too-large"]) if case.params == {"max_bytes": 10}]
+    (wrong,) = [case for case in cases_of(RULES["image/too-large"]) if case.values == {"max_bytes": 10}]
 
-    assert problem(RULES["image/unsupported-mode"], replace(wrong, params={}), bound()) is None
-    found = problem(RULES["image/unsupported-format"], replace(wrong, params={}), bound())
+    assert problem(RULES["image/unsupported-mode"], replace(wrong, values={}), bound()) is None
+    found = problem(RULES["image/unsupported-format"], replace(wrong, values={}), bound())
     assert found == (
         "verdict is fail, want not_applicable; found "
         "image/unsupported-format: format is GIF; want JPEG, PNG or WEBP"
@@ -158,7 +169,7 @@ def test_rule_without_cases_does_not_hold(tmp_path: Path) -> None:
     bare = tmp_path / "not-utf8.toml"
     bare.write_text(rule.path.read_text(encoding="utf-8").partition("[[cases]]")[0], encoding="utf-8")
 
-    (proof,) = run_rule_tests({rule.id: replace(rule, path=bare)}, RULES, load_provider("openai"))
+    (proof,) = run_rule_tests({rule.id: replace(rule, path=bare)}, RULES)
 
     assert not proof.holds
     assert proof.problems == ("no cases: write one that passes and one that fails",)
@@ -192,14 +203,19 @@ def test_misspelt_provider_and_model_are_named() -> None:
 
 
 @every_provider
-def test_overrides_fit_their_rules(provider: Provider) -> None:
-    for id_, override in provider.rules.items():
+def test_provider_file_is_sound(provider: Provider) -> None:
+    path = rules_root() / "providers" / f"{provider.id}.toml"
+
+    check_provider(path, read_toml(path), RULES, provider_ids(), shipped=True)
+
+
+@every_provider
+def test_statement_says_something_new(provider: Provider) -> None:
+    for id_, said in provider.rules.items():
         rule = RULES[id_]
-        assert override.severity in {None, *SEVERITIES}
-        assert override.off in {None, True, False}
-        for name, value in override.params.items():
-            assert type(value) is type(rule.params[name])
-            assert value != rule.params[name], f"{id_}: {name} is the rule's own value"
+        assert rule.limits or rule.claim or said.params or said.off or said.severity or said.skips, id_
+        assert said.severity != rule.severity
+        assert all(value != rule.params[name] for name, value in said.params.items())
 
 
 @every_provider
@@ -219,7 +235,10 @@ def test_provider_has_its_default_model(provider: Provider) -> None:
 
 @every_provider
 def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
-    assert "$param" not in str([(rule.when, rule.require) for rule in select_rules(RULES, provider)])
+    conditions = str([(rule.when, rule.require) for rule in select_rules(RULES, provider)])
+
+    assert "$param" not in conditions
+    assert "$limit" not in conditions
 
 
 @pytest.mark.parametrize(
@@ -235,12 +254,12 @@ def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
         (
             "image/unsupported-mode",
             {"modes": "RGB"},
-            "parameter modes is 'RGB', want a list like ['RGB', 'RGBA']",
+            "parameter modes is 'RGB', want a list of strings",
         ),
         (
             "image/unsupported-mode",
             {"modes": ["RGB", 1]},
-            "parameter modes is ['RGB', 1], want a list like ['RGB', 'RGBA']",
+            "parameter modes is ['RGB', 1], want a list of strings",
         ),
         ("line/not-utf8", {"most": 1}, "no parameter 'most'; it has: none"),
     ],
@@ -265,13 +284,13 @@ def test_parameter_that_fits_binds_its_rule() -> None:
 
 # The shape of an example: each keyword of its schema is needed by a case, too.
 
-NOTES = {"$schema", "$comment", "title", "hint"}
+NOTES = {"$schema", "$id", "$comment", "title", "description", "hint"}
 
 
 def thinner(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
     """Yield *value*, part of a schema, without one key or entry, and which, for each in turn."""
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        if key in NOTES:
+        if key in NOTES and isinstance(inner, str):
             continue
         if key != "$defs" and not at.endswith("$defs"):
             yield f"{at}/{key}", put(value, key)

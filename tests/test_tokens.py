@@ -41,11 +41,11 @@ MODELS = st.sampled_from([GPT_4O, PATCHES, MINI])
 RULE = "example/too-many-tokens"
 OWN, OTHER = (
     RuleStatement(
+        stated_by="own",
         source="https://example.com",
         checked=date(2026, 11, 21),
-        params={"max_tokens": most},
-        severity=None,
-        off=None,
+        limits={"max_tokens": most},
+        params={},
     )
     for most in (32_768, 100_000)
 )
@@ -366,7 +366,7 @@ def test_a_model_has_limits_of_its_own() -> None:
     limits = {
         name: rule.params["max_tokens"]
         for name in ("gpt-4o-2024-08-06", "small")
-        for rule in select_rules(shipped_rules(), provider.with_limits_of(name), select=[RULE])
+        for rule in select_rules(shipped_rules(), provider.for_model(name), select=[RULE])
         if rule.id == RULE
     }
 
@@ -377,7 +377,7 @@ def test_a_model_may_see_patches() -> None:
     seen = {"multiplier": 1.62, "budget": 1536}
     content = {"source": "https://example.com", "checked": date(2026, 11, 21), "image_tokens": seen}
 
-    assert providers._model(content).image_tokens == MINI  # noqa: SLF001 - no shipped model does
+    assert providers._model("own", content).image_tokens == MINI  # noqa: SLF001 - no shipped model does
 
 
 @pytest.mark.parametrize("line", ['cut_after = "max_token"', 'cut_after = "split"'])
@@ -387,14 +387,14 @@ def test_cut_after_names_a_number(tmp_path: Path, line: str) -> None:
     text = shipped_rules()[RULE].path.read_text(encoding="utf-8")
     rule.write_text(re.sub(r"cut_after.*", line, text), encoding="utf-8")
 
-    with pytest.raises(RuleFileError, match=r"cut_after: .* is no number in params of an example"):
+    with pytest.raises(RuleFileError, match=r"cut_after: .* is no number in limits or params of an example"):
         load_rules(tmp_path)
 
 
 @pytest.mark.parametrize("provider_id", provider_ids())
 def test_every_model_says_its_limit_and_its_images(provider_id: str) -> None:
     for model in load_provider(provider_id).models.values():
-        assert model.rules[RULE].params["max_tokens"] > 0
+        assert model.rules[RULE].limits["max_tokens"] > 0
         assert model.image_tokens.count(1024, 1024, "high") == (765, 765)
         assert (model.price is None) == (model.price_date is None)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_vft.runs.evaluate import assert_min_accuracy, assert_not_worse_than
     from pytest_vft.runs.evaluation import Evaluation, evaluate
     from pytest_vft.runs.lint import assert_clean, lint
+    from pytest_vft.runs.reference import explain, list_rules, schema
     from pytest_vft.runs.submit import apply_job, cancel_job, follow_job, plan_job, preflight_job
 
     __version__: str
@@ -55,9 +56,12 @@ _HOMES = {
     "encode_image": "encoding",
     "evaluate": "runs.evaluation",
     "follow_job": "runs.submit",
+    "explain": "runs.reference",
     "lint": "runs.lint",
+    "list_rules": "runs.reference",
     "plan_job": "runs.submit",
     "preflight_job": "runs.submit",
+    "schema": "runs.reference",
     "write_jsonl": "building",
 }
 
@@ -85,10 +89,13 @@ __all__ = [
     "cancel_job",
     "encode_image",
     "evaluate",
+    "explain",
     "follow_job",
     "lint",
+    "list_rules",
     "plan_job",
     "preflight_job",
+    "schema",
     "write_jsonl",
 ]
 

@@ -162,14 +162,15 @@ class Cost(NamedTuple):
 class Report:
     """All that one run found; the input of every output format.
 
-    *unsettled* is the number of URLs of which nobody knows what is behind them, though it was asked;
-    *cost* is None where there is nothing to train on.
+    *model* is None where the provider takes any and none was named; *unsettled* is the number of URLs
+    of which nobody knows what is behind them, though it was asked; *cost* is None where there is
+    nothing to train on, and where tokens are not known.
     """
 
     provider: str
     provider_name: str
     closes: str | None
-    model: str
+    model: str | None
     depth: Depth
     offline: bool
     fail_on: Severity

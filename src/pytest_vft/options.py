@@ -101,9 +101,15 @@ COMMANDS = (
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
         "explain",
-        "explain a rule",
+        "explain a rule, a scope or a provider",
         "pytest_vft.cli.rules:explain",
-        (Argument("rule", "RULE", "the id of a rule"),),
+        (Argument("subject", "NAME", "a rule, a scope, a provider, or the path of a provider file"),),
+    ),
+    Command(
+        "schema",
+        "print the JSON Schema of a file",
+        "pytest_vft.cli.rules:schema",
+        (Argument("schema", "NAME", "rule, provider, config or example"),),
     ),
     Command(
         "submit",
@@ -171,8 +177,14 @@ OPTIONS = (
     Option("base-url", "URL", "has no effect on a check", ("check",)),
     # show and rules
     Option("save", "DIR", "write the images of the example into this folder", ("show",), "path"),
-    Option("test", "DIR", "run the cases and mutants of the rules in DIR", ("rules",), "path"),
-    Option("write-pages", "DIR", "write a page for each rule into DIR", ("rules",), "path"),
+    Option("test", "PATH", "run the cases and mutants of the rules in a folder or file", ("rules",), "path"),
+    Option(
+        "write-pages",
+        "DIR",
+        "write a page for each rule, and one for all facts, into DIR",
+        ("rules",),
+        "path",
+    ),
     # Fine-tuning jobs
     Option(
         "submit",

@@ -20,6 +20,10 @@ class Safe(str):
     __slots__ = ()
 
 
+class Choices(list[object]):
+    """Values of which one is right: fill() joins them with "or"."""
+
+
 def safe(value: object, limit: int | None = LIMIT) -> str:
     """Return *value* as text that no terminal, log or CI runner obeys, at most *limit* characters.
 
@@ -57,6 +61,8 @@ def fill(template: str, values: Mapping[str, object]) -> str:
 def _show(value: object) -> str:
     if isinstance(value, Safe):
         return value
+    if isinstance(value, Choices) and len(value) > 1:
+        return safe(", ".join(map(str, value[:-1])) + f" or {value[-1]}")
     if isinstance(value, list | tuple):
         return safe(", ".join(map(str, value)))
     return safe(value)

@@ -155,7 +155,7 @@ def test_limits_are_checked_before_anything_else(submit: dict[str, Any], words: 
 def test_the_uploads_limit_is_that_of_the_rule() -> None:
     settings = Settings(config=Config())
 
-    assert settings.catalogue["file/large"].params["max_bytes"] == job_api().plain_bytes
+    assert settings.bound["file/large"].params["max_bytes"] == job_api().plain_bytes
 
 
 def test_data_with_errors_are_not_planned() -> None:

@@ -12,7 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pytest_vft.catalogue.load import Rule, read_rule_file
+from pytest_vft.catalogue.files import read_toml
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
 from pytest_vft.model import Split, Verdict
 from pytest_vft.reading.images import measure_image
@@ -50,6 +51,7 @@ class Case:
     """An example inside a rule file, with the verdict that it must get.
 
     *name* tells it from the others of its rule; *message* is the finding's, for a failing case;
+    *values* are limits of a provider and parameters to judge it by, where they are not the usual ones;
     *also* names other rules that it cannot but fail.
     """
 
@@ -57,7 +59,7 @@ class Case:
     verdict: Verdict
     message: str | None
     files: tuple[CaseFile, ...]
-    params: Mapping[str, Any]
+    values: Mapping[str, Any]
     also: Collection[str]
     fetched: Mapping[str, Remote]
 
@@ -66,7 +68,7 @@ def read_cases(rule: Rule) -> list[Case]:
     """Return the cases of *rule*. Raises RuleFileError for a token that makes no image."""
     return [
         _case(rule.path, f"{content['verdict']}-{number}", content)
-        for number, content in enumerate(read_rule_file(rule.path).get("cases", ()), 1)
+        for number, content in enumerate(read_toml(rule.path).get("cases", ()), 1)
     ]
 
 
@@ -77,7 +79,7 @@ def _case(path: Path, name: str, content: Mapping[str, Any]) -> Case:
             verdict=Verdict[content["verdict"].upper()],
             message=content.get("message"),
             files=tuple(_file(file) for file in content.get("files", [content])),
-            params=content.get("params", {}),
+            values={**content.get("params", {}), **content.get("limits", {})},
             also=content.get("also", ()),
             fetched={url: _remote(found) for url, found in content.get("fetched", {}).items()},
         )

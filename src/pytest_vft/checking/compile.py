@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_vft.catalogue.load import Conditions, Fragment, Rule
+from pytest_vft.catalogue.conditions import Conditions, Fragment
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.facts.scopes import fact_types
 from pytest_vft.model import Scope, Verdict
 

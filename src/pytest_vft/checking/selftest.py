@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vft.catalogue.cases import CASE_TIME, Case, read_cases
-from pytest_vft.catalogue.load import Conditions, Rule, bind
+from pytest_vft.catalogue.conditions import Conditions
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, load_provider
-from pytest_vft.catalogue.select import select_rules
+from pytest_vft.catalogue.select import bind_rule, select_rules
 from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.model import Source, Tally, Verdict
@@ -41,19 +42,26 @@ class RuleTest:
         return bool(self.cases) and not self.problems and not self.survivors
 
 
-def run_rule_tests(
-    rules: Mapping[str, Rule], catalogue: Mapping[str, Rule], provider: Provider
-) -> list[RuleTest]:
-    """Run cases and mutants of *rules* among all of *catalogue*, with the limits of *provider*.
+def case_provider() -> Provider:
+    """Return the provider whose statements hold in cases that say nothing else: openai."""
+    provider = load_provider("openai")
+    return provider.for_model(provider.default_model)
+
+
+def run_rule_tests(rules: Mapping[str, Rule], catalogue: Mapping[str, Rule]) -> list[RuleTest]:
+    """Run cases and mutants of *rules* among all of *catalogue*.
 
     Raises RuleFileError for a case that cannot be read.
     """
-    bound = select_rules({**catalogue, **rules}, provider)
+    bound = select_rules({**catalogue, **rules}, case_provider())
     return [_prove(rule, bound) for rule in rules.values()]
 
 
 def _prove(rule: Rule, rules: Sequence[Rule]) -> RuleTest:
     cases = read_cases(rule)
+    unstated = _unstated(rule, cases)
+    if unstated:
+        return RuleTest(rule=rule.id, cases=len(cases), problems=tuple(unstated), survivors=())
     found = {case.name: problem(rule, case, rules) for case in cases}
     problems = [f"case {name}: {words}" for name, words in found.items() if words]
     return RuleTest(
@@ -64,13 +72,26 @@ def _prove(rule: Rule, rules: Sequence[Rule]) -> RuleTest:
     )
 
 
+def _unstated(rule: Rule, cases: Iterable[Case]) -> list[str]:
+    """Return the cases that lack a limit, which the provider of the cases does not state either."""
+    statement = case_provider().rules.get(rule.id)
+    stated = statement.limits if statement else {}
+    return [
+        f"case {case.name}: openai states no {name}; write limits = {{ {name} = ... }}"
+        for case in cases
+        for name in rule.limits
+        if name not in case.values and name not in stated
+    ]
+
+
 def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> CaseResult:
     """Run *case* through the whole pipeline with *rule* and the bound *rules*.
 
     Other rules of scope file stay out: they are about totals that a case of three lines never has.
     """
-    values = {**rule.params, **case.params}
-    tried = replace(rule, params=values, when=bind(rule.when, values), require=bind(rule.require, values))
+    tried = bind_rule(replace(rule, claim=False), case_provider().rules.get(rule.id), case.values)
+    if tried is None:
+        raise ValueError(f"{rule.id}: case {case.name} lacks a limit")
     others = [other for other in rules if other.id != rule.id and other.scope != "file"]
     linted = _lint(case, [tried, *others])
     tally = sum((file.tallies.get(rule.id, Tally()) for file in linted.files), Tally())
@@ -134,10 +155,10 @@ def survivors(rule: Rule, cases: Sequence[Case], rules: Sequence[Rule]) -> list[
 
 
 def _lint(case: Case, rules: Sequence[Rule]) -> LintResult:
-    provider = load_provider("openai")  # a case is written for its limits, and for its model
+    provider = case_provider()
     plan = LintPlan(
         rules=tuple(rules),
-        image_tokens=provider.models[provider.default_model].image_tokens,
+        image_tokens=provider.describe(provider.default_model).image_tokens,
         full=True,
         max_findings=0,
         now=CASE_TIME,

@@ -1,24 +1,26 @@
-"""`vft rules` and `vft explain`: the rules listed, tested, documented, explained."""
+"""`vft rules`, `vft explain` and `vft schema`: what there is."""
 
 from __future__ import annotations
 
 import argparse
+import json
 
 from pytest_vft.catalogue.load import load_rules
-from pytest_vft.catalogue.pages import page, write_pages
+from pytest_vft.catalogue.pages import write_pages
 from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli.output import print_text
-from pytest_vft.errors import UsageError
 from pytest_vft.report.rules import render_rule_tests, render_rules
+from pytest_vft.runs.reference import explain_in
+from pytest_vft.runs.reference import schema as read_schema
 from pytest_vft.runs.settings import read_settings
-from pytest_vft.text import nearest, safe
+from pytest_vft.text import safe
 
 
 def rules(arguments: argparse.Namespace) -> int:
     """List the rules of a run, test those of a folder, or write their pages. Return the exit code."""
     settings = read_settings(vars(arguments))
     if arguments.test:
-        proofs = run_rule_tests(load_rules(arguments.test), settings.catalogue, settings.provider)
+        proofs = run_rule_tests(load_rules(arguments.test), settings.catalogue)
         print_text(render_rule_tests(proofs))
         return 0 if all(proof.holds for proof in proofs) else 1
     if arguments.write_pages:
@@ -32,12 +34,12 @@ def rules(arguments: argparse.Namespace) -> int:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """Print the page of a rule. Return the exit code."""
-    settings = read_settings(vars(arguments))
-    if arguments.rule not in settings.catalogue:
-        known = nearest(arguments.rule, settings.catalogue)
-        raise UsageError(f"no rule {arguments.rule!r}{known}; 'vft rules' lists them")
-    # A rule file may come from a stranger, too.
-    text = page(settings.catalogue[arguments.rule])
-    print_text("\n".join(safe(line, None) for line in text.split("\n")))
+    """Explain a rule, a scope or a provider. Return the exit code."""
+    print_text(explain_in(read_settings(vars(arguments)), arguments.subject))
+    return 0
+
+
+def schema(arguments: argparse.Namespace) -> int:
+    """Print the JSON Schema of a file. Return the exit code."""
+    print_text(json.dumps(read_schema(arguments.schema), indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -26,6 +26,7 @@ class ExampleFacts(TypedDict):
     """What is measured in an example."""
 
     split: Split
+    """The split of its file: train, validation or test."""
     shape_faults: Sequence[Fault]
     """Places where the example is not as example.schema.json wants it."""
     unknown_keys: Sequence[Fault]

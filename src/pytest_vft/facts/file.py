@@ -11,9 +11,11 @@ class FileFacts(TypedDict):
     """What is measured in a file."""
 
     split: Split
+    """train, validation or test."""
     bytes: int
     """Size on disk."""
     readable: bool
+    """Whether the system could open and read it."""
     read_error: str | None
     """The system's word for why it cannot be read."""
     container: str

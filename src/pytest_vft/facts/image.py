@@ -32,6 +32,7 @@ class ImageFacts(TypedDict):
     """What is measured in an image."""
 
     split: Split
+    """The split of its file: train, validation or test."""
     role: str
     """The role of the message that holds it."""
     detail: str

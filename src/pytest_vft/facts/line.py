@@ -15,6 +15,7 @@ class LineFacts(TypedDict):
     """What is measured in a line."""
 
     split: Split
+    """The split of its file: train, validation or test."""
     bytes: int
     """Length without the newline."""
     blank: bool

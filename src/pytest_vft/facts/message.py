@@ -11,6 +11,7 @@ class MessageFacts(TypedDict):
     """What is measured in a message."""
 
     split: Split
+    """The split of its file: train, validation or test."""
     role: str
     """As written: system, user, assistant, tool or function."""
     content: str

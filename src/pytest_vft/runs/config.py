@@ -76,13 +76,14 @@ def _table(path: Path) -> Any:
 
 
 @cache
-def _schema() -> Mapping[str, Any]:
+def config_schema() -> Mapping[str, Any]:
+    """Return the JSON Schema of a configuration."""
     schema: Mapping[str, Any] = json.loads(Path(__file__).with_name("config.schema.json").read_bytes())
     return schema
 
 
 def _config(path: Path, table: Any) -> Config:
-    for problem in schema_problems(_schema(), table):
+    for problem in schema_problems(config_schema(), table):
         raise ConfigError(f"{path}: {problem}")
     data: Mapping[str, Any] = table.get("data", {})
     settings = {key.replace("-", "_"): value for key, value in table.items() if key != "data"}

@@ -30,7 +30,7 @@ from pytest_vft.runs.sources import find_sources
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-TOO_LARGE = "image/too-large"  # what it allows is what is fetched at most
+MAX_FETCHED = 10_485_760  # bytes of an image, where no rule bounds a fetch
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -56,7 +56,7 @@ def run(
 
     def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
         nonlocal fetched
-        fetched = _fetcher(settings, rules, watch).fetch(urls)
+        fetched = _fetcher(settings, watch).fetch(urls)
         return fetched.remotes
 
     plan = _plan(settings, rules)
@@ -79,14 +79,14 @@ def run(
     return _report(settings, rules, linted, fetched, store.warnings if store else ())
 
 
-def _fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetcher:
+def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
     from pytest_vft.web.fetching import make_fetcher  # noqa: PLC0415 - aiohttp takes 0.2 s to import
 
-    limit = next((rule for rule in rules if rule.id == TOO_LARGE), settings.catalogue[TOO_LARGE])
+    bounds = [rule.params[rule.bounds_fetch] for rule in settings.bound.values() if rule.bounds_fetch]
     return make_fetcher(
         settings.network,
         folder=settings.config.folder,
-        max_bytes=limit.params["max_bytes"],
+        max_bytes=max(bounds, default=MAX_FETCHED),
         full=settings.depth == "full",
         watch=watch,
     )
@@ -110,7 +110,7 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
     full = settings.depth != "header"
     return LintPlan(
         rules=rules,
-        image_tokens=settings.provider.models[settings.model].image_tokens,
+        image_tokens=settings.provider.describe(settings.model).image_tokens,
         full=full,
         max_findings=settings.config.max_findings,
         cache=settings.config.folder / FOLDER if full and settings.network.cache else None,
@@ -144,7 +144,7 @@ def _report(
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
     closes = settings.provider.closes
-    model = settings.provider.models[settings.model]
+    model = settings.provider.describe(settings.model)
     return Report(
         provider=settings.provider.id,
         provider_name=settings.provider.name,

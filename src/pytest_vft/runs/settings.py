@@ -12,21 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
-from pytest_vft.catalogue.providers import Provider, load_provider
-from pytest_vft.catalogue.select import listed, matching, select_rules
+from pytest_vft.catalogue.providers import Provider, is_provider_file, load_provider, read_provider_file
+from pytest_vft.catalogue.select import bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, Severity, Source
 from pytest_vft.runs.config import Config, load_config
 from pytest_vft.text import nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
+_WAIVED = {"allow_private": "private addresses are allowed"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All that a run is asked to do: a configuration, and what was said on top of it.
 
-    None where nothing was said. *ignore* names rules by pattern; *jobs* is how many processes lint at
-    most, by default one for each CPU.
+    None where nothing was said. *provider_id* may be the path of a provider file, too. *ignore* names
+    rules by pattern; *jobs* is how many processes lint at most, by default one for each CPU; *base_url*
+    is the server that the data is for, if it is not the provider's own.
     """
 
     config: Config
@@ -40,19 +43,30 @@ class Settings:
     require_checked: bool = False
     network: Network = ONLINE
     jobs: int | None = None
+    base_url: str | None = None
 
     @cached_property
     def provider(self) -> Provider:
         """The provider whose limits hold."""
         if self.provider_id is not None:
-            return load_provider(self.provider_id)
+            return self._find_provider(self.provider_id, Path())
         with _blaming(self.config, "provider: "):
-            return load_provider(self.config.provider)
+            return self._find_provider(self.config.provider, self.config.folder)
+
+    def _find_provider(self, name: str, folder: Path) -> Provider:
+        if is_provider_file(name):
+            return read_provider_file(folder / name, self.catalogue)
+        return load_provider(name)
 
     @cached_property
-    def model(self) -> str:
-        """The model that is to be trained."""
+    def model(self) -> str | None:
+        """The model that is to be trained; None if the provider takes any and none is named.
+
+        What a server of one's own knows is not known here, so there each name is taken.
+        """
         provider = self.provider
+        if self.base_url is not None:
+            return self.model_name or self.config.model or provider.default_model
         if self.model_name is not None:
             return provider.model(self.model_name)
         with _blaming(self.config, "model: "):
@@ -73,32 +87,33 @@ class Settings:
         return rules
 
     @cached_property
+    def bound(self) -> Mapping[str, Rule]:
+        """The rules that the provider or the configuration state, whether they run or not, by id."""
+        config, provider = self.config, self.provider.for_model(self.model)
+        with _blaming(config):
+            return bind_rules(self.catalogue, provider, params=config.params, severity=config.severity)
+
+    @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of this run."""
-        config, catalogue, provider, model = self.config, self.catalogue, self.provider, self.model
+        config, catalogue = self.config, self.catalogue
         with _blaming(config, "allow: "):
             for id_ in config.allow:
                 if id_ not in catalogue:
                     raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
-        if self.select is not None:
-            matching(self.select, catalogue)
         with _blaming(config, "select: "):
-            matching(config.select or (), catalogue)
-        with _blaming(config):
-            return select_rules(
-                catalogue,
-                provider.with_limits_of(model),
-                select=self.select if self.select is not None else config.select,
-                params=config.params,
-                severity=config.severity,
-            )
+            configured = select_bound(catalogue, self.bound, self.provider, config.select)
+        if self.select is None:
+            return configured
+        return select_bound(catalogue, self.bound, self.provider, self.select)
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
         """Why a rule is ignored in all files, by id."""
         asked = dict.fromkeys(matching(self.ignore, self.catalogue), "on request")
-        if self.network.allow_private:
-            asked["image/not-public"] = "private addresses are allowed"
+        for rule in self.catalogue.values():
+            if rule.waived_by and getattr(self.network, rule.waived_by):
+                asked[rule.id] = _WAIVED[rule.waived_by]
         with _blaming(self.config, "ignore: "):
             return asked | self._by_rule(self.config.ignore)
 

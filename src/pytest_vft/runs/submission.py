@@ -64,10 +64,11 @@ def read_submission(
     problem = settings_problem(given)
     if problem:
         raise UsageError(problem)
+    base_url = base_url or config.submit.get("base_url")
     return Submission(
-        settings=settings,
+        settings=replace(settings, base_url=base_url),
         job=JobSettings(**{**job, **given}),
-        base_url=base_url or config.submit.get("base_url"),
+        base_url=base_url,
         timeout=config.submit.get("timeout") if timeout is None else timeout,
     )
 
@@ -126,6 +127,9 @@ def make_plan(
     settings = submission.settings
     sources = _job_sources(settings.sources)
     credentials = _credentials(submission, environ, key_wanted=False)
+    model = settings.model
+    if model is None:
+        raise UsageError(f"no model: {settings.provider.name} has none by default; give --model=NAME")
     before = _stamps(sources)
     offline = replace(settings.network, offline=True)  # what stands behind URLs is not proved by a plan
     report = report or run(replace(settings, network=offline), watch=watch)
@@ -135,12 +139,12 @@ def make_plan(
     recorder = Recorder()
     with httpx2.Client(transport=recorder) as http:
         server = Server(client=make_client(credentials, http_client=http), credentials=credentials)
-        own_address = provider.base_url in (None, server.address)
+        own_address = provider.jobs().base_url in (None, server.address)
         _check_open(closings, own_address=own_address)
         request = JobRequest(
             provider=provider.id,
             base_url=server.address,
-            model=settings.model,
+            model=model,
             files=tuple(map(describe_file, sources)),
             settings=submission.job,
         )
@@ -173,7 +177,7 @@ def connect_to(credentials: Credentials, **options: Any) -> Server:
 
 
 def _credentials(submission: Submission, environ: Mapping[str, str], *, key_wanted: bool) -> Credentials:
-    version = submission.settings.provider.azure_version
+    version = submission.settings.provider.jobs().version
     return read_credentials(submission.base_url, environ, azure_version=version, key_wanted=key_wanted)
 
 
@@ -209,7 +213,7 @@ def _closings(settings: Settings, today: date) -> list[ClosingDate]:
     provider = settings.provider
     dates = {
         provider.name: provider.closes,
-        f"model {settings.model}": provider.models[settings.model].closes,
+        f"model {settings.model}": provider.describe(settings.model).closes,
     }
     return [
         ClosingDate(what=what, date=day, days=(day - today).days)

@@ -1,0 +1,131 @@
+"""Conditions on facts: the names in them, their values, and what can be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pytest_vft.facts.scopes import FactType
+from pytest_vft.text import nearest
+
+Fragment = Mapping[str, Any]
+Conditions = Mapping[str, Fragment]
+
+_KEYWORDS: Mapping[str, frozenset[str]] = {
+    "integer": frozenset({"type", "const", "enum", "minimum", "maximum", "not"}),
+    "string": frozenset({"type", "const", "enum", "not"}),
+    "boolean": frozenset({"type", "const", "enum", "not"}),
+    "array": frozenset({"type", "minItems", "maxItems", "items", "not"}),
+}
+_TYPES: Mapping[str, type] = {"integer": int, "string": str, "boolean": bool, "array": list}
+_NOUNS: Mapping[type, str] = {int: "whole number", str: "string", bool: "boolean", list: "list"}
+_ITEM = FactType("string", nullable=False)
+
+
+class Kind(NamedTuple):
+    """The kind of value that a keyword needs: one of *type*, or a list of them."""
+
+    type: type
+    listed: bool
+
+    def __str__(self) -> str:
+        noun = _NOUNS[self.type]
+        return f"a list of {noun}s" if self.listed else f"a {noun}"
+
+    def fits(self, value: object) -> bool:
+        """Return whether *value* is of this kind; True is no number."""
+        if isinstance(value, list) != self.listed:
+            return False
+        return all(type(item) is self.type for item in (value if isinstance(value, list) else [value]))
+
+
+def bind(conditions: Conditions, values: Mapping[str, Any]) -> Conditions:
+    """Return *conditions* with each {"$limit": NAME} and {"$param": NAME} replaced by its value."""
+    return {fact: _bind(fragment, values) for fact, fragment in conditions.items()}
+
+
+def _bind(fragment: Fragment, values: Mapping[str, Any]) -> Fragment:
+    return {keyword: _bind_value(value, values) for keyword, value in fragment.items()}
+
+
+def _bind_value(value: Any, values: Mapping[str, Any]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    name = value.get("$limit", value.get("$param"))
+    return _bind(value, values) if name is None else values[name]
+
+
+def kinds_of_values(conditions: Conditions, facts: Mapping[str, FactType]) -> dict[str, Kind]:
+    """Return the kind of value of each limit and parameter in *conditions*, by name."""
+    kinds: dict[str, Kind] = {}
+    for fact, fragment in conditions.items():
+        kinds |= _kinds(fragment, facts[fact])
+    return kinds
+
+
+def _kinds(fragment: Fragment, fact: FactType) -> dict[str, Kind]:
+    kinds: dict[str, Kind] = {}
+    for keyword, value in fragment.items():
+        if isinstance(value, dict):
+            name = value.get("$limit", value.get("$param"))
+            if name is None:
+                kinds |= _kinds(value, _ITEM if keyword == "items" else fact)
+            else:
+                kinds[name] = _kind(keyword, fact)
+    return kinds
+
+
+def _kind(keyword: str, fact: FactType) -> Kind:
+    type_ = int if keyword in ("minItems", "maxItems") else _TYPES[fact.name]
+    return Kind(type_, listed=keyword == "enum")
+
+
+class Names(NamedTuple):
+    """What the conditions of a rule may name: limits, and parameters with their values."""
+
+    limits: Collection[str]
+    params: Mapping[str, Any]
+
+
+def fragment_problems(place: str, fragment: Fragment, fact: FactType, names: Names) -> Iterator[str]:
+    """Yield what is wrong with *fragment*, the condition on a *fact*, at *place* in its file."""
+    for keyword, value in fragment.items():
+        at = f"{place}.{keyword}"
+        if keyword not in _KEYWORDS[fact.name] or (keyword == "items" and fact.faults):
+            fitting = ", ".join(sorted(_KEYWORDS[fact.name]))
+            yield f"{at}: says nothing of {fact.name} facts; {fitting} do"
+        elif keyword in ("not", "items"):
+            yield from fragment_problems(at, value, fact if keyword == "not" else _ITEM, names)
+        elif isinstance(value, dict):
+            yield from _name_problems(at, keyword, value, fact, names)
+        else:
+            yield from _value_problems(at, keyword, value, fact)
+
+
+def _name_problems(
+    at: str, keyword: str, value: Mapping[str, Any], fact: FactType, names: Names
+) -> Iterator[str]:
+    (key, name), *more = value.items() if value else [("", "")]
+    if more or key not in ("$limit", "$param"):
+        yield f'{at}: want a value, {{ "$limit" = "NAME" }} or {{ "$param" = "NAME" }}'
+    elif key == "$limit" and name not in names.limits:
+        yield f"{at}: no limit {name!r}{nearest(str(name), names.limits)}"
+    elif key == "$param" and name not in names.params:
+        yield f"{at}: no parameter {name!r}{nearest(str(name), names.params)}"
+    elif key == "$param":
+        yield from _value_problems(f"params.{name}", keyword, names.params[name], fact)
+
+
+def _value_problems(at: str, keyword: str, value: object, fact: FactType) -> Iterator[str]:
+    """A value of another type than its fact is a condition that never or always holds."""
+    if keyword == "type":
+        if value != fact.name:
+            yield f"{at}: the fact is of type {fact.name}"
+        return
+    kind = _kind(keyword, fact)
+    if isinstance(value, list) != kind.listed:
+        yield f"{at}: want " + ("a list" if kind.listed else "one value, not a list")
+        return
+    for item in value if isinstance(value, list) else [value]:
+        if type(item) is not kind.type:
+            yield f"{at}: {item!r} is not of type {'integer' if kind.type is int else fact.name}"

@@ -1,0 +1,108 @@
+"""A scope or a provider explained, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.pages import fact_type, statement_text
+from pytest_vft.catalogue.providers import Model, Provider, RuleStatement
+from pytest_vft.facts.docs import fact_docs
+from pytest_vft.facts.tokens import TileTokens
+from pytest_vft.model import Scope
+from pytest_vft.report.text import wrapped
+from pytest_vft.text import count
+
+Rows = Iterable[tuple[str, str]]
+
+
+def render_scope(scope: Scope, catalogue: Mapping[str, Rule]) -> str:
+    """Return the facts and the rules of *scope*, each with what it means."""
+    listed = [rule for rule in catalogue.values() if rule.scope == scope]
+    rules = [(rule.id, f"{rule.severity}: {rule.summary}") for rule in listed]
+    docs = fact_docs(scope)
+    facts = [
+        (", ".join(fact.name for fact in alike), f"{meaning} ({type_})")
+        for (type_, meaning), alike in groupby(docs, key=lambda fact: (fact_type(fact), fact.meaning))
+    ]
+    lines = [f"{scope}: {count(len(rules), 'rule')}, {count(len(docs), 'fact')}"]
+    return "\n".join([*lines, *_table("facts", facts), *_table("rules", rules)]) + "\n"
+
+
+def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
+    """Return what *provider* states of the rules of *catalogue* and what not, and its models."""
+    extends = f"extends {provider.extends}" if provider.extends else "extends no other"
+    lines = wrapped(f"{provider.id}: {provider.name}; {extends}; {_closing(provider)}")
+    statements = provider.rules
+    for author in dict.fromkeys([provider.id, *(said.stated_by for said in statements.values())]):
+        rows = [
+            (id_, _statement(rule, statements[id_]))
+            for id_, rule in catalogue.items()
+            if id_ in statements and statements[id_].stated_by == author
+        ]
+        lines += _table("stated" if author == provider.id else f"stated by {author}", rows)
+    unstated = list(_unstated(provider, catalogue))
+    off = "1 rule is off" if len(unstated) == 1 else f"{len(unstated)} rules are off"
+    lines += _table(f"not stated: {off}", unstated)
+    models = [(name, _model(model, catalogue)) for name, model in provider.models.items()]
+    others = [("any other" if models else "any", "tokens are not known")] if provider.any_model else []
+    default = f" (by default {provider.default_model})" if provider.default_model else ""
+    lines += _table(f"models{default}", [*models, *others])
+    lines += _table("data", _data(provider))
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: str, rows: Rows) -> list[str]:
+    """Return the lines of a table of names and texts, none if it has no rows."""
+    rows = list(rows)
+    width = max((len(name) for name, _ in rows), default=0)
+    lines = [head] if rows else []
+    for name, text in rows:
+        first = f"  {name:<{width}}  "
+        lines += wrapped(text, first, " " * len(first))
+    return lines
+
+
+def _closing(provider: Provider) -> str:
+    dates = [f"closes {provider.closes}"] if provider.closes else []
+    dates += [f"closes to new customers {provider.closes_newcomers}"] if provider.closes_newcomers else []
+    return ", ".join(dates) or "no closing date stated"
+
+
+def _statement(rule: Rule, said: RuleStatement) -> str:
+    texts = [statement_text(rule, said), said.severity, said.effect]
+    where = said.source.partition("://")[2].partition("/")[0] or said.source
+    return "; ".join(text for text in texts if text) + f" ({where}, {said.checked})"
+
+
+def _unstated(provider: Provider, catalogue: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
+    models = [rules for model in provider.models.values() for rules in model.rules]
+    for rule in catalogue.values():
+        if (rule.limits or rule.claim) and rule.id not in provider.rules and rule.id not in models:
+            yield rule.id, ", ".join(rule.limits) or rule.summary
+
+
+def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
+    texts = []
+    texts += [f"closes {model.closes}"] if model.closes else []
+    texts += [f"context {model.context:,} tokens"] if model.context else []
+    tokens = model.image_tokens
+    if isinstance(tokens, TileTokens):
+        texts += [f"an image is {tokens.base:,} tokens and {tokens.tile:,} a tile"]
+    elif tokens:
+        texts += [f"an image is {tokens.multiplier:g} tokens a patch, {tokens.budget:,} patches at most"]
+    else:
+        texts += ["tokens of images are not known"]
+    texts += [f"{model.price:g} US dollars for a million tokens"] if model.price is not None else []
+    texts += [f"{id_}: {statement_text(catalogue[id_], said)}" for id_, said in model.rules.items()]
+    return "; ".join(texts)
+
+
+def _data(provider: Provider) -> Iterator[tuple[str, str]]:
+    yield "formats", ", ".join(provider.data_formats) or "not stated"
+    yield "trains on", provider.trains_on or "not stated"
+    yield "images", ", ".join(provider.transports) or "not stated"
+    if provider.unread:
+        yield "not read", ", ".join(provider.unread)
+    yield "job API", provider.job_api.kind if provider.job_api else "none that vft knows"

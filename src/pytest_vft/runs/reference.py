@@ -1,0 +1,85 @@
+"""What there is: rules, scopes with their facts, providers, and the JSON Schemas of files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.pages import page
+from pytest_vft.catalogue.providers import is_provider_file, load_provider, provider_ids, read_provider_file
+from pytest_vft.errors import UsageError
+from pytest_vft.model import SCOPES
+from pytest_vft.report.explain import render_provider, render_scope
+from pytest_vft.resources import read_schema
+from pytest_vft.runs.config import Config, config_schema, load_config
+from pytest_vft.runs.settings import Settings
+from pytest_vft.text import nearest, safe
+
+_SCHEMAS = ("rule", "provider", "example")
+
+
+def explain(name: str, *, config: Config | str | os.PathLike[str] | None = None) -> str:
+    """Return what there is to know of *name*: a rule, a scope, a provider, or the path of a provider file.
+
+    *config* is a configuration, or the file that holds one; None looks for one from the current folder
+    upwards. The text holds no control characters. Raises UsageError, which names the nearest;
+    ConfigError, RuleFileError.
+    """
+    return explain_in(Settings(config=_config(config)), name)
+
+
+def explain_in(settings: Settings, name: str) -> str:
+    """Like explain(), with the rules of *settings*; its provider has a row on the page of a rule."""
+    # A rule or provider file may come from a stranger.
+    return "\n".join(safe(line, None) for line in _explained(settings, name).split("\n"))
+
+
+def _explained(settings: Settings, name: str) -> str:
+    catalogue = settings.catalogue
+    if name in catalogue:
+        shipped = {id_: load_provider(id_) for id_ in provider_ids()}
+        return page(catalogue[name], (shipped | {settings.provider.id: settings.provider}).values())
+    if name in SCOPES:
+        return render_scope(name, catalogue)
+    if name in provider_ids():
+        return render_provider(load_provider(name), catalogue)
+    if name == settings.provider.id:
+        return render_provider(settings.provider, catalogue)
+    if is_provider_file(name) and (name.endswith(".toml") or Path(name).is_file()):
+        return render_provider(read_provider_file(Path(name), catalogue), catalogue)
+    known = [*catalogue, *SCOPES, *provider_ids()]
+    raise UsageError(
+        f"no rule, scope or provider {name!r}{nearest(name, known)}; 'vft rules' lists the rules"
+    )
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema *name*: rule, provider, config or example. Raises UsageError."""
+    if name == "config":
+        return dict(config_schema())
+    if name not in _SCHEMAS:
+        known = [*_SCHEMAS, "config"]
+        raise UsageError(f"no schema {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+    return dict(read_schema(f"{name}.schema.json"))
+
+
+def list_rules(
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    select: Sequence[str] | None = None,
+    config: Config | str | os.PathLike[str] | None = None,
+) -> Mapping[str, Rule]:
+    """Return the rules that a check would run, by id, with the values that hold for the provider.
+
+    The arguments are those of lint(). Raises UsageError, ConfigError or RuleFileError.
+    """
+    settings = Settings(config=_config(config), provider_id=provider, model_name=model, select=select)
+    return {rule.id: rule for rule in settings.rules}
+
+
+def _config(config: Config | str | os.PathLike[str] | None) -> Config:
+    return config if isinstance(config, Config) else load_config(None if config is None else Path(config))
