@@ -243,6 +243,7 @@ def test_rule_requires_something(tmp_path: Path) -> None:
             'require.width.maximum: want a value, { "$limit" = "NAME" } or { "$param" = "NAME" }',
         ),
         ("{width}", "{widht}", "message: {widht} is no fact, limit or parameter (did you mean 'width'?)"),
+        ("{width}", "{mode:mode}", "message: {mode:mode}: mode is no integer"),
         ("{most}", "{max}", "message: {max} is no fact, limit or parameter"),
         ("{most}", "{Most}", "message: {Most} is no fact, limit or parameter (did you mean 'most'?)"),
         ("most  = 64", "most  = 64\nleast = 8", "params.least: not used"),

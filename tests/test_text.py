@@ -110,7 +110,25 @@ def test_text_of_our_own_stays_whole() -> None:
 
 
 def test_placeholders_are_the_names_in_braces() -> None:
-    assert placeholders("{a} of {max_b}, {a} {} { c }") == ["a", "max_b", "a"]
+    assert placeholders("{a} of {max_b:image}, {a} {} { c }") == {"a": "", "max_b": "image"}
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "words"),
+    [
+        ("{bytes}", 1, "1"),
+        ("{bytes}", 10_485_760, "10,485,760"),
+        ("has {examples:example}", 1, "has 1 example"),
+        ("has {examples:example}", 2_000, "has 2,000 examples"),
+        ("has {entries:entry}", 0, "has 0 entries"),
+        ("has {answers:different answer}", 3, "has 3 different answers"),
+        ("{flag}", True, "True"),
+    ],
+)
+def test_numbers_have_separators_and_nouns_that_agree(template: str, value: object, words: str) -> None:
+    (name,) = placeholders(template)
+
+    assert fill(template, {name: value}) == words
 
 
 def test_nearest_is_silent_when_nothing_is_near() -> None:

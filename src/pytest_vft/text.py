@@ -11,7 +11,7 @@ LIMIT = 60
 # lone surrogates, which no UTF-8 output can hold.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _COMMAND = re.compile(r"##(?=\w*\[)")
-_NAME = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w -]+))?\}")
 
 
 class Safe(str):
@@ -45,20 +45,23 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - one byte
 
 
-def placeholders(template: str) -> list[str]:
-    """Return the names that *template* holds as {name}."""
-    return _NAME.findall(template)
+def placeholders(template: str) -> dict[str, str]:
+    """Return the names that *template* holds as {name} or {name:noun}, with their nouns ("" for none)."""
+    return dict(_PLACEHOLDER.findall(template))
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
-    """Return *template* with each {name} replaced by its value, made safe.
+    """Return *template* with each placeholder replaced by its value, made safe.
 
+    {bytes} becomes "1,024", and {bytes:byte}, which must be an integer, "1,024 bytes".
     Plain substitution: str.format would let data walk attributes ({x.__class__}).
     """
-    return _NAME.sub(lambda match: _show(values[match[1]]), template)
+    return _PLACEHOLDER.sub(lambda match: _show(values[match[1]], match[2]), template)
 
 
-def _show(value: object) -> str:
+def _show(value: object, noun: str | None) -> str:
+    if type(value) is int:
+        return count(value, noun) if noun else f"{value:,}"
     if isinstance(value, Safe):
         return value
     if isinstance(value, Choices) and len(value) > 1:

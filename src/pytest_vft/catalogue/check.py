@@ -75,8 +75,13 @@ def _name_problems(
     if names.limits and content.get("claim"):
         yield "claim: a rule with limits is stated by them"
     known = [*facts, *names.limits, *names.params]
-    for name in sorted(set(placeholders(content["message"])) - set(known)):
-        yield f"message: {{{name}}} is no fact, limit or parameter{nearest(name, known)}"
+    integers = {name for name, fact in facts.items() if fact.name == "integer"}
+    integers |= {name for name, kind in kinds.items() if kind == (int, False)}
+    for name, noun in sorted(placeholders(content["message"]).items()):
+        if name not in known:
+            yield f"message: {{{name}}} is no fact, limit or parameter{nearest(name, known)}"
+        elif noun and name not in integers:
+            yield f"message: {{{name}:{noun}}}: {name} is no integer"
 
 
 def _key_problems(
