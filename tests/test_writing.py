@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +78,30 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     reader.join(timeout=10)
     assert read == ["through the pipe"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def written_to_stdout(stdout: Any) -> None:
+    program = "from pytest_vft.writing import write_text; write_text('/dev/stdout', 'report'); print('!')"
+    subprocess.run([sys.executable, "-c", program], stdout=stdout, check=True)
+
+
+def test_a_report_may_go_to_stdout_that_is_a_pipe() -> None:
+    reading, writing = os.pipe()
+    with open(reading, encoding="utf-8") as pipe:
+        written_to_stdout(writing)
+        os.close(writing)
+
+        assert pipe.read() == "report!\n"
+
+
+def test_stdout_that_is_a_file_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("w") as file:
+        inode = path.stat().st_ino
+        written_to_stdout(file)
+
+    assert path.stat().st_ino == inode
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_report_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
