@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -80,25 +79,20 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-def written_to_stdout(stdout: Any) -> None:
-    program = "from pytest_vft.writing import write_text; write_text('/dev/stdout', 'report'); print('!')"
-    subprocess.run([sys.executable, "-c", program], stdout=stdout, check=True)
+PROGRAM = "from pytest_vft.writing import write_text; write_text('/dev/stdout', 'report'); print('!')"
 
 
 def test_a_report_may_go_to_stdout_that_is_a_pipe() -> None:
-    reading, writing = os.pipe()
-    with open(reading, encoding="utf-8") as pipe:
-        written_to_stdout(writing)
-        os.close(writing)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
 
-        assert pipe.read() == "report!\n"
+    assert done.stdout == "report!\n"
 
 
 def test_stdout_that_is_a_file_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("w") as file:
         inode = path.stat().st_ino
-        written_to_stdout(file)
+        subprocess.run([sys.executable, "-c", PROGRAM], stdout=file, check=True)
 
     assert path.stat().st_ino == inode
     assert list(tmp_path.iterdir()) == [path]
