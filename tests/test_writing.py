@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -75,6 +77,25 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     reader.join(timeout=10)
     assert read == ["through the pipe"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+PROGRAM = "from pytest_vft.writing import write_text; write_text('/dev/stdout', 'report'); print('!')"
+
+
+def test_a_report_may_go_to_stdout_that_is_a_pipe() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "report!\n"
+
+
+def test_stdout_that_is_a_file_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("w") as file:
+        inode = path.stat().st_ino
+        subprocess.run([sys.executable, "-c", PROGRAM], stdout=file, check=True)
+
+    assert path.stat().st_ino == inode
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_report_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:

@@ -14,14 +14,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Yield a binary file that becomes the file at *path* when the block ends without an exception.
 
     Until then it has a temporary name in the same folder, so *path* stays what it was before. A
-    symbolic link is kept: the file that it leads to is replaced. A pipe or a device is written to
-    directly. Raises OSError if the file cannot be written.
+    symbolic link is kept: the file that it leads to is replaced. A pipe or a device, such as
+    /dev/stdout, is written to directly. Raises OSError if the file cannot be written.
     """
-    target = Path(path).resolve()
-    if target.exists() and not target.is_file():
-        with target.open("wb") as file:
+    given = Path(path)
+    is_device = given.absolute().is_relative_to("/dev")  # also if it leads to a file, as stdout may
+    if is_device or (given.exists() and not given.is_file()):
+        with given.open("wb") as file:
             yield file
         return
+    target = given.resolve()
     unfinished = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     try:
         with unfinished.open("xb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_vft.evaluation.predictions import Answer
@@ -106,6 +106,8 @@ def test_an_article_may_be_a_choice() -> None:
 
 
 @given(st.text())
+@example("»¨")
+@example("\" 'yes' . .")
 def test_normalising_twice_changes_nothing(text: str) -> None:
     for name in ("text", "squad"):
         once = NORMALISE[name](text)

@@ -87,7 +87,7 @@ def normalise_text(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)
     text = text.casefold().strip()
     if not text.isalnum():
-        text = " ".join(text.split()).strip(_QUOTES).rstrip(".,;:!").strip(_QUOTES).rstrip()
+        text = " ".join(text.split()).lstrip(f"{_QUOTES} ").rstrip(f"{_QUOTES} .,;:!")
     return text
 
 
