@@ -18,11 +18,11 @@ from pytest_vft.facts.image import ImageFacts
 from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.formats.base import MAX_FAULTS
 from pytest_vft.formats.openai import OpenAI
+from pytest_vft.json_schema import fast_validator
 from pytest_vft.model import Split
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.remote import FetchContext, Remote
-from pytest_vft.schema import fast_validator
 
 READ = OpenAI().read
 STORE = ImageStore(full=True)

@@ -50,8 +50,8 @@ FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 
 ONLY_IMPORTED_BY = {
     "aiohttp": {"web.failures", "web.requesting", "web.resolver"},
-    "jsonschema": {"schema"},
-    "jsonschema_rs": {"schema"},
+    "jsonschema": {"json_schema"},
+    "jsonschema_rs": {"json_schema"},
     "openai": {
         "client",
         "evaluation.chat",
@@ -268,3 +268,9 @@ def test_public_names_are_shown() -> None:
 def test_misspelt_public_name_is_named() -> None:
     with pytest.raises(AttributeError, match="encode_imagge"):
         _ = pytest_vft.encode_imagge
+
+
+@pytest.mark.parametrize("name", pytest_vft.__all__)
+def test_no_module_hides_a_public_name(name: str) -> None:
+    """Importing a module binds its name in the package."""
+    assert name not in {unit_of(module) for module in MODULES}

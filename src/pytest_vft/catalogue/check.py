@@ -12,9 +12,9 @@ from pytest_vft.catalogue.conditions import Kind, Names, fragment_problems, kind
 from pytest_vft.catalogue.files import read_toml
 from pytest_vft.errors import RuleFileError
 from pytest_vft.facts.scopes import FactType, fact_types
+from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import Scope
 from pytest_vft.resources import read_schema
-from pytest_vft.schema import schema_problems
 from pytest_vft.text import nearest, placeholders
 
 

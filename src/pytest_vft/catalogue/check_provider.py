@@ -11,8 +11,8 @@ from typing import Any
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
+from pytest_vft.json_schema import schema_problems
 from pytest_vft.resources import read_schema
-from pytest_vft.schema import schema_problems
 from pytest_vft.text import nearest
 
 _DATES = ("checked", "closes", "closes_newcomers")

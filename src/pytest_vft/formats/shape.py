@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_vft.formats.base import MAX_FAULTS, Fault, KeyPath
 from pytest_vft.formats.foreign import ForeignFormats
-from pytest_vft.schema import SchemaError, describe, error_finder, fast_validator, hint
+from pytest_vft.json_schema import SchemaError, describe, error_finder, fast_validator, hint
 
 _ONE_OF: Mapping[str, str] = {
     "messages": "message",

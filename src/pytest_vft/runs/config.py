@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vft.errors import ConfigError
+from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import SPLITS, Severity, Split
-from pytest_vft.schema import schema_problems
 
 MAX_FINDINGS = 1_000
 

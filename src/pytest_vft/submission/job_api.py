@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from pytest_vft.json_schema import schema_problems
 from pytest_vft.resources import rules_root
-from pytest_vft.schema import schema_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
