@@ -28,7 +28,7 @@ FLOORS = (
         "text",
         "options",
         "resources",
-        "schema",
+        "json_schema",
         "writing",
         "encoding",
         "building",
