@@ -541,7 +541,7 @@ def test_stream_that_knows_no_unicode_gets_escapes() -> None:
     done = run_vft("check", "train.jsonl", PYTHONIOENCODING="ascii")
 
     assert (done.returncode, done.stderr) == (1, "")
-    assert r"detail is \u65e5\u672c; want" in done.stdout
+    assert r"detail is \u65e5\u672c; expected" in done.stdout
 
 
 def on_a_terminal(*arguments: str, **environment: str) -> str:

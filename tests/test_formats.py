@@ -144,14 +144,14 @@ def test_annotations_are_those_that_the_runner_reads() -> None:
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "6", "title": "line/invalid-json"},
             "is not valid JSON: unexpected end of data at column 2\n"
-            "do: Write the file with a JSON library; pytest_vft.write_jsonl does. "
-            "NaN and Infinity are no JSON.",
+            "do: Write the file with a JSON library, as pytest_vft.write_jsonl does; "
+            "NaN and Infinity are not valid JSON.",
         ),
         Command(
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "3", "title": "image/unsupported-mode"},
             "mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-            'do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)',
+            'do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
         ),
     ]
 
@@ -359,7 +359,7 @@ def test_issues_are_what_gitlab_wants() -> None:
 
     assert first == {
         "description": "mode is L; expected RGB or RGBA (/messages/0/content/1); "
-        'do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)',
+        'do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
         "check_name": "image/unsupported-mode",
         "fingerprint": first["fingerprint"],
         "severity": "major",
@@ -399,7 +399,7 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "1 image, 8 examples",
             "`train.jsonl:2`",
             "`mode is L; expected RGB or RGBA (/messages/0/content/1; +7 lines, same image)`",
-            '`image.convert("RGB") before encoding, or pytest_vft.encode_image(image)`',
+            '`Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).`',
         ],
         [
             "warning",
@@ -407,7 +407,7 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "1 line",
             "`train.jsonl:1`",
             "`line is blank`",
-            "`Delete it; a newline at the end of the last example is all that is wanted.`",
+            "`Delete the line; only the newline after the last example belongs at the end of a file.`",
         ],
     ]
     code = [token.content for token in MarkdownIt().parse(text) if token.type == "code_block"]

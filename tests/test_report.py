@@ -60,7 +60,7 @@ def a_finding(line: int | None = 1, **more: Any) -> Finding:
         "severity": "error",
         "path": "train.jsonl",
         "pointer": "/messages/0/content/1",
-        "message": "image has 101 bytes; expected at most 100",
+        "message": "image is 101 bytes; the limit is 100",
         "advice": "Make it smaller.",
     }
     return Finding(line=line, **settings | more)
@@ -176,7 +176,7 @@ def test_finding_has_title_place_pointer_and_advice() -> None:
     assert block == (
         'error image/unsupported-mode: 1 image             OpenAI: "invalid image format"\n'
         "  train.jsonl:4  mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-        '  do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)'
+        '  do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).'
     )
 
 
@@ -230,7 +230,7 @@ def test_faults_of_one_image_with_several_messages_are_apart() -> None:
     _, block, _ = blocks(a_report([a_rule(failed=2)], found))
 
     assert "1 image, 2 examples" in block
-    assert "  train.jsonl:1  image has 101 bytes; expected at most 100 (/messages/0/content/1)\n" in block
+    assert "  train.jsonl:1  image is 101 bytes; the limit is 100 (/messages/0/content/1)\n" in block
     assert "  train.jsonl:2  image is 102 bytes (/messages/0/content/1)\n" in block
 
 
@@ -465,7 +465,7 @@ def test_long_place_stands_above_its_message() -> None:
 
     assert block.split("\n")[1:-1] == [
         f"  {path}:12",
-        "    image has 101 bytes; expected at most 100 (/messages/0/content/1)",
+        "    image is 101 bytes; the limit is 100 (/messages/0/content/1)",
     ]
 
 
@@ -508,7 +508,7 @@ def test_nothing_of_a_faulty_dataset_is_wider_than_80_columns(folder_name: str) 
 
     assert len(report.failing) > 5
     assert [line for line in text.split("\n")[1:] if len(line) > WIDTH] == []
-    assert re.sub(r"\s+", "", text).count("modeisL;wantRGBorRGBA") == 1
+    assert re.sub(r"\s+", "", text).count("modeisL;expectedRGBorRGBA") == 1
 
 
 def test_width_does_not_eat_words() -> None:

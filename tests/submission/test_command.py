@@ -169,8 +169,8 @@ def test_preflight_tells_the_shutdown_of_the_model(
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault("GET", "/models/gpt-4o-2024-08-06", 404, "model_not_found"), "does not know this model"),
-        (Fault("GET", JOBS, 403, "training_not_available"), "fine-tuning: this account may not create"),
+        (Fault("GET", "/models/gpt-4o-2024-08-06", 404, "model_not_found"), "has no access to it"),
+        (Fault("GET", JOBS, 403, "training_not_available"), "fine-tuning: this account cannot create"),
     ],
     ids=["404", "403"],
 )
