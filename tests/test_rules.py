@@ -144,7 +144,8 @@ def test_wrong_message_is_noticed() -> None:
 
     assert problem(rule, replace(failing, message="detail is {detail}; expected anything"), bound())
     assert (
-        problem(rule, replace(failing, message="detail is {detail}; expected low, high or auto"), bound()) is None
+        problem(rule, replace(failing, message="detail is {detail}; expected low, high or auto"), bound())
+        is None
     )
 
 

@@ -93,11 +93,11 @@ def test_count_is_of_all_findings_not_of_those_kept(project: Project) -> None:
 
 
 def test_finding_on_a_whole_file_is_its_own_headline(project: Project) -> None:
-    project.write("few.jsonl", examples=4)
+    project.write(examples=4)
 
-    assert text_of(project.run("--vft-data=few.jsonl", "--vft-select=file")) == [
-        "has 4 examples; expected at least 10",
-        "few.jsonl: has 4 examples; expected at least 10",
+    assert text_of(project.run("--vft-data=train.jsonl", "--vft-select=file")) == [
+        "has 4 examples; expected at least …",
+        "train.jsonl: has 4 examples; expected at least 10",
         "do: Add examples; clear improvements usually need 50 to 100 good ones.",
     ]
 
