@@ -153,14 +153,14 @@ def test_findings_say_where_and_what() -> None:
         "train.jsonl",
     )
     assert (finding.line, finding.pointer) == (10, "/messages/0/content/1")
-    assert finding.message == "mode is L; want RGB or RGBA"
+    assert finding.message == "mode is L; expected RGB or RGBA"
 
 
 def test_assert_clean_shows_the_whole_report() -> None:
     with pytest.raises(AssertionError) as raised:
         assert_clean(lint(write("train.jsonl", GREY)))
 
-    assert "  train.jsonl:10  mode is L; want RGB or RGBA (/messages/0/content/1)\n" in str(raised.value)
+    assert "  train.jsonl:10  mode is L; expected RGB or RGBA (/messages/0/content/1)\n" in str(raised.value)
     assert "\nFAILED  1 rule with errors, " in str(raised.value)
 
 

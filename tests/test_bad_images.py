@@ -203,11 +203,11 @@ def test_bombs_take_no_memory(depth: Depth) -> None:
 @pytest.mark.parametrize(
     ("image_url", "message"),
     [
-        ("images/a.jpg", "URL is a path; want data, http or https"),
-        (r"C:\images\a.jpg", "URL is a path; want data, http or https"),
-        ("/9j/4AAQSkZJRgABAQ", "URL is bare base64; want data, http or https"),
-        (" ", "URL is empty; want data, http or https"),
-        ("S3://bucket/a.jpg", "URL is of scheme s3; want data, http or https"),
+        ("images/a.jpg", "URL is a path; expected scheme data, http or https"),
+        (r"C:\images\a.jpg", "URL is a path; expected scheme data, http or https"),
+        ("/9j/4AAQSkZJRgABAQ", "URL is bare base64; expected scheme data, http or https"),
+        (" ", "URL is empty; expected scheme data, http or https"),
+        ("S3://bucket/a.jpg", "URL is of scheme s3; expected scheme data, http or https"),
     ],
 )
 def test_what_an_address_is_is_said_in_words(image_url: str, message: str) -> None:

@@ -146,7 +146,7 @@ def test_finding_fails_and_is_reported_on_stdout(vft: Vft) -> None:
 
     assert (done.code, done.err) == (1, "")
     assert "error image/unsupported-mode: 1 image" in done.out
-    assert "  train.jsonl:3  mode is L; want RGB or RGBA (/messages/0/content/1)\n" in done.out
+    assert "  train.jsonl:3  mode is L; expected RGB or RGBA (/messages/0/content/1)\n" in done.out
     assert "\nFAILED  " in done.out
 
 
@@ -387,7 +387,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
             "path": "train.jsonl",
             "line": line,
             "pointer": "/messages/0/content/1",
-            "message": "mode is L; want RGB or RGBA",
+            "message": "mode is L; expected RGB or RGBA",
             "advice": shipped_rules()["image/unsupported-mode"].advice,
             "image": image,
             "skips": "invalid image format",
@@ -541,7 +541,7 @@ def test_stream_that_knows_no_unicode_gets_escapes() -> None:
     done = run_vft("check", "train.jsonl", PYTHONIOENCODING="ascii")
 
     assert (done.returncode, done.stderr) == (1, "")
-    assert r"detail is \u65e5\u672c; want" in done.stdout
+    assert r"detail is \u65e5\u672c; expected" in done.stdout
 
 
 def on_a_terminal(*arguments: str, **environment: str) -> str:

@@ -297,7 +297,7 @@ def test_params_of_a_rule(check: Check) -> None:
     done = check("train.jsonl")
 
     assert done.failed() == {"image/too-large": 10}
-    assert done.data["findings"][0]["message"].endswith("the limit is 20")
+    assert done.data["findings"][0]["message"].endswith("expected at most 20")
 
 
 def test_severity_of_a_rule(check: Check) -> None:

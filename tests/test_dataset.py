@@ -84,7 +84,7 @@ def leaks(linted: LintResult) -> list[tuple[str, int | None, str]]:
 
 
 def message(first: str, splits: str) -> str:
-    return f"the same question and image stand in {first} ({splits})"
+    return f"this question and its images are also in {first} ({splits})"
 
 
 # What stays silent.

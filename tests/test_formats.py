@@ -143,15 +143,15 @@ def test_annotations_are_those_that_the_runner_reads() -> None:
         Command(
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "6", "title": "line/invalid-json"},
-            "is not JSON: unexpected end of data at column 2\n"
-            "do: Write the file with a JSON library; pytest_vft.write_jsonl does. "
-            "NaN and Infinity are no JSON.",
+            "is not valid JSON: unexpected end of data at column 2\n"
+            "do: Write the file with a JSON library, as pytest_vft.write_jsonl does; "
+            "NaN and Infinity are not valid JSON.",
         ),
         Command(
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "3", "title": "image/unsupported-mode"},
-            "mode is L; want RGB or RGBA (/messages/0/content/1)\n"
-            'do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)',
+            "mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
+            'do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
         ),
     ]
 
@@ -358,8 +358,8 @@ def test_issues_are_what_gitlab_wants() -> None:
     first, second = issues(lint(write([*dataset({3: GREY, 5: CMYK}), ""]), select=["image"]))
 
     assert first == {
-        "description": "mode is L; want RGB or RGBA (/messages/0/content/1); "
-        'do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)',
+        "description": "mode is L; expected RGB or RGBA (/messages/0/content/1); "
+        'do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
         "check_name": "image/unsupported-mode",
         "fingerprint": first["fingerprint"],
         "severity": "major",
@@ -398,8 +398,8 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "`image/unsupported-mode`",
             "1 image, 8 examples",
             "`train.jsonl:2`",
-            "`mode is L; want RGB or RGBA (/messages/0/content/1; +7 lines, same image)`",
-            '`image.convert("RGB") before encoding, or pytest_vft.encode_image(image)`',
+            "`mode is L; expected RGB or RGBA (/messages/0/content/1; +7 lines, same image)`",
+            '`Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).`',
         ],
         [
             "warning",
@@ -407,7 +407,7 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "1 line",
             "`train.jsonl:1`",
             "`line is blank`",
-            "`Delete it; a newline at the end of the last example is all that is wanted.`",
+            "`Delete the line; only the newline after the last example belongs at the end of a file.`",
         ],
     ]
     code = [token.content for token in MarkdownIt().parse(text) if token.type == "code_block"]

@@ -196,7 +196,7 @@ def test_missing_key_is_named(tmp_path: Path, key: str) -> None:
 
 def test_missing_key_says_what_it_is_for(tmp_path: Path) -> None:
     assert problem(tmp_path, replaced("checked  = 2026-11-21\n", "")) == (
-        "the file has no checked (A TOML date: when that page was last read.)"
+        "the file has no checked (The day on which the source was last read, a TOML date.)"
     )
 
 

@@ -175,8 +175,8 @@ def test_finding_has_title_place_pointer_and_advice() -> None:
 
     assert block == (
         'error image/unsupported-mode: 1 image             OpenAI: "invalid image format"\n'
-        "  train.jsonl:4  mode is L; want RGB or RGBA (/messages/0/content/1)\n"
-        '  do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)'
+        "  train.jsonl:4  mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
+        '  do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).'
     )
 
 
@@ -184,7 +184,7 @@ def test_finding_on_a_file_has_no_line() -> None:
     _, block, _ = blocks(lint(write("train.jsonl", count=3)))
 
     assert block.startswith(
-        "error file/too-few-examples: 1 file\n  train.jsonl  has 3 examples; the least is 10\n"
+        "error file/too-few-examples: 1 file\n  train.jsonl  has 3 examples; expected at least 10\n"
     )
 
 
@@ -196,9 +196,9 @@ def test_few_shot_image_on_all_lines_is_one_finding() -> None:
     assert block.split("\n")[:-1] == [
         "error image/unsupported-mode: 2 images, 721 examples",
         '  OpenAI: "invalid image format"',
-        "  train.jsonl:1    mode is L; want RGB or RGBA",
+        "  train.jsonl:1    mode is L; expected RGB or RGBA",
         "                   (/messages/2/content/1; +720 lines, same image)",
-        "  train.jsonl:318  mode is P; want RGB or RGBA (/messages/4/content/1)",
+        "  train.jsonl:318  mode is P; expected RGB or RGBA (/messages/4/content/1)",
     ]
 
 
@@ -221,7 +221,7 @@ def test_image_twice_on_one_line_is_one_line() -> None:
     _, block, _ = blocks(lint("train.jsonl"))
 
     assert "error image/unsupported-mode: 1 image, 1 example  " in block
-    assert "  train.jsonl:1  mode is L; want RGB or RGBA (/messages/0/content/1)\n" in block
+    assert "  train.jsonl:1  mode is L; expected RGB or RGBA (/messages/0/content/1)\n" in block
 
 
 def test_faults_of_one_image_with_several_messages_are_apart() -> None:
@@ -508,7 +508,7 @@ def test_nothing_of_a_faulty_dataset_is_wider_than_80_columns(folder_name: str) 
 
     assert len(report.failing) > 5
     assert [line for line in text.split("\n")[1:] if len(line) > WIDTH] == []
-    assert re.sub(r"\s+", "", text).count("modeisL;wantRGBorRGBA") == 1
+    assert re.sub(r"\s+", "", text).count("modeisL;expectedRGBorRGBA") == 1
 
 
 def test_width_does_not_eat_words() -> None:

@@ -134,7 +134,7 @@ def test_case_of_another_rule_is_noticed() -> None:
     found = problem(RULES["image/unsupported-format"], replace(wrong, values={}), bound())
     assert found == (
         "verdict is fail, want not_applicable; found "
-        "image/unsupported-format: format is GIF; want JPEG, PNG or WEBP"
+        "image/unsupported-format: format is GIF; expected JPEG, PNG or WEBP"
     )
 
 
@@ -142,9 +142,10 @@ def test_wrong_message_is_noticed() -> None:
     rule = RULES["image/invalid-detail"]
     failing = next(case for case in cases_of(rule) if case.message)
 
-    assert problem(rule, replace(failing, message="detail is {detail}; want anything"), bound())
+    assert problem(rule, replace(failing, message="detail is {detail}; expected anything"), bound())
     assert (
-        problem(rule, replace(failing, message="detail is {detail}; want low, high or auto"), bound()) is None
+        problem(rule, replace(failing, message="detail is {detail}; expected low, high or auto"), bound())
+        is None
     )
 
 

@@ -148,6 +148,7 @@ def test_nearest_names_the_likely_intention() -> None:
         (2000, "line", "2,000 lines"),
         (1, "entry", "1 entry"),
         (2, "entry", "2 entries"),
+        (2, "day", "2 days"),
     ],
 )
 def test_numbers_agree_with_their_nouns(number: int, noun: str, words: str) -> None:

@@ -338,7 +338,7 @@ def test_the_message_that_goes_past_the_limit_is_named(tmp_path: Path, most: int
     )
 
     assert over(path, most) == [
-        (pointer, f"has at least 175 tokens, the limit is {most}: it is cut in this message")
+        (pointer, f"has at least 175 tokens; expected at most {most}: the example is cut in this message")
     ]
     assert not over(path, 175)
 

@@ -81,5 +81,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def count(number: int, noun: str) -> str:
     """Return '1 line', '2,000 lines': a number with its noun."""
-    plural = noun if number == 1 else noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number:,} {plural}"
+    plural = noun[:-1] + "ies" if re.search("[^aeiou]y$", noun) else noun + "s"
+    return f"{number:,} {noun if number == 1 else plural}"

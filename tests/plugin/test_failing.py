@@ -24,9 +24,9 @@ def test_text_is_all_there_is_to_say(project: Project) -> None:
 
     assert text_of(project.run(*DATA)) == [
         "2 images, first: line 3",
-        "train.jsonl:3: mode is L; want RGB or RGBA (/messages/0/content/1)",
-        "train.jsonl:7: mode is L; want RGB or RGBA (/messages/0/content/1)",
-        'do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)',
+        "train.jsonl:3: mode is L; expected RGB or RGBA (/messages/0/content/1)",
+        "train.jsonl:7: mode is L; expected RGB or RGBA (/messages/0/content/1)",
+        'do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
     ]
 
 
@@ -96,9 +96,9 @@ def test_finding_on_a_whole_file_is_its_own_headline(project: Project) -> None:
     project.write(examples=4)
 
     assert text_of(project.run("--vft-data=train.jsonl", "--vft-select=file")) == [
-        "has 4 examples; the least is 10",
-        "train.jsonl: has 4 examples; the least is 10",
-        "do: Add examples: 50 to 100 good ones are where gains begin to show.",
+        "has 4 examples; expected at least …",
+        "train.jsonl: has 4 examples; expected at least 10",
+        "do: Add examples; clear improvements usually need 50 to 100 good ones.",
     ]
 
 
@@ -110,7 +110,7 @@ def test_places_in_other_splits_are_named(project: Project) -> None:
 
     assert text[:2] == [
         "2 target turns, first: line 1",
-        "held-out.jsonl:1: the same question and image stand in train.jsonl:1 (train, test)",
+        "held-out.jsonl:1: this question and its images are also in train.jsonl:1 (train, test)",
     ]
 
 

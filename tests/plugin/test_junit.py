@@ -37,9 +37,9 @@ def test_failure_holds_our_text(project: Project) -> None:
     assert failure.text is not None
     assert failure.text.splitlines() == [
         "2 images, first: line 3",
-        "train.jsonl:3: mode is L; want RGB or RGBA (/messages/0/content/1)",
-        "train.jsonl:7: mode is L; want RGB or RGBA (/messages/0/content/1)",
-        'do: image.convert("RGB") before encoding, or pytest_vft.encode_image(image)',
+        "train.jsonl:3: mode is L; expected RGB or RGBA (/messages/0/content/1)",
+        "train.jsonl:7: mode is L; expected RGB or RGBA (/messages/0/content/1)",
+        'do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
     ]
 
 

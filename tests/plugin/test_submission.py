@@ -121,7 +121,7 @@ def test_preflight_that_is_refused_fails(project: Project, fake: FakeServer) -> 
     result = project.run(DATA, "--vft-submit=preflight")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["refused: fine-tuning: this account may not create fine-tuning jobs*"])
+    result.stdout.fnmatch_lines(["refused: fine-tuning: this account cannot create fine-tuning jobs*"])
 
 
 def test_apply_makes_one_job_and_ends_when_the_files_are_checked(planned: Project, fake: FakeServer) -> None:

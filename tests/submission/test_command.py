@@ -169,8 +169,8 @@ def test_preflight_tells_the_shutdown_of_the_model(
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault("GET", "/models/gpt-4o-2024-08-06", 404, "model_not_found"), "does not know this model"),
-        (Fault("GET", JOBS, 403, "training_not_available"), "fine-tuning: this account may not create"),
+        (Fault("GET", "/models/gpt-4o-2024-08-06", 404, "model_not_found"), "has no access to it"),
+        (Fault("GET", JOBS, 403, "training_not_available"), "fine-tuning: this account cannot create"),
     ],
     ids=["404", "403"],
 )
@@ -298,7 +298,8 @@ FAILURES: Mapping[str, tuple[str, dict[str, object], list[dict[str, object]], st
         ],
         (
             "safety checks:\n"
-            "  hate      FLAGGED  blocking      hate for race, gender, religion, disability or the like\n"
+            "  hate      FLAGGED  blocking      "
+            "hate based on race, gender, religion, disability or similar traits\n"
             "  weather   FLAGGED                no explanation is known\n"
             "  violence  passed   blocking\n"
             "checkpoint at step 24: ft:gpt-4o:org:books:1:ckpt-step-24 (step 24, train_loss 0.25)\n"

@@ -161,7 +161,7 @@ def test_retry_after_is_obeyed(fake: FakeServer) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault("POST", JOBS, 403, "training_not_available"), "may not create fine-tuning jobs"),
+        (Fault("POST", JOBS, 403, "training_not_available"), "cannot create fine-tuning jobs"),
         (Fault("POST", JOBS, 429, "insufficient_quota"), "no credit left"),
         (Fault("POST", JOBS, 400, "invalid_model"), "making the job: 400 invalid_model: as told"),
         (Fault("POST", "/files", 413, "too_large"), "uploading train.jsonl: 413 too_large: as told"),

@@ -19,7 +19,7 @@ class FileFacts(TypedDict):
     read_error: str | None
     """The system's word for why it cannot be read."""
     container: str
-    """"JSONL", or what its first 64 KiB are instead: gzip, UTF-16, JSON array, unreadable ..."""
+    """"JSONL", or what its first 64 KiB are instead: gzip, UTF-16, a JSON array, unreadable ..."""
     byte_order_mark: bool
     """Whether it starts with the UTF-8 byte-order mark."""
     examples: int | None

@@ -10,10 +10,10 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "gzip"),
-    (b"PK\x03\x04", "zip"),
+    (b"PK\x03\x04", "a zip archive"),
     (b"PAR1", "Parquet"),
     (b"\x28\xb5\x2f\xfd", "Zstandard"),
-    (b"version https://git-lfs.github.com/spec/", "Git LFS pointer"),
+    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer"),
 )
 
 
@@ -44,7 +44,7 @@ def open_file(path: str) -> OpenedFile:
 
 
 def container(head: bytes) -> str:
-    """Return what a file that starts with *head* is: "JSONL", "gzip", "UTF-16", "JSON array" ..."""
+    """Return what a file that starts with *head* is: "JSONL", "gzip", "UTF-16", "a JSON array" ..."""
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
@@ -54,7 +54,7 @@ def container(head: bytes) -> str:
     if text[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "HTML"
     if text.startswith(b"["):
-        return "JSON array"
+        return "a JSON array"
     if _looks_pretty_printed(text):
         return "pretty-printed JSON"
     return "JSONL"
