@@ -20,7 +20,8 @@ from markdown_it.token import Token
 from pytest_vft import build_example, lint
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
-from pytest_vft.model import FORMATS, Report
+from pytest_vft.model import Report
+from pytest_vft.options import FORMATS
 from pytest_vft.report.formats import render
 from pytest_vft.text import safe
 
