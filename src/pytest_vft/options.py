@@ -165,9 +165,7 @@ OPTIONS = (
     Option("no-cache", "", "neither read nor write .vft_cache", _CHECK, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
-    Option(
-        "report", "FORMAT:FILE", f"also write the report to a file: {', '.join(FORMATS)}", _CHECK, "list"
-    ),
+    Option("report", "FORMAT:FILE", f"also write the report to a file: {', '.join(FORMATS)}", _CHECK, "list"),
     Option(
         "max-shown",
         "N",
