@@ -155,7 +155,7 @@ PATTERNS = (stripes, discs, rings, peaks, waves)
 
 
 def question_about(book: Book, number: int) -> tuple[str, str]:
-    """Return a question and its answer; *number* selects one of four types, the last with Yes and No in turn."""
+    """Return a question and its answer; *number* selects the type of question, one of four."""
     others = [genre for genre in GENRES if genre != book.genre]
     asked = book.genre if number % 8 < len(QUESTIONS) else others[number % len(others)]
     answers = (book.author, book.title, book.genre, "Yes" if asked == book.genre else "No")

@@ -1,4 +1,4 @@
-"""Text from data is hostile: whatever stands in a file or in its name, no terminal and no runner obeys it."""
+"""Text from data is hostile: no content and no name of a file is a command for a terminal or a CI runner."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def call(**function: Any) -> dict[str, Any]:
 
 
 def examples_with(text: str) -> Iterator[Any]:
-    """Yield lines with *text* in each place where a string may stand."""
+    """Yield lines with *text* in each place that can hold a string."""
     yield text
     yield [text]
     yield {text: text}

@@ -1,4 +1,4 @@
-"""The tables of commands and options, and what is made of them."""
+"""The tables of commands and options, and what is made from them."""
 
 from __future__ import annotations
 
