@@ -1,13 +1,13 @@
-"""Compare pytest-vft with the least that does the same work, and print a table in Markdown.
+"""Compare pytest-vft with the least code that does the same work, and print a Markdown table.
 
-    python benchmarks/compare.py                          every comparison, at its own size
-    python benchmarks/compare.py header full              these
+    python benchmarks/compare.py                          all comparisons, at their own sizes
+    python benchmarks/compare.py header full              only these comparisons
     python benchmarks/compare.py header --examples=500 --runs=3
-    python benchmarks/compare.py header --kind=png        on other images (see make_data.py)
+    python benchmarks/compare.py header --kind=png        with other images (see make_data.py)
 
-Both sides run in fresh processes, in turns, in a folder of their own, with malloc's trimming off: it
-otherwise adds 56,000 page faults to either (https://man7.org/linux/man-pages/man3/mallopt.3.html).
-The ratio is that of the fastest runs; in brackets the least and the largest of a pair.
+Both sides run in new processes, in turns, in a new folder. malloc does not trim: trimming adds 56,000 page
+faults to each side (https://man7.org/linux/man-pages/man3/mallopt.3.html).
+The ratio is that of the fastest runs, with the smallest and largest ratio of a pair in brackets.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ EMPTY = "def test_nothing():\n    pass\n"
 REPORT = "report.txt"
 FEW = 10
 
-DATA = "{data}"  # stands for the data file in a command
+DATA = "{data}"  # the placeholder of the data file in a command
 
 Command = tuple[str, ...]
 
 PYTHON = (sys.executable,)
 VFT = (str(Path(sys.executable).with_name("vft")),)
 CHECK = (*VFT, "check", "--offline", "--no-cache")
-# Other plugins, which both sides would load, take longer to import than pytest.
+# Other plugins would be loaded by both sides, and take longer to import than pytest.
 OTHERS = [point.name for point in entry_points(group="pytest11") if point.name not in {"vft", "xdist"}]
 PYTEST = (*PYTHON, "-m", "pytest", *(f"-pno:{name}" for name in ("cacheprovider", *OTHERS)))
 DATASET = (
@@ -52,21 +52,21 @@ DATASET = (
 
 
 def script(name: str, *arguments: str) -> Command:
-    """Return the command that runs a script of this folder."""
+    """Return the command that runs a script in this folder."""
     return (*PYTHON, str(HERE / name), *arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two sides, each of commands whose figures are added up, on *examples* of *kind*.
+    """Two sides, each with commands whose figures are added, on *examples* of *kind*.
 
-    Compared are seconds of CPU of the "call" without its imports or of the whole "process", seconds by
-    the "clock", or MB at the peak of "memory". The *target* is the most that ours may be as a "ratio"
-    to the floor, in "excess" of it, or "alone". *before* runs once, and is not measured.
+    *measure* is CPU seconds of the "call" without its imports or of the whole "process", elapsed seconds
+    ("clock"), or the peak of "memory" in MB. *target* is the maximum of our figure as a "ratio" to the
+    floor, in "excess" of the floor, or "alone". *before* runs once and is not measured.
     """
 
     name: str
-    says: str
+    title: str
     floor: Sequence[Command]
     ours: Sequence[Command]
     target: float | None = None
@@ -83,7 +83,7 @@ class Comparison:
 COMPARISONS = (
     Comparison(
         name="header",
-        says="header depth",
+        title="header depth",
         measure="call",
         floor=[script("floors.py", "header", DATA)],
         ours=[script("linting.py", "header", DATA)],
@@ -91,7 +91,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="header-jobs",
-        says="header depth, two processes",
+        title="header depth, two processes",
         measure="clock",
         examples=100_000,
         runs=3,
@@ -101,14 +101,14 @@ COMPARISONS = (
     ),
     Comparison(
         name="full",
-        says="full depth",
+        title="full depth",
         floor=[script("floors.py", "full", DATA)],
         ours=[(*CHECK, "--depth=full", "--jobs=1", DATA)],
         target=1.1,
     ),
     Comparison(
         name="full-jobs",
-        says="full depth, two processes",
+        title="full depth, two processes",
         measure="clock",
         floor=[script("floors.py", "full", DATA)],
         ours=[(*CHECK, "--depth=full", "--jobs=2", DATA)],
@@ -116,7 +116,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="warm",
-        says="full depth again, with the cache",
+        title="full depth again, with the cache",
         measure="call",
         before=[script("linting.py", "full", DATA, "cache")],
         floor=[script("floors.py", "hashes", DATA)],
@@ -125,7 +125,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="few-shot",
-        says="full depth, six of seven images on each line the same",
+        title="full depth, six of seven images on each line the same",
         measure="call",
         kind="few-shot",
         examples=721,
@@ -135,7 +135,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="growth",
-        says="header depth, ten times the examples",
+        title="header depth, ten times the examples",
         measure="call",
         runs=3,
         times=10,
@@ -145,7 +145,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="memory",
-        says="memory above ten examples', full depth, 1 GB",
+        title="memory above that for ten examples, full depth, 1 GB",
         measure="memory",
         relation="excess",
         examples=27_000,
@@ -157,7 +157,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="memory-large",
-        says="the same, header depth, 4 GB",
+        title="the same, header depth, 4 GB",
         measure="memory",
         relation="excess",
         examples=100_000,
@@ -169,7 +169,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="memory-faulty",
-        says="the same, 350,000 findings",
+        title="the same, 350,000 findings",
         measure="memory",
         relation="excess",
         kind="faulty",
@@ -182,7 +182,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="pytest",
-        says="pytest, to `vft check` and pytest with one empty test",
+        title="pytest, compared with `vft check` plus pytest with one empty test",
         runs=5,
         floor=[(*CHECK, "--jobs=1", DATA), (*PYTEST, "test_empty.py")],
         ours=[(*PYTEST, "--vft-jobs=1", *DATASET)],
@@ -190,15 +190,15 @@ COMPARISONS = (
     ),
     Comparison(
         name="xdist",
-        says="pytest -n 2, to the same two",
+        title="pytest -n 2, compared with the same two",
         runs=5,
         floor=[(*CHECK, "--jobs=1", DATA), (*PYTEST, "-n2", "test_empty.py")],
         ours=[(*PYTEST, "-n2", "--vft-jobs=1", *DATASET)],
-        target=1.2,  # a second scan would make it 1.7; the workers' imports make it more than 1
+        target=1.2,  # the workers' imports add to 1; a second scan would lead to 1.7
     ),
     Comparison(
         name="idle",
-        says="pytest without an option of ours, to pytest without the plugin",
+        title="pytest without options of the plugin, compared with pytest without the plugin",
         runs=15,
         floor=[(*PYTEST, "-pno:vft", "test_empty.py")],
         ours=[(*PYTEST, "test_empty.py")],
@@ -206,7 +206,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="help",
-        says="`vft --help`, seconds",
+        title="`vft --help`, seconds",
         relation="alone",
         runs=15,
         floor=[(*PYTHON, "-c", "pass")],
@@ -215,7 +215,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="start",
-        says="`vft check` of ten examples, to two imports",
+        title="`vft check` of ten examples, compared with two imports",
         examples=FEW,
         runs=15,
         floor=[(*PYTHON, "-c", "import orjson, PIL.JpegImagePlugin")],
@@ -224,7 +224,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="score",
-        says="predictions judged",
+        title="predictions judged",
         measure="call",
         kind="predictions",
         examples=100_000,
@@ -244,7 +244,7 @@ HEAD = ("name", "what", "examples", "floor", "ours", "ratio or difference", "at 
 
 
 class Measured(NamedTuple):
-    """What a side took: seconds of CPU and by the clock, MB; *work* is what it counted an example."""
+    """Figures of one side: CPU and elapsed seconds, MB; *work* is the number of images per example."""
 
     call: float
     process: float
@@ -254,7 +254,7 @@ class Measured(NamedTuple):
 
 
 class Bench:
-    """Runs commands in *folder*, on data of *kind* that it keeps in the folder *data*."""
+    """Runs commands in *folder*, with data of *kind*, which is kept in the folder *data*."""
 
     def __init__(self, folder: Path, data: Path, kind: str) -> None:
         self._folder = folder
@@ -263,7 +263,7 @@ class Bench:
         (folder / "test_empty.py").write_text(EMPTY)
 
     def run(self, commands: Sequence[Command], examples: int) -> Measured:
-        """Run *commands* one after the other and add up what they took; of memory the most counts."""
+        """Run *commands* in sequence and return the sums of their figures, and the maximum of memory."""
         took = [self._run(command, examples) for command in commands]
         return Measured(
             sum(one.call for one in took),
@@ -286,14 +286,14 @@ class Bench:
             _, status, used = os.wait4(process.pid, 0)
         clock = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-        call, work = what_it_says((report if report.exists() else output).read_text())
-        # A lint may find something. What reads data and counts nothing has failed.
+        call, work = read_output((report if report.exists() else output).read_text())
+        # A lint may have findings. A command that reads data and counts no work has failed.
         if process.returncode > reads or (reads and not work):
             raise SystemExit(f"{' '.join(command)} failed ({process.returncode}):\n{output.read_text()}")
         return Measured(call, used.ru_utime + used.ru_stime, clock, used.ru_maxrss / 1024, work / examples)
 
     def _file(self, examples: int) -> str:
-        """Return the path of a data file, written if it is not there."""
+        """Return the path of a data file, which is written if it does not exist."""
         path = self._data / f"{self._kind}-{examples}.jsonl"
         if not path.exists():
             predictions = self._kind == "predictions"
@@ -303,23 +303,23 @@ class Bench:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of both sides, who keep bytecode, and know nothing of a pytest around us."""
+    """Return the environment of both sides: with bytecode, and without variables of a surrounding pytest."""
     foreign = ("PYTEST_", "PYTHONDONTWRITEBYTECODE")
     own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**own, **MALLOC}
 
 
-def what_it_says(said: str) -> tuple[float, int]:
-    """Return seconds of CPU, if *said* by a script, and the count of images or right answers, or 0."""
-    if said.startswith("{"):
-        measured = json.loads(said)
+def read_output(output: str) -> tuple[float, int]:
+    """Return the CPU seconds in *output* (0 if none), and the number of images or right answers."""
+    if output.startswith("{"):
+        measured = json.loads(output)
         return measured["seconds"], measured["result"]
-    images = re.search(r" ([\d,]+) images?\b", said)  # the line of the file stands before any finding
+    images = re.search(r" ([\d,]+) images?\b", output)  # the line of the file comes before all findings
     return 0, int(images[1].replace(",", "")) if images else 0
 
 
 def compare(comparison: Comparison, bench: Bench) -> tuple[str, ...]:
-    """Return what the row of *comparison* says from the floor on."""
+    """Return the cells of the row of *comparison*, from the floor on."""
     examples = comparison.examples
     bench.run(comparison.before, examples)
     pairs = []
@@ -327,7 +327,7 @@ def compare(comparison: Comparison, bench: Bench) -> tuple[str, ...]:
         floor = bench.run(comparison.floor, comparison.floor_examples or examples)
         ours = bench.run(comparison.ours, examples * comparison.times)
         if floor.work and ours.work != floor.work:
-            raise SystemExit(f"{comparison.name}: not the same work: {floor.work}, {ours.work} an example")
+            raise SystemExit(f"{comparison.name}: not the same work: {floor.work}, {ours.work} per example")
         pairs.append((floor, ours))
     few = ours if examples * comparison.times == FEW else bench.run(comparison.ours, FEW)
     memory = max(ours.memory for _, ours in pairs) - few.memory
@@ -346,28 +346,35 @@ def compare(comparison: Comparison, bench: Bench) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Compare what the command line names and print a row of each as soon as it is known."""
+    """Run the comparisons that the command line names, and print each row as soon as it is known."""
     known = {comparison.name: comparison for comparison in COMPARISONS}
-    parser = argparse.ArgumentParser(description="Compare pytest-vft with the least that does the same work.")
+    parser = argparse.ArgumentParser(
+        description="Compare pytest-vft with the least code that does the same work."
+    )
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)} (default: all)")
-    add("--examples", type=int, metavar="N", help="instead of each comparison's own number")
-    add("--runs", type=int, metavar="N", help="of both sides, as above")
-    add("--kind", help="of images, as above: see make_data.py")
-    add("--data", type=Path, metavar="DIR", help="where data files are kept (default: a folder in /tmp)")
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.names if name not in known]:
-        parser.error(f"no comparison {', '.join(unknown)}; there are {', '.join(known)}")
-    data = asked.data or Path(tempfile.gettempdir(), "vft-benchmarks")
+    add("names", nargs="*", metavar="NAME", help=f"comparisons: {', '.join(known)} (default: all)")
+    add("--examples", type=int, metavar="N", help="number of examples (default: that of each comparison)")
+    add(
+        "--runs",
+        type=int,
+        metavar="N",
+        help="number of runs of both sides (default: that of each comparison)",
+    )
+    add("--kind", help="kind of images, see make_data.py (default: that of each comparison)")
+    add("--data", type=Path, metavar="DIR", help="folder of data files (default: a folder in /tmp)")
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.names if name not in known]:
+        parser.error(f"no comparison {', '.join(unknown)}; known: {', '.join(known)}")
+    data = arguments.data or Path(tempfile.gettempdir(), "vft-benchmarks")
     data.mkdir(parents=True, exist_ok=True)
-    given = {name: value for name in ("examples", "runs", "kind") if (value := getattr(asked, name))}
+    given = {name: value for name in ("examples", "runs", "kind") if (value := getattr(arguments, name))}
     print(f"| {' | '.join(HEAD)} |\n{'| --- ' * len(HEAD)}|")
-    for name in asked.names or known:
+    for name in arguments.names or known:
         comparison = replace(known[name], **given)
         with tempfile.TemporaryDirectory() as folder:
             cells = compare(comparison, Bench(Path(folder), data.resolve(), comparison.kind))
         size = f"{comparison.examples:,} {comparison.kind}"
-        print(f"| {' | '.join((name, comparison.says, size, *cells))} |", flush=True)
+        print(f"| {' | '.join((name, comparison.title, size, *cells))} |", flush=True)
 
 
 if __name__ == "__main__":

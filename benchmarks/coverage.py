@@ -1,11 +1,11 @@
-"""How often the interval of an accuracy holds the true one, where answers on an image depend on each other.
+"""Coverage of the interval of an accuracy, if answers about one image depend on each other.
 
     python benchmarks/coverage.py [RUNS]
 
-Draws test splits of 5 questions an image, whose answers have an intra-class correlation: the
-chance of a right answer differs from image to image by a beta distribution. Prints, for each
-number of images and accuracy, the share of runs in which the 95 % interval holds the accuracy:
-Wilson's on all answers as if independent, and on the effective number of answers.
+Draws test splits with 5 questions per image, whose answers have an intra-class correlation: the
+probability of a right answer follows a beta distribution over the images. Prints, for each
+number of images and each accuracy, the share of runs in which the 95 % interval contains the accuracy:
+Wilson's interval with all answers as if they were independent, and with the effective number of answers.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pytest_vft.evaluation.statistics import Interval, design_effect, two_sided,
 
 QUESTIONS = 5
 CORRELATION = 0.3
-WANTED = 0.91
+MIN_COVERAGE = 0.91
 Z = two_sided(0.95)
 
 
 def draw(noise: random.Random, images: int, accuracy: float) -> list[bool]:
-    """Return the answers to a test split, those on an image one after the other.
+    """Return the answers to a test split; answers about one image are adjacent.
 
-    A beta distribution with a + b = 1 / correlation - 1 gives that correlation
+    A beta distribution with a + b = 1 / correlation - 1 has this correlation
     (https://en.wikipedia.org/wiki/Beta-binomial_distribution).
     """
     weight = 1 / CORRELATION - 1
@@ -33,7 +33,7 @@ def draw(noise: random.Random, images: int, accuracy: float) -> list[bool]:
 
 
 def main(runs: int = 4_000) -> None:
-    """Print the coverage of both intervals; exit with 1 when the clustered one's is too small."""
+    """Print the coverage of both intervals; exit with 1 if that of the clustered interval is too small."""
     lowest = 1.0
     print("images  accuracy  independent  clustered")
     for images in (20, 50, 100, 200):
@@ -44,16 +44,16 @@ def main(runs: int = 4_000) -> None:
             for _ in range(runs):
                 answers = draw(noise, images, accuracy)
                 n, share = len(answers), sum(answers) / len(answers)
-                naive += holds(wilson(share, n, Z), accuracy)
-                clustered += holds(wilson(share, n / design_effect(answers, clusters), Z), accuracy)
+                naive += contains(wilson(share, n, Z), accuracy)
+                clustered += contains(wilson(share, n / design_effect(answers, clusters), Z), accuracy)
             lowest = min(lowest, clustered / runs)
             print(f"{images:8}  {accuracy:8}  {naive / runs:11.1%}  {clustered / runs:9.1%}")
-    print(f"lowest coverage of the clustered interval {lowest:.1%}, wanted {WANTED:.0%}")
-    sys.exit(lowest < WANTED)
+    print(f"lowest coverage of the clustered interval {lowest:.1%}, at least {MIN_COVERAGE:.0%} is required")
+    sys.exit(lowest < MIN_COVERAGE)
 
 
-def holds(interval: Interval, value: float) -> bool:
-    """Return whether *value* lies in *interval*."""
+def contains(interval: Interval, value: float) -> bool:
+    """Return whether *value* is in *interval*."""
     return interval.low <= value <= interval.high
 
 

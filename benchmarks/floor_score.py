@@ -1,4 +1,4 @@
-"""The floor of scoring: orjson reads each prediction, the metric itself compares the two answers."""
+"""The floor of scoring: orjson reads each prediction, and the metric compares the two answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_vft.evaluation.scoring import normalise_text
 
 def right(path: str) -> int:
     """Return the number of right answers in the file at *path*."""
-    with open(path, "rb") as file:  # noqa: PTH123 - the least that does it
+    with open(path, "rb") as file:  # noqa: PTH123 - a floor uses the fastest call
         predictions = [orjson.loads(line) for line in file]
     number = 0
     for prediction in predictions:

@@ -1,12 +1,12 @@
-"""Floors: the least Python that does the work of a lint with the same libraries.
+"""Floors: the least Python code that does the work of a lint with the same libraries.
 
     python benchmarks/floors.py header FILE      each image opened
-    python benchmarks/floors.py full FILE        each image decoded, a JPEG at an eighth of its size
-    python benchmarks/floors.py distinct FILE    the same, each distinct image once
-    python benchmarks/floors.py hashes FILE      each payload hashed and nothing decoded
+    python benchmarks/floors.py full FILE        each image decoded, JPEGs at an eighth of their size
+    python benchmarks/floors.py distinct FILE    each distinct image decoded once
+    python benchmarks/floors.py hashes FILE      each payload hashed, no image decoded
 
-Each reads the lines and parses them. Prints what measuring.py measures; the result is the number of
-images, those behind URLs included.
+Each floor reads and parses the lines, and prints the figures of measuring.py; the result is the number of
+images, including those behind URLs.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ OPENERS: dict[str, Callable[[BytesIO], ImageFile]] = {
 
 
 def images(path: str) -> Iterator[tuple[str, str]]:
-    """Yield head and payload of each image of the file at *path*; the payload of a URL is empty."""
-    with open(path, "rb", buffering=1024 * 1024) as file:  # noqa: PTH123 - the least that does it
+    """Yield head and payload of each image in the file at *path*; the payload of a URL is empty."""
+    with open(path, "rb", buffering=1024 * 1024) as file:  # noqa: PTH123 - a floor uses the fastest call
         for line in file:
             for message in orjson.loads(line)["messages"]:
                 if isinstance(message["content"], list):
@@ -45,7 +45,7 @@ def images(path: str) -> Iterator[tuple[str, str]]:
 
 
 def opened(head: str, payload: str) -> ImageFile:
-    """Return the image that *payload* encodes, its header read."""
+    """Return the image that *payload* encodes, with its header read."""
     return OPENERS[head](BytesIO(pybase64.b64decode(payload, validate=True)))
 
 
@@ -58,7 +58,7 @@ def decode(head: str, payload: str) -> None:
 
 
 def each(path: str, work: Callable[[str, str], object]) -> int:
-    """Do *work* on each image."""
+    """Call *work* for each image; return the number of images."""
     done = 0
     for head, payload in images(path):
         if payload:
@@ -68,7 +68,7 @@ def each(path: str, work: Callable[[str, str], object]) -> int:
 
 
 def distinct(path: str) -> int:
-    """Decode each distinct image."""
+    """Decode each distinct image; return the number of images."""
     seen: set[int] = set()
     done = 0
     for head, payload in images(path):
@@ -81,7 +81,7 @@ def distinct(path: str) -> int:
 
 
 def hashes(path: str) -> int:
-    """Hash each payload."""
+    """Hash each payload; return the number of images."""
     done = 0
     for _, payload in images(path):
         xxh3_128_intdigest(payload.encode())

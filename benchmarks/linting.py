@@ -1,4 +1,4 @@
-"""The same as floors.py, by pytest_vft.lint with every rule.
+"""The work of floors.py, done by pytest_vft.lint() with all rules.
 
 python benchmarks/linting.py header FILE
 python benchmarks/linting.py full FILE
@@ -17,7 +17,7 @@ from pytest_vft.runs.lint import lint
 
 
 def images(path: str, depth: Depth, *cache: str) -> int:
-    """Return the number of images in the file at *path*, each linted."""
+    """Lint the file at *path* and return the number of its images."""
     report = lint(path, depth=depth, cache=bool(cache), offline=True)
     return sum(file.images for file in report.files)
 

@@ -3,17 +3,17 @@
     python benchmarks/make_data.py KIND COUNT FILE
 
     unique    one JPEG of about 27 kB, 512x384, on each line
-    exif      the same, each with EXIF
+    exif      as unique, each JPEG with EXIF
     png       one PNG of about 27 kB
     webp      one WEBP of about 27 kB
     small     one JPEG of about 1 kB
     large     one JPEG of about 3 MB
-    few-shot  seven JPEGs of 27 kB, of which six are the same on each line
-    urls      one URL and no image
+    few-shot  seven JPEGs of 27 kB on each line, six of them the same on all lines
+    urls      one URL and no embedded image
     faulty    one small JPEG and seven findings on each line
 
-No image comes twice, but those of few-shot. Drawing and encoding take longer than anything that is
-to be measured, so a few images are drawn and each copy gets a number where no decoder minds it.
+No image occurs twice, except in few-shot. Drawing and encoding take longer than anything that is
+measured, so a few images are drawn, and each copy gets a number in a place that decoders ignore.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Example = dict[str, Any]
 
 
 def noise(seed: int, size: tuple[int, int], scale: int, mode: str = "RGB") -> Image.Image:
-    """Return an image of blurred noise, which JPEG makes as large as it makes photos."""
+    """Return an image of blurred noise; its JPEG is about as large as that of a photo."""
     small = (size[0] // scale, size[1] // scale)
     pixels = random.Random(seed).randbytes(small[0] * small[1] * 3)  # noqa: S311 - noise, no secret
     return Image.frombytes("RGB", small, pixels).resize(size).convert(mode)
@@ -53,7 +53,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def metadata() -> Image.Exif:
-    """Return EXIF of an image that lies on its side and says where it was taken."""
+    """Return EXIF with a rotation and a position."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 12.0)
@@ -61,14 +61,14 @@ def metadata() -> Image.Exif:
 
 
 def upright() -> Image.Exif:
-    """Return EXIF that no rule minds."""
+    """Return EXIF without any finding."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "A camera"
     return exif
 
 
 class Images:
-    """Data URLs of images, each other than all before."""
+    """Data URLs of images, all of them distinct."""
 
     def __init__(self, media_type: str, draw: Callable[[int], bytes], drawn: int = DRAWN) -> None:
         self._head = f"data:{media_type};base64,"
@@ -82,20 +82,20 @@ class Images:
 
 
 def _stamp_jpeg(data: bytes, text: bytes) -> bytes:
-    """Put a comment behind the first segment (ITU-T T.81, B.2.4.5)."""
+    """Insert a comment after the first segment (ITU-T T.81, B.2.4.5)."""
     end = 4 + int.from_bytes(data[4:6])
     return data[:end] + b"\xff\xfe" + struct.pack(">H", 2 + len(text)) + text + data[end:]
 
 
 def _stamp_png(data: bytes, text: bytes) -> bytes:
-    """Put a chunk of text behind the header, which ends at 33 (https://www.w3.org/TR/png-3/#11tEXt)."""
+    """Insert a text chunk after the header, which ends at byte 33 (https://www.w3.org/TR/png-3/#11tEXt)."""
     chunk = b"tEXt" + b"Comment\0" + text
     whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
     return data[:33] + whole + data[33:]
 
 
 def _stamp_webp(data: bytes, text: bytes) -> bytes:
-    """Put *text* into the XMP that the image was written with."""
+    """Replace the placeholder in the XMP by *text*."""
     return data.replace(b"00000000", text)
 
 
@@ -108,7 +108,7 @@ _STAMPS = {
 
 
 def jpeg(seed: int, *, size: tuple[int, int] = (512, 384), **options: Any) -> bytes:
-    """Return a JPEG, of about 27 kB unless told otherwise."""
+    """Return a JPEG, by default of about 27 kB."""
     return saved(noise(seed, size, 8), "JPEG", quality=45, **options)
 
 
@@ -123,12 +123,12 @@ def png(seed: int) -> bytes:
 
 
 def webp(seed: int) -> bytes:
-    """Return a WEBP of about 27 kB, with XMP to be overwritten."""
+    """Return a WEBP of about 27 kB, with a placeholder in its XMP."""
     return saved(noise(seed, (512, 384), 8), "WEBP", quality=65, xmp=b"00000000")
 
 
 def grey(seed: int) -> bytes:
-    """Return a small JPEG in grey, with EXIF that nobody should train on."""
+    """Return a small grey JPEG with EXIF that has findings."""
     return saved(noise(seed, (64, 48), 4, "L"), "JPEG", exif=metadata())
 
 
@@ -145,7 +145,7 @@ def one_image(images: Images, count: int) -> Iterator[Example]:
 
 
 def few_shot(count: int) -> Iterator[Example]:
-    """Yield examples that show the same six images before each its own."""
+    """Yield examples with one image of their own after the same six images."""
     images = Images("image/jpeg", jpeg)
     shots = [(f"Who wrote shown book {shot}?", f"{DANBO} {shot}", images[shot]) for shot in range(6)]
     for number in range(6, 6 + count):
@@ -154,14 +154,14 @@ def few_shot(count: int) -> Iterator[Example]:
 
 
 def urls(count: int) -> Iterator[Example]:
-    """Yield examples whose images stand behind URLs."""
+    """Yield examples whose images are behind URLs."""
     for number in range(count):
         url = f"https://host-{number % 40}.example/covers/{number}.jpg"
         yield build_example(f"Who wrote book {number}?", f"{DANBO} {number}", url, detail="low")
 
 
 def faulty(count: int) -> Iterator[Example]:
-    """Yield examples with a wrong mode, label and detail, rotation and position, a key and no text."""
+    """Yield examples with seven findings: mode, media type, detail, rotation, position, key, empty text."""
     images = Images("image/jpg", grey)
     for number, example in enumerate(one_image(images, count)):
         example["messages"][0]["content"] = ""
@@ -170,7 +170,7 @@ def faulty(count: int) -> Iterator[Example]:
 
 
 def jpegs(draw: Callable[[int], bytes], drawn: int = DRAWN) -> Callable[[int], Iterator[Example]]:
-    """Return what yields examples with one such JPEG each."""
+    """Return a function that yields examples with one drawn JPEG each."""
     return lambda count: one_image(Images("image/jpeg", draw, drawn), count)
 
 

@@ -1,4 +1,4 @@
-"""Write predictions to measure with: COUNT lines, closed and open, nine of ten right.
+"""Write COUNT predictions for benchmarks: closed and open, nine of ten right.
 
 python benchmarks/make_predictions.py 100000 predictions.jsonl
 """
@@ -14,7 +14,7 @@ from pytest_vft import write_jsonl
 
 
 def predictions(count: int) -> Iterator[dict[str, Any]]:
-    """Yield *count* predictions, the same ones each time."""
+    """Yield *count* predictions, which are the same in every run."""
     noise = random.Random(0)  # noqa: S311 - noise, no secret
     for number in range(count):
         truth = noise.choice(["Yes", "No", f"Danbo Lee {number % 1_000}", "Cookery, Food & Wine"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def measured(call: Callable[[], int]) -> None:
-    """Run *call* and print, as JSON, its result, its CPU seconds and the peak of memory in MB."""
+    """Run *call*; print its result, its CPU seconds and the peak of memory in MB as JSON."""
     before = resource.getrusage(resource.RUSAGE_SELF)
     result = call()
     after = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,9 +1,9 @@
-"""Plan a job of one training file and print CPU seconds and memory; it should not grow with the file.
+"""Plan a job with one training file; print CPU seconds and memory, which should not grow with the file.
 
     python benchmarks/plan_job.py data.jsonl
 
-What `vft submit plan` does: lint, hash, and stream each byte through the client into a transport that
-records.
+This is the work of `vft submit plan`: lint, hash, and stream each byte through the client into a recording
+transport.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pytest_vft.model import Source
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submission import make_plan, read_submission
-from pytest_vft.submission import job, requests  # noqa: F401 - what is imported late is no cost of the plan
+from pytest_vft.submission import job, requests  # noqa: F401 - late imports are not part of the measurement
 
 
 def plan(path: str) -> int:
-    """Return how many bytes would be sent."""
+    """Return the number of bytes that would be sent."""
     settings = Settings(config=Config(), sources=(Source(path),), depth="header")
     made = make_plan(read_submission(settings), {}, today=settings.provider.checked)
     return sum(request.bytes for request in made.requests)

@@ -1,4 +1,4 @@
-"""The same as floor_score.py, by pytest_vft.evaluate: read, checked for irregular ids, and scored."""
+"""The work of floor_score.py, done by pytest_vft.evaluate(), which also checks for irregular ids."""
 
 from __future__ import annotations
 

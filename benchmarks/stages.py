@@ -1,10 +1,10 @@
-"""Count the instructions that each stage of linting an example takes, and print a table in Markdown.
+"""Count the instructions of each stage of linting an example, and print a Markdown table.
 
     python benchmarks/stages.py
 
-Needs valgrind. Each stage comes on top of those before it, on files of two sizes: what they differ by is
-divided by the examples. Unlike seconds, instructions are the same each time; one of a decoder or parser
-takes less time than one of the interpreter.
+Needs valgrind. Each stage is run with the stages before it, on files of two sizes; the difference is divided
+by the number of examples. Unlike seconds, instructions are the same in every run, but an instruction of a
+decoder or parser takes less time than one of the interpreter.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from pytest_vft.runs.settings import Settings
 
 SIZES = (50, 250)
 
-# What each stage comes on top of, and what it does.
+# Each stage with the stage before it, and what it does.
 STAGES = {
     "read": (None, "the line is read"),
-    "hash": ("read", "payloads are found, hashed and lifted out of it"),
+    "hash": ("read", "payloads are found, hashed and taken out of the line"),
     "base64": ("hash", "payloads are decoded"),
-    "header": ("base64", "header depth: size and mode of an ordinary JPEG are read"),
-    "full": ("base64", "full depth instead: it is decoded at an eighth of its size"),
-    "parse": ("header", "the rest of the line is parsed, and searched for keys that repeat"),
-    "facts": ("parse", "facts are measured: shape, tokens, keys of turns"),
-    "lint": ("facts", "rules are checked, verdicts counted, turns remembered"),
+    "header": ("base64", "header depth: the size and mode of an ordinary JPEG are read"),
+    "full": ("base64", "full depth instead: the JPEG is decoded at an eighth of its size"),
+    "parse": ("header", "the rest of the line is parsed, and searched for repeated keys"),
+    "facts": ("parse", "facts are measured: structure, tokens, keys of turns"),
+    "lint": ("facts", "rules are checked, verdicts counted, turns kept"),
 }
 
 
 def work(path: str, last: str) -> None:
-    """Do the stages up to *last* on each line of the file at *path*."""
+    """Run the stages up to *last* on each line of the file at *path*."""
     if last == "lint":
         lint(path, depth="header", offline=True, config=Config())
         return
@@ -67,18 +67,18 @@ def work(path: str, last: str) -> None:
 
 
 def token(payload: memoryview) -> bytes:
-    """Return what stands for *payload* from now on."""
+    """Return the token that replaces *payload* in its line."""
     return b"#%032x" % xxh3_128_intdigest(payload)
 
 
 def decode(payload: memoryview) -> bytes:
-    """Decode *payload*, and return the same."""
+    """Decode *payload*, and return its token."""
     pybase64.b64decode(payload, validate=True)
     return token(payload)
 
 
 def measuring(last: str) -> Callable[[ImageStore, bytes, bytes | None], None]:
-    """Return what parses a line and measures the facts of its example, up to *last*."""
+    """Return a function that parses a line and, if *last* is "facts", measures the facts of its example."""
     settings = Settings(config=Config())
     read = load_format("openai").read
     count_image = lru_cache(settings.provider.describe(settings.model).image_tokens.count)
@@ -94,7 +94,7 @@ def measuring(last: str) -> Callable[[ImageStore, bytes, bytes | None], None]:
 
 
 def instructions(path: str, last: str) -> int:
-    """Return what callgrind counts of work()."""
+    """Return the number of instructions of work(), counted by callgrind."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, __file__]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     done = subprocess.run([*command, path, last], env=environment, capture_output=True, text=True, check=True)
@@ -104,7 +104,7 @@ def instructions(path: str, last: str) -> int:
 
 
 def main() -> None:
-    """Print what each stage adds to the one before it."""
+    """Print the instructions that each stage adds to the stage before it."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [f"{folder}/{size}.jsonl" for size in SIZES]
         for path, size in zip(paths, SIZES, strict=True):
@@ -114,9 +114,9 @@ def main() -> None:
         for stage in STAGES:
             less, more = (instructions(path, stage) for path in paths)
             upto[stage] = (more - less) / (SIZES[1] - SIZES[0]) / 1000
-        print("| stage | instructions an example |\n| --- | --- |")
-        for stage, (before, says) in STAGES.items():
-            print(f"| {says} | {upto[stage] - (upto[before] if before else 0):,.0f} k |")
+        print("| stage | instructions per example |\n| --- | --- |")
+        for stage, (before, title) in STAGES.items():
+            print(f"| {title} | {upto[stage] - (upto[before] if before else 0):,.0f} k |")
 
 
 if __name__ == "__main__":

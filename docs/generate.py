@@ -2,7 +2,7 @@
 
     python docs/generate.py
 
-A generated part of a page stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+A generated part of a page is between `<!-- generated: NAME -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def fill(page: str) -> str:
-    """Return the text of *page* with its generated parts made anew."""
+    """Return the text of *page* with new generated parts."""
     parts = {"commands": commands(), **{command.name: options(command) for command in COMMANDS}}
     return PART.sub(lambda match: f"{match[1]}{parts[match[2]]}{match[3]}", page)
 
@@ -38,7 +38,7 @@ def commands() -> str:
 
 
 def usage(command: Command) -> str:
-    """Return how *command* is written: `vft check [FILE ...]`."""
+    """Return the usage of *command*: `vft check [FILE ...]`."""
     shown = (
         f"[{argument.metavar} ...]" if argument.many else value(argument) for argument in command.arguments
     )
@@ -46,7 +46,7 @@ def usage(command: Command) -> str:
 
 
 def options(command: Command) -> str:
-    """Return the table of the arguments and options of *command*, beside those of pytest if it has them."""
+    """Return the table of arguments and options of *command*, with a column for pytest if there are any."""
     rows = [(code(value(argument)), "", argument.help) for argument in command.arguments]
     rows += [row(option, command) for option in OPTIONS if belongs(option, command)]
     if not any(pytest for _, pytest, _ in rows):
@@ -57,8 +57,8 @@ def options(command: Command) -> str:
 def belongs(option: Option, command: Command) -> bool:
     """Return whether *option* is in the table of *command*.
 
-    Each option of pytest stands once: those of no other command stand with the options of a check.
-    An option that all commands share stands with the options of a check, too.
+    Each option is in one table. Options that several commands share, and options that only pytest has,
+    are in the table of `vft check`.
     """
     if command.name == "check":
         return "check" in option.commands or PYTEST in option.commands
@@ -66,7 +66,7 @@ def belongs(option: Option, command: Command) -> bool:
 
 
 def row(option: Option, command: Command) -> tuple[str, str, str]:
-    """Return the row of *option*: as *command* spells it, as pytest spells it, and its help."""
+    """Return the row of *option*: its form for *command*, its form for pytest, and its help."""
     ours = f"--{option.name}{value(option)}" if command.name in option.commands else ""
     pytest = f"{option.pytest_name}{value(option)}" if option.pytest_name else ""
     more = "; repeatable" if option.kind == "list" else ""
@@ -74,7 +74,7 @@ def row(option: Option, command: Command) -> tuple[str, str, str]:
 
 
 def value(given: Argument | Option) -> str:
-    """Return what stands for the value of an option, with its equals sign, or of an argument."""
+    """Return the placeholder of an argument, or of the value of an option with its equals sign."""
     if isinstance(given, Argument):
         return given.metavar
     return "" if given.kind == "flag" else f"={given.values}"
@@ -91,7 +91,7 @@ def _lines(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[
 
 
 def code(text: str) -> str:
-    """Return *text* as code; nothing for nothing."""
+    """Return *text* as code; an empty text stays empty."""
     return f"`{text}`" if text else ""
 
 

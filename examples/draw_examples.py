@@ -2,9 +2,9 @@
 
     python examples/draw_examples.py [FOLDER]
 
-Writes FOLDER/books, which is clean, and FOLDER/faulty, which is not; FOLDER is by default the one
-that this script stands in. The same version of Pillow draws the same bytes on every run: chance is
-seeded, and the font is the one that Pillow brings along.
+Writes FOLDER/books, which has no findings, and FOLDER/faulty, which has; FOLDER is by default the folder
+of this script. The same version of Pillow writes the same bytes in every run: random numbers are
+seeded, and the font is the one that Pillow includes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Draw = ImageDraw.ImageDraw
 
 @dataclass(frozen=True)
 class Book:
-    """A book that nobody wrote."""
+    """An invented book."""
 
     title: str
     author: str
@@ -84,8 +84,8 @@ SYSTEM = "Answer the question about the book on the picture — the answer only,
 
 
 def draw_cover(book: Book, width: int) -> Image.Image:
-    """Return the cover of *book*: title, pattern, genre band, author; three wide to four high."""
-    wide = 2 * width  # drawn twice as large and made smaller: smooth edges, fewer bytes
+    """Return the cover of *book*, three by four: title, pattern, genre band, author."""
+    wide = 2 * width  # drawn at twice the size and scaled down: smooth edges, fewer bytes
     chance = random.Random(book.title)  # noqa: S311 - drawing, not cryptography
     paper, ink, band = PALETTES[int(chance.random() * len(PALETTES))]
     pattern = PATTERNS[int(chance.random() * len(PATTERNS))]
@@ -155,7 +155,7 @@ PATTERNS = (stripes, discs, rings, peaks, waves)
 
 
 def question_about(book: Book, number: int) -> tuple[str, str]:
-    """Return question and answer; four kinds take turns, every other one of the last kind is No."""
+    """Return a question and its answer; *number* selects the type of question, one of four."""
     others = [genre for genre in GENRES if genre != book.genre]
     asked = book.genre if number % 8 < len(QUESTIONS) else others[number % len(others)]
     answers = (book.author, book.title, book.genre, "Yes" if asked == book.genre else "No")
@@ -164,7 +164,7 @@ def question_about(book: Book, number: int) -> tuple[str, str]:
 
 
 def shown(book: Book, number: int, width: int) -> FewShot:
-    """Return a few-shot turn, whose image is encoded once for all examples."""
+    """Return a few-shot turn with an encoded image, which all examples share."""
     question, answer = question_about(book, number)
     return FewShot(f"Example: {question}", answer, encode_image(draw_cover(book, width), format="WEBP"))
 
@@ -184,11 +184,11 @@ def ask(
     )
 
 
-# The clean set
+# The dataset without findings
 
 
 def write_books(folder: Path) -> None:
-    """Write three splits that share no image; the test split leaves the answers out."""
+    """Write three splits without a common image; the test split has no answers."""
     folder.mkdir(parents=True, exist_ok=True)
     few_shot = [shown(BOOKS[0], 1, width=72), shown(BOOKS[1], 3, width=72)]
     numbers = itertools.count(1)
@@ -204,7 +204,7 @@ def write_books(folder: Path) -> None:
     write_jsonl(folder / "test.jsonl", examples(BOOKS[18:22], answered=False))
 
 
-# The faulty set: what is wrong with a line's bytes, with an example, with an image
+# The faulty dataset: faults of the bytes of a line, of an example, of an image
 
 
 def without_its_end(line: bytes) -> bytes:
@@ -212,7 +212,7 @@ def without_its_end(line: bytes) -> bytes:
 
 
 def in_windows_1252(line: bytes) -> bytes:
-    return line.decode().encode("cp1252")  # the dash of the system prompt is the culprit
+    return line.decode().encode("cp1252")  # the dash of the system prompt is not UTF-8 then
 
 
 def without_a_role(example: Example) -> None:
@@ -224,7 +224,7 @@ def with_eleven_images(example: Example) -> None:
     content += [image_part(draw_cover(book, width=40)) for book in BOOKS[1:10]]
 
 
-def with_a_image_as_answer(example: Example) -> None:
+def with_an_image_as_answer(example: Example) -> None:
     answer = example["messages"][-1]
     text = {"type": "text", "text": answer["content"]}
     answer["content"] = [text, image_part(draw_cover(BOOKS[10], width=40))]
@@ -242,7 +242,7 @@ def in_broken_base64(cover: Image.Image) -> str:
 def as_corrupt_png(cover: Image.Image) -> str:
     png = bytearray(saved(cover.quantize(8).convert("RGB"), "PNG"))
     start = png.index(b"IDAT") + 4
-    png[start : start + 64] = b"\xff" * 64  # no zlib stream starts so
+    png[start : start + 64] = b"\xff" * 64  # not the start of a zlib stream
     return data_url("image/png", png)
 
 
@@ -263,7 +263,7 @@ FAULTS_OF_LINES = {"line/invalid-json": without_its_end, "line/not-utf8": in_win
 FAULTS_OF_EXAMPLES = {
     "example/invalid-shape": without_a_role,
     "example/too-many-images": with_eleven_images,
-    "message/assistant-image": with_a_image_as_answer,
+    "message/assistant-image": with_an_image_as_answer,
     "image/invalid-detail": with_medium_detail,
 }
 FAULTS_OF_IMAGES = {
@@ -276,7 +276,7 @@ FAULTS_OF_IMAGES = {
 
 
 def write_faulty(folder: Path) -> None:
-    """Write a set with one fault of each kind, and planted.json, which says where they are."""
+    """Write a dataset with one fault of each kind, and planted.json with the places of the faults."""
     folder.mkdir(parents=True, exist_ok=True)
     few_shot = [shown(BOOKS[0], 2, width=48)]
     faults = [

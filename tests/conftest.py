@@ -1,4 +1,4 @@
-"""What pytest wants at the top: the fixture to test plugins with; and no test meets the network."""
+"""Fixtures for all tests: a plugin tester, and no access to the network."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Workflow commands as the runner of GitHub Actions reads them from a log.
+"""Workflow commands, parsed from a log as by the runner of GitHub Actions.
 
 After TryParseV2 and TryParse in
 https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs

@@ -1,4 +1,4 @@
-"""Plans to lint by: all rules for OpenAI, at full depth, unless a test says otherwise."""
+"""Plans for tests: all rules for OpenAI at full depth, with options for other settings."""
 
 from __future__ import annotations
 

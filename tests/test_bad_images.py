@@ -183,7 +183,7 @@ def test_no_bad_image_hides_another(depth: Depth) -> None:
 
 
 def test_of_an_animation_the_first_frame_counts() -> None:
-    """A cut behind it is no damage of an APNG; libwebp takes no part of an animation."""
+    """An APNG that is cut after its first frame is not damaged; libwebp rejects an incomplete animation."""
     cut = animation("png")[:-60]
 
     assert [one.rule for one in linted(url(cut), depth="full").findings] == ["image/animated"]

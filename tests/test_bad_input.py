@@ -1,4 +1,4 @@
-"""What stands in a file instead of examples is named, and hides nothing that stands beside it."""
+"""Content of a file that is not an example is named, and does not hide other findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmarks run: on tiny data, and whatever they measure there."""
+"""The benchmarks run on tiny data; their figures are not compared."""
 
 from __future__ import annotations
 

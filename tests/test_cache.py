@@ -153,7 +153,7 @@ def test_the_oldest_are_forgotten(tmp_path: Path) -> None:
 
 
 def code(*modules: str | None) -> Iterator[object]:
-    """Yield what the source of *modules* says, without comments, layout and docstrings."""
+    """Yield the source of *modules* without comments, layout and docstrings."""
     for path in modules:
         for node in ast.walk(ast.parse(Path(path or "").read_bytes())):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):

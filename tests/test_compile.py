@@ -1,4 +1,4 @@
-"""The compiled rules say what JSON Schema says of each fact, and what the design says of null."""
+"""Compiled rules agree with JSON Schema for each fact; null is unknown."""
 
 from __future__ import annotations
 

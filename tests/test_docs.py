@@ -1,4 +1,4 @@
-"""The commands in the documentation print what it says they print."""
+"""The commands in the documentation print the documented output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
-OURS = "https://github.com/pytest-vft/pytest-vft/blob/main/"  # PyPI shows the README, where no file is near
+OURS = "https://github.com/pytest-vft/pytest-vft/blob/main/"  # PyPI shows the README without the other files
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -30,7 +30,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 def steady(text: str) -> str:
-    """Leave out what differs from run to run and machine to machine: times, sizes, versions, paths."""
+    """Remove what differs between runs and machines: times, sizes, versions, paths."""
     text = re.sub(r"\d+\.\d+ ?s\b", "N s", text)
     text = re.sub(r"\d[\d,.]* (bytes|kB|MB)", "N bytes", text)
     text = re.sub(
@@ -41,13 +41,13 @@ def steady(text: str) -> str:
 
 
 def run(command: str, folder: Path) -> str:
-    """Run *command* as it stands, with this Python's vft and pytest."""
+    """Run *command* unchanged, with the vft and pytest of this Python."""
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    # pytest says more where it finds CI than on the terminal of a reader. The data hold no URLs.
+    # pytest prints more if the variable CI is set than on the terminal of a reader.
     hidden = ("PYTEST_", "CI", "VFT_")
     environment = {name: os.environ[name] for name in os.environ if not name.startswith(hidden)}
     environment |= {"PATH": path, "COLUMNS": "80", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
-    done = subprocess.run(  # noqa: S602 - our own documentation, in a shell as its readers run it
+    done = subprocess.run(  # noqa: S602 - our own documentation, in a shell, as readers run it
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     assert done.stderr == ""

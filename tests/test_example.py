@@ -1,4 +1,4 @@
-"""What is measured in an example, whatever stands in it."""
+"""The facts of an example, for any content."""
 
 from __future__ import annotations
 

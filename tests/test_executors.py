@@ -1,4 +1,4 @@
-"""Wherever shards are linted, they come to the same; and what happens when a worker does not come back."""
+"""Shards have the same totals wherever they are linted; failures of workers are errors that name the shard."""
 
 from __future__ import annotations
 

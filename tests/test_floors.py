@@ -1,4 +1,4 @@
-"""Imports go down only, and what costs time or needs a package is imported where it is used."""
+"""Imports go down only; slow and optional packages are imported where they are used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SRC = Path(__file__).parents[1] / "src"
 PACKAGE = "pytest_vft"
 
 # Bottom to top: a module may import from the floors below its own.
-# On one floor only the modules of one package know each other, and those of the ground floor.
+# Within a floor only modules of one package, and those of the ground floor, import each other.
 FLOORS = (
     {
         "model",
@@ -72,10 +72,10 @@ ONLY_IMPORTED_BY = {
     "tiktoken": {"reading.tokenizer"},
 }
 MOST_LINES = 300
-TABLES = {"options"}  # may grow beyond: one table is looked up in one place
+TABLES = {"options"}  # may be longer, because a table is read in one place
 HEAVY = {"PIL", "aiohttp", "jsonschema", "jsonschema_rs", "openai", "rich", "tiktoken"}
 DOORS = ["", "cli", "plugin"]
-# What `vft check` of an ordinary file does without; each took 2 ms or more of 100.
+# Modules that `vft check` of an ordinary file does not import; each took at least 2 ms of 100 ms.
 NEEDLESS = HEAVY - {"PIL", "jsonschema_rs"} | {
     "PIL.PngImagePlugin",
     "PIL.WebPImagePlugin",
@@ -163,7 +163,7 @@ def test_imports_go_down(module: str) -> None:
 
 
 def test_imports_form_no_circle() -> None:
-    """A function that imports late may still be called early, and a circle has no floor to start from."""
+    """A late import may run early, so late imports must not form circles either."""
     graph = {module: own_imports(module, Seen.START | Seen.LATE) for module in MODULES}
 
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError

@@ -1,4 +1,4 @@
-"""Text from data is hostile: whatever stands in a file or in its name, no terminal and no runner obeys it."""
+"""Text from data is hostile: no content and no name of a file is a command for a terminal or a CI runner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from markdown_it.token import Token
 from pytest_vft import build_example, lint
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
-from pytest_vft.model import FORMATS, Report
+from pytest_vft.model import Report
+from pytest_vft.options import FORMATS
 from pytest_vft.report.formats import render
 from pytest_vft.text import safe
 
@@ -102,7 +103,7 @@ def call(**function: Any) -> dict[str, Any]:
 
 
 def examples_with(text: str) -> Iterator[Any]:
-    """Yield lines with *text* in each place where a string may stand."""
+    """Yield lines with *text* in each place that can hold a string."""
     yield text
     yield [text]
     yield {text: text}

@@ -64,7 +64,7 @@ def written(kind: str) -> bytes:
 
 
 def png(width: int, height: int, *, bits: int = 1, data: bytes = b"") -> bytes:
-    """Return a PNG as nobody but an attacker writes it: its header says what it likes."""
+    """Return a PNG of an attacker, with a header that does not match its data."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

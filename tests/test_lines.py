@@ -1,4 +1,4 @@
-"""A line is parsed without its images, and nobody can tell from what was parsed."""
+"""A line is parsed without its images, with the same result as with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shard that has not changed is only read, and nobody can tell from the report."""
+"""A shard that has not changed is only read, and the report is the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However a run is cut up, ordered or repeated, it comes to the same."""
+"""The result of a run does not depend on shards, order or repetition."""
 
 from __future__ import annotations
 

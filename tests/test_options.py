@@ -1,4 +1,4 @@
-"""The tables of commands and options, and what is made of them."""
+"""The tables of commands and options, and what is made from them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 
 from pytest_vft.cli.parser import parse
 from pytest_vft.errors import UsageError
-from pytest_vft.model import DEPTHS, FORMATS, SEVERITIES
-from pytest_vft.options import COMMANDS, OPTIONS, Command, Option
+from pytest_vft.model import DEPTHS, SEVERITIES
+from pytest_vft.options import COMMANDS, FORMATS, OPTIONS, Command, Option
 from pytest_vft.runs.settings import read_settings
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +49,11 @@ def test_option_is_one_of_pytest_once() -> None:
 def test_choices_are_those_of_the_model() -> None:
     assert {choices("depth", command) for command in (*LINTED, "submit")} == {DEPTHS}
     assert {choices("fail-on", command) for command in LINTED} == {SEVERITIES}
-    assert choices("format", "check") == FORMATS
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_report_format_is_a_module(name: str) -> None:
+    assert callable(getattr(import_module(f"pytest_vft.report.{name}"), f"render_{name}"))
 
 
 @every_option

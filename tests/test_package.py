@@ -1,4 +1,4 @@
-"""What is installed is what was written, however it was installed."""
+"""The installed package is complete, whichever way it was installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hook, run by the real pre-commit from a repository as a user's configuration names it."""
+"""The hook, run by pre-commit with the configuration of a user."""
 
 from __future__ import annotations
 

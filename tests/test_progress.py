@@ -1,4 +1,4 @@
-"""How far a run is: shown to people who wait, and to nobody else."""
+"""Progress is shown on a terminal, and nowhere else."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_terminals_show_bytes_rate_and_time_left(tmp_path: Path, what: str) -> N
 
 
 def test_pytest_goes_on_below(tmp_path: Path) -> None:
-    """The line takes nothing away of what pytest has written."""
+    """The progress line does not overwrite the output of pytest."""
     lines = re.split(r"\r?\n", run(tmp_path, PYTEST))
 
     (named,) = [number for number, line in enumerate(lines) if line.strip() == "train.jsonl"]

@@ -1,4 +1,4 @@
-"""A provider is one file: what it states runs, what it does not state is off, and mistakes are named."""
+"""A provider is one file: stated rules run, other rules are off, and mistakes are named."""
 # ruff: noqa: E501 - tables of mistakes are read in lines
 
 from __future__ import annotations

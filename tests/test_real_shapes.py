@@ -63,7 +63,7 @@ def ask(question: str, answer: str, *urls: str) -> Example:
 
 
 def few_shot_vqa() -> Iterator[Example]:
-    """Six shots with their images stand on each line, before a numbered question on a book's cover."""
+    """Each line has six few-shot turns with images before a numbered question about a book cover."""
     shots = []
     for number in range(6):
         shots += [
@@ -303,7 +303,7 @@ def test_valid_file_is_silent_whoever_wrote_it(check: Any, writer: str) -> None:
 
 
 def test_splits_of_one_dataset_are_silent(check: Any) -> None:
-    """Few-shot turns stand in all splits, and the test split leaves its answers out."""
+    """All splits have the few-shot turns, and the test split has no answers."""
     examples = list(few_shot_vqa())
     for example in examples[24:]:
         del example["messages"][-1]

@@ -1,4 +1,4 @@
-"""An image is decoded once ever, and nobody can tell from the report."""
+"""An image is decoded only the first time, and the report is the same."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def configure(text: str) -> None:
 
 
 def blocks(report: Report, **options: Any) -> list[str]:
-    """Return the text of *report* in blocks: what was read, a block a rule, what it comes to."""
+    """Return the text of *report* in blocks: the files, one block per rule, the summary."""
     return render_text(report, **options).removesuffix("\n").split("\n\n")
 
 

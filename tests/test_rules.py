@@ -1,4 +1,4 @@
-"""Each shipped rule does what its file says: its cases hold, and each keyword is needed by one."""
+"""Each shipped rule passes its cases, and each of its keywords is needed by a case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in data cannot command a terminal, a log or a CI runner."""
+"""Text from data is never a command for a terminal, a log or a CI runner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens of images and texts, and what they come to: bounds that hold, and as tight as is documented."""
+"""Tokens of images and texts: bounds that are correct, and as narrow as the documentation allows."""
 
 from __future__ import annotations
 

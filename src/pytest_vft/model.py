@@ -17,13 +17,11 @@ Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
 Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
-Format = Literal["text", "json", "github", "sarif", "gitlab", "markdown"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SPLITS: tuple[Split, ...] = get_args(Split)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 DEPTHS: tuple[Depth, ...] = get_args(Depth)
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 _SHOWN_RULES = 3  # in the repr of a report
 

@@ -17,7 +17,9 @@ _CHECK = ("check", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
 _DEPTHS = ("auto", "header", "full")
-_FORMATS = ("text", "json", "github", "sarif", "gitlab", "markdown")
+
+# The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
+FORMATS = ("text", "json", "github", "sarif", "gitlab", "markdown")
 
 
 class Option(NamedTuple):
@@ -162,10 +164,8 @@ OPTIONS = (
     Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
     Option("no-cache", "", "neither read nor write .vft_cache", _CHECK, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
-    Option("format", "", "report format on stdout (default: text)", ("check",), "choice", _FORMATS, "text"),
-    Option(
-        "report", "FORMAT:FILE", f"also write the report to a file: {', '.join(_FORMATS)}", _CHECK, "list"
-    ),
+    Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
+    Option("report", "FORMAT:FILE", f"also write the report to a file: {', '.join(FORMATS)}", _CHECK, "list"),
     Option(
         "max-shown",
         "N",

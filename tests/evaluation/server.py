@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint on loopback, which answers and fails as it is told."""
+"""An OpenAI-compatible server on loopback, with configurable answers and failures."""
 
 from __future__ import annotations
 

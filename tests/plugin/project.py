@@ -85,7 +85,7 @@ class Project:
         return path
 
     def configure(self, toml: str) -> None:
-        """Write what stands in [tool.vft]."""
+        """Write the content of [tool.vft]."""
         (self.folder / "vft.toml").write_text(toml, encoding="utf-8")
 
     def run(self, *arguments: str | Path) -> pytest.RunResult:
@@ -99,7 +99,7 @@ class Project:
         return self.pytester.runpytest_subprocess("-p", "vft", "-p", "xdist", *arguments)
 
     def outcomes(self, *arguments: str | Path) -> dict[str, str]:
-        """Return what JUnit's report of such a run says of each item."""
+        """Return the outcome of each item in the JUnit report of a run."""
         self.run_apart("--junitxml=junit.xml", *arguments)
         cases = ET.parse(self.folder / "junit.xml").iter("testcase")  # noqa: S314 - written by pytest
         return {

@@ -1,4 +1,4 @@
-"""What a failing item says, and where."""
+"""The texts of a failing item, and where they appear."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_no_option_loads_nothing(project: Project) -> None:
 
 
 def test_option_that_only_shapes_output_loads_nothing(project: Project) -> None:
-    """It may stand in addopts."""
+    """The option may be in addopts."""
     assert not modules(project, "--vft-max-shown=3") & HEAVY
 
 

@@ -8,7 +8,7 @@ import pytest
 from github_runner import read_log
 
 from pytest_vft.cli import main
-from pytest_vft.model import FORMATS
+from pytest_vft.options import FORMATS
 
 from .project import ONE_RULE, Project
 

@@ -1,4 +1,4 @@
-"""What cannot be followed ends the run with one line that says so, and exit code 4."""
+"""A usage error ends the run with a message of one line and exit code 4."""
 
 from __future__ import annotations
 

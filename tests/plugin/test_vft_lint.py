@@ -1,4 +1,4 @@
-"""The fixture for those who write their own tests of a dataset."""
+"""The fixture for tests of a dataset."""
 
 from __future__ import annotations
 

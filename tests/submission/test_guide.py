@@ -1,4 +1,4 @@
-"""The guide leads from a table to a finished job, and prints what it says it prints."""
+"""The guide leads from a table to a finished job, and its outputs are true."""
 
 from __future__ import annotations
 

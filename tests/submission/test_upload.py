@@ -32,7 +32,7 @@ MEGABYTE = 1024**2
 
 @pytest.fixture
 def large(tmp_path: Path) -> JobFile:
-    """A file that takes three parts of 400 bytes."""
+    """A file that is uploaded in three parts of 400 bytes."""
     path = tmp_path / "large.jsonl"
     path.write_bytes(bytes(range(256)) * 4 + b"the end\n")
     return describe_file(Source(str(path)))

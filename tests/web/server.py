@@ -1,4 +1,4 @@
-"""A web server on loopback that behaves as the path of a request says, well or badly."""
+"""A web server on loopback; the path of a request selects its behaviour, right or wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def image(kind: str = "JPEG", size: int = 0, mode: str = "RGB") -> bytes:
 
 
 def late_header() -> bytes:
-    """Return a JPEG whose size stands behind 100,000 bytes of comments."""
+    """Return a JPEG with its size after 100,000 bytes of comments."""
     data = image()
     comment = b"\xff\xfe" + (50_002).to_bytes(2) + bytes(50_000)
     return data[:2] + comment * 2 + data[2:]

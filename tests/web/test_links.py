@@ -1,4 +1,4 @@
-"""What a URL says by itself."""
+"""Facts that are read from a URL alone."""
 
 from __future__ import annotations
 

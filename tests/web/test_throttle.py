@@ -14,7 +14,7 @@ from pytest_vft.web.throttle import HostQueue, retry_after
 
 
 def simulate(hosts: list[str], *, latency: float) -> list[tuple[float, str]]:
-    """Run a job for each of *hosts* that takes *latency* seconds; return when each started."""
+    """Run a job of *latency* seconds for each of *hosts*; return the start times."""
     turns: HostQueue[str] = HostQueue(at_once=64, per_host=6, interval=0.05)
     for host in hosts:
         turns.put(host, host)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vft.errors import UsageError
-from pytest_vft.model import FORMATS, Report
+from pytest_vft.model import Report
+from pytest_vft.options import FORMATS
 from pytest_vft.report.text import MOST_SHOWN
 from pytest_vft.text import nearest
 from pytest_vft.writing import write_text
