@@ -24,9 +24,7 @@ from pytest_vft.catalogue.providers import Provider, load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.selftest import case_provider, mutants, problem, run_case, run_rule_tests, survivors
 from pytest_vft.errors import UsageError
-from pytest_vft.facts.docs import fact_docs
-from pytest_vft.facts.scopes import fact_types
-from pytest_vft.formats.foreign import read_foreign_formats
+from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.model import SCOPES, Scope
 from pytest_vft.resources import read_schema, rules_root
@@ -100,8 +98,8 @@ def test_page_of_facts_is_fresh() -> None:
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_each_fact_is_documented(scope: Scope) -> None:
-    assert [fact.name for fact in fact_docs(scope)] == list(fact_types(scope))
-    assert all(len(fact.meaning) > 5 for fact in fact_docs(scope))
+    assert list(fact_meanings(scope)) == list(fact_types(scope))
+    assert all(len(meaning) > 5 for meaning in fact_meanings(scope).values())
 
 
 def test_no_page_is_of_a_rule_that_is_gone(tmp_path: Path) -> None:
@@ -315,7 +313,7 @@ def test_each_keyword_of_the_shape_is_needed_by_a_case() -> None:
     ]
 
     def places(schema: Mapping[str, Any]) -> Iterator[list[str]]:
-        shape = ExampleShape(schema, read_foreign_formats())
+        shape = ExampleShape(schema)
         for line in lines:
             yield [] if shape.is_valid(line) else sorted(str(fault.path) for fault in shape.faults(line))
 
