@@ -232,7 +232,7 @@ def test_bytes_are_told_as_they_are_done(folder: Path) -> None:
     size = Path(source.path).stat().st_size
     assert len(seen) > 3
     assert seen == sorted(seen)
-    assert {read.of for read in seen} == {size}
+    assert {read.total for read in seen} == {size}
     assert seen[-1].done == size
 
 

@@ -134,7 +134,7 @@ def test_broken_file_is_set_aside_with_a_note(here: Path) -> None:
 
     (note,) = lint("train.jsonl").notes
 
-    assert "shards.sqlite is set aside as shards.broken" in note
+    assert "shards.sqlite is renamed to shards.broken" in note
     assert not lint("train.jsonl").notes
 
 

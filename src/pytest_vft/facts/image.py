@@ -191,11 +191,11 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
     if remote.reachable:
         facts["served"] = "image" if remote.image else remote.served
         facts["redirected_to"] = remote.redirected_to or "nowhere"
-    if link.ends and remote.reachable is not False:
-        facts["expires"] = _utc(link.ends)
-        facts["days_left"] = (link.ends - now).days
-    elif link.ends and link.ends < now:
-        facts["unreachable_because"] = f"{remote.cause}; its signature expired on {_utc(link.ends)}"
+    if link.expires and remote.reachable is not False:
+        facts["expires"] = _utc(link.expires)
+        facts["days_left"] = (link.expires - now).days
+    elif link.expires and link.ends < now:
+        facts["unreachable_because"] = f"{remote.cause}; its signature expired on {_utc(link.expires)}"
 
 
 def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:

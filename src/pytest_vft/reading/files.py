@@ -1,4 +1,4 @@
-"""What kind of file this is, decided on its first bytes."""
+"""The kind of a file, by its first bytes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 
 
 class OpenedFile(NamedTuple):
-    """A file as its first 64 KiB show it.
+    """What the first 64 KiB of a file show.
 
-    *container* is "JSONL" for anything that may be read line by line, else the name of what it is;
-    *error* is the system's word for why it cannot be read, and then *container* is "unreadable".
+    *container* is "JSONL" for a file that can be read line by line, otherwise its kind; "unreadable" if
+    it cannot be read, in which case *error* is the system's message.
     """
 
     bytes: int
@@ -31,9 +31,9 @@ class OpenedFile(NamedTuple):
 
 
 def open_file(path: str) -> OpenedFile:
-    """Return size and kind of the file at *path*; never raises for what is on disk."""
+    """Return size and kind of the file at *path*; never raises."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - the path is kept as the user wrote it
+        with open(path, "rb") as file:  # noqa: PTH123 - keeps the path as given
             head = file.read(HEAD)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
@@ -44,7 +44,7 @@ def open_file(path: str) -> OpenedFile:
 
 
 def container(head: bytes) -> str:
-    """Return what a file that starts with *head* is: "JSONL", "gzip", "UTF-16", "JSON array" ..."""
+    """Return the kind of a file that starts with *head*: "JSONL", "gzip", "UTF-16", "JSON array" ..."""
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
@@ -61,13 +61,13 @@ def container(head: bytes) -> str:
 
 
 def _looks_like_utf16(head: bytes) -> bool:
-    """ASCII text in UTF-16 without a mark has a NUL in every other byte."""
+    """Return whether every other byte is NUL, as in ASCII text in UTF-16 without a byte-order mark."""
     start = head[:64]
     return len(start) >= 4 and (not any(start[1::2]) or not any(start[0::2]))  # noqa: PLR2004 - two letters
 
 
 def _looks_pretty_printed(text: bytes) -> bool:
-    """The first line opens an object and leaves it open, and the next one is indented."""
+    """Return whether the first line leaves an object open and the next line is indented or a key."""
     first, newline, rest = text.partition(b"\n")
     if not newline or not first.startswith(b"{"):
         return False
