@@ -241,7 +241,7 @@ def test_rule_that_is_not_stated_cannot_be_selected_by_its_id() -> None:
     with pytest.raises(UsageError) as caught:
         select_rules(RULES, acme, select=["image/unsupported-mode"])
     assert str(caught.value) == (
-        'image/unsupported-mode: Acme does not state modes; [tool.vft.params] may: "image/unsupported-mode" = '
+        'image/unsupported-mode: Acme does not state modes; set it in [tool.vft.params]: "image/unsupported-mode" = '
         "{ modes = ... }"
     )
     with pytest.raises(UsageError, match=r"^image/not-public: Acme does not state it$"):
@@ -360,7 +360,7 @@ def test_no_key_goes_to_another_provider() -> None:
     environ = {"OPENAI_API_KEY": "sk-secret"}
 
     for go in (make_plan, connect):
-        with pytest.raises(UsageError, match=r"^Acme has no job API that vft knows"):
+        with pytest.raises(UsageError, match=r"^vft does not know a job API of Acme"):
             go(submission, environ)
 
 
@@ -368,7 +368,7 @@ def test_submit_says_that_there_is_no_job_api(capsys: pytest.CaptureFixture[str]
     own()
 
     assert main(["submit", "plan", examples(1), "--provider=./acme.toml"]) == 2
-    assert capsys.readouterr().err.startswith("vft: Acme has no job API that vft knows")
+    assert capsys.readouterr().err.startswith("vft: vft does not know a job API of Acme")
 
 
 # Mistakes
@@ -387,11 +387,11 @@ def changed(old: str, new: str) -> str:
         (changed("max_images = 2", "max_imgaes = 2"), "(did you mean 'max_images'?)"),
         (
             changed("max_images = 2", 'max_images = "2"'),
-            f"rules.{IMAGES}.limits.max_images: it is '2', want a whole number",
+            f"rules.{IMAGES}.limits.max_images: it is '2'; expected a whole number",
         ),
         (
             changed("max_images = 2", "max_images = true"),
-            f"rules.{IMAGES}.limits.max_images: it is True, want a whole number",
+            f"rules.{IMAGES}.limits.max_images: it is True; expected a whole number",
         ),
         (
             changed("limits = { max_images = 2 }", ""),
@@ -407,11 +407,11 @@ def changed(old: str, new: str) -> str:
         (changed("checked = 2026-11-25", ""), f"rules.{IMAGES}: it has no checked"),
         (
             changed("limits = {", 'severity = "eror"\nlimits = {'),
-            f'rules.{IMAGES}.severity: it is "eror", want error or warning',
+            f'rules.{IMAGES}.severity: it is "eror"; expected error or warning',
         ),
         (
             changed("limits = {", 'effect = "refuse"\nlimits = {'),
-            f'rules.{IMAGES}.effect: it is "refuse", want refuses or loses',
+            f'rules.{IMAGES}.effect: it is "refuse"; expected refuses or loses',
         ),
         (f'extends = "opnai"\n{ACME}', "extends: no provider 'opnai' (did you mean 'openai'?); known: "),
         (f'extends = "../x"\n{ACME}', "extends: no provider '../x'; known: "),
@@ -422,7 +422,7 @@ def changed(old: str, new: str) -> str:
         (f'not_stated = ["{IMAGES}"]\n{ACME}', f"not_stated: {IMAGES} has a table in rules, too"),
         (f'closes = "2027-01-06"\n{ACME}', "closes: write a date, as in closes = 2026-11-21"),
         (f"closes_newcomers = 2027\n{ACME}", "closes_newcomers: write a date"),
-        (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0: it is "opnai", want openai or'),
+        (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0: it is "opnai"; expected openai or'),
         (f'trains_on = "everything"\n{ACME}', "trains_on: it is"),
         (f'default_model = "large"\n{ACME}', "default_model: no model 'large'"),
         (f"{ACME}\n[models.small]\n{DATED}", "the file has no default_model; it may be small"),
@@ -534,7 +534,7 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
             'bounds_fetch = "max_sid"\nlimits =',
             "bounds_fetch: 'max_sid' is no number in limits",
         ),
-        ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by: it is "x", want allow_private'),
+        ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by: it is "x"; expected allow_private'),
         (
             "max_side = 16",
             "max_sied = 16",

@@ -183,8 +183,8 @@ def test_page_says_all_that_a_rule_asks() -> None:
 
     assert "Severity: error. Off until selected by its id." in text
     assert (
-        "`splits` has at least 1 items and has only items of which each is not so that it is one of "
-        '"dev", "test", and `copies` is at least 1,000 and is not so that it is 1,313.'
+        "`splits` has at least 1 items and has only items of which each is not one of "
+        '"dev", "test", and `copies` is at least 1,000 and is not 1,313.'
     ) in text
 
 
@@ -242,8 +242,8 @@ def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("id_", "params", "problem"),
     [
-        ("image/too-large", {"max_bytes": "10"}, "parameter max_bytes is '10', want a whole number"),
-        ("image/too-large", {"max_bytes": True}, "parameter max_bytes is True, want a whole number"),
+        ("image/too-large", {"max_bytes": "10"}, "parameter max_bytes is '10'; expected a whole number"),
+        ("image/too-large", {"max_bytes": True}, "parameter max_bytes is True; expected a whole number"),
         (
             "image/too-large",
             {"max_byte": 1},
@@ -252,12 +252,12 @@ def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
         (
             "image/unsupported-mode",
             {"modes": "RGB"},
-            "parameter modes is 'RGB', want a list of strings",
+            "parameter modes is 'RGB'; expected a list of strings",
         ),
         (
             "image/unsupported-mode",
             {"modes": ["RGB", 1]},
-            "parameter modes is ['RGB', 1], want a list of strings",
+            "parameter modes is ['RGB', 1]; expected a list of strings",
         ),
         ("line/not-utf8", {"most": 1}, "no parameter 'most'; it has: none"),
     ],

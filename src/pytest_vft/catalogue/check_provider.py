@@ -93,4 +93,4 @@ def _statement_problems(
                     yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
         missing = [name for name in rule.limits if name not in said.get("limits", {})]
         if missing and not said.get("off"):
-            yield f"{at}: does not state {' and '.join(missing)}; list a rule that is not stated in not_stated"
+            yield f"{at}: does not state {' and '.join(missing)}; list unstated rules in not_stated"

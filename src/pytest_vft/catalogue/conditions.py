@@ -55,7 +55,8 @@ def _bind(value: Any, values: Mapping[str, Any]) -> Any:
 
 def value_name(value: Mapping[str, Any]) -> str | None:
     """Return NAME of {"$limit": NAME} or {"$param": NAME}, None for another table."""
-    return value.get("$limit", value.get("$param"))
+    name: str | None = value.get("$limit", value.get("$param"))
+    return name
 
 
 def kinds_of_values(conditions: Conditions, facts: Mapping[str, FactType]) -> dict[str, Kind]:

@@ -91,7 +91,7 @@ def load_rules(place: Path) -> Mapping[str, Rule]:
         scope = path.parent.name
         if scope not in SCOPES:
             raise RuleFileError(
-                f"{path}: no scope {scope!r}{nearest(scope, SCOPES)}; the folder of a rule file must be one of "
+                f"{path}: no scope {scope!r}{nearest(scope, SCOPES)}; the folder of a rule must be one of "
                 + ", ".join(SCOPES)
             )
         check_rule_file(path)

@@ -114,7 +114,8 @@ def image_facts(
     """Return the content hash and the facts of *image*."""
     _, reference, detail, local = image
     if not isinstance(detail, str):
-        detail = {list: "[...]", dict: "{...}"}.get(type(detail)) or json.dumps(detail)
+        shown = "[...]" if isinstance(detail, list) else "{...}" if isinstance(detail, dict) else None
+        detail = shown or json.dumps(detail)
     if local or reference[:5].lower() != "data:":
         return xxh3_128_intdigest(reference.encode()), _link_facts(split, role, detail, reference, context)
     head, _, payload = reference.partition(",")
@@ -194,7 +195,7 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
     if link.expires and remote.reachable is not False:
         facts["expires"] = _utc(link.expires)
         facts["days_left"] = (link.expires - now).days
-    elif link.expires and link.ends < now:
+    elif link.expires and link.expires < now:
         facts["unreachable_because"] = f"{remote.cause}; its signature expired on {_utc(link.expires)}"
 
 
