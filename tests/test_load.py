@@ -470,7 +470,7 @@ def test_file_that_is_no_utf8_is_no_toml(tmp_path: Path) -> None:
 
 def test_misspelt_scope_is_named(tmp_path: Path) -> None:
     assert problem(tmp_path, RULE, "imagee/not-square.toml") == (
-        "no scope 'imagee' (did you mean 'image'?); a rule file stands in a folder named "
+        "no scope 'imagee' (did you mean 'image'?); the folder of a rule must be one of "
         "file, line, example, message, image, dataset"
     )
 

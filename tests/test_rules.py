@@ -131,7 +131,7 @@ def test_case_of_another_rule_is_noticed() -> None:
     assert problem(RULES["image/unsupported-mode"], replace(wrong, values={}), bound()) is None
     found = problem(RULES["image/unsupported-format"], replace(wrong, values={}), bound())
     assert found == (
-        "verdict is fail, want not_applicable; found "
+        "verdict is fail; expected not_applicable; found "
         "image/unsupported-format: format is GIF; want JPEG, PNG or WEBP"
     )
 

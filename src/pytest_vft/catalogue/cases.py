@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from pytest_vft.catalogue.files import read_toml
@@ -30,16 +28,14 @@ _OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as")
 _LONGEST_COMMENT = 65_533
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFile:
+class CaseFile(NamedTuple):
     """One file of a case; *content* is None for a file that does not exist."""
 
     split: Split
     content: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(NamedTuple):
     """An example in a rule file, with the verdict that it must get.
 
     *message* is the expected message of a failing case; *values* are limits and parameters that replace
@@ -50,7 +46,7 @@ class Case:
     name: str
     verdict: Verdict
     message: str | None
-    files: tuple[CaseFile, ...]
+    files: Sequence[CaseFile]
     values: Mapping[str, Any]
     also: Collection[str]
     fetched: Mapping[str, Remote]
@@ -58,35 +54,36 @@ class Case:
 
 def read_cases(rule: Rule) -> list[Case]:
     """Return the cases of *rule*. Raises RuleFileError for an invalid image token."""
-    return [
-        _case(rule.path, f"{content['verdict']}-{number}", content)
-        for number, content in enumerate(read_toml(rule.path).get("cases", ()), 1)
-    ]
+    cases = []
+    for number, content in enumerate(read_toml(rule.path).get("cases", ()), 1):
+        name = f"{content['verdict']}-{number}"
+        try:
+            cases.append(_case(name, content))
+        except ValueError as error:
+            raise RuleFileError(f"{rule.path}: case {name}: {error}") from None
+    return cases
 
 
-def _case(path: Path, name: str, content: Mapping[str, Any]) -> Case:
-    try:
-        return Case(
-            name=name,
-            verdict=Verdict[content["verdict"].upper()],
-            message=content.get("message"),
-            files=tuple(_file(file) for file in content.get("files", [content])),
-            values={**content.get("params", {}), **content.get("limits", {})},
-            also=content.get("also", ()),
-            fetched={url: _remote(found) for url, found in content.get("fetched", {}).items()},
-        )
-    except ValueError as error:
-        raise RuleFileError(f"{path}: case {name}: {error}") from None
+def _case(name: str, content: Mapping[str, Any]) -> Case:
+    return Case(
+        name=name,
+        verdict=Verdict[content["verdict"].upper()],
+        message=content.get("message"),
+        files=[
+            CaseFile(file.get("split", "train"), _bytes(file)) for file in content.get("files", [content])
+        ],
+        values={**content.get("params", {}), **content.get("limits", {})},
+        also=content.get("also", ()),
+        fetched={url: _remote(found) for url, found in content.get("fetched", {}).items()},
+    )
 
 
-def _file(content: Mapping[str, Any]) -> CaseFile:
-    split = content.get("split", "train")
-    if content.get("missing"):
-        return CaseFile(split=split, content=None)
-    if "base64" in content:
-        return CaseFile(split=split, content=base64.b64decode(content["base64"], validate=True))
-    lines = _TOKEN.sub(lambda token: data_url(token[1]), content["lines"])
-    return CaseFile(split=split, content=lines.encode())
+def _bytes(file: Mapping[str, Any]) -> bytes | None:
+    if file.get("missing"):
+        return None
+    if "base64" in file:
+        return base64.b64decode(file["base64"], validate=True)
+    return _TOKEN.sub(lambda token: data_url(token[1]), file["lines"]).encode()
 
 
 def _remote(found: str | Mapping[str, Any]) -> Remote:
@@ -143,15 +140,13 @@ def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> byte
     if mode in ("la", "i;16", "1"):
         image = image.convert("L")
     image = image.convert(mode.upper())
-    more: dict[str, Any] = {}
+    saving: dict[str, Any] = {"exif": _exif(options["exif"])} if "exif" in options else {}
     if "frames" in options:
         others = [image.rotate(90 * turn) for turn in range(1, int(options["frames"]))]
-        more |= {"save_all": True, "append_images": others}
-    if "exif" in options:
-        more["exif"] = _exif(options["exif"])
+        saving |= {"save_all": True, "append_images": others}
     target = BytesIO()
     try:
-        image.save(target, kind, **more)
+        image.save(target, kind, **saving)
     except (KeyError, OSError) as error:
         raise ValueError(f"Pillow cannot write {kind} of mode {mode}: {error}") from None
     return target.getvalue()

@@ -119,11 +119,5 @@ def _value_problems(at: str, keyword: str, value: object, fact: FactType) -> Ite
     if keyword == "type":
         if value != fact.name:
             yield f"{at}: the fact is of type {fact.name}"
-        return
-    kind = _kind(keyword, fact)
-    if isinstance(value, list) != kind.listed:
-        yield f"{at}: expected " + ("a list" if kind.listed else "one value, not a list")
-        return
-    for item in value if isinstance(value, list) else [value]:
-        if type(item) is not kind.type:
-            yield f"{at}: {item!r} is not of type {'integer' if kind.type is int else fact.name}"
+    elif not _kind(keyword, fact).fits(value):
+        yield f"{at}: {value!r}; expected {_kind(keyword, fact)}"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pytest_vft.catalogue.conditions import Conditions, Fragment, value_name
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.catalogue.providers import Effect, Provider, RuleStatement, load_provider, provider_ids
+from pytest_vft.catalogue.providers import Provider, RuleStatement, load_provider, provider_ids
 from pytest_vft.facts.scopes import fact_meanings, fact_types
-from pytest_vft.model import SCOPES, Severity
+from pytest_vft.model import SCOPES
 
 _WORDS = {
     "type": "is of type {}",
@@ -107,13 +107,6 @@ def value_text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f'"{value}"'
 
 
-def effect_of(statement: RuleStatement | None, severity: Severity) -> Effect | None:
-    """Return what a failure means to a provider; by default, it refuses errors."""
-    if statement and statement.effect:
-        return statement.effect
-    return "refuses" if severity == "error" else None
-
-
 def _conditions(conditions: Conditions) -> str:
     return ", and ".join(f"`{fact}` {_fragment(fragment)}" for fact, fragment in conditions.items())
 
@@ -141,12 +134,18 @@ def _row(rule: Rule, provider: Provider) -> Sequence[str]:
     statement = provider.rules.get(rule.id)
     if statement is None and (rule.limits or rule.claim):
         return [provider.name, "not stated: off", "", "", "", ""]
-    severity = statement.severity if statement and statement.severity else rule.severity
-    effect = effect_of(statement, severity) or ""
-    if statement is None:
-        return [provider.name, "", severity, effect, "", ""]
-    source, checked = f"<{statement.source}>", str(statement.checked)
-    return [provider.name, statement_text(rule, statement), severity, effect, source, checked]
+    stated = statement or RuleStatement()
+    severity = stated.severity or rule.severity
+    effect = stated.effect or ("refuses" if severity == "error" else "")
+    source, checked = (f"<{stated.source}>", str(stated.checked)) if statement else ("", "")
+    return [
+        provider.name,
+        statement_text(rule, stated) if statement else "",
+        severity,
+        effect,
+        source,
+        checked,
+    ]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

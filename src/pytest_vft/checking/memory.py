@@ -23,6 +23,7 @@ from pytest_vft.resources import rules_root
 
 _FILE = "shards.sqlite"
 _TABLE = "shards (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
+_FIND = "SELECT value FROM shards WHERE key = ?"
 _ADD = "INSERT OR REPLACE INTO shards VALUES (?, ?)"
 # Deletes the oldest rows above a total number of bytes.
 _FORGET = """DELETE FROM shards WHERE rowid <= (SELECT max(rowid) FROM (
@@ -75,14 +76,13 @@ class ShardMemory:
             key = self.key(shard)
         except OSError:
             return False
-        return bool(key and self._database.read("SELECT 1 FROM shards WHERE key = ?", (key,)))
+        return bool(key and self._database.read(_FIND, (key,)))
 
     def recall(self, key: bytes, shard: Shard) -> ShardTotals | None:
         """Return the cached totals of *shard*, if any. Raises OSError if the shard cannot be read."""
-        rows = self._database.read("SELECT value FROM shards WHERE key = ?", (key,))
-        if not rows or not isinstance(rows[0][0], bytes):
+        ((value,),) = self._database.read(_FIND, (key,)) or ((None,),)
+        if not isinstance(value, bytes):
             return None
-        value: bytes = rows[0][0]
         total, content, packed = value[:_SUM], value[_SUM : _SUM + _CONTENT], value[_SUM + _CONTENT :]
         if xxh3_64_digest(key + content + packed) != total:
             return None

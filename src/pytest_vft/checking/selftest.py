@@ -31,8 +31,8 @@ class RuleTest(NamedTuple):
 
     rule: str
     cases: int
-    problems: Sequence[str]
-    survivors: Sequence[str] = ()
+    problems: tuple[str, ...]
+    survivors: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -58,7 +58,7 @@ def run_rule_tests(rules: Mapping[str, Rule], catalogue: Mapping[str, Rule]) -> 
 def _test_rule(rule: Rule, rules: Sequence[Rule]) -> RuleTest:
     cases = read_cases(rule)
     if not cases:
-        return RuleTest(rule.id, 0, ["no cases: write one that passes and one that fails"])
+        return RuleTest(rule.id, 0, ("no cases: write one that passes and one that fails",))
     statement = case_provider().rules.get(rule.id, RuleStatement())
     problems = [
         f"case {case.name}: openai does not state {name}; write limits = {{ {name} = ... }}"
@@ -69,7 +69,8 @@ def _test_rule(rule: Rule, rules: Sequence[Rule]) -> RuleTest:
     if not problems:
         found = {case.name: problem(rule, case, rules) for case in cases}
         problems = [f"case {name}: {words}" for name, words in found.items() if words]
-    return RuleTest(rule.id, len(cases), problems, () if problems else survivors(rule, cases, rules))
+    alive = () if problems else tuple(survivors(rule, cases, rules))
+    return RuleTest(rule.id, len(cases), tuple(problems), alive)
 
 
 def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> CaseResult:

@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import NamedTuple
 
 from pytest_vft.checking.compile import Verdicts
@@ -15,10 +16,7 @@ from pytest_vft.model import Scope
 from pytest_vft.reading.image_cache import MeasuredImage
 
 _64_BITS = 0xFFFF_FFFF_FFFF_FFFF
-
-
-def _numbers() -> array[int]:
-    return array("Q")  # of 64 bits
+_numbers = partial(array, "Q")  # numbers of 64 bits
 
 
 def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]:

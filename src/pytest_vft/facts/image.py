@@ -175,12 +175,8 @@ def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchCo
 
 def _new_facts(split: Split, role: str, detail: str, scheme: str, address: str) -> ImageFacts:
     facts: ImageFacts = _UNKNOWN.copy()
-    facts["split"] = split
-    facts["role"] = role
-    facts["detail"] = detail
-    facts["scheme"] = scheme
-    facts["address"] = address
-    facts["expires"] = "never"
+    facts["split"], facts["role"], facts["detail"] = split, role, detail
+    facts["scheme"], facts["address"], facts["expires"] = scheme, address, "never"
     return facts
 
 
@@ -200,7 +196,7 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
 
 
 def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
-    # Taking it apart is faster than asking for each field.
+    # Unpacking is faster than access to each field.
     size, format_, openable, mode, width, height, damage, error, frames, orientation, geotagged = image
     facts["bytes"] = size
     facts["format"] = format_
@@ -227,9 +223,7 @@ def _match(media_type: str, format_: str) -> Match:
 
 
 def _no_scheme(url: str) -> str:
-    if not url.strip():
-        return "empty"
-    return "bare base64" if _BARE_BASE64.match(url) else "a path"
+    return "empty" if not url.strip() else "bare base64" if _BARE_BASE64.match(url) else "a path"
 
 
 def _utc(time: datetime) -> str:
