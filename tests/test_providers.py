@@ -395,7 +395,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             changed("limits = { max_images = 2 }", ""),
-            f"rules.{IMAGES}: states no max_images; a rule that is not stated goes to not_stated",
+            f"rules.{IMAGES}: does not state max_images; list unstated rules in not_stated",
         ),
         (changed(IMAGES, "example/too-many-imgaes"), f"(did you mean '{IMAGES}'?)"),
         (
@@ -407,11 +407,11 @@ def changed(old: str, new: str) -> str:
         (changed("checked = 2026-11-25", ""), f"rules.{IMAGES}: it has no checked"),
         (
             changed("limits = {", 'severity = "eror"\nlimits = {'),
-            f'rules.{IMAGES}.severity: it is "eror"; expected error or warning',
+            f'rules.{IMAGES}.severity: it is "eror", want error or warning',
         ),
         (
             changed("limits = {", 'effect = "refuse"\nlimits = {'),
-            f'rules.{IMAGES}.effect: it is "refuse"; expected refuses or loses',
+            f'rules.{IMAGES}.effect: it is "refuse", want refuses or loses',
         ),
         (f'extends = "opnai"\n{ACME}', "extends: no provider 'opnai' (did you mean 'openai'?); known: "),
         (f'extends = "../x"\n{ACME}', "extends: no provider '../x'; known: "),
@@ -419,10 +419,10 @@ def changed(old: str, new: str) -> str:
             f'not_stated = ["image/too-lagre"]\n{ACME}',
             "not_stated: no rule 'image/too-lagre' (did you mean 'image/too-large'?)",
         ),
-        (f'not_stated = ["{IMAGES}"]\n{ACME}', f"not_stated: {IMAGES} has a table in rules, too"),
+        (f'not_stated = ["{IMAGES}"]\n{ACME}', f"not_stated: {IMAGES} also has a table in rules"),
         (f'closes = "2027-01-06"\n{ACME}', "closes: write a date, as in closes = 2026-11-21"),
         (f"closes_newcomers = 2027\n{ACME}", "closes_newcomers: write a date"),
-        (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0: it is "opnai"; expected openai or'),
+        (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0: it is "opnai", want openai or'),
         (f'trains_on = "everything"\n{ACME}', "trains_on: it is"),
         (f'default_model = "large"\n{ACME}', "default_model: no model 'large'"),
         (f"{ACME}\n[models.small]\n{DATED}", "the file has no default_model; it may be small"),
@@ -432,7 +432,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             f'default_model = "small"\n{ACME}\n[models.small]\n{DATED}[models.small.image_tokens]\nbase = 8\n{DATED}',
-            "models.small.image_tokens: want base and tile, or multiplier and budget",
+            "models.small.image_tokens: expected base and tile, or multiplier and budget",
         ),
         (
             f'default_model = "small"\n{ACME}\n[models.small]\n{DATED}clsoes = 2027-01-14',
@@ -440,7 +440,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             f'default_model = "small"\n{ACME}\n[models.small]\n{DATED}[models.small.rules."{MODE}"]\n{DATED}',
-            f"models.small.rules.{MODE}: states no modes",
+            f"models.small.rules.{MODE}: does not state modes",
         ),
         ("name = ", "not TOML: "),
     ],
@@ -505,7 +505,7 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
     own(RULE + CASES.replace(LIMIT, "", 1), "mine/image/side-too-long.toml")
 
     assert main(["rules", "--test=mine"]) == 1
-    assert "case pass-1: openai states no max_side; write limits =" in " ".join(
+    assert "case pass-1: openai does not state max_side; write limits =" in " ".join(
         capsys.readouterr().out.split()
     )
 
@@ -522,19 +522,19 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
         (
             'limits   = ["max_side"]',
             'limits   = ["max_side"]\nclaim = true',
-            "claim: a rule with limits is stated",
+            "claim: not allowed in a rule with limits",
         ),
         ('limits   = ["max_side"]', "limits   = []", "limits: it is empty"),
         ('limits   = ["max_side"]', "claim = true", "no limit 'max_side'"),
-        ("[when]", "[params]\nmax_side = 3\n[when]", "params.max_side: is a limit, too"),
-        ("{max_side}", "{max_sid}", "{max_sid} is no fact, limit or parameter (did you mean 'max_side'?)"),
+        ("[when]", "[params]\nmax_side = 3\n[when]", "params.max_side: also in limits"),
+        ("{max_side}", "{max_sid}", "{max_sid} is not a fact, limit or parameter (did you mean 'max_side'?)"),
         ("[when]", 'skips = "x"\n[when]', "unknown key 'skips'"),
         (
             "limits   =",
             'bounds_fetch = "max_sid"\nlimits =',
-            "bounds_fetch: 'max_sid' is no number in limits",
+            "bounds_fetch: 'max_sid' is not a number in limits",
         ),
-        ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by: it is "x"; expected allow_private'),
+        ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by: it is "x", want allow_private'),
         (
             "max_side = 16",
             "max_sied = 16",
@@ -590,7 +590,7 @@ def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, mos
 
     fetcher: Any = runs_lint._fetcher(settings, None)  # noqa: SLF001 - how much a server sends says nothing of it
 
-    assert fetcher.most == most
+    assert fetcher.max_bytes == most
 
 
 # Explained
@@ -625,7 +625,7 @@ def test_scope_is_explained() -> None:
 
     listed = [id_ for id_, rule in RULES.items() if rule.scope == "image"]
     assert re.match(rf"image: {len(listed)} rules, \d+ facts\n", text)
-    assert re.search(r"^  width, height +In pixels", text, re.MULTILINE)
+    assert re.search(r"^  width +Width in pixels", text, re.MULTILINE)
     assert all(id_ in text for id_ in listed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
@@ -35,11 +36,12 @@ class CaseFile(NamedTuple):
     content: bytes | None
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
     """An example in a rule file, with the verdict that it must get.
 
     *message* is the expected message of a failing case; *values* are limits and parameters that replace
-    the default ones; *also* names other rules that the case inevitably fails, too; *fetched* maps URLs
+    the default ones; *also* names other rules that the case inevitably fails; *fetched* maps URLs
     to what a request would find.
     """
 

@@ -77,20 +77,20 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
 def _statement_problems(
     place: str, statements: Mapping[str, Mapping[str, Any]], rules: Mapping[str, Rule]
 ) -> Iterator[str]:
-    for id_, said in statements.items():
+    for id_, statement in statements.items():
         at = f"{place}.{id_}"
         if id_ not in rules:
             yield f"{at}: no rule {id_!r}{nearest(id_, rules)}"
             continue
         rule = rules[id_]
         for table, known in (("limits", rule.limits), ("params", rule.params)):
-            for name, value in said.get(table, {}).items():
+            for name, value in statement.get(table, {}).items():
                 if name not in known:
                     noun = "limit" if table == "limits" else "parameter"
                     has = ", ".join(known) or "none"
                     yield f"{at}.{table}: no {noun} {name!r}{nearest(name, known)}; {id_} has: {has}"
                 elif not rule.kinds[name].fits(value):
                     yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
-        missing = [name for name in rule.limits if name not in said.get("limits", {})]
-        if missing and not said.get("off"):
+        missing = [name for name in rule.limits if name not in statement.get("limits", {})]
+        if missing and not statement.get("off"):
             yield f"{at}: does not state {' and '.join(missing)}; list unstated rules in not_stated"

@@ -76,7 +76,12 @@ class Rule:
 @cache
 def shipped_rules() -> Mapping[str, Rule]:
     """Return the shipped rules by id, unchecked: tests check their files."""
-    return {rule.id: rule for rule in map(_read_rule, _rule_files(rules_root()))}
+    rules = []
+    for path in _rule_files(rules_root()):
+        # Parsing TOML is slow, cases are most of a file, and few runs need them.
+        text, _, _ = path.read_text(encoding="utf-8").partition(_CASES)
+        rules.append(_rule(path, tomllib.loads(text)))
+    return {rule.id: rule for rule in rules}
 
 
 def load_rules(place: Path) -> Mapping[str, Rule]:
@@ -95,7 +100,8 @@ def load_rules(place: Path) -> Mapping[str, Rule]:
                 + ", ".join(SCOPES)
             )
         check_rule_file(path)
-        rules[rule_id(path)] = _rule(path, read_toml(path))
+        rule = _rule(path, read_toml(path))
+        rules[rule.id] = rule
     if not rules:
         raise RuleFileError(f"{place}: has no rules; a rule is a file SCOPE/NAME.toml")
     return rules
@@ -108,18 +114,7 @@ def _rule_files(folder: Path) -> list[Path]:
     return sorted(paths, key=lambda path: (order.get(path.parent.name, len(order)), path.stem))
 
 
-def rule_id(path: Path) -> str:
-    """Return the id of the rule in the file at *path*: names of folder and file."""
-    return f"{path.parent.name}/{path.stem}"
-
-
-def _read_rule(path: Path) -> Rule:
-    # Parsing TOML is slow, cases are most of a file, and few runs need them.
-    text = path.read_text(encoding="utf-8")
-    return _rule(path, tomllib.loads(text.partition(_CASES)[0]))
-
-
 def _rule(path: Path, content: Mapping[str, Any]) -> Rule:
     scope: Any = path.parent.name
     fields = {key: value for key, value in content.items() if key != "cases"}
-    return Rule(id=rule_id(path), scope=scope, path=path, **fields)
+    return Rule(id=f"{scope}/{path.stem}", scope=scope, path=path, **fields)

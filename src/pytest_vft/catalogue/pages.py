@@ -33,9 +33,9 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
         rule.why,
         "## What to do",
         rule.advice,
-        "## What it says",
+        "## Message",
         f"    {rule.message}",
-        "## What it checks",
+        "## Condition",
         *([f"When {_conditions(rule.when)}:"] if rule.when else []),
         f"{_conditions(rule.require)}.",
     ]

@@ -26,7 +26,7 @@ class RuleStatement(NamedTuple):
 
     *stated_by* is the id of that provider. *limits* are the values of the rule's limits, *params* replace
     the values of its parameters. *effect* is what a failure means to the provider, *skips* its reason for
-    skipping an image. None stands for the default.
+    skipping an image. None means the default.
     """
 
     stated_by: str = ""
@@ -45,7 +45,7 @@ class Model(NamedTuple):
     """A base model that can be fine-tuned with images; *closes* is its shutdown date.
 
     *context* is the maximum number of tokens of an example. *price* is in US dollars for a million
-    training tokens, as read on *price_date*. None stands for unknown values.
+    training tokens, as read on *price_date*. None means unknown.
     """
 
     source: str = ""
@@ -151,9 +151,8 @@ def load_provider(provider_id: str) -> Provider:
     """
     known = provider_ids()
     if provider_id not in known:
-        raise UsageError(
-            f"no provider {provider_id!r}{nearest(provider_id, known)}; known: {', '.join(known)}"
-        )
+        hint = nearest(provider_id, known)
+        raise UsageError(f"no provider {provider_id!r}{hint}; known: {', '.join(known)}")
     return _provider(provider_id, read_toml(rules_root() / "providers" / f"{provider_id}.toml"))
 
 
@@ -188,21 +187,18 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
 
 def _model(provider_id: str, content: Mapping[str, Any]) -> Model:
     fields = {key: value for key, value in content.items() if key != "training"}
-    training = content.get("training", {})
+    training, tokens = content.get("training", {}), content.get("image_tokens", {})
+    counter: ImageTokens | None = None
+    if "tile" in tokens:
+        counter = TileTokens(base=tokens["base"], tile=tokens["tile"])
+    elif "budget" in tokens:
+        counter = PatchTokens(multiplier=tokens["multiplier"], budget=tokens["budget"])
     return Model(**fields)._replace(
-        image_tokens=_image_tokens(content.get("image_tokens", {})),
+        image_tokens=counter,
         price=training.get("price"),
         price_date=training.get("checked"),
         rules=_statements(provider_id, content),
     )
-
-
-def _image_tokens(content: Mapping[str, Any]) -> ImageTokens | None:
-    if "tile" in content:
-        return TileTokens(base=content["base"], tile=content["tile"])
-    if "budget" in content:
-        return PatchTokens(multiplier=content["multiplier"], budget=content["budget"])
-    return None
 
 
 def _statements(provider_id: str, content: Mapping[str, Any]) -> dict[str, RuleStatement]:

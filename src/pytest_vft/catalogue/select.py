@@ -38,10 +38,7 @@ def matching(patterns: Iterable[str], rules: Iterable[str]) -> dict[str, str]:
 
 
 def bind_rule(
-    rule: Rule,
-    statement: RuleStatement | None,
-    values: Mapping[str, Any],
-    severity: Severity | None = None,
+    rule: Rule, statement: RuleStatement | None, values: Mapping[str, Any], severity: Severity | None = None
 ) -> Rule | None:
     """Return *rule* bound to the *statement* of a provider and the *values* and *severity* of a user.
 

@@ -66,8 +66,8 @@ def recurring(files: Sequence[tuple[Source, ShardTotals]]) -> Iterator[Recurring
 def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
     """Yield a turn that recurs as a target turn and, for each split, as a question and its examples.
 
-    The place of a finding is the second occurrence: of a turn in another split, of a question with another
-    answer.
+    A target turn is placed in its second split, a question at its second answer, an example at its second
+    occurrence, if any.
     """
     places = [place for place, _ in members]
     elsewhere = [place for place in places if place.source.split != places[0].source.split]
@@ -83,9 +83,9 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
         groups = list(answers.values())
         if groups:
             facts = _facts("question", list(chain(*groups)), answers=len(groups), words=words)
-            yield Recurring(1, groups[:2][-1][0], facts, key)
+            yield Recurring(1, groups[min(1, len(groups) - 1)][0], facts, key)
         for same in groups:
-            yield Recurring(1, same[:2][-1], _facts("example", same), key)
+            yield Recurring(1, same[min(1, len(same) - 1)], _facts("example", same), key)
 
 
 def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> Iterator[Recurring]:

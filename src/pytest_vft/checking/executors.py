@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vft.checking.plan import LintPlan
@@ -67,7 +67,9 @@ def _lint_by(
     try:
         while True:
             for shard, is_new in coming:
-                waiting.append((shard, _submit(executor, pickled, shard) if is_new else None))
+                with _naming(shard):
+                    future = executor.submit(_lint_in_worker, pickled, shard) if is_new else None
+                waiting.append((shard, future))
                 if len(waiting) == window:
                     break
             if not waiting:
@@ -80,20 +82,9 @@ def _lint_by(
                 future.cancel()
 
 
-def _submit(executor: Executor, plan: bytes, shard: Shard) -> Future[ShardTotals | UnreadableShard]:
-    try:
-        return executor.submit(_lint_in_worker, plan, shard)
-    except Exception as error:
-        raise _failure(shard, error) from error
-
-
 def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> ShardResult:
-    try:
+    with _naming(shard):
         result = future.result()
-    except VftError:
-        raise
-    except Exception as error:
-        raise _failure(shard, error) from error
     if isinstance(result, UnreadableShard):
         try:
             next(read_lines(shard), None)
@@ -106,16 +97,23 @@ def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> Shar
     return result
 
 
-def _failure(shard: Shard, error: Exception) -> LintError:
-    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms; for failures only
+@contextmanager
+def _naming(shard: Shard) -> Iterator[None]:
+    """Raise a LintError that names *shard* for any exception of an executor."""
+    try:
+        yield
+    except VftError:
+        raise
+    except Exception as error:
+        from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms; for failures only
 
-    if isinstance(error, BrokenExecutor):
-        return LintError(
-            f"{_place(shard)}, or another shard in progress: a worker process was killed or out of memory; "
-            "--jobs=1 needs the least memory"
-        )
-    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return LintError(f"{_place(shard)}: the executor failed: {words}")
+        if isinstance(error, BrokenExecutor):
+            raise LintError(
+                f"{_place(shard)}, or a shard beside it: a worker process was killed or out of memory; "
+                "--jobs=1 needs the least memory"
+            ) from error
+        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise LintError(f"{_place(shard)}: the executor failed: {words}") from error
 
 
 def _place(shard: Shard) -> str:

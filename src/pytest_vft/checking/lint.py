@@ -84,11 +84,22 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     for file in files:
         _judge_file(file, judge)
     order = {source.path: number for number, source in enumerate(sources)}
-    tallies, findings, dropped = _lint_dataset(files, judge, plan.max_findings, order)
+
+    def reading_order(placed: PlacedFinding) -> tuple[int, int]:
+        return order[placed.path], placed.found.line or 0
+
+    tallies, recurrences = _judge_dataset(files, judge)
+    totals = ShardTotals()
+    findings = []
+    for placed in sorted(recurrences, key=reading_order):
+        if totals.admit(placed.found.rule, plan.max_findings):
+            totals.keep(placed.found)
+            findings.append(placed)
+    dropped = totals.dropped
     for file in files:
         findings += [PlacedFinding(file.source.path, found) for found in file.totals.findings]
         dropped += file.totals.dropped
-    findings.sort(key=_reading_order(order))
+    findings.sort(key=reading_order)
     results = sorted((_result(file, judge) for file in files), key=lambda result: order[result.path])
     trained = [file.totals for file in files if file.source.split == "train"]
     return LintResult(
@@ -164,14 +175,15 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
     )
 
 
-def _lint_dataset(
-    files: Sequence[FileTotals], judge: RuleJudge, max_findings: int, order: Mapping[str, int]
-) -> tuple[Mapping[str, Tally], list[PlacedFinding], Counter[str]]:
+def _judge_dataset(
+    files: Sequence[FileTotals], judge: RuleJudge
+) -> tuple[Mapping[str, Tally], list[PlacedFinding]]:
+    """Return the tallies of the rules of scope dataset, by id, and all their findings."""
     rules = judge.rules["dataset"]
     findings: list[PlacedFinding] = []
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:
-        return tallies, findings, Counter()
+        return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
     for number, place, facts, key in recurring([(file.source, file.totals) for file in files]):
         path = place.source.path
@@ -185,17 +197,7 @@ def _lint_dataset(
         for rule in rules:
             if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]
-    totals, kept = ShardTotals(), []
-    for placed in sorted(findings, key=_reading_order(order)):
-        if totals.admit(placed.found.rule, max_findings):
-            totals.keep(placed.found)
-            kept.append(placed)
-    return tallies, kept, totals.dropped
-
-
-def _reading_order(files: Mapping[str, int]) -> Callable[[PlacedFinding], tuple[int, int]]:
-    """Return the key that sorts findings by file and line; *files* holds the numbers of files by path."""
-    return lambda placed: (files[placed.path], placed.found.line or 0)
+    return tallies, findings
 
 
 def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:

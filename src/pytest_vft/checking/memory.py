@@ -23,7 +23,6 @@ from pytest_vft.resources import rules_root
 
 _FILE = "shards.sqlite"
 _TABLE = "shards (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
-_FIND = "SELECT value FROM shards WHERE key = ?"
 _ADD = "INSERT OR REPLACE INTO shards VALUES (?, ?)"
 # Deletes the oldest rows above a total number of bytes.
 _FORGET = """DELETE FROM shards WHERE rowid <= (SELECT max(rowid) FROM (
@@ -71,16 +70,17 @@ class ShardMemory:
         return xxh3_128_digest(self._setting + repr(fields).encode() + head)
 
     def may_know(self, shard: Shard) -> bool:
-        """Return whether the cache has a shard with the same key as *shard*."""
+        """Return whether the cache has totals for the key of *shard*."""
         try:
             key = self.key(shard)
         except OSError:
             return False
-        return bool(key and self._database.read(_FIND, (key,)))
+        return bool(key and self._database.read("SELECT 1 FROM shards WHERE key = ?", (key,)))
 
     def recall(self, key: bytes, shard: Shard) -> ShardTotals | None:
         """Return the cached totals of *shard*, if any. Raises OSError if the shard cannot be read."""
-        ((value,),) = self._database.read(_FIND, (key,)) or ((None,),)
+        rows = self._database.read("SELECT value FROM shards WHERE key = ?", (key,))
+        value = rows[0][0] if rows else None
         if not isinstance(value, bytes):
             return None
         total, content, packed = value[:_SUM], value[_SUM : _SUM + _CONTENT], value[_SUM + _CONTENT :]

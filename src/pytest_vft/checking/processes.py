@@ -15,7 +15,6 @@ from pytest_vft.reading.shards import SHARD_BYTES
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-    from multiprocessing.context import BaseContext
 
 # Two forked processes cost about 80 ms, and 128 MiB take at least 160 ms to lint: above, two processes
 # are never slower than one (measured on 2026-11-22). A spawned process costs 300 ms.
@@ -46,10 +45,13 @@ def processes(jobs: int, size: int) -> Iterator[Executor | None]:
         yield None
         return
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 20 ms, for large files only
-    from multiprocessing import active_children, parent_process  # noqa: PLC0415 - as above
+    from multiprocessing import active_children, get_context, parent_process  # noqa: PLC0415 - as above
 
-    context = _context()
-    if parent_process() or (context.get_start_method() != "fork" and size < _LEAST_SPAWNED):
+    # Fork only where that is safe: a lock that a thread of any library holds is never released in the child
+    # (https://docs.python.org/3/library/os.html#os.fork).
+    forks = sys.platform == "linux" and len(list(_THREADS.iterdir())) == 1
+    context = get_context("fork" if forks else "spawn")
+    if parent_process() or (not forks and size < _LEAST_SPAWNED):
         yield None
         return
     others = set(active_children())
@@ -62,18 +64,6 @@ def processes(jobs: int, size: int) -> Iterator[Executor | None]:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
-
-
-def _context() -> BaseContext:
-    """Return the start method: fork where that is safe, which is on Linux without threads.
-
-    A lock that a thread of any library holds is never released in the child
-    (https://docs.python.org/3/library/os.html#os.fork).
-    """
-    from multiprocessing import get_context  # noqa: PLC0415 - as above
-
-    alone = sys.platform == "linux" and len(list(_THREADS.iterdir())) == 1
-    return get_context("fork" if alone else "spawn")
 
 
 def _start_worker() -> None:

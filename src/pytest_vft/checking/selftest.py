@@ -137,15 +137,11 @@ def mutants(rule: Rule) -> Iterator[tuple[str, Rule]]:
 
 
 def survivors(rule: Rule, cases: Sequence[Case], rules: Sequence[Rule]) -> list[str]:
-    """Return the keywords of *rule* on which the verdict of no case depends."""
-    expected = [run_case(rule, case, rules).verdict for case in cases]
+    """Return the keywords of *rule* on which no case depends; all *cases* hold."""
     return [
         name
         for name, mutant in mutants(rule)
-        if all(
-            run_case(mutant, case, rules).verdict == verdict
-            for case, verdict in zip(cases, expected, strict=True)
-        )
+        if all(run_case(mutant, case, rules).verdict == case.verdict for case in cases)
     ]
 
 

@@ -161,7 +161,6 @@ def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchCo
     if scheme in _FETCHED:
         link = read_link(url)
         remote = context.remotes.get(url) or not_fetched(link)
-        facts["media_type"] = remote.media_type
         _add_link(facts, link, remote, context.now)
     if remote and remote.image:
         declared = remote.media_type
@@ -181,6 +180,7 @@ def _new_facts(split: Split, role: str, detail: str, scheme: str, address: str) 
 
 
 def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> None:
+    facts["media_type"] = remote.media_type
     facts["host"] = link.host
     facts["public"] = remote.public
     facts["reachable"] = remote.reachable

@@ -59,9 +59,9 @@ def measure_turn(bounds: Bounds, texts: Sequence[RoleTexts], images: Sequence[Im
             (shown if message >= start else earlier).append(key)
     question = _key(texts[start:end], shown) if shown else _key(texts[:end], earlier)
     answers: list[str] = []
-    for role, said in texts[end:]:
+    for role, parts in texts[end:]:
         if role == "assistant":
-            answers += said
+            answers += parts
     answer = " ".join(answers).strip(_PUNCTUATION).casefold()
     answer_key = xxh3_64_intdigest(answer.encode()) if answers else None
     repeated = len(set(shown).intersection(earlier)) if earlier else 0

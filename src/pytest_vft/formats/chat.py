@@ -12,9 +12,7 @@ Bounds = tuple[int, int]
 
 
 def read_messages(
-    messages: Sequence[Any],
-    unsound: Collection[KeyPath] = (),
-    faults: Mapping[str | int, int] | None = None,
+    messages: Sequence[Any], unsound: Collection[KeyPath] = (), faults: Mapping[str | int, int] | None = None
 ) -> list[MessageRow]:
     """Return *messages*, in OpenAI's format, without the *unsound* messages and parts.
 

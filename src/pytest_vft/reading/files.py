@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 HEAD = 65_536
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TWO_LETTERS = 4  # bytes in UTF-16
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "gzip"),
@@ -48,27 +49,18 @@ def container(head: bytes) -> str:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_like_utf16(head):
+    start = head[:64]  # ASCII text in UTF-16 has a NUL in every other byte
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (
+        len(start) >= _TWO_LETTERS and not (any(start[1::2]) and any(start[0::2]))
+    ):
         return "UTF-16"
     text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     if text[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "HTML"
     if text.startswith(b"["):
         return "JSON array"
-    if _looks_pretty_printed(text):
+    first, _, rest = text.partition(b"\n")
+    opens = first.startswith(b"{") and first.rstrip().endswith((b"{", b"[", b","))
+    if opens and rest.startswith((b" ", b"\t", b'"')):
         return "pretty-printed JSON"
     return "JSONL"
-
-
-def _looks_like_utf16(head: bytes) -> bool:
-    """Return whether every other byte is NUL, as in ASCII text in UTF-16 without a byte-order mark."""
-    start = head[:64]
-    return len(start) >= 4 and (not any(start[1::2]) or not any(start[0::2]))  # noqa: PLR2004 - two letters
-
-
-def _looks_pretty_printed(text: bytes) -> bool:
-    """Return whether the first line leaves an object open and the next line is indented or a key."""
-    first, newline, rest = text.partition(b"\n")
-    if not newline or not first.startswith(b"{"):
-        return False
-    return first.rstrip().endswith((b"{", b"[", b",")) and rest.startswith((b" ", b"\t", b'"'))
