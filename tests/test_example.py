@@ -402,9 +402,9 @@ def test_detail_is_as_written(detail: Any, fact: str) -> None:
     ("link", "problem"),
     [
         ("data:image/png;base64,!", "character 1 is '!'"),
-        ("data:image/png,abc", 'it does not say ";base64"'),
-        ("data:image/png", 'it does not say ";base64"'),
-        ("data:", 'it does not say ";base64"'),
+        ("data:image/png,abc", 'the URL does not contain ";base64"'),
+        ("data:image/png", 'the URL does not contain ";base64"'),
+        ("data:", 'the URL does not contain ";base64"'),
     ],
 )
 def test_data_url_without_base64_has_no_image(link: str, problem: str) -> None:

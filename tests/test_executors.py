@@ -1,4 +1,4 @@
-"""Shards have the same totals wherever they are linted; failures of workers are errors that name the shard."""
+"""Shards have the same totals wherever they are linted; failures of workers name the shard."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_bytes_are_told_as_they_are_done(folder: Path) -> None:
     size = Path(source.path).stat().st_size
     assert len(seen) > 3
     assert seen == sorted(seen)
-    assert {read.of for read in seen} == {size}
+    assert {read.total for read in seen} == {size}
     assert seen[-1].done == size
 
 
@@ -264,7 +264,7 @@ def test_dead_worker_is_an_error_that_names_the_place(folder: Path) -> None:
 
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         pool.submit(os._exit, 1).exception()
-        with pytest.raises(LintError, match=r"0\.jsonl: bytes 0 to .* worker process ended"):
+        with pytest.raises(LintError, match=r"0\.jsonl: bytes 0 to .* worker process was killed"):
             lint_files([source], PLAN, workers=lambda _: pool)
 
 
@@ -334,7 +334,7 @@ def test_worker_that_is_killed_ends_the_command(start: Callable[[str], subproces
     assert command.returncode == 2
     assert not out
     assert err.startswith("vft: train.jsonl: bytes 0 to ")
-    assert err.endswith("a worker process ended, killed or out of memory; --jobs=1 needs the least memory\n")
+    assert err.endswith("a worker process was killed or out of memory; --jobs=1 needs the least memory\n")
 
 
 @linux
@@ -385,7 +385,7 @@ class Failing(Executor):
     [
         (CancelledError(), "the executor failed: CancelledError"),
         (RuntimeError("no worker is left"), "the executor failed: RuntimeError: no worker is left"),
-        (BrokenExecutor("gone"), "a worker process ended, killed or out of memory"),
+        (BrokenExecutor("gone"), "a worker process was killed or out of memory"),
     ],
 )
 def test_any_failure_of_an_executor_names_the_shard(

@@ -73,10 +73,10 @@ shape_faults = { maxItems = 0 }
 """
 
 # What is said of a keyword that does not fit a fact of some type.
-NUMBERS = "says nothing of integer facts; const, enum, maximum, minimum, not, type do"
-STRINGS = "says nothing of string facts; const, enum, not, type do"
-BOOLEANS = "says nothing of boolean facts; const, enum, not, type do"
-LISTS = "says nothing of array facts; items, maxItems, minItems, not, type do"
+NUMBERS = "not a keyword for integer facts; expected one of const, enum, maximum, minimum, not, type"
+STRINGS = "not a keyword for string facts; expected one of const, enum, not, type"
+BOOLEANS = "not a keyword for boolean facts; expected one of const, enum, not, type"
+LISTS = "not a keyword for array facts; expected one of items, maxItems, minItems, not, type"
 
 
 def write(folder: Path, text: str = RULE + CASES, place: str = "image/not-square.toml") -> Path:
@@ -235,17 +235,17 @@ def test_rule_requires_something(tmp_path: Path) -> None:
         (
             '{ "$param" = "most" }',
             '{ param = "most" }',
-            'require.width.maximum: want a value, { "$limit" = "NAME" } or { "$param" = "NAME" }',
+            'require.width.maximum: expected a value, { "$limit" = "NAME" } or { "$param" = "NAME" }',
         ),
         (
             '{ "$param" = "most" }',
             "{ }",
-            'require.width.maximum: want a value, { "$limit" = "NAME" } or { "$param" = "NAME" }',
+            'require.width.maximum: expected a value, { "$limit" = "NAME" } or { "$param" = "NAME" }',
         ),
-        ("{width}", "{widht}", "message: {widht} is no fact, limit or parameter (did you mean 'width'?)"),
-        ("{width}", "{mode:mode}", "message: {mode:mode}: mode is no integer"),
-        ("{most}", "{max}", "message: {max} is no fact, limit or parameter"),
-        ("{most}", "{Most}", "message: {Most} is no fact, limit or parameter (did you mean 'most'?)"),
+        ("{width}", "{widht}", "message: {widht} is not a fact, limit or parameter (did you mean 'width'?)"),
+        ("{width}", "{mode:mode}", "message: {mode:mode}: mode is not an integer"),
+        ("{most}", "{max}", "message: {max} is not a fact, limit or parameter"),
+        ("{most}", "{Most}", "message: {Most} is not a fact, limit or parameter (did you mean 'most'?)"),
         ("most  = 64", "most  = 64\nleast = 8", "params.least: not used"),
         ("most  = 64", "most  = 64\nmodez = []", "params.modez: not used (did you mean 'modes'?)"),
         (
@@ -264,7 +264,7 @@ def test_rule_requires_something(tmp_path: Path) -> None:
         (
             "checked  = ",
             'each = "shape_faults"\nchecked  = ',
-            "each: 'shape_faults' is no fact that lists faults",
+            "each: 'shape_faults' is not a fact that lists faults",
         ),
         (
             "params = { most = 15 }",
@@ -283,12 +283,12 @@ def test_misspelling_is_named_with_the_likely_intention(
 @pytest.mark.parametrize(
     ("fragment", "words"),
     [
-        ('width = { maximum = "64" }', "require.width.maximum: '64' is not of type integer"),
-        ("width = { maximum = 64.5 }", "require.width.maximum: 64.5 is not of type integer"),
-        ("width = { maximum = true }", "require.width.maximum: True is not of type integer"),
-        ("width = { maximum = [64] }", "require.width.maximum: want one value, not a list"),
-        ("width = { enum = 64 }", "require.width.enum: want a list"),
-        ('width = { enum = [64, "65"] }', "require.width.enum: '65' is not of type integer"),
+        ('width = { maximum = "64" }', "require.width.maximum: '64'; expected a whole number"),
+        ("width = { maximum = 64.5 }", "require.width.maximum: 64.5; expected a whole number"),
+        ("width = { maximum = true }", "require.width.maximum: True; expected a whole number"),
+        ("width = { maximum = [64] }", "require.width.maximum: [64]; expected a whole number"),
+        ("width = { enum = 64 }", "require.width.enum: 64; expected a list of whole numbers"),
+        ('width = { enum = [64, "65"] }', "require.width.enum: [64, '65']; expected a list of whole numbers"),
         ('width = { type = "string" }', "require.width.type: the fact is of type integer"),
         (
             'width = { type = "int" }',
@@ -296,15 +296,15 @@ def test_misspelling_is_named_with_the_likely_intention(
         ),
         ("width = 64", "require.width: it is a number, want an object (as in { maximum = 10 })"),
         ("width = { }", "require.width: it is empty (as in { maximum = 10 })"),
-        ("width = { not = { maximum = '64' } }", "require.width.not.maximum: '64' is not of type integer"),
+        ("width = { not = { maximum = '64' } }", "require.width.not.maximum: '64'; expected a whole number"),
         (
             "width = { not = { maxmum = 64 } }",
             "require.width.not: unknown key 'maxmum' (did you mean 'maximum'?)",
         ),
-        ("mode = { const = 1 }", "require.mode.const: 1 is not of type string"),
-        ('mode = { const = ["RGB"] }', "require.mode.const: want one value, not a list"),
+        ("mode = { const = 1 }", "require.mode.const: 1; expected a string"),
+        ('mode = { const = ["RGB"] }', "require.mode.const: ['RGB']; expected a string"),
         ("mode = { maximum = 3 }", f"require.mode.maximum: {STRINGS}"),
-        ("openable = { const = 1 }", "require.openable.const: 1 is not of type boolean"),
+        ("openable = { const = 1 }", "require.openable.const: 1; expected a boolean"),
         ("openable = { minimum = 1 }", f"require.openable.minimum: {BOOLEANS}"),
         ("width = { maxItems = 1 }", f"require.width.maxItems: {NUMBERS}"),
     ],
@@ -318,9 +318,9 @@ def test_condition_that_could_never_decide_is_an_error(tmp_path: Path, fragment:
 @pytest.mark.parametrize(
     ("param", "words"),
     [
-        ('"64"', "params.most: '64' is not of type integer"),
-        ("[64]", "params.most: want one value, not a list"),
-        ("64.0", "params.most: 64.0 is not of type integer"),
+        ('"64"', "params.most: '64'; expected a whole number"),
+        ("[64]", "params.most: [64]; expected a whole number"),
+        ("64.0", "params.most: 64.0; expected a whole number"),
         ("true", "params.most: it is a boolean, want a whole number or a string or an array"),
         ("2026-11-21", "params.most: it is a date, want a whole number or a string or an array"),
     ],
@@ -332,8 +332,8 @@ def test_parameter_of_the_wrong_type_is_an_error(tmp_path: Path, param: str, wor
 @pytest.mark.parametrize(
     ("fragment", "words"),
     [
-        ("splits = { items = { const = 1 } }", "require.splits.items.const: 1 is not of type string"),
-        ("splits = { maxItems = '1' }", "require.splits.maxItems: '1' is not of type integer"),
+        ("splits = { items = { const = 1 } }", "require.splits.items.const: 1; expected a string"),
+        ("splits = { maxItems = '1' }", "require.splits.maxItems: '1'; expected a whole number"),
         ("splits = { items = { maxItems = 1 } }", f"require.splits.items.maxItems: {STRINGS}"),
         ("splits = { const = ['train'] }", f"require.splits.const: {LISTS}"),
     ],
@@ -349,23 +349,26 @@ def test_faults_are_no_strings(tmp_path: Path) -> None:
     text = replaced("maxItems = 0", 'items = { const = "x" }', FAULTS)
 
     assert problem(tmp_path, text, "example/own.toml").startswith(
-        "require.shape_faults.items: says nothing of"
+        "require.shape_faults.items: not a keyword for"
     )
 
 
 def test_each_names_a_fact_that_lists_faults(tmp_path: Path) -> None:
     assert problem(tmp_path, replaced('= "shape_faults"', '= "shape_fault"', FAULTS), "example/own.toml") == (
-        "each: 'shape_fault' is no fact that lists faults (did you mean 'shape_faults'?)"
+        "each: 'shape_fault' is not a fact that lists faults (did you mean 'shape_faults'?)"
     )
 
 
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ('verdict = "fail"\nlines = ""', "cases.0: a failing case says its message, any other says none"),
+        (
+            'verdict = "fail"\nlines = ""',
+            "cases.0: a failing case needs a message; other cases must not have one",
+        ),
         (
             'verdict = "pass"\nmessage = "x"\nlines = ""',
-            "cases.0: a failing case says its message, any other says none",
+            "cases.0: a failing case needs a message; other cases must not have one",
         ),
         ('verdict = "pass"', "cases.0: needs one of lines, base64 and files"),
         ('verdict = "pass"\nlines = ""\nbase64 = ""', "cases.0: needs one of lines, base64 and files"),
@@ -390,16 +393,16 @@ def test_case_without_verdict_or_message_is_an_error(tmp_path: Path, case: str, 
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("jpeg 16x16", "$image: jpeg 16x16: want FORMAT WxH MODE"),
+        ("jpeg 16x16", "$image: jpeg 16x16: expected FORMAT WxH MODE"),
         ("jpeg 16x16 rbg", "no mode 'rbg' (did you mean 'rgb'?)"),
         (
             "jpeg 16x16 rgb byts=9",
             "$image: jpeg 16x16 rgb byts=9: unknown option 'byts' (did you mean 'bytes'?)",
         ),
-        ("jpeg 16x16 rgb bytes=9", "the image has "),
+        ("jpeg 16x16 rgb bytes=9", "the image already has "),
         ("jpeg 16x16 rgb exif=gsp", "no exif 'gsp' (did you mean 'gps'?)"),
-        ("jpeg 16x16 rgba", "Pillow writes no JPEG of mode rgba"),
-        ("jpgg 16x16 rgb", "Pillow writes no JPGG of mode rgb"),
+        ("jpeg 16x16 rgba", "Pillow cannot write JPEG of mode rgba"),
+        ("jpgg 16x16 rgb", "Pillow cannot write JPGG of mode rgb"),
         ("jpeg axb rgb", "invalid literal for int() with base 10: 'a'"),
         ("gif 16x16 p bytes=5000", "a gif cannot be padded by "),
     ],
@@ -470,7 +473,7 @@ def test_file_that_is_no_utf8_is_no_toml(tmp_path: Path) -> None:
 
 def test_misspelt_scope_is_named(tmp_path: Path) -> None:
     assert problem(tmp_path, RULE, "imagee/not-square.toml") == (
-        "no scope 'imagee' (did you mean 'image'?); a rule file stands in a folder named "
+        "no scope 'imagee' (did you mean 'image'?); the folder of a rule must be one of "
         "file, line, example, message, image, dataset"
     )
 
@@ -485,7 +488,7 @@ def test_folder_without_rules_is_an_error(tmp_path: Path, place: str) -> None:
     write(tmp_path, place=place)
 
     with pytest.raises(
-        RuleFileError, match=re.escape(f"{tmp_path}: no rule in it; a rule is a file SCOPE/NAME.toml")
+        RuleFileError, match=re.escape(f"{tmp_path}: has no rules; a rule is a file SCOPE/NAME.toml")
     ):
         load_rules(tmp_path)
 

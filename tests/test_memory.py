@@ -134,7 +134,7 @@ def test_broken_file_is_set_aside_with_a_note(here: Path) -> None:
 
     (note,) = lint("train.jsonl").notes
 
-    assert "shards.sqlite is set aside as shards.broken" in note
+    assert "shards.sqlite is renamed to shards.broken" in note
     assert not lint("train.jsonl").notes
 
 
@@ -174,7 +174,7 @@ def test_other_settings_are_another_run(parsed: list[Line], toml: str) -> None:
     assert len(parsed) == 20
 
 
-def test_shards_with_urls_are_not_remembered(parsed: list[Line]) -> None:
+def test_shards_with_urls_are_not_cache_row(parsed: list[Line]) -> None:
     write(example("https://example.com/1.jpg"))
 
     lint("train.jsonl", offline=True)

@@ -241,7 +241,7 @@ def test_rule_that_is_not_stated_cannot_be_selected_by_its_id() -> None:
     with pytest.raises(UsageError) as caught:
         select_rules(RULES, acme, select=["image/unsupported-mode"])
     assert str(caught.value) == (
-        'image/unsupported-mode: Acme does not state modes; [tool.vft.params] may: "image/unsupported-mode" = '
+        'image/unsupported-mode: Acme does not state modes; set it in [tool.vft.params]: "image/unsupported-mode" = '
         "{ modes = ... }"
     )
     with pytest.raises(UsageError, match=r"^image/not-public: Acme does not state it$"):
@@ -360,7 +360,7 @@ def test_no_key_goes_to_another_provider() -> None:
     environ = {"OPENAI_API_KEY": "sk-secret"}
 
     for go in (make_plan, connect):
-        with pytest.raises(UsageError, match=r"^Acme has no job API that vft knows"):
+        with pytest.raises(UsageError, match=r"^vft does not know a job API of Acme"):
             go(submission, environ)
 
 
@@ -368,7 +368,7 @@ def test_submit_says_that_there_is_no_job_api(capsys: pytest.CaptureFixture[str]
     own()
 
     assert main(["submit", "plan", examples(1), "--provider=./acme.toml"]) == 2
-    assert capsys.readouterr().err.startswith("vft: Acme has no job API that vft knows")
+    assert capsys.readouterr().err.startswith("vft: vft does not know a job API of Acme")
 
 
 # Mistakes
@@ -387,15 +387,15 @@ def changed(old: str, new: str) -> str:
         (changed("max_images = 2", "max_imgaes = 2"), "(did you mean 'max_images'?)"),
         (
             changed("max_images = 2", 'max_images = "2"'),
-            f"rules.{IMAGES}.limits.max_images: it is '2', want a whole number",
+            f"rules.{IMAGES}.limits.max_images: it is '2'; expected a whole number",
         ),
         (
             changed("max_images = 2", "max_images = true"),
-            f"rules.{IMAGES}.limits.max_images: it is True, want a whole number",
+            f"rules.{IMAGES}.limits.max_images: it is True; expected a whole number",
         ),
         (
             changed("limits = { max_images = 2 }", ""),
-            f"rules.{IMAGES}: states no max_images; a rule that is not stated goes to not_stated",
+            f"rules.{IMAGES}: does not state max_images; list unstated rules in not_stated",
         ),
         (changed(IMAGES, "example/too-many-imgaes"), f"(did you mean '{IMAGES}'?)"),
         (
@@ -419,7 +419,7 @@ def changed(old: str, new: str) -> str:
             f'not_stated = ["image/too-lagre"]\n{ACME}',
             "not_stated: no rule 'image/too-lagre' (did you mean 'image/too-large'?)",
         ),
-        (f'not_stated = ["{IMAGES}"]\n{ACME}', f"not_stated: {IMAGES} has a table in rules, too"),
+        (f'not_stated = ["{IMAGES}"]\n{ACME}', f"not_stated: {IMAGES} also has a table in rules"),
         (f'closes = "2027-01-06"\n{ACME}', "closes: write a date, as in closes = 2026-11-21"),
         (f"closes_newcomers = 2027\n{ACME}", "closes_newcomers: write a date"),
         (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0: it is "opnai", want openai or'),
@@ -432,7 +432,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             f'default_model = "small"\n{ACME}\n[models.small]\n{DATED}[models.small.image_tokens]\nbase = 8\n{DATED}',
-            "models.small.image_tokens: want base and tile, or multiplier and budget",
+            "models.small.image_tokens: expected base and tile, or multiplier and budget",
         ),
         (
             f'default_model = "small"\n{ACME}\n[models.small]\n{DATED}clsoes = 2027-01-14',
@@ -440,7 +440,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             f'default_model = "small"\n{ACME}\n[models.small]\n{DATED}[models.small.rules."{MODE}"]\n{DATED}',
-            f"models.small.rules.{MODE}: states no modes",
+            f"models.small.rules.{MODE}: does not state modes",
         ),
         ("name = ", "not TOML: "),
     ],
@@ -505,7 +505,7 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
     own(RULE + CASES.replace(LIMIT, "", 1), "mine/image/side-too-long.toml")
 
     assert main(["rules", "--test=mine"]) == 1
-    assert "case pass-1: openai states no max_side; write limits =" in " ".join(
+    assert "case pass-1: openai does not state max_side; write limits =" in " ".join(
         capsys.readouterr().out.split()
     )
 
@@ -522,17 +522,17 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
         (
             'limits   = ["max_side"]',
             'limits   = ["max_side"]\nclaim = true',
-            "claim: a rule with limits is stated",
+            "claim: not allowed in a rule with limits",
         ),
         ('limits   = ["max_side"]', "limits   = []", "limits: it is empty"),
         ('limits   = ["max_side"]', "claim = true", "no limit 'max_side'"),
-        ("[when]", "[params]\nmax_side = 3\n[when]", "params.max_side: is a limit, too"),
-        ("{max_side}", "{max_sid}", "{max_sid} is no fact, limit or parameter (did you mean 'max_side'?)"),
+        ("[when]", "[params]\nmax_side = 3\n[when]", "params.max_side: also in limits"),
+        ("{max_side}", "{max_sid}", "{max_sid} is not a fact, limit or parameter (did you mean 'max_side'?)"),
         ("[when]", 'skips = "x"\n[when]', "unknown key 'skips'"),
         (
             "limits   =",
             'bounds_fetch = "max_sid"\nlimits =',
-            "bounds_fetch: 'max_sid' is no number in limits",
+            "bounds_fetch: 'max_sid' is not a number in limits",
         ),
         ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by: it is "x", want allow_private'),
         (
@@ -625,7 +625,7 @@ def test_scope_is_explained() -> None:
 
     listed = [id_ for id_, rule in RULES.items() if rule.scope == "image"]
     assert re.match(rf"image: {len(listed)} rules, \d+ facts\n", text)
-    assert re.search(r"^  width, height +In pixels", text, re.MULTILINE)
+    assert re.search(r"^  width +Width in pixels", text, re.MULTILINE)
     assert all(id_ in text for id_ in listed)
 
 

@@ -139,7 +139,7 @@ def test_broken_cache_is_set_aside_with_a_note(here: Path, decoded: list[int]) -
 
     assert len(decoded) == len(SPECS)
     (note,) = report.notes
-    assert "images.sqlite is set aside as images.broken" in note
+    assert "images.sqlite is renamed to images.broken" in note
     assert (here / ".vft_cache" / "images.broken").exists()
     assert not lint("train.jsonl").notes
     assert len(decoded) == len(SPECS)

@@ -24,9 +24,7 @@ from pytest_vft.catalogue.providers import Provider, load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.selftest import case_provider, mutants, problem, run_case, run_rule_tests, survivors
 from pytest_vft.errors import UsageError
-from pytest_vft.facts.docs import fact_docs
-from pytest_vft.facts.scopes import fact_types
-from pytest_vft.formats.foreign import read_foreign_formats
+from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.model import SCOPES, Scope
 from pytest_vft.resources import read_schema, rules_root
@@ -100,8 +98,8 @@ def test_page_of_facts_is_fresh() -> None:
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_each_fact_is_documented(scope: Scope) -> None:
-    assert [fact.name for fact in fact_docs(scope)] == list(fact_types(scope))
-    assert all(len(fact.meaning) > 5 for fact in fact_docs(scope))
+    assert list(fact_meanings(scope)) == list(fact_types(scope))
+    assert all(len(meaning) > 5 for meaning in fact_meanings(scope).values())
 
 
 def test_no_page_is_of_a_rule_that_is_gone(tmp_path: Path) -> None:
@@ -133,7 +131,7 @@ def test_case_of_another_rule_is_noticed() -> None:
     assert problem(RULES["image/unsupported-mode"], replace(wrong, values={}), bound()) is None
     found = problem(RULES["image/unsupported-format"], replace(wrong, values={}), bound())
     assert found == (
-        "verdict is fail, want not_applicable; found "
+        "verdict is fail; expected not_applicable; found "
         "image/unsupported-format: format is GIF; expected JPEG, PNG or WEBP"
     )
 
@@ -186,8 +184,8 @@ def test_page_says_all_that_a_rule_asks() -> None:
 
     assert "Severity: error. Off until selected by its id." in text
     assert (
-        "`splits` has at least 1 items and has only items of which each is not so that it is one of "
-        '"dev", "test", and `copies` is at least 1,000 and is not so that it is 1,313.'
+        "`splits` has at least 1 items and has only items of which each is not one of "
+        '"dev", "test", and `copies` is at least 1,000 and is not 1,313.'
     ) in text
 
 
@@ -245,8 +243,8 @@ def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("id_", "params", "problem"),
     [
-        ("image/too-large", {"max_bytes": "10"}, "parameter max_bytes is '10', want a whole number"),
-        ("image/too-large", {"max_bytes": True}, "parameter max_bytes is True, want a whole number"),
+        ("image/too-large", {"max_bytes": "10"}, "parameter max_bytes is '10'; expected a whole number"),
+        ("image/too-large", {"max_bytes": True}, "parameter max_bytes is True; expected a whole number"),
         (
             "image/too-large",
             {"max_byte": 1},
@@ -255,12 +253,12 @@ def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
         (
             "image/unsupported-mode",
             {"modes": "RGB"},
-            "parameter modes is 'RGB', want a list of strings",
+            "parameter modes is 'RGB'; expected a list of strings",
         ),
         (
             "image/unsupported-mode",
             {"modes": ["RGB", 1]},
-            "parameter modes is ['RGB', 1], want a list of strings",
+            "parameter modes is ['RGB', 1]; expected a list of strings",
         ),
         ("line/not-utf8", {"most": 1}, "no parameter 'most'; it has: none"),
     ],
@@ -316,7 +314,7 @@ def test_each_keyword_of_the_shape_is_needed_by_a_case() -> None:
     ]
 
     def places(schema: Mapping[str, Any]) -> Iterator[list[str]]:
-        shape = ExampleShape(schema, read_foreign_formats())
+        shape = ExampleShape(schema)
         for line in lines:
             yield [] if shape.is_valid(line) else sorted(str(fault.path) for fault in shape.faults(line))
 

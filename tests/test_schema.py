@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vft.formats.base import MAX_FAULTS
-from pytest_vft.formats.foreign import read_foreign_formats
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.resources import read_schema
 
-SHAPE = ExampleShape(read_schema("example.schema.json"), read_foreign_formats())
+SHAPE = ExampleShape(read_schema("example.schema.json"))
 LONG = "x" * 5_000_000
 ANSWER = {"role": "assistant", "content": "1"}
 

@@ -80,7 +80,7 @@ class Rows:
 
 @pytest.fixture(autouse=True)
 def _rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(registry._READERS, "rows", f"{__name__}:Rows")  # noqa: SLF001 - as a new format would
+    monkeypatch.setitem(registry._FORMATS, "rows", f"{__name__}:Rows")  # noqa: SLF001 - as a new format would
     yield
     registry.load_format.cache_clear()
 

@@ -144,6 +144,6 @@ def test_worker_that_dies_is_told_by_each_item_and_not_tried_again(project: Proj
     result = project.run_apart("--vft-only", "--vft-jobs=2", *DATA)
 
     result.assert_outcomes(failed=4)
-    result.stdout.fnmatch_lines(["*train.jsonl: bytes 0 to *worker process ended*"])
+    result.stdout.fnmatch_lines(["*train.jsonl: bytes 0 to *worker process was killed*"])
     result.stdout.no_fnmatch_line("*Traceback*")
     assert (project.folder / "shards.txt").read_text() == "shard\n"

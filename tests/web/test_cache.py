@@ -62,7 +62,7 @@ def test_a_broken_file_is_set_aside(tmp_path: Path) -> None:
     cache = keep(tmp_path)
 
     path = tmp_path / "urls.sqlite"
-    assert cache.warnings == [f"{path} is set aside as urls.broken: file is not a database"]
+    assert cache.warnings == [f"{path} is renamed to urls.broken: file is not a database"]
     assert find(tmp_path) == REMOTE
     assert (tmp_path / "urls.broken").exists()
 

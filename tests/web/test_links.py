@@ -25,7 +25,7 @@ END = datetime(2026, 1, 1, 1, tzinfo=UTC)
     ],
 )
 def test_signatures_say_when_they_end(query: str) -> None:
-    assert read_link(f"https://example.com/a.jpg?{query}").ends == END
+    assert read_link(f"https://example.com/a.jpg?{query}").expires == END
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,17 @@ def test_signatures_say_when_they_end(query: str) -> None:
     ],
 )
 def test_other_queries_never_end(query: str) -> None:
-    assert read_link(f"https://example.com/a.jpg?{query}").ends is None
+    assert read_link(f"https://example.com/a.jpg?{query}").expires is None
 
 
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://[::1", "it is no URL: Invalid IPv6 URL"),
-        ("http://example.com:99999/", "it is no URL: Port out of range 0-65535"),
-        ("https:///a.jpg", "it names no host"),
-        ("https:a.jpg", "it names no host"),
-        ("https://ann@example.com/", "it holds a user name or password, which are never sent"),
+        ("http://[::1", "it is not a URL: Invalid IPv6 URL"),
+        ("http://example.com:99999/", "it is not a URL: Port out of range 0-65535"),
+        ("https:///a.jpg", "it has no host"),
+        ("https:a.jpg", "it has no host"),
+        ("https://ann@example.com/", "it contains a user name or password, which are never sent"),
     ],
 )
 def test_what_nobody_can_ask(url: str, problem: str) -> None:

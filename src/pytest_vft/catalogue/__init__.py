@@ -1,1 +1,1 @@
-"""The catalogue: rule files, providers, which rules a run uses, their cases and pages."""
+"""The catalogue: rules, providers, the selection of rules for a run, cases and generated pages."""

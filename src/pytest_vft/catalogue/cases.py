@@ -1,16 +1,16 @@
-"""The cases inside rule files: lines with image tokens, and the files that they stand for."""
+"""The cases in rule files: lines with image tokens, and the files that they describe."""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zlib import crc32
 
 from pytest_vft.catalogue.files import read_toml
 from pytest_vft.catalogue.load import Rule
@@ -20,27 +20,17 @@ from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.remote import Remote
 from pytest_vft.text import nearest
 
-# When every case is judged, so that what expires does so in its text only.
+# The time at which cases run, so that signatures expire relative to a fixed date.
 CASE_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 _TOKEN = re.compile(r'\$image: ([^"]*)')
-_MODES = {
-    "rgb": "RGB",
-    "rgba": "RGBA",
-    "l": "L",
-    "la": "LA",
-    "p": "P",
-    "cmyk": "CMYK",
-    "1": "1",
-    "i;16": "I;16",
-}
+_MODES = ("rgb", "rgba", "l", "la", "p", "cmyk", "1", "i;16")
 _OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as")
-_COM_MOST = 65_533
+_LONGEST_COMMENT = 65_533
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFile:
-    """One file of a case; *content* is None for a file that is not there."""
+class CaseFile(NamedTuple):
+    """One file of a case; *content* is None for a file that does not exist."""
 
     split: Split
     content: bytes | None
@@ -48,58 +38,58 @@ class CaseFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An example inside a rule file, with the verdict that it must get.
+    """An example in a rule file, with the verdict that it must get.
 
-    *name* tells it from the others of its rule; *message* is the finding's, for a failing case;
-    *values* are limits of a provider and parameters to judge it by, where they are not the usual ones;
-    *also* names other rules that it cannot but fail.
+    *message* is the expected message of a failing case; *values* are limits and parameters that replace
+    the default ones; *also* names other rules that the case inevitably fails; *fetched* maps URLs
+    to what a request would find.
     """
 
     name: str
     verdict: Verdict
     message: str | None
-    files: tuple[CaseFile, ...]
+    files: Sequence[CaseFile]
     values: Mapping[str, Any]
     also: Collection[str]
     fetched: Mapping[str, Remote]
 
 
 def read_cases(rule: Rule) -> list[Case]:
-    """Return the cases of *rule*. Raises RuleFileError for a token that makes no image."""
-    return [
-        _case(rule.path, f"{content['verdict']}-{number}", content)
-        for number, content in enumerate(read_toml(rule.path).get("cases", ()), 1)
-    ]
+    """Return the cases of *rule*. Raises RuleFileError for an invalid image token."""
+    cases = []
+    for number, content in enumerate(read_toml(rule.path).get("cases", ()), 1):
+        name = f"{content['verdict']}-{number}"
+        try:
+            cases.append(_case(name, content))
+        except ValueError as error:
+            raise RuleFileError(f"{rule.path}: case {name}: {error}") from None
+    return cases
 
 
-def _case(path: Path, name: str, content: Mapping[str, Any]) -> Case:
-    try:
-        return Case(
-            name=name,
-            verdict=Verdict[content["verdict"].upper()],
-            message=content.get("message"),
-            files=tuple(_file(file) for file in content.get("files", [content])),
-            values={**content.get("params", {}), **content.get("limits", {})},
-            also=content.get("also", ()),
-            fetched={url: _remote(found) for url, found in content.get("fetched", {}).items()},
-        )
-    except ValueError as error:
-        raise RuleFileError(f"{path}: case {name}: {error}") from None
-
-
-def _file(content: Mapping[str, Any]) -> CaseFile:
-    split = content.get("split", "train")
-    if content.get("missing"):
-        return CaseFile(split=split, content=None)
-    if "base64" in content:
-        return CaseFile(split=split, content=base64.b64decode(content["base64"], validate=True))
-    return CaseFile(
-        split=split, content=_TOKEN.sub(lambda token: data_url(token[1]), content["lines"]).encode()
+def _case(name: str, content: Mapping[str, Any]) -> Case:
+    return Case(
+        name=name,
+        verdict=Verdict[content["verdict"].upper()],
+        message=content.get("message"),
+        files=[
+            CaseFile(file.get("split", "train"), _bytes(file)) for file in content.get("files", [content])
+        ],
+        values={**content.get("params", {}), **content.get("limits", {})},
+        also=content.get("also", ()),
+        fetched={url: _remote(found) for url, found in content.get("fetched", {}).items()},
     )
 
 
+def _bytes(file: Mapping[str, Any]) -> bytes | None:
+    if file.get("missing"):
+        return None
+    if "base64" in file:
+        return base64.b64decode(file["base64"], validate=True)
+    return _TOKEN.sub(lambda token: data_url(token[1]), file["lines"]).encode()
+
+
 def _remote(found: str | Mapping[str, Any]) -> Remote:
-    """Return what a case says was *found*: an image, why there is none, or a table with more."""
+    """Return what a case describes as *found*: an image, a cause of failure, or a table with fields."""
     if isinstance(found, Mapping):
         image = _remote(found["image"]).image if "image" in found else None
         return Remote(**{"reachable": "cause" not in found, **found, "image": image})
@@ -121,12 +111,12 @@ def draw(token: str) -> tuple[str, bytes]:
     """Return media type and bytes of the image that *token* describes.
 
     FORMAT WxH MODE [bytes=N] [cut=N] [tail=N] [frames=N] [exif=upright|rotated|gps] [as=MEDIA/TYPE]:
-    *bytes* pads the file to that size, *cut* takes bytes from its end, *tail* adds some behind it.
-    Raises ValueError, which names the word that does not fit.
+    *bytes* pads the file to that size, *cut* removes bytes at its end, *tail* appends bytes. Raises
+    ValueError, which names the invalid word.
     """
     words = token.split()
     if len(words) < 3:  # noqa: PLR2004 - format, size, mode
-        raise ValueError(f"$image: {token}: want FORMAT WxH MODE")
+        raise ValueError(f"$image: {token}: expected FORMAT WxH MODE")
     kind, size, mode, *rest = words
     options = dict(word.partition("=")[::2] for word in rest)
     for name in options:
@@ -139,32 +129,28 @@ def draw(token: str) -> tuple[str, bytes]:
 
 
 def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> bytes:
-    from PIL import Image  # noqa: PLC0415 - a case is the only place that writes images here
+    from PIL import Image  # noqa: PLC0415 - for cases only
 
     if mode not in _MODES:
         raise ValueError(f"no mode {mode!r}{nearest(mode, _MODES)}")
     width, _, height = size.partition("x")
-    # Noise of a kind: a cut must fall into data, not into a run of one colour.
+    # Gradients, since a cut must remove data, not a run of one colour.
     gradient = Image.linear_gradient("L").resize((int(width), int(height)))
     image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
     if mode == "rgba":
-        image.putalpha(gradient)  # what cannot be seen through, WEBP saves as RGB
-    image = (
-        image.convert("L").convert(_MODES[mode])
-        if mode in ("la", "i;16", "1")
-        else image.convert(_MODES[mode])
-    )
-    more: dict[str, Any] = {}
+        image.putalpha(gradient)  # WEBP saves opaque images as RGB
+    if mode in ("la", "i;16", "1"):
+        image = image.convert("L")
+    image = image.convert(mode.upper())
+    saving: dict[str, Any] = {"exif": _exif(options["exif"])} if "exif" in options else {}
     if "frames" in options:
         others = [image.rotate(90 * turn) for turn in range(1, int(options["frames"]))]
-        more |= {"save_all": True, "append_images": others}
-    if "exif" in options:
-        more["exif"] = _exif(options["exif"])
+        saving |= {"save_all": True, "append_images": others}
     target = BytesIO()
     try:
-        image.save(target, kind, **more)
+        image.save(target, kind, **saving)
     except (KeyError, OSError) as error:
-        raise ValueError(f"Pillow writes no {kind} of mode {mode}: {error}") from None
+        raise ValueError(f"Pillow cannot write {kind} of mode {mode}: {error}") from None
     return target.getvalue()
 
 
@@ -173,7 +159,7 @@ def _exif(what: str) -> bytes:
 
     exif = Image.Exif()
     gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
-    gps[ExifTags.GPS.GPSLatitudeRef] = "N"  # phones write this much without leave to know where they are
+    gps[ExifTags.GPS.GPSLatitudeRef] = "N"  # phones without permission to read their position write this much
     if what == "rotated":
         exif[ExifTags.Base.Orientation] = 6
     elif what == "gps":
@@ -186,31 +172,25 @@ def _exif(what: str) -> bytes:
 
 
 def _pad(kind: str, data: bytes, size: int) -> bytes:
-    """Return *data* grown to *size* bytes in a place where its format allows anything."""
+    """Return *data* padded to *size* bytes where its format allows arbitrary bytes."""
     missing = size - len(data)
     if missing == 0:
         return data
     if missing < 0:
-        raise ValueError(f"the image has {len(data)} bytes already, more than {size}")
+        raise ValueError(f"the image already has {len(data)} bytes, more than {size}")
     if kind == "jpeg":
         return data[:2] + _comments(missing) + data[2:]
     if kind == "png" and missing >= 12:  # noqa: PLR2004 - length, name and checksum of a chunk
-        return data[:-12] + _png_chunk(missing - 12) + data[-12:]
+        body = b"vfPd" + bytes(missing - 12)
+        return data[:-12] + (missing - 12).to_bytes(4) + body + crc32(body).to_bytes(4) + data[-12:]
     raise ValueError(f"a {kind} cannot be padded by {missing} bytes")
 
 
 def _comments(size: int) -> bytes:
-    """Return JPEG comment segments of *size* bytes; a few bytes are fill bytes before a marker."""
+    """Return JPEG comment segments of *size* bytes; up to three bytes are fill bytes before a marker."""
     segments = []
     while size >= 4:  # noqa: PLR2004 - marker and length
-        body = min(size - 4, _COM_MOST)
+        body = min(size - 4, _LONGEST_COMMENT)
         segments.append(b"\xff\xfe" + (body + 2).to_bytes(2) + bytes(body))
         size -= body + 4
     return b"".join(segments) + b"\xff" * size
-
-
-def _png_chunk(size: int) -> bytes:
-    from zlib import crc32  # noqa: PLC0415 - as above
-
-    body = b"vfPd" + bytes(size)
-    return size.to_bytes(4) + body + crc32(body).to_bytes(4)

@@ -1,22 +1,18 @@
-"""What can be wrong with a provider file."""
+"""Checks of a provider file beyond its JSON Schema."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pytest_vft.catalogue.files import check_content
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
-from pytest_vft.json_schema import schema_problems
-from pytest_vft.resources import read_schema
 from pytest_vft.text import nearest
 
-_DATES = ("checked", "closes", "closes_newcomers")
-# A key is sent only where a shipped file, the command line or the environment says.
+# Only a shipped file, the command line and the environment may name where a key is sent.
 _NOT_IN_OWN = {
     "job_api": "a job API",
     "base_url": "an address that keys are sent to",
@@ -33,54 +29,25 @@ _IMAGE_TOKENS = ({"base", "tile"}, {"multiplier", "budget"})
 
 def check_provider(
     path: Path,
-    content: Mapping[str, Any],
+    content: dict[str, Any],
     rules: Mapping[str, Rule],
     known: Collection[str],
     *,
     shipped: bool = False,
 ) -> None:
-    """Check all that can be wrong with *content*, the provider file at *path*.
+    """Check *content*, the provider file at *path*. Raises RuleFileError with the first problem.
 
-    *rules* are those it may state something of, by id; *known* are the providers it may extend. Only
-    a *shipped* file may say where a key is sent. Raises RuleFileError with the first problem.
+    *rules* are the rules that it may make statements on, by id; *known* are the providers that it may
+    extend. Only a *shipped* file may name where a key is sent.
     """
-    if not shipped:
-        for key in content:
-            if key in _NOT_IN_OWN:
-                line = _line_of(key, path.read_text(encoding="utf-8"))
-                raise RuleFileError(
-                    f"{path}:{line}: {key}: a provider file of your own cannot name {_NOT_IN_OWN[key]}"
-                )
-    undated: list[str] = []
-    plain = _plain(content, "", undated)
-    for place in undated:
-        key = place.rpartition(".")[2]
-        raise RuleFileError(f"{path}: {place}: write a date, as in {key} = 2026-11-21")
-    schema = read_schema("provider.schema.json")
-    # A file of another shape is not examined any further.
-    for problem in chain(schema_problems(schema, plain), _problems(content, rules, known)):
-        raise RuleFileError(f"{path}: {problem}")
-
-
-def _line_of(key: str, text: str) -> int:
-    found = re.search(rf"^\s*\[*\s*[\"']?{key}\b", text, re.MULTILINE)
-    return text.count("\n", 0, found.end()) + 1 if found else 1
-
-
-def _plain(value: Any, at: str, undated: list[str]) -> Any:
-    """Return *value* with the dates that its keys ask for as text, as JSON has them; others are *undated*."""
-    if not isinstance(value, dict):
-        return value
-    plain = {}
-    for key, inner in value.items():
-        place = f"{at}.{key}" if at else key
-        if key in _DATES and not isinstance(inner, dict):
-            if type(inner) is not date:
-                undated.append(place)
-            plain[key] = str(inner)
-        else:
-            plain[key] = _plain(inner, place, undated)
-    return plain
+    for key in () if shipped else filter(_NOT_IN_OWN.get, content):
+        text = path.read_text(encoding="utf-8")
+        found = re.search(rf"^\s*\[*\s*[\"']?{key}\b", text, re.MULTILINE)
+        line = text.count("\n", 0, found.end()) + 1 if found else 1
+        raise RuleFileError(
+            f"{path}:{line}: {key}: a provider file of your own cannot name {_NOT_IN_OWN[key]}"
+        )
+    check_content(path, content, "provider.schema.json", _problems(content, rules, known))
 
 
 def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Collection[str]) -> Iterator[str]:
@@ -92,14 +59,14 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
         if id_ not in rules:
             yield f"not_stated: no rule {id_!r}{nearest(id_, rules)}"
         if id_ in own:
-            yield f"not_stated: {id_} has a table in rules, too"
+            yield f"not_stated: {id_} also has a table in rules"
     yield from _statement_problems("rules", own, rules)
     models = content.get("models", {})
     for name, model in models.items():
         yield from _statement_problems(f"models.{name}.rules", model.get("rules", {}), rules)
         keys = set(model.get("image_tokens", {})) - {"source", "checked"}
         if keys and keys not in _IMAGE_TOKENS:
-            yield f"models.{name}.image_tokens: want base and tile, or multiplier and budget"
+            yield f"models.{name}.image_tokens: expected base and tile, or multiplier and budget"
     default = content.get("default_model")
     if models and default is None:
         yield f"the file has no default_model; it may be {' or '.join(models)}"
@@ -110,20 +77,20 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
 def _statement_problems(
     place: str, statements: Mapping[str, Mapping[str, Any]], rules: Mapping[str, Rule]
 ) -> Iterator[str]:
-    for id_, said in statements.items():
+    for id_, statement in statements.items():
         at = f"{place}.{id_}"
         if id_ not in rules:
             yield f"{at}: no rule {id_!r}{nearest(id_, rules)}"
             continue
         rule = rules[id_]
         for table, known in (("limits", rule.limits), ("params", rule.params)):
-            for name, value in said.get(table, {}).items():
+            for name, value in statement.get(table, {}).items():
                 if name not in known:
                     noun = "limit" if table == "limits" else "parameter"
                     has = ", ".join(known) or "none"
                     yield f"{at}.{table}: no {noun} {name!r}{nearest(name, known)}; {id_} has: {has}"
                 elif not rule.kinds[name].fits(value):
-                    yield f"{at}.{table}.{name}: it is {value!r}, want {rule.kinds[name]}"
-        missing = [name for name in rule.limits if name not in said.get("limits", {})]
-        if missing and not said.get("off"):
-            yield f"{at}: states no {' and no '.join(missing)}; a rule that is not stated goes to not_stated"
+                    yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
+        missing = [name for name in rule.limits if name not in statement.get("limits", {})]
+        if missing and not statement.get("off"):
+            yield f"{at}: does not state {' and '.join(missing)}; list unstated rules in not_stated"

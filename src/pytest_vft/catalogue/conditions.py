@@ -1,4 +1,4 @@
-"""Conditions on facts: the names in them, their values, and what can be wrong with them."""
+"""Conditions on facts: binding of limits and parameters, kinds of values, and checks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ITEM = FactType("string", nullable=False)
 
 
 class Kind(NamedTuple):
-    """The kind of value that a keyword needs: one of *type*, or a list of them."""
+    """The kind of value that a keyword needs: a value of *type*, or a list of such values."""
 
     type: type
     listed: bool
@@ -33,10 +33,10 @@ class Kind(NamedTuple):
         return f"a list of {noun}s" if self.listed else f"a {noun}"
 
     def fits(self, value: object) -> bool:
-        """Return whether *value* is of this kind; True is no number."""
-        if isinstance(value, list) != self.listed:
-            return False
-        return all(type(item) is self.type for item in (value if isinstance(value, list) else [value]))
+        """Return whether *value* is of this kind; booleans are not numbers."""
+        if isinstance(value, list):
+            return self.listed and all(type(item) is self.type for item in value)
+        return not self.listed and type(value) is self.type
 
 
 def bind(conditions: Conditions, values: Mapping[str, Any]) -> Conditions:
@@ -44,35 +44,34 @@ def bind(conditions: Conditions, values: Mapping[str, Any]) -> Conditions:
     return {fact: _bind(fragment, values) for fact, fragment in conditions.items()}
 
 
-def _bind(fragment: Fragment, values: Mapping[str, Any]) -> Fragment:
-    return {keyword: _bind_value(value, values) for keyword, value in fragment.items()}
-
-
-def _bind_value(value: Any, values: Mapping[str, Any]) -> Any:
+def _bind(value: Any, values: Mapping[str, Any]) -> Any:
     if not isinstance(value, dict):
         return value
-    name = value.get("$limit", value.get("$param"))
-    return _bind(value, values) if name is None else values[name]
+    name = value_name(value)
+    if name is not None:
+        return values[name]
+    return {keyword: _bind(inner, values) for keyword, inner in value.items()}
+
+
+def value_name(value: Mapping[str, Any]) -> str | None:
+    """Return NAME of {"$limit": NAME} or {"$param": NAME}, None for another table."""
+    name: str | None = value.get("$limit", value.get("$param"))
+    return name
 
 
 def kinds_of_values(conditions: Conditions, facts: Mapping[str, FactType]) -> dict[str, Kind]:
     """Return the kind of value of each limit and parameter in *conditions*, by name."""
-    kinds: dict[str, Kind] = {}
-    for fact, fragment in conditions.items():
-        kinds |= _kinds(fragment, facts[fact])
-    return kinds
+    return dict(pair for fact, fragment in conditions.items() for pair in _kinds(fragment, facts[fact]))
 
 
-def _kinds(fragment: Fragment, fact: FactType) -> dict[str, Kind]:
-    kinds: dict[str, Kind] = {}
+def _kinds(fragment: Fragment, fact: FactType) -> Iterator[tuple[str, Kind]]:
     for keyword, value in fragment.items():
         if isinstance(value, dict):
-            name = value.get("$limit", value.get("$param"))
+            name = value_name(value)
             if name is None:
-                kinds |= _kinds(value, _ITEM if keyword == "items" else fact)
+                yield from _kinds(value, _ITEM if keyword == "items" else fact)
             else:
-                kinds[name] = _kind(keyword, fact)
-    return kinds
+                yield name, _kind(keyword, fact)
 
 
 def _kind(keyword: str, fact: FactType) -> Kind:
@@ -81,19 +80,19 @@ def _kind(keyword: str, fact: FactType) -> Kind:
 
 
 class Names(NamedTuple):
-    """What the conditions of a rule may name: limits, and parameters with their values."""
+    """The limits that the conditions of a rule may name, and the parameters with their values."""
 
     limits: Collection[str]
     params: Mapping[str, Any]
 
 
 def fragment_problems(place: str, fragment: Fragment, fact: FactType, names: Names) -> Iterator[str]:
-    """Yield what is wrong with *fragment*, the condition on a *fact*, at *place* in its file."""
+    """Yield problems with *fragment*, the condition on a *fact*, at *place* in its file."""
     for keyword, value in fragment.items():
         at = f"{place}.{keyword}"
         if keyword not in _KEYWORDS[fact.name] or (keyword == "items" and fact.faults):
             fitting = ", ".join(sorted(_KEYWORDS[fact.name]))
-            yield f"{at}: says nothing of {fact.name} facts; {fitting} do"
+            yield f"{at}: not a keyword for {fact.name} facts; expected one of {fitting}"
         elif keyword in ("not", "items"):
             yield from fragment_problems(at, value, fact if keyword == "not" else _ITEM, names)
         elif isinstance(value, dict):
@@ -107,7 +106,7 @@ def _name_problems(
 ) -> Iterator[str]:
     (key, name), *more = value.items() if value else [("", "")]
     if more or key not in ("$limit", "$param"):
-        yield f'{at}: want a value, {{ "$limit" = "NAME" }} or {{ "$param" = "NAME" }}'
+        yield f'{at}: expected a value, {{ "$limit" = "NAME" }} or {{ "$param" = "NAME" }}'
     elif key == "$limit" and name not in names.limits:
         yield f"{at}: no limit {name!r}{nearest(str(name), names.limits)}"
     elif key == "$param" and name not in names.params:
@@ -117,15 +116,8 @@ def _name_problems(
 
 
 def _value_problems(at: str, keyword: str, value: object, fact: FactType) -> Iterator[str]:
-    """A value of another type than its fact is a condition that never or always holds."""
     if keyword == "type":
         if value != fact.name:
             yield f"{at}: the fact is of type {fact.name}"
-        return
-    kind = _kind(keyword, fact)
-    if isinstance(value, list) != kind.listed:
-        yield f"{at}: want " + ("a list" if kind.listed else "one value, not a list")
-        return
-    for item in value if isinstance(value, list) else [value]:
-        if type(item) is not kind.type:
-            yield f"{at}: {item!r} is not of type {'integer' if kind.type is int else fact.name}"
+    elif not _kind(keyword, fact).fits(value):
+        yield f"{at}: {value!r}; expected {_kind(keyword, fact)}"

@@ -1,4 +1,4 @@
-"""Rule files: found and read."""
+"""Rules, and the files that define them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ class Rule:
     """A condition on the facts of one scope, as written in its file.
 
     *when* and *require* map names of facts to fragments of JSON Schema. *limits* names numbers that
-    providers state; a *claim* holds for the providers that state it, too; *params* are numbers of the
-    rule's own. *each* names a fact that lists faults, each a finding of its own. *cut_after* names a
-    number of tokens: the finding is placed at the message in which an example exceeds it.
-    *bounds_fetch* names a number of bytes: no more of an image is fetched. *waived_by* names a setting
-    of the network under which findings are ignored. An *off* rule runs only when it is selected by
-    its id. A file that fails a rule that *stops* is not read, so such a rule is always selected.
+    providers state; a *claim* has no number but must be stated by providers as well; *params* are
+    numbers with a default. *each* names a fact that lists faults; each fault is a finding. *cut_after*
+    names a number of tokens: the finding is placed at the message that exceeds it. *bounds_fetch* names
+    the maximum number of bytes to fetch of an image. *waived_by* names a network setting under which
+    findings are ignored. A rule that is *off* runs only if it is selected by its id. The lines of a
+    file that fails a rule that *stops* are not read, so such a rule is always selected.
 
-    A rule that is bound to a provider has the values of its limits in *params*, and in *skips* the
-    reason that the provider gives for leaving an image out. *source* and *checked* are those of the
-    provider's statement then, if there is one.
+    A rule that is bound to a provider has the values of its limits in *params*; *skips* is the
+    provider's reason for skipping an image; *source* and *checked* come from the provider's statement.
     """
 
     id: str
@@ -64,41 +63,47 @@ class Rule:
 
     @property
     def subject(self) -> str:
-        """What it judges, as a noun: file, image, few-shot answer ..."""
+        """The subject of the rule as a noun: file, image, few-shot answer ..."""
         return str(self.when.get("kind", {}).get("const", self.scope))
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
-        """The kind of value of each limit and parameter, by name, of a rule that is not bound."""
+        """The kind of value of each limit and parameter by name, for a rule that is not bound."""
         facts = fact_types(self.scope)
-        return {**kinds_of_values(self.when, facts), **kinds_of_values(self.require, facts)}
+        return kinds_of_values(self.when, facts) | kinds_of_values(self.require, facts)
 
 
 @cache
 def shipped_rules() -> Mapping[str, Rule]:
-    """Return the shipped rules by id. Their files are checked by tests, not here."""
-    return {rule.id: rule for rule in map(_read_rule, _rule_files(rules_root()))}
+    """Return the shipped rules by id, unchecked: tests check their files."""
+    rules = []
+    for path in _rule_files(rules_root()):
+        # Parsing TOML is slow, cases are most of a file, and few runs need them.
+        text, _, _ = path.read_text(encoding="utf-8").partition(_CASES)
+        rules.append(_rule(path, tomllib.loads(text)))
+    return {rule.id: rule for rule in rules}
 
 
 def load_rules(place: Path) -> Mapping[str, Rule]:
-    """Return the rules in *place*, a user's folder or one rule file, by id, strictly checked.
+    """Return the rules in *place*, a user's folder or one rule file, by id.
 
-    Raises RuleFileError, which names file, key and the likely intention.
+    Raises RuleFileError for the first problem, with file, key and the likely intention.
     """
     if not place.exists():
         raise RuleFileError(f"{place}: no such folder of rules")
     rules: dict[str, Rule] = {}
     for path in _rule_files(place) if place.is_dir() else [place.absolute()]:
-        if path.parent.name not in SCOPES:
-            scope = path.parent.name
+        scope = path.parent.name
+        if scope not in SCOPES:
             raise RuleFileError(
-                f"{path}: no scope {scope!r}{nearest(scope, SCOPES)}; a rule file stands in a folder named "
+                f"{path}: no scope {scope!r}{nearest(scope, SCOPES)}; the folder of a rule must be one of "
                 + ", ".join(SCOPES)
             )
         check_rule_file(path)
-        rules[rule_id(path)] = _rule(path, read_toml(path))
+        rule = _rule(path, read_toml(path))
+        rules[rule.id] = rule
     if not rules:
-        raise RuleFileError(f"{place}: no rule in it; a rule is a file SCOPE/NAME.toml")
+        raise RuleFileError(f"{place}: has no rules; a rule is a file SCOPE/NAME.toml")
     return rules
 
 
@@ -109,18 +114,7 @@ def _rule_files(folder: Path) -> list[Path]:
     return sorted(paths, key=lambda path: (order.get(path.parent.name, len(order)), path.stem))
 
 
-def rule_id(path: Path) -> str:
-    """Return the id that a rule file has by its place: folder and name."""
-    return f"{path.parent.name}/{path.stem}"
-
-
-def _read_rule(path: Path) -> Rule:
-    # Cases are most of a file and are read only by those who run them: reading TOML is slow.
-    text = path.read_text(encoding="utf-8")
-    return _rule(path, tomllib.loads(text.partition(_CASES)[0]))
-
-
 def _rule(path: Path, content: Mapping[str, Any]) -> Rule:
     scope: Any = path.parent.name
-    said = {key: value for key, value in content.items() if key != "cases"}
-    return Rule(id=rule_id(path), scope=scope, path=path, **said)
+    fields = {key: value for key, value in content.items() if key != "cases"}
+    return Rule(id=f"{scope}/{path.stem}", scope=scope, path=path, **fields)

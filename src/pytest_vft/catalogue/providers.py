@@ -1,4 +1,4 @@
-"""Provider files: what a provider, or one of its models, states of rules, and how it is reached."""
+"""Providers: their statements on rules, models and job APIs, read from provider files."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Effect = Literal["refuses", "loses"]
 
 
 class RuleStatement(NamedTuple):
-    """What a provider states of one rule; *stated_by* is its id, which may be that of a parent.
+    """The statement of a provider, or of a parent of that provider, on one rule.
 
-    *limits* are values of the limits that the rule names, *params* replace values of its own. *effect*
-    is what a failure means to the provider, if it is not the usual one; *skips* is the reason it gives
-    for leaving an image out. None where the provider states nothing.
+    *stated_by* is the id of that provider. *limits* are the values of the rule's limits, *params* replace
+    the values of its parameters. *effect* is what a failure means to the provider, *skips* its reason for
+    skipping an image. None means the default.
     """
 
     stated_by: str = ""
@@ -42,10 +42,10 @@ class RuleStatement(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A base model that can be fine-tuned with images; *closes* is when it shuts down.
+    """A base model that can be fine-tuned with images; *closes* is its shutdown date.
 
-    *context* is the number of tokens that an example may have in all. *price* is in US dollars for a
-    million training tokens, as read on *price_date*. None where nothing is known.
+    *context* is the maximum number of tokens of an example. *price* is in US dollars for a million
+    training tokens, as read on *price_date*. None means unknown.
     """
 
     source: str = ""
@@ -59,7 +59,7 @@ class Model(NamedTuple):
 
 
 class JobService(NamedTuple):
-    """An API for fine-tuning jobs: OpenAI's at *base_url*, or Azure's in *version*."""
+    """An API for fine-tuning jobs: OpenAI's at *base_url*, or Azure's in an API *version*."""
 
     kind: Literal["openai", "azure"]
     base_url: str | None = None
@@ -67,12 +67,12 @@ class JobService(NamedTuple):
 
 
 class Provider(NamedTuple):
-    """Who trains: a service, or a trainer that users run themselves.
+    """A service that trains, or a trainer that users run themselves.
 
-    *closes* is when it takes no more jobs, *closes_newcomers* when it takes none from new customers.
-    *extends* is the id of the provider whose statements it takes over, *not_stated* names rules that
-    it does not take over. With *any_model* it takes models beside *models*. *trains_on* is what selects
-    the answers to train on; *unread* are fields that it accepts and does not use.
+    *closes* is the date after which it accepts no jobs, *closes_newcomers* the same for new customers.
+    *extends* is the id of a parent, whose statements it inherits except those on the rules in
+    *not_stated*. With *any_model* it accepts models that are not in *models*. *trains_on* is what selects
+    the answers to train on; *unread* are fields that it accepts but does not use.
     """
 
     id: str
@@ -94,10 +94,9 @@ class Provider(NamedTuple):
     job_api: JobService | None = None
 
     def model(self, name: str | None) -> str | None:
-        """Return *name* if this provider takes it, its default model for None.
+        """Return *name* if this provider accepts the model or its base model, the default model for None.
 
-        The name of a fine-tuned model is taken if its base model is. Raises UsageError, which names
-        the nearest.
+        Raises UsageError, which names the nearest model, for a model that it does not accept.
         """
         if name is None:
             return self.default_model
@@ -110,26 +109,25 @@ class Provider(NamedTuple):
         return name
 
     def describe(self, model: str | None) -> Model:
-        """Return what is known of *model* or of its base model: nothing, if it is in no table."""
-        if model is None:
-            return Model()
-        return self.models.get(model) or self.models.get(base_model(model)) or Model()
+        """Return the table of *model* or of its base model; an empty Model if there is none."""
+        name = model or ""
+        return self.models.get(name) or self.models.get(base_model(name)) or Model()
 
     def for_model(self, model: str | None) -> Provider:
-        """Return this provider with the statements of *model* in the place of its own."""
+        """Return this provider with its statements replaced by those of *model*, if any."""
         return self._replace(rules={**self.rules, **self.describe(model).rules})
 
     def jobs(self) -> JobService:
         """Return the API for fine-tuning jobs. Raises UsageError if the provider has none."""
         if self.job_api is None:
             raise UsageError(
-                f"{self.name} has no job API that vft knows: upload the data with its own client"
+                f"vft does not know a job API of {self.name}: upload the data with its own client"
             )
         return self.job_api
 
 
 def base_model(name: str) -> str:
-    """Return the base model of a fine-tuned one: ft:BASE:... or BASE.ft-...; *name* itself for others."""
+    """Return the base model of a fine-tuned model (ft:BASE:... or BASE.ft-...), *name* for other models."""
     if name.startswith("ft:"):
         return name.split(":")[1]
     return name.partition(".ft-")[0]
@@ -147,22 +145,21 @@ def is_provider_file(name: str) -> bool:
 
 @cache
 def load_provider(provider_id: str) -> Provider:
-    """Return the shipped provider of that id. Raises UsageError, which names the nearest.
+    """Return the shipped provider with that id, unchecked: tests check its file.
 
-    Shipped files are checked by tests, not here.
+    Raises UsageError, which names the nearest, for an unknown id.
     """
     known = provider_ids()
     if provider_id not in known:
-        raise UsageError(
-            f"no provider {provider_id!r}{nearest(provider_id, known)}; known: {', '.join(known)}"
-        )
+        hint = nearest(provider_id, known)
+        raise UsageError(f"no provider {provider_id!r}{hint}; known: {', '.join(known)}")
     return _provider(provider_id, read_toml(rules_root() / "providers" / f"{provider_id}.toml"))
 
 
 def read_provider_file(path: Path, rules: Mapping[str, Rule]) -> Provider:
-    """Return the provider that a user's file at *path* describes, with statements on *rules*.
+    """Return the provider in a user's file at *path*, which makes statements on *rules*.
 
-    Raises RuleFileError, which names file, key and the likely intention.
+    Raises RuleFileError for the first problem, with file, key and the likely intention.
     """
     if not path.is_file():
         raise RuleFileError(f"{path}: no such provider file")
@@ -177,8 +174,8 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
     rules, data_formats = _statements(provider_id, content), provider.data_formats
     if provider.extends is not None:
         parent = load_provider(provider.extends)
-        inherited = {id_: said for id_, said in parent.rules.items() if id_ not in provider.not_stated}
-        rules, data_formats = {**inherited, **rules}, data_formats or parent.data_formats
+        inherited = {id_: one for id_, one in parent.rules.items() if id_ not in provider.not_stated}
+        rules, data_formats = inherited | rules, data_formats or parent.data_formats
     return provider._replace(
         any_model=content.get("any_model", not models),
         models=models,
@@ -189,24 +186,21 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
 
 
 def _model(provider_id: str, content: Mapping[str, Any]) -> Model:
-    said = {key: value for key, value in content.items() if key != "training"}
-    training = content.get("training", {})
-    return Model(**said)._replace(
-        image_tokens=_image_tokens(content.get("image_tokens", {})),
+    fields = {key: value for key, value in content.items() if key != "training"}
+    training, tokens = content.get("training", {}), content.get("image_tokens", {})
+    counter: ImageTokens | None = None
+    if "tile" in tokens:
+        counter = TileTokens(base=tokens["base"], tile=tokens["tile"])
+    elif "budget" in tokens:
+        counter = PatchTokens(multiplier=tokens["multiplier"], budget=tokens["budget"])
+    return Model(**fields)._replace(
+        image_tokens=counter,
         price=training.get("price"),
         price_date=training.get("checked"),
         rules=_statements(provider_id, content),
     )
 
 
-def _image_tokens(content: Mapping[str, Any]) -> ImageTokens | None:
-    if "tile" in content:
-        return TileTokens(base=content["base"], tile=content["tile"])
-    if "budget" in content:
-        return PatchTokens(multiplier=content["multiplier"], budget=content["budget"])
-    return None
-
-
 def _statements(provider_id: str, content: Mapping[str, Any]) -> dict[str, RuleStatement]:
     statements = content.get("rules", {})
-    return {id_: RuleStatement(stated_by=provider_id, **said) for id_, said in statements.items()}
+    return {id_: RuleStatement(stated_by=provider_id, **fields) for id_, fields in statements.items()}

@@ -1,1 +1,1 @@
-"""Facts against rules: verdicts, counts and, for what failed, findings."""
+"""Facts are judged by rules: verdicts, counts, and findings for what fails."""

@@ -1,7 +1,7 @@
 """Rules of one scope compiled to one function from facts to verdicts.
 
-The source holds names of facts and of constants only, never a value from a rule file. A hypothesis
-test holds the compiled functions against jsonschema.
+The source contains names of facts and constants only, never a value from a rule file. A hypothesis test
+compares the compiled functions with jsonschema.
 """
 
 from __future__ import annotations
@@ -28,76 +28,67 @@ _TESTS: Mapping[str, str] = {
 
 
 def compile_check(scope: Scope, rules: Sequence[Rule]) -> Check:
-    """Return the function that judges the facts of a subject of *scope* by *rules*, in their order.
-
-    The rules are bound: their conditions hold no {"$param": ...} any more.
-    """
-    constants: dict[str, Any] = {}
-    gates: dict[str, str] = {}
-    names = {fact: f"f{number}" for number, fact in enumerate(fact_types(scope))}
-    verdicts = [_rule(scope, rule, names, constants, gates) for rule in rules]
-    used = [
-        f"    {name} = facts[{fact!r}]\n"
-        for fact, name in names.items()
-        if any(fact in rule.when or fact in rule.require for rule in rules)
-    ]
-    gated = [f"    {name} = {gate}\n" for gate, name in gates.items()]
-    body = "".join(f"        {verdict},\n" for verdict in verdicts)
-    source = f"def check(facts):\n{''.join(used + gated)}    return (\n{body}    )\n"
-    exec(compile(source, f"<rules of scope {scope}>", "exec"), constants)  # noqa: S102 - see the module's text
-    check: Check = constants["check"]
-    return check
+    """Return the function that judges the facts of a subject of *scope* by *rules*, which are bound."""
+    return _Compiler(scope).compile(rules)
 
 
-def _rule(
-    scope: Scope, rule: Rule, names: Mapping[str, str], constants: dict[str, Any], gates: dict[str, str]
-) -> str:
-    """Return the expression for the verdict of *rule*; a `when` that several share is worked out once."""
-    required = _verdict(Verdict.FAIL, _outcomes(scope, rule.require, names, constants))
-    if not rule.when:
-        return required
-    gate = _verdict(Verdict.NOT_APPLICABLE, _outcomes(scope, rule.when, names, constants))
-    return f"{gates.setdefault(gate, f'g{len(gates)}')} or ({required})"
+class _Compiler:
+    """Variables of the compiled function: facts by name, constants by name, gates by expression."""
 
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._types = fact_types(scope)
+        self._facts = {fact: f"f{number}" for number, fact in enumerate(self._types)}
+        self._constants: dict[str, Any] = {}
+        self._gates: dict[str, str] = {}
 
-def _verdict(failing: Verdict, outcomes: tuple[str, str]) -> str:
-    """Return the expression for a verdict: *failing*, unknown, or PASS, which is 0 and opens a gate."""
-    steps = zip((failing, Verdict.UNKNOWN), outcomes, strict=True)
-    taken = [f"{verdict:d} if {condition} else " for verdict, condition in steps if condition]
-    return "".join(taken) + f"{Verdict.PASS:d}"
+    def compile(self, rules: Sequence[Rule]) -> Check:
+        verdicts = [self._rule(rule) for rule in rules]
+        used = {fact for rule in rules for fact in (*rule.when, *rule.require)}
+        lines = [f"{name} = facts[{fact!r}]" for fact, name in self._facts.items() if fact in used]
+        lines += [f"{name} = {gate}" for gate, name in self._gates.items()]
+        lines += ["return (", *(f"    {verdict}," for verdict in verdicts), ")"]
+        source = "\n    ".join(["def check(facts):", *lines])
+        code = compile(source, f"<rules of scope {self._scope}>", "exec")
+        exec(code, self._constants)  # noqa: S102 - see the docstring of the module
+        check: Check = self._constants["check"]
+        return check
 
+    def _rule(self, rule: Rule) -> str:
+        """Return the expression for the verdict of *rule*; rules with the same `when` share a gate."""
+        required = self._verdict(Verdict.FAIL, rule.require)
+        if not rule.when:
+            return required
+        gate = self._verdict(Verdict.NOT_APPLICABLE, rule.when)
+        return f"{self._gates.setdefault(gate, f'g{len(self._gates)}')} or ({required})"
 
-def _outcomes(
-    scope: Scope, conditions: Conditions, names: Mapping[str, str], constants: dict[str, Any]
-) -> tuple[str, str]:
-    """Return the expressions for "a known fact fails" and "a fact is not known", "" when impossible."""
-    types = fact_types(scope)
-    failing = []
-    unknown = []
-    for fact, fragment in conditions.items():
-        name = names[fact]
-        holds = _fragment(name, fragment, constants)
-        if types[fact].nullable:
-            failing.append(f"({name} is not None and not ({holds}))")
-            unknown.append(f"{name} is None")
-        else:
-            failing.append(f"not ({holds})")
-    return " or ".join(failing), " or ".join(unknown)
+    def _verdict(self, failing: Verdict, conditions: Conditions) -> str:
+        """Return the expression for *failing*, UNKNOWN or PASS, which is 0 and opens a gate."""
+        failed, unknown = [], []
+        for fact, fragment in conditions.items():
+            name, test = self._facts[fact], f"not ({self._fragment(self._facts[fact], fragment)})"
+            if self._types[fact].nullable:
+                failed.append(f"({name} is not None and {test})")
+                unknown.append(f"{name} is None")
+            else:
+                failed.append(test)
+        steps = ((failing, failed), (Verdict.UNKNOWN, unknown))
+        taken = [f"{verdict:d} if {' or '.join(tests)} else " for verdict, tests in steps if tests]
+        return "".join(taken) + f"{Verdict.PASS:d}"
 
+    def _fragment(self, fact: str, fragment: Fragment) -> str:
+        return " and ".join(self._keyword(fact, *item) for item in fragment.items())
 
-def _fragment(fact: str, fragment: Fragment, constants: dict[str, Any]) -> str:
-    return " and ".join(_keyword(fact, *item, constants) for item in fragment.items())
-
-
-def _keyword(fact: str, keyword: str, value: Any, constants: dict[str, Any]) -> str:
-    if keyword == "type":
-        return "True"  # a fact has one type, and loading a rule proved that it is this one
-    if keyword == "not":
-        return f"not ({_fragment(fact, value, constants)})"
-    if keyword == "items":
-        return f"all({_fragment('item', value, constants)} for item in {fact})"
-    constant = frozenset(value) if keyword == "enum" else value
-    same = (name for name, known in constants.items() if type(known) is type(constant) and known == constant)
-    name = next(same, f"k{len(constants)}")
-    constants[name] = constant
-    return _TESTS[keyword].format(fact=fact, value=name)
+    def _keyword(self, fact: str, keyword: str, value: Any) -> str:
+        if keyword == "type":
+            return "True"  # a fact has one type, and loading the rule has checked that it is this type
+        if keyword == "not":
+            return f"not ({self._fragment(fact, value)})"
+        if keyword == "items":
+            return f"all({self._fragment('item', value)} for item in {fact})"
+        constant = frozenset(value) if keyword == "enum" else value
+        known = self._constants.items()
+        same = (name for name, other in known if type(other) is type(constant) and other == constant)
+        name = next(same, f"k{len(self._constants)}")
+        self._constants[name] = constant
+        return _TESTS[keyword].format(fact=fact, value=name)

@@ -1,4 +1,4 @@
-"""What recurs over all files of a run: the subjects of scope dataset."""
+"""The subjects of scope dataset: turns, images and answers that may recur in all files of a run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.turns import Turn
-from pytest_vft.model import Source, Split
+from pytest_vft.model import Source
 from pytest_vft.text import Safe, safe
 
 
 class Place(NamedTuple):
-    """Where something stands: *pointer* leads into the example."""
+    """A place in a file; *pointer* is a JSON pointer into the example."""
 
     source: Source
     line: int
@@ -26,9 +26,9 @@ class Place(NamedTuple):
 
 
 class Recurring(NamedTuple):
-    """Subjects of scope dataset that have the same facts: *number* of them, the place to name.
+    """A *number* of subjects with the same facts, and the place for findings.
 
-    *key* is that of the turn, image or answer; 0 for several that are folded.
+    *key* is the key of the turn, image or answer; 0 for several subjects.
     """
 
     number: int
@@ -37,24 +37,18 @@ class Recurring(NamedTuple):
     key: int = 0
 
 
-class _Member(NamedTuple):
-    place: Place
-    turn: Turn
-
-    @property
-    def split(self) -> Split:
-        return self.place.source.split
+_Member = tuple[Place, Turn]  # an occurrence of a target turn
 
 
 def recurring(files: Sequence[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
-    """Yield what may recur in *files*; all that stands once is folded into one a split."""
+    """Yield the subjects in *files*; the turns of a file that occur once are folded."""
     times = Counter(key for _, totals in files for key in totals.turns.keys)
     groups: defaultdict[int, list[_Member]] = defaultdict(list)
     for source, totals in files:
         once = 0
         for line, turn in totals.turns:
             if times[turn.key] > 1:
-                groups[turn.key].append(_Member(Place(source, line), turn))
+                groups[turn.key].append((Place(source, line), turn))
             else:
                 once, first = once + 1, line
         if once:
@@ -64,38 +58,38 @@ def recurring(files: Sequence[tuple[Source, ShardTotals]]) -> Iterator[Recurring
             yield Recurring(once, place, _facts("example", [place]))
     for members in groups.values():
         yield from _turn(members)
-    yield from _images(files, {key for key, members in groups.items() if len(_splits(members)) > 1})
+    leaked = {key for key, members in groups.items() if len({place.source.split for place, _ in members}) > 1}
+    yield from _images(files, leaked)
     yield from _shots(files)
 
 
 def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
-    """Yield a target turn that recurs; in each of its splits as a question and as examples, too."""
-    places = [member.place for member in members]
-    elsewhere = [member.place for member in members if member.split != members[0].split]
-    yield Recurring(1, (elsewhere or places)[0], _facts("target turn", places), members[0].turn.key)
-    for split in _splits(members):
-        answers: defaultdict[int, list[_Member]] = defaultdict(list)
-        for member in members:
-            if member.split == split and member.turn.answer is not None:
-                answers[member.turn.answer].append(member)
-        if answers:
-            yield _question(list(answers.values()))
-        for same in answers.values():
-            places = [member.place for member in same]
-            yield Recurring(1, places[min(1, len(places) - 1)], _facts("example", places), same[0].turn.key)
+    """Yield a turn that recurs as a target turn and, for each split, as a question and its examples.
 
-
-def _question(answers: Sequence[Sequence[_Member]]) -> Recurring:
-    """Return a question, given its members by their answer; placed at its second answer."""
-    words = max(same[0].turn.words for same in answers)
-    place = answers[min(1, len(answers) - 1)][0].place
-    places = [member.place for member in chain(*answers)]
-    facts = _facts("question", places, answers=len(answers), words=words)
-    return Recurring(1, place, facts, answers[0][0].turn.key)
+    A target turn is placed in its second split, a question at its second answer, an example at its second
+    occurrence, if any.
+    """
+    places = [place for place, _ in members]
+    elsewhere = [place for place in places if place.source.split != places[0].source.split]
+    key = members[0][1].key
+    yield Recurring(1, (elsewhere or places)[0], _facts("target turn", places), key)
+    for split in dict.fromkeys(place.source.split for place in places):
+        answers: defaultdict[int, list[Place]] = defaultdict(list)
+        words = 0
+        for place, turn in members:
+            if place.source.split == split and turn.answer is not None:
+                answers[turn.answer].append(place)
+                words = max(words, turn.words)
+        groups = list(answers.values())
+        if groups:
+            facts = _facts("question", list(chain(*groups)), answers=len(groups), words=words)
+            yield Recurring(1, groups[min(1, len(groups) - 1)][0], facts, key)
+        for same in groups:
+            yield Recurring(1, same[min(1, len(same) - 1)], _facts("example", same), key)
 
 
 def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> Iterator[Recurring]:
-    """Yield the images of target turns, but for those turns that are *leaked* as a whole."""
+    """Yield the images of target turns, except turns that are *leaked* as a whole."""
     if len({source.split for source, _ in files}) == 1:
         return
     places: defaultdict[int, list[Place]] = defaultdict(list)
@@ -128,10 +122,6 @@ def _shots(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
     for key, number in times.items():
         if number > 1:
             yield Recurring(1, first[key], _facts("few-shot answer", [first[key]], copies=number), key)
-
-
-def _splits(members: Iterable[_Member]) -> Sequence[Split]:
-    return list(dict.fromkeys(member.split for member in members))
 
 
 def _facts(

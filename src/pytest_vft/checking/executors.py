@@ -1,4 +1,4 @@
-"""Where shards are linted: in this process, one after the other, or by any executor of concurrent.futures."""
+"""Linting of shards in this process or by any executor of concurrent.futures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vft.checking.plan import LintPlan
@@ -20,14 +20,13 @@ from pytest_vft.reading.shards import Shard, read_lines
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-# A shard that can no longer be read yields the error, which becomes a finding on its file.
+# The error of a shard that cannot be read becomes a finding on its file.
 ShardResult = ShardTotals | OSError
-# From a number of bytes to the executor that lints them, None to lint them in this process.
+# Maps a number of bytes to the executor that lints them, None for this process.
 Workers = Callable[[int], "Executor | None"]
 
-_IN_FLIGHT = (
-    32  # shards, or four for each worker, if that is more: results come early, and few wait in memory
-)
+# Shards, or four for each worker if that is more: results come early, and few are held in memory.
+_IN_FLIGHT = 32
 
 
 class UnreadableShard(NamedTuple):
@@ -42,34 +41,35 @@ def lint_shards(
 ) -> Iterator[ShardResult]:
     """Yield the result of each of *shards*, in their order.
 
-    Shards that are not in the cache are linted by *workers*, which have image stores of their own; all
-    others in this process, with the images in *store*. Raises LintError, which names the shard, when
-    an executor fails.
+    Shards that are not in the cache are linted by *workers*, which have their own image stores; all other
+    shards in this process, with the images in *store*. Raises LintError, which names the shard, if an
+    executor fails.
     """
     with closing(ShardLinter(plan, store)) as linter:
-        new = [not linter.remembers(shard) for shard in shards]
-        size = sum(shard.end - shard.start for shard, is_new in zip(shards, new, strict=True) if is_new)
-        executor = workers(size)
+        marked = [(shard, not linter.remembers(shard)) for shard in shards]
+        executor = workers(sum(shard.end - shard.start for shard, is_new in marked if is_new))
         if executor is None:
             for shard in shards:
                 yield _lint(linter, shard)
         else:
-            yield from _lint_by(executor, list(zip(shards, new, strict=True)), plan, linter)
+            yield from _lint_by(executor, marked, plan, linter)
 
 
 def _lint_by(
     executor: Executor, shards: Sequence[tuple[Shard, bool]], plan: LintPlan, linter: ShardLinter
 ) -> Iterator[ShardResult]:
-    """Yield the result of each of *shards*; those marked as new are linted by *executor*."""
+    """Yield the result of each of *shards*; shards marked as new are linted by *executor*."""
     pickled = pickle.dumps(plan)
-    # No public attribute tells the number of workers.
+    # The number of workers is not public.
     window = max(_IN_FLIGHT, 4 * getattr(executor, "_max_workers", 0))
     waiting: deque[tuple[Shard, Future[ShardTotals | UnreadableShard] | None]] = deque()
     coming = iter(shards)
     try:
         while True:
             for shard, is_new in coming:
-                waiting.append((shard, _submit(executor, pickled, shard) if is_new else None))
+                with _naming(shard):
+                    future = executor.submit(_lint_in_worker, pickled, shard) if is_new else None
+                waiting.append((shard, future))
                 if len(waiting) == window:
                     break
             if not waiting:
@@ -82,42 +82,38 @@ def _lint_by(
                 future.cancel()
 
 
-def _submit(executor: Executor, plan: bytes, shard: Shard) -> Future[ShardTotals | UnreadableShard]:
-    try:
-        return executor.submit(_lint_in_worker, plan, shard)
-    except Exception as error:
-        raise _failure(shard, error) from error
-
-
 def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> ShardResult:
-    try:
+    with _naming(shard):
         result = future.result()
-    except VftError:
-        raise
-    except Exception as error:
-        raise _failure(shard, error) from error
     if isinstance(result, UnreadableShard):
         try:
             next(read_lines(shard), None)
         except OSError:
-            return result.error  # nor can it be read here any more
+            return result.error  # the file cannot be read here either
         raise LintError(
             f"{_place(shard)}: the worker on {result.host} cannot read the file: {result.error.strerror}; "
-            "workers must find files at the same paths"
+            "workers must have the files at the same paths"
         ) from result.error
     return result
 
 
-def _failure(shard: Shard, error: Exception) -> LintError:
-    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms, and an executor is there already
+@contextmanager
+def _naming(shard: Shard) -> Iterator[None]:
+    """Raise a LintError that names *shard* for any exception of an executor."""
+    try:
+        yield
+    except VftError:
+        raise
+    except Exception as error:
+        from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms; for failures only
 
-    if isinstance(error, BrokenExecutor):
-        return LintError(
-            f"{_place(shard)}, or a shard linted beside it: a worker process ended, killed or out of memory; "
-            "--jobs=1 needs the least memory"
-        )
-    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return LintError(f"{_place(shard)}: the executor failed: {words}")
+        if isinstance(error, BrokenExecutor):
+            raise LintError(
+                f"{_place(shard)}, or a shard beside it: a worker process was killed or out of memory; "
+                "--jobs=1 needs the least memory"
+            ) from error
+        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise LintError(f"{_place(shard)}: the executor failed: {words}") from error
 
 
 def _place(shard: Shard) -> str:
@@ -128,7 +124,7 @@ _worker = threading.local()
 
 
 def _lint_in_worker(plan: bytes, shard: Shard) -> ShardTotals | UnreadableShard:
-    """Lint *shard* by a pickled plan, which a worker unpickles once."""
+    """Return the totals of *shard* by a pickled plan, which a worker unpickles once."""
     if getattr(_worker, "plan", None) != plan:
         unpickled: LintPlan = pickle.loads(plan)  # noqa: S301 - pickled by _lint_by() for this worker
         _worker.linter = ShardLinter(unpickled, open_image_store(unpickled))

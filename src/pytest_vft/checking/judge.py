@@ -1,8 +1,9 @@
-"""Verdicts on the subjects of every scope, and findings for those that fail."""
+"""Verdicts on the subjects of every scope, and findings for failed verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,15 +19,15 @@ from pytest_vft.reading.shards import LongLine
 from pytest_vft.text import Safe, fill
 
 FAIL = int(Verdict.FAIL)
-# A run judges shards and what is larger than a shard by the same rules.
+# A run judges shards, files and the dataset by the same rules.
 _compiled = lru_cache(len(SCOPES))(compile_check)
 
 
 class Subject(NamedTuple):
-    """What was judged: its facts, its line in the shard, its place in the example, the key of its image.
+    """A judged subject: its facts, line in the shard, place in the example, and the key of an image.
 
-    *line* and *raw*, the line as it was read, are None for what is larger than a line. *message_past*
-    belongs to an example and maps a number of tokens to the message in which it exceeds them.
+    *line* and *raw*, the line as read, are None for a subject larger than a line. *message_past* maps a
+    number of tokens to the message that exceeds it, for an example.
     """
 
     scope: Scope
@@ -39,49 +40,38 @@ class Subject(NamedTuple):
 
 
 class RuleJudge:
-    """The rules of a plan, compiled: `checks[scope](facts)` are the verdicts of the rules of a scope."""
+    """The rules of a plan, compiled: `checks[scope](facts)` returns the verdicts of the rules of a scope."""
 
     def __init__(self, plan: LintPlan) -> None:
-        self.rules = {scope: plan.rules_of(scope) for scope in SCOPES}
+        self.rules = {scope: tuple(rule for rule in plan.rules if rule.scope == scope) for scope in SCOPES}
         self.checks = {scope: _compiled(scope, self.rules[scope]) for scope in SCOPES}
-        self._max_findings = plan.max_findings
-
-    def explainer(self, totals: ShardTotals, ignored: Collection[str] = ()) -> Explainer:
-        """Return what adds findings to *totals*, except those of rules that are *ignored* in the file."""
-        return Explainer(self.rules, totals, ignored, self._max_findings)
 
     def findings(self, verdicts: Verdicts, subject: Subject, ignored: Collection[str]) -> list[ShardFinding]:
-        """Return all findings on a subject that is larger than a line."""
+        """Return all findings on *subject*, except those of *ignored* rules."""
         totals = ShardTotals()
         if FAIL in verdicts:
-            Explainer(self.rules, totals, ignored, 0)(verdicts, subject)
+            Explainer(self.rules, totals, ignored)(verdicts, subject)
         return totals.findings
 
 
+@dataclass(slots=True)
 class Explainer:
-    """Turns failed verdicts into findings of *totals*, at most *max_findings* for each rule (0: all)."""
+    """Adds findings for failed verdicts to *totals*, at most *max_findings* for each rule (0: all)."""
 
-    def __init__(
-        self,
-        rules: Mapping[Scope, tuple[Rule, ...]],
-        totals: ShardTotals,
-        ignored: Collection[str],
-        max_findings: int,
-    ) -> None:
-        self._rules = rules
-        self._totals = totals
-        self._ignored = ignored
-        self._max_findings = max_findings
-        self._skipped: int | None = None
+    rules: Mapping[Scope, tuple[Rule, ...]]
+    totals: ShardTotals
+    ignored: Collection[str]
+    max_findings: int = 0
+    _skipped: int | None = None
 
     def __call__(self, verdicts: Verdicts, subject: Subject) -> None:
         """Add a finding for each failed verdict on *subject*."""
-        for rule, verdict in zip(self._rules[subject.scope], verdicts, strict=True):
-            if verdict != FAIL or rule.id in self._ignored:
+        for rule, verdict in zip(self.rules[subject.scope], verdicts, strict=True):
+            if verdict != FAIL or rule.id in self.ignored:
                 continue
             if rule.skips and subject.line != self._skipped:
                 self._skipped = subject.line
-                self._totals.skipped += 1
+                self.totals.skipped += 1
             if rule.cut_after is not None and subject.message_past is not None:
                 self._keep(rule, subject._replace(place=subject.message_past(rule.params[rule.cut_after])))
             elif rule.each is None:
@@ -92,11 +82,11 @@ class Explainer:
                     self._keep(rule, subject._replace(facts=facts, place=fault.path))
 
     def _keep(self, rule: Rule, subject: Subject) -> None:
-        if not self._totals.admit(rule.id, self._max_findings):
+        if not self.totals.admit(rule.id, self.max_findings):
             return
         message = fill(rule.message, {**rule.params, **subject.facts})
         image = None if subject.image is None else f"{subject.image:032x}"
         raw = subject.raw
         example = xxh3_128_hexdigest(raw.removesuffix(b"\n")) if isinstance(raw, bytes) else None
         place = pointer(subject.place)
-        self._totals.keep(ShardFinding(rule.id, subject.line, place, message, image, example))
+        self.totals.keep(ShardFinding(rule.id, subject.line, place, message, image, example))

@@ -1,4 +1,4 @@
-"""A whole run: files to shards, shards to totals and findings, merged into one result."""
+"""Linting of all files of a run: shards, totals of files and the dataset, findings."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.executors import ShardResult, Workers, lint_shards
-from pytest_vft.checking.judge import RuleJudge, Subject
-from pytest_vft.checking.merging import Fetch, FileTotals, count_files
+from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
+from pytest_vft.checking.merging import Fetch, FileTotals, merge_files
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import open_image_store
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
-from pytest_vft.reading.files import OpenedFile, open_file
+from pytest_vft.reading.files import open_file
 from pytest_vft.reading.remote import ReadProgress
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
 
 
 class PlacedFinding(NamedTuple):
-    """A finding with its file; its line is None for a finding on the whole file."""
+    """A finding with the path of its file."""
 
     path: str
     found: ShardFinding
@@ -35,7 +35,7 @@ class PlacedFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """The result of a run over all files; *dropped* counts the findings that were not kept."""
+    """The result for all files; *dropped* counts findings that were not kept, by rule."""
 
     files: tuple[FileResult, ...]
     dataset: Mapping[str, Tally]
@@ -55,12 +55,12 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     watch: Callable[[ReadProgress], None] | None = None,
     shard_bytes: int = SHARD_BYTES,
 ) -> LintResult:
-    """Lint *sources* by *plan*; files that cannot be read are findings, not errors.
+    """Lint *sources* by *plan*; a file that cannot be read is a finding, not an error.
 
-    *ignored* maps paths to the rules without findings there. Shards of about *shard_bytes* are linted
-    by *workers*, by default in this process; the result depends on neither. *fetch* is called once with
-    the URLs of images, if there are any; *remember* is called with the totals of each shard, and
-    *watch* after each shard. Raises LintError when an executor fails.
+    *ignored* maps paths to ids of rules that are ignored there. Shards of about *shard_bytes* are linted
+    by *workers*, by default in this process; the result does not depend on either. *fetch* is called once
+    with the URLs of images, if any; *remember* is called with the totals of each shard, *watch* after
+    each shard. Raises LintError if an executor fails.
     """
     store = open_image_store(plan)
 
@@ -78,17 +78,28 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         FileTotals(source, (ignored or {}).get(source.path, frozenset()), open_file(source.path))
         for source in sorted(sources, key=lambda source: SPLITS.index(source.split))
     ]
-    with closing(store), warnings.catch_warnings(action="ignore"):  # for all threads, so threads do not
-        count_files(files, lint, fetch, shard_bytes=shard_bytes, max_findings=plan.max_findings)
+    with closing(store), warnings.catch_warnings(action="ignore"):  # here, since threads share the filter
+        merge_files(files, lint, fetch, shard_bytes=shard_bytes, max_findings=plan.max_findings)
     judge = RuleJudge(plan)
     for file in files:
         _judge_file(file, judge)
     order = {source.path: number for number, source in enumerate(sources)}
-    tallies, findings, dropped = _lint_dataset(files, judge, plan.max_findings, order)
+
+    def reading_order(placed: PlacedFinding) -> tuple[int, int]:
+        return order[placed.path], placed.found.line or 0
+
+    tallies, recurrences = _judge_dataset(files, judge)
+    totals = ShardTotals()
+    findings = []
+    for placed in sorted(recurrences, key=reading_order):
+        if totals.admit(placed.found.rule, plan.max_findings):
+            totals.keep(placed.found)
+            findings.append(placed)
+    dropped = totals.dropped
     for file in files:
         findings += [PlacedFinding(file.source.path, found) for found in file.totals.findings]
         dropped += file.totals.dropped
-    findings.sort(key=_reading_order(order))
+    findings.sort(key=reading_order)
     results = sorted((_result(file, judge) for file in files), key=lambda result: order[result.path])
     trained = [file.totals for file in files if file.source.split == "train"]
     return LintResult(
@@ -101,35 +112,30 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
 
 
 def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | None:
-    """Return the tokens of the files of the training split, without a price."""
+    """Return the tokens of *trained*, without a price; None if there are no tokens."""
     at_least = sum(file.tokens_at_least for file in trained)
     at_most = sum(file.tokens_at_most for file in trained)
     if not at_most:
         return None
     low_at_least, low_at_most = at_least, at_most
-    low = image_tokens.low_detail
-    if low is not None:
-        images = sum(file.images for file in trained) * low
+    if image_tokens.low_detail is not None:
+        images = sum(file.images for file in trained) * image_tokens.low_detail
         low_at_least += images - sum(file.image_tokens_at_least for file in trained)
         low_at_most += images - sum(file.image_tokens_at_most for file in trained)
-    return Cost(
-        tokens_at_least=at_least,
-        tokens_at_most=at_most,
-        price=None,
-        price_date=None,
-        low_detail_at_least=low_at_least,
-        low_detail_at_most=low_at_most,
-    )
+    return Cost(at_least, at_most, None, None, low_at_least, low_at_most)
 
 
 def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
-    """Add the verdicts of the rules on whole files to *file*."""
+    """Add verdicts and findings of the rules of scope file to *file*."""
     facts = _facts(file, skipping=any(rule.skips for rules in judge.rules.values() for rule in rules))
     verdicts = judge.checks["file"](facts)
     file.totals.counts["file"] = Counter([verdicts])
     found = judge.findings(verdicts, Subject("file", facts), file.ignored)
     file.totals.findings = [*found, *file.totals.findings]
-    file.stopped_by = _stopped_by(judge.rules["file"], verdicts, file.opened)
+    if file.opened.container != "JSONL":
+        by_rule = zip(judge.rules["file"], verdicts, strict=True)
+        failed = (rule.id for rule, verdict in by_rule if rule.stops and verdict == FAIL)
+        file.stopped_by = next(failed, f"it is {file.opened.container}")
 
 
 def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
@@ -149,19 +155,12 @@ def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
     }
 
 
-def _stopped_by(rules: Sequence[Rule], verdicts: Verdicts, opened: OpenedFile) -> str | None:
-    if opened.container == "JSONL":
-        return None
-    failed = [r.id for r, verdict in zip(rules, verdicts, strict=True) if r.stops and verdict == Verdict.FAIL]
-    return failed[0] if failed else f"it is {opened.container}"
-
-
 def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
     tallies: dict[str, Tally] = {}
     for scope in SCOPES:
         if scope != "dataset":
             counts = file.totals.counts.get(scope, Counter())
-            tallies.update(_tallies(judge.rules[scope], counts, file.ignored))
+            tallies |= _tallies(judge.rules[scope], counts, file.ignored)
     return FileResult(
         path=file.source.path,
         split=file.source.split,
@@ -176,14 +175,15 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
     )
 
 
-def _lint_dataset(
-    files: Sequence[FileTotals], judge: RuleJudge, max_findings: int, order: Mapping[str, int]
-) -> tuple[Mapping[str, Tally], list[PlacedFinding], Counter[str]]:
+def _judge_dataset(
+    files: Sequence[FileTotals], judge: RuleJudge
+) -> tuple[Mapping[str, Tally], list[PlacedFinding]]:
+    """Return the tallies of the rules of scope dataset, by id, and all their findings."""
     rules = judge.rules["dataset"]
     findings: list[PlacedFinding] = []
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:
-        return tallies, findings, Counter()
+        return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
     for number, place, facts, key in recurring([(file.source, file.totals) for file in files]):
         path = place.source.path
@@ -197,21 +197,11 @@ def _lint_dataset(
         for rule in rules:
             if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]
-    totals, kept = ShardTotals(), []
-    for placed in sorted(findings, key=_reading_order(order)):
-        if totals.admit(placed.found.rule, max_findings):
-            totals.keep(placed.found)
-            kept.append(placed)
-    return tallies, kept, totals.dropped
-
-
-def _reading_order(files: Mapping[str, int]) -> Callable[[PlacedFinding], tuple[int, int]]:
-    """Return the key that sorts findings as a reader of *files*, by their numbers, meets them."""
-    return lambda placed: (files[placed.path], placed.found.line or 0)
+    return tallies, findings
 
 
 def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:
-    """Return what *counts*, of tuples with a verdict for each of *rules*, say of each rule."""
+    """Return the tally of each of *rules*; *counts* has tuples with a verdict for each rule."""
     tallies = {}
     for position, rule in enumerate(rules):
         by_verdict: Counter[int] = Counter()

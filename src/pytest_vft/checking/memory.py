@@ -1,4 +1,4 @@
-"""Shards as they were linted before: what has not changed since is only read."""
+"""A cache of the totals of shards: a shard that has not changed is read but not linted again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pybase64
 from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.checking.totals import NUMBERS, CacheRow, ShardFinding, ShardTotals, ShotTable, TurnTable
+from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotTable, TurnTable
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import Database
@@ -24,32 +24,31 @@ from pytest_vft.resources import rules_root
 _FILE = "shards.sqlite"
 _TABLE = "shards (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
 _ADD = "INSERT OR REPLACE INTO shards VALUES (?, ?)"
-# The oldest go when all together have too many bytes.
+# Deletes the oldest rows above a total number of bytes.
 _FORGET = """DELETE FROM shards WHERE rowid <= (SELECT max(rowid) FROM (
     SELECT rowid, sum(length(value)) OVER (ORDER BY rowid DESC) AS total FROM shards) WHERE total > ?)"""
 _MOST_BYTES = 100 * 1024 * 1024
 _LARGEST = 1024 * 1024  # bytes of one result
 _WRITTEN_AT_ONCE = 8 * 1024 * 1024
 
-# Bytes of a shard. A smaller one is linted faster than it is worth asking; a larger one is one line.
+# Bytes of a shard. Smaller shards are linted faster than looked up; a larger shard is a single line.
 _SMALLEST_SHARD = 1024 * 1024
 _LARGEST_SHARD = 64 * 1024 * 1024
 _HEAD = 64 * 1024
 _PIECE = 1024 * 1024
-_SUM = 8  # bytes of a value that are its checksum
-_CONTENT = 16  # and, behind them, the hash of all that the shard held
+_SUM = 8  # bytes of the checksum in a value
+_CONTENT = 16  # bytes of the hash of the whole shard, which follows
 
-# What a result depends on besides the data: how these parts of the package are written.
+# Parts of the package whose code affects results.
 _PACKAGE = Path(__file__).parents[1]
 _PARTS = (".", "catalogue", "checking", "facts", "formats", "reading")
 
 
 class ShardMemory:
-    """Results of shards in shards.sqlite in the cache folder of *plan*, for this plan and this code.
+    """Totals of shards in shards.sqlite in *folder*, for one plan and one version of the code.
 
-    A shard is found by its length and its first 64 KiB, so that one that is new is not read twice, and
-    is the same when all of it has the same hash. Shards with URLs are not remembered: what is behind
-    these changes.
+    The key is made of length and first 64 KiB, so that a new shard is not read twice; the hash of the
+    whole shard is compared as well. Shards with URLs are not cached, since their contents may change.
     """
 
     def __init__(self, folder: Path, plan: LintPlan) -> None:
@@ -62,18 +61,16 @@ class ShardMemory:
         self._database.close()
 
     def key(self, shard: Shard) -> bytes | None:
-        """Return the key of *shard*; None when it is not worth it. Raises OSError if it cannot be read."""
+        """Return the key of *shard*, None if it is not cached. Raises OSError if it cannot be read."""
         if not _SMALLEST_SHARD <= shard.end - shard.start <= _LARGEST_SHARD:
             return None
         self._setting = self._setting or _setting(self._plan)
-        about = repr(
-            (shard.split, shard.data_format, sorted(shard.ignored), shard.end - shard.start)
-        ).encode()
+        fields = (shard.split, shard.data_format, sorted(shard.ignored), shard.end - shard.start)
         head = next(_pieces(shard, _HEAD), b"")
-        return xxh3_128_digest(self._setting + about + head)
+        return xxh3_128_digest(self._setting + repr(fields).encode() + head)
 
     def may_know(self, shard: Shard) -> bool:
-        """Return whether there is a result for a shard that begins like *shard*."""
+        """Return whether the cache has totals for the key of *shard*."""
         try:
             key = self.key(shard)
         except OSError:
@@ -81,11 +78,11 @@ class ShardMemory:
         return bool(key and self._database.read("SELECT 1 FROM shards WHERE key = ?", (key,)))
 
     def recall(self, key: bytes, shard: Shard) -> ShardTotals | None:
-        """Return what *shard*, whose key is *key*, came to. Raises OSError when it cannot be read."""
+        """Return the cached totals of *shard*, if any. Raises OSError if the shard cannot be read."""
         rows = self._database.read("SELECT value FROM shards WHERE key = ?", (key,))
-        if not rows or not isinstance(rows[0][0], bytes):
+        value = rows[0][0] if rows else None
+        if not isinstance(value, bytes):
             return None
-        value: bytes = rows[0][0]
         total, content, packed = value[:_SUM], value[_SUM : _SUM + _CONTENT], value[_SUM + _CONTENT :]
         if xxh3_64_digest(key + content + packed) != total:
             return None
@@ -95,37 +92,37 @@ class ShardMemory:
         return unpack(packed) if hashed.digest() == content else None
 
 
-def remembered(key: bytes, content: bytes, counted: ShardTotals) -> CacheRow | None:
-    """Return what is to be remembered of a shard, given its key and the hash of all that it holds."""
-    packed = None if counted.urls else pack(counted)
+def cache_row(key: bytes, content: bytes, totals: ShardTotals) -> tuple[bytes, bytes] | None:
+    """Return key and value for the cache, None if *totals* are not cached; *content* is the shard's hash."""
+    packed = None if totals.urls else pack(totals)
     if packed is None or len(packed) > _LARGEST:
         return None
-    return CacheRow(key, xxh3_64_digest(key + content + packed) + content + packed)
+    return key, xxh3_64_digest(key + content + packed) + content + packed
 
 
 class RunCache:
-    """What a run keeps for the next: measurements of images, and results of shards."""
+    """The caches that a run writes: measurements of images, and totals of shards."""
 
     def __init__(self, folder: Path) -> None:
         self._images = ImageCache(folder)
         self._shards = Database(folder / _FILE, _TABLE)
-        self._rows: list[CacheRow] = []
+        self._rows: list[tuple[bytes, bytes]] = []
 
     @property
     def warnings(self) -> list[str]:
-        """What went wrong with the files; it costs what they hold, never the run."""
+        """Problems with the files, which disable the caches but do not fail the run."""
         return [*self._images.warnings, *self._shards.warnings]
 
-    def add(self, counted: ShardTotals) -> None:
-        """Keep what is new in a shard, at the latest when this is closed."""
-        self._images.add(counted.measured)
-        if counted.row:
-            self._rows.append(counted.row)
-        if sum(len(row.value) for row in self._rows) > _WRITTEN_AT_ONCE:
+    def add(self, totals: ShardTotals) -> None:
+        """Store what is new in *totals*, at the latest in close()."""
+        self._images.add(totals.measured)
+        if totals.row:
+            self._rows.append(totals.row)
+        if sum(len(value) for _, value in self._rows) > _WRITTEN_AT_ONCE:
             self._write()
 
     def close(self) -> None:
-        """Write what waits, and use the files no more."""
+        """Write pending rows and close the files."""
         self._images.close()
         self._write()
         self._shards.close()
@@ -136,16 +133,16 @@ class RunCache:
             self._rows = []
 
 
-def pack(counted: ShardTotals) -> bytes | None:
-    """Return *counted* as JSON; None when it holds text that is no Unicode."""
-    turns, shots = counted.turns, counted.shots
+def pack(totals: ShardTotals) -> bytes | None:
+    """Return *totals* as JSON; None if they contain text that is not Unicode."""
+    arrays = (array("Q", totals.distinct_images), totals.turns.rows, totals.turns.images, totals.shots.rows)
     fields = [
-        [getattr(counted, name) for name in NUMBERS],
-        [_text(array("Q", counted.distinct_images)), *map(_text, (turns.rows, turns.images, shots.rows))],
-        shots.pointers,
-        {scope: [[list(verdicts), n] for verdicts, n in of.items()] for scope, of in counted.counts.items()},
-        [list(finding) for finding in counted.findings],
-        counted.dropped,
+        [getattr(totals, name) for name in NUMBERS],
+        [pybase64.b64encode(numbers.tobytes()).decode() for numbers in arrays],
+        totals.shots.pointers,
+        {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
+        [list(finding) for finding in totals.findings],
+        totals.dropped,
     ]
     try:
         return orjson.dumps(fields)
@@ -154,30 +151,26 @@ def pack(counted: ShardTotals) -> bytes | None:
 
 
 def unpack(packed: bytes) -> ShardTotals | None:
-    """Return what pack() was given; None for anything else."""
+    """Return the totals that pack() returned as *packed*, None for anything else."""
     try:
         numbers, columns, pointers, counts, findings, dropped = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
-        listed = [ShardFinding(*one) for one in findings]
+        kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
             distinct_images=set(images),
             turns=TurnTable(turns, shown),
             shots=ShotTable(shots, list(map(sys.intern, pointers))),
             counts={
-                scope: Counter({tuple(verdicts): number for verdicts, number in of})
-                for scope, of in counts.items()
+                scope: Counter({tuple(verdicts): number for verdicts, number in pairs})
+                for scope, pairs in counts.items()
             },
-            findings=listed,
-            kept=Counter(one.rule for one in listed),
+            findings=kept,
+            kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
         )
     except (ValueError, TypeError, AttributeError):
         return None
-
-
-def _text(numbers: array[int]) -> str:
-    return pybase64.b64encode(numbers.tobytes()).decode()
 
 
 def _numbers(text: str) -> array[int]:
@@ -188,7 +181,7 @@ def _numbers(text: str) -> array[int]:
 
 def _pieces(shard: Shard, size: int) -> Iterator[bytes]:
     left = shard.end - shard.start
-    with open(shard.path, "rb", buffering=0) as file:  # noqa: PTH123 - the path is kept as the user wrote it
+    with open(shard.path, "rb", buffering=0) as file:  # noqa: PTH123 - keeps the path as given
         file.seek(shard.start)
         while left > 0 and (piece := file.read(min(size, left))):
             left -= len(piece)
@@ -196,12 +189,12 @@ def _pieces(shard: Shard, size: int) -> Iterator[bytes]:
 
 
 def _setting(plan: LintPlan) -> bytes:
-    """Return a hash of all that results depend on, but for the data."""
-    from pytest_vft.reading.tokenizer import vocabulary_path  # noqa: PLC0415 - 4 ms, for large files only
+    """Return a hash of everything that affects results, except the data."""
+    from pytest_vft.reading.tokenizer import vocabulary_path  # noqa: PLC0415 - 4 ms; for large files only
 
     rules = (plan.rules, plan.image_tokens, plan.full, plan.max_findings)
     counting = find_spec("tiktoken") is not None and vocabulary_path().is_file()
     about = repr((rules, counting, PIL.__version__, sys.byteorder)).encode()
     code = sorted(path for part in _PARTS for path in (_PACKAGE / part).glob("*.py"))
-    code += sorted(path for path in rules_root().iterdir() if path.is_file())  # schemas, names of formats
+    code += sorted(path for path in rules_root().iterdir() if path.is_file())  # schemas, foreign formats
     return xxh3_128_digest(about + b"".join(path.read_bytes() for path in code))

@@ -1,4 +1,4 @@
-"""Files as sums of their shards."""
+"""Totals of files, merged from the totals of their shards."""
 
 from __future__ import annotations
 
@@ -12,18 +12,15 @@ from pytest_vft.reading.files import BYTE_ORDER_MARK, OpenedFile
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
 
-# Lints shards, in their order.
+# Yields the results of shards, in their order.
 LintShards = Callable[[Sequence[Shard]], Iterator[ShardResult]]
-# Fetches URLs, and returns what was found behind each.
+# Fetches URLs and returns what was found behind each.
 Fetch = Callable[[Iterable[str]], Mapping[str, Remote]]
 
 
 @dataclass(slots=True)
 class FileTotals:
-    """A file, the rules that are ignored in it, and the totals of its shards.
-
-    *stopped_by* says why it was not read as JSON Lines.
-    """
+    """A file, the rules that are ignored in it, and its totals; *stopped_by* is why it was not read."""
 
     source: Source
     ignored: frozenset[str]
@@ -32,7 +29,7 @@ class FileTotals:
     stopped_by: str | None = None
 
     def shards(self, shard_bytes: int) -> Sequence[Shard]:
-        """Return the file in shards of about *shard_bytes*; none if it is not JSON Lines."""
+        """Return the shards of the file, of about *shard_bytes*; none if it is not JSON Lines."""
         opened, source = self.opened, self.source
         if opened.container != "JSONL":
             return ()
@@ -40,35 +37,30 @@ class FileTotals:
         try:
             shards = cut_shards(source.path, source.split, start, opened.bytes, shard_bytes)
         except OSError as error:
-            self.give_up(error)
+            self.mark_unreadable(error)
             return ()
         return [shard._replace(data_format=source.data_format, ignored=self.ignored) for shard in shards]
 
-    def give_up(self, error: OSError) -> None:
-        """Count the file as one that cannot be read, although it could be opened before."""
+    def mark_unreadable(self, error: OSError) -> None:
+        """Note that the file cannot be read, although it could be opened before."""
         words = error.strerror or type(error).__name__
         self.opened = OpenedFile(self.opened.bytes, "unreadable", byte_order_mark=False, error=words)
 
 
-def count_files(
-    files: Sequence[FileTotals],
-    lint: LintShards,
-    fetch: Fetch | None,
-    *,
-    shard_bytes: int,
-    max_findings: int,
+def merge_files(
+    files: Sequence[FileTotals], lint: LintShards, fetch: Fetch | None, *, shard_bytes: int, max_findings: int
 ) -> None:
-    """Add the totals of their shards, of about *shard_bytes*, to *files*, as the shards are done.
+    """Add the totals of their shards, of about *shard_bytes*, to *files*.
 
-    Shards with URLs do not count until all URLs are fetched, each once; then these shards are linted
-    again with what was found. Without *fetch* they count as they are.
+    Shards with URLs are linted again after all URLs are fetched, each once. Without *fetch*, their first
+    results count.
     """
     shards = [(file, shard) for file in files for shard in file.shards(shard_bytes)]
     urls: dict[str, None] = {}
     parts: list[tuple[FileTotals, ShardTotals | Shard, dict[str, None]]] = []
     for (file, shard), result in zip(shards, lint([shard for _, shard in shards]), strict=True):
         if isinstance(result, OSError):
-            file.give_up(result)
+            file.mark_unreadable(result)
         elif result.urls and fetch:
             urls |= result.urls
             parts.append((file, shard, result.urls))
@@ -79,17 +71,16 @@ def count_files(
     again: Iterator[ShardResult] = iter(())
     if fetch and urls:
         remotes = fetch(urls)
-        again = lint(
-            [
-                part._replace(remotes={url: remotes[url] for url in its if url in remotes})
-                for _, part, its in parts
-                if isinstance(part, Shard)
-            ]
-        )
+        with_urls = [
+            part._replace(remotes={url: remotes[url] for url in shown if url in remotes})
+            for _, part, shown in parts
+            if isinstance(part, Shard)
+        ]
+        again = lint(with_urls)
     for file, part, _ in parts:
         result = next(again) if isinstance(part, Shard) else part
         if isinstance(result, OSError):
-            file.give_up(result)
+            file.mark_unreadable(result)
         else:
             file.totals.extend(result, max_findings)
     for file in files:

@@ -1,4 +1,4 @@
-"""What a worker needs besides its shard."""
+"""The settings that a worker needs besides its shard."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.facts.tokens import ImageTokens
-from pytest_vft.model import Scope
 from pytest_vft.reading.remote import LONG_AGO
 
 
@@ -16,9 +15,9 @@ from pytest_vft.reading.remote import LONG_AGO
 class LintPlan:
     """The settings of a run, the same for all shards, as plain data that can be pickled.
 
-    *image_tokens* counts the tokens of an image, None if that is unknown; *full* decodes images whole;
-    *max_findings* is how many findings are kept for each rule and file, 0 for all; *cache* is the
-    folder with results of earlier runs; signed URLs are judged at the time *now*.
+    *image_tokens* counts the tokens of an image, None if that is unknown; with *full*, images are
+    decoded; *max_findings* is the number of findings kept for each rule and file (0: all); *cache* is
+    the folder with results of earlier runs; *now* is the time at which signatures are judged.
     """
 
     rules: tuple[Rule, ...]
@@ -27,7 +26,3 @@ class LintPlan:
     max_findings: int
     cache: Path | None = None
     now: datetime = LONG_AGO
-
-    def rules_of(self, scope: Scope) -> tuple[Rule, ...]:
-        """Return the rules of *scope*, in the order of their verdicts."""
-        return tuple(rule for rule in self.rules if rule.scope == scope)

@@ -1,4 +1,4 @@
-"""Worker processes: how many, and how they begin and end."""
+"""Worker processes: their number, start and end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from pytest_vft.reading.shards import SHARD_BYTES
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-    from multiprocessing.context import BaseContext
 
-# Two forked processes cost some 80 ms, and 128 MiB are linted in 160 at least: from there on they are
-# never slower than one (measured on 2026-11-22). One that begins anew costs 300 ms.
+# Two forked processes cost about 80 ms, and 128 MiB take at least 160 ms to lint: above, two processes
+# are never slower than one (measured on 2026-11-22). A spawned process costs 300 ms.
 _LEAST_FORKED = 128 * 1024 * 1024
 _LEAST_SPAWNED = 512 * 1024 * 1024
 _THREADS = Path("/proc/self/task")
@@ -26,9 +25,9 @@ _CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_cpus() -> int:
-    """Return how many CPUs this process may use: by its affinity, and by the limit of its container."""
+    """Return the number of CPUs that this process may use, by its affinity and the limit of its container."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:  # "200000 100000" is two, "max 100000" all (https://docs.kernel.org/admin-guide/cgroup-v2.html)
+    try:  # "200000 100000" means two, "max 100000" all (https://docs.kernel.org/admin-guide/cgroup-v2.html)
         quota, period = _CPU_LIMIT.read_text(encoding="ascii").split()
         return max(1, min(cpus, int(quota) // int(period)))
     except (OSError, ValueError):
@@ -37,23 +36,26 @@ def usable_cpus() -> int:
 
 @contextmanager
 def processes(jobs: int, size: int) -> Iterator[Executor | None]:
-    """Give an executor of up to *jobs* processes; None when *size* bytes are linted faster without.
+    """Yield an executor of up to *jobs* processes; None if *size* bytes are linted faster without.
 
-    On leaving, they have ended; on leaving by an exception or Ctrl-C, at once.
+    The processes end on exit; after an exception or Ctrl-C, they are terminated.
     """
     jobs = min(jobs, size // SHARD_BYTES)
     if jobs <= 1 or size < _LEAST_FORKED:
         yield None
         return
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 20 ms, for large files only
-    from multiprocessing import active_children, parent_process  # noqa: PLC0415 - as above
+    from multiprocessing import active_children, get_context, parent_process  # noqa: PLC0415 - as above
 
-    context = _context()
-    if parent_process() or (context.get_start_method() != "fork" and size < _LEAST_SPAWNED):
+    # Fork only where that is safe: a lock that a thread of any library holds is never released in the child
+    # (https://docs.python.org/3/library/os.html#os.fork).
+    forks = sys.platform == "linux" and len(list(_THREADS.iterdir())) == 1
+    context = get_context("fork" if forks else "spawn")
+    if parent_process() or (not forks and size < _LEAST_SPAWNED):
         yield None
         return
     others = set(active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
     try:
         yield pool
     except BaseException:
@@ -64,28 +66,15 @@ def processes(jobs: int, size: int) -> Iterator[Executor | None]:
     pool.shutdown()
 
 
-def _context() -> BaseContext:
-    """Return how processes are started: forked where that is safe, which is on Linux without threads.
-
-    A thread of any library counts: a lock that it holds is held for ever in the child
-    (https://docs.python.org/3/library/os.html#os.fork).
-    """
-    from multiprocessing import get_context  # noqa: PLC0415 - as above
-
-    alone = sys.platform == "linux" and len(list(_THREADS.iterdir())) == 1
-    return get_context("fork" if alone else "spawn")
-
-
-def _begin() -> None:
-    """Leave Ctrl-C to the parent, and end with it, even when it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with the parent, even if it is killed."""
     from multiprocessing import parent_process  # noqa: PLC0415 - as above
 
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    def end_with_parent() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()

@@ -1,7 +1,7 @@
-"""Lint of one shard: the loop in which a run spends its time.
+"""Linting of one shard: the loop that takes most of the time of a run.
 
-It keeps no object for a subject or a verdict. The result depends on nothing but the plan and the
-shard, so shards may be linted anywhere.
+The loop creates no objects for subjects and verdicts. The result depends only on the plan and the shard,
+so shards may be linted anywhere.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from xxhash import xxh3_128
 
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
-from pytest_vft.checking.memory import ShardMemory, remembered
+from pytest_vft.checking.judge import FAIL, Explainer, RuleJudge, Subject
+from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
@@ -29,38 +29,38 @@ from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.remote import FetchContext
 from pytest_vft.reading.shards import LongLine, Shard, read_batches
 
-_SIZES = 4096  # of images, whose tokens are remembered
+_CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
 
 def open_image_store(plan: LintPlan) -> ImageStore:
-    """Return a store without images, which reads the cache of *plan*, to be closed after use."""
+    """Return an empty store that reads the cache of *plan*; the caller closes it."""
     cache = ImageCache(plan.cache, read_only=True) if plan.cache else None
     return ImageStore(full=plan.full, cache=cache)
 
 
 class ShardLinter:
-    """Lints shards by a plan; the images measured so far are in *store*."""
+    """Lints shards by a plan; *store* holds the images measured so far."""
 
     def __init__(self, plan: LintPlan, store: ImageStore) -> None:
         self._plan = plan
         self._judge = RuleJudge(plan)
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
-        self._count_image = lru_cache(_SIZES)(plan.image_tokens.count) if plan.image_tokens else None
+        self._count_image = lru_cache(_CACHED_SIZES)(plan.image_tokens.count) if plan.image_tokens else None
 
     def close(self) -> None:
-        """Close the files with results of earlier runs, but not the store."""
+        """Close the cache of shards, but not the store."""
         if self._memory:
             self._memory.close()
 
     def remembers(self, shard: Shard) -> bool:
-        """Return whether an earlier run may have linted *shard*; if so, lint() only reads it."""
+        """Return whether the cache may have the result of *shard*, so that lint() only reads the shard."""
         return self._memory is not None and self._memory.may_know(shard)
 
     def lint(self, shard: Shard) -> ShardTotals:
-        """Return the totals of *shard*. Raises OSError when it cannot be read.
+        """Return the totals of *shard*. Raises OSError if it cannot be read.
 
-        Decoders warn about what findings say better, so the caller ignores warnings.
+        The caller suppresses the warnings of decoders, which findings report better.
         """
         key = self._memory.key(shard) if self._memory else None
         known = self._memory.recall(key, shard) if self._memory and key else None
@@ -69,7 +69,7 @@ class ShardLinter:
         content = xxh3_128() if key else None
         totals = self._walk(shard, content)
         if key and content:
-            totals.row = remembered(key, content.digest(), totals)
+            totals.row = cache_row(key, content.digest(), totals)
         return totals
 
     def _walk(self, shard: Shard, content: xxh3_128 | None) -> ShardTotals:
@@ -80,11 +80,8 @@ class ShardLinter:
         check_line, check_example = checks["line"], checks["example"]
         check_message, check_image = checks["message"], checks["image"]
         totals = ShardTotals()
-        lines = _VerdictCounts()
-        examples = _VerdictCounts()
-        messages = _VerdictCounts()
-        images = _VerdictCounts()
-        explain = self._judge.explainer(totals, shard.ignored)
+        lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
+        explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
         number = 0
         for number, (raw, line) in enumerate(self._read(shard, content), 1):
             facts = line_facts(line, split)
@@ -128,29 +125,23 @@ class ShardLinter:
         return totals
 
     def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[tuple[bytes | LongLine, Line]]:
-        """Yield each line as it was read, and parsed, once its images are in the store.
-
-        What is read goes into the hash *content*, if there is one.
-        """
+        """Yield each line as read and parsed, with its images in the store; hash it into *content*."""
         for batch in read_batches(shard):
-            if content:
-                for raw in batch:
-                    content.update(
-                        raw if isinstance(raw, bytes) else b""
-                    )  # a shard with a hash has no long line
             for raw, lifted in zip(batch, self._store.lift(batch), strict=True):
+                if content and isinstance(raw, bytes):  # a shard with a hash has no LongLine
+                    content.update(raw)
                 yield raw, parse_line(raw, lifted)
 
     def _message_past(self, data_format: DataFormat, value: Any, example: Example, tokens: int) -> KeyPath:
-        """Return the place of the message in which *example* exceeds a number of *tokens*."""
-        assert self._count_image is not None  # noqa: S101 - otherwise tokens are unknown, and no rule fails
+        """Return the place of the message in which *example* exceeds *tokens*."""
+        assert self._count_image is not None  # noqa: S101 - no rule fails for unknown tokens
         position = message_past(example, tokens, self._count_image)
         return data_format.place(value, ("messages", position))
 
 
 @dataclass(slots=True)
 class _VerdictCount:
-    """A tuple of verdicts, whether one of them is a failure, and the number of subjects that got it."""
+    """A tuple of verdicts, whether it contains a failure, and the number of subjects with it."""
 
     verdicts: Verdicts
     failed: bool
@@ -158,14 +149,13 @@ class _VerdictCount:
 
 
 class _VerdictCounts(dict[Verdicts, _VerdictCount]):
-    """The counts of one scope by verdicts; there are few, so each tuple is searched for failures once."""
+    """The counts of one scope by tuples of verdicts, each of which is searched for failures once."""
 
     def __missing__(self, verdicts: Verdicts) -> _VerdictCount:
         counted = self[verdicts] = _VerdictCount(verdicts, FAIL in verdicts)
         return counted
 
     def counts(self) -> Counter[Verdicts]:
-        """Return the number of subjects by their verdicts."""
         return Counter({verdicts: counted.number for verdicts, counted in self.items()})
 
 

@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import NamedTuple
 
 from pytest_vft.checking.compile import Verdicts
@@ -15,14 +16,18 @@ from pytest_vft.model import Scope
 from pytest_vft.reading.image_cache import MeasuredImage
 
 _64_BITS = 0xFFFF_FFFF_FFFF_FFFF
+_numbers = partial(array, "Q")  # numbers of 64 bits
 
 
-def _numbers() -> array[int]:
-    return array("Q")  # of 64 bits
+def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]:
+    """Return *rows* of *width* numbers with *offset* added to one *column*."""
+    shifted = rows[:]
+    shifted[column::width] = array("Q", [number + offset for number in rows[column::width]])
+    return shifted
 
 
 class ShardFinding(NamedTuple):
-    """A finding in a shard: *line* counts from the start of the shard, the file is not known yet."""
+    """A finding in a shard, whose *line* counts from the start of the shard."""
 
     rule: str
     line: int | None
@@ -32,27 +37,12 @@ class ShardFinding(NamedTuple):
     example: str | None = None
 
 
-class CacheRow(NamedTuple):
-    """The totals of a shard as the cache stores them."""
-
-    key: bytes
-    value: bytes
-
-
-class PlacedShot(NamedTuple):
-    """A few-shot answer: its line in the shard, its JSON pointer, and its key."""
-
-    line: int
-    pointer: str
-    key: int
-
-
 @dataclass(slots=True)
 class TurnTable:
-    """Target turns with their lines, as rows of numbers: some 50 bytes a turn, sent as one piece.
+    """Target turns with their lines, as rows of numbers: about 50 bytes for each turn.
 
-    A row holds line, key, answer, words, repeated, and the end of its images in *images*, which holds
-    the low half of each key.
+    A row has line, key, answer, words, repeated, and the end of its images in *images*, which holds the
+    low half of each key.
     """
 
     rows: array[int] = field(default_factory=_numbers)
@@ -68,11 +58,7 @@ class TurnTable:
 
     def extend(self, other: TurnTable, lines: int) -> None:
         """Add the turns of *other*, which follows after *lines* lines."""
-        shown = len(self.images)
-        rows = array("Q", other.rows)
-        rows[0::6] = array("Q", [lines + line for line in rows[0::6]])
-        rows[5::6] = array("Q", [shown + end for end in rows[5::6]])
-        self.rows.extend(rows)
+        self.rows.extend(_shift(_shift(other.rows, 6, 0, lines), 6, 5, len(self.images)))
         self.images.extend(other.images)
 
     @property
@@ -90,7 +76,7 @@ class TurnTable:
 
 @dataclass(slots=True)
 class ShotTable:
-    """Few-shot answers, as rows of line and key, and their JSON pointers, of which there are few."""
+    """Few-shot answers, as rows of line and key, and their JSON pointers, few of which differ."""
 
     rows: array[int] = field(default_factory=_numbers)
     pointers: list[str] = field(default_factory=list)
@@ -102,9 +88,7 @@ class ShotTable:
 
     def extend(self, other: ShotTable, lines: int) -> None:
         """Add the answers of *other*, which follows after *lines* lines."""
-        rows = array("Q", other.rows)
-        rows[0::2] = array("Q", [lines + line for line in rows[0::2]])
-        self.rows.extend(rows)
+        self.rows.extend(_shift(other.rows, 2, 0, lines))
         self.pointers.extend(map(sys.intern, other.pointers))
 
     @property
@@ -112,19 +96,19 @@ class ShotTable:
         """The key of each answer."""
         return self.rows[1::2]
 
-    def __iter__(self) -> Iterator[PlacedShot]:
-        for pointer, line, key in zip(self.pointers, *[iter(self.rows)] * 2, strict=True):
-            yield PlacedShot(line, pointer, key)
+    def __iter__(self) -> Iterator[tuple[int, str, int]]:
+        """Yield line, JSON pointer and key of each answer."""
+        return zip(self.rows[0::2], self.pointers, self.keys, strict=True)
 
 
 @dataclass(slots=True, kw_only=True)
 class ShardTotals:
-    """Totals of a shard, or of all shards of a file so far.
+    """Totals of a shard, or of the merged shards of a file.
 
-    *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web addresses of
-    images; *distinct_images* holds the low half of their keys. *kept* and *dropped* count the findings
-    of each rule below and above the maximum. *measured* are images that are in no cache, and *row* is
-    what the cache will store: both belong to one shard and are not merged.
+    *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web URLs of images;
+    *distinct_images* holds the low half of the keys of images. *kept* and *dropped* count the findings of
+    each rule below and above the maximum. *measured* are images that are not in the cache, and *row* is
+    key and value for the cache of shards: both belong to one shard and are not merged.
     """
 
     lines: int = 0
@@ -146,28 +130,28 @@ class ShardTotals:
     turns: TurnTable = field(default_factory=TurnTable)
     shots: ShotTable = field(default_factory=ShotTable)
     measured: list[MeasuredImage] = field(default_factory=list)
-    row: CacheRow | None = None
+    row: tuple[bytes, bytes] | None = None
 
     def see_image(self, key: int) -> None:
-        """Count the image with this key as one of the distinct ones."""
+        """Count the image with this key as a distinct image."""
         self.distinct_images.add(key & _64_BITS)
 
     def admit(self, rule: str, max_findings: int) -> bool:
-        """Return whether a finding of *rule* may be kept (0: always); count it as dropped if not."""
+        """Return whether another finding of *rule* may be kept; count it as dropped if not."""
         if not max_findings or self.kept[rule] < max_findings:
             return True
         self.dropped[rule] += 1
         return False
 
     def keep(self, finding: ShardFinding) -> None:
-        """Keep *finding*, which admit() has admitted."""
+        """Keep *finding*, for which admit() returned True."""
         self.kept[finding.rule] += 1
         self.findings.append(finding)
 
     def extend(self, other: ShardTotals, max_findings: int) -> None:
-        """Add the totals of the shards that follow, with at most *max_findings* for each rule (0: all).
+        """Add the totals of the following shards, with at most *max_findings* for each rule (0: all).
 
-        The operation is associative: the result does not depend on how shards are grouped.
+        The operation is associative: the result does not depend on the grouping of shards.
         """
         lines = self.lines
         for name in NUMBERS:
@@ -184,5 +168,5 @@ class ShardTotals:
         self.shots.extend(other.shots, lines)
 
 
-# The fields of ShardTotals that are plain numbers.
+# The fields of ShardTotals that are integers.
 NUMBERS = tuple(one.name for one in fields(ShardTotals) if one.type == "int")

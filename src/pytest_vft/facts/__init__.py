@@ -1,6 +1,5 @@
-"""Facts: measurements of one subject, without a threshold and without a provider's name.
+"""Facts: measurements of one subject, without thresholds and without names of providers.
 
-One module a scope, each with a TypedDict whose fields are documented where they stand. None means
-that something was not measured; a field that is absent from the data has the fact of its documented
-default.
+Each scope has a module with a TypedDict whose fields are documented in place. None means that a fact is
+not known; a field that is absent from the data has the fact of its documented default.
 """

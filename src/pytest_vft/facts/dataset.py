@@ -1,4 +1,4 @@
-"""Facts of what all files of a run hold together."""
+"""Facts about all files of a run together."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TypedDict
 
 
 class DatasetFacts(TypedDict):
-    """Facts of what may recur.
+    """Facts about a subject that may occur several times.
 
-    A target turn is the last question of an example with its images. An example is a target turn
-    with its answer, in one split; a question is a target turn with all its answers in one split. A
-    image is one of a target turn, and what recurs with the whole turn is left to the turn. A
-    few-shot answer stands before the target turn, with a question, and is trained on.
+    A target turn is the last question of an example with its images. An example is a target turn with
+    its answer, in one split; a question is a target turn with all its answers in one split. An image is
+    an image of a target turn; images of a turn that recurs as a whole are not reported again. A
+    few-shot answer precedes the target turn, is trained on, and includes its question.
     """
 
     kind: str
-    """What recurs: target turn, example, question, image or few-shot answer."""
+    """What may recur: target turn, example, question, image or few-shot answer."""
     copies: int
-    """How often it stands in the dataset."""
+    """Number of occurrences in the dataset."""
     splits: Sequence[str]
-    """The splits that it stands in."""
+    """Splits in which it occurs."""
     first: str
-    """The first place where it stands, as FILE:LINE."""
+    """First occurrence, as FILE:LINE."""
     answers: int | None
-    """Answers to a question that differ in more than case and the marks at their ends."""
+    """Number of different answers to a question; case and punctuation at the ends are ignored."""
     answer_words: int | None
-    """Words of the longest of them."""
+    """Number of words in the longest answer."""

@@ -1,4 +1,4 @@
-"""Facts of one example, and the walk that measures all that is in it."""
+"""Facts about one example, and the function that measures it with its messages and images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypedDict
 from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.message import MessageFacts
 from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_tokens, text_tokens
-from pytest_vft.facts.turns import Said, Shot, Turn, few_shot_answers, measure_turn
+from pytest_vft.facts.turns import RoleTexts, Shot, Turn, few_shot_answers, measure_turn
 from pytest_vft.formats.base import Chat, Fault
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.model import Split, from_tuple
@@ -18,7 +18,7 @@ from pytest_vft.reading.remote import FetchContext
 
 _MEASURED_KEYS = frozenset({"role", "content", "weight"})
 
-# From width and height in pixels, if known, and detail to the tokens of an image.
+# Maps width and height in pixels, if known, and detail to the tokens of an image.
 CountImage = Callable[[int | None, int | None, str], Range]
 
 
@@ -26,32 +26,32 @@ class ExampleFacts(TypedDict):
     """What is measured in an example."""
 
     split: Split
-    """The split of its file: train, validation or test."""
+    """Split of the file: train, validation or test."""
     shape_faults: Sequence[Fault]
-    """Places where the example is not as example.schema.json wants it."""
+    """Places in the example that do not conform to example.schema.json."""
     unknown_keys: Sequence[Fault]
-    """Its keys that example.schema.json does not name."""
+    """Keys of the example that example.schema.json does not define."""
     messages: int
-    """Messages in it."""
+    """Number of messages."""
     assistant_messages: int
-    """Those of role assistant."""
+    """Number of messages with role assistant."""
     images: int
-    """Images in it, over all messages."""
+    """Number of images in all messages."""
     repeated_images: int
-    """Images of its target turn that an earlier turn shows, too."""
+    """Number of images of the target turn that an earlier turn contains as well."""
     last_role: str | None
-    """The role of its last message; None when it has none."""
+    """Role of the last message; None for an example without messages."""
     tokens_at_least: int | None
-    """Tokens of its text and images, as few as they can be."""
+    """Lower bound of the tokens of texts and images."""
     tokens_at_most: int | None
-    """Tokens of all that it says, tools and what stands around messages too, as many as they can be."""
+    """Upper bound of the tokens of everything in the example, tools and message markup included."""
 
 
 class Example(NamedTuple):
-    """All that was measured in one example; *turn* is None when no user speaks in it.
+    """All measurements of one example; *turn* is None without a user message.
 
-    *messages* has their facts by position; *texts* are theirs; *image_tokens* how many *images* are at
-    least and at most.
+    *messages* holds facts by position; *texts* holds the text of each message; *image_tokens* is the
+    (minimum, maximum) token count of all *images*.
     """
 
     facts: ExampleFacts
@@ -70,13 +70,10 @@ _image = from_tuple(Image)
 def measure_example(
     chat: Chat, split: Split, store: ImageStore, context: FetchContext, count_image: CountImage | None
 ) -> Example:
-    """Return the facts of the example that *chat* was read from, of its messages and of its images.
-
-    Without *count_image* tokens are unknown.
-    """
+    """Return the measurements of the example that *chat* was read from; no tokens without *count_image*."""
     messages: dict[int, MessageFacts] = {}
     images: list[Image] = []
-    said: list[Said] = []
+    role_texts: list[RoleTexts] = []
     texts: list[str] = []
     images_at_least = images_at_most = 0
     others_at_most = json_tokens(chat.others) if chat.others else 0
@@ -97,11 +94,13 @@ def measure_example(
         if len(source) > 2 or content == "absent":  # noqa: PLR2004 - role and content
             others_at_most += _other_tokens(source)
             if role == "assistant":
-                refusal, called = _refusal(source), _calls(source)
-                length += len(refusal)
+                refusal, called = source.get("refusal"), _calls(source)
                 calls = len(called)
-                parts = [*parts, *([refusal] if refusal else []), *called]
-        said.append((role, parts))
+                if isinstance(refusal, str) and refusal:
+                    length += len(refusal)
+                    parts = [*parts, refusal]
+                parts = [*parts, *called]
+        role_texts.append((role, parts))
         messages[position] = {
             "split": split,
             "role": role,
@@ -111,11 +110,13 @@ def measure_example(
             "text_length": length,
             "calls": calls,
         }
-    if chat.alternatives:  # they are no part of the conversation
-        said, others = said[: -chat.alternatives], said[-chat.alternatives :]
+    rows = chat.rows
+    if chat.alternatives:  # not part of the conversation
+        role_texts, others = role_texts[: -chat.alternatives], role_texts[-chat.alternatives :]
         assistants -= sum(role == "assistant" for role, _ in others)
-    bounds = target_turn(chat.rows if not chat.alternatives else chat.rows[: len(said)])
-    turn = measure_turn(bounds, said, images) if bounds[1] and not chat.faults else None
+        rows = rows[: len(role_texts)]
+    bounds = target_turn(rows)
+    turn = measure_turn(bounds, role_texts, images) if bounds[1] and not chat.faults else None
     trained = assistants > 1 and turn is not None and split == "train"
     text_at_least, text_at_most = text_tokens(texts)
     around = AROUND_MESSAGE * len(texts) + AROUND_EXAMPLE
@@ -128,21 +129,16 @@ def measure_example(
         "assistant_messages": assistants,
         "images": len(images),
         "repeated_images": turn.repeated if turn else 0,
-        "last_role": said[-1][0] if said else None,
+        "last_role": role_texts[-1][0] if role_texts else None,
         "tokens_at_least": text_at_least + images_at_least if known else None,
         "tokens_at_most": text_at_most + images_at_most + others_at_most + around if known else None,
     }
-    shots = few_shot_answers(bounds, chat.rows, said, images) if trained else ()
+    shots = few_shot_answers(bounds, rows, role_texts, images) if trained else ()
     return _example((facts, messages, images, turn, shots, texts, (images_at_least, images_at_most)))
 
 
-def _refusal(message: Mapping[str, Any]) -> str:
-    refusal = message.get("refusal")
-    return refusal if isinstance(refusal, str) else ""
-
-
 def _calls(message: Mapping[str, Any]) -> list[str]:
-    """Return the arguments of each call in an assistant's *message*, of a faulty one all of it."""
+    """Return the arguments of each call in *message*; for a malformed call, the whole call."""
     listed = message.get("tool_calls")
     listed = listed if isinstance(listed, list) else []
     calls = [call.get("function") if isinstance(call, dict) else call for call in listed]
@@ -152,16 +148,16 @@ def _calls(message: Mapping[str, Any]) -> list[str]:
 
 
 def _other_tokens(message: Mapping[str, Any]) -> int:
-    """Return the maximum number of tokens of what *message* holds besides text and images.
+    """Return the maximum number of tokens of the keys of *message* besides text and images.
 
-    How a provider writes names and calls is not documented.
+    How a provider encodes names and calls is not documented.
     """
     others = message.keys() - _MEASURED_KEYS
     return json_tokens({key: message[key] for key in others}) if others else 0
 
 
 def message_past(example: Example, tokens: int, count_image: CountImage) -> int:
-    """Return the position of the message in which *example* comes, at least, to more than *tokens*."""
+    """Return the position of the message in which the lower bound of the tokens first exceeds *tokens*."""
     positions = list(example.messages)
 
     def up_to(number: int) -> int:

@@ -1,4 +1,4 @@
-"""Facts of one file: what it is, and totals over its lines."""
+"""Facts about one file, including totals over its lines."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ class FileFacts(TypedDict):
     """What is measured in a file."""
 
     split: Split
-    """train, validation or test."""
+    """Split of the file: train, validation or test."""
     bytes: int
     """Size on disk."""
     readable: bool
-    """Whether the system could open and read it."""
+    """Whether the file could be opened and read."""
     read_error: str | None
-    """The system's word for why it cannot be read."""
+    """The system's message if the file cannot be read."""
     container: str
-    """"JSONL", or what its first 64 KiB are instead: gzip, UTF-16, a JSON array, unreadable ..."""
+    """"JSONL", or the kind of file by its first 64 KiB: gzip, UTF-16, a JSON array, unreadable ..."""
     byte_order_mark: bool
-    """Whether it starts with the UTF-8 byte-order mark."""
+    """Whether the file starts with the UTF-8 byte-order mark."""
     examples: int | None
-    """Lines that hold anything; None when the lines were not read."""
+    """Number of lines that are not blank; None if the lines were not read."""
     image_examples: int | None
-    """Examples with at least one image."""
+    """Number of examples with at least one image."""
     images: int | None
-    """Images in it, repeated ones too."""
+    """Number of images, repeated images included."""
     skipped_examples: int | None
-    """Examples that fail a rule with a skip reason; None when no such rule was run."""
+    """Number of examples that fail a rule with a skip reason; None if no such rule ran."""

@@ -1,4 +1,4 @@
-"""Facts of one image: an `image_url` part and the image that it stands for."""
+"""Facts about one image: its part in the message, its URL and its content."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pytest_vft.model import Split
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import Damage, ImageMeasurements
 from pytest_vft.reading.links import Link, read_link
-from pytest_vft.reading.remote import FetchContext, Remote, unasked
+from pytest_vft.reading.remote import FetchContext, Remote, not_fetched
 
 Match = Literal["exact", "alias", "none"]
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # one letter is a drive of Windows
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
 _BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 _FETCHED = ("http", "https")
 
-# https://www.iana.org/assignments/media-types; the aliases are what browsers and cameras once wrote
+# https://www.iana.org/assignments/media-types; aliases written by older browsers and cameras
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _ALIASES = {"image/jpg": "JPEG", "image/pjpeg": "JPEG", "image/x-png": "PNG"}
 
@@ -32,71 +32,69 @@ class ImageFacts(TypedDict):
     """What is measured in an image."""
 
     split: Split
-    """The split of its file: train, validation or test."""
+    """Split of the file: train, validation or test."""
     role: str
-    """The role of the message that holds it."""
+    """Role of the message that contains the image."""
     detail: str
-    """As written; "auto" when absent, "null" for a JSON null."""
+    """Detail as written; "auto" if absent, "null" for a JSON null."""
     scheme: str
-    """The scheme of its URL in lower case: data, https, file ...; "none" when it has none."""
+    """Scheme of the URL in lower case: data, https, file ...; "none" for a URL without a scheme."""
     address: str
-    """What the URL is, in words: of scheme s3, a path, bare base64, empty."""
+    """Description of the URL: of scheme s3, a path, bare base64, empty."""
     media_type: str | None
-    """What a data URL declares, as written: image/jpeg; text/plain when it says nothing (RFC 2397);
-    what the server of a fetched one declares, None when it says nothing of use."""
+    """Media type that a data URL declares, as written; text/plain if it declares none (RFC 2397). For a
+    fetched URL, the type that the server declares; None if that is not usable."""
     media_type_match: Match | None
-    """How that fits the bytes: "exact" (so does a server that says nothing), "alias" (image/jpg for a
-    JPEG) or "none"; None for what cannot be opened."""
+    """Whether the media type fits the format: "exact" (also if a server declares none), "alias" (image/jpg
+    for a JPEG) or "none"; None for an image that cannot be opened."""
     encoding: str | None
-    """"base64", or "other" when a data URL's payload is not valid base64; None for other URLs."""
+    """"base64", or "other" if the payload of a data URL is not valid base64; None for other URLs."""
     encoding_error: str | None
-    """Why it is not."""
+    """Why the payload is not valid base64."""
     bytes: int | None
-    """Size of the image, decoded from base64."""
+    """Size of the image after base64 decoding."""
     format: str | None
-    """The format that its first bytes stand for: JPEG, HEIC, HTML, unrecognised ...; "none" when
-    there are no bytes to be had."""
+    """Format by the first bytes: JPEG, HEIC, HTML, unrecognised ...; "none" if there are no bytes."""
     openable: bool | None
-    """Whether a decoder made sense of its header; None when there are no bytes yet."""
+    """Whether a decoder can read the header; None if the image was not fetched."""
     mode: str | None
     """Pillow's mode: RGB, RGBA, L, P, CMYK ..."""
     width: int | None
-    """In pixels."""
+    """Width in pixels."""
     height: int | None
-    """In pixels."""
+    """Height in pixels."""
     pixels: int | None
     """Width times height."""
     frames: int | None
-    """As the header says; a JPEG has 1, whatever stands behind its image."""
+    """Number of frames by the header; 1 for a JPEG, whatever follows its image."""
     orientation: int | None
-    """Of EXIF: 1 (as it lies) to 8; 1 when EXIF says nothing or cannot be read."""
+    """EXIF orientation from 1 (upright) to 8; 1 if EXIF is absent or cannot be read."""
     geotagged: bool | None
-    """Whether EXIF holds a latitude or longitude."""
+    """Whether EXIF contains a latitude or longitude."""
     damage: Damage | None
-    """"none" as far as the depth tells, "truncated" or "undecodable"."""
+    """"truncated", "undecodable", or "none" if the depth of the run found no damage."""
     decoder_error: str | None
-    """What the decoder said."""
+    """The error message of the decoder."""
     reachable: bool | None
-    """Whether a URL could be fetched; None when that is not settled."""
+    """Whether a URL could be fetched; None if that is not known."""
     unreachable_because: str | None
-    """Why not."""
+    """Why a URL could not be fetched."""
     host: str | None
-    """The host of an http or https URL, in lower case."""
+    """Host of an http or https URL, in lower case."""
     public: bool | None
-    """Whether all addresses of that host are public; None when its name was not looked up."""
+    """Whether all addresses of the host are public; None if its name was not resolved."""
     served: str | None
-    """What a server sent: image, an HTML page ...; None when nothing was fetched."""
+    """Content that a server sent: image, an HTML page ...; None if nothing was fetched."""
     redirected_to: str | None
-    """Where the image came from, without secrets; "nowhere" else when the URL did not redirect,
-    None when nothing was fetched."""
+    """Final URL without secrets; "nowhere" if the URL did not redirect, None if nothing was fetched."""
     expires: str
-    """When its signature expires; "never" when it has none, or is known to be unreachable."""
+    """When the signature of the URL expires; "never" without a signature or for an unreachable URL."""
     days_left: int | None
-    """Whole days until then."""
+    """Whole days until the signature expires."""
 
 
 class Image(NamedTuple):
-    """An image of an example: its message and part, the key of its content, its facts, its reference."""
+    """An image of an example: positions of message and part, hash of the content, facts, URL or path."""
 
     message: int
     part: int
@@ -105,18 +103,19 @@ class Image(NamedTuple):
     reference: str
 
 
-_UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # a copy is faster than a display of that many
-_HEADS = 64  # of data URLs, with all that is the same for many: a dataset has few
-_LONGEST_HEAD = 256  # characters, with the detail: longer ones are nobody's, and are not kept
+_UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # copying it is faster than a dict display
+_CACHED_HEADS = 64  # a dataset has few different heads of data URLs
+_LONGEST_HEAD = 256  # characters, detail included; longer heads are not cached
 
 
 def image_facts(
     image: ImageRow, role: str, split: Split, store: ImageStore, context: FetchContext
 ) -> tuple[int, ImageFacts]:
-    """Return the key of the content of *image*, and its facts."""
+    """Return the content hash and the facts of *image*."""
     _, reference, detail, local = image
     if not isinstance(detail, str):
-        detail = _in_words(detail)
+        shown = "[...]" if isinstance(detail, list) else "{...}" if isinstance(detail, dict) else None
+        detail = shown or json.dumps(detail)
     if local or reference[:5].lower() != "data:":
         return xxh3_128_intdigest(reference.encode()), _link_facts(split, role, detail, reference, context)
     head, _, payload = reference.partition(",")
@@ -132,13 +131,13 @@ def image_facts(
     return key, facts
 
 
-@lru_cache(_HEADS)
+@lru_cache(_CACHED_HEADS)
 def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | None) -> ImageFacts:
-    """Return what all data URLs with *head* before the comma have in common, to be copied.
+    """Return the facts that data URLs with the same *head* (the part before the comma) share, to be copied.
 
-    *format_* is that of the image; None when the payload is not base64.
+    *format_* is the format of the image; None if the payload is not base64.
     """
-    facts = _said(split, role, detail, "data", "of scheme data")
+    facts = _new_facts(split, role, detail, "data", "of scheme data")
     media_type, _, marked = head[5:].partition(";")
     facts["media_type"] = media_type or "text/plain"
     is_base64 = marked.lower().endswith("base64")
@@ -147,7 +146,7 @@ def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | 
         facts["media_type_match"] = _match(media_type, format_)
     else:
         facts["encoding"] = "other"
-        facts["encoding_error"] = None if is_base64 else 'it does not say ";base64"'
+        facts["encoding_error"] = None if is_base64 else 'the URL does not contain ";base64"'
         facts["format"] = "none"
         facts["openable"] = False
     return facts
@@ -156,12 +155,12 @@ def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | 
 def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchContext) -> ImageFacts:
     found = _SCHEME.match(url)
     scheme = found[0].lower() if found else "none"
-    facts = _said(split, role, detail, scheme, f"of scheme {scheme}" if found else _no_scheme(url))
+    address = f"of scheme {scheme}" if found else _no_scheme(url)
+    facts = _new_facts(split, role, detail, scheme, address)
     remote = None
     if scheme in _FETCHED:
         link = read_link(url)
-        remote = context.remotes.get(url) or unasked(link)
-        facts["media_type"] = remote.media_type
+        remote = context.remotes.get(url) or not_fetched(link)
         _add_link(facts, link, remote, context.now)
     if remote and remote.image:
         declared = remote.media_type
@@ -173,18 +172,15 @@ def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchCo
     return facts
 
 
-def _said(split: Split, role: str, detail: str, scheme: str, address: str) -> ImageFacts:
+def _new_facts(split: Split, role: str, detail: str, scheme: str, address: str) -> ImageFacts:
     facts: ImageFacts = _UNKNOWN.copy()
-    facts["split"] = split
-    facts["role"] = role
-    facts["detail"] = detail
-    facts["scheme"] = scheme
-    facts["address"] = address
-    facts["expires"] = "never"
+    facts["split"], facts["role"], facts["detail"] = split, role, detail
+    facts["scheme"], facts["address"], facts["expires"] = scheme, address, "never"
     return facts
 
 
 def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> None:
+    facts["media_type"] = remote.media_type
     facts["host"] = link.host
     facts["public"] = remote.public
     facts["reachable"] = remote.reachable
@@ -192,15 +188,15 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
     if remote.reachable:
         facts["served"] = "image" if remote.image else remote.served
         facts["redirected_to"] = remote.redirected_to or "nowhere"
-    if link.ends and remote.reachable is not False:
-        facts["expires"] = _shown(link.ends)
-        facts["days_left"] = (link.ends - now).days
-    elif link.ends and link.ends < now:
-        facts["unreachable_because"] = f"{remote.cause}; its signature ended {_shown(link.ends)}"
+    if link.expires and remote.reachable is not False:
+        facts["expires"] = _utc(link.expires)
+        facts["days_left"] = (link.expires - now).days
+    elif link.expires and link.expires < now:
+        facts["unreachable_because"] = f"{remote.cause}; its signature expired on {_utc(link.expires)}"
 
 
 def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
-    # Taking it apart is faster than asking for each field.
+    # Unpacking is faster than access to each field.
     size, format_, openable, mode, width, height, damage, error, frames, orientation, geotagged = image
     facts["bytes"] = size
     facts["format"] = format_
@@ -227,16 +223,8 @@ def _match(media_type: str, format_: str) -> Match:
 
 
 def _no_scheme(url: str) -> str:
-    if not url.strip():
-        return "empty"
-    return "bare base64" if _BARE_BASE64.match(url) else "a path"
+    return "empty" if not url.strip() else "bare base64" if _BARE_BASE64.match(url) else "a path"
 
 
-def _shown(time: datetime) -> str:
+def _utc(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"
-
-
-def _in_words(detail: object) -> str:
-    if isinstance(detail, list | dict):
-        return "[...]" if isinstance(detail, list) else "{...}"
-    return json.dumps(detail)

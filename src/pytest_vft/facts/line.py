@@ -1,4 +1,4 @@
-"""Facts of one physical line."""
+"""Facts about one line."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ class LineFacts(TypedDict):
     """What is measured in a line."""
 
     split: Split
-    """The split of its file: train, validation or test."""
+    """Split of the file: train, validation or test."""
     bytes: int
-    """Length without the newline."""
+    """Length without the line break."""
     blank: bool
-    """Whether there is nothing but white space."""
+    """Whether the line is empty or only white space."""
     encoding: str | None
-    """"UTF-8", or "other" when the bytes are not; None for a line too long to be read."""
+    """"UTF-8", or "other" for bytes that are not valid UTF-8; None for a line that is too long to be read."""
     encoding_error: str | None
-    """Which byte is not UTF-8."""
+    """The first byte that is not valid UTF-8, and its position."""
     syntax: str | None
-    """"JSON", "other" when the text is not, "none" when there is no text; None as above."""
+    """"JSON", "other" for text that is not JSON, "none" for a line without text; None for a line that is too
+    long to be read."""
     syntax_error: str | None
-    """What the parser did not expect."""
+    """The error message of the JSON parser."""
     column: int | None
-    """Where it did not, counted in characters from 1."""
+    """Column of the syntax error, in characters from 1."""
     kind: str | None
-    """The JSON type: object, array, string, number, boolean or null."""
+    """JSON type: object, array, string, number, boolean or null."""
     repeated_keys: Sequence[str]
-    """Keys that one object has twice; readers take the last and say nothing."""
+    """Keys that occur twice in one object; parsers silently use the last value."""
 
 
 def line_facts(line: Line, split: Split) -> LineFacts:

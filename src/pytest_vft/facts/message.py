@@ -1,4 +1,4 @@
-"""Facts of one message."""
+"""Facts about one message."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ class MessageFacts(TypedDict):
     """What is measured in a message."""
 
     split: Split
-    """The split of its file: train, validation or test."""
+    """Split of the file: train, validation or test."""
     role: str
-    """As written: system, user, assistant, tool or function."""
+    """Role as written: system, user, assistant, tool or function."""
     content: str
-    """How its content is written: string, parts, null or absent."""
+    """Form of the content: string, parts, null or absent."""
     images: int
-    """Image parts in it."""
+    """Number of image parts."""
     shape_faults: int
-    """Places in it that are not as example.schema.json wants them."""
+    """Number of places that do not conform to example.schema.json."""
     text_length: int
-    """Characters of its text, a refusal too, without the white space around it."""
+    """Characters of the text, a refusal included, without surrounding white space."""
     calls: int
-    """Calls of tools and functions in it."""
+    """Number of tool and function calls."""

@@ -1,10 +1,13 @@
-"""What can be asked of each scope: the names of its facts and their types."""
+"""The facts of each scope: names, types and documentation."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import types
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from pytest_vft.facts.dataset import DatasetFacts
@@ -27,20 +30,32 @@ FACTS: dict[Scope, type] = {
 
 
 class FactType(NamedTuple):
-    """The JSON type of a fact: integer, boolean, string or array.
-
-    *faults* marks an array of faults, each with a place of its own.
-    """
+    """The JSON type of a fact: integer, boolean, string or array; *faults* marks an array of Fault."""
 
     name: str
     nullable: bool
     faults: bool = False
 
+    def __str__(self) -> str:
+        return self.name + (" or unknown" if self.nullable else "")
+
 
 @cache
 def fact_types(scope: Scope) -> dict[str, FactType]:
-    """Return the facts of *scope* by name."""
+    """Return the types of the facts of *scope* by name."""
     return {name: _fact_type(hint) for name, hint in get_type_hints(FACTS[scope]).items()}
+
+
+@cache
+def fact_meanings(scope: Scope) -> dict[str, str]:
+    """Return the documentation of the facts of *scope* by name, from the strings below the fields."""
+    (facts,) = ast.parse(inspect.getsource(FACTS[scope])).body
+    assert isinstance(facts, ast.ClassDef)  # noqa: S101 - the source of a class
+    return {
+        ast.unparse(field.target): " ".join(ast.literal_eval(text.value).split())
+        for field, text in pairwise(facts.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
 
 
 def _fact_type(hint: Any) -> FactType:

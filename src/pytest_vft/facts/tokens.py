@@ -1,6 +1,7 @@
-"""Tokens of images and of text, each as a range: so many at least, so many at most.
+"""Tokens of images and text as ranges from a lower to an upper bound.
 
-A range is as wide as the documentation leaves it, so that what is over a limit at the least is over it.
+A range covers everything that the documentation leaves open, so an example is over a limit only if even
+its lower bound is.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The longest token of o200k_base, which gpt-4o and gpt-4.1 read: 128 spaces. The file is named in
+# The longest token of o200k_base, the encoding of gpt-4o and gpt-4.1: 128 spaces. The vocabulary is named in
 # https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py
 LONGEST_TOKEN = 128
-# Bytes of text up to which nobody asks a tokenizer: with ten images they stay below 65,536 tokens.
+# Bytes of text up to which no tokenizer is used: with ten images they are below 65,536 tokens.
 ASK_ABOVE = 16_384
-# What stands around the text of a message and of an example: three marks and the role, and the start
-# of a reply (https://github.com/openai/openai-cookbook/blob/main/examples/Chat_finetuning_data_prep.ipynb).
+# Tokens around the text of a message and of an example: three marks and the role, and the start of a
+# reply (https://github.com/openai/openai-cookbook/blob/main/examples/Chat_finetuning_data_prep.ipynb).
 AROUND_MESSAGE = 4
 AROUND_EXAMPLE = 3
 
@@ -26,13 +27,13 @@ _LONGEST_SIDE = 2048
 _SHORTEST_SIDE = 768
 
 
-# A number of tokens that is known within bounds: at least, at most.
+# Lower and upper bound of a number of tokens.
 Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileTokens:
-    """Tokens of an image for a model that sees it whole, for *base*, and in tiles, for *tile* each.
+    """Tokens of an image for a model that charges *base* tokens, and *tile* tokens for each tile.
 
     Source: https://developers.openai.com/api/docs/guides/images-vision, "Calculating costs".
     """
@@ -42,16 +43,16 @@ class TileTokens:
 
     @property
     def low_detail(self) -> int:
-        """Tokens of any image at detail low."""
+        """Tokens of an image with detail low."""
         return self.base
 
     def count(self, width: int | None, height: int | None, detail: str) -> Range:
         """Return the tokens of an image of *width* by *height* pixels.
 
-        At detail high it is fitted into a square of 2048 pixels, scaled until its shortest side is
-        768, and cut into tiles of 512. Whether a smaller one is enlarged is not said: the range holds
-        both. With any other detail than low and high the model decides. One of unknown size counts as
-        2048 x 768 at most.
+        With detail high, the image is scaled to fit a square of 2048 pixels, then to a shortest side
+        of 768, and cut into tiles of 512. Whether smaller images are enlarged is not documented: the
+        range covers both. With other details than low and high the model decides. An image of unknown
+        size counts as at most 2048 x 768.
         """
         if detail == "low":
             return (self.base, self.base)
@@ -60,15 +61,15 @@ class TileTokens:
         else:
             least = _tiles(width, height)
         short, long = sorted((max(1, width), max(1, height)))
-        most = 2 * -(-3 * long // (2 * short))  # enlarged or not: 768 are two tiles, the rest in proportion
+        most = 2 * -(-3 * long // (2 * short))  # 768 pixels are two tiles; the other side is in proportion
         at_least = self.base + least * self.tile if detail == "high" else self.base
         return (at_least, self.base + most * self.tile)
 
 
 def _tiles(width: int, height: int) -> int:
-    """Return the tiles of an image that is scaled down, never up."""
+    """Return the number of tiles of an image that is scaled down, never up."""
     short, long = sorted((width, height))
-    # The smaller of two factors, as a fraction: whole numbers hit the edge of a tile exactly.
+    # The smaller of two factors, as a fraction of integers, which is exact at the edge of a tile.
     to, of = (_SHORTEST_SIDE, short) if 8 * short > 3 * long else (_LONGEST_SIDE, long)
     if to < of:
         short, long = short * to // of, long * to // of
@@ -77,7 +78,7 @@ def _tiles(width: int, height: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchTokens:
-    """Tokens of an image for a model that sees up to *budget* patches, each *multiplier* tokens.
+    """Tokens of an image for a model that reads at most *budget* patches of *multiplier* tokens each.
 
     Source: https://developers.openai.com/api/docs/guides/images-vision, "Calculating costs".
     """
@@ -87,13 +88,13 @@ class PatchTokens:
 
     @property
     def low_detail(self) -> None:
-        """None: no price of detail low is documented."""
+        """None: the tokens of detail low are not documented."""
 
-    def count(self, width: int | None, height: int | None, detail: str) -> Range:  # noqa: ARG002 - as above
+    def count(self, width: int | None, height: int | None, detail: str) -> Range:  # noqa: ARG002 - as TileTokens
         """Return the tokens of an image of *width* by *height* pixels, whatever its *detail*.
 
-        Whether a long one under the budget is first fitted into 2048 pixels is not said, nor how a
-        multiple is rounded: the range holds both.
+        Whether a long image below the budget is first scaled to 2048 pixels, and how a multiple is
+        rounded, is not documented: the range covers both.
         """
         if width is None or height is None:
             least, most = 1, self.budget
@@ -105,7 +106,7 @@ class PatchTokens:
         return (math.floor(least * self.multiplier), math.ceil(most * self.multiplier))
 
     def patches(self, width: int, height: int) -> int:
-        """Return the patches of 32 x 32 pixels that cover an image, which is shrunk to the budget."""
+        """Return the number of patches of 32 x 32 pixels that cover an image, scaled down to the budget."""
         width, height = max(1, width), max(1, height)
         number = -(-width // _PATCH) * -(-height // _PATCH)
         if number <= self.budget:
@@ -121,15 +122,15 @@ ImageTokens = TileTokens | PatchTokens
 
 
 def text_tokens(texts: Sequence[str]) -> Range:
-    """Return the tokens of *texts*, one a message, for a model that reads o200k_base.
+    """Return the tokens of *texts*, one for each message, in the encoding o200k_base.
 
-    A token holds one byte at least and LONGEST_TOKEN at most. Nor does any hold parts of two words,
-    but for 194 that are found in code: they go on with a slash behind a line break.
+    A token has between one and LONGEST_TOKEN bytes. No token spans two words, except 194 tokens of
+    source code that contain a line break followed by a slash.
     """
     text = "\n".join(texts)
     size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
     if size > ASK_ABOVE:
-        from pytest_vft.reading.tokenizer import count_tokens  # noqa: PLC0415 - 4 ms, for long texts only
+        from pytest_vft.reading.tokenizer import count_tokens  # noqa: PLC0415 - 4 ms; for long texts only
 
         counted = count_tokens(texts)
         if counted is not None:
@@ -139,7 +140,7 @@ def text_tokens(texts: Sequence[str]) -> Range:
 
 
 def json_tokens(value: Any) -> int:
-    """Return the most tokens of *value*, a JSON value of any depth: its bytes, written compactly."""
+    """Return the maximum tokens of *value*, a JSON value of any depth: its bytes in compact JSON."""
     size = 0
     values = [value]
     for one in values:

@@ -1,4 +1,4 @@
-"""Turns of an example: its last question with the answer, and the few-shot answers before it."""
+"""The target turn of an example with its answer, and the few-shot answers before it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from pytest_vft.formats.chat import Bounds
 from pytest_vft.model import from_tuple
 
 # Stripped from both ends before answers are compared, so that "Yes." equals "yes".
-_MARKS = " \t\r\n.!"
+_PUNCTUATION = " \t\r\n.!"
+
+# The role of a message and all its texts: of parts, a refusal, the arguments of calls.
+RoleTexts = tuple[str, Sequence[str]]
 
 
 class Turn(NamedTuple):
-    """The target turn of an example and the answer to it, as hashes of their texts and images.
+    """The target turn of an example and its answer, as hashes of texts and images.
 
-    *answer* is None if there is none; case and punctuation at its ends do not count. *words* is the
-    length of the answer; *images* are the keys of the turn's images, of which *repeated* appear in an
-    earlier turn as well.
+    *answer* is None if there is none; case and punctuation at its ends are ignored. *words* is the
+    length of the answer; *images* are the keys of the turn's images, of which *repeated* also appear in
+    an earlier turn.
     """
 
     key: int
@@ -36,24 +39,17 @@ _turn = from_tuple(Turn)
 
 
 class Shot(NamedTuple):
-    """An answer before the target turn that is trained on: the position of its message, and a key.
-
-    The key is a hash of the answer with its question.
-    """
+    """A few-shot answer that is trained on: position of its message, and a hash with its question."""
 
     position: int
     key: int
 
 
-# The role of a message, and all text in it: of its parts, a refusal, the arguments of calls.
-Said = tuple[str, Sequence[str]]
+def measure_turn(bounds: Bounds, texts: Sequence[RoleTexts], images: Sequence[Image]) -> Turn:
+    """Return the target turn with its answer; *texts* holds all messages, *bounds* those of the turn.
 
-
-def measure_turn(bounds: Bounds, said: Sequence[Said], images: Sequence[Image]) -> Turn:
-    """Return the target turn with its answer; *said* holds all messages, *bounds* those of the turn.
-
-    A turn without an image of its own ("And the second one?") has the same key only if everything
-    before its answer is the same, earlier images included.
+    A turn without images of its own ("And the second one?") has the same key only if everything before
+    its answer is the same, earlier images included.
     """
     start, end = bounds
     shown: list[int] = []
@@ -61,25 +57,19 @@ def measure_turn(bounds: Bounds, said: Sequence[Said], images: Sequence[Image]) 
     for message, _, key, _, _ in images:
         if message < end:
             (shown if message >= start else earlier).append(key)
-    asked = _key(said[start:end], shown) if shown else _key(said[:end], earlier)
+    question = _key(texts[start:end], shown) if shown else _key(texts[:end], earlier)
     answers: list[str] = []
-    for role, texts in said[end:]:
+    for role, parts in texts[end:]:
         if role == "assistant":
-            answers += texts
-    answer = " ".join(answers).strip(_MARKS).casefold()
-    return _turn(
-        (
-            asked,
-            xxh3_64_intdigest(answer.encode()) if answers else None,
-            answer.count(" ") + 1,
-            tuple(shown),
-            len(set(shown).intersection(earlier)) if earlier else 0,
-        )
-    )
+            answers += parts
+    answer = " ".join(answers).strip(_PUNCTUATION).casefold()
+    answer_key = xxh3_64_intdigest(answer.encode()) if answers else None
+    repeated = len(set(shown).intersection(earlier)) if earlier else 0
+    return _turn((question, answer_key, answer.count(" ") + 1, tuple(shown), repeated))
 
 
 def few_shot_answers(
-    bounds: Bounds, rows: Sequence[MessageRow], said: Sequence[Said], images: Sequence[Image]
+    bounds: Bounds, rows: Sequence[MessageRow], texts: Sequence[RoleTexts], images: Sequence[Image]
 ) -> Sequence[Shot]:
     """Return the answers before the target turn, except those with `weight` 0, which are not trained on."""
     shots = []
@@ -88,12 +78,11 @@ def few_shot_answers(
         if role == "assistant":
             if source.get("weight") != 0:
                 shown = [image.key for image in images if start <= image.message <= position]
-                turn = [one for one in said[start : position + 1] if one[0] != "system"]
+                turn = [message for message in texts[start : position + 1] if message[0] != "system"]
                 shots.append(Shot(position, _key(turn, shown)))
             start = position + 1
     return shots
 
 
-def _key(said: Sequence[Said], images: Sequence[int]) -> int:
-    """Return a hash of the texts of *said* and the keys of *images*."""
-    return xxh3_64_intdigest(orjson.dumps((said, list(map(hex, images)))))
+def _key(texts: Sequence[RoleTexts], images: Sequence[int]) -> int:
+    return xxh3_64_intdigest(orjson.dumps((texts, list(map(hex, images)))))

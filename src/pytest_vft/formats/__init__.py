@@ -1,7 +1,7 @@
-"""Data formats: one module each, which reads an example into a chat and writes one from a chat.
+"""Data formats: one module each, which reads an example into a chat and writes a chat as an example.
 
-    name        how an example is written
+    name        form of an example
     openai      messages of OpenAI's chat format, images as image_url parts
 
-To add a format, write a module with a DataFormat and name it in formats/registry.py.
+To add a format, write a module with a DataFormat and list it in formats/registry.py.
 """

@@ -1,4 +1,4 @@
-"""The walk over messages in OpenAI's format that everything else uses, and the turns of a chat."""
+"""Reading messages in OpenAI's format, and the target turn of a chat."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import Any
 
 from pytest_vft.formats.base import ContentKind, ImageRow, KeyPath, MessageRow
 
-# Where the target turn of a chat starts and ends, as indexes of messages; 0 and 0 if there is none.
+# Start and end of the target turn as indexes of messages; (0, 0) if there is none.
 Bounds = tuple[int, int]
 
 
 def read_messages(
-    messages: Sequence[Any],
-    unsound: Collection[KeyPath] = (),
-    faults: Mapping[str | int, int] | None = None,
+    messages: Sequence[Any], unsound: Collection[KeyPath] = (), faults: Mapping[str | int, int] | None = None
 ) -> list[MessageRow]:
     """Return *messages*, in OpenAI's format, without the *unsound* messages and parts.
 
-    Besides "image_url" parts, "image_path" parts are images, whose path is local; all others are text.
-    *faults* maps positions of messages to numbers of faults.
+    Parts of type "image_url" and "image_path" (a local path) are images, all others are texts. *faults*
+    maps positions of messages to numbers of faults.
     """
     read: list[MessageRow] = []
     for position, message in enumerate(messages):
@@ -38,9 +36,8 @@ def read_messages(
                     continue
                 type_ = part["type"]
                 if type_ == "image_url":
-                    image_url = part["image_url"]
-                    detail = image_url.get("detail", "auto")
-                    images.append((number, image_url["url"], detail, False))
+                    image = part["image_url"]
+                    images.append((number, image["url"], image.get("detail", "auto"), False))
                 elif type_ == "image_path":
                     images.append((number, part["image_path"], "auto", True))
                 else:
@@ -53,7 +50,7 @@ def read_messages(
 
 
 def target_turn(rows: Sequence[MessageRow]) -> Bounds:
-    """Return the bounds of the target turn: the last user messages in a row. The answer follows."""
+    """Return the bounds of the target turn: the last run of user messages. The answer follows."""
     end = len(rows)
     while end and rows[end - 1][1] != "user":
         end -= 1

@@ -8,7 +8,6 @@ from typing import Any
 
 from pytest_vft.formats.base import MAX_FAULTS, Chat, Fault, KeyPath
 from pytest_vft.formats.chat import read_messages
-from pytest_vft.formats.foreign import read_foreign_formats
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.model import from_tuple
 from pytest_vft.resources import read_schema
@@ -19,13 +18,13 @@ _NONE: Mapping[Any, Any] = {}
 
 
 class OpenAI:
-    """Messages with roles; an image is a part of type image_url."""
+    """Messages with roles; images are parts of type image_url."""
 
     name = "openai"
 
     def __init__(self) -> None:
         self.schema = read_schema("example.schema.json")
-        self._shape = ExampleShape(self.schema, read_foreign_formats())
+        self._shape = ExampleShape(self.schema)
 
     def read(self, example: Any) -> Chat:
         """Return *example*, a JSON value, as a chat of its sound parts."""
@@ -35,11 +34,11 @@ class OpenAI:
         messages = example["messages"]
         if len(example) == 1:
             return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0))
-        unknown = () if example.keys() <= shape.keys else self._unknown_keys(example)
+        unknown = self._unknown_keys(example)
         return Chat(read_messages(messages), len(messages), (), unknown, others=_others(example))
 
-    def place(self, example: Any, path: KeyPath) -> KeyPath:  # noqa: ARG002 - as the protocol has it
-        """Return *path*: a place in the chat is the place in the example."""
+    def place(self, example: Any, path: KeyPath) -> KeyPath:  # noqa: ARG002 - required by the protocol
+        """Return *path* itself: a place in the chat is the same place in the example."""
         return path
 
     def write(self, chat: Chat) -> tuple[dict[str, Any], Sequence[str]]:
@@ -53,7 +52,7 @@ class OpenAI:
         unsound = _unsound(faults)
         messages = () if ("messages",) in unsound else example["messages"]
         by_message = Counter(path[1] for path, _ in faults if len(path) > 1)
-        # Of what is no example at all, none of the keys is known.
+        # A value that is not an example at all has no known keys.
         unknown = () if any(not fault.path for fault in faults) else self._unknown_keys(example)
         return Chat(
             read_messages(messages, unsound, by_message),
@@ -74,9 +73,9 @@ def _others(example: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _unsound(faults: Sequence[Fault]) -> set[KeyPath]:
-    """Return the paths of the parts, else of the messages, else of the list of messages with *faults*."""
+    """Return the paths of the parts, messages or list of messages that contain *faults*."""
     if len(faults) == MAX_FAULTS:
-        return {("messages",)}  # the places of further faults are not known
+        return {("messages",)}  # the list of faults is cut
     unsound: set[KeyPath] = set()
     for path, _ in faults:
         if path[:1] == ("messages",) or not path:
@@ -87,9 +86,8 @@ def _unsound(faults: Sequence[Fault]) -> set[KeyPath]:
     return unsound
 
 
-def _value(example: Any, path: KeyPath) -> Any:
-    """Return the value at *path* in *example*, None if there is none."""
-    value = example
+def _value(value: Any, path: KeyPath) -> Any:
+    """Return the value at *path* in *value*, None if there is none."""
     for key in path:
         try:
             value = value[key]

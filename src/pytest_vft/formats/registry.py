@@ -1,4 +1,4 @@
-"""The data formats by name."""
+"""Data formats by name."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from importlib import import_module
 
 from pytest_vft.formats.base import DataFormat
 
-# A reader is loaded when a file of its format is read.
-_READERS = {
+# Modules and classes, imported when a file of the format is read.
+_FORMATS = {
     "openai": "pytest_vft.formats.openai:OpenAI",
 }
 
 
 def data_formats() -> tuple[str, ...]:
     """Return the names of the data formats."""
-    return tuple(_READERS)
+    return tuple(_FORMATS)
 
 
 @cache
 def load_format(name: str) -> DataFormat:
     """Return the data format *name*. Raises KeyError for a name that data_formats() does not list."""
-    module, _, reader = _READERS[name].partition(":")
-    data_format: DataFormat = getattr(import_module(module), reader)()
+    module, _, class_name = _FORMATS[name].partition(":")
+    data_format: DataFormat = getattr(import_module(module), class_name)()
     return data_format

@@ -1,4 +1,4 @@
-"""The structure of an example by its JSON Schema, explained in our own words."""
+"""The structure of an example by its JSON Schema, with faults described in plain words."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any
 
 from pytest_vft.formats.base import MAX_FAULTS, Fault, KeyPath
-from pytest_vft.formats.foreign import ForeignFormats
 from pytest_vft.json_schema import SchemaError, describe, error_finder, fast_validator, hint
+from pytest_vft.resources import read_table
 
-_ONE_OF: Mapping[str, str] = {
+_ITEMS: Mapping[str, str] = {
     "messages": "message",
     "content": "content part",
     "tools": "tool",
@@ -20,14 +20,13 @@ _ONE_OF: Mapping[str, str] = {
 
 
 class ExampleShape:
-    """Validates the structure of a training example: fast, and place by place where it does not conform.
+    """Validates the structure of an example: quickly with is_valid(), or place by place with faults().
 
-    *keys* are those that an example may have; is_valid(example) is the fast check.
+    *keys* are the keys that an example may have.
     """
 
-    def __init__(self, schema: Mapping[str, Any], foreign: ForeignFormats) -> None:
+    def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
-        self._foreign = foreign
         self.keys = frozenset(schema.get("properties", ()))
         self.is_valid = fast_validator(schema)
 
@@ -42,7 +41,7 @@ class ExampleShape:
                 faults[Fault(error.path, self._words(error))] = None
                 if len(faults) == MAX_FAULTS:
                     break
-        except RecursionError:  # jsonschema writes out each value that it refuses
+        except RecursionError:  # jsonschema formats each value that it rejects
             return [Fault((), "the example is nested too deeply")]
         return list(faults)
 
@@ -50,10 +49,15 @@ class ExampleShape:
     def _errors(self) -> Callable[[Any], Iterator[SchemaError]]:
         return error_finder(self._schema)
 
+    @cached_property
+    def _other_formats(self) -> Mapping[str, Any]:
+        """Examples and parts in the formats of other tools, to be named in faults."""
+        return read_table("foreign-formats.toml")
+
     def _foreign_example(self, example: object) -> Fault | None:
         if not isinstance(example, dict):
             return None
-        for shape in self._foreign.examples:
+        for shape in self._other_formats["example"]:
             keys = shape["keys"]
             if all(key in example for key in keys) and ("messages" in keys) == ("messages" in example):
                 return Fault((), f"the example is {shape['name']}; {shape['advice']}")
@@ -61,16 +65,15 @@ class ExampleShape:
 
     def _words(self, error: SchemaError) -> str:
         words = describe(_name(error.path), error)
-        part = self._foreign.parts.get(error.value) if _is_part_type(error.path, error.value) else None
-        return f"{words} (it is {part['name']}: {part['advice']})" if part else words + hint(error.schema)
-
-
-def _is_part_type(path: KeyPath, value: object) -> bool:
-    return path[2:3] == ("content",) and path[-1] == "type" and isinstance(value, str)
+        if error.path[2:3] == ("content",) and error.path[-1] == "type":
+            for part in self._other_formats["part"]:
+                if part["type"] == error.value:
+                    return f"{words} (it is {part['name']}: {part['advice']})"
+        return words + hint(error.schema)
 
 
 def _name(path: KeyPath) -> str:
     if not path:
         return "the example"
     last = path[-1]
-    return last if isinstance(last, str) else f"{_ONE_OF.get(str(path[-2]), 'item')} {last + 1}"
+    return last if isinstance(last, str) else f"{_ITEMS.get(str(path[-2]), 'item')} {last + 1}"

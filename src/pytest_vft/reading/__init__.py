@@ -1,1 +1,1 @@
-"""From bytes on disk to JSON values and measured images; nothing here judges."""
+"""From bytes on disk to JSON values and measured images, without verdicts."""

@@ -1,4 +1,4 @@
-"""Which addresses anybody on the internet can reach, however they are spelt."""
+"""Public and other addresses, in any spelling that a client accepts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from urllib.parse import unquote
 
 Address = IPv4Address | IPv6Address
 
-# What the system's resolver takes for an IPv4 address: 127.1, 0x7f000001, 0177.0.0.1, 2130706433.
+# Spellings of an IPv4 address that the system's resolver accepts: 127.1, 0x7f000001, 0177.0.0.1, 2130706433.
 _ODD_IPV4 = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}")
 
-# Names that only one's own machine or network knows: RFC 6761, RFC 6762, RFC 8375, and .internal
+# Names of the local machine or network: RFC 6761, RFC 6762, RFC 8375, and .internal
 # (https://www.icann.org/en/board-activities-and-meetings/materials/approved-resolutions-special-meeting-of-the-icann-board-29-07-2024-en).
 _LOCAL_NAMES = re.compile(r"(.+\.)?(localhost|local|internal|home\.arpa)")
 
-# All that was ever given out of IPv6 (https://www.iana.org/assignments/ipv6-unicast-address-assignments).
+# All allocated unicast addresses of IPv6 (https://www.iana.org/assignments/ipv6-unicast-address-assignments).
 _UNICAST = ip_network("2000::/3")
 
-# Where ipaddress.is_global says yes, or has said so in a Python that is still supported
+# Networks that ipaddress.is_global calls global, at least in one supported version of Python
 # (https://www.iana.org/assignments/iana-ipv6-special-registry, read on 2026-11-21).
 _NOT_PUBLIC = tuple(
     (ip_network(network), word)
@@ -39,10 +39,10 @@ _NOT_PUBLIC = tuple(
 
 
 def literal_address(host: str) -> Address | None:
-    """Return the address that *host* spells, None when it is a name.
+    """Return the address that *host* spells, None for a name.
 
-    All spellings count that some client takes: percent-encoded and circled digits, octal and
-    hexadecimal numbers, fewer than four of them.
+    Spellings include percent-encoded and circled digits, octal and hexadecimal numbers, and fewer than
+    four numbers.
     """
     plain = unicodedata.normalize("NFKC", unquote(host)).replace("。", ".").rstrip(".").lower()
     try:
@@ -58,12 +58,12 @@ def literal_address(host: str) -> Address | None:
 
 
 def is_local_name(host: str) -> bool:
-    """Return whether *host* is a name that is never found in the public DNS."""
+    """Return whether *host* is a name that the public DNS never resolves."""
     return _LOCAL_NAMES.fullmatch(host.rstrip(".").lower()) is not None
 
 
-def why_not_public(address: Address) -> str | None:  # noqa: PLR0911 - one kind, one word
-    """Return what *address* is instead of public ("loopback", "private" ...), None when it is."""
+def why_not_public(address: Address) -> str | None:  # noqa: PLR0911 - one return for each kind
+    """Return the kind of *address* ("loopback", "private" ...), None if it is public."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return why_not_public(address.ipv4_mapped) or "an IPv4-mapped address"
     if address.is_unspecified:

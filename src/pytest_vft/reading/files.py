@@ -1,4 +1,4 @@
-"""What kind of file this is, decided on its first bytes."""
+"""The kind of a file, by its first bytes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 HEAD = 65_536
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TWO_LETTERS = 4  # bytes in UTF-16
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "gzip"),
@@ -18,10 +19,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 
 
 class OpenedFile(NamedTuple):
-    """A file as its first 64 KiB show it.
+    """What the first 64 KiB of a file show.
 
-    *container* is "JSONL" for anything that may be read line by line, else the name of what it is;
-    *error* is the system's word for why it cannot be read, and then *container* is "unreadable".
+    *container* is "JSONL" for a file that can be read line by line, otherwise its kind; "unreadable" if
+    it cannot be read, in which case *error* is the system's message.
     """
 
     bytes: int
@@ -31,9 +32,9 @@ class OpenedFile(NamedTuple):
 
 
 def open_file(path: str) -> OpenedFile:
-    """Return size and kind of the file at *path*; never raises for what is on disk."""
+    """Return size and kind of the file at *path*; never raises."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - the path is kept as the user wrote it
+        with open(path, "rb") as file:  # noqa: PTH123 - keeps the path as given
             head = file.read(HEAD)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
@@ -44,31 +45,22 @@ def open_file(path: str) -> OpenedFile:
 
 
 def container(head: bytes) -> str:
-    """Return what a file that starts with *head* is: "JSONL", "gzip", "UTF-16", "a JSON array" ..."""
+    """Return the kind of a file that starts with *head*: "JSONL", "gzip", "UTF-16", "a JSON array" ..."""
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_like_utf16(head):
+    start = head[:64]  # ASCII text in UTF-16 has a NUL in every other byte
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (
+        len(start) >= _TWO_LETTERS and not (any(start[1::2]) and any(start[0::2]))
+    ):
         return "UTF-16"
     text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     if text[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "HTML"
     if text.startswith(b"["):
         return "a JSON array"
-    if _looks_pretty_printed(text):
+    first, _, rest = text.partition(b"\n")
+    opens = first.startswith(b"{") and first.rstrip().endswith((b"{", b"[", b","))
+    if opens and rest.startswith((b" ", b"\t", b'"')):
         return "pretty-printed JSON"
     return "JSONL"
-
-
-def _looks_like_utf16(head: bytes) -> bool:
-    """ASCII text in UTF-16 without a mark has a NUL in every other byte."""
-    start = head[:64]
-    return len(start) >= 4 and (not any(start[1::2]) or not any(start[0::2]))  # noqa: PLR2004 - two letters
-
-
-def _looks_pretty_printed(text: bytes) -> bool:
-    """The first line opens an object and leaves it open, and the next one is indented."""
-    first, newline, rest = text.partition(b"\n")
-    if not newline or not first.startswith(b"{"):
-        return False
-    return first.rstrip().endswith((b"{", b"[", b",")) and rest.startswith((b" ", b"\t", b'"'))

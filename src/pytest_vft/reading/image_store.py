@@ -1,4 +1,4 @@
-"""The distinct images of a run, each measured once."""
+"""Measurements of the distinct images of a run, each measured once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 
 
 class ImageStore:
-    """Images by the hash of their payload as written; None for what is not base64.
+    """Measurements of images by the hash of their base64 text; None for text that is not valid base64.
 
-    xxh3 is fast and no proof against collisions made on purpose: who forges one hides a defect in a
-    dataset of his own.
+    xxh3 is fast but not resistant to collisions; a forged collision only hides a defect in the user's own
+    dataset.
     """
 
     def __init__(self, *, full: bool, cache: ImageCache | None = None) -> None:
@@ -28,7 +28,7 @@ class ImageStore:
         self._cache = cache
         self._images: dict[int, ImageMeasurements | None] = {}
         self._tokens: dict[str, int] = {}
-        self._waiting: dict[int, memoryview | bytes] = {}
+        self._pending: dict[int, memoryview | bytes] = {}
         self._measured: list[MeasuredImage] = []
 
     def close(self) -> None:
@@ -37,10 +37,10 @@ class ImageStore:
             self._cache.close()
 
     def lift(self, lines: Sequence[bytes | LongLine]) -> list[bytes | None]:
-        """Measure the images in *lines*; return these with tokens in their places.
+        """Measure the images in *lines* and return the lines with tokens in place of payloads.
 
-        What is not base64 (RFC 4648 with padding, no line breaks) stays; of a LongLine nothing does.
-        The tokens hold until the next call.
+        Payloads that are not base64 (RFC 4648 with padding, no line breaks) are kept; a LongLine becomes
+        None. The tokens are valid until the next call.
         """
         self._tokens.clear()
         lifted = [None if isinstance(raw, LongLine) else lift(raw, self._take) for raw in lines]
@@ -49,10 +49,7 @@ class ImageStore:
         return [None if isinstance(raw, LongLine) else lift(raw, self._take) for raw in lines]
 
     def look_up(self, payload: str) -> tuple[int, ImageMeasurements | None]:
-        """Return key and measurements for a token, or for a payload that was not lifted.
-
-        The measurements are None when it is not base64.
-        """
+        """Return key and measurements for a token or a payload; None for a payload that is not base64."""
         key = self._tokens.get(payload)
         if key is None:
             data = payload.encode()
@@ -62,29 +59,29 @@ class ImageStore:
         return key, self._images[key]
 
     def pop_measured(self) -> list[MeasuredImage]:
-        """Return what was measured since the last time and is in no cache."""
+        """Return and forget the measurements that were made since the last call and are not in the cache."""
         measured, self._measured = self._measured, []
         return measured
 
     def _take(self, payload: memoryview | bytes) -> bytes | None:
-        """Return the token that stands for *payload*, which _measure() measures if it is new."""
+        """Return the token for *payload*; a new payload is measured by _measure()."""
         key = xxh3_128_intdigest(payload)
         if key not in self._images:
-            self._waiting[key] = payload
+            self._pending[key] = payload
         elif self._images[key] is None:
             return None
-        token = f"#{key:032x}"  # "#" is no letter of base64: no payload looks like a token
+        token = f"#{key:032x}"  # "#" is not in the base64 alphabet
         self._tokens[token] = key
         return token.encode()
 
     def _measure(self) -> bool:
-        """Measure what waits and is in no cache; return whether all of it is base64."""
-        if not self._waiting:
+        """Measure pending payloads that are not in the cache; return whether all are base64."""
+        if not self._pending:
             return True
         if self._cache:
-            self._images |= self._cache.look_up({key: len(data) for key, data in self._waiting.items()})
+            self._images |= self._cache.look_up({key: len(data) for key, data in self._pending.items()})
         sound = True
-        for key, payload in self._waiting.items():
+        for key, payload in self._pending.items():
             if key in self._images:
                 continue
             try:
@@ -96,12 +93,12 @@ class ImageStore:
             self._images[key] = image = measure_image(data, full=self._full)
             if self._cache:
                 self._measured.append(MeasuredImage(key, len(payload), image))
-        self._waiting.clear()
+        self._pending.clear()
         return sound
 
 
 def base64_problem(payload: str) -> str:
-    """Return in words why *payload* is not base64."""
+    """Return a description of why *payload* is not base64."""
     wrong = _NOT_BASE64.search(payload)
     if wrong is None:
         return f"its {len(payload):,} characters are badly padded"

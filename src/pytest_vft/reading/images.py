@@ -1,7 +1,7 @@
-"""From the bytes of an image to its measurements.
+"""Measurements of an image from its bytes.
 
-Pillow's classes are used directly: Image.open imports 45 plugins, raises on large images before
-their size is known, and calls a phone's JPEG an MPO.
+Pillow's classes are used directly: Image.open imports 45 plugins, raises for large images before
+their size is known, and reports the JPEG of a phone as MPO.
 """
 
 from __future__ import annotations
@@ -18,24 +18,23 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from pytest_vft.reading.jpeg import ordinary_header
 
-# To be raised with each change after which some image may measure otherwise: what caches hold is
-# forgotten then.
+# Must be raised with each change that may affect the measurements of an image: it invalidates caches.
 MEASUREMENT_VERSION = 1
 
 Damage = Literal["none", "truncated", "undecodable"]
 
-# Above this Pillow itself refuses an image as a decompression bomb, and so does every trainer on it
+# Above this limit Pillow, and every trainer that uses Pillow, rejects an image as a decompression bomb
 # (https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS, twice that).
 MOST_DECODED_PIXELS = 178_956_970
 
 
 class _Jpeg(JpegImageFile):
     def _read_dpi_from_exif(self) -> None:
-        """Leave the resolution: nobody asks for it, and 10 MB of hostile EXIF take seconds to parse."""
+        """Skip the resolution, which is not measured: 10 MB of hostile EXIF take seconds to parse."""
 
 
 def _open_png(file: BytesIO) -> ImageFile.ImageFile:
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - 4 ms that a dataset of JPEGs does without
+    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - 4 ms that a dataset of JPEGs saves
 
     return PngImageFile(file)
 
@@ -71,21 +70,20 @@ _SIGNATURES = (
     (rb"(?i)\s*<\?xml", "XML"),
 )
 _UNRECOGNISED = "unrecognised"
-_HEAD = 4096  # all that a signature lies in, so that no white space or comment takes long to search
-_MOST_EXIF = 65_536  # EXIF is one segment of a JPEG; its length has 16 bits (ITU-T T.81, B.1.1.4)
-_COLOURS = ("L", "RGB")  # modes that the decoder turns into grey
-_UPRIGHT = 1  # as EXIF numbers the eight ways in which pixels may lie
+_HEAD = 4096  # signatures lie within, which bounds the search through white space and comments
+_MOST_EXIF = 65_536  # EXIF is one JPEG segment, with a length of 16 bits (ITU-T T.81, B.1.1.4)
+_COLOURS = ("L", "RGB")  # modes that the decoder converts to grey
+_UPRIGHT = 1  # the first of the eight orientations of EXIF
 
 
 class ImageMeasurements(NamedTuple):
-    """The measurements of one image; None where there is nothing to measure.
+    """The measurements of one image; None for what cannot be measured.
 
-    *format* is the name that the first bytes stand for ("unrecognised" when for none); *openable*
-    says whether a decoder made sense of the header; *damage* is "none" as far as the depth tells.
-    *frames* is what the header says, 1 for a JPEG, whatever stands behind its image. *orientation*
-    is that of EXIF, from 1 to 8, and *geotagged* says whether EXIF holds a latitude or longitude;
-    EXIF that is absent or cannot be read gives 1 and False, and what stands behind the pixels of a
-    PNG is read with them only.
+    *format* is the format of the first bytes, or "unrecognised"; *openable* is whether a decoder can read
+    the header; *damage* is "none" if the depth of the run found no damage. *frames* is the number in the
+    header, 1 for a JPEG. *orientation* is that of EXIF, from 1 to 8, and *geotagged* is whether EXIF
+    contains a latitude or longitude; they are 1 and False if EXIF is absent or cannot be read, or if it
+    follows the pixels of a PNG and these are not decoded.
     """
 
     bytes: int
@@ -102,7 +100,7 @@ class ImageMeasurements(NamedTuple):
 
 
 def image_format(data: bytes) -> str:
-    """Return the name of the format that *data* starts like: "JPEG", "HEIC", "unrecognised" ..."""
+    """Return the format of *data* by its first bytes: "JPEG", "HEIC", "unrecognised" ..."""
     for pattern, name in _SIGNATURES:
         if _compiled(pattern).match(data, 0, _HEAD):
             return name
@@ -115,17 +113,16 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 
 
 def is_opened(kind: str) -> bool:
-    """Return whether images of the format *kind* are opened."""
+    """Return whether images of the format *kind* can be opened."""
     return kind in _OPENERS
 
 
 def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasurements:
-    """Return the measurements of the image in *data*; whatever a decoder raises is one of them.
+    """Return the measurements of the image in *data*, errors of a decoder included.
 
-    With *full* every pixel is decoded (JPEG at an eighth of its size and grey, which reads all its data;
-    of an animation the first frame); without, only an image whose end marker is missing is, and of
-    an ordinary JPEG no more is read than size and mode. Where
-    *data* are not the *whole* of it, nobody misses that marker.
+    With *full*, all pixels of the first frame are decoded (of a JPEG at an eighth of its size and grey,
+    which reads all its data). Otherwise, only an image without its end marker is decoded. The end marker
+    is not expected if *data* is not the *whole* image.
     """
     kind = image_format(data)
     opener = _OPENERS.get(kind)
@@ -139,13 +136,13 @@ def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasur
         return ImageMeasurements(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
     try:
         image = opener(BytesIO(data))
-    except Image.DecompressionBombError:  # of a WEBP: its opener asks for a canvas
+    except Image.DecompressionBombError:  # WEBP: its opener allocates a canvas
         width, height = _webp_size(data)
         return ImageMeasurements(len(data), kind, True, None, width, height)
-    except Exception as error:  # noqa: BLE001 - decoders raise anything; it is named in the finding
+    except Exception as error:  # noqa: BLE001 - decoders raise any exception; the finding names it
         damage = "undecodable" if ended else "truncated"
         return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
-    mode, (width, height) = image.mode, image.size  # before decoding: a draft changes both
+    mode, (width, height) = image.mode, image.size  # before decoding, since a draft changes both
     damage, problem = _decode(image, ended=ended) if full or not ended else ("none", None)
     frames: int = getattr(image, "n_frames", 1)
     orientation, geotagged = _exif(image.info["exif"]) if "exif" in image.info else (_UPRIGHT, False)
@@ -155,14 +152,14 @@ def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasur
 
 
 def _is_sound(data: bytes, mode: str, width: int, height: int) -> bool:
-    """Return whether Pillow decodes the ordinary JPEG in *data*: as _decode() does, by the decoder alone.
+    """Return whether Pillow's decoder decodes the ordinary JPEG in *data*.
 
-    What is wrong with another one is for _decode() to say.
+    If not, _decode() finds out why.
     """
     if mode not in _COLOURS or width * height > MOST_DECODED_PIXELS:
         return False
     try:
-        # Grey, from a file of any colours, at an eighth of its size, rounded up.
+        # Grey, whatever the colours of the file, at an eighth of its size, rounded up.
         Image.frombytes("L", (-(-width // 8), -(-height // 8)), data, "jpeg", "L", "", 8, 0)
     except Exception:  # noqa: BLE001 - as above
         return False
@@ -183,7 +180,7 @@ def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, 
 
 
 def _has_end(kind: str, data: bytes) -> bool:
-    """Return whether the mark that ends an image of this format stands at the end of *data*."""
+    """Return whether *data* ends with the end marker of its format."""
     if kind == "JPEG":
         return data.endswith(b"\xff\xd9")
     if kind == "PNG":
@@ -192,7 +189,7 @@ def _has_end(kind: str, data: bytes) -> bool:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return the size that the header of a WEBP states (RFC 9649, sections 2.5 to 2.7)."""
+    """Return width and height in the header of a WEBP (RFC 9649, sections 2.5 to 2.7)."""
     kind = data[12:16]
     if kind == b"VP8X":
         return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
@@ -203,23 +200,23 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _exif(data: bytes) -> tuple[int, bool]:
-    """Return the orientation, and whether there is a position, by EXIF *data*."""
+    """Return the orientation in EXIF *data*, and whether it contains a position."""
     if len(data) > _MOST_EXIF:
         return _UPRIGHT, False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # broken EXIF is common, and nothing that training minds
+            warnings.simplefilter("ignore")  # broken EXIF is common and does not affect training
             exif = Image.Exif()
             exif.load(data)
             orientation = exif.get(ExifTags.Base.Orientation, _UPRIGHT)
             geotagged = any(number > 0 for number in _position(exif.get_ifd(ExifTags.IFD.GPSInfo)))
-    except Exception:  # noqa: BLE001 - as above: Pillow's parser raises anything
+    except Exception:  # noqa: BLE001 - as above
         return _UPRIGHT, False
     return (int(orientation) if orientation in range(1, 9) else _UPRIGHT), geotagged
 
 
 def _position(gps: Mapping[int, Any]) -> Iterator[Any]:
-    """Yield the numbers of a latitude and longitude; cameras that know none write 0, 0/0 or nothing."""
+    """Yield the numbers of latitude and longitude; cameras without a position write 0, 0/0 or nothing."""
     for tag in (ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude):
         value = gps.get(tag, 0)
         yield from value if isinstance(value, tuple) else (value,)

@@ -1,4 +1,4 @@
-"""One line of JSONL: payloads of data URLs lifted out, the rest parsed."""
+"""Parsing of one line: payloads of data URLs are replaced by tokens, the rest is parsed as JSON."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import orjson
 from pytest_vft.model import from_tuple
 from pytest_vft.reading.shards import LongLine
 
-# Shorter payloads are not worth a look-up; the tokens that replace payloads are shorter still.
+# Shorter payloads are not replaced; tokens are shorter.
 SHORTEST_LIFTED = 64
 _MARK = b";base64,"
 _HEAD = re.compile(rb'"url"\s*:\s*"data:[^"\\]*\Z')
 _LONGEST_HEAD = 128
-_BACKSLASH = ord("\\")  # a byte is found faster than bytes
+_BACKSLASH = ord("\\")  # searching for an int is faster than for bytes
 
 Take = Callable[[memoryview], bytes | None]
 
 
 class Line(NamedTuple):
-    """What a line holds: *value* when its *syntax* is JSON, else where UTF-8 or JSON ends.
+    """A parsed line: *value* if its *syntax* is JSON, otherwise the error in UTF-8 or JSON.
 
-    The syntax is "none" where there is no text: a blank line, or one that is not UTF-8; None for a
-    line that was too long to be read. Columns and bytes count from 1. *repeated_keys* are those that
-    one object has twice, of which the last counts.
+    *syntax* is "none" for a blank line and for bytes that are not UTF-8, and None for a line that is
+    too long to be read. *column* counts from 1. *repeated_keys* occur twice in one object; the last
+    value counts.
     """
 
     bytes: int
@@ -45,7 +45,7 @@ _line = from_tuple(Line)
 
 
 def parse_line(raw: bytes | LongLine, lifted: bytes | None = None) -> Line:
-    """Parse *raw*, a line with its newline or without; in its place what lift() made of it, if given."""
+    """Return the line *raw*, with or without a line break, parsed; *lifted* is what lift() returned."""
     if isinstance(raw, LongLine):
         return Line(raw.bytes - raw.newline, None, syntax=None)
     if lifted is None:
@@ -63,8 +63,7 @@ def parse_line(raw: bytes | LongLine, lifted: bytes | None = None) -> Line:
 def lift(raw: bytes, take: Take) -> bytes:
     """Return *raw* with the base64 payloads of its "url" values replaced by short tokens.
 
-    Each is given to *take*, which returns its token, or None when it is not base64: then, as in any
-    other doubt, it stays as it was written.
+    *take* returns the token for a payload, or None to keep the payload.
     """
     at = raw.find(_MARK)
     if at < 0:
@@ -89,14 +88,14 @@ def lift(raw: bytes, take: Take) -> bytes:
 
 
 def _keys_may_repeat(text: bytes, value: object) -> bool:
-    """Return whether *text*, which parses to *value*, may name a key twice in one object.
+    """Return whether *text*, which parses to *value*, may contain a key twice in one object.
 
-    Written out again, *value* has each key once, and as many quotes as *text* unless a key is gone:
-    those in strings stay escaped, but for one that is written as a number.
+    Serialized again, *value* has as many quotes as *text* unless a repeated key is gone; quotes in strings
+    stay escaped, except those that are written as a number.
     """
     try:
         written = orjson.dumps(value)
-    except orjson.JSONEncodeError:  # it writes not as deep as it reads
+    except orjson.JSONEncodeError:  # it serializes less deeply nested values than it parses
         return True
     if text.count(b'"') != written.count(b'"'):
         return True
@@ -104,24 +103,23 @@ def _keys_may_repeat(text: bytes, value: object) -> bool:
 
 
 def _repeated_keys(text: bytes) -> Sequence[str]:
-    """Return the keys that an object in *text*, which is JSON, has twice, in their order."""
+    """Return the keys that occur twice in one object of *text*, which is JSON, in their order."""
     found: dict[str, None] = {}
 
-    def see(pairs: list[tuple[str, object]]) -> None:
+    def collect(pairs: list[tuple[str, object]]) -> None:
         if len(pairs) != len(dict(pairs)):
-            found.update(
-                (key, None) for key, number in Counter(key for key, _ in pairs).items() if number > 1
-            )
+            numbers = Counter(key for key, _ in pairs)
+            found.update((key, None) for key, number in numbers.items() if number > 1)
 
     try:
-        json.loads(text, object_pairs_hook=see, parse_int=len, parse_float=len)  # numbers may be huge
-    except RecursionError:  # deeper than Python goes, not deeper than orjson
+        json.loads(text, object_pairs_hook=collect, parse_int=len, parse_float=len)  # numbers may be huge
+    except RecursionError:  # orjson parses deeper nesting than json
         return ()
     return list(found)
 
 
 def _diagnose(raw: bytes) -> Line:
-    """Say why *raw*, which is not JSON, is not."""
+    """Return the line *raw*, which could not be parsed, with the reason."""
     if not raw.strip():
         return Line(len(raw), None, blank=True, syntax="none")
     try:

@@ -1,4 +1,4 @@
-"""What a URL says by itself."""
+"""What a URL itself contains, before any request."""
 
 from __future__ import annotations
 
@@ -18,38 +18,39 @@ _USER = re.compile(r"(?<=//)[^/?#]*@")
 
 
 class Link(NamedTuple):
-    """An http or https URL as it stands there, before anybody asks for it.
+    """An http or https URL before any request.
 
-    *problem* says why nobody can ask; *public* is None for a name, which must be looked up first,
-    and *because* says why its host is not public; *ends* is when its signature expires.
+    *problem* says why it cannot be requested; *public* is None for a name that must be resolved first;
+    *expires* is the expiry of the signature.
     """
 
     host: str | None = None
     problem: str | None = None
     public: bool | None = None
-    because: str | None = None
-    ends: datetime | None = None
+    not_public_because: str | None = None
+    expires: datetime | None = None
 
 
 def read_link(url: str) -> Link:
-    """Return what *url*, of scheme http or https, says by itself."""
+    """Return what *url*, of scheme http or https, contains."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        return Link(problem=f"it is no URL: {error}")
+        return Link(problem=f"it is not a URL: {error}")
     if not host:
-        return Link(problem="it names no host")
-    ends = _ends(parts.query)
+        return Link(problem="it has no host")
+    link = Link(host, expires=_expiry(parts.query))
     if "@" in parts.netloc:
-        return Link(host, "it holds a user name or password, which are never sent", ends=ends)
+        return link._replace(problem="it contains a user name or password, which are never sent")
     address = literal_address(host)
     if address is None:
-        local = is_local_name(host)
-        because = f"{host} is a name of a local network" if local else None
-        return Link(host, public=False if local else None, because=because, ends=ends)
+        if is_local_name(host):
+            return link._replace(public=False, not_public_because=f"{host} is a name of a local network")
+        return link
     kind = why_not_public(address)
-    return Link(host, public=kind is None, because=kind and f"{_spelt(host, address)} is {kind}", ends=ends)
+    because = kind and f"{_spelt(host, address)} is {kind}"
+    return link._replace(public=kind is None, not_public_because=because)
 
 
 def _spelt(host: str, address: Address) -> str:
@@ -57,30 +58,30 @@ def _spelt(host: str, address: Address) -> str:
     return shown if host == str(address) else f"{host} ({shown})"
 
 
-def _ends(query: str) -> datetime | None:
-    """Return when the signature in *query* expires.
+def _expiry(query: str) -> datetime | None:
+    """Return when the signature in *query* expires, None without one.
 
     Amazon S3: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html, Google:
     https://cloud.google.com/storage/docs/authentication/signatures, Azure:
-    https://learn.microsoft.com/rest/api/storageservices/create-service-sas, and Expires of CloudFront
-    and older signatures.
+    https://learn.microsoft.com/rest/api/storageservices/create-service-sas; CloudFront and older
+    signatures use Expires.
     """
     try:
-        said = {key.lower(): value for key, value in parse_qsl(query, max_num_fields=100)}
+        fields = {key.lower(): value for key, value in parse_qsl(query, max_num_fields=100)}
         for vendor in ("x-amz", "x-goog"):
-            if f"{vendor}-expires" in said:
-                start = datetime.strptime(said[f"{vendor}-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-                return start + timedelta(seconds=int(said[f"{vendor}-expires"]))
-        if "se" in said and "sig" in said:
-            end = datetime.fromisoformat(said["se"])
-            return end.astimezone(UTC) if end.tzinfo else end.replace(tzinfo=UTC)
-        if "expires" in said and "signature" in said:
-            return datetime.fromtimestamp(int(said["expires"]), UTC)
+            if f"{vendor}-expires" in fields:
+                start = datetime.strptime(fields[f"{vendor}-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                return start + timedelta(seconds=int(fields[f"{vendor}-expires"]))
+        if "se" in fields and "sig" in fields:
+            expiry = datetime.fromisoformat(fields["se"])
+            return expiry.astimezone(UTC) if expiry.tzinfo else expiry.replace(tzinfo=UTC)
+        if "expires" in fields and "signature" in fields:
+            return datetime.fromtimestamp(int(fields["expires"]), UTC)
     except (KeyError, ValueError, OverflowError, OSError):
         pass
     return None
 
 
 def masked(url: str) -> str:
-    """Return *url* without what would let its reader in: user names, signatures, tokens."""
+    """Return *url* with secrets masked: user names, signatures, tokens."""
     return _SECRETS.sub(r"\1=***", _USER.sub("***@", url))

@@ -1,4 +1,4 @@
-"""Images behind URLs: what a fetcher measured, handed to the core as data."""
+"""Images behind URLs: what a fetcher found, passed to the core as data."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Literal, NamedTuple, Protocol
 from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.links import Link
 
-# Where the time does not matter: nothing that was ever signed has expired.
+# The default time of a run without URLs: no signature expired before it.
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Remote(NamedTuple):
     """What was found behind a URL.
 
-    *reachable* is None when it is not settled; *cause* says why it is not reachable or not settled;
-    *image* is what the body measured, and *served* what the body is where it is none. *public* is
-    whether each of its host's addresses is, None when they are not known. *media_type* is what the
-    server declared, *redirected_to* where the answer came from, when it was from elsewhere.
+    *reachable* is None if that is not known; *cause* says why the URL is not reachable or why that is
+    not known. *image* holds the measurements if the body is an image; otherwise *served* names what the
+    body is. *public* is whether all addresses of the host are public, None if they are not known.
+    *media_type* is what the server declared, *redirected_to* the final URL of a redirect.
     """
 
     reachable: bool | None
@@ -32,17 +32,14 @@ class Remote(NamedTuple):
 
 
 class FetchContext(NamedTuple):
-    """What measuring needs to know besides the data: what is behind URLs, and the time."""
+    """What measuring needs besides the data: what was found behind URLs, and the time."""
 
     remotes: Mapping[str, Remote]
     now: datetime = LONG_AGO
 
 
 class FetchResults(NamedTuple):
-    """What a fetcher found: a Remote for each URL.
-
-    *trouble* is what seems to be wrong at this end, where it explains why every server failed.
-    """
+    """A Remote for each URL; *trouble* is a local problem that explains why every server failed."""
 
     remotes: Mapping[str, Remote]
     trouble: Literal["no network", "no certificates"] | None = None
@@ -50,35 +47,33 @@ class FetchResults(NamedTuple):
 
 
 class UrlProgress(NamedTuple):
-    """One URL that is done with, *of* so many: its host, what was found, seconds of its last request."""
+    """One finished URL of *total*: its host, what was found, duration of the last request in seconds."""
 
     host: str
     remote: Remote
     seconds: float
-    of: int
+    total: int
 
 
 class ReadProgress(NamedTuple):
-    """How many bytes of the files are linted, *of* so many."""
+    """Number of linted bytes, of *total* bytes."""
 
     done: int
-    of: int
+    total: int
 
 
 Watch = Callable[[UrlProgress | ReadProgress], None]
 
 
 class Fetcher(Protocol):
-    """Fetches the distinct URLs of a run, once; lines are linted with what it found."""
+    """Fetches the distinct URLs of a run once, before their lines are linted."""
 
     def fetch(self, urls: Iterable[str]) -> FetchResults:
         """Return what was found behind each of *urls*."""
 
 
-def unasked(link: Link) -> Remote:
-    """Return what is known of *link* before anybody asked."""
+def not_fetched(link: Link) -> Remote:
+    """Return what is known about *link* without a request."""
     if link.problem:
         return Remote(False, link.problem)
-    if link.public is False:
-        return Remote(False, link.because, public=False)
-    return Remote(None, public=link.public)
+    return Remote(False if link.public is False else None, link.not_public_because, public=link.public)

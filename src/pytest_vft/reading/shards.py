@@ -1,4 +1,4 @@
-"""Byte ranges of a file that start after a newline, so that they can be read apart."""
+"""Shards: byte ranges of a file that start after a line break and can be read independently."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import NamedTuple
 from pytest_vft.model import Split
 from pytest_vft.reading.remote import Remote
 
-SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: what Ctrl-C waits for, and progress jumps by
+SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and the step of progress
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
-_BATCH = 1024 * 1024  # bytes of lines whose images are looked up together
+_BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
 
 
 class Shard(NamedTuple):
-    """The bytes from *start* up to *end* of the file at *path*, with what else belongs to the file.
+    """The bytes from *start* to *end* of the file at *path*, with settings of the file.
 
-    *ignored* are the rules without findings in this file; *remotes* holds what was found behind the
-    URLs of this shard.
+    *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
+    URLs of the shard.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Shard(NamedTuple):
 
 
 class LongLine(NamedTuple):
-    """A line that is too long to be held in memory: its length with the newline, if it has one."""
+    """A line that is too long to be held in memory; its length includes the line break, if any."""
 
     bytes: int
     newline: bool
@@ -41,11 +41,10 @@ class LongLine(NamedTuple):
 def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int) -> list[Shard]:
     """Return *path* from byte *start* to *size* in shards of about *shard_bytes*, in order.
 
-    A cut lies after the first newline at or behind each multiple of *shard_bytes*.
-    Raises OSError when the file cannot be read.
+    Raises OSError if the file cannot be read.
     """
     cuts = [start]
-    with open(path, "rb") as file:  # noqa: PTH123 - the path is kept as the user wrote it
+    with open(path, "rb") as file:  # noqa: PTH123 - keeps the path as given
         while cuts[-1] + shard_bytes < size:
             file.seek(cuts[-1] + shard_bytes - 1)
             while (piece := file.readline(_BUFFER)) and not piece.endswith(b"\n"):
@@ -57,12 +56,10 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
 
 
 def read_lines(shard: Shard, longest: int = LONGEST_LINE) -> Iterator[bytes | LongLine]:
-    """Yield the lines of *shard*, with the newline, the one byte that ends a line.
+    """Yield the lines of *shard* with their line breaks; a LongLine for more than *longest* bytes.
 
-    Of one that has more than *longest* bytes only the length is given.
-
-    str.splitlines and text files also cut at U+2028 and at a lone CR, which may stand in JSON.
-    Raises OSError when the file cannot be read.
+    Lines end at a newline only: str.splitlines and text files also split at U+2028 and a lone CR, which
+    JSON may contain. Raises OSError if the file cannot be read.
     """
     left = shard.end - shard.start
     with open(shard.path, "rb", buffering=_BUFFER) as file:  # noqa: PTH123 - as above
@@ -81,7 +78,7 @@ def read_lines(shard: Shard, longest: int = LONGEST_LINE) -> Iterator[bytes | Lo
 
 
 def read_batches(shard: Shard) -> Iterator[list[bytes | LongLine]]:
-    """Yield the lines of *shard* as read_lines() does, several together: a MiB, or one longer line."""
+    """Yield the lines of *shard* in batches of at least 1 MiB; see read_lines()."""
     batch: list[bytes | LongLine] = []
     size = 0
     for line in read_lines(shard):

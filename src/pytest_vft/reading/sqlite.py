@@ -1,4 +1,4 @@
-"""SQLite files in .vft_cache: what a run keeps for the next, and can do without."""
+"""SQLite files in .vft_cache: optional caches that one run leaves for the next."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from pytest_vft.text import safe
 
 FOLDER = ".vft_cache"
-PATIENCE = 5.0  # seconds that another run may keep a file to itself
+PATIENCE = 5.0  # seconds to wait while another run locks a file
 
-# Where a broken file makes SQLite's own words no UTF-8, Python raises the last of them.
+# Python raises UnicodeDecodeError if a broken file makes the messages of SQLite invalid UTF-8.
 _CONTENT_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
 def make_folder(folder: Path) -> None:
-    """Make *folder*, which git is to ignore, where there is none. Raises OSError."""
+    """Create *folder* unless it exists, ignored by git. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     ignore = folder / ".gitignore"
     if not ignore.exists():
@@ -26,14 +26,14 @@ def make_folder(folder: Path) -> None:
 
 
 class Database:
-    """The file at *path* with one table, *table* as it stands behind CREATE TABLE; text is read as bytes.
+    """The file at *path* with one table, *table* as written after CREATE TABLE; text is read as bytes.
 
-    What goes wrong with the file ends its use, never the run, and is said in *warnings*. One that is
-    broken, or that somebody else wrote, is set aside; a new one begins with the next run, or at once
-    where it shows when the file is opened. With *read_only* nothing is made, moved or said.
+    A problem with the file ends its use, never the run, and is added to *warnings*. A file that is broken
+    or was not written by pytest-vft is renamed; a new one is created by the next run, or at once if the
+    problem is found on opening. With *read_only* nothing is created, renamed or reported.
 
-    Several runs may use the file. It has no write-ahead log, which needs memory that all share, so it
-    would not do on a network file system (https://sqlite.org/wal.html#overview).
+    Several runs may use the file. It has no write-ahead log, which needs shared memory and does not work
+    on network file systems (https://sqlite.org/wal.html#overview).
     """
 
     def __init__(self, path: Path, table: str, *, read_only: bool = False) -> None:
@@ -45,7 +45,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
 
     def read(self, query: str, values: Sequence[Any]) -> list[Any]:
-        """Return the rows that *query* finds; none when the file is not used."""
+        """Return the rows that *query* finds; none if the file is not in use."""
         connection = self._connect()
         if connection:
             try:
@@ -55,7 +55,7 @@ class Database:
         return []
 
     def write(self, *changes: tuple[str, Iterable[Sequence[Any]]]) -> None:
-        """Make all *changes* or none; each is a statement with the rows of values to run it for."""
+        """Apply *changes* in one transaction; each is a statement with the rows of its values."""
         connection = self._connect()
         if connection:
             try:
@@ -66,14 +66,14 @@ class Database:
                 self._give_up(error)
 
     def close(self) -> None:
-        """Use the file no more."""
+        """Close the file, which is not opened again."""
         self._unused = False
         if self._connection:
             self._connection.close()
             self._connection = None
 
     def _connect(self) -> sqlite3.Connection | None:
-        """Return the connection, made when it is first asked for; None when the file is not used."""
+        """Return the connection, which is opened on first use; None if the file is not in use."""
         if not self._unused:
             return self._connection
         self._unused = False
@@ -96,21 +96,21 @@ class Database:
             f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}",
             uri=True,
             timeout=PATIENCE,
-            isolation_level="IMMEDIATE",  # a change that is to come waits for its turn, and cannot deadlock
-            check_same_thread=False,  # whoever it is, there is one at a time
+            isolation_level="IMMEDIATE",  # the lock is taken at the start: no deadlocks
+            check_same_thread=False,  # threads use it one at a time
         )
-        # Closed at the latest with this object: a worker has no better moment to close it.
+        # Closed at the latest with this object: a worker is not told when it has done its last shard.
         weakref.finalize(self, connection.close)
-        connection.text_factory = bytes  # a flipped bit may leave text that is no UTF-8
+        connection.text_factory = bytes  # a flipped bit may make text invalid UTF-8
         try:
-            # No fsync: it is half of what adding takes, and only a power cut, not a killed run, can break
-            # the file without (https://sqlite.org/pragma.html#pragma_synchronous). It is set aside then.
+            # No fsync, which takes half of the time of adding: without it, only a power failure, not a
+            # killed run, can break the file (https://sqlite.org/pragma.html#pragma_synchronous).
             connection.execute("PRAGMA synchronous = OFF")
             made = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
             if not made and not self._read_only:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table}")
             elif made != [(f"CREATE TABLE {self._table}".encode(),)]:
-                raise sqlite3.DatabaseError("it is not as pytest-vft writes it")
+                raise sqlite3.DatabaseError("the file was not written by this version of pytest-vft")
         except _CONTENT_ERRORS:
             connection.close()
             raise
@@ -123,22 +123,22 @@ class Database:
         try:
             if _is_broken(error):
                 self._set_aside(error)
-            else:
-                self.warnings.append(f"{self._path} is not used: {safe(error, None)}")
+                return
         except OSError as another:
-            self.warnings.append(f"{self._path} is not used: {another}")
+            error = another
+        self.warnings.append(f"{self._path} is not used: {safe(error, None)}")
 
     def _set_aside(self, error: Exception) -> None:
         """Rename the file. Raises OSError."""
         aside = self._path.with_suffix(".broken")
         self._path.replace(aside)
-        self.warnings.append(f"{self._path} is set aside as {aside.name}: {safe(error, None)}")
+        self.warnings.append(f"{self._path} is renamed to {aside.name}: {safe(error, None)}")
 
 
 def _is_broken(error: Exception) -> bool:
-    """Return whether *error* tells of a wrong content, not of a lock, a right or a full disk.
+    """Return whether *error* means broken content, not a lock, missing permissions or a full disk.
 
-    Those are Python's OperationalError, which is also raised when the table is not what it should be.
+    The latter are OperationalErrors, but so are errors in the SQL of a table that differs.
     """
     if isinstance(error, sqlite3.OperationalError):
         return error.sqlite_errorcode == sqlite3.SQLITE_ERROR

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.catalogue.pages import fact_type, statement_text
+from pytest_vft.catalogue.pages import statement_text
 from pytest_vft.catalogue.providers import Model, Provider, RuleStatement
-from pytest_vft.facts.docs import fact_docs
+from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Scope
 from pytest_vft.report.text import wrapped
@@ -21,12 +21,12 @@ def render_scope(scope: Scope, catalogue: Mapping[str, Rule]) -> str:
     """Return the facts and the rules of *scope*, each with what it means."""
     listed = [rule for rule in catalogue.values() if rule.scope == scope]
     rules = [(rule.id, f"{rule.severity}: {rule.summary}") for rule in listed]
-    docs = fact_docs(scope)
+    types, meanings = fact_types(scope), fact_meanings(scope)
     facts = [
-        (", ".join(fact.name for fact in alike), f"{meaning} ({type_})")
-        for (type_, meaning), alike in groupby(docs, key=lambda fact: (fact_type(fact), fact.meaning))
+        (", ".join(alike), f"{meaning} ({type_})")
+        for (type_, meaning), alike in groupby(types, key=lambda name: (types[name], meanings[name]))
     ]
-    lines = [f"{scope}: {count(len(rules), 'rule')}, {count(len(docs), 'fact')}"]
+    lines = [f"{scope}: {count(len(rules), 'rule')}, {count(len(types), 'fact')}"]
     return "\n".join([*lines, *_table("facts", facts), *_table("rules", rules)]) + "\n"
 
 

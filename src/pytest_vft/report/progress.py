@@ -85,7 +85,7 @@ class Urls:
         self._failed += seen.remote.reachable is False
         self._unsettled += seen.remote.reachable is None
         self._slowest[seen.host] = max(seen.seconds, self._slowest.get(seen.host, 0.0))
-        return f"{self._line()}; {seen.of - self.done:,} to go"
+        return f"{self._line()}; {seen.total - self.done:,} to go"
 
     def summary(self) -> str:
         """Return what they came to, and which hosts were slowest."""
@@ -102,5 +102,5 @@ class Urls:
 def read_line(read: ReadProgress, seconds: float) -> str:
     """Return in words how far reading is after so many *seconds*: bytes, rate, time left."""
     rate = read.done / max(seconds, 0.001)
-    left = (read.of - read.done) / rate
-    return f"{read.done / 1e6:,.0f} of {read.of / 1e6:,.0f} MB, {rate / 1e6:,.0f} MB/s, {left:,.0f} s left"
+    left = (read.total - read.done) / rate
+    return f"{read.done / 1e6:,.0f} of {read.total / 1e6:,.0f} MB, {rate / 1e6:,.0f} MB/s, {left:,.0f} s left"

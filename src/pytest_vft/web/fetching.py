@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_vft.reading.links import masked, read_link
-from pytest_vft.reading.remote import FetchResults, Remote, UrlProgress, Watch, unasked
+from pytest_vft.reading.remote import FetchResults, Remote, UrlProgress, Watch, not_fetched
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.web.answers import FetchResult
 from pytest_vft.web.cache import UrlCache
@@ -130,7 +130,7 @@ class _FetchRun:
 
     def _put(self, job: FetchJob) -> None:
         """Queue *job*, unless its URL tells already that nobody is to be asked."""
-        known = unasked(read_link(job.at))
+        known = not_fetched(read_link(job.at))
         if known.reachable is False and not (known.public is False and self._fetcher.network.allow_private):
             self._finish(job, FetchResult(known), 0.0)
         else:
