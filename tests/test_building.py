@@ -352,13 +352,13 @@ def test_a_file_with_metadata_is_encoded_anew(tmp_path: Path, data: bytes) -> No
 
 @pytest.mark.parametrize("name", ["jpeg", "JPG", "GIF", "", 1, ["PNG"]])
 def test_unknown_format(name: Any) -> None:
-    with pytest.raises(UsageError, match=f'format is {re.escape(repr(name))}, want "JPEG", "PNG", "W'):
+    with pytest.raises(UsageError, match=f'format is {re.escape(repr(name))}; expected "JPEG", "PNG", "W'):
         encode_image(drawn(), format=name)
 
 
 @pytest.mark.parametrize("quality", [0, 101, -1, 85.0, True, None, "85"])
 def test_quality_out_of_range(quality: Any) -> None:
-    with pytest.raises(UsageError, match=f"quality is {quality!r}, want a whole number from 1 to 100"):
+    with pytest.raises(UsageError, match=f"quality is {quality!r}; expected a whole number from 1 to 100"):
         encode_image(drawn(), quality=quality)
 
 
@@ -366,13 +366,13 @@ def test_quality_out_of_range(quality: Any) -> None:
     ("image", "kind"), [(None, "None"), (b"\xff\xd8", "of type bytes"), (io.BytesIO(), "of type BytesIO")]
 )
 def test_not_a_image(image: Any, kind: str) -> None:
-    with pytest.raises(UsageError, match=f"a Pillow image or a path, not {kind}"):
+    with pytest.raises(UsageError, match=f"an image is {kind}; expected a Pillow image"):
         encode_image(image)
 
 
 @pytest.mark.parametrize("url", [URL, "data:image/png;base64,AAAA"])
 def test_a_url_is_not_encoded(url: str) -> None:
-    with pytest.raises(UsageError, match="this is a URL already"):
+    with pytest.raises(UsageError, match="a Pillow image or a path, not a URL"):
         encode_image(url)
 
 
@@ -520,7 +520,7 @@ def test_format_and_quality_reach_every_image() -> None:
 
 @pytest.mark.parametrize("detail", ["medium", "", "LOW", 1, ["low"]])
 def test_unknown_detail(detail: Any) -> None:
-    with pytest.raises(UsageError, match=f'detail is {re.escape(repr(detail))}, want "low", "high", "a'):
+    with pytest.raises(UsageError, match=f'detail is {re.escape(repr(detail))}; expected "low", "high", "a'):
         build_example("Who?", "Ida", detail=detail)
 
 
@@ -533,23 +533,23 @@ def test_arguments_are_checked_without_a_image(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"question": None}, "question is None, want a str"),
-        ({"question": ["Who?"]}, "question is of type list, want a str"),
-        ({"answer": 7}, "answer is of type int, want a str"),
-        ({"system": {}}, "system is of type dict, want a str"),
-        ({"few_shot": [("Who?", None, None)]}, "the answer of few_shot[0] is None, want a str"),
-        ({"few_shot": [(7, "Ida", None)]}, "the question of few_shot[0] is of type int, want a str"),
+        ({"question": None}, "question is None; expected a str"),
+        ({"question": ["Who?"]}, "question is of type list; expected a str"),
+        ({"answer": 7}, "answer is of type int; expected a str"),
+        ({"system": {}}, "system is of type dict; expected a str"),
+        ({"few_shot": [("Who?", None, None)]}, "the answer of few_shot[0] is None; expected a str"),
+        ({"few_shot": [(7, "Ida", None)]}, "the question of few_shot[0] is of type int; expected a str"),
         (
             {"few_shot": [("Who?", "Ida", None), ("Who?", "Eve")]},
-            "few_shot[1] is of type tuple, want FewShot(question, answer, image)",
+            "few_shot[1] is of type tuple; expected FewShot(question, answer, image)",
         ),
         (
             {"few_shot": FewShot("Who?", "Ida")},
-            "few_shot[0] is of type str, want FewShot(question, answer, image)",
+            "few_shot[0] is of type str; expected FewShot(question, answer, image)",
         ),
-        ({"image": 7}, "an image is a Pillow image or a path, not of type int"),
-        ({"image": [URL, None]}, "an image is a Pillow image or a path, not None"),
-        ({"image": iter([URL])}, "an image is a Pillow image or a path, not of type list_iterator"),
+        ({"image": 7}, "an image is of type int; expected a Pillow image or a path"),
+        ({"image": [URL, None]}, "an image is None; expected a Pillow image or a path"),
+        ({"image": iter([URL])}, "an image is of type list_iterator; expected a Pillow image or a path"),
         ({"image": "missing.png"}, "missing.png cannot be encoded (FileNotFoundError: "),
     ],
 )
@@ -630,8 +630,8 @@ def looped() -> dict[str, Any]:
         ({"messages": float("nan")}, "cannot be written as JSON: Out of range float"),
         ({"messages": "\ud800"}, "cannot be written as JSON: 'utf-8' codec"),
         (looped(), "cannot be written as JSON: Circular reference"),
-        ("messages", "is of type str, want a dict"),
-        (None, "is None, want a dict"),
+        ("messages", "is of type str; expected a dict"),
+        (None, "is None; expected a dict"),
     ],
 )
 def test_an_example_that_is_no_json_object_is_named(tmp_path: Path, example: Any, reason: str) -> None:

@@ -253,7 +253,7 @@ print(*(set(sys.modules) - before))
 
 
 def test_public_names_are_sorted_and_have_a_home() -> None:
-    assert sorted([*pytest_vft._HOMES, "__version__"]) == list(pytest_vft.__all__)  # noqa: SLF001 - its own test
+    assert sorted([*pytest_vft._MODULE_OF, "__version__"]) == list(pytest_vft.__all__)  # noqa: SLF001 - its own test
 
 
 @pytest.mark.parametrize("name", pytest_vft.__all__)

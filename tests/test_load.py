@@ -204,7 +204,7 @@ def test_rule_requires_something(tmp_path: Path) -> None:
     text = RULE.partition("[require]")[0]
 
     assert problem(tmp_path, text).startswith("the file has no require")
-    assert problem(tmp_path, text + "[require]\n") == "require: it is empty"
+    assert problem(tmp_path, text + "[require]\n") == "require is empty"
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,11 @@ def test_rule_requires_something(tmp_path: Path) -> None:
         ("[require]", "[requires]", "unknown key 'requires' (did you mean 'require'?)"),
         ("[[cases]]", "[[case]]", "unknown key 'case' (did you mean 'cases'?)"),
         ("verdict =", "verdct =", "cases.0: unknown key 'verdct' (did you mean 'verdict'?)"),
-        ('"warning"', '"warn"', 'severity: it is "warn", want error or warning'),
+        ('"warning"', '"warn"', 'severity is "warn"; expected error or warning'),
         (
             'verdict = "pass"',
             'verdict = "ok"',
-            'cases.0.verdict: it is "ok", want pass or fail or unknown or not_applicable',
+            'cases.0.verdict is "ok"; expected pass or fail or unknown or not_applicable',
         ),
         (
             '"$param" = "most"',
@@ -258,9 +258,9 @@ def test_rule_requires_something(tmp_path: Path) -> None:
             "checked  = 2026-11-21T08:00:00Z",
             "checked: write a date, as in checked = 2026-11-21",
         ),
-        ('"Crop it."', "2026-11-21", "advice: it is a date, want a string"),
-        ('"Crop it."', "08:00:00", "advice: it is a date, want a string"),
-        ('"Crop it."', "nan", "advice: it is a number, want a string"),
+        ('"Crop it."', "2026-11-21", "advice is a date; expected a string"),
+        ('"Crop it."', "08:00:00", "advice is a date; expected a string"),
+        ('"Crop it."', "nan", "advice is a number; expected a string"),
         (
             "checked  = ",
             'each = "shape_faults"\nchecked  = ',
@@ -271,7 +271,7 @@ def test_rule_requires_something(tmp_path: Path) -> None:
             "params = { mots = 7 }",
             "cases.1.params.mots: no parameter 'mots' (did you mean 'most'?)",
         ),
-        ('verdict = "pass"', "", "cases.0: it has no verdict"),
+        ('verdict = "pass"', "", "cases.0 has no verdict"),
     ],
 )
 def test_misspelling_is_named_with_the_likely_intention(
@@ -292,10 +292,10 @@ def test_misspelling_is_named_with_the_likely_intention(
         ('width = { type = "string" }', "require.width.type: the fact is of type integer"),
         (
             'width = { type = "int" }',
-            'require.width.type: it is "int", want integer or string or boolean or array',
+            'require.width.type is "int"; expected integer or string or boolean or array',
         ),
-        ("width = 64", "require.width: it is a number, want an object (as in { maximum = 10 })"),
-        ("width = { }", "require.width: it is empty (as in { maximum = 10 })"),
+        ("width = 64", "require.width is a number; expected an object (as in { maximum = 10 })"),
+        ("width = { }", "require.width is empty (as in { maximum = 10 })"),
         ("width = { not = { maximum = '64' } }", "require.width.not.maximum: '64'; expected a whole number"),
         (
             "width = { not = { maxmum = 64 } }",
@@ -321,8 +321,8 @@ def test_condition_that_could_never_decide_is_an_error(tmp_path: Path, fragment:
         ('"64"', "params.most: '64'; expected a whole number"),
         ("[64]", "params.most: [64]; expected a whole number"),
         ("64.0", "params.most: 64.0; expected a whole number"),
-        ("true", "params.most: it is a boolean, want a whole number or a string or an array"),
-        ("2026-11-21", "params.most: it is a date, want a whole number or a string or an array"),
+        ("true", "params.most is a boolean; expected a whole number or a string or an array"),
+        ("2026-11-21", "params.most is a date; expected a whole number or a string or an array"),
     ],
 )
 def test_parameter_of_the_wrong_type_is_an_error(tmp_path: Path, param: str, words: str) -> None:
@@ -382,7 +382,7 @@ def test_each_names_a_fact_that_lists_faults(tmp_path: Path) -> None:
         ),
         (
             'verdict = "pass"\nlines = ""\nsplit = "dev"',
-            'cases.0.split: it is "dev", want train or validation or test',
+            'cases.0.split is "dev"; expected train or validation or test',
         ),
     ],
 )

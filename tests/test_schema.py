@@ -99,7 +99,7 @@ def test_foreign_part_is_named(kind: str, words: str) -> None:
     ((path, said),) = faults(user({"type": "text", "text": "One?"}, {"type": kind}), ANSWER)
 
     assert path == ("messages", 0, "content", 1, "type")
-    assert said.startswith(f'type is "{kind}", want text or image_url or refusal (it is {words}: ')
+    assert said.startswith(f'type is "{kind}"; expected text or image_url or refusal (it is {words}: ')
 
 
 def test_hugging_face_part_without_a_type_is_a_part_without_a_type() -> None:
@@ -112,24 +112,24 @@ def test_hugging_face_part_without_a_type_is_a_part_without_a_type() -> None:
 def test_part_of_no_known_type_is_quoted(kind: str) -> None:
     ((_, said),) = faults(user({"type": kind}))
 
-    assert said == f'type is "{kind}", want text or image_url or refusal'
+    assert said == f'type is "{kind}"; expected text or image_url or refusal'
 
 
 def test_foreign_word_elsewhere_is_no_part() -> None:
     tool = {"type": "file", "function": {"name": "look"}}
 
-    assert faults(ANSWER, tools=[tool]) == [(("tools", 0, "type"), 'type is "file", want function')]
+    assert faults(ANSWER, tools=[tool]) == [(("tools", 0, "type"), 'type is "file"; expected function')]
 
 
 def test_each_place_has_a_fault_of_its_own() -> None:
     assert faults(
         "x", {"role": "gpt", "content": "1"}, user(1, {"type": "text"}), {**ANSWER, "weight": 2}
     ) == [
-        (("messages", 0), "message 1 is a string, want an object"),
-        (("messages", 1, "role"), 'role is "gpt", want system or user or assistant or tool or function'),
-        (("messages", 2, "content", 0), "content part 1 is a number, want an object"),
+        (("messages", 0), "message 1 is a string; expected an object"),
+        (("messages", 1, "role"), 'role is "gpt"; expected system or user or assistant or tool or function'),
+        (("messages", 2, "content", 0), "content part 1 is a number; expected an object"),
         (("messages", 2, "content", 1), "content part 2 has no text"),
-        (("messages", 3, "weight"), "weight is 2, want 0 or 1"),
+        (("messages", 3, "weight"), "weight is 2; expected 0 or 1"),
     ]
 
 
@@ -147,7 +147,7 @@ def test_each_place_has_a_fault_of_its_own() -> None:
 )
 def test_wrong_value_is_shown_as_json_knows_it(weight: Any, words: str) -> None:
     assert faults({**ANSWER, "weight": weight}) == [
-        (("messages", 0, "weight"), f"weight is {words}, want 0 or 1")
+        (("messages", 0, "weight"), f"weight is {words}; expected 0 or 1")
     ]
 
 
@@ -187,7 +187,7 @@ def test_hostile_value_is_made_safe() -> None:
     assert faults({"role": "\x1b[31m\n::error::\u202e", "content": "1"}) == [
         (
             ("messages", 0, "role"),
-            r'role is "\x1b[31m\x0a::error::\u202e", want system or user or assistant or tool or function',
+            r'role is "\x1b[31m\x0a::error::\u202e"; expected system or user or assistant or tool or function',
         )
     ]
 
@@ -246,12 +246,12 @@ DOCUMENT: dict[str, Any] = {
         ({}, "the file has no name (What it is called.)"),
         ({"nam": "a", "name": "b"}, "unknown key 'nam' (did you mean 'name'?)"),
         ({"xyz": 1, "name": "b"}, "unknown key 'xyz'"),
-        ({"name": 3}, "name: it is a number, want a string"),
-        ({"name": "a", "size": "tiny"}, 'size: it is "tiny", want small or large'),
-        ({"name": "a", "limits": {}}, "limits: it is empty"),
-        ({"name": "a", "limits": {"max": -1}}, "limits.max: it is -1, the least is 0"),
-        ({"name": "a", "limits": {"max": "1"}}, "limits.max: it is a string, want a whole number"),
-        ({"name": "a", "ids": ["a", 1]}, "ids.1: it is a number, want a string (in quotes)"),
+        ({"name": 3}, "name is a number; expected a string"),
+        ({"name": "a", "size": "tiny"}, 'size is "tiny"; expected small or large'),
+        ({"name": "a", "limits": {}}, "limits is empty"),
+        ({"name": "a", "limits": {"max": -1}}, "limits.max is -1; expected at least 0"),
+        ({"name": "a", "limits": {"max": "1"}}, "limits.max is a string; expected a whole number"),
+        ({"name": "a", "ids": ["a", 1]}, "ids.1 is a number; expected a string (in quotes)"),
     ],
 )
 def test_document_is_judged_by_its_keys(document: dict[str, Any], problem: str) -> None:

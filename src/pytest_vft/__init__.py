@@ -1,6 +1,6 @@
-"""Tell whether a vision fine-tuning dataset is fit to be trained on, before it is paid for.
+"""Check vision fine-tuning datasets before training on them.
 
-Importing this package costs nothing: its names are resolved when they are first used.
+Public names are imported when they are first used, so importing the package itself is cheap.
 """
 
 from __future__ import annotations
@@ -32,38 +32,22 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_HOMES = {
-    "ConfigError": "errors",
-    "Evaluation": "runs.evaluation",
-    "EvaluationError": "errors",
-    "FewShot": "building",
-    "Finding": "model",
-    "Judge": "evaluation.judge",
-    "LintError": "errors",
-    "Report": "model",
-    "RuleFileError": "errors",
-    "ServerError": "errors",
-    "SubmissionError": "errors",
-    "UsageError": "errors",
-    "VftError": "errors",
-    "VftWarning": "errors",
-    "apply_job": "runs.submit",
-    "assert_clean": "runs.lint",
-    "assert_min_accuracy": "runs.evaluate",
-    "assert_not_worse_than": "runs.evaluate",
-    "build_example": "building",
-    "cancel_job": "runs.submit",
-    "encode_image": "encoding",
-    "evaluate": "runs.evaluation",
-    "follow_job": "runs.submit",
-    "explain": "runs.reference",
-    "lint": "runs.lint",
-    "list_rules": "runs.reference",
-    "plan_job": "runs.submit",
-    "preflight_job": "runs.submit",
-    "schema": "runs.reference",
-    "write_jsonl": "building",
+_MODULES = {
+    "building": ("FewShot", "build_example", "write_jsonl"),
+    "encoding": ("encode_image",),
+    "errors": (
+        *("ConfigError", "EvaluationError", "LintError", "RuleFileError", "ServerError"),
+        *("SubmissionError", "UsageError", "VftError", "VftWarning"),
+    ),
+    "evaluation.judge": ("Judge",),
+    "model": ("Finding", "Report"),
+    "runs.evaluate": ("assert_min_accuracy", "assert_not_worse_than"),
+    "runs.evaluation": ("Evaluation", "evaluate"),
+    "runs.lint": ("assert_clean", "lint"),
+    "runs.reference": ("explain", "list_rules", "schema"),
+    "runs.submit": ("apply_job", "cancel_job", "follow_job", "plan_job", "preflight_job"),
 }
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "ConfigError",
@@ -102,12 +86,12 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - 20 ms that only this needs
+        from importlib.metadata import version  # noqa: PLC0415 - 20 ms, needed for the version only
 
         return version("pytest-vft")
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

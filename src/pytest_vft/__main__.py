@@ -1,4 +1,4 @@
-"""`python -m pytest_vft`, the same as `vft`."""
+"""Run `vft` as `python -m pytest_vft`."""
 
 from pytest_vft.cli import main
 

@@ -1,4 +1,4 @@
-"""A server's address and the key to it, read in this one place, and the client made of them."""
+"""Credentials of a server, read from the environment, and the API client that uses them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     import openai
 
 MASK = "***"
-_SHORTEST_SECRET = 8  # characters; a shorter key is a placeholder that stands in ordinary words
+_SHORTEST_SECRET = 8  # characters; a shorter key is a placeholder that ordinary words may contain
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Where requests go, and the key that they carry; its repr leaves the key out.
+    """Address and API key of a server; the repr does not contain the key.
 
-    *base_url* None is the client's own; *azure_version* is the API version of an Azure resource,
-    whose endpoint *base_url* then is, and None for any other server.
+    With *base_url* None the client uses its default. *azure_version* is the API version of an Azure
+    resource, whose endpoint is *base_url*; it is None for any other server.
     """
 
     base_url: str | None
@@ -29,7 +29,7 @@ class Credentials:
     azure_version: str | None = None
 
     def masked(self, text: str) -> str:
-        """Return *text* without the key: a server may send it back."""
+        """Return *text* with the key masked: a server may send the key back."""
         return text.replace(self.key, MASK) if len(self.key) >= _SHORTEST_SECRET else text
 
 
@@ -42,9 +42,9 @@ def read_credentials(
 ) -> Credentials:
     """Return the credentials in *environ*, by the names that the openai package uses.
 
-    *azure_version* is the API version to speak to Azure with, None for any other server.
-    Raises UsageError for an address that is missing or cannot be used, MissingKeyError without a key
-    if *key_wanted*; else it is empty.
+    *azure_version* is the API version of Azure, None for any other server.
+    Raises UsageError for a missing or invalid address, and MissingKeyError for a missing key if
+    *key_wanted*; otherwise a missing key is "".
     """
     prefix = "AZURE_OPENAI" if azure_version else "OPENAI"
     address = "AZURE_OPENAI_ENDPOINT" if azure_version else "OPENAI_BASE_URL"
@@ -56,7 +56,7 @@ def read_credentials(
     key = environ.get(f"{prefix}_API_KEY", "").strip()
     if not key and key_wanted:
         raise MissingKeyError(
-            f"no API key: set {prefix}_API_KEY (any value, for a server that asks for none)"
+            f"no API key: set {prefix}_API_KEY (to any value if the server does not require a key)"
         )
     return Credentials(base_url, key, azure_version and environ.get("OPENAI_API_VERSION", azure_version))
 
@@ -66,17 +66,17 @@ def _check(base_url: str) -> None:
         parts = urlsplit(base_url)
     except ValueError as error:
         raise UsageError(f"base URL {base_url!r}: {error}") from None
-    if parts.username is not None or parts.query:  # it is printed, so no secret may stand in it
-        raise UsageError("the base URL holds a user, a password or a query; the key has its own variable")
+    if parts.username is not None or parts.query:  # the address is printed, so it must not hold a secret
+        raise UsageError("the base URL contains a user, a password or a query; set the key as a variable")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"base URL {base_url!r}: want https://HOST/PATH")
+        raise UsageError(f"base URL {base_url!r}: expected https://HOST/PATH")
 
 
 def make_client(credentials: Credentials, **options: Any) -> openai.OpenAI:
-    """Return a client of the server that *credentials* name; *options* are those of openai.OpenAI."""
+    """Return a client for the server of *credentials*; *options* are passed to openai.OpenAI."""
     import openai  # noqa: PLC0415 - 0.6 s
 
-    key = credentials.key or "none"  # a plan has none, and sends nothing
+    key = credentials.key or "none"  # a plan sends nothing and needs no key
     if credentials.azure_version:
         return openai.AzureOpenAI(
             azure_endpoint=str(credentials.base_url),

@@ -1,4 +1,4 @@
-"""JSON Schema, in the only module that knows a library for it."""
+"""Validate data with JSON Schema; no other module imports a library for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 
-from pytest_vft.text import nearest, safe
+from pytest_vft.text import count, nearest, safe
 
 _KINDS: Mapping[type, str] = {
     dict: "an object",
@@ -18,7 +18,7 @@ _KINDS: Mapping[type, str] = {
     float: "a number",
     type(None): "null",
 }
-_WANTED: Mapping[str, str] = {
+_EXPECTED: Mapping[str, str] = {
     "object": "an object",
     "array": "an array",
     "string": "a string",
@@ -27,55 +27,49 @@ _WANTED: Mapping[str, str] = {
     "number": "a number",
     "null": "null",
 }
-_LIMITS: Mapping[str, str] = {
-    "minimum": "the least is",
-    "maximum": "the most is",
-    "exclusiveMinimum": "want more than",
-    "maxLength": "characters, the most is",
-    "maxProperties": "keys, the most is",
-}
+_LIMITS: Mapping[str, str] = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
 
 
 class SchemaError(NamedTuple):
-    """An error of jsonschema at one place, without its text."""
+    """A validation error: the *value* at *path* violates *keyword*, whose value is *expected*."""
 
     path: tuple[str | int, ...]
     keyword: str
-    wanted: Any
+    expected: Any
     value: Any
     schema: Mapping[str, Any]
 
 
 def hint(schema: Mapping[str, Any], key: str = "hint") -> str:
-    """Return the hint of *schema* in brackets, "" if it has none."""
+    """Return the hint of *schema* in parentheses, "" if it does not have one."""
     return f" ({schema[key]})" if key in schema else ""
 
 
 def describe(name: str, error: SchemaError) -> str:  # noqa: PLR0911 - one keyword, one sentence
-    """Return what is wrong with the place *name*, never the validator's own text.
+    """Return the message for *error* at the place *name*.
 
-    That holds the whole value: 5 MB for an image.
+    The validator's own message is not used: it contains the whole value, 5 MB for an image.
     """
-    value, wanted = error.value, error.wanted
+    value, expected = error.value, error.expected
     match error.keyword:
         case "type":
-            kinds = [wanted] if isinstance(wanted, str) else wanted
-            return f"{name} is {_kind(value)}, want {' or '.join(_WANTED[kind] for kind in kinds)}"
+            kinds = [expected] if isinstance(expected, str) else expected
+            return f"{name} is {_kind(value)}; expected {' or '.join(_EXPECTED[kind] for kind in kinds)}"
         case "required":
-            missing = [key for key in wanted if key not in value]
-            return f"{name} has no " + " and no ".join(missing)
+            return f"{name} has no " + " and no ".join(key for key in expected if key not in value)
         case "enum":
-            return f"{name} is {_quoted(value)}, want {' or '.join(map(str, wanted))}"
+            return f"{name} is {_quoted(value)}; expected {' or '.join(map(str, expected))}"
         case "const":
-            return f"{name} is {_quoted(value)}, want {wanted}"
+            return f"{name} is {_quoted(value)}; expected {expected}"
         case "minItems" | "minProperties" | "minLength":
             return f"{name} is empty"
         case "minimum" | "maximum" | "exclusiveMinimum" as limit:
-            return f"{name} is {value}, {_LIMITS[limit]} {wanted}"
+            return f"{name} is {value}; expected {_LIMITS[limit]} {expected}"
         case "maxLength" | "maxProperties" as limit:
-            return f"{name} has {len(value)} {_LIMITS[limit]} {wanted}"
+            noun = "character" if limit == "maxLength" else "key"
+            return f"{name} has {count(len(value), noun)}; expected at most {expected:,}"
         case "not":
-            return f"{name} must not be here"
+            return f"{name} is not allowed here"
         case _:
             return f"{name} is {_quoted(value)}"
 
@@ -87,35 +81,34 @@ def _quoted(value: object) -> str:
 
 
 def _kind(value: object) -> str:
-    return _KINDS.get(type(value), "a date")  # TOML has dates and times, JSON has none
+    return _KINDS.get(type(value), "a date")  # TOML has dates and times; JSON does not
 
 
 def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str]:
-    """Yield what is wrong with *document*, data of a rule or configuration, by *schema*.
+    """Yield a message for each place where *document*, a rule or configuration, violates *schema*.
 
-    Each text names the key and, for a misspelt one, the likely intention.
+    The message names the key and, for a misspelt key, the nearest known one.
     """
     for error in error_finder(schema)(document):
         place = ".".join(map(str, error.path))
-        at = f"{place}: " if place else ""
-        name = "it" if place else "the file"
+        name = place or "the file"
         keys = error.schema.get("properties", {})
         if error.keyword == "additionalProperties":
-            for key in error.value:
-                if key not in keys:
-                    yield f"{at}unknown key {key!r}{nearest(key, keys)}"
+            at = f"{place}: " if place else ""
+            yield from (
+                f"{at}unknown key {key!r}{nearest(key, keys)}" for key in error.value if key not in keys
+            )
         elif error.keyword == "required":
-            for key in error.wanted:
-                if key not in error.value:
-                    yield f"{at}{name} has no {key}{hint(keys[key], 'description')}"
+            missing = [key for key in error.expected if key not in error.value]
+            yield from (f"{name} has no {key}{hint(keys[key], 'description')}" for key in missing)
         else:
-            yield f"{at}{describe(name, error)}{hint(error.schema)}"
+            yield f"{describe(name, error)}{hint(error.schema)}"
 
 
 def error_finder(schema: Mapping[str, Any]) -> Callable[[Any], Iterator[SchemaError]]:
-    """Return a function that yields each error of a document, a thousand times slower than the fast check.
+    """Return a function that yields the errors of a document; it is 1,000 times slower than fast_validator().
 
-    It raises RecursionError for a document that is nested too deeply.
+    The function raises RecursionError for a document that is nested too deeply.
     """
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms, needed for faulty data only
 
@@ -123,19 +116,14 @@ def error_finder(schema: Mapping[str, Any]) -> Callable[[Any], Iterator[SchemaEr
 
     def find(document: Any) -> Iterator[SchemaError]:
         for error in validator.iter_errors(document):
-            details: Any = error  # its stubs allow for errors that were never set
-            yield SchemaError(
-                tuple(details.absolute_path),
-                details.validator,
-                details.validator_value,
-                details.instance,
-                details.schema,
-            )
+            one: Any = error  # in the stubs, the attributes may be unset
+            path = tuple(one.absolute_path)
+            yield SchemaError(path, one.validator, one.validator_value, one.instance, one.schema)
 
     return find
 
 
 def fast_validator(schema: Mapping[str, Any]) -> Callable[[object], bool]:
-    """Return a function that says in a microsecond whether a JSON value conforms to *schema*."""
+    """Return a function that tells in a microsecond whether a JSON value conforms to *schema*."""
     is_valid: Callable[[object], bool] = jsonschema_rs.validator_for(dict(schema)).is_valid
     return is_valid

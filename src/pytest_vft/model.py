@@ -1,4 +1,4 @@
-"""The words of the project: what crosses from one floor to the next."""
+"""Types that all packages share: sources, findings, tallies, reports."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _SHOWN_RULES = 3  # in the repr of a report
 
 
 def from_tuple(record: type[Record]) -> Callable[[tuple[Any, ...]], Record]:
-    """Return a function that makes a *record*, a NamedTuple, of a tuple of all its fields.
+    """Return a function that makes the NamedTuple *record* from a tuple of all its fields.
 
-    It takes a tenth of the instructions of calling the class with arguments, which counts for records
-    that are made for each example, message or image.
+    It takes a tenth of the instructions of calling the class, which matters for records that are made
+    for each example, message or image.
     """
     return partial(tuple.__new__, record)
 
 
 class Verdict(enum.IntEnum):
-    """What a rule says of one subject."""
+    """Result of a rule on one subject."""
 
     PASS = 0
     FAIL = 1
@@ -45,7 +45,7 @@ class Verdict(enum.IntEnum):
 
 
 class Source(NamedTuple):
-    """A file of a run: its path as it was given, its split and its data format."""
+    """A file to check: its path as the user wrote it, its split and its data format."""
 
     path: str
     split: Split = "train"
@@ -54,12 +54,11 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A failed verdict with its place.
+    """A failed verdict and its place.
 
-    *line* counts from 1 and is None for a finding on a whole file; *pointer* is a JSON pointer into
-    the example ("" for all of it); *image* is the content hash of the image, if there is one;
-    *example* is one of what the finding is on, wherever that stands: of the line, or of what recurs
-    for a rule on the dataset.
+    *line* counts from 1 and is None for a finding on a whole file; *pointer* is a JSON pointer into the
+    example ("" for the whole example); *image* is the content hash of the image, if there is one;
+    *example* is the content hash of the line or, for a rule on the dataset, of the content that recurs.
     """
 
     rule: str
@@ -76,7 +75,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many subjects got which verdict; *ignored* ones failed, but a configuration lets them."""
+    """Number of subjects by verdict; *ignored* counts failures that the configuration ignores."""
 
     passed: int = 0
     failed: int = 0
@@ -86,7 +85,7 @@ class Tally:
 
     @property
     def checked(self) -> int:
-        """Subjects that the rule could judge."""
+        """Number of subjects that the rule could judge."""
         return self.passed + self.failed + self.ignored
 
     def __add__(self, other: Tally) -> Tally:
@@ -100,11 +99,10 @@ class Tally:
 
 
 class FileResult(NamedTuple):
-    """What was counted in one file.
+    """Totals of one file.
 
-    *examples* are the lines that hold anything, *answered* those with an answer; *stopped_by* is the
-    rule whose failure left the lines unread (file/not-jsonl ...), else None; *tallies* is keyed by
-    rule id.
+    *examples* counts the lines that are not blank, *answered* those with an answer; *stopped_by* is the
+    rule whose failure left the lines unread (such as file/not-jsonl), or None; *tallies* is keyed by rule id.
     """
 
     path: str
@@ -120,11 +118,11 @@ class FileResult(NamedTuple):
 
 
 class RuleResult(NamedTuple):
-    """What one rule said in the whole run.
+    """Result of one rule in the whole run.
 
-    *subject* is what it judges, as a noun; *severity* is the one that counts after `severity` and
+    *subject* is the noun for what the rule judges; *severity* is the effective one, after `severity` and
     `allow`; *allowed* is the number of findings that the configuration tolerates; *reason* is why the
-    rule is ignored, if it is. What its file says of it follows.
+    rule is ignored, or None. The other fields are texts of the rule file.
     """
 
     id: str
@@ -141,11 +139,10 @@ class RuleResult(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What one epoch on all examples of the training split comes to.
+    """Estimated tokens and price of one epoch on all examples of the training split.
 
-    *price* is in US dollars for a million training tokens, as read on *price_date*; both are None
-    where none is known. *low_detail_at_least* and *low_detail_at_most* are the tokens if each image
-    said detail low.
+    *price* is in US dollars per million training tokens, as of *price_date*; both are None if unknown.
+    *low_detail_at_least* and *low_detail_at_most* are the tokens if each image had detail low.
     """
 
     tokens_at_least: int
@@ -158,11 +155,11 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that one run found; the input of every output format.
+    """Result of one run; the input of every report format.
 
-    *model* is None where the provider takes any and none was named; *unsettled* is the number of URLs
-    of which nobody knows what is behind them, though it was asked; *cost* is None where there is
-    nothing to train on, and where tokens are not known.
+    *model* is None if the provider accepts any model and none was named; *unsettled* is the number of
+    URLs that were requested without a conclusive answer; *cost* is None if there is nothing to train on,
+    or if tokens are unknown.
     """
 
     provider: str
@@ -182,7 +179,7 @@ class Report:
     cost: Cost | None = None
 
     def __repr__(self) -> str:
-        """Return a line of text: pytest and notebooks show it, and a report may hold megabytes."""
+        """Return one line: pytest and notebooks show it, and a report may be megabytes long."""
         failing = [rule.id for rule in self.failing]
         more = ", ..." if len(failing) > _SHOWN_RULES else ""
         rules = f" ({', '.join(failing[:_SHOWN_RULES])}{more})" if failing else ""
@@ -199,11 +196,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the dataset is fit to be trained on, as far as it was asked."""
+        """Whether no rule fails the run."""
         return not self.failing
 
     def fails(self, rule: RuleResult) -> bool:
-        """Whether *rule* fails the run, with `fail_on` and `require_checked` as they were given."""
+        """Return whether *rule* fails the run, according to `fail_on` and `require_checked`."""
         if rule.tally.failed and (rule.severity == "error" or self.fail_on == "warning"):
             return True
         return self.require_checked and rule.tally.unknown > 0

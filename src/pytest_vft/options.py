@@ -1,6 +1,6 @@
-"""The tables of commands and options; the command line, the plugin and the documentation are made of them.
+"""Tables of commands and options, the source of the command line, the plugin and the documentation.
 
-The plugin imports this module at every start of pytest, so it imports next to nothing itself.
+The plugin imports this module whenever pytest starts, so it imports only typing.
 """
 
 from __future__ import annotations
@@ -9,25 +9,28 @@ from typing import Any, Literal, NamedTuple
 
 Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
 
-# Options of pytest are spelt --vft-NAME, those of an evaluation --vft-eval-NAME.
+# Options of pytest are named --vft-NAME, those of evaluations --vft-eval-NAME.
 PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
 _RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
 _CHECK = ("check", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
+_DECODING = ("check", "submit", PYTEST)
+_SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
 FORMATS = ("text", "json", "github", "sarif", "gitlab", "markdown")
+_STEPS = ("plan", "preflight", "apply")
+_TEXT_OR_JSON = ("text", "json")
 
 
 class Option(NamedTuple):
     """An option of one or several commands.
 
-    *kind* is what it takes: "text", a "path", an "integer", a "count" (0 means all), a "choice", nothing
-    (a "flag"), or "text" as often as it is given (a "list").
-    An option that was not given has the value *default*; None says so to the code that has a default.
+    A "flag" does not take a value, a "list" may be given several times, and a "count" of 0 means all.
+    *default* is the value of an option that was not given.
     """
 
     name: str
@@ -40,19 +43,19 @@ class Option(NamedTuple):
 
     @property
     def values(self) -> str:
-        """What stands behind the equals sign: the metavar, or the choices."""
+        """The metavar, or the choices."""
         return self.metavar or "|".join(self.choices)
 
     @property
     def pytest_name(self) -> str | None:
-        """The option as pytest spells it; None if pytest does not have it."""
+        """The name of the option in pytest; None if pytest does not have it."""
         if PYTEST_EVAL in self.commands:
             return f"--vft-eval-{self.name}"
         return f"--vft-{self.name}" if PYTEST in self.commands else None
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The keyword arguments of argparse's add_argument(), without the name."""
+        """Keyword arguments of argparse's add_argument()."""
         settings: dict[str, Any] = {"help": self.help, "default": self.default}
         if self.kind == "flag":
             return settings | {"action": "store_true"}
@@ -64,7 +67,7 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """A positional argument of a command; *many* may be given any number of times."""
+    """A positional argument of a command; with *many*, any number of values."""
 
     name: str
     metavar: str
@@ -90,15 +93,15 @@ class Command(NamedTuple):
 COMMANDS = (
     Command(
         "check",
-        "check files and say what is wrong with them",
+        "check files and report what is wrong",
         "pytest_vft.cli.check:check",
-        (Argument("files", "FILE", "JSONL files, folders or globs (train split)", many=True),),
+        (Argument("files", "FILE", "JSONL files, folders or globs of training data", many=True),),
     ),
     Command(
         "show",
-        "show one example for human eyes",
+        "show an example with its findings",
         "pytest_vft.cli.show:show",
-        (Argument("place", "FILE:LINE", "a file and the number of a line, as in train.jsonl:12"),),
+        (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
     ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
@@ -115,103 +118,72 @@ COMMANDS = (
     ),
     Command(
         "submit",
-        "plan a fine-tuning job, make it, follow it",
+        "plan, create, follow or cancel a fine-tuning job",
         "pytest_vft.cli.submit:submit",
         (
             Argument(
                 "step",
                 "plan|preflight|apply|follow|cancel",
-                "show what would be sent; ask the server; do what was planned; follow a job; cancel it",
+                "show the requests; ask the server; create the planned job; follow a job; cancel a job",
                 ("plan", "preflight", "apply", "follow", "cancel"),
             ),
-            Argument("target", "FILE|JOB", "the training file; for follow and cancel, the job"),
+            Argument("target", "FILE|JOB", "the training file; for follow and cancel, the id of the job"),
         ),
     ),
     Command(
         "eval",
         "judge the predictions of a model",
         "pytest_vft.cli.evaluate:evaluate",
-        (Argument("predictions", "FILE", "JSONL of id, predicted and actual answer"),),
+        (Argument("predictions", "FILE", "JSONL file of ids with predicted and actual answers"),),
     ),
 )
 
 OPTIONS = (
     # Which rules run
-    Option("config", "FILE", "vft.toml or pyproject.toml (default: found upwards)", _RULES, "path"),
-    Option("provider", "NAME", "provider whose limits hold (default: openai)", _RULES),
-    Option("model", "NAME", "model to be trained", _RULES),
-    Option("select", "RULES", "only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
-    Option("ignore", "RULES", "leave these rules out", _RULES, "list"),
+    Option("config", "FILE", "configuration (default: nearest vft.toml or pyproject.toml)", _RULES, "path"),
+    Option("provider", "NAME", "provider whose limits apply (default: openai)", _RULES),
+    Option("model", "NAME", "model to train", _RULES),
+    Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
+    Option("ignore", "RULES", "skip these rules", _RULES, "list"),
     # What a check reads, how, and what it writes
-    Option("data", "PATH", "check this JSONL file, folder or glob (train split)", _CHECK, "list"),
-    Option("validation-data", "PATH", "the same for the validation split", _CHECK, "list"),
-    Option("test-data", "PATH", "the same for the test split, where answers are optional", _CHECK, "list"),
+    Option("data", "PATH", "training data: a JSONL file, folder or glob", _CHECK, "list"),
+    Option("validation-data", "PATH", "validation data", _CHECK, "list"),
+    Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
     Option("only", "", "collect only datasets", (PYTEST,), "flag"),
-    Option(
-        "fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", ("error", "warning")
-    ),
-    Option("require-checked", "", "also fail for what could not be checked", _CHECK, "flag"),
-    Option(
-        "depth",
-        "",
-        "how much of an image is decoded (default: auto)",
-        ("check", "submit", PYTEST),
-        "choice",
-        _DEPTHS,
-    ),
-    Option("offline", "", "fetch no URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
+    Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
+    Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
+    Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
+    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
     Option("allow-private", "", "also fetch from private addresses", _CHECK, "flag"),
     Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
-    Option("no-cache", "", "neither read nor write .vft_cache", _CHECK, "flag"),
+    Option("no-cache", "", "do not read or write .vft_cache", _CHECK, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
-    Option("report", "FORMAT:FILE", f"also write the report to a file: {', '.join(FORMATS)}", _CHECK, "list"),
-    Option(
-        "max-shown",
-        "N",
-        "findings shown per rule (0: all; default: 10)",
-        ("check", PYTEST),
-        "count",
-        default=10,
-    ),
+    Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
+    Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
     # show and rules
-    Option("save", "DIR", "write the images of the example into this folder", ("show",), "path"),
-    Option("test", "PATH", "run the cases and mutants of the rules in a folder or file", ("rules",), "path"),
-    Option(
-        "write-pages",
-        "DIR",
-        "write a page for each rule, and one for all facts, into DIR",
-        ("rules",),
-        "path",
-    ),
+    Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
+    Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
+    Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
     # Fine-tuning jobs
-    Option(
-        "submit",
-        "",
-        "plan a fine-tuning job, run its preflight checks, or make it",
-        (PYTEST,),
-        "choice",
-        ("plan", "preflight", "apply"),
-    ),
-    Option("validation-data", "PATH", "the validation file", _SUBMIT, "list"),
+    Option("submit", "", "plan a fine-tuning job, ask the server, or create it", (PYTEST,), "choice", _STEPS),
+    Option("validation-data", "PATH", "validation file", _SUBMIT, "list"),
     Option("suffix", "TEXT", "part of the name of the new model", _SUBMIT),
     Option("seed", "N", "seed of the training", _SUBMIT, "count"),
     Option("epochs", "N", "number of epochs (default: chosen by the server)", _SUBMIT, "count"),
-    Option("base-url", "URL", "server (default: the provider's own)", _SUBMIT),
-    Option(
-        "base-url", "URL", "server of --vft-submit and --vft-eval (default: the provider's own)", (PYTEST,)
-    ),
-    Option("plan", "FILE", "file that holds the plan (default: beside the training file)", _SUBMIT, "path"),
+    Option("base-url", "URL", "server (default: that of the provider)", _SUBMIT),
+    Option("base-url", "URL", "server of --vft-submit and --vft-eval (default: the provider's)", (PYTEST,)),
+    Option("plan", "FILE", "file of the plan (default: next to the training file)", _SUBMIT, "path"),
     Option("yes", "", "apply without asking", _SUBMIT, "flag"),
-    Option("yes", "", "let --vft-submit=apply send data and make jobs, which cost money", (PYTEST,), "flag"),
-    Option("timeout", "SECONDS", "stop waiting for the server after this time", _SUBMIT, "count"),
     Option(
-        "format", "", "output format (default: text)", _SUBMIT, "choice", ("text", "json"), default="text"
+        "yes", "", "let --vft-submit=apply send data and create jobs, which cost money", (PYTEST,), "flag"
     ),
+    Option("timeout", "SECONDS", "maximum time to wait for the server", _SUBMIT, "count"),
+    Option("format", "", "output format on stdout (default: text)", _SUBMIT, "choice", _TEXT_OR_JSON, "text"),
     # Evaluations
     Option("eval", "FILE", "judge these predictions", (PYTEST,)),
-    Option("test", "FILE", "test split that the predictions answer", _EVAL),
+    Option("test", "FILE", "test split with the questions of the predictions", _EVAL),
     Option("min-accuracy", "N", "minimum accuracy: 0.9, or closed=0.9,open=0.6", _EVAL),
     Option("baseline", "FILE", "predictions of another model: fail if these are worse", _EVAL),
     Option("margin", "N", "tolerated drop in accuracy against the baseline (default: 0)", _EVAL),
@@ -221,18 +193,18 @@ OPTIONS = (
     Option("normalise", "NAME", "none, text, markdown or squad (default: text)", _EVAL),
     Option("min-f1", "N", "token F1 at which an answer is correct (default: 0.5)", _EVAL),
     Option("choices", "LIST", "actual answers of closed questions, besides Yes and No", _EVAL),
-    Option("by", "KEY", "each group by this key must reach the minimum, too", _EVAL),
+    Option("by", "KEY", "also require the minimum in each group of this key", _EVAL),
     Option("min-n", "N", "number of answers at which a group counts (default: 20)", _EVAL),
-    Option("ids", "IDS", "only these questions; @FILE: those listed there", _EVAL),
+    Option("ids", "IDS", "judge only these questions; @FILE: the ids in a file", _EVAL),
     Option("keys", "PAIRS", "keys of the predictions: id=KEY,predicted=KEY,actual=KEY", _EVAL),
-    Option("id-pattern", "REGEX", r"finds the id in a question (default: \[(\d+)\])", _EVAL),
-    Option("judge", "MODEL", "let this model rate open answers (network)", _EVAL),
+    Option("id-pattern", "REGEX", r"pattern of the id in a question (default: \[(\d+)\])", _EVAL),
+    Option("judge", "MODEL", "model that rates open answers (network)", _EVAL),
     Option("judge-url", "URL", "server of the judge (default: server of the model)", _EVAL),
     Option("judge-images", "", "also send the images to the judge", _EVAL, "flag"),
     Option("judge-itself", "", "allow a judge to rate its own answers", _EVAL, "flag"),
     Option("passing", "RATINGS", "ratings that pass (default: Very Similar,Mostly Similar)", _EVAL),
-    Option("max-ungraded", "N", "share of answers that may stay ungraded (default: 0.01)", _EVAL),
-    Option("live", "MODEL", "ask this model first; FILE keeps its answers (network)", _EVAL),
+    Option("max-ungraded", "N", "tolerated share of ungraded answers (default: 0.01)", _EVAL),
+    Option("live", "MODEL", "model to ask first; FILE stores its answers (network)", _EVAL),
     Option("base-url", "URL", "server of the model (default: OPENAI_BASE_URL, else OpenAI)", ("eval",)),
     Option("concurrency", "N", "number of concurrent requests (default: 8)", _EVAL),
     Option("timeout", "SECONDS", "timeout of a request (default: 60)", _EVAL),
@@ -242,7 +214,7 @@ OPTIONS = (
     Option("max-cost", "USD", "maximum cost of one run in US dollars, at the given prices", _EVAL),
     Option("prices", "IN,OUT", "US dollars per million tokens of prompts and of answers", _EVAL),
     Option(
-        "format", "", "output format on stdout (default: text)", ("eval",), "choice", ("text", "json"), "text"
+        "format", "", "output format on stdout (default: text)", ("eval",), "choice", _TEXT_OR_JSON, "text"
     ),
     Option("report", "FORMAT:FILE", "also write the verdicts to a file: json or text", _EVAL, "list"),
     Option("max-shown", "N", "wrong answers shown (0: all; default: 10)", ("eval",), "count", default=10),

@@ -1,6 +1,6 @@
-"""The pytest plugin: its options, and nothing more until one of them is given.
+"""The pytest plugin: options, hooks and fixtures.
 
-This module imports only pytest and the table of options; what an option asks for is in pytest_vft.items.
+This module imports only pytest and the table of options; pytest_vft.items is imported if it is needed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pytest_vft.runs.live import Evaluator
 
 _SUFFIXES = (".jsonl", ".ndjson")
-# What asks for no datasets, and what does not as soon as there are predictions.
+# Options that do not ask for datasets, and those that do not if predictions are given.
 _SHAPING = ("vft_max_shown",)
 _SHARED = ("vft_only", "vft_base_url", "vft_require_checked")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of pytest, each one that a command has, too."""
+    """Add the options."""
     group = parser.getgroup("vft", "vision fine-tuning datasets")
     for option in OPTIONS:
         if option.pytest_name is not None:
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the part that does the work when anything asks for it."""
+    """Register the plugins that check datasets and judge predictions, if an argument asks for them."""
     config.addinivalue_line("markers", "vft: a rule on a dataset (collected by --vft-data)")
     judged = [argument for argument in config.args if "::eval/" in argument and _names_data(argument)]
     named = [argument for argument in config.args if _names_data(argument) and argument not in judged]
@@ -51,20 +51,20 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_vft.items.datasets import DatasetRun  # noqa: PLC0415 - as above
 
         config.pluginmanager.register(DatasetRun(config, named), "vft-run")
-    # The runs collect them themselves: pytest refuses some, and forgets those below another argument.
+    # The plugins collect these arguments: pytest rejects some, and drops those below another argument.
     only, ours = config.getoption("vft_only"), {*named, *judged}
     config.args[:] = [argument for argument in config.args if not only and argument not in ours]
 
 
 def _names_data(argument: str) -> bool:
-    """Say whether *argument* is a data file, or an id that the run gave: vft::dataset/split-leak."""
+    """Return whether *argument* is a data file or the id of an item: vft::dataset/split-leak."""
     path, _, name = argument.partition("::")
     return path.lower().endswith(_SUFFIXES) or (path == "vft" and bool(name))
 
 
 @pytest.fixture(scope="session")
 def vft_lint() -> Callable[..., Report]:
-    """Return pytest_vft.lint: paths and settings in, a report out."""
+    """Return pytest_vft.lint, which checks files and returns a report."""
     from pytest_vft.runs.lint import lint  # noqa: PLC0415 - as above
 
     return lint
@@ -72,7 +72,7 @@ def vft_lint() -> Callable[..., Report]:
 
 @pytest.fixture(scope="session")
 def vft_eval() -> Evaluator:
-    """Return pytest_vft.evaluate: predictions in, an evaluation to assert on out; .run asks a model."""
+    """Return pytest_vft.evaluate, which returns an evaluation of predictions; its method run asks a model."""
     from pytest_vft.runs.live import Evaluator  # noqa: PLC0415 - as above
 
     return Evaluator()

@@ -1,4 +1,4 @@
-"""Text for human eyes: hostile data made harmless, templates filled, the nearest name found."""
+"""Text for people: escape untrusted data, fill templates, suggest names, count nouns."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from collections.abc import Iterable, Mapping
 LIMIT = 60
 
 # C0, DEL and C1 controls; bidirectional marks; line and paragraph separators; zero-width characters;
-# lone surrogates, which no UTF-8 output can hold.
+# lone surrogates, which UTF-8 cannot encode.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _COMMAND = re.compile(r"##(?=\w*\[)")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w -]+))?\}")
 
 
 class Safe(str):
-    """Text of our own words in which all data is safe already."""
+    """Text in which all untrusted data is escaped already."""
 
     __slots__ = ()
 
 
 class Choices(list[object]):
-    """Values of which one is right: fill() joins them with "or"."""
+    """Alternative values, which fill() joins with "or"."""
 
 
 def safe(value: object, limit: int | None = LIMIT) -> str:
-    """Return *value* as text that no terminal, log or CI runner obeys, at most *limit* characters.
+    """Return *value* as text without commands to terminals, logs and CI runners, at most *limit* characters.
 
-    GitHub's runner reads a line that starts with `::`, or that holds `##[` anywhere, as a command
-    (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands), Azure's
-    one that holds `##vso[` (https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands).
+    GitHub's runner reads a line that starts with `::`, or contains `##[` anywhere, as a command
+    (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands); Azure's
+    reads `##vso[` (https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands).
     """
     text = str(value)
     if limit is not None and len(text) > limit:
@@ -46,15 +46,15 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def placeholders(template: str) -> dict[str, str]:
-    """Return the names that *template* holds as {name} or {name:noun}, with their nouns ("" for none)."""
+    """Return the names of the placeholders {name} and {name:noun} of *template*, with the nouns or ""."""
     return dict(_PLACEHOLDER.findall(template))
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
-    """Return *template* with each placeholder replaced by its value, made safe.
+    """Return *template* with each placeholder replaced by its escaped value.
 
     {bytes} becomes "1,024", and {bytes:byte}, which must be an integer, "1,024 bytes".
-    Plain substitution: str.format would let data walk attributes ({x.__class__}).
+    str.format is not used because it gives access to attributes ({x.__class__}).
     """
     return _PLACEHOLDER.sub(lambda match: _show(values[match[1]], match[2]), template)
 
@@ -72,7 +72,7 @@ def _show(value: object, noun: str | None) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ' (did you mean X?)' for the known name nearest to *name*, '' when none is near."""
+    """Return " (did you mean X?)" for the known name nearest to *name*, or "" if none is near."""
     import difflib  # noqa: PLC0415 - for mistakes only
 
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
@@ -80,6 +80,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return '1 line', '2,000 lines': a number with its noun."""
+    """Return *number* with *noun* in the singular or plural: "1 line", "2,000 lines"."""
     plural = noun[:-1] + "ies" if re.search("[^aeiou]y$", noun) else noun + "s"
     return f"{number:,} {noun if number == 1 else plural}"

@@ -1,4 +1,4 @@
-"""Files written completely or not at all."""
+"""Write files atomically: completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Yield a binary file that becomes the file at *path* when the block ends without an exception.
+    """Yield a binary file that replaces the file at *path* when the block ends without an exception.
 
-    Until then it has a temporary name in the same folder, so *path* stays what it was before. A
-    symbolic link is kept: the file that it leads to is replaced. A pipe or a device, such as
-    /dev/stdout, is written to directly. Raises OSError if the file cannot be written.
+    Until then the file has a temporary name in the same folder. A symbolic link is kept, and its target
+    is replaced. A pipe or a device, such as /dev/stdout, is written to directly.
+    Raises OSError if the file cannot be written.
     """
     given = Path(path)
-    is_device = given.absolute().is_relative_to("/dev")  # also if it leads to a file, as stdout may
+    is_device = given.absolute().is_relative_to("/dev")  # also if it links to a file, as stdout may
     if is_device or (given.exists() and not given.is_file()):
         with given.open("wb") as file:
             yield file
@@ -34,6 +34,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, errors: str = "strict") -> None:
-    """Write *text* to *path* as UTF-8, see replacing(); *errors* is that of str.encode. Raises OSError."""
+    """Write *text* to *path* as UTF-8 with replacing(); *errors* as in str.encode. Raises OSError."""
     with replacing(path) as file:
         file.write(text.encode(errors=errors))

@@ -1,6 +1,6 @@
-"""The `vft` command; each of its commands is a function in a module here.
+"""The `vft` command: parse the command line and run a command.
 
-Exit codes: 0 clean, 1 findings that fail the run, 2 usage or internal error.
+Exit codes: 0 success, 1 findings that fail the run, 2 usage or internal error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pytest_vft.text import safe
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line *argv* and return its exit code."""
-    # When it ends Python looks for circles of garbage in all that there is: a sixth of a short run.
+    # At exit, Python searches all objects for garbage: a sixth of the time of a short run.
     atexit.register(gc.freeze)
     try:
         command, arguments = parse(sys.argv[1:] if argv is None else argv)
@@ -33,10 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted")
     except Exception:  # noqa: BLE001 - Python would exit with 1, which means findings
-        import traceback  # noqa: PLC0415 - not needed, we hope
+        import traceback  # noqa: PLC0415 - for internal errors only
 
         traceback.print_exc()
-        return _fail("this is a fault of vft itself; please report it with the lines above")
+        return _fail("internal error in vft; please report it with the lines above")
 
 
 def _fail(message: str) -> int:

@@ -1,4 +1,4 @@
-"""`vft check`: check files and say what is wrong with them."""
+"""`vft check`: check files and report what is wrong."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pytest_vft.runs.settings import read_settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import safe
 
-# GitHub refuses a larger one
+# Bytes of a step summary that GitHub accepts
 # (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits).
-_LARGEST_SUMMARY = 1024 * 1024
+_MAX_SUMMARY = 1024 * 1024
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -40,7 +40,7 @@ def check(arguments: argparse.Namespace) -> int:
     for target in targets:
         write(report, target, most_shown=arguments.max_shown)
     seconds = time.perf_counter() - started
-    if arguments.format == "github":  # annotations are few, and nobody reads commands
+    if arguments.format == "github":  # the log shows the text, because GitHub shows few annotations
         print_text(render(report, "text", most_shown=arguments.max_shown, seconds=seconds))
         _add_to_summary(render(report, "markdown", most_shown=arguments.max_shown, seconds=seconds))
     print_text(render(report, arguments.format, most_shown=arguments.max_shown, seconds=seconds))
@@ -48,13 +48,13 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _add_to_summary(text: str) -> None:
-    """Append *text* to the summary of this step of GitHub Actions, if there is one with room for it."""
+    """Append *text* to the summary of the GitHub Actions step, if there is a summary with enough room."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return
     try:
         with Path(name).open("ab") as file:
-            if file.tell() + len(text.encode()) < _LARGEST_SUMMARY:
+            if file.tell() + len(text.encode()) < _MAX_SUMMARY:
                 file.write(text.encode())
-    except OSError as error:  # the findings matter more
+    except OSError as error:  # no reason to fail the check
         print(f"vft: no step summary: {safe(name, None)}: {error.strerror}", file=sys.stderr)

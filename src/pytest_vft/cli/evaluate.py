@@ -26,7 +26,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _progress(request: EvaluationRequest) -> Callable[[LiveProgress], None]:
-    """Return what says on stderr how far a live run is: on a terminal each time, else every tenth."""
+    """Return a function that shows the progress of a live run on stderr: in tenths without a terminal."""
     tally = LiveTally(request.scoring)
     terminal = sys.stderr.isatty()
 

@@ -5,20 +5,33 @@ from __future__ import annotations
 import os
 import sys
 
+# Findings are indented, so text from a dataset never starts a line and is never coloured.
+_STYLES = (
+    (r"(?m)^error\b", "bold red"),
+    (r"(?m)^warning\b", "bold yellow"),
+    (r"(?m)^(?:ignored|note|not checked|help)\b", "cyan"),
+    (r"(?m)^FAILED\b", "bold red"),
+    (r"(?m)^PASSED\b", "bold green"),
+    (r"(?m)^vft: .*$", "dim"),
+    (r"(?m)^  do:", "green"),
+)
+
 
 def print_text(text: str) -> None:
-    """Print *text*, in colour on a terminal."""
+    """Print *text*, in colour on a terminal; markup in *text* has no effect."""
     encoding = sys.stdout.encoding or "utf-8"
     text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
         if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
             from rich.console import Console  # noqa: PLC0415 - 40 ms, for a terminal only
+            from rich.text import Text  # noqa: PLC0415 - as above
 
-            from pytest_vft.report.colour import highlighted  # noqa: PLC0415 - it imports rich
-
-            Console(highlight=False).print(highlighted(text), end="", soft_wrap=True)
+            styled = Text(text)
+            for pattern, style in _STYLES:
+                styled.highlight_regex(pattern, style)
+            Console(highlight=False).print(styled, end="", soft_wrap=True)
         else:
             sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, head or less, has seen enough
+    except BrokenPipeError:  # the reader, such as head or less, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

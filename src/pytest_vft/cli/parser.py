@@ -1,4 +1,4 @@
-"""The parser of the command line, made of the tables of commands and options; its errors are UsageErrors."""
+"""Parse the command line with the tables of commands and options."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pytest_vft.errors import UsageError
 from pytest_vft.options import COMMANDS, Argument, Command, Option
 from pytest_vft.text import nearest
 
-# Without it argparse asks for the terminal's at each option, by a module that loads three compressors.
+# Without a width, argparse reads the width of the terminal per option, with a slow import.
 _WIDTH = 78
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are ours: one line, without the usage."""
+    """A parser that raises UsageErrors, without printing the usage."""
 
     def __init__(self, prog: str, description: str, **settings: Any) -> None:
         formatter = partial(argparse.HelpFormatter, width=_WIDTH)
@@ -27,16 +27,16 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise UsageError with *message* and where help is."""
+        """Raise UsageError with *message* and the command that prints help."""
         raise UsageError(f"{message}; see '{self.prog} --help'")
 
 
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """Return the command that *argv* names and its arguments.
 
-    Raises UsageError, which names the nearest of what is unknown.
+    Raises UsageError, which suggests the nearest known name.
     """
-    parser = Parser("vft", "Tell whether a vision fine-tuning dataset is fit to be trained on.")
+    parser = Parser("vft", "Check vision fine-tuning datasets before training on them.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     group = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
     parsers = {c.name: group.add_parser(c.name, help=c.help, description=c.help) for c in COMMANDS}
@@ -44,9 +44,9 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     name = next((text for text in argv if not text.startswith("-")), None)
     if name is None:
         parser.parse_args(argv)
-        parser.error("no command is given")
+        parser.error("no command given")
     if name not in commands:
-        raise UsageError(f"no command {name!r}{nearest(name, commands)}; see 'vft --help'")
+        raise UsageError(f"unknown command {name!r}{nearest(name, commands)}; see 'vft --help'")
     command, inner = commands[name], parsers[name]
     for argument in command.arguments:
         _add_argument(inner, argument)
@@ -57,10 +57,10 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         given = text.partition("=")[0]
         if given.startswith("-"):
             known = ["--help", *(f"--{option.name}" for option in command.options)]
-            inner.error(f"no option {given}{nearest(given, known)}")
+            inner.error(f"unknown option {given}{nearest(given, known)}")
         if "files" not in arguments:
-            inner.error(f"{text!r} is one too many")
-        arguments.files.append(text)  # argparse leaves files out that stand behind files and an option
+            inner.error(f"unexpected argument {text!r}")
+        arguments.files.append(text)  # argparse does not take files after files and an option
     return command, arguments
 
 
@@ -85,7 +85,8 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in known:
-            raise argparse.ArgumentTypeError(f"no {text!r}{nearest(text, known)}, want {' or '.join(known)}")
+            expected = " or ".join(known)
+            raise argparse.ArgumentTypeError(f"unknown {text!r}{nearest(text, known)}; expected {expected}")
         return text
 
     return read
@@ -93,12 +94,12 @@ def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"it is {text!r}, want a number; 0 means all")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number; expected 0 (all) or more")
     return int(text)
 
 
 class _Version(argparse.Action):
-    """Reads the version only when it is asked for: that takes 20 ms."""
+    """Prints the version; reading the version takes 20 ms."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         print(f"vft {pytest_vft.__version__}")

@@ -1,4 +1,4 @@
-"""`vft rules`, `vft explain` and `vft schema`: what there is."""
+"""`vft rules`, `vft explain` and `vft schema`: reference texts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pytest_vft.text import safe
 
 
 def rules(arguments: argparse.Namespace) -> int:
-    """List the rules of a run, test those of a folder, or write their pages. Return the exit code."""
+    """List the rules of a run, test the rules of a folder, or write pages. Return the exit code."""
     settings = read_settings(vars(arguments))
     if arguments.test:
-        proofs = run_rule_tests(load_rules(arguments.test), settings.catalogue)
-        print_text(render_rule_tests(proofs))
-        return 0 if all(proof.holds for proof in proofs) else 1
+        tests = run_rule_tests(load_rules(arguments.test), settings.catalogue)
+        print_text(render_rule_tests(tests))
+        return 0 if all(test.holds for test in tests) else 1
     if arguments.write_pages:
         for written in write_pages(settings.catalogue, arguments.write_pages):
             print_text(f"{safe(written, None)}\n")
@@ -40,6 +40,6 @@ def explain(arguments: argparse.Namespace) -> int:
 
 
 def schema(arguments: argparse.Namespace) -> int:
-    """Print the JSON Schema of a file. Return the exit code."""
+    """Print a JSON Schema. Return the exit code."""
     print_text(json.dumps(read_schema(arguments.schema), indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -1,4 +1,4 @@
-"""`vft show`: one example for human eyes."""
+"""`vft show`: one example with its findings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def show(arguments: argparse.Namespace) -> int:
     """Print one example; write its images with --save. Return the exit code."""
     path, _, line = arguments.place.rpartition(":")
     if not path or not line.isdecimal() or int(line) < 1:
-        raise UsageError(f"{arguments.place}: want FILE:LINE, as in train.jsonl:12")
+        raise UsageError(f"{arguments.place}: expected FILE:LINE, as in train.jsonl:12")
     view = read_example(path, int(line), read_settings(vars(arguments)))
     print_text(render_example(view))
     if arguments.save:

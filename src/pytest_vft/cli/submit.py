@@ -1,4 +1,4 @@
-"""`vft submit`: a fine-tuning job planned, asked for, made, followed, cancelled."""
+"""`vft submit`: plan, preflight, create, follow and cancel a fine-tuning job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_vft.errors import SubmissionError, UsageError
 from pytest_vft.report.progress import watching
 from pytest_vft.report.submission import (
     describe_job,
-    goes_on,
+    next_commands,
     render_event,
     render_job,
     render_metrics,
@@ -31,9 +31,10 @@ from pytest_vft.report.submission import (
 from pytest_vft.runs.settings import read_settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.runs.submission import Submission, connect, make_plan, plan_path, read_submission, resume
-from pytest_vft.submission.job import cancel, conclude, follow
-from pytest_vft.submission.job import submit as make_job
-from pytest_vft.submission.outcome import Event, Job
+from pytest_vft.runs.submit import cancel_job, follow_job
+from pytest_vft.submission.job import JobUpdate
+from pytest_vft.submission.job import submit as create_job
+from pytest_vft.submission.job_api import job_api
 from pytest_vft.submission.plan import (
     JobExpectation,
     JobPlan,
@@ -49,23 +50,22 @@ from pytest_vft.writing import write_text
 
 
 def submit(arguments: argparse.Namespace) -> int:
-    """Take a step towards a fine-tuning job; return the exit code."""
+    """Run the step that *arguments* name; return the exit code."""
     submission = read_submission(
         read_settings(vars(arguments)),
         base_url=arguments.base_url,
         timeout=arguments.timeout,
-        **_given(arguments),
+        **_job_options(arguments),
     )
     steps = {"plan": _plan, "preflight": _preflight, "apply": _apply, "follow": _follow, "cancel": _cancel}
     try:
         return steps[arguments.step](arguments, submission)
     except SubmissionError as error:
-        print(f"vft: {safe(error, None)}", file=sys.stderr)
+        _say(safe(error, None))
         return 1
 
 
-def _given(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the settings of the job that options give."""
+def _job_options(arguments: argparse.Namespace) -> dict[str, object]:
     return {name: getattr(arguments, name) for name in ("suffix", "seed", "epochs")}
 
 
@@ -75,20 +75,21 @@ def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
     write_text(path, text)
     if arguments.format == "json":
         print_text(text)
-        return 0
-    print_text(render_plan(plan))
-    shown = safe(path, None)
-    print_text(f"nothing was sent. saved: {shown}; next: vft submit preflight, then vft submit apply\n")
+    else:
+        print_text(render_plan(plan))
+        print_text(
+            f"nothing was sent. saved: {safe(path, None)}; next: vft submit preflight, vft submit apply\n"
+        )
     return 0
 
 
 def _preflight(arguments: argparse.Namespace, submission: Submission) -> int:
     path = _plan_path(arguments)
     if path.exists():
-        submission = _resumed(arguments, submission, read_plan(path))
+        submission = _resume(arguments, submission, read_plan(path))
     server = _connect(submission)
     plan = _make_plan(arguments, submission)
-    found = preflight(server, plan.request, date.today())  # noqa: DTZ011 - a shutdown date has no zone
+    found = preflight(server, plan.request, date.today())  # noqa: DTZ011 - shutdown dates have no zone
     render = render_preflight_json if arguments.format == "json" else render_preflight
     print_text(render(found))
     return 0 if found.ok else 1
@@ -97,34 +98,41 @@ def _preflight(arguments: argparse.Namespace, submission: Submission) -> int:
 def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
     path = _plan_path(arguments)
     saved = read_plan(path)
-    submission = _resumed(arguments, submission, saved)
+    submission = _resume(arguments, submission, saved)
     server = _connect(submission)
     plan = _make_plan(arguments, submission)
     check_plan(saved, plan.request, path)
-    if not _agreed(arguments, describe_job(plan.request)):
+    if not _confirmed(arguments, describe_job(plan.request)):
         return 1
     _say("sending files; then the server checks them, and moderating images takes time")
-    with _progress() as progress:
-        job = make_job(replace(server, progress=progress), plan.request)
+    with _upload_progress() as progress:
+        job = create_job(replace(server, progress=progress), plan.request)
     arguments.plan = path
-    _say(goes_on(job.id, str(path)))
-    return _watch(arguments, server, job.id, plan.expectation)
+    _say(next_commands(job.id, str(path)))
+    return _watch(arguments, submission, job.id, plan.expectation)
 
 
 def _follow(arguments: argparse.Namespace, submission: Submission) -> int:
     expected = read_expectation(read_plan(arguments.plan)) if arguments.plan else JobExpectation()
-    return _watch(arguments, _connect(submission), arguments.target, expected)
+    return _watch(arguments, submission, arguments.target, expected)
 
 
 def _cancel(arguments: argparse.Namespace, submission: Submission) -> int:
-    print_text(render_job(cancel(_connect(submission), arguments.target)))
+    settings = submission.settings
+    job = cancel_job(
+        arguments.target,
+        provider=settings.provider_id,
+        base_url=submission.base_url,
+        config=settings.config,
+    )
+    print_text(render_job(job))
     return 0
 
 
-def _resumed(arguments: argparse.Namespace, submission: Submission, saved: Mapping[str, Any]) -> Submission:
-    """Return what the plan *saved* is of; what an option says again may differ, and is found out."""
+def _resume(arguments: argparse.Namespace, submission: Submission, saved: Mapping[str, Any]) -> Submission:
+    """Return *submission* with the settings of the plan *saved*; options override them."""
     arguments.validation_data = arguments.validation_data or validation_paths(saved)
-    return resume(submission, saved, **_given(arguments))
+    return resume(submission, saved, **_job_options(arguments))
 
 
 def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan:
@@ -143,8 +151,12 @@ def _plan_path(arguments: argparse.Namespace) -> Path:
     return path
 
 
-def _agreed(arguments: argparse.Namespace, what: str) -> bool:
-    """Return whether the user agrees to *what*. Raises UsageError when there is nobody to ask."""
+def _connect(submission: Submission) -> Server:
+    return connect(submission, os.environ, retry_policy=RetryPolicy(deadline=submission.timeout))
+
+
+def _confirmed(arguments: argparse.Namespace, what: str) -> bool:
+    """Return whether the user agrees to *what*. Raises UsageError without --yes and a terminal."""
     if arguments.yes:
         return True
     if not sys.stdin.isatty():
@@ -153,51 +165,51 @@ def _agreed(arguments: argparse.Namespace, what: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _watch(arguments: argparse.Namespace, server: Server, job_id: str, expected: JobExpectation) -> int:
-    """Show what happens to a job until it ends, and what it came to; return the exit code."""
-    events: list[Event] = []
-    job, status = None, ""
+def _watch(
+    arguments: argparse.Namespace, submission: Submission, job_id: str, expected: JobExpectation
+) -> int:
+    """Show updates of a job until it ends, and its outcome; return the exit code."""
+    status = ""
+
+    def show(update: JobUpdate) -> None:
+        nonlocal status
+        if update.trouble is not None:
+            _say(f"no news: {update.trouble}")
+        for event in update.events:
+            metrics = render_metrics(event.data)
+            if not (metrics and show_status(metrics)):
+                _say(render_event(event))
+        if update.job is not None and update.job.status != status:
+            status = update.job.status
+            _say(f"{safe(update.job.id)}: {safe(status)}")
+
     try:
-        with _status_line() as show:
-            for update in follow(server, job_id, lambda job: job.ended):
-                if update.trouble is not None:
-                    _say(f"no news: {update.trouble}")
-                for event in update.events:
-                    metrics = render_metrics(event)
-                    if not (metrics and show(metrics)):
-                        _say(render_event(event))
-                events += update.events
-                job = update.job or job
-                if job is not None and job.status != status:
-                    status = job.status
-                    _say(f"{safe(job.id)}: {safe(status)}")
+        with _status_line() as show_status:
+            outcome = follow_job(
+                job_id,
+                provider=submission.settings.provider_id,
+                base_url=submission.base_url,
+                config=submission.settings.config,
+                timeout=submission.timeout,
+                on_update=show,
+            )
     except KeyboardInterrupt:
-        _say(goes_on(job_id, str(arguments.plan) if arguments.plan else None))
+        _say(next_commands(job_id, str(arguments.plan) if arguments.plan else None))
         return 2
-    outcome = conclude(server, _known(job), events)
     if arguments.format == "json":
         print_text(render_outcome_json(outcome, expected))
     else:
-        print_text(render_outcome(outcome, expected, server.api.safety))
+        print_text(render_outcome(outcome, expected, job_api().safety))
     return 0 if outcome.ok else 1
-
-
-def _known(job: Job | None) -> Job:
-    assert job is not None  # noqa: S101 - following ends with a job that has ended, or raises
-    return job
 
 
 def _say(text: str) -> None:
     print(f"vft: {text}", file=sys.stderr)
 
 
-def _connect(submission: Submission) -> Server:
-    return connect(submission, os.environ, retry_policy=RetryPolicy(deadline=submission.timeout))
-
-
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield what shows on a terminal how much of a file is sent; elsewhere it shows nothing."""
+def _upload_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that shows a bar per file on a terminal, and does nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _name, _done, _total: None
         return
@@ -218,7 +230,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def _status_line() -> Iterator[Callable[[str], bool]]:
-    """Yield what shows a text on the last line of a terminal; elsewhere it returns that it cannot."""
+    """Yield a function that shows a text on the last line of a terminal and returns True, elsewhere False."""
     if not sys.stderr.isatty():
         yield lambda _text: False
         return

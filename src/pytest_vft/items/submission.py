@@ -15,7 +15,7 @@ from pytest_vft.errors import SubmissionError, UnfitError, VftError
 from pytest_vft.items.nodes import RuleItem
 from pytest_vft.items.request import SUBMIT
 from pytest_vft.report.submission import (
-    goes_on,
+    next_commands,
     render_outcome,
     render_plan,
     render_plan_json,
@@ -99,4 +99,4 @@ class SubmissionItem(RuleItem):
         text = render_outcome(outcome, plan.expectation, server.api.safety)
         if not outcome.ok:
             raise SubmissionError(text)
-        return text if job.ended else text + goes_on(job.id, str(path))
+        return text if job.ended else text + next_commands(job.id, str(path))

@@ -1,10 +1,10 @@
-"""Colours for a terminal, laid over text that is complete without them."""
+"""Colours of reports on a terminal."""
 
 from __future__ import annotations
 
 from rich.text import Text
 
-# Findings are indented, so that no text from a dataset starts a line and takes a colour.
+# Findings are indented, so text from a dataset never starts a line and is never coloured.
 _STYLES = (
     (r"(?m)^error\b", "bold red"),
     (r"(?m)^warning\b", "bold yellow"),
@@ -17,7 +17,7 @@ _STYLES = (
 
 
 def highlighted(text: str) -> Text:
-    """Return *text* with its own words coloured; none of it is read as markup."""
+    """Return *text* with headings and verdicts coloured; markup in *text* has no effect."""
     styled = Text(text)
     for pattern, style in _STYLES:
         styled.highlight_regex(pattern, style)

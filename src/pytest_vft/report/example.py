@@ -1,4 +1,4 @@
-"""One example for human eyes: nobody reads base64."""
+"""One example as text, with images described instead of base64."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pytest_vft.reading.links import masked
 from pytest_vft.report.text import advice_lines, findings_lines
 from pytest_vft.text import count, safe
 
-_LONGEST_LINE = 2_000  # of text; an image pasted into one is longer
-_LONGEST_VALUE = 200  # of anything that is not text
+_LONGEST_LINE = 2_000  # characters of a line of text; an image pasted into a text is longer
+_LONGEST_VALUE = 200  # characters of any other value
 
 
 class ShownImage(NamedTuple):
-    """An image of an example, *pointer* its place there; *data* is None if it is not in the file."""
+    """An image of an example at the JSON pointer *pointer*; *data* is None if the file does not hold it."""
 
     number: int
     pointer: str
@@ -31,10 +31,7 @@ class ShownImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleView:
-    """One line of a file: its example as a chat, and how the line begins.
-
-    *images* are keyed by their places in the chat.
-    """
+    """One line of a file as a chat; *start* is how the line begins, *images* are keyed by their path."""
 
     path: str
     line: int
@@ -47,10 +44,7 @@ class ExampleView:
 
 
 def render_example(view: ExampleView) -> str:
-    """Return the messages of *view* with images described, and its findings.
-
-    Nothing from the data starts a line.
-    """
+    """Return the messages and findings of *view* as text; text from the data never starts a line."""
     images = count(len(view.images), "image")
     lines = [f"{safe(view.path, None)}:{view.line}  {view.split}, {images}, {count(view.bytes, 'byte')}"]
     chat = view.chat
@@ -69,15 +63,14 @@ def render_example(view: ExampleView) -> str:
 
 
 def _findings(view: ExampleView, findings: Sequence[Finding]) -> Iterator[str]:
-    numbers = {image.pointer: image.number for image in view.images.values()}
-    yield from findings_lines([_finding(finding, numbers) for finding in findings])
+    images = {image.pointer: f"image {image.number}" for image in view.images.values()}
+    yield from findings_lines(
+        [
+            (safe(one.pointer, None) or f"line {one.line}", one.message, images.get(one.pointer, ""))
+            for one in findings
+        ]
+    )
     yield from advice_lines(findings[0].advice)
-
-
-def _finding(finding: Finding, numbers: Mapping[str, int]) -> tuple[str, str, str]:
-    number = numbers.get(finding.pointer)
-    where = safe(finding.pointer, None) or f"line {finding.line}"
-    return where, finding.message, f"image {number}" if number else ""
 
 
 def _message(view: ExampleView, message: Message) -> Iterator[str]:
@@ -100,7 +93,7 @@ def _message(view: ExampleView, message: Message) -> Iterator[str]:
 
 
 def _unsound(position: int, message: object) -> Iterator[str]:
-    """Yield the lines of a message that is not in the chat, as far as its structure can be read."""
+    """Yield the lines of a message that is not in the chat because its structure is invalid."""
     if not isinstance(message, dict):
         yield f"/messages/{position}"
         yield "  " + safe(message, _LONGEST_VALUE)
@@ -117,7 +110,7 @@ def _heading(position: int, message: Mapping[str, Any]) -> str:
 
 
 def _value(part: object) -> Iterator[str]:
-    """Yield the lines of a text or, for anything else, its value."""
+    """Yield the lines of a text, or the value of another part."""
     text = part.get("text", part.get("refusal", part)) if isinstance(part, Mapping) else part
     if isinstance(text, str):
         yield from ("  " + safe(line, _LONGEST_LINE) for line in text.split("\n"))
@@ -133,7 +126,7 @@ def _call(function: object) -> Iterator[str]:
 
 
 def _described(image: ShownImage) -> str:
-    """Return what *image* is, in words."""
+    """Return format, size and detail of *image* as text."""
     measured = image.measured
     if measured is None:
         said = safe(masked(image.reference), _LONGEST_VALUE) or "empty URL"

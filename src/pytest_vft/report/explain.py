@@ -1,4 +1,4 @@
-"""A scope or a provider explained, as text."""
+"""Explanations of scopes and providers as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rows = Iterable[tuple[str, str]]
 
 
 def render_scope(scope: Scope, catalogue: Mapping[str, Rule]) -> str:
-    """Return the facts and the rules of *scope*, each with what it means."""
+    """Return the facts and rules of *scope* with their meanings."""
     listed = [rule for rule in catalogue.values() if rule.scope == scope]
     rules = [(rule.id, f"{rule.severity}: {rule.summary}") for rule in listed]
     types, meanings = fact_types(scope), fact_meanings(scope)
@@ -31,8 +31,8 @@ def render_scope(scope: Scope, catalogue: Mapping[str, Rule]) -> str:
 
 
 def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
-    """Return what *provider* states of the rules of *catalogue* and what not, and its models."""
-    extends = f"extends {provider.extends}" if provider.extends else "extends no other"
+    """Return the statements of *provider* on the rules of *catalogue*, its models and data formats."""
+    extends = f"extends {provider.extends}" if provider.extends else "extends no other provider"
     lines = wrapped(f"{provider.id}: {provider.name}; {extends}; {_closing(provider)}")
     statements = provider.rules
     for author in dict.fromkeys([provider.id, *(said.stated_by for said in statements.values())]):
@@ -46,7 +46,7 @@ def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
     off = "1 rule is off" if len(unstated) == 1 else f"{len(unstated)} rules are off"
     lines += _table(f"not stated: {off}", unstated)
     models = [(name, _model(model, catalogue)) for name, model in provider.models.items()]
-    others = [("any other" if models else "any", "tokens are not known")] if provider.any_model else []
+    others = [("any other" if models else "any", "tokens are unknown")] if provider.any_model else []
     default = f" (by default {provider.default_model})" if provider.default_model else ""
     lines += _table(f"models{default}", [*models, *others])
     lines += _table("data", _data(provider))
@@ -54,7 +54,7 @@ def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
 
 
 def _table(head: str, rows: Rows) -> list[str]:
-    """Return the lines of a table of names and texts, none if it has no rows."""
+    """Return the lines of a table of names and texts; a table without rows has no lines."""
     rows = list(rows)
     width = max((len(name) for name, _ in rows), default=0)
     lines = [head] if rows else []
@@ -89,12 +89,12 @@ def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
     texts += [f"context {model.context:,} tokens"] if model.context else []
     tokens = model.image_tokens
     if isinstance(tokens, TileTokens):
-        texts += [f"an image is {tokens.base:,} tokens and {tokens.tile:,} a tile"]
+        texts += [f"an image is {tokens.base:,} tokens and {tokens.tile:,} per tile"]
     elif tokens:
-        texts += [f"an image is {tokens.multiplier:g} tokens a patch, {tokens.budget:,} patches at most"]
+        texts += [f"an image is {tokens.multiplier:g} tokens per patch, at most {tokens.budget:,} patches"]
     else:
-        texts += ["tokens of images are not known"]
-    texts += [f"{model.price:g} US dollars for a million tokens"] if model.price is not None else []
+        texts += ["image tokens are unknown"]
+    texts += [f"{model.price:g} US dollars per million tokens"] if model.price is not None else []
     texts += [f"{id_}: {statement_text(catalogue[id_], said)}" for id_, said in model.rules.items()]
     return "; ".join(texts)
 

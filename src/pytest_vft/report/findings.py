@@ -1,4 +1,4 @@
-"""Findings as CI systems keep them: by paths of the repository, under names that last."""
+"""Findings for CI systems: with paths relative to the repository and stable fingerprints."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from pytest_vft.model import Finding, Report
 
 
 class RepositoryFinding(NamedTuple):
-    """A finding with the path of its file in the repository, and the name that it keeps."""
+    """A finding with the path of its file in the repository and its fingerprint."""
 
     finding: Finding
     path: str
     fingerprint: str
 
 
-def repository_findings(report: Report, most: int) -> tuple[list[RepositoryFinding], int]:
-    """Return the first *most* findings of *report*, errors first, and how many more there are."""
-    findings = report.findings
-    paths = repository_paths(findings)
-    names = fingerprints(findings, paths)
-    named = [RepositoryFinding(one, paths[one.path], name) for one, name in zip(findings, names, strict=True)]
-    named.sort(key=lambda one: one.finding.severity != "error")
-    return named[:most], len(named[most:]) + dropped(report)
+def repository_findings(report: Report, limit: int) -> tuple[list[RepositoryFinding], int]:
+    """Return the first *limit* findings of *report*, errors first, and the number of the others."""
+    paths = repository_paths(report.findings)
+    pairs = zip(report.findings, fingerprints(report.findings, paths), strict=True)
+    found = [RepositoryFinding(finding, paths[finding.path], fingerprint) for finding, fingerprint in pairs]
+    found.sort(key=lambda one: one.finding.severity != "error")
+    return found[:limit], len(found[limit:]) + dropped(report)
 
 
 def repository_paths(findings: Sequence[Finding]) -> Mapping[str, str]:
-    """Return the path of each file of *findings* from the root of the repository, with slashes.
+    """Return the path of each file of *findings*, relative to the root of the repository, with slashes.
 
-    The root is the nearest folder upwards from the current one that holds .git, else the current
-    one; the path of a file outside is absolute.
+    The root is the current folder or the nearest parent that contains .git, or else the current folder;
+    the path of a file outside is absolute.
     """
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
@@ -48,10 +47,10 @@ def repository_paths(findings: Sequence[Finding]) -> Mapping[str, str]:
 
 
 def fingerprints(findings: Sequence[Finding], paths: Mapping[str, str]) -> list[str]:
-    """Return a name for each of *findings* that stays when its line moves.
+    """Return a fingerprint for each finding that does not change when its line moves.
 
-    It is made of the rule, the file, the content of the example and the place in it; findings that
-    have all of it in common, as those on equal lines, are numbered.
+    It is a hash of the rule, the file, the content of the example and the place in the example; findings
+    with equal hashes, such as those on equal lines, are numbered.
     """
     seen: Counter[str] = Counter()
     names = []
@@ -64,5 +63,5 @@ def fingerprints(findings: Sequence[Finding], paths: Mapping[str, str]) -> list[
 
 
 def dropped(report: Report) -> int:
-    """Return how many findings of *report* were not kept."""
+    """Return the number of findings of *report* that were not kept."""
     return sum(rule.truncated for rule in report.rules)

@@ -1,4 +1,4 @@
-"""The output formats by name, and reports written to files."""
+"""Report formats by name, and reports written to files."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from pytest_vft.report.text import MOST_SHOWN
 from pytest_vft.text import nearest
 from pytest_vft.writing import write_text
 
-# Of these people read all they asked for, and how long it took.
+# Only these formats show a limited number of findings and the duration of the run.
 _FOR_PEOPLE = ("text", "markdown")
 
 
 class Target(NamedTuple):
-    """A file that a report is written to."""
+    """A report format and the file to write."""
 
     format: str
     path: Path
 
 
 def parse_targets(given: Sequence[str]) -> list[Target]:
-    """Return the targets that FORMAT:FILE texts stand for. Raises UsageError."""
+    """Return the targets of the texts FORMAT:FILE. Raises UsageError."""
     targets = []
     for text in given:
         name, colon, path = text.partition(":")
         if name not in FORMATS:
+            known = ", ".join(FORMATS)
             raise UsageError(
-                f"no report format {name!r}{nearest(name, FORMATS)}; there are {', '.join(FORMATS)}"
+                f"unknown report format {name!r}{nearest(name, FORMATS)}; expected one of {known}"
             )
         if not colon or not path:
-            raise UsageError(f"report {text!r}: want FORMAT:FILE, as in {name}:report.{name}")
+            raise UsageError(f"report {text!r}: expected FORMAT:FILE, as in {name}:report.{name}")
         targets.append(Target(name, Path(path)))
     return targets
 
@@ -43,7 +44,7 @@ def parse_targets(given: Sequence[str]) -> list[Target]:
 def render(
     report: Report, format_name: str, *, most_shown: int = MOST_SHOWN, seconds: float | None = None
 ) -> str:
-    """Return *report* in the format of that name, by the module of that name: a run needs one or two."""
+    """Return *report* in the format *format_name*, whose module is imported only now."""
     renderer = getattr(import_module(f"pytest_vft.report.{format_name}"), f"render_{format_name}")
     options = {"most_shown": most_shown, "seconds": seconds} if format_name in _FOR_PEOPLE else {}
     text: str = renderer(report, **options)
@@ -51,12 +52,12 @@ def render(
 
 
 def write(report: Report, target: Target, *, most_shown: int = MOST_SHOWN) -> None:
-    """Write *report* to *target*. Raises UsageError when that cannot be done."""
+    """Write *report* to *target*. Raises UsageError if the file cannot be written."""
     write_target(target, render(report, target.format, most_shown=most_shown))
 
 
 def write_target(target: Target, text: str) -> None:
-    """Write *text* to *target*, completely or not at all. Raises UsageError when that cannot be done."""
+    """Write *text* to *target* atomically. Raises UsageError if the file cannot be written."""
     try:
         target.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(target.path, text)

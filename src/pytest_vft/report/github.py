@@ -1,30 +1,30 @@
-"""Annotations for GitHub Actions: workflow commands, which the runner reads from the log.
+"""Annotations for GitHub Actions: workflow commands that the runner reads from the log.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pytest_vft.model import Finding, Report, RuleResult
 from pytest_vft.report.findings import dropped, repository_paths
 from pytest_vft.report.text import by_image, folded
 from pytest_vft.text import count, safe
 
-# GitHub shows ten errors and ten warnings of a step and drops the others in silence
-# (https://github.com/orgs/community/discussions/26680). The tenth says that there are more.
-MOST_ANNOTATIONS = 9
+# GitHub shows ten errors and ten warnings of a step and drops the others without a message
+# (https://github.com/orgs/community/discussions/26680). The tenth annotation counts the rest.
+MAX_ANNOTATIONS = 9
 _LONGEST = 1_000
 
 
 def render_github(report: Report) -> str:
-    """Return *report* as workflow commands: nine annotations at most, then how many more there are.
+    """Return *report* as workflow commands: at most nine annotations, and one that counts the rest.
 
-    Errors come first, and the first finding of each rule before the second of any.
+    Errors come first, and the first finding of each rule before the second of any rule.
     """
     groups = _groups(report)
-    shown, rest = groups[:MOST_ANNOTATIONS], groups[MOST_ANNOTATIONS:]
+    shown, rest = groups[:MAX_ANNOTATIONS], groups[MAX_ANNOTATIONS:]
     paths = repository_paths([group[0] for _, group in shown])
     commands = [_annotation(rule, group, paths[group[0].path]) for rule, group in shown]
     hidden = sum(len(group) for _, group in rest) + dropped(report)
@@ -36,17 +36,14 @@ def render_github(report: Report) -> str:
 
 
 def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:
-    """Return the findings of *report*, those on one image together, the most telling first."""
-    groups = list(_ranked(report))
-    groups.sort(key=lambda one: (one[1].severity != "error", one[0]))
-    return [(rule, group) for _, rule, group in groups]
-
-
-def _ranked(report: Report) -> Iterator[tuple[int, RuleResult, Sequence[Finding]]]:
-    for rule in report.rules:
-        findings = [finding for finding in report.findings if finding.rule == rule.id]
-        for rank, group in enumerate(by_image(findings)):
-            yield rank, rule, group
+    """Return the findings of *report* grouped by image, in the order in which they are shown."""
+    ranked = [
+        (rule.severity != "error", rank, rule, group)
+        for rule in report.rules
+        for rank, group in enumerate(by_image([one for one in report.findings if one.rule == rule.id]))
+    ]
+    ranked.sort(key=lambda one: one[:2])
+    return [(rule, group) for _, _, rule, group in ranked]
 
 
 def _annotation(rule: RuleResult, group: Sequence[Finding], path: str) -> str:

@@ -9,14 +9,14 @@ from pytest_vft.report.findings import RepositoryFinding, repository_findings
 from pytest_vft.report.json import harmless_json
 from pytest_vft.text import count, safe
 
-MOST_ISSUES = 4_999
+MAX_ISSUES = 4_999
 _LONGEST = 1_000
 
 
 def render_gitlab(report: Report) -> str:
-    """Return *report* as a list of issues, errors first; a last one says how many more there are."""
-    named, hidden = repository_findings(report, MOST_ISSUES)
-    issues = [_issue(one) for one in named]
+    """Return *report* as a list of issues, errors first; a last issue counts the rest."""
+    shown, hidden = repository_findings(report, MAX_ISSUES)
+    issues = [_issue(one) for one in shown]
     if hidden:
         issues.append(
             {
@@ -30,8 +30,8 @@ def render_gitlab(report: Report) -> str:
     return harmless_json(issues)
 
 
-def _issue(named: RepositoryFinding) -> dict[str, Any]:
-    finding, path, fingerprint = named
+def _issue(issue: RepositoryFinding) -> dict[str, Any]:
+    finding, path, fingerprint = issue
     at = f" ({finding.pointer})" if finding.pointer else ""
     return {
         "description": safe(f"{finding.message}{at}; do: {finding.advice}", _LONGEST),

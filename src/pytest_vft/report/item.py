@@ -1,4 +1,4 @@
-"""What one pytest item says: a failed rule on one file, in the room that pytest leaves."""
+"""Texts of a pytest item: a failed rule on one file, within the width that pytest leaves."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pytest_vft.model import Finding, Report, RuleResult, Source
 from pytest_vft.report.text import place, unknown_reason
 from pytest_vft.text import count, safe
 
-HEADLINE = 35  # characters: what pytest's summary leaves of 80 columns
+HEADLINE = 35  # characters that pytest's summary leaves of 80 columns
 
 
 class ItemFailure(NamedTuple):
-    """The text of a failure, a short one for a warning, and the place of the first finding."""
+    """The text of a failure, a short text for a warning, and the place of the first finding."""
 
     text: str
     short: str
@@ -21,9 +21,9 @@ class ItemFailure(NamedTuple):
 
 
 def failure(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> ItemFailure | None:
-    """Return what to say of *rule*, its tally that of *source* (None: all files), if there is anything.
+    """Return the failure of *rule*, whose tally is that of *source* (None: all files), or None.
 
-    The first line has at most HEADLINE characters.
+    The first line of its text has at most HEADLINE characters.
     """
     tally = rule.tally
     if tally.failed:

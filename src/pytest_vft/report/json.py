@@ -1,4 +1,4 @@
-"""The report as JSON, format vft-report/1: stable, for other programs."""
+"""The report as JSON, format vft-report/1, which stays stable for other programs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 from importlib.metadata import version
 from typing import Any
 
-from pytest_vft.model import Cost, Report
+from pytest_vft.model import Report
 
 FORMAT = "vft-report/1"
+_FILE_KEYS = ("path", "split", "bytes", "lines", "examples", "images", "distinct_images")
+_FINDING_KEYS = ("rule", "severity", "path", "line", "pointer", "message", "advice", "image", "skips")
 
 
 def render_json(report: Report) -> str:
@@ -17,13 +19,14 @@ def render_json(report: Report) -> str:
 
 
 def harmless_json(data: Any) -> str:
-    """Return *data* as JSON text; ASCII only, so that no name of a file can do harm."""
-    # "#" stands in strings only; a CI runner obeys "##[" wherever it stands (see text.safe).
+    """Return *data* as JSON text in ASCII, without commands to CI runners."""
+    # "#" occurs in strings only; a CI runner reads "##[" anywhere as a command (see text.safe).
     return json.dumps(data, indent=2).replace("##", "#\\u0023") + "\n"
 
 
 def as_data(report: Report) -> dict[str, Any]:
     """Return *report* as plain data."""
+    cost = report.cost
     return {
         "format": FORMAT,
         "ok": report.ok,
@@ -32,18 +35,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "model": report.model,
         "depth": report.depth,
         "offline": report.offline,
-        "files": [
-            {
-                "path": file.path,
-                "split": file.split,
-                "bytes": file.bytes,
-                "lines": file.lines,
-                "examples": file.examples,
-                "images": file.images,
-                "distinct_images": file.distinct_images,
-            }
-            for file in report.files
-        ],
+        "files": [_items(file, _FILE_KEYS) for file in report.files],
         "rules": [
             {
                 "id": rule.id,
@@ -57,31 +49,11 @@ def as_data(report: Report) -> dict[str, Any]:
             }
             for rule in report.rules
         ],
-        "findings": [
-            {
-                "rule": finding.rule,
-                "severity": finding.severity,
-                "path": finding.path,
-                "line": finding.line,
-                "pointer": finding.pointer,
-                "message": finding.message,
-                "advice": finding.advice,
-                "image": finding.image,
-                "skips": finding.skips,
-            }
-            for finding in report.findings
-        ],
-        "cost": None if report.cost is None else _cost(report.cost),
+        "findings": [_items(finding, _FINDING_KEYS) for finding in report.findings],
+        "cost": cost and {**cost._asdict(), "price_date": cost.price_date and cost.price_date.isoformat()},
         "truncated": {rule.id: rule.truncated for rule in report.rules if rule.tally.failed},
     }
 
 
-def _cost(cost: Cost) -> dict[str, Any]:
-    return {
-        "tokens_at_least": cost.tokens_at_least,
-        "tokens_at_most": cost.tokens_at_most,
-        "price": cost.price,
-        "price_date": cost.price_date and cost.price_date.isoformat(),
-        "low_detail_at_least": cost.low_detail_at_least,
-        "low_detail_at_most": cost.low_detail_at_most,
-    }
+def _items(record: object, keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: getattr(record, key) for key in keys}

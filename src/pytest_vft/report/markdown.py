@@ -1,4 +1,4 @@
-"""The report as Markdown: for a step summary, or a comment on a pull or merge request."""
+"""The report as Markdown, for a step summary or a comment on a pull request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pytest_vft.model import Report, RuleResult
 from pytest_vft.report.text import MOST_SHOWN, amount, by_image, folded, render_text
 from pytest_vft.text import count, safe
 
-# The table and the text together fit into a comment on GitHub, which holds 65,536 characters
+# Characters of the table and of the text: both fit into a comment on GitHub, at most 65,536 characters
 # (https://github.com/dead-claudia/github-limits), and so into a step summary of 1 MiB.
-_MOST = 30_000
+_ROOM = 30_000
 _LONGEST = 300
 _HEAD = ("| | rule | what failed | first | what is wrong | what to do |", "| --- " * 6 + "|")
 
 
 def render_markdown(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float | None = None) -> str:
-    """Return *report* as a table of the rules that failed, with its text folded away below."""
+    """Return *report* as a table of the rules that failed, followed by its text, collapsed."""
     failing = report.failing
     verdict = f"FAILED, {count(len(failing), 'rule')}" if failing else "PASSED"
     failed = [rule for rule in report.rules if rule.tally.failed]
@@ -28,7 +28,7 @@ def render_markdown(report: Report, *, most_shown: int = MOST_SHOWN, seconds: fl
         "",
         "<details><summary>The whole report</summary>",
         "",
-        # Indented, it is code, and no line of it can end that.
+        # Indented lines are code, which the text cannot end.
         *_fitting(f"    {line}" for line in text.splitlines()),
         "",
         "</details>",
@@ -45,17 +45,14 @@ def _row(report: Report, rule: RuleResult) -> str:
 
 
 def _code(text: str) -> str:
-    """Return *text* as code of a table: in it there are no links, mentions or HTML.
-
-    A backtick would end it and a bar the cell, so neither is left.
-    """
+    """Return *text* as code in a table cell, without links, mentions, HTML, backticks and bars."""
     harmless = safe(text, _LONGEST).replace("`", r"\x60").replace("|", r"\x7c")
     return f"`{harmless or ' '}`"
 
 
 def _fitting(lines: Iterable[str]) -> Iterator[str]:
-    """Yield as many of *lines* as there is room for."""
-    room = _MOST
+    """Yield *lines* up to _ROOM characters."""
+    room = _ROOM
     for line in lines:
         room -= len(line) + 1
         if room < 0:

@@ -1,4 +1,4 @@
-"""How far a run is: a line on stderr while it goes on, for people at a terminal only."""
+"""Progress of a run, shown on stderr if it is a terminal."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pytest_vft.text import count, safe
 if TYPE_CHECKING:
     from rich.status import Status
 
-SHORT = 1.0  # seconds that nobody minds waiting for
-SLOWEST = 3  # hosts that are named in the end
+SHORT = 1.0  # seconds; a shorter run does not show progress
+SLOWEST = 3  # number of hosts in the summary
 
 
 @contextmanager
 def watching(begin: Callable[[], None] = lambda: None) -> Iterator[Watch | None]:
-    """Give what is to be called with what is done; None where nobody looks: in pipes and in CI.
+    """Yield a function that shows progress, or None in pipes and in CI.
 
     *begin* is called before anything is shown.
     """
@@ -36,7 +36,7 @@ def watching(begin: Callable[[], None] = lambda: None) -> Iterator[Watch | None]
 
 
 class ProgressLine:
-    """What was done since the start, shown as it grows."""
+    """A line that shows the progress since the start."""
 
     def __init__(self, begin: Callable[[], None]) -> None:
         self._begin = begin
@@ -45,11 +45,11 @@ class ProgressLine:
         self._status: Status | None = None
 
     def see(self, event: UrlProgress | ReadProgress) -> None:
-        """Show where *event* leaves us, if the run is not a short one."""
+        """Show the progress after *event*, unless the run is short."""
         now = time.monotonic()
         if isinstance(event, UrlProgress):
             line = self._urls.add(event, now)
-            self._reading = now  # it goes on when all are fetched
+            self._reading = now  # reading continues when all URLs are fetched
         else:
             line = read_line(event, now - self._reading)
         if now - self._started < SHORT:
@@ -63,7 +63,7 @@ class ProgressLine:
         self._status.update(line)
 
     def end(self) -> None:
-        """Clear the line; of URLs one is left that says what they came to."""
+        """Clear the line, and print a summary of the URLs."""
         if self._status is not None:
             self._status.stop()
             if self._urls.done:
@@ -71,7 +71,7 @@ class ProgressLine:
 
 
 class Urls:
-    """What became of the URLs that are done with."""
+    """Totals of the URLs that have been fetched."""
 
     def __init__(self) -> None:
         self.done = self._failed = self._unsettled = 0
@@ -79,16 +79,16 @@ class Urls:
         self._slowest: dict[str, float] = {}
 
     def add(self, seen: UrlProgress, now: float) -> str:
-        """Count one URL and return where that leaves us."""
+        """Count one URL and return the progress."""
         self._started, self._last = self._started or now - seen.seconds, now
         self.done += 1
         self._failed += seen.remote.reachable is False
         self._unsettled += seen.remote.reachable is None
         self._slowest[seen.host] = max(seen.seconds, self._slowest.get(seen.host, 0.0))
-        return f"{self._line()}; {seen.total - self.done:,} to go"
+        return f"{self._line()}; {seen.total - self.done:,} left"
 
     def summary(self) -> str:
-        """Return what they came to, and which hosts were slowest."""
+        """Return the totals and the slowest hosts."""
         slowest = sorted(self._slowest.items(), key=lambda item: -item[1])[:SLOWEST]
         hosts = ", ".join(f"{safe(host)} {seconds:.1f} s" for host, seconds in slowest)
         return f"{self._line()}; slowest: {hosts}"
@@ -96,11 +96,11 @@ class Urls:
     def _line(self) -> str:
         rate = self.done / max(self._last - self._started, 0.001)
         outcome = f"{self._failed:,} failed, {self._unsettled:,} not settled"
-        return f"{count(self.done, 'URL')}, {outcome}, {rate:,.0f} a second"
+        return f"{count(self.done, 'URL')}, {outcome}, {rate:,.0f} per second"
 
 
 def read_line(read: ReadProgress, seconds: float) -> str:
-    """Return in words how far reading is after so many *seconds*: bytes, rate, time left."""
+    """Return the progress of reading after *seconds*: bytes, rate and remaining time."""
     rate = read.done / max(seconds, 0.001)
     left = (read.total - read.done) / rate
     return f"{read.done / 1e6:,.0f} of {read.total / 1e6:,.0f} MB, {rate / 1e6:,.0f} MB/s, {left:,.0f} s left"

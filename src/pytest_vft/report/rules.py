@@ -1,4 +1,4 @@
-"""Rules as text: the list of them, and how their cases came out."""
+"""The list of rules and the results of their tests as text."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pytest_vft.text import count
 
 
 def render_rules(rules: Sequence[Rule], off: Collection[str], reasons: Mapping[str, str]) -> str:
-    """Return a line a rule: id, severity and summary; for one that is *off* or ignored, that, and why."""
+    """Return a line per rule: id, severity, or that the rule is *off* or ignored, and summary or reason."""
     width = max((len(rule.id) for rule in rules), default=0)
     lines = []
     for rule in rules:
         state = "off" if rule.id in off else "ignored" if rule.id in reasons else rule.severity
         first = f"{rule.id:<{width}}  {state:<7}  "
-        said = reasons[rule.id] if state == "ignored" else rule.summary
-        lines += wrapped(said, first, " " * len(first))
+        text = reasons[rule.id] if state == "ignored" else rule.summary
+        lines += wrapped(text, first, " " * len(first))
     return "\n".join([*lines, f"{count(len(rules), 'rule')} (vft explain RULE)"]) + "\n"
 
 
-def render_rule_tests(proofs: Sequence[RuleTest]) -> str:
-    """Return what is wrong with each rule's cases, and how many hold."""
+def render_rule_tests(tests: Sequence[RuleTest]) -> str:
+    """Return the problems of each rule's cases, and the number of rules that failed."""
     lines = []
-    for proof in proofs:
-        for problem in proof.problems:
-            lines += wrapped(f"{proof.rule}: {problem}")
-        lines += [f"{proof.rule}: no case notices when {name} is deleted" for name in proof.survivors]
-    failed = sum(not proof.holds for proof in proofs)
-    cases = count(sum(proof.cases for proof in proofs), "case")
-    rules = count(len(proofs), "rule")
-    verdict = f"FAILED  {failed} of {rules}, {cases}" if failed else f"PASSED  {rules}, {cases}"
+    for test in tests:
+        for problem in test.problems:
+            lines += wrapped(f"{test.rule}: {problem}")
+        lines += [f"{test.rule}: no case fails when {name} is deleted" for name in test.survivors]
+    failed = sum(not test.holds for test in tests)
+    cases = count(sum(test.cases for test in tests), "case")
+    rules = count(len(tests), "rule")
+    verdict = f"FAILED  {failed:,} of {rules}, {cases}" if failed else f"PASSED  {rules}, {cases}"
     return "\n".join([*lines, verdict]) + "\n"

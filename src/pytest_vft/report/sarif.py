@@ -15,15 +15,15 @@ from pytest_vft.report.json import harmless_json
 from pytest_vft.text import count, safe
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-# GitHub shows the first 5,000 of a run and refuses a file of more than 25,000 or 10 MB, zipped
-# (https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support).
-MOST_RESULTS = 4_999
+# GitHub shows the first 5,000 results of a run and refuses a file of more than 25,000 results or, zipped,
+# 10 MB (https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support).
+MAX_RESULTS = 4_999
 _LONGEST = 1_000
 
 
 def render_sarif(report: Report) -> str:
-    """Return *report* as SARIF, errors first; the findings of one line are results of their own."""
-    named, hidden = repository_findings(report, MOST_RESULTS)
+    """Return *report* as SARIF, one result per finding, errors first."""
+    shown, hidden = repository_findings(report, MAX_RESULTS)
     indexes = {rule.id: index for index, rule in enumerate(report.rules)}
     run = {
         "tool": {
@@ -35,7 +35,7 @@ def render_sarif(report: Report) -> str:
             }
         },
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _notifications(hidden)}],
-        "results": [_result(one, indexes[one.finding.rule]) for one in named],
+        "results": [_result(one, indexes[one.finding.rule]) for one in shown],
     }
     return harmless_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -53,24 +53,18 @@ def _rule(rule: RuleResult) -> dict[str, Any]:
     return descriptor
 
 
-def _result(named: RepositoryFinding, index: int) -> dict[str, Any]:
-    finding, path, fingerprint = named
+def _result(result: RepositoryFinding, index: int) -> dict[str, Any]:
+    finding, path, fingerprint = result
     at = f" ({finding.pointer})" if finding.pointer else ""
+    place = {"artifactLocation": {"uri": _uri(path)}, "region": {"startLine": finding.line or 1}}
     return {
         "ruleId": safe(finding.rule, None),
         "ruleIndex": index,
         "level": finding.severity,
         "message": _message(finding.message + at),
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(path)},
-                    "region": {"startLine": finding.line or 1},
-                }
-            }
-        ],
-        # The only key that GitHub reads. Without it upload-sarif hashes the first 100 characters of
-        # the line, which all lines of a dataset share, so each alert would follow a line's number
+        "locations": [{"physicalLocation": place}],
+        # GitHub reads only this key. Without the key, upload-sarif hashes the first 100 characters of the
+        # line, which all lines of a dataset share, so each alert would depend on the line number
         # (https://github.com/github/codeql-action/blob/main/src/fingerprints.ts).
         "partialFingerprints": {"primaryLocationLineHash": fingerprint},
     }
@@ -88,7 +82,7 @@ def _message(text: str) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Return *text* without links: "[x](y)" is one even in plain text (section 3.11.6)."""
+    """Return *text* without links: "[x](y)" is a link even in plain text (section 3.11.6)."""
     return safe(text, _LONGEST).replace("](", r"]\x28")
 
 

@@ -1,4 +1,4 @@
-"""Plans and jobs as text for people, and as JSON for programs."""
+"""Plans, preflight answers and jobs as text and as JSON."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from pytest_vft.submission.plan import FORMAT, Estimate, JobExpectation, JobPlan
 from pytest_vft.submission.preflight import Preflight
 from pytest_vft.text import count, safe
 
-_NEVER_PROVED = "that the server accepts it: it was not asked"
+_NOT_ASKED = "that the server accepts the job: the server was not asked"
 _LONGEST = 2_000  # characters of one value of a request
+_FILE_KEYS = ("path", "split", "bytes", "examples", "images", "distinct_images")
 
 
 def render_plan(plan: JobPlan) -> str:
-    """Return *plan* for human eyes, down to each request that would be sent."""
+    """Return *plan* as text, with each request that would be sent."""
     request, report = plan.request, plan.report
     lines = [f"plan: a fine-tuning job of {safe(request.model)} at {safe(request.base_url, 200)}"]
     for file in report.files:
@@ -31,55 +32,40 @@ def render_plan(plan: JobPlan) -> str:
     warned = sum(rule.tally.failed > 0 for rule in report.rules)
     warnings = f", {warned} with warnings ('vft check' shows them)" if warned else ""
     lines.append(f"checks passed: {count(len(report.rules), 'rule')}{warnings}")
-    lines += ["would send:", *_requests(plan.requests), *_estimate(plan.estimate), *_skips(plan.skips)]
-    for note in closing_notes(plan):
-        lines += wrapped(f"warning: {note}")
-    for note in not_proved(plan):
+    lines += ["would send:", *_requests(plan.requests), *_estimate(plan.estimate)]
+    for reason, number in plan.skips.items():
+        lines.append(f"expected to be left out: {count(number, 'image')}: {safe(reason)}")
+    for closing in plan.closings:
+        if closing.days < 0:
+            note = f"since {closing.date}; this server may"
+        else:
+            note = f"after {closing.date} (in {count(closing.days, 'day')})"
+        lines += wrapped(f"warning: {closing.what} takes no jobs {note}")
+    for note in _not_proved(plan):
         lines += wrapped(f"not proved: {note}")
     return "\n".join(lines) + "\n"
 
 
-def closing_notes(plan: JobPlan) -> list[str]:
-    """Return what takes no more jobs soon, or, at an address that is not the provider's own, already."""
-    notes = []
-    for closing in plan.closings:
-        if closing.days < 0:
-            notes.append(f"{closing.what} takes no jobs since {closing.date}; this server may")
-        else:
-            notes.append(f"{closing.what} takes no jobs after {closing.date} (in {closing.days:,} days)")
-    return notes
-
-
-def not_proved(plan: JobPlan) -> list[str]:
-    """Return what the plan does not prove."""
+def _not_proved(plan: JobPlan) -> list[str]:
     unknown = [line.removeprefix("not checked: ") for line in unknown_lines(plan.report)]
-    return [_NEVER_PROVED, NOT_CHECKED, *unknown]
+    return [_NOT_ASKED, NOT_CHECKED, *unknown]
 
 
 def _requests(requests: Sequence[RecordedRequest]) -> Iterator[str]:
     for (method, url), same in groupby(requests, lambda request: (request.method, request.url)):
         first, *others = same
+        is_json = first.headers.get("content-type") == "application/json"
         times = f"  {count(len(others) + 1, 'time')}" if others else ""
         sent = sum(request.bytes for request in (first, *others))
-        whole = f"  {size(sent)}" if sent and not _is_json(first) else ""
+        whole = f"  {size(sent)}" if sent and not is_json else ""
         yield f"  {method:<4} {safe(url, None)}{times}{whole}"
         if method == "POST":
             yield from (f"         {name}: {safe(value, 200)}" for name, value in first.headers.items())
-        yield from _body(first)
-
-
-def _is_json(request: RecordedRequest) -> bool:
-    return request.headers.get("content-type") == "application/json"
-
-
-def _body(request: RecordedRequest) -> Iterator[str]:
-    if request.body is None:
-        return
-    if _is_json(request):
-        text = json.dumps(request.body, indent=2)
-        yield from (f"         {safe(line, _LONGEST)}" for line in text.split("\n"))
-    else:
-        yield from (f"         {safe(name)} = {safe(value, 200)}" for name, value in request.body.items())
+        if is_json and first.body is not None:
+            text = json.dumps(first.body, indent=2)
+            yield from (f"         {safe(line, _LONGEST)}" for line in text.split("\n"))
+        elif first.body is not None:
+            yield from (f"         {safe(name)} = {safe(value, 200)}" for name, value in first.body.items())
 
 
 def _estimate(estimate: Estimate | None) -> Iterator[str]:
@@ -95,13 +81,8 @@ def _estimate(estimate: Estimate | None) -> Iterator[str]:
         yield f"  with detail low: {tokens_and_price(*estimate.low_detail, price)}"
 
 
-def _skips(skips: Mapping[str, int]) -> Iterator[str]:
-    for reason, number in skips.items():
-        yield f"expected to be left out: {count(number, 'image')}: {safe(reason)}"
-
-
 def render_plan_json(plan: JobPlan) -> str:
-    """Return *plan* as JSON, format vft-plan/1, which is also how it is saved."""
+    """Return *plan* as JSON, format vft-plan/1, the format in which a plan is saved."""
     estimate = plan.estimate
     data = {
         "format": FORMAT,
@@ -109,27 +90,14 @@ def render_plan_json(plan: JobPlan) -> str:
         "server_validated": False,
         "tool": {"name": "pytest-vft", "version": version("pytest-vft")},
         "plan": plan.request.digest,
-        "request": plan.request.as_data(),
-        "files": [
-            {
-                "path": file.path,
-                "split": file.split,
-                "bytes": file.bytes,
-                "examples": file.examples,
-                "images": file.images,
-                "distinct_images": file.distinct_images,
-            }
-            for file in plan.report.files
-        ],
+        "request": asdict(plan.request),
+        "files": [{key: getattr(file, key) for key in _FILE_KEYS} for file in plan.report.files],
         "checks_passed": [rule.id for rule in plan.report.rules if not rule.tally.failed],
         "warnings": [rule.id for rule in plan.report.rules if rule.tally.failed],
         "estimate": estimate and _estimate_data(estimate),
         "expected_skips": plan.skips,
-        "closings": [
-            {"what": closing.what, "date": closing.date.isoformat(), "days": closing.days}
-            for closing in plan.closings
-        ],
-        "not_proved": not_proved(plan),
+        "closings": [{**asdict(closing), "date": closing.date.isoformat()} for closing in plan.closings],
+        "not_proved": _not_proved(plan),
         "requests": [asdict(request) for request in plan.requests],
     }
     return harmless_json(data)
@@ -150,25 +118,25 @@ def _estimate_data(estimate: Estimate) -> dict[str, Any]:
 
 
 def render_preflight(found: Preflight) -> str:
-    """Return what the server said."""
-    lines = [f"preflight: {safe(found.address, 200)} was asked; nothing was changed"]
+    """Return the answers of the server as text."""
+    lines = [f"preflight: asked {safe(found.address, 200)}; nothing was changed"]
     lines += [f"refused: {refusal}" for refusal in found.refusals]
     if found.ok:
-        lines.append(f"model {safe(found.model)}: the server knows it; the key may list jobs and files")
-    if found.closing is not None and found.closing.days >= 0:
-        closing = found.closing
-        lines.append(f"{closing.what}: shuts down on {closing.date} (in {closing.days:,} days)")
+        lines.append(f"model {safe(found.model)}: known to the server; the key may list jobs and files")
+    closing = found.closing
+    if closing is not None and closing.days >= 0:
+        lines.append(f"{closing.what}: shuts down on {closing.date} (in {count(closing.days, 'day')})")
     for path, id_ in found.uploaded.items():
-        lines.append(f"{safe(path, None)}: is uploaded already as {safe(id_)}; it will be used")
+        lines.append(f"{safe(path, None)}: already uploaded as {safe(id_)}, which will be used")
     for job in found.jobs:
-        lines.append(f"job {safe(job.id)} was made from this plan: {safe(job.status)}")
+        lines.append(f"job {safe(job.id)} was created from this plan: {safe(job.status)}")
     if found.ok:
-        lines += wrapped("not proved: that it makes the job; a server says so only when it is asked to")
+        lines += wrapped("not proved: that the server creates the job; only 'vft submit apply' can tell")
     return "\n".join(lines) + "\n"
 
 
 def render_preflight_json(found: Preflight) -> str:
-    """Return the same as JSON."""
+    """Return the answers of the server as JSON, format vft-preflight/1."""
     closing = found.closing
     data = {
         "format": "vft-preflight/1",
@@ -184,19 +152,19 @@ def render_preflight_json(found: Preflight) -> str:
 
 
 def render_event(event: Event) -> str:
-    """Return *event* in one line."""
+    """Return *event* as one line."""
     time = datetime.fromtimestamp(event.at, UTC).strftime("%H:%M:%S")
     level = "" if event.level == "info" else f"{safe(event.level)}: "
     return f"  {time}  {level}{safe(event.message, 300)}"
 
 
-def render_metrics(event: Event) -> str:
-    """Return the numbers of an event in one short line, "" if it has none."""
-    return ", ".join(f"{safe(name)} {value:.4g}" for name, value in numbers(event.data).items())
+def render_metrics(values: Mapping[str, Any]) -> str:
+    """Return the numbers of *values*, data of an event or metrics, as one short line; "" without any."""
+    return ", ".join(f"{safe(name)} {value:.4g}" for name, value in numbers(values).items())
 
 
 def render_outcome(outcome: JobOutcome, expected: JobExpectation, safety: Mapping[str, str]) -> str:
-    """Return what a job came to, against what was *expected*; *safety* explains the categories."""
+    """Return *outcome* beside what was *expected*; *safety* describes the safety categories."""
     job = outcome.job
     lines = []
     for reason in dict.fromkeys([*outcome.skips, *expected.skips]):
@@ -209,15 +177,17 @@ def render_outcome(outcome: JobOutcome, expected: JobExpectation, safety: Mappin
         lines += wrapped(f"error {safe(code)}: {safe(message, 500)}")
     for checkpoint in outcome.checkpoints:
         step = "" if checkpoint.step is None else f" at step {checkpoint.step:,}"
-        metrics = ", ".join(f"{safe(name)} {value:.4g}" for name, value in checkpoint.metrics.items())
-        lines.append(
-            f"checkpoint{step}: {safe(checkpoint.model, 200)}" + (f" ({metrics})" if metrics else "")
-        )
+        metrics = render_metrics(checkpoint.metrics)
+        shown = f" ({metrics})" if metrics else ""
+        lines.append(f"checkpoint{step}: {safe(checkpoint.model, 200)}{shown}")
     if job.trained_tokens is not None:
-        lines.append(f"trained tokens: {job.trained_tokens:,}{_expected_tokens(expected)}")
+        low, high = expected.tokens or (0, 0)
+        shown = f" (expected {low:,} to {high:,})" if expected.tokens else ""
+        lines.append(f"trained tokens: {job.trained_tokens:,}{shown}")
     if job.trained_model is not None:
         lines.append(f"model: {safe(job.trained_model, 200)}")
-    lines.append(_verdict(outcome))
+    state = "blocked by the safety checks" if outcome.blocked else safe(job.status)
+    lines.append(f"{'PASSED' if outcome.ok else 'FAILED'}  {safe(job.id)}: {state}")
     return "\n".join(lines) + "\n"
 
 
@@ -225,28 +195,13 @@ def _safety(outcome: JobOutcome, safety: Mapping[str, str]) -> Iterator[str]:
     width = max(len(safe(check.category)) for check in outcome.checks)
     for check in outcome.checks:
         flagged = "FLAGGED" if check.flagged else "passed"
-        meaning = safety.get(check.category, "no explanation is known") if check.flagged else ""
+        meaning = safety.get(check.category, "no description known") if check.flagged else ""
         line = f"  {safe(check.category):<{width}}  {flagged:<7}  {safe(check.enforcement):<12}  {meaning}"
         yield line.rstrip()
 
 
-def _expected_tokens(expected: JobExpectation) -> str:
-    if expected.tokens is None:
-        return ""
-    least, most = expected.tokens
-    return f" (expected {least:,} to {most:,})"
-
-
-def _verdict(outcome: JobOutcome) -> str:
-    job = outcome.job
-    if outcome.blocked:
-        return f"FAILED  {safe(job.id)}: the safety checks block the model"
-    word = "PASSED" if outcome.ok else "FAILED"
-    return f"{word}  {safe(job.id)}: {safe(job.status)}"
-
-
 def render_outcome_json(outcome: JobOutcome, expected: JobExpectation) -> str:
-    """Return the same as JSON."""
+    """Return *outcome* as JSON, format vft-job/1."""
     job = outcome.job
     data = {
         "format": "vft-job/1",
@@ -269,21 +224,21 @@ def render_outcome_json(outcome: JobOutcome, expected: JobExpectation) -> str:
     return harmless_json(data)
 
 
-def goes_on(job: str, plan: str | None = None) -> str:
-    """Return that a job goes on at the server, and what can be done about it."""
+def next_commands(job: str, plan: str | None = None) -> str:
+    """Return the commands that follow and cancel a job, which continues on the server."""
     more = f" --plan={safe(plan, None)}" if plan else ""
     return (
-        f"{safe(job)} goes on at the server; to follow it: vft submit follow {safe(job)}{more}; "
-        f"to stop it: vft submit cancel {safe(job)}"
+        f"{safe(job)} continues on the server; to follow the job: vft submit follow {safe(job)}{more}; "
+        f"to cancel the job: vft submit cancel {safe(job)}"
     )
 
 
 def describe_job(request: JobRequest) -> str:
-    """Return what would be made, in a few words for a question."""
+    """Return a short description of *request*, for a question."""
     files = " and ".join(f"{safe(file.path, None)} ({size(file.bytes)})" for file in request.files)
-    return f"send {files} to {safe(request.base_url, 200)} and make a job of {safe(request.model)}"
+    return f"send {files} to {safe(request.base_url, 200)} and create a job for {safe(request.model)}"
 
 
 def render_job(job: Job) -> str:
-    """Return a job in one line."""
+    """Return id and status of *job* as one line."""
     return f"{safe(job.id)}: {safe(job.status)}\n"

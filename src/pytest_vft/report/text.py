@@ -1,6 +1,6 @@
-"""The report as text for people: what is wrong, where, and what to do about it.
+"""The report as text: what is wrong, where, and what to do.
 
-Below the header, lines are at most 80 columns wide where paths and pointers let them.
+Below the header, lines have at most 80 columns, unless a path or pointer is longer.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pytest_vft.text import count, safe
 
 MOST_SHOWN = 10
 WIDTH = 80
-# A message stands beside its place, or below it when the place takes more than this.
+# A message is printed beside its place, or below if the place has more columns than this.
 _WIDEST_PLACE = 28
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
 
 
 def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float | None = None) -> str:
-    """Return *report* for human eyes, with at most *most_shown* findings a rule (0: all)."""
+    """Return *report* as text, with at most *most_shown* findings per rule (0: all)."""
     lines = [header(report.provider, report.closes, len(report.rules), report.depth, offline=report.offline)]
     for file in report.files:
         lines += file_lines(file)
@@ -40,22 +40,22 @@ def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float 
 
 
 def header(provider: str, closes: str | None, rules: int, depth: str, *, offline: bool) -> str:
-    """Return the line that says what is checked, and how."""
+    """Return the line with provider, number of rules and settings of a run."""
     closing = f" (fine-tuning closes {closes})" if closes else ""
     network = "offline" if offline else "network on"
     return f"vft: provider {safe(provider)}{closing}, {count(rules, 'rule')}, depth {depth}, {network}"
 
 
 def place(finding: Finding) -> str:
-    """Return where *finding* stands, as path:line."""
+    """Return the place of *finding* as path:line."""
     path = safe(finding.path, None)
     return path if finding.line is None else f"{path}:{finding.line}"
 
 
 def wrapped(text: str, first: str = "", rest: str = "  ") -> list[str]:
-    """Return *text* in lines that are safe, the *first* one and the *rest* indented as given.
+    """Return *text* as escaped lines, indented with *first* and *rest*.
 
-    A line may begin in the middle of a value, which is why each is made safe as it stands.
+    Each line is escaped by itself because it may start in the middle of a value.
     """
     lines = textwrap.wrap(
         text,
@@ -69,7 +69,7 @@ def wrapped(text: str, first: str = "", rest: str = "  ") -> list[str]:
 
 
 def findings_lines(texts: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    """Yield the lines of findings, each given as its place, what is wrong, and details of where."""
+    """Yield the lines of findings, each given as place, message and details of the place."""
     width = max((len(where) for where, _, _ in texts), default=0)
     wholes = [f"{message} ({details})" if details else message for _, message, details in texts]
     beside = width <= _WIDEST_PLACE or width + 4 + max(map(len, wholes)) <= WIDTH
@@ -86,12 +86,12 @@ def findings_lines(texts: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def advice_lines(advice: str) -> list[str]:
-    """Return what to do, below the findings that it is for."""
+    """Return the lines of *advice*, which follow its findings."""
     return wrapped(advice, "  do: ", "      ")
 
 
 def file_lines(file: FileResult) -> Iterator[str]:
-    """Yield what *file* holds, in one line where it fits."""
+    """Yield the totals of *file*, in one line if the line fits."""
     path = safe(file.path, None)
     if file.stopped_by:
         said = f"{file.split}, not read: {file.stopped_by}"
@@ -105,7 +105,7 @@ def file_lines(file: FileResult) -> Iterator[str]:
 
 
 def _cost(cost: Cost) -> Iterator[str]:
-    """Yield what an epoch comes to, and what it would with detail low, where that may be less."""
+    """Yield tokens and price of an epoch and, if they may be lower, those with detail low."""
     read = f" (price of {cost.price_date})" if cost.price_date else ""
     tokens = tokens_and_price(cost.tokens_at_least, cost.tokens_at_most, cost.price)
     yield from wrapped(f"one epoch: {tokens}{read}")
@@ -115,7 +115,7 @@ def _cost(cost: Cost) -> Iterator[str]:
 
 
 def tokens_and_price(at_least: int, at_most: int, price: float | None) -> str:
-    """Return a range of tokens and what it costs, rounded outwards to cents."""
+    """Return a range of tokens and its price, rounded outwards to cents."""
     said = f"{at_least:,} to {at_most:,} tokens"
     if price is None:
         return said
@@ -124,7 +124,7 @@ def tokens_and_price(at_least: int, at_most: int, price: float | None) -> str:
 
 
 def size(number: int) -> str:
-    """Return *number* of bytes in a unit that people read."""
+    """Return *number* of bytes in a readable unit."""
     for unit, name in _UNITS:
         if number >= unit:
             return f"{number / unit:.{0 if number >= 10 * unit else 1}f} {name}"
@@ -150,7 +150,7 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], most: i
 
 
 def _beside(title: str, remark: str) -> Iterator[str]:
-    """Yield *title* with *remark* at the right margin; below it when there is no room."""
+    """Yield *title* with *remark* at the right margin, or below if there is no room."""
     if len(title) + 2 + len(remark) <= WIDTH:
         yield f"{title}{remark:>{WIDTH - len(title)}}" if remark else title
     else:
@@ -159,7 +159,7 @@ def _beside(title: str, remark: str) -> Iterator[str]:
 
 
 def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
-    """Return how much failed; images and examples, where one image stands on many lines."""
+    """Return the number of failed subjects; of images and examples if an image is on several lines."""
     failed = count(rule.tally.failed, rule.subject)
     images = {finding.image for finding in findings if finding.image}
     if not images or rule.truncated or len(images) == rule.tally.failed:
@@ -169,7 +169,7 @@ def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
 
 
 def by_image(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Yield findings on one image with one message together, in the order of the first."""
+    """Yield groups of findings with the same image and message, in the order of their first findings."""
     groups: dict[object, list[Finding]] = {}
     for number, finding in enumerate(findings):
         key = (finding.image, finding.message) if finding.image else number
@@ -178,7 +178,7 @@ def by_image(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
 
 
 def folded(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]:
-    """Return the place of *group*, findings on one image, what is wrong, and details of where."""
+    """Return place, message and details of *group*, findings on one image."""
     first = group[0]
     details = [safe(first.pointer, None)] if first.pointer else []
     others = [line for line, _ in groupby((f.path, f.line) for f in group)][1:]
@@ -189,7 +189,7 @@ def folded(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]:
 
 
 def unknown_lines(report: Report) -> Iterator[str]:
-    """Yield a line a reason, not a rule: an image that was not fetched leaves many rules open."""
+    """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
         if rule.tally.unknown:
@@ -201,7 +201,7 @@ def unknown_lines(report: Report) -> Iterator[str]:
 
 
 def unknown_reason(report: Report, rule: RuleResult) -> str:
-    """Return why *rule* could not judge some subjects: "21 of 721 images not checked: offline"."""
+    """Return why *rule* could not judge some subjects, as in "21 of 721 images not checked: offline"."""
     of = count(rule.tally.unknown + rule.tally.checked, rule.subject)
     return f"{rule.tally.unknown:,} of {of} not checked: {_why_unknown(report, rule)}"
 
@@ -220,7 +220,7 @@ def _ignored(report: Report) -> Iterator[str]:
 
 
 def _verdict(report: Report, seconds: float | None) -> Iterator[str]:
-    """Yield what it all comes to; the verdict is the last line."""
+    """Yield the number of rules by result; the verdict is the last line."""
     failed = [rule for rule in report.rules if rule.tally.failed]
     errors = sum(rule.severity == "error" for rule in failed)
     unknown = sum(rule.tally.unknown > 0 for rule in report.rules if rule not in failed)
@@ -232,7 +232,7 @@ def _verdict(report: Report, seconds: float | None) -> Iterator[str]:
         (fine, "fine"),
     )
     (first, state), *others = [(number, state) for number, state in counts if number] or [(0, "fine")]
-    parts = [f"{count(first, 'rule')} {state}", *(f"{number} {state}" for number, state in others)]
+    parts = [f"{count(first, 'rule')} {state}", *(f"{number:,} {state}" for number, state in others)]
     took = f"; {seconds:.1f} s" if seconds is not None else ""
     verdict = f"{'PASSED' if report.ok else 'FAILED'}  {', '.join(parts)}{took}"
     hint = "vft explain RULE"

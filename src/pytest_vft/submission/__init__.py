@@ -1,1 +1,1 @@
-"""A fine-tuning job: planned, asked for, made, followed."""
+"""Fine-tuning jobs: plan, preflight, upload, create, follow and cancel."""

@@ -1,8 +1,8 @@
-"""A job made exactly once, and followed to its end."""
+"""Create a job exactly once, follow it and cancel it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,17 +23,17 @@ from pytest_vft.submission.outcome import (
     read_job,
 )
 from pytest_vft.submission.plan import JobRequest, Role
-from pytest_vft.submission.server import Server, is_passing, retry_after
+from pytest_vft.submission.server import Server, is_temporary, retry_after
 from pytest_vft.submission.upload import await_file, send_file
 
 _PAGE = 100
-_MOST_JOBS = 1_000
-_MOST_EVENTS = 10_000
+_MAX_JOBS = 1_000
+_MAX_EVENTS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobUpdate:
-    """News of a job: its state and what happened since the last; or why there is none."""
+    """State of a job and its new events, or the error that prevented reading them (*trouble*)."""
 
     job: Job | None = None
     events: tuple[Event, ...] = ()
@@ -41,73 +41,67 @@ class JobUpdate:
 
 
 def submit(server: Server, request: JobRequest) -> Job:
-    """Return the job of *request*, made now unless there is one; its files are sent first.
+    """Upload the files of *request* and return its job, which is created unless it exists.
 
-    This is all that `plan` records and `apply` does.
-    Raises SubmissionError or ServerError, which say what is left to do.
+    `plan` records the requests of this function, and `apply` sends them.
+    Raises SubmissionError or ServerError; the messages name the next step.
     """
     ids: dict[Role, str] = {file.role: send_file(server, file) for file in request.files}
     for file in request.files:
         await_file(server, file, ids[file.role])
-    with server.explained("making the job"):
-        return _make_job(server, request, ids)
+    with server.explained("creating the job"):
+        return _create_job(server, request, ids)
 
 
 def find_jobs(server: Server, digest: str) -> list[Job]:
-    """Return the jobs that were made from the plan with that digest, the newest first."""
-    ask = partial(server.client.fine_tuning.jobs.list, metadata={"vft_plan": digest}, limit=_PAGE)
-    jobs = map(read_job, server.listed(ask, _MOST_JOBS))  # a server may know no such filter
+    """Return the jobs that were created from the plan with this digest, newest first."""
+    list_jobs = partial(server.client.fine_tuning.jobs.list, metadata={"vft_plan": digest}, limit=_PAGE)
+    jobs = map(read_job, server.listed(list_jobs, _MAX_JOBS))  # a server may ignore the filter
     return [job for job in jobs if job.metadata.get("vft_plan") == digest]
 
 
-def _make_job(server: Server, request: JobRequest, ids: dict[Role, str]) -> Job:
-    """Return the job of *request*; looked for before each try, for a lost answer may have made it.
+def _create_job(server: Server, request: JobRequest, ids: dict[Role, str]) -> Job:
+    """Return the job of *request*, which is searched before each attempt to create it.
 
-    A job that failed or was cancelled before may be made again.
+    A job that had failed or was cancelled before the first attempt does not count.
     """
-    jobs = find_jobs(server, request.digest)
-    before = {job.id for job in jobs if job.status in ENDED_BADLY}
-    for number, wait in enumerate(server.retry_policy.waits(), start=1):
-        made = next((job for job in jobs if job.id not in before), None)
-        if made is not None:
-            return made
-        try:
-            answer = server.once.fine_tuning.jobs.create(**request.body(ids))
-            return read_job(server.data(answer))
-        except openai.APIConnectionError as error:
-            return _find_lost(server, request, before, error)
-        except openai.APIError as error:
-            if number >= server.retry_policy.tries or not is_passing(error):
-                raise
-            server.wait(error, wait)
+    ended: set[str] | None = None
+
+    def find() -> Job | None:
+        nonlocal ended
         jobs = find_jobs(server, request.digest)
-    raise AssertionError("waits never end")
+        if ended is None:
+            ended = {job.id for job in jobs if job.status in ENDED_BADLY}
+        return next((job for job in jobs if job.id not in ended), None)
+
+    def create() -> Job:
+        try:
+            return read_job(server.data(server.once.fine_tuning.jobs.create(**request.body(ids))))
+        except openai.APIConnectionError as error:
+            return _find_lost(server, find, error)
+
+    return server.retried(create, find)
 
 
-def _find_lost(
-    server: Server, request: JobRequest, before: Container[str], error: openai.APIConnectionError
-) -> Job:
-    """Return the job that was made though its answer was lost, one that is not among those *before*.
-
-    It is never made again here: the server may still be at it.
-    """
+def _find_lost(server: Server, find: Callable[[], Job | None], error: openai.APIConnectionError) -> Job:
+    """Return the job whose answer was lost; it is not created again, as the server may still create it."""
     for wait in islice(server.retry_policy.waits(), server.retry_policy.tries):
         server.retry_policy.sleep(wait)
-        with suppress(openai.APIError):  # a server in trouble is asked again
-            for job in find_jobs(server, request.digest):
-                if job.id not in before:
-                    return job
+        with suppress(openai.APIError):  # try again
+            job = find()
+            if job is not None:
+                return job
     raise ServerError(
-        f"making the job: {server.words(error)}. Whether it was made is not known, so it is not tried again; "
-        "'vft submit apply' looks for it first"
+        f"creating the job: {server.words(error)}. The server may have created the job, so vft does not try "
+        "again; 'vft submit apply' looks for the job first"
     )
 
 
 def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterator[JobUpdate]:
-    """Yield what happens to a job, events oldest first and each once, *until* it has got so far.
+    """Yield updates of a job, each event once and oldest first, until *until* is true of the job.
 
-    What passes (429, 5xx, a broken connection) is news, too. Raises ServerError at the deadline and for
-    what does not pass.
+    Temporary errors (429, 5xx, a broken connection) are updates, too. Raises ServerError at the
+    deadline and for other errors.
     """
     policy, seen = server.retry_policy, set[str]()
     started = policy.clock()
@@ -118,7 +112,7 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
                 job = read_job(server.data(server.once.fine_tuning.jobs.retrieve(job_id)))
                 update = JobUpdate(job=job, events=tuple(_new_events(server, job_id, seen)))
             except openai.APIError as error:
-                if not is_passing(error):
+                if not is_temporary(error):
                     raise
                 pause = max(wait, retry_after(error))
                 update = JobUpdate(trouble=server.words(error))
@@ -127,16 +121,17 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
             return
         if policy.deadline is not None and policy.clock() - started + pause > policy.deadline:
             raise ServerError(
-                f"{server.safe(job_id)}: not done after {policy.deadline:,.0f} s; it goes on at the server"
+                f"{server.safe(job_id)}: not finished after {policy.deadline:,.0f} s; "
+                "the job continues on the server"
             )
         policy.sleep(pause)
 
 
 def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:
-    """Return the events that are not *seen* yet, oldest first, and count them as seen."""
-    ask = partial(server.once.fine_tuning.jobs.list_events, job_id, limit=_PAGE)
+    """Return the events whose ids are not in *seen*, oldest first, and add their ids to *seen*."""
+    list_events = partial(server.once.fine_tuning.jobs.list_events, job_id, limit=_PAGE)
     new: list[Event] = []
-    for event in map(read_event, server.listed(ask, _MOST_EVENTS)):  # newest first
+    for event in map(read_event, server.listed(list_events, _MAX_EVENTS)):  # newest first
         if event.id in seen:
             break
         new.append(event)
@@ -146,12 +141,12 @@ def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:
 
 
 def conclude(server: Server, job: Job, events: Iterable[Event]) -> JobOutcome:
-    """Return what *job* came to, with its checkpoints if it has any."""
+    """Return the outcome of *job*, with its checkpoints if it has ended."""
     checkpoints: list[dict[str, Any]] = []
     if job.ended:
-        ask = partial(server.client.fine_tuning.jobs.checkpoints.list, job.id)
-        with suppress(openai.APIError):  # not every server keeps them, and the job is what counts
-            checkpoints = list(server.listed(ask, _PAGE))
+        list_checkpoints = partial(server.client.fine_tuning.jobs.checkpoints.list, job.id)
+        with suppress(openai.APIError):  # not every server has checkpoints
+            checkpoints = list(server.listed(list_checkpoints, _PAGE))
     return make_outcome(job, tuple(events), map(read_checkpoint, checkpoints), server.api.skip_reasons)
 
 

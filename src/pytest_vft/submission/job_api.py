@@ -1,23 +1,22 @@
-"""What the API of fine-tuning jobs takes and answers, read from rules/job.toml."""
+"""Documented limits and answers of the fine-tuning API, read from rules/job.toml."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from pytest_vft.json_schema import schema_problems
-from pytest_vft.resources import rules_root
+from pytest_vft.resources import read_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobApi:
-    """Limits and words of the API.
+    """Limits and answers of the fine-tuning API.
 
-    *settings* is a JSON schema; files over *plain_bytes* go up in parts of *part_bytes*; *errors* maps
-    error codes to what they mean, *safety* the safety categories to what they are about.
+    *settings* is a JSON Schema; files over *plain_bytes* are uploaded in parts of *part_bytes*; *errors*
+    maps error codes to their meaning, *safety* safety categories to descriptions.
     """
 
     settings: Mapping[str, Any]
@@ -30,14 +29,11 @@ class JobApi:
 
 @cache
 def job_api() -> JobApi:
-    """Return what is documented."""
-    content = tomllib.loads((rules_root() / "job.toml").read_text(encoding="utf-8"))
+    """Return the content of rules/job.toml."""
+    content = read_table("job.toml")
+    properties = content["settings"]["properties"]
     return JobApi(
-        settings={
-            "type": "object",
-            "additionalProperties": False,
-            "properties": content["settings"]["properties"],
-        },
+        settings={"type": "object", "additionalProperties": False, "properties": properties},
         plain_bytes=content["upload"]["plain_bytes"],
         part_bytes=content["upload"]["part_bytes"],
         skip_reasons=tuple(content["skips"]["reasons"]),
@@ -47,5 +43,5 @@ def job_api() -> JobApi:
 
 
 def settings_problem(settings: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with *settings* of a job, naming the key; None if nothing is."""
+    """Return a message that names the first invalid key of the job settings *settings*, or None."""
     return next(schema_problems(job_api().settings, settings), None)

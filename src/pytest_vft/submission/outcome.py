@@ -1,4 +1,4 @@
-"""What a job says of itself, and what it came to; nothing that a server leaves out is missed."""
+"""State, events and outcome of a job, parsed leniently: any field may be absent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SUCCEEDED = "succeeded"
-ENDED_BADLY = ("failed", "cancelled", "canceled")  # the last is Azure's
+ENDED_BADLY = ("failed", "cancelled", "canceled")  # Azure uses the last one
 _VALIDATING = ("validating_files", "pending")
 _AMOUNT = re.compile(r"(\d[\d,]*) (?:images?|examples?)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as the server last told it; *error* is its code and message."""
+    """State of a job; *error* is a pair of code and message."""
 
     id: str
     status: str
@@ -28,18 +28,18 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the job has succeeded, failed or been cancelled."""
         return self.status == SUCCEEDED or self.status in ENDED_BADLY
 
     @property
     def validated(self) -> bool:
-        """Whether the server is done with checking the files, one way or the other."""
+        """Whether the server has finished checking the files."""
         return self.status not in _VALIDATING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to a job; *at* is in seconds since 1970, *data* whatever came with it."""
+    """Event of a job; *at* is in seconds since 1970, *data* holds further values."""
 
     id: str
     at: int
@@ -51,7 +51,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model saved on the way; *metrics* are numbers by name."""
+    """A model saved during training, with its metrics by name."""
 
     step: int | None
     model: str
@@ -60,7 +60,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyCheck:
-    """How the trained model did in one safety category."""
+    """Result of the trained model in one safety category."""
 
     category: str
     flagged: bool
@@ -69,7 +69,7 @@ class SafetyCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOutcome:
-    """What a job came to; *skips* counts images left out by skip reason, as far as events tell."""
+    """Outcome of a job; *skips* counts the skipped images that events mention, by skip reason."""
 
     job: Job
     skips: Mapping[str, int] = field(default_factory=dict)
@@ -79,14 +79,14 @@ class JobOutcome:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing went wrong so far."""
+        """Whether the job has not failed, been cancelled or been blocked."""
         return self.job.status not in ENDED_BADLY and not self.blocked
 
 
 def read_job(data: Mapping[str, Any]) -> Job:
-    """Return the job in *data*, the server's answer."""
-    error, tokens = data.get("error"), data.get("trained_tokens")
-    code, message = (error.get("code"), error.get("message")) if isinstance(error, Mapping) else (None, None)
+    """Return the job that the server describes by *data*."""
+    error, tokens = _mapping(data.get("error")), data.get("trained_tokens")
+    code, message = error.get("code"), error.get("message")
     return Job(
         id=str(data.get("id")),
         status=str(data.get("status")),
@@ -99,7 +99,7 @@ def read_job(data: Mapping[str, Any]) -> Job:
 
 
 def read_event(data: Mapping[str, Any]) -> Event:
-    """Return the event in *data*, the server's answer."""
+    """Return the event that the server describes by *data*."""
     at = data.get("created_at")
     return Event(
         id=str(data.get("id") or f"{at} {data.get('message')}"),
@@ -112,7 +112,7 @@ def read_event(data: Mapping[str, Any]) -> Event:
 
 
 def read_checkpoint(data: Mapping[str, Any]) -> Checkpoint:
-    """Return the checkpoint in *data*, the server's answer."""
+    """Return the checkpoint that the server describes by *data*."""
     step = data.get("step_number")
     return Checkpoint(
         step=step if isinstance(step, int) else None,
@@ -122,28 +122,28 @@ def read_checkpoint(data: Mapping[str, Any]) -> Checkpoint:
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return those of *values* that are numbers."""
+    """Return the items of *values* whose values are numbers."""
     return {name: value for name, value in values.items() if type(value) in (int, float)}
 
 
 def make_outcome(
     job: Job, events: Sequence[Event], checkpoints: Iterable[Checkpoint], skip_reasons: Iterable[str]
 ) -> JobOutcome:
-    """Return what *job* came to."""
+    """Return the outcome of *job*, with what its *events* say about safety checks and skipped images."""
     moderation = [event for event in events if event.type == "moderation_checks"]
     return JobOutcome(
         job=job,
         skips=count_skips(events, skip_reasons),
-        checks=tuple(check for event in moderation for check in _checks(event.data)),
+        checks=tuple(check for event in moderation for check in _safety_checks(event.data)),
         blocked=any(event.data.get("blocked") is True for event in moderation),
         checkpoints=tuple(checkpoints),
     )
 
 
 def count_skips(events: Iterable[Event], reasons: Iterable[str]) -> dict[str, int]:
-    """Return how many images were left out for each reason, as far as the events tell.
+    """Return the number of skipped images for each reason that the messages of *events* contain.
 
-    Their text is free. What names a reason counts as one image, or as many as it says.
+    A message counts as the number of images or examples that it mentions, or as one image.
     """
     counts: Counter[str] = Counter()
     for event in events:
@@ -155,7 +155,7 @@ def count_skips(events: Iterable[Event], reasons: Iterable[str]) -> dict[str, in
     return dict(counts)
 
 
-def _checks(data: Mapping[str, Any]) -> Iterator[SafetyCheck]:
+def _safety_checks(data: Mapping[str, Any]) -> Iterator[SafetyCheck]:
     results = data.get("results")
     for result in results if isinstance(results, list) else ():
         if isinstance(result, Mapping):

@@ -1,7 +1,7 @@
-"""What a fine-tuning job would be: its files, its settings, and what it is expected to take.
+"""The plan of a fine-tuning job: files, settings, requests and estimated cost.
 
-A plan is saved as JSON, format vft-plan/1. It is bound to its files by their sha256: `apply` plans
-anew and goes on only when both say the same.
+A plan is saved as JSON, format vft-plan/1, with the sha256 of each file: `apply` makes a new plan and
+continues only if both plans are equal.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ROLES: Mapping[str, Role] = {"train": "training_file", "validation": "validatio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFile:
-    """A file of a job; *name* is the one that it is uploaded under: it tells the content."""
+    """A file of a job; *name* is the name at the server, which includes a hash of the content."""
 
     role: Role
     path: str
@@ -40,7 +40,7 @@ class JobFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSettings:
-    """What a user may say of a job; None, or nothing, leaves it to the provider."""
+    """Settings of a job; the provider chooses those that are None."""
 
     suffix: str | None = None
     seed: int | None = None
@@ -52,7 +52,7 @@ class JobSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """A job to be made: everything that decides what it will be."""
+    """Everything that determines a job."""
 
     provider: str
     base_url: str
@@ -62,23 +62,13 @@ class JobRequest:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 of it all, which the job carries, so that it can be found again."""
-        data = self.as_data()
-        data["files"] = [{"role": file.role, "sha256": file.sha256} for file in self.files]
-        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-    def as_data(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "provider": self.provider,
-            "base_url": self.base_url,
-            "model": self.model,
-            "files": [asdict(file) for file in self.files],
-            "settings": asdict(self.settings),
-        }
+        """The sha256 of the request, which is saved as metadata of the job, so that the job can be found."""
+        files = [{"role": file.role, "sha256": file.sha256} for file in self.files]
+        data = json.dumps({**asdict(self), "files": files}, sort_keys=True)
+        return hashlib.sha256(data.encode()).hexdigest()
 
     def body(self, ids: Mapping[Role, str]) -> dict[str, Any]:
-        """Return the body of the request that makes the job; *ids* are those of its uploaded files."""
+        """Return the body of the request that creates the job; *ids* are the ids of the uploaded files."""
         settings = self.settings
         hyperparameters = _given(
             n_epochs=settings.epochs,
@@ -101,9 +91,9 @@ def _given(**settings: object) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """A request as it would be sent, its key masked; *bytes* is the size of its whole body.
+    """A request as it would be sent, with the key masked; *bytes* is the size of the whole body.
 
-    *body* is the JSON value, or the fields of a form, a file standing as its name.
+    *body* is the JSON value or the fields of a form, where a file is represented by its name.
     """
 
     method: str
@@ -115,9 +105,9 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What training is expected to take: *cost* an epoch, over all *epochs*.
+    """Estimated tokens of the training: *cost* per epoch, times *epochs*.
 
-    *assumed* says that the number of epochs is the default, not one that was asked for.
+    *assumed* is true if the number of epochs is the default.
     """
 
     cost: Cost
@@ -126,22 +116,22 @@ class Estimate:
 
     @property
     def tokens(self) -> tuple[int, int]:
-        """The least and the most tokens trained."""
+        """Minimum and maximum of trained tokens."""
         return self.epochs * self.cost.tokens_at_least, self.epochs * self.cost.tokens_at_most
 
     @property
     def low_detail(self) -> tuple[int, int]:
-        """The same if every image said detail low."""
+        """Minimum and maximum of trained tokens if every image had detail low."""
         return self.epochs * self.cost.low_detail_at_least, self.epochs * self.cost.low_detail_at_most
 
     def dollars(self, tokens: int) -> float | None:
-        """Return the price of *tokens* in US dollars, None if there is none."""
+        """Return the price of *tokens* in US dollars, or None if it is unknown."""
         return None if self.cost.price is None else tokens * self.cost.price / 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosingDate:
-    """What takes no more jobs after *date*, and how many days are left."""
+    """The last *date* on which *what*, a provider or a model, accepts jobs, and the days until then."""
 
     what: str
     date: date
@@ -149,7 +139,7 @@ class ClosingDate:
 
 
 class Endpoint(NamedTuple):
-    """Where a client connects; see Credentials."""
+    """The address and the API version of Credentials."""
 
     base_url: str | None
     azure_version: str | None
@@ -157,7 +147,7 @@ class Endpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobExpectation:
-    """What a job is held against at its end; *tokens* are the least and the most, if known."""
+    """Expected outcome of a job: minimum and maximum of trained tokens, skipped images by reason."""
 
     tokens: tuple[int, int] | None = None
     skips: Mapping[str, int] = field(default_factory=dict)
@@ -165,11 +155,11 @@ class JobExpectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlan:
-    """What would be sent, and what is known and not known of it.
+    """A planned job: the requests that would be sent, and what is known about the job.
 
     *endpoint* is the server of *request*. *skips* counts the images that the provider is expected to
-    leave out, by skip reason; *own_address* says that the server is the provider's own, so that its
-    closing dates hold.
+    skip, by skip reason. *own_address* is true if the server is the provider's own, whose closing dates
+    apply.
     """
 
     request: JobRequest
@@ -183,12 +173,12 @@ class JobPlan:
 
     @property
     def expectation(self) -> JobExpectation:
-        """What the job is held against at its end."""
+        """The expected outcome of the job."""
         return JobExpectation(tokens=self.estimate.tokens if self.estimate else None, skips=self.skips)
 
 
 def describe_file(source: Source) -> JobFile:
-    """Return *source* as a file of a job; its content is hashed as it streams. Raises OSError."""
+    """Return *source* as a file of a job, with the hash of its content. Raises OSError."""
     with open(source.path, "rb") as file:  # noqa: PTH123 - the path is kept as the user wrote it
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         size = os.fstat(file.fileno()).st_size
@@ -203,22 +193,22 @@ def describe_file(source: Source) -> JobFile:
 
 
 def default_epochs(examples: int) -> int:
-    """Return how many epochs are trained when none are asked for.
+    """Return OpenAI's default number of epochs; other providers may use other defaults.
 
-    About three, more for less than 34 examples and fewer for more than 8,333; from OpenAI's notebook
+    Three, more for fewer than 34 examples and fewer for more than 8,333, as in OpenAI's notebook
     https://github.com/openai/openai-cookbook/blob/main/examples/Chat_finetuning_data_prep.ipynb (read
-    2026-11-21). Other providers may choose otherwise.
+    2026-11-21).
     """
-    target, least_examples, most_examples, most_epochs = 3, 100, 25_000, 25
-    if examples * target < least_examples:
-        return min(most_epochs, least_examples // max(examples, 1))
-    if examples * target > most_examples:
-        return max(1, most_examples // examples)
+    target, min_examples, max_examples, max_epochs = 3, 100, 25_000, 25
+    if examples * target < min_examples:
+        return min(max_epochs, min_examples // max(examples, 1))
+    if examples * target > max_examples:
+        return max(1, max_examples // examples)
     return target
 
 
 def estimate(report: Report, epochs: int | None) -> Estimate | None:
-    """Return what training on the files of *report* takes, None when its tokens are not known."""
+    """Return the estimate for training on the files of *report*, or None if tokens are unknown."""
     if report.cost is None:
         return None
     examples = sum(file.examples for file in report.files if file.split == "train")
@@ -226,7 +216,7 @@ def estimate(report: Report, epochs: int | None) -> Estimate | None:
 
 
 def expected_skips(report: Report) -> dict[str, int]:
-    """Return how many subjects failed a rule that leads to each skip reason."""
+    """Return the number of failed subjects by the skip reason of their rule."""
     reasons = {finding.rule: finding.skips for finding in report.findings if finding.skips}
     skips: dict[str, int] = {}
     for rule in report.rules:
@@ -237,7 +227,7 @@ def expected_skips(report: Report) -> dict[str, int]:
 
 
 def read_plan(path: Path) -> Mapping[str, Any]:
-    """Return the saved plan at *path*. Raises UsageError, which says how to get one."""
+    """Return the plan that is saved at *path*. Raises UsageError."""
     try:
         data = json.loads(path.read_bytes())
     except OSError as error:
@@ -245,7 +235,7 @@ def read_plan(path: Path) -> Mapping[str, Any]:
     except ValueError:
         data = None
     if not isinstance(data, dict) or data.get("format") != FORMAT or not _is_request(data.get("request")):
-        raise UsageError(f"{path}: is no plan ({FORMAT}); 'vft submit plan' writes one")
+        raise UsageError(f"{path}: is not a plan ({FORMAT}); 'vft submit plan' writes one")
     return data
 
 
@@ -259,30 +249,25 @@ def _is_request(data: object) -> bool:
 
 
 def check_plan(saved: Mapping[str, Any], request: JobRequest, path: Path) -> None:
-    """Raise UsageError, which says what differs, unless *saved*, read from *path*, plans *request*."""
+    """Raise UsageError, which names the differences, unless *saved*, read from *path*, plans *request*."""
     if saved.get("plan") == request.digest:
         return
-    old = saved["request"]
-    new = request.as_data()
-    differing = [key for key in new if key != "files" and old.get(key) != new[key]]
-    differing += _changed_files(old["files"], new["files"])
+    old, new = saved["request"], asdict(request)
+    changed = [key for key in new if key != "files" and old.get(key) != new[key]]
+    hashes = {file["role"]: file["sha256"] for file in old["files"]}
+    changed += [file.path for file in request.files if hashes.pop(file.role, None) != file.sha256]
+    changed += map(str, hashes)
     raise UsageError(
-        f"{path}: is not the plan of this job: {', '.join(differing) or 'its hash'} changed; plan again"
+        f"{path}: is not the plan of this job: {', '.join(changed) or 'its hash'} changed; plan again"
     )
 
 
-def _changed_files(old: Any, new: list[dict[str, Any]]) -> list[str]:
-    hashes = {file["role"]: file["sha256"] for file in old}
-    changed = [file["path"] for file in new if hashes.pop(file["role"], None) != file["sha256"]]
-    return changed + [str(role) for role in hashes]
-
-
 def read_expectation(saved: Mapping[str, Any]) -> JobExpectation:
-    """Return what the job of the plan *saved* is held against."""
+    """Return the expected outcome of the job of the plan *saved*."""
     tokens = (saved.get("estimate") or {}).get("tokens")
     return JobExpectation(tokens=tuple(tokens) if tokens else None, skips=saved.get("expected_skips") or {})
 
 
 def validation_paths(saved: Mapping[str, Any]) -> list[str]:
-    """Return the validation file of the plan *saved*, in a list that may be empty."""
+    """Return a list of the validation file of the plan *saved*; the list may be empty."""
     return [file["path"] for file in saved["request"]["files"] if file["role"] == "validation_file"]

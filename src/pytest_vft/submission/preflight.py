@@ -1,4 +1,4 @@
-"""What a server says of a plan before anything is sent to it; it is asked, and nothing is changed."""
+"""Ask a server about a plan before uploading anything; all requests are read-only."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pytest_vft.submission.upload import find_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What a server said; *refusals* are why it would make no job.
+    """Answers of a server about a plan; *refusals* are the reasons why it would not create the job.
 
-    *closing* is when it shuts the model down; *uploaded* maps paths to the ids of files that are there
-    already; *jobs* were made from the same plan.
+    *closing* is the shutdown date of the model; *uploaded* maps paths to the ids of files that the
+    server already has; *jobs* were created from the same plan.
     """
 
     address: str
@@ -32,12 +32,12 @@ class Preflight:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was refused; what the server will say to the job itself is not known."""
+        """Whether nothing was refused; the server may still refuse the job itself."""
         return not self.refusals
 
 
 def preflight(server: Server, request: JobRequest, today: date) -> Preflight:
-    """Ask the server about *request*, read-only. Raises ServerError when it cannot be asked at all."""
+    """Ask the server about *request*. Raises ServerError if the server does not answer."""
     refusals: list[str] = []
     jobs: list[Job] = []
     uploaded: dict[str, str] = {}
@@ -69,6 +69,6 @@ def preflight(server: Server, request: JobRequest, today: date) -> Preflight:
 def _closing(model: str, shutdown: object, today: date) -> ClosingDate | None:
     try:
         day = date.fromisoformat(str(shutdown))
-    except ValueError:  # none is announced
+    except ValueError:  # not announced
         return None
     return ClosingDate(what=f"model {model}", date=day, days=(day - today).days)

@@ -1,7 +1,6 @@
-"""A transport that records what would be sent, and sends nothing.
+"""A transport for the API client that records requests instead of sending them.
 
-It is given to the real client, so that the requests are those which would go out. It answers as the
-API documents it, in the shortest way to a job.
+Its answers follow the documentation of the API and lead to a job with as few requests as possible.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ import httpx2
 from pytest_vft.client import MASK
 from pytest_vft.submission.plan import RecordedRequest
 
-# All others are the client's own, and no news; what is not listed cannot leak.
+# The client sets other headers, too; a header that is not listed cannot leak.
 _SHOWN_HEADERS = ("content-type", "openai-organization", "openai-project")
 _SECRET_HEADERS = ("authorization", "api-key")
-_HEAD = 65_536  # bytes of a body that are kept: all of JSON, the fields of a form before its file
+_HEAD = 65_536  # bytes of a body that are kept: a JSON body, or the fields of a form before its file
 _FIELD = re.compile(rb'name="(\w+)"(?:; filename="([^"]*)")?.*?\r\n\r\n([^\r]*)', re.DOTALL)
 _JOB = {
     "id": "ftjob-1",
@@ -31,7 +30,7 @@ _JOB = {
 
 
 class Recorder(httpx2.BaseTransport):
-    """Keeps each request; no body is held, however large its file."""
+    """Records requests, with at most the first _HEAD bytes of each body."""
 
     def __init__(self) -> None:
         self.requests: list[RecordedRequest] = []
@@ -76,7 +75,7 @@ class Recorder(httpx2.BaseTransport):
 
 def _chunks(request: httpx2.Request) -> Iterator[bytes]:
     stream = request.stream
-    assert isinstance(stream, httpx2.SyncByteStream)  # noqa: S101 - the client is a synchronous one
+    assert isinstance(stream, httpx2.SyncByteStream)  # noqa: S101 - the client is synchronous
     yield from stream
 
 

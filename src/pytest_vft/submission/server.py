@@ -1,4 +1,4 @@
-"""A server that is asked: its answers as plain data, its errors in our words, and how long to wait."""
+"""A server of the fine-tuning API: answers as plain data, error messages, retries."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from pytest_vft.text import safe
 T = TypeVar("T")
 
 _BUSY = (408, 409, 429)
-_LONGEST_RETRY_AFTER = 600.0  # seconds; who asks for more is not waited for
+_MAX_RETRY_AFTER = 600.0  # seconds; a longer Retry-After is ignored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long to wait, in seconds: between two looks, *first* and then longer, and in all.
+    """Waiting times in seconds: they grow from *first* to *longest*; None means no *deadline*.
 
-    *tries* is how often a request that failed is sent in all; *deadline* None is for ever.
+    *tries* is the maximum number of times that a request is sent.
     """
 
     first: float = 2.0
@@ -39,16 +39,16 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
 
     def waits(self) -> Iterator[float]:
-        """Yield ever longer waits, with some jitter so that many clients do not keep step."""
+        """Yield growing waiting times, with jitter so that clients do not send requests at the same time."""
         wait = self.first
         while True:
-            yield wait * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+            yield wait * random.uniform(0.8, 1.0)  # noqa: S311 - not a secret
             wait = min(wait * 1.5, self.longest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server of the API of fine-tuning jobs, *api*; *progress* hears name, bytes sent and bytes in all."""
+    """A server of the fine-tuning API *api*; *progress* is called with path, bytes sent and total bytes."""
 
     client: openai.OpenAI
     credentials: Credentials
@@ -58,17 +58,17 @@ class Server:
 
     @property
     def once(self) -> openai.OpenAI:
-        """The client without retries of its own: it would make a job or a file twice."""
+        """The client without its own retries, which could create a job or a file twice."""
         return self.client.with_options(max_retries=0)
 
     @property
     def address(self) -> str:
-        """Where requests go."""
+        """The base URL of requests."""
         return str(self.client.base_url).rstrip("/")
 
     @contextmanager
     def explained(self, doing: str) -> Iterator[None]:
-        """Raise ServerError, which says what was being done, for whatever the server does wrong."""
+        """Turn errors of the API into a ServerError, whose message starts with *doing*."""
         try:
             yield
         except openai.APIError as error:
@@ -77,82 +77,79 @@ class Server:
             self.data(None)
 
     def words(self, error: openai.APIError) -> str:
-        """Return what *error* means, without the key."""
+        """Return a description of *error* that does not contain the key."""
         if isinstance(error, openai.APITimeoutError):
             return f"{self.address} did not answer in time"
         if isinstance(error, openai.APIConnectionError):
             return f"{self.address} cannot be reached: {self.safe(error.__cause__ or error)}"
-        code = error.code or ""
-        said = self.safe(_message(error))
+        code, body = error.code or "", error.body
+        message = body["message"] if isinstance(body, Mapping) and "message" in body else error.message
         meaning = self.api.errors.get(code)
         if isinstance(error, openai.AuthenticationError):
             meaning = "the server does not accept the key"
         status = f"{error.status_code} " if isinstance(error, openai.APIStatusError) else ""
-        answer = f"{status}{self.safe(code)}".strip()
-        return f"{meaning} ({answer}: {said})" if meaning else f"{answer}: {said}"
+        answer = f"{status}{self.safe(code)}".strip() + f": {self.safe(message)}"
+        return f"{meaning} ({answer})" if meaning else answer
 
     def safe(self, text: object) -> str:
-        """Return what a server said as text that is harmless and holds no key."""
+        """Return text from the server, escaped and with the key masked."""
         return safe(self.credentials.masked(str(text)), 300)
 
     def data(self, answer: object) -> dict[str, Any]:
-        """Return an answer as plain data without the key. Raises ServerError for one that is none."""
+        """Return *answer* as plain data, with the key masked. Raises ServerError if it is not an object."""
         if not isinstance(answer, openai.BaseModel):
-            raise ServerError(f"{self.address}: answers with something else than the API documents")
+            raise ServerError(f"{self.address}: the answer does not follow the documentation of the API")
         data: dict[str, Any] = json.loads(self.credentials.masked(answer.to_json()))
         return data
 
-    def listed(self, ask: Callable[[], Iterable[object]], most: int) -> Iterator[dict[str, Any]]:
-        """Yield the items of all pages that *ask* gets as plain data, each once and *most* at most.
+    def listed(self, list_items: Callable[[], Iterable[object]], limit: int) -> Iterator[dict[str, Any]]:
+        """Yield at most *limit* items of all pages of *list_items* as plain data, each item once.
 
-        A server that does not know about pages sends the same items for ever.
+        A server without paging returns the same items again and again.
         """
         seen = set()
         try:
-            for item in islice(ask(), most):
+            for item in islice(list_items(), limit):
                 data = self.data(item)
                 if data.get("id") in seen:
                     return
                 if "id" in data:
                     seen.add(data["id"])
                 yield data
-        except AttributeError:  # what the client raises for a page of HTML
+        except AttributeError:  # the client raises it for an HTML page
             self.data(None)
 
-    def wait(self, error: openai.APIError, seconds: float) -> None:
-        """Wait before the next try: *seconds*, or longer if the server asked for it."""
-        self.retry_policy.sleep(max(seconds, retry_after(error)))
+    def retried(self, send: Callable[[], T], find: Callable[[], T | None] = lambda: None) -> T:
+        """Return the result of *send*, which is repeated after temporary errors.
 
-    def retried(self, ask: Callable[[], T]) -> T:
-        """Return what *ask* returns; asked again when that may help. Only for what may be done twice."""
+        *find* is called before each attempt; its result is returned instead unless it is None.
+        """
         for number, wait in enumerate(self.retry_policy.waits(), start=1):
+            found = find()
+            if found is not None:
+                return found
             try:
-                return ask()
+                return send()
             except openai.APIError as error:
-                if number >= self.retry_policy.tries or not is_passing(error):
+                if number >= self.retry_policy.tries or not is_temporary(error):
                     raise
-                self.wait(error, wait)
+                self.retry_policy.sleep(max(wait, retry_after(error)))
         raise AssertionError("waits never end")
 
 
-def is_passing(error: openai.APIError) -> bool:
-    """Whether the same request may succeed later."""
+def is_temporary(error: openai.APIError) -> bool:
+    """Return whether the same request may succeed later."""
     if isinstance(error, openai.APIStatusError):
-        busy = error.status_code in _BUSY or error.status_code >= 500  # noqa: PLR2004 - the server's fault
+        busy = error.status_code in _BUSY or error.status_code >= 500  # noqa: PLR2004 - errors of the server
         return busy and error.code != "insufficient_quota"
     return isinstance(error, openai.APIConnectionError)
 
 
 def retry_after(error: openai.APIError) -> float:
-    """Return the seconds that the server asks to be left alone for, 0 if it does not."""
+    """Return the seconds of the Retry-After header, 0 without one."""
     headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
     try:
         seconds = float(headers.get("retry-after", 0))
     except ValueError:  # a date
         return 0
-    return seconds if 0 < seconds <= _LONGEST_RETRY_AFTER else 0
-
-
-def _message(error: openai.APIError) -> str:
-    body = error.body
-    return str(body["message"]) if isinstance(body, Mapping) and "message" in body else error.message
+    return seconds if 0 < seconds <= _MAX_RETRY_AFTER else 0

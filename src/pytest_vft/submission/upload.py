@@ -1,4 +1,4 @@
-"""Files on their way to a server: in one piece, or in parts; never twice, never held in memory."""
+"""Upload files once, in one request or in parts, without holding them in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import openai
 
 from pytest_vft.errors import ServerError, SubmissionError
 from pytest_vft.submission.plan import JobFile
-from pytest_vft.submission.server import Server, is_passing
+from pytest_vft.submission.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,87 +21,79 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _MEDIA_TYPE = "text/jsonl"
-_TIMEOUT = 600.0  # seconds that a server may take to answer when it has got a file
-_MOST_FILES = 10_000
-_READY = ("processed", "succeeded", None)  # the second is Azure's; some servers have no status
+_TIMEOUT = 600.0  # seconds until the answer to an upload
+_MAX_FILES = 10_000
+_READY = ("processed", "succeeded", None)  # Azure uses "succeeded"; some servers do not have a status
 _UNUSABLE = ("error", "failed", "deleted", "cancelled")
 
 
 class Section(io.RawIOBase):
-    """A part of a file, hashed while it is read; it may be read again from its start.
+    """Reads *length* bytes of a file from *start*, and hashes them; it may be read again from its start.
 
-    The bytes from *start* are read, *length* of them; *before* is the hash of what stands before.
+    *before* is the hash of the bytes before *start*; *on_read* is called with the position in the file.
     """
 
-    def __init__(self, path: str, start: int, length: int, before: Any, heard: Callable[[int], None]) -> None:
+    def __init__(
+        self, path: str, start: int, length: int, before: Any, on_read: Callable[[int], None]
+    ) -> None:
         super().__init__()
-        self._file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed with this one
+        self._file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed by close()
         self._start = start
         self._length = length
         self._before = before
-        self._heard = heard
-        self._place = 0
+        self._on_read = on_read
+        self._position = 0
         self.hash = before.copy()
 
     def readable(self) -> bool:
-        """Return that it is."""
+        """Return True: sections can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Return that it is, too."""
+        """Return True: sections can be rewound, for retries."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to *offset*; at the start the hash starts again."""
-        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._length}[whence]
-        if self._place == 0:
+        """Go to *offset* and return the position; the hash restarts at the start."""
+        origins = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}
+        self._position = offset + origins[whence]
+        if self._position == 0:
             self.hash = self._before.copy()
-        return self._place
+        return self._position
 
     def tell(self) -> int:
-        """Return where it is read next."""
-        return self._place
+        """Return the position in the section."""
+        return self._position
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read what comes next into *buffer* and return how much it was."""
-        view = memoryview(buffer).cast("B")[: max(self._length - self._place, 0)]
-        self._file.seek(self._start + self._place)
+        """Read into *buffer* and return the number of bytes."""
+        view = memoryview(buffer).cast("B")[: max(self._length - self._position, 0)]
+        self._file.seek(self._start + self._position)
         count = self._file.readinto(view) or 0
-        self._place += count
+        self._position += count
         self.hash.update(view[:count])
-        self._heard(self._start + self._place)
+        self._on_read(self._start + self._position)
         return count
 
     def close(self) -> None:
-        """Close the file, too."""
+        """Close the section and its file."""
         self._file.close()
         super().close()
 
 
 def send_file(server: Server, file: JobFile) -> str:
-    """Return the id of *file* at the server, where it is sent to unless it is there already.
+    """Return the id of *file* at the server, after an upload unless the server has the file.
 
-    Raises SubmissionError if it is no longer what was planned, ServerError if it cannot be sent.
+    Raises SubmissionError if the file has changed since it was planned, ServerError if the upload fails.
     """
     with server.explained(f"uploading {file.path}"):
-        for number, wait in enumerate(server.retry_policy.waits(), start=1):
-            found = find_file(server, file)
-            if found is not None:
-                return found
-            try:
-                return _send(server, file)
-            except openai.APIError as error:
-                _check_size(file)  # a file that grew shorter looks like a broken connection
-                if number >= server.retry_policy.tries or not is_passing(error):
-                    raise
-                server.wait(error, wait)
-    raise AssertionError("waits never end")
+        return server.retried(partial(_send, server, file), partial(find_file, server, file))
 
 
 def find_file(server: Server, file: JobFile) -> str | None:
-    """Return the id of *file* if it is at the server already: its name tells the content."""
-    ask = partial(server.client.files.list, purpose="fine-tune")
-    for found in server.listed(ask, _MOST_FILES):
+    """Return the id of *file* at the server, found by name and size, or None."""
+    list_files = partial(server.client.files.list, purpose="fine-tune")
+    for found in server.listed(list_files, _MAX_FILES):
         same = (found.get("filename"), found.get("bytes")) == (file.name, file.bytes)
         if same and found.get("purpose") == "fine-tune" and found.get("status") not in _UNUSABLE:
             return str(found["id"])
@@ -110,14 +102,11 @@ def find_file(server: Server, file: JobFile) -> str | None:
 
 def _send(server: Server, file: JobFile) -> str:
     _check_size(file)
-    if file.bytes > server.api.plain_bytes:
-        id_, sent = _send_in_parts(server, file)
-    else:
-        with _section(server, file, 0, file.bytes, hashlib.sha256()) as section:
-            answer = server.once.files.create(
-                file=_named(file, section), purpose="fine-tune", timeout=_TIMEOUT
-            )
-        id_, sent = str(server.data(answer)["id"]), section.hash
+    try:
+        id_, sent = (_send_in_parts if file.bytes > server.api.plain_bytes else _send_whole)(server, file)
+    except openai.APIError:
+        _check_size(file)  # a file that became shorter looks like a broken connection
+        raise
     if sent.hexdigest() != file.sha256:
         with suppress(openai.APIError):
             server.client.files.delete(id_)
@@ -140,10 +129,17 @@ def _named(file: JobFile, section: Section) -> tuple[str, IO[bytes], str]:
     return file.name, cast("IO[bytes]", section), _MEDIA_TYPE
 
 
-def _send_in_parts(server: Server, file: JobFile) -> tuple[str, Any]:
-    """Send *file* part by part; return its id and the hash of what was sent.
+def _send_whole(server: Server, file: JobFile) -> tuple[str, Any]:
+    """Send *file* in one request; return its id and the hash of the bytes sent."""
+    with _section(server, file, 0, file.bytes, hashlib.sha256()) as section:
+        answer = server.once.files.create(file=_named(file, section), purpose="fine-tune", timeout=_TIMEOUT)
+    return str(server.data(answer)["id"]), section.hash
 
-    What fails for good, and Ctrl-C, cancel the upload: the server would keep its parts for an hour.
+
+def _send_in_parts(server: Server, file: JobFile) -> tuple[str, Any]:
+    """Send *file* in parts; return its id and the hash of the bytes sent.
+
+    An error and Ctrl-C cancel the upload; otherwise the server would keep the parts for an hour.
     """
     client = server.once.with_options(timeout=_TIMEOUT)
     upload = client.uploads.create(
@@ -168,7 +164,10 @@ def _send_in_parts(server: Server, file: JobFile) -> tuple[str, Any]:
 
 
 def await_file(server: Server, file: JobFile, id_: str) -> None:
-    """Wait until the server has processed *file*. Raises SubmissionError if it cannot, or not in time."""
+    """Wait until the server has processed *file*.
+
+    Raises SubmissionError if the server cannot use the file, ServerError at the deadline.
+    """
     policy = server.retry_policy
     started = policy.clock()
     for wait in policy.waits():
@@ -178,11 +177,11 @@ def await_file(server: Server, file: JobFile, id_: str) -> None:
         if status in _READY:
             return
         if status in _UNUSABLE:
-            details = server.safe(state.get("status_details") or "it does not say why")
+            details = server.safe(state.get("status_details") or "no details given")
             raise SubmissionError(f"{file.path}: the server cannot use it ({server.safe(status)}): {details}")
         if policy.deadline is not None and policy.clock() - started + wait > policy.deadline:
             raise ServerError(
                 f"{file.path}: still {server.safe(status)} after {policy.deadline:,.0f} s; "
-                "run it again later, and the uploaded file is used"
+                "run the command again later to use the uploaded file"
             )
         policy.sleep(wait)
