@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     )
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
-    from pytest_vft.runs.evaluate import assert_min_accuracy, assert_not_worse_than
-    from pytest_vft.runs.evaluation import Evaluation, evaluate
+    from pytest_vft.runs.evaluation import (
+        Evaluation,
+        assert_min_accuracy,
+        assert_not_worse_than,
+        evaluate,
+    )
     from pytest_vft.runs.lint import assert_clean, lint
     from pytest_vft.runs.reference import explain, list_rules, schema
     from pytest_vft.runs.submit import apply_job, cancel_job, follow_job, plan_job, preflight_job
@@ -49,8 +53,8 @@ _HOMES = {
     "VftWarning": "errors",
     "apply_job": "runs.submit",
     "assert_clean": "runs.lint",
-    "assert_min_accuracy": "runs.evaluate",
-    "assert_not_worse_than": "runs.evaluate",
+    "assert_min_accuracy": "runs.evaluation",
+    "assert_not_worse_than": "runs.evaluation",
     "build_example": "building",
     "cancel_job": "runs.submit",
     "encode_image": "encoding",
