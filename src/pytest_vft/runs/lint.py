@@ -17,7 +17,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
-from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Tally
+from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER

@@ -124,10 +124,10 @@ class Settings:
         for pattern, ignored in self.config.per_file_ignores.items():
             with _naming(self.config, f"per-file-ignores.{pattern}: "):
                 by_rule = self._by_rule(ignored)
-            for path, found in reasons.items():
+            for path in reasons:
                 place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
                 if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
-                    found |= by_rule
+                    reasons[path] |= by_rule
         return reasons
 
     def _by_rule(self, reasons: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP
 
 
 def read_example(path: str, line: int, settings: Settings) -> ExampleView:
-    """Return the example at line *line*, from 1, of the file at *path*. Raises UsageError if there is none."""
+    """Return line *line*, from 1, of the file at *path*. Raises UsageError if there is none."""
     source, *others = find_sources(settings.config, [path])
     if others:
         raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; give one")
