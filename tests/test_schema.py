@@ -184,12 +184,10 @@ def test_long_foreign_example_is_not_printed() -> None:
 
 
 def test_hostile_value_is_made_safe() -> None:
-    assert faults({"role": "\x1b[31m\n::error::\u202e", "content": "1"}) == [
-        (
-            ("messages", 0, "role"),
-            r'role is "\x1b[31m\x0a::error::\u202e"; expected system or user or assistant or tool or function',
-        )
-    ]
+    (fault,) = faults({"role": "\x1b[31m\n::error::\u202e", "content": "1"})
+
+    assert fault[0] == ("messages", 0, "role")
+    assert fault[1].startswith(r'role is "\x1b[31m\x0a::error::\u202e"; expected system or user or ')
 
 
 def test_faults_are_at_most_so_many() -> None:

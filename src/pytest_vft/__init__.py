@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     )
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
-    from pytest_vft.runs.evaluate import assert_min_accuracy, assert_not_worse_than
-    from pytest_vft.runs.evaluation import Evaluation, evaluate
+    from pytest_vft.runs.evaluation import (
+        Evaluation,
+        assert_min_accuracy,
+        assert_not_worse_than,
+        evaluate,
+    )
     from pytest_vft.runs.lint import assert_clean, lint
     from pytest_vft.runs.reference import explain, list_rules, schema
     from pytest_vft.runs.submit import apply_job, cancel_job, follow_job, plan_job, preflight_job
@@ -41,8 +45,7 @@ _MODULES = {
     ),
     "evaluation.judge": ("Judge",),
     "model": ("Finding", "Report"),
-    "runs.evaluate": ("assert_min_accuracy", "assert_not_worse_than"),
-    "runs.evaluation": ("Evaluation", "evaluate"),
+    "runs.evaluation": ("Evaluation", "assert_min_accuracy", "assert_not_worse_than", "evaluate"),
     "runs.lint": ("assert_clean", "lint"),
     "runs.reference": ("explain", "list_rules", "schema"),
     "runs.submit": ("apply_job", "cancel_job", "follow_job", "plan_job", "preflight_job"),

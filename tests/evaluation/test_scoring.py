@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.scoring import (
     METRICS,
@@ -29,8 +28,8 @@ def answer(said: str, truth: str) -> Answer:
     return Answer("1", 1, said, truth, None, {})
 
 
-def scored(answers: list[Answer], scoring: Scoring, *ratings: Any) -> list[Mark]:
-    return score(answers, kinds_of(answers), scoring, *(ratings or ({}, ())))
+def scored(answers: list[Answer], scoring: Scoring, ratings: Mapping[str, str] = {}) -> list[Mark]:
+    return score(answers, kinds_of(answers), scoring, ratings)
 
 
 def is_right(
@@ -148,7 +147,8 @@ def test_kind_is_that_of_the_actual_answer(truth: str, kind: Kind) -> None:
 def test_ratings_are_right_when_they_pass() -> None:
     given = [Answer(str(number), number, "a", "b", None, {}) for number in range(3)]
 
-    marks = scored(given, Scoring(), {"0": "Very Similar", "1": "Incorrect"}, ("Very Similar",))
+    judge = Judge(model="judge", passing=("Very Similar",))
+    marks = scored(given, Scoring(judge=judge), {"0": "Very Similar", "1": "Incorrect"})
 
     assert [mark.right for mark in marks] == [True, False, None]
 

@@ -32,11 +32,11 @@ def _progress(request: EvaluationRequest) -> Callable[[LiveProgress], None]:
 
     def show(progress: LiveProgress) -> None:
         tally.add(progress)
-        last = progress.answered == progress.of
-        line = progress_line(progress.answered, progress.of, tally.right, tally.scored)
+        last = progress.answered == progress.total
+        line = progress_line(progress.answered, progress.total, tally.right, tally.scored)
         if terminal:
             print(f"\r{line}", end="\n" if last else "", file=sys.stderr, flush=True)
-        elif last or progress.answered % max(1, progress.of // 10) == 0:
+        elif last or progress.answered % max(1, progress.total // 10) == 0:
             print(line, file=sys.stderr)
 
     return show

@@ -1,4 +1,4 @@
-"""The share of right answers, with its interval and its groups, and the minimum that is required of it."""
+"""The accuracy of answers, overall and by group, and the minimum accuracy that is required."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation import statistics
 from pytest_vft.evaluation.scoring import Kind, Mark
 from pytest_vft.evaluation.statistics import Interval
+from pytest_vft.text import count
 
 MIN_N = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """A share of right answers; *interval* is two-sided at 95 %, and rests on *effective_n* of the *n*.
+    """The number of *right* answers of *n*; *interval* is two-sided at 95 % and uses *effective_n*.
 
-    *images* is None where it is not known which answers are about the same image.
+    *images* is the number of images, None without a test split.
     """
 
     right: int
@@ -29,13 +30,13 @@ class Accuracy:
 
     @property
     def share(self) -> float:
-        """The right ones of all."""
+        """The share of right answers."""
         return self.right / self.n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The answers that have one *value* of a key; too *few* are shown, and pass no gate nor fail it."""
+    """The accuracy of the answers with one *value* of a key; a group of too *few* answers is always ok."""
 
     value: str
     accuracy: Accuracy
@@ -45,9 +46,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """The *minimum* accuracy (None: only measure) of all answers, and of each group *by* a key of *min_n*.
+    """The *minimum* accuracy of all answers and of each group; None only measures.
 
-    With *confidence* the one-sided lower bound must reach the minimum, not only the share.
+    Groups are the answers with the same value of the key *by*; those with fewer than *min_n* answers
+    are not required to reach the minimum. With *confidence*, the one-sided lower bound of the accuracy
+    must reach it. Raises UsageError for invalid values.
     """
 
     minimum: float | None = None
@@ -56,26 +59,32 @@ class Requirement:
     min_n: int = MIN_N
 
     def __post_init__(self) -> None:
-        check_share("minimum", self.minimum)
-        check_confidence(self.confidence)
+        statistics.check_share("minimum", self.minimum)
+        statistics.check_confidence(self.confidence)
         if self.min_n < 1:
-            raise UsageError(f"min_n is {self.min_n}, want 1 or more")
+            raise UsageError(f"min_n is {self.min_n:,}; expected at least 1")
 
+    def is_reached(self, accuracy: Accuracy) -> bool:
+        """Return whether *accuracy* reaches the minimum, and its lower bound does with *confidence*."""
+        if self.minimum is None:
+            return True
+        bound = self.lower_bound(accuracy)
+        return not self.short_by(accuracy) and (bound is None or bound >= self.minimum)
 
-def check_share(name: str, value: float | None) -> None:
-    """Raise UsageError unless *value* lies between 0 and 1, or is None."""
-    if value is not None and not 0 <= value <= 1:
-        raise UsageError(f"{name} is {value:g}, want a share from 0 to 1, as in 0.9")
+    def short_by(self, accuracy: Accuracy) -> int:
+        """Return how many right answers are missing; 0.9 of 190 is 171, despite floating point."""
+        return max(0, math.ceil(round((self.minimum or 0.0) * accuracy.n, 9)) - accuracy.right)
 
-
-def check_confidence(value: float | None) -> None:
-    """Raise UsageError unless *value* lies between 0 and 1, both left out, or is None."""
-    if value is not None and not 0 < value < 1:
-        raise UsageError(f"confidence is {value:g}, want a share between 0 and 1, as in 0.95")
+    def lower_bound(self, accuracy: Accuracy) -> float | None:
+        """Return the one-sided lower bound of *accuracy* at *confidence*, None without confidence."""
+        if self.confidence is None:
+            return None
+        z = statistics.one_sided(self.confidence)
+        return statistics.wilson(accuracy.share, accuracy.effective_n, z).low
 
 
 def measure(marks: Sequence[Mark]) -> Accuracy:
-    """Return the accuracy of *marks*, of which none is ungraded and of which there is one at least."""
+    """Return the accuracy of *marks*, at least one and all graded."""
     right = [mark.right is True for mark in marks]
     images = images_of_marks(marks)
     effect = 1.0 if images is None else statistics.design_effect(right, images)
@@ -90,8 +99,8 @@ def measure(marks: Sequence[Mark]) -> Accuracy:
 
 
 def images_of_marks(marks: Sequence[Mark]) -> list[object] | None:
-    """Return what each of *marks* is about: its image, else, of text only, itself; None: not known."""
-    if marks[0].answer.question is None:  # then no other has one
+    """Return the image of each of *marks*, or its index for text only; None without a test split."""
+    if marks[0].answer.question is None:  # then no answer has one
         return None
     return [
         mark.answer.question.image if mark.answer.question and mark.answer.question.image else number
@@ -100,47 +109,38 @@ def images_of_marks(marks: Sequence[Mark]) -> list[object] | None:
 
 
 def of_kind(marks: Sequence[Mark], kind: Kind | None) -> Sequence[Mark]:
-    """Return those of *marks* that are of *kind*, or may be; all for None.
+    """Return the *marks* of *kind* or of an unknown kind; all for None.
 
-    Raises EvaluationError when none is of it.
+    Raises EvaluationError if no mark is of *kind*.
     """
     found = marks if kind is None else [mark for mark in marks if mark.kind in (kind, None)]
     if not any(mark.kind for mark in found):
-        raise EvaluationError(f"there are no {kind + ' ' if kind else ''}questions: nothing to measure")
+        raise EvaluationError(f"there are no {kind + ' ' if kind else ''}questions to evaluate")
     return found
 
 
-def count_required(minimum: float, n: int) -> int:
-    """Return how many of *n* answers are *minimum* of them; 0.9 of 190 is 171, whatever floats say."""
-    return math.ceil(round(minimum * n, 9))
-
-
-def lower_bound(accuracy: Accuracy, confidence: float) -> float:
-    """Return the one-sided lower bound of the share at *confidence*."""
-    z = statistics.one_sided(confidence)
-    return statistics.wilson(accuracy.share, accuracy.effective_n, z).low
-
-
 def measure_groups(marks: Sequence[Mark], requirement: Requirement) -> list[Group]:
-    """Return the groups of *marks*, the worst first."""
+    """Return the groups of *marks*, the lowest accuracy first, and groups of too few answers last.
+
+    Raises EvaluationError if there is a minimum and every group has too few answers.
+    """
     if requirement.by is None:
         return []
     members: dict[str, list[Mark]] = {}
     for mark in marks:
         members.setdefault(_value(mark, requirement.by), []).append(mark)
-    groups = [_group(value, found, requirement) for value, found in members.items()]
+    groups = []
+    for value, found in members.items():
+        accuracy = measure(found)
+        few = accuracy.n < requirement.min_n
+        groups.append(
+            Group(value=value, accuracy=accuracy, few=few, ok=few or requirement.is_reached(accuracy))
+        )
     if requirement.minimum is not None and all(group.few for group in groups):
-        raise EvaluationError(f"no group by {requirement.by!r} has {requirement.min_n} answers; lower min_n")
+        raise EvaluationError(
+            f"no group by {requirement.by!r} has {count(requirement.min_n, 'answer')}; lower min_n"
+        )
     return sorted(groups, key=lambda group: (group.few, group.accuracy.share))
-
-
-def _group(value: str, marks: Sequence[Mark], requirement: Requirement) -> Group:
-    accuracy = measure(marks)
-    few = accuracy.n < requirement.min_n
-    reached = requirement.minimum is None or accuracy.right >= count_required(requirement.minimum, accuracy.n)
-    if reached and requirement.minimum is not None and requirement.confidence is not None:
-        reached = lower_bound(accuracy, requirement.confidence) >= requirement.minimum
-    return Group(value=value, accuracy=accuracy, few=few, ok=few or reached)
 
 
 def _value(mark: Mark, key: str) -> str:
@@ -149,4 +149,4 @@ def _value(mark: Mark, key: str) -> str:
             return str(fields[key])
     if mark.answer.line is None:
         return "(no prediction)"
-    raise EvaluationError(f"the answer to {mark.answer.id!r} has no key {key!r} to group by")
+    raise EvaluationError(f"the answer to {mark.answer.id!r} does not have the key {key!r} to group by")

@@ -1,15 +1,17 @@
-"""Questions put to a chat model over an API, several at a time."""
+"""Requests to a chat model over an API, several at a time."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pytest_vft.errors import EvaluationError
-from pytest_vft.text import safe
+from pytest_vft.client import make_client, read_credentials
+from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.text import count, safe
 
 if TYPE_CHECKING:
     import openai
@@ -21,8 +23,27 @@ MOST_IN_A_ROW = 10
 _FATAL = (401, 403, 404)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAccess:
+    """A model, the address of its server, and how requests are sent.
+
+    *timeout* is in seconds; *retries* are made by the openai package after status 429 or 5xx, timeouts
+    and lost connections.
+    """
+
+    model: str
+    base_url: str | None = None
+    concurrency: int = 8
+    timeout: float = 60.0
+    retries: int = 5
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1 or self.timeout <= 0 or self.retries < 0:
+            raise UsageError("concurrency must be at least 1, timeout above 0 and retries at least 0")
+
+
 class Completion(NamedTuple):
-    """What a model answered; *text* is "" where it refused or was filtered. Tokens are 0 if not told."""
+    """An answer of a model; *text* is "" if the model refused. Token counts are 0 if not reported."""
 
     text: str
     finish_reason: str
@@ -32,7 +53,7 @@ class Completion(NamedTuple):
 
 
 class ChatFailure(NamedTuple):
-    """Why a question has no answer, after all retries."""
+    """Why a request has no answer after all retries."""
 
     reason: str
 
@@ -41,7 +62,7 @@ class ChatFailure(NamedTuple):
 class ChatModel:
     """A model behind *client*, asked with *parameters*; temperature is left out once it was refused.
 
-    *masked* takes the key out of what a server says.
+    *masked* removes the API key from texts of the server.
     """
 
     client: openai.OpenAI
@@ -53,7 +74,7 @@ class ChatModel:
     def ask(self, messages: Sequence[Mapping[str, Any]]) -> Completion | ChatFailure:
         """Return the answer to *messages*.
 
-        Raises EvaluationError when every other question would fail alike: the key, the model or the
+        Raises EvaluationError if every other request would fail too, because the key, the model or the
         address is wrong.
         """
         import openai  # noqa: PLC0415 - 0.6 s, for those who call an API only
@@ -62,8 +83,8 @@ class ChatModel:
         create: Callable[..., Any] = self.client.chat.completions.create
         try:
             return _completion(create(model=self.model, messages=messages, **sent))
-        except (AttributeError, TypeError, ValueError) as error:  # no completion; openai looks at little
-            return ChatFailure(f"the server's answer is no completion: {self._reason(error)}")
+        except (AttributeError, TypeError, ValueError) as error:  # openai hardly validates responses
+            return ChatFailure(f"the server's response is not a completion: {self._reason(error)}")
         except openai.BadRequestError as error:
             if "temperature" in sent and "temperature" in f"{error.param} {error}".lower():
                 self._left_out.add("temperature")
@@ -79,10 +100,17 @@ class ChatModel:
         return safe(self.masked(f"{error}{cause}"), 200)
 
 
-def _completion(answered: Any) -> Completion | ChatFailure:
-    if not getattr(answered, "choices", None):
-        return ChatFailure("the server's answer is no completion: it holds no choices")
-    usage, choice = answered.usage, answered.choices[0]
+def make_chat(access: ModelAccess, parameters: Mapping[str, Any]) -> ChatModel:
+    """Return a chat with the model of *access*. Raises MissingKeyError if there is no API key."""
+    credentials = read_credentials(access.base_url, os.environ)
+    client = make_client(credentials, timeout=access.timeout, max_retries=access.retries)
+    return ChatModel(client, access.model, parameters, credentials.masked)
+
+
+def _completion(response: Any) -> Completion | ChatFailure:
+    if not getattr(response, "choices", None):
+        return ChatFailure("the server's response is not a completion: it has no choices")
+    usage, choice = response.usage, response.choices[0]
     refusal = getattr(choice.message, "refusal", None)
     return Completion(
         _clean(choice.message.content or ""),
@@ -94,14 +122,14 @@ def _completion(answered: Any) -> Completion | ChatFailure:
 
 
 def _clean(text: str) -> str:
-    """Return *text* without lone surrogates, which JSON can hold and UTF-8 cannot."""
+    """Return *text* without lone surrogates, which are valid in JSON but not in UTF-8."""
     return text.encode(errors="replace").decode()
 
 
 def in_parallel(work: Iterable[T], do: Callable[[T], R], concurrency: int) -> Iterator[tuple[T, R]]:
-    """Yield each of *work* with what *do* made of it, as it is done; *concurrency* of them at a time.
+    """Yield each item of *work* with the result of *do*, as they complete, *concurrency* at a time.
 
-    No more of *work* is taken than is being done. What *do* raises is raised here.
+    Items are taken from *work* only when they can start. Exceptions of *do* are raised here.
     """
     pending: dict[Future[R], T] = {}
     waiting = iter(work)
@@ -117,7 +145,7 @@ def in_parallel(work: Iterable[T], do: Callable[[T], R], concurrency: int) -> It
 
 
 def paced(work: Iterable[T], per_minute: float | None) -> Iterator[T]:
-    """Yield *work*, at most *per_minute* of it a minute, evenly; None: as fast as it is taken."""
+    """Yield *work* at an even pace of at most *per_minute* items a minute, without a limit if None."""
     due = time.monotonic()
     for one in work:
         if per_minute is not None:
@@ -126,24 +154,28 @@ def paced(work: Iterable[T], per_minute: float | None) -> Iterator[T]:
         yield one
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ChatFailures:
-    """Counts questions without an answer; too many in a row, and the server is not worth asking."""
+    """Reasons of failed requests; *noun* names one request in messages."""
 
-    what: str
+    noun: str
     reasons: list[str] = field(default_factory=list)
-    _in_a_row: int = 0
 
-    def add(self, failure: ChatFailure) -> None:
-        """Count *failure*. Raises EvaluationError when it is one too many in a row."""
-        self.reasons.append(failure.reason)
-        self._in_a_row += 1
-        if self._in_a_row == MOST_IN_A_ROW:
-            raise EvaluationError(
-                f"{self._in_a_row} {self.what} failed in a row, the last with: {failure.reason}; what was "
-                "answered is kept, run it again to ask the rest"
-            )
+    def left_out(self, results: Iterable[tuple[T, R | ChatFailure]]) -> Iterator[tuple[T, R]]:
+        """Yield *results* without failures, whose reasons are recorded.
 
-    def end_row(self) -> None:
-        """Note that one did not fail."""
-        self._in_a_row = 0
+        Raises EvaluationError after MOST_IN_A_ROW consecutive failures.
+        """
+        in_a_row = 0
+        for one, result in results:
+            if not isinstance(result, ChatFailure):
+                in_a_row = 0
+                yield one, result
+                continue
+            in_a_row += 1
+            self.reasons.append(result.reason)
+            if in_a_row == MOST_IN_A_ROW:
+                raise EvaluationError(
+                    f"{count(in_a_row, self.noun)} failed in a row, the last with: {result.reason}; answers "
+                    "so far are saved; run the command again to continue"
+                )

@@ -1,4 +1,4 @@
-"""Two models on the same questions: whether the one is no worse than the other."""
+"""Two models on the same questions: whether the answers of one are worse than those of the other."""
 
 from __future__ import annotations
 
@@ -7,26 +7,42 @@ from dataclasses import dataclass, field
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation import statistics
-from pytest_vft.evaluation.accuracy import (
-    Accuracy,
-    check_confidence,
-    check_share,
-    images_of_marks,
-    measure,
-    of_kind,
-)
+from pytest_vft.evaluation.accuracy import Accuracy, images_of_marks, measure
 from pytest_vft.evaluation.gate import Cause, irregular_causes
 from pytest_vft.evaluation.predictions import Irregularities
 from pytest_vft.evaluation.scoring import Kind, Mark
 from pytest_vft.evaluation.statistics import Interval
+from pytest_vft.text import count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """When answers count as worse than those of a baseline.
+
+    They are worse if the accuracy is lower by more than *margin* and chance does not explain this:
+    McNemar's p is below *alpha*, and the interval of the difference at 1 - alpha, which accounts for
+    images, excludes 0. With *confidence* they are worse unless the one-sided lower bound of the
+    difference is above -margin. Raises UsageError for invalid values.
+    """
+
+    margin: float = 0.0
+    alpha: float = 0.05
+    confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        statistics.check_share("margin", self.margin)
+        statistics.check_share("alpha", self.alpha)
+        statistics.check_confidence(self.confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two models on the same questions; *better* and *worse*: those that only this, only the other got right.
+    """The accuracy of a model and of a *baseline* on the same questions, and why the model is worse.
 
-    *p* is McNemar's, exact and two-sided; *interval* that of *difference*, two-sided at
-    *confidence*, else at 95 %.
+    *better* and *worse* count the questions that only the model or only the baseline got right; *lost*
+    are the answers of the model to the latter. *p* is that of McNemar's exact two-sided test. *interval*
+    is that of *difference*, two-sided at 95 %. *settled_by* is the number of questions at which it would
+    exclude 0, if the difference stayed as it is.
     """
 
     kind: Kind | None
@@ -45,49 +61,38 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """The share of right answers less that of the baseline."""
+        """The accuracy of the model minus that of the baseline."""
         return (self.better - self.worse) / self.accuracy.n
 
     @property
     def ok(self) -> bool:
-        """Whether the answers are no worse."""
+        """Whether the answers are not worse."""
         return not self.causes
 
 
-def compare(  # noqa: PLR0913 - all that a verdict rests on, by keyword
+def compare(
     marks: tuple[Sequence[Mark], Sequence[Mark]],
     irregular: tuple[Irregularities, Irregularities],
     kind: Kind | None,
-    *,
-    margin: float,
-    alpha: float,
-    confidence: float | None,
+    tolerance: Tolerance,
     max_ungraded: float,
 ) -> Comparison:
-    """Return whether the first of *marks* are no worse than the second, those of a baseline.
+    """Return the comparison of two models, each pair holding that of the model first and the baseline second.
 
-    They are worse when the share of right answers is lower by more than *margin* and chance does
-    not explain it: McNemar's p is below *alpha*, and the interval of the difference at 1 - alpha,
-    which knows of images, leaves 0 out. With *confidence* the lower bound of the difference, at
-    that level on one side, must itself lie above -margin.
-    Raises UsageError when the questions are not the same, EvaluationError for none.
+    Raises UsageError if the questions are not the same, EvaluationError if no pair of marks is graded.
     """
-    check_share("margin", margin)
-    check_share("alpha", alpha)
-    check_confidence(confidence)
-    first, second = (of_kind(listed, kind) for listed in marks)
-    pairs = _pairs(first, second)
+    pairs = _pairs(*marks)
     ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
-    better = sum(one.right is True and other.right is False for one, other in pairs)
-    lost = [one for one, other in pairs if one.right is False and other.right is True]
-    n, worse = len(pairs), len(lost)
-    images = images_of_marks(ours)
     changes = [int(one.right is True) - int(other.right is True) for one, other in pairs]
+    lost = [one for one, change in zip(ours, changes, strict=True) if change < 0]
+    n, better, worse = len(pairs), changes.count(1), len(lost)
+    images = images_of_marks(ours)
     effect = 1.0 if images is None else statistics.design_effect(changes, images)
     p = statistics.mcnemar(better, worse)
     causes = list(dict.fromkeys([*irregular_causes(irregular[0]), *irregular_causes(irregular[1])]))
-    if len(first) - n > max_ungraded * len(first):
+    if len(marks[0]) - n > max_ungraded * len(marks[0]):
         causes.append("ungraded")
+    margin, alpha, confidence = tolerance.margin, tolerance.alpha, tolerance.confidence
     if confidence is not None:
         z = statistics.one_sided(confidence)
         if statistics.difference(better, worse, n, effect, z).low <= -margin:
@@ -115,18 +120,18 @@ def compare(  # noqa: PLR0913 - all that a verdict rests on, by keyword
 
 
 def _pairs(marks: Sequence[Mark], others: Sequence[Mark]) -> list[tuple[Mark, Mark]]:
-    """Return the marks on each question together; what a judge left ungraded in either is left out."""
+    """Return the marks of each question in pairs, without pairs in which one has no valid rating."""
     mine = {mark.answer.id for mark in marks}
     by_id = {mark.answer.id: mark for mark in others if mark.kind or mark.answer.id in mine}
     marks = [mark for mark in marks if mark.kind or mark.answer.id in by_id]
     absent = [mark.answer.id for mark in marks if mark.answer.id not in by_id]
     if absent or len(marks) != len(by_id):
         raise UsageError(
-            f"the baseline answers other questions ({len(by_id):,}, not {len(marks):,} of this kind"
-            f"{f'; none with the id {absent[0]!r}' if absent else ''}); name the test split of both"
+            f"the baseline has answers to {count(len(by_id), 'question')} of this kind, not to {len(marks):,}"
+            f"{f'; none with the id {absent[0]!r}' if absent else ''}; give the test split of both"
         )
     pairs = [(mark, by_id[mark.answer.id]) for mark in marks]
     graded = [(one, other) for one, other in pairs if one.right is not None and other.right is not None]
     if not graded:
-        raise EvaluationError(f"the judge rated none of {len(marks):,} pairs of answers as it was asked to")
+        raise EvaluationError(f"the judge gave no valid rating for {count(len(marks), 'pair')} of answers")
     return graded

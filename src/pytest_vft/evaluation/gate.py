@@ -1,4 +1,4 @@
-"""A gate: whether the accuracy of a model reaches a minimum, and what is wrong with the answers."""
+"""A gate: whether the accuracy of answers reaches a minimum, and which answers are wrong."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ from typing import Literal
 
 from pytest_vft.errors import EvaluationError
 from pytest_vft.evaluation import statistics
-from pytest_vft.evaluation.accuracy import (
-    Accuracy,
-    Group,
-    Requirement,
-    count_required,
-    lower_bound,
-    measure,
-    measure_groups,
-    of_kind,
-)
+from pytest_vft.evaluation.accuracy import Accuracy, Group, Requirement, measure, measure_groups
 from pytest_vft.evaluation.predictions import Irregularities, MatchedPredictions
 from pytest_vft.evaluation.scoring import (
     CLOSED,
@@ -31,20 +22,21 @@ from pytest_vft.evaluation.scoring import (
     near_misses,
     normalise_text,
 )
+from pytest_vft.text import count
 
 Cause = Literal["unknown", "contradictory", "disputed", "ungraded", "low", "unproven", "group"]
-"""Why a gate fails: irregular answers, the judge, the share, its lower bound, or that of a group."""
+"""Why a gate fails: irregular or ungraded answers, or a low accuracy, lower bound or group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What was measured of the answers of a kind (None: of all), and whether it is enough.
+    """The accuracy of the answers of *kind* (None for all), and why it is not enough.
 
-    *minimum* is None when nothing was asked for. *bound* is the one-sided lower bound at
-    *confidence*, where a proof was asked for; *settled_by* is the number of answers at which the
-    interval would exclude *minimum*, if the share stayed as it is. *confusions* are (said, actual
-    answer) of closed questions, said "other" for anything that is no choice; *ratings* counts those
-    of a judge.
+    *minimum* is None if only measured. *bound* is the one-sided lower bound at *confidence*. *short_by*
+    is the number of right answers that are missing; *settled_by* is the number of answers at which the
+    interval would exclude *minimum*, if the share stayed as it is. *confusions* counts pairs of given and
+    actual answer of closed questions, with "other" for an answer that is not a choice; *ratings* counts
+    the ratings of the judge.
     """
 
     kind: Kind | None
@@ -68,60 +60,52 @@ class Gate:
 
     @property
     def ok(self) -> bool:
-        """Whether the answers pass."""
+        """Whether the gate passes."""
         return not self.causes
 
 
-def evaluate_gate(  # noqa: PLR0913 - all that a verdict rests on, by keyword
+def evaluate_gate(
     matched: MatchedPredictions,
     marks: Sequence[Mark],
     kind: Kind | None,
     requirement: Requirement,
     scoring: Scoring,
-    *,
-    max_ungraded: float,
 ) -> Gate:
-    """Return whether those of *marks* that are of *kind* are as *requirement* wants them.
+    """Return the gate of *marks*, those of *kind*, for *requirement*.
 
-    Raises EvaluationError when there is nothing to measure, or no group of enough answers.
+    Raises EvaluationError if no mark is graded, or no group has enough answers.
     """
-    marks = of_kind(marks, kind)
     graded = [mark for mark in marks if mark.right is not None]
     ungraded = [mark for mark in marks if mark.right is None]
     if not graded:
-        raise EvaluationError(f"the judge rated none of {len(marks):,} answers as it was asked to")
+        raise EvaluationError(f"the judge gave no valid rating for {count(len(marks), 'answer')}")
     accuracy = measure(graded)
-    minimum = requirement.minimum
     groups = measure_groups(graded, requirement)
-    bound = None if requirement.confidence is None else lower_bound(accuracy, requirement.confidence)
+    short_by = requirement.short_by(accuracy)
     causes = irregular_causes(matched.irregular)
-    if len(ungraded) > max_ungraded * len(marks):
+    if len(ungraded) > scoring.max_ungraded * len(marks):
         causes.append("ungraded")
-    if minimum is not None:
-        if accuracy.right < count_required(minimum, accuracy.n):
-            causes.append("low")
-        elif bound is not None and bound < minimum:
-            causes.append("unproven")
-        if any(not group.ok for group in groups):
-            causes.append("group")
-    there = {mark.kind for mark in marks}
+    if not requirement.is_reached(accuracy):
+        causes.append("low" if short_by else "unproven")
+    if any(not group.ok for group in groups):
+        causes.append("group")
+    kinds = {mark.kind for mark in marks}
     wrong = [mark for mark in graded if not mark.right]
     strictest = "none" if scoring.metric == "exact" else scoring.normalise
-    near = near_misses((mark for mark in wrong if mark.rating is None), strictest)
     return Gate(
         kind=kind,
-        metrics=tuple(dict.fromkeys(scoring.metric_for(one) for one in KINDS if one in there)),
+        metrics=tuple(dict.fromkeys(scoring.metric_for(one) for one in KINDS if one in kinds)),
         scoring=scoring,
         accuracy=accuracy,
-        minimum=minimum,
+        minimum=requirement.minimum,
         confidence=requirement.confidence,
-        bound=bound,
-        short_by=0 if minimum is None else max(0, count_required(minimum, accuracy.n) - accuracy.right),
+        bound=requirement.lower_bound(accuracy),
+        short_by=short_by,
         settled_by=_settled_by(accuracy, requirement),
         causes=tuple(causes),
         irregular=matched.irregular,
         wrong=wrong,
-        near_misses=near,
+        near_misses=near_misses((mark for mark in wrong if mark.rating is None), strictest),
         confusions=_confusions(wrong, scoring),
         ratings=dict(Counter(mark.rating for mark in graded if mark.rating is not None).most_common()),
         ungraded=ungraded,
@@ -132,24 +116,19 @@ def evaluate_gate(  # noqa: PLR0913 - all that a verdict rests on, by keyword
 
 def irregular_causes(irregular: Irregularities) -> list[Cause]:
     """Return the irregularities that fail every gate."""
-    found: list[tuple[Cause, Sequence[str]]] = [
-        ("unknown", irregular.unknown),
-        ("contradictory", irregular.contradictory),
-        ("disputed", irregular.disputed),
-    ]
-    return [cause for cause, ids in found if ids]
+    causes: tuple[Cause, ...] = ("unknown", "contradictory", "disputed")
+    return [cause for cause in causes if getattr(irregular, cause)]
 
 
 def _settled_by(accuracy: Accuracy, requirement: Requirement) -> int | None:
     if requirement.minimum is None:
         return None
-    level, quantile = (
-        (statistics.LEVEL, statistics.two_sided)
-        if requirement.confidence is None
-        else (requirement.confidence, statistics.one_sided)
-    )
+    if requirement.confidence is None:
+        z = statistics.two_sided(statistics.LEVEL)
+    else:
+        z = statistics.one_sided(requirement.confidence)
     effect = accuracy.n / accuracy.effective_n
-    return statistics.answers_to_settle(accuracy.share, requirement.minimum, effect, quantile(level))
+    return statistics.answers_to_settle(accuracy.share, requirement.minimum, effect, z)
 
 
 def _confusions(wrong: Sequence[Mark], scoring: Scoring) -> dict[tuple[str, str], int]:

@@ -1,4 +1,4 @@
-"""Python's garbage collector, paused while many small records are made."""
+"""A pause of Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the collector, which would look through records without cycles again and again.
+    """Pause the collector, which would otherwise scan many small records without cycles repeatedly.
 
     https://docs.python.org/3/library/gc.html#gc.disable
     """

@@ -4,70 +4,80 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from pytest_vft.errors import EvaluationError, UsageError
-from pytest_vft.evaluation.chat import ChatFailure, ChatFailures, ChatModel, Completion, in_parallel, paced
+from pytest_vft.evaluation.chat import (
+    ChatFailures,
+    ChatModel,
+    Completion,
+    ModelAccess,
+    in_parallel,
+    make_chat,
+    paced,
+)
 from pytest_vft.evaluation.questions import Question, read_prompts
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.text import count
 
 
 class Prices(NamedTuple):
-    """US dollars for a million tokens of prompts and of answers."""
+    """US dollars per million tokens of prompts and of answers."""
 
     prompt: float
     completion: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
-    """A model to be asked, and how.
+class LiveOptions(TypedDict, total=False):
+    """The optional settings of Live."""
 
-    *max_requests* and *max_cost*, in US dollars at *prices*, bound one run; answers in flight when
-    a bound is reached still count. *timeout* is in seconds, *max_rate* in questions a minute;
-    *retries* are OpenAI's library's, after 429, 5xx, time-outs and lost connections.
+    base_url: str | None
+    parameters: Mapping[str, Any]
+    concurrency: int
+    timeout: float
+    retries: int
+    max_rate: float | None
+    max_requests: int | None
+    max_cost: float | None
+    prices: Prices | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live(ModelAccess):
+    """A model to evaluate, and the limits of one run.
+
+    *parameters* are sent with each request. *max_rate* is in questions per minute, *max_cost* in US
+    dollars at *prices*. Answers in flight when *max_requests* or *max_cost* is reached still count.
     """
 
-    model: str
-    base_url: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
-    concurrency: int = 8
-    timeout: float = 60.0
-    retries: int = 5
     max_rate: float | None = None
     max_requests: int | None = None
     max_cost: float | None = None
     prices: Prices | None = None
 
     def __post_init__(self) -> None:
-        check_client(self.concurrency, self.timeout, self.retries)
+        ModelAccess.__post_init__(self)  # super() does not work in a dataclass with slots
         for name in ("max_rate", "max_requests", "max_cost"):
             value = getattr(self, name)
             if value is not None and value <= 0:
-                raise UsageError(f"{name} is {value}, want more than 0")
+                raise UsageError(f"{name} is {value:g}; expected a number above 0")
         if self.max_cost is not None and self.prices is None:
-            raise UsageError("max_cost needs prices: US dollars for a million tokens of prompts and answers")
-
-
-def check_client(concurrency: int, timeout: float, retries: int) -> None:
-    """Raise UsageError for what no client can be made of."""
-    if concurrency < 1 or timeout <= 0 or retries < 0:
-        raise UsageError("want a concurrency of 1 or more, a timeout above 0 and no fewer than 0 retries")
+            raise UsageError("max_cost needs prices: US dollars per million tokens of prompts and of answers")
 
 
 class LiveProgress(NamedTuple):
-    """How far a run is: questions *answered* of all, and the *last* question with its answer."""
+    """Progress of a run: questions *answered* of *total*, and the last *question* with its answer."""
 
     answered: int
-    of: int
+    total: int
     question: Question
     said: str
 
 
 @dataclass(slots=True)
 class Budget:
-    """What one run has spent of what *live* allows."""
+    """Requests and US dollars that one run has spent."""
 
     live: Live
     requests: int = 0
@@ -75,12 +85,14 @@ class Budget:
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing more may be asked."""
-        most, dollars = self.live.max_requests, self.live.max_cost
-        return (most is not None and self.requests >= most) or (dollars is not None and self.cost >= dollars)
+        """Whether a limit of the run is reached."""
+        max_requests, max_cost = self.live.max_requests, self.live.max_cost
+        return (max_requests is not None and self.requests >= max_requests) or (
+            max_cost is not None and self.cost >= max_cost
+        )
 
     def pay(self, completion: Completion) -> None:
-        """Add what *completion* cost, where prices are known."""
+        """Add the cost of *completion* if prices are known."""
         if self.live.prices:
             prompt, answer = self.live.prices
             dollars = completion.prompt_tokens * prompt + completion.completion_tokens * answer
@@ -90,51 +102,52 @@ class Budget:
 def ask_questions(
     questions: Sequence[Question],
     transcript: Transcript,
-    chat: Callable[[], ChatModel],
     live: Live,
     on_answer: Callable[[LiveProgress], None],
 ) -> list[Mapping[str, Any]]:
-    """Return the answers to *questions*, all of one file, as lines of *transcript*; ask for those it lacks.
+    """Return the answers to *questions*, all of one file, as lines of *transcript*.
 
-    A *chat* is begun only if there are any.
-    Raises EvaluationError when not every question has its answer in the end: a limit was reached,
-    or the server failed. What was answered is in the transcript.
+    Only questions without an answer in *transcript* are sent; without any, no client is created.
+    Raises EvaluationError if a limit or failures of the server leave questions without an answer;
+    the answers so far are in the transcript.
     """
     by_line = {question.line: question for question in questions}
     answers: dict[int, Mapping[str, Any]] = {}
-    failures, budget = ChatFailures("questions"), Budget(live)
-    begun: ChatModel | None = None
+    failures, budget = ChatFailures("question"), Budget(live)
+    chat: ChatModel | None = None
 
-    def tell(question: Question, answer: Mapping[str, Any]) -> None:
+    def add(question: Question, answer: Mapping[str, Any]) -> None:
         answers[question.line] = answer
         on_answer(LiveProgress(len(answers), len(questions), question, answer["predicted_answer"]))
 
-    def open_questions() -> Iterator[tuple[ChatModel, Question, str, Sequence[Mapping[str, Any]]]]:
-        nonlocal begun
+    def unanswered() -> Iterator[tuple[ChatModel, Question, str, Sequence[Mapping[str, Any]]]]:
+        nonlocal chat
         for line, (messages, _) in read_prompts(questions[0].path):
             if line not in by_line:
                 continue
             key = request_key(live.model, messages, live.parameters)
             if key in transcript.answers:
-                tell(by_line[line], transcript.answers[key])
+                add(by_line[line], transcript.answers[key])
             elif not budget.is_spent:
                 budget.requests += 1
-                begun = begun or chat()
-                yield begun, by_line[line], key, messages
+                chat = chat or make_chat(live, live.parameters)
+                yield chat, by_line[line], key, messages
 
-    work = paced(open_questions(), live.max_rate)
+    work = paced(unanswered(), live.max_rate)
     done = in_parallel(work, lambda one: one[0].ask(one[3]), live.concurrency)
-    for (_, question, key, _), completion in done:
-        if isinstance(completion, ChatFailure):
-            failures.add(completion)
-            continue
-        failures.end_row()
+    for (_, question, key, _), completion in failures.left_out(done):
         answer = _answer(question, key, live, completion)
         transcript.append(answer)
         budget.pay(completion)
-        tell(question, answer)
+        add(question, answer)
     if len(answers) < len(questions):
-        raise EvaluationError(_why_incomplete(len(answers), len(questions), failures, budget))
+        said = f"{len(answers):,} of {count(len(questions), 'question')} answered"
+        if failures.reasons:
+            said += f"; {len(failures.reasons):,} failed, the first with: {failures.reasons[0]}"
+        else:
+            cost = f" and ${budget.cost:.4f}" if budget.cost else ""
+            said += f"; the limit was reached after {count(budget.requests, 'request')}{cost}"
+        raise EvaluationError(f"{said}; run the command again to ask the rest")
     return [answers[question.line] for question in questions]
 
 
@@ -152,13 +165,3 @@ def _answer(question: Question, key: str, live: Live, completion: Completion) ->
         "completion_tokens": completion.completion_tokens,
         "key": key,
     }
-
-
-def _why_incomplete(answered: int, of: int, failures: ChatFailures, budget: Budget) -> str:
-    said = f"{answered:,} of {count(of, 'question')} answered"
-    if failures.reasons:
-        said += f"; {len(failures.reasons)} failed, the first with: {failures.reasons[0]}"
-    else:
-        paid = f" and ${budget.cost:.4f}" if budget.cost else ""
-        said += f"; the limit is reached after {count(budget.requests, 'request')}{paid}"
-    return f"{said}; run it again to ask the rest"

@@ -1,4 +1,4 @@
-"""The questions of a test split, and the images that they are about."""
+"""The questions of a test split and their images."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.text import safe
 
 ID_PATTERN = r"\[(\d+)\]"
-DATA_FORMAT = "openai"  # of test splits
+DATA_FORMAT = "openai"  # the data format of test splits
 
 
 class Question(NamedTuple):
     """A line of a test split.
 
-    *id* is its own, *numbered* what a pattern finds in its *text*; *truth* is its actual answer,
-    where it is written there; *image* says what the target turn is about: answers on the same
-    images depend on each other. None: text only.
+    *id* is the value of an id key, *numbered* the id that a pattern finds in *text*; *truth* is the
+    actual answer, if the line has one. *image* is a hash of the images of the target turn, None for text
+    only: answers with the same hash depend on each other. *fields* holds all keys but messages.
     """
 
     path: str
@@ -41,12 +41,12 @@ class Question(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it stands, as path:line."""
+        """The place of the question, as path:line."""
         return f"{safe(self.path, None)}:{self.line}"
 
 
 class Prompt(NamedTuple):
-    """What a model is asked: *messages* without the answer, and the parts of *images* that they are about."""
+    """The *messages* of a question without the answer, and the content parts of its *images*."""
 
     messages: Sequence[Mapping[str, Any]]
     images: Sequence[Mapping[str, Any]]
@@ -55,14 +55,14 @@ class Prompt(NamedTuple):
 def read_objects(
     path: str, parse: Callable[[Any], Any] = orjson.loads
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield number and object of each line of the file at *path*, as *parse* reads it.
+    """Yield line number and JSON object of each line of the file at *path*, parsed by *parse*.
 
-    Raises EvaluationError for what is none.
+    Raises EvaluationError for any other line that is not blank.
     """
     for line, raw in enumerate(_lines(path), 1):
         try:
             value = parse(raw)
-        except orjson.JSONDecodeError:  # a line that is too long is no bytes, and comes here, too
+        except orjson.JSONDecodeError:  # also raised for a LongLine, which is not bytes
             value = None
         if type(value) is dict:
             yield line, value
@@ -74,23 +74,22 @@ def read_objects(
             raise EvaluationError(f"{safe(path, None)}:{line}: {reason}")
 
 
-def _parse_lifted(raw: bytes | LongLine) -> Any:
-    """Return the value of *raw*, the payloads of its images as their hashes."""
+def _parse_hashed(raw: bytes | LongLine) -> Any:
+    """Return the value of *raw*, with the payloads of images replaced by hashes."""
     return parse_line(raw, None if isinstance(raw, LongLine) else lift(raw, _hashed)).value
-
-
-def _lines(path: str) -> Iterator[bytes | LongLine]:
-    """Return the lines of the file at *path*. Raises EvaluationError when it has none."""
-    opened = open_file(path)
-    if opened.error or opened.container != "JSONL":
-        what = opened.error or f"is {opened.container}, want JSON Lines"
-        raise EvaluationError(f"{safe(path, None)}: {what}")
-    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    return read_lines(Shard(path, "test", start, opened.bytes))
 
 
 def _hashed(payload: memoryview) -> bytes:
     return b"#" + xxh3_128_hexdigest(payload).encode()
+
+
+def _lines(path: str) -> Iterator[bytes | LongLine]:
+    opened = open_file(path)
+    if opened.error or opened.container != "JSONL":
+        what = opened.error or f"is {opened.container}; expected JSON Lines"
+        raise EvaluationError(f"{safe(path, None)}: {what}")
+    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+    return read_lines(Shard(path, "test", start, opened.bytes))
 
 
 def read_questions(
@@ -98,22 +97,22 @@ def read_questions(
 ) -> list[Question]:
     """Return the questions of the test split at *path*.
 
-    The actual answer is that of an assistant message at the end, else the value of one of
-    *actual_keys*. Raises EvaluationError for what is no test split, UsageError for a wrong pattern.
+    The actual answer is that of a final assistant message, else the value of one of *actual_keys*.
+    Raises EvaluationError for a file that is not a test split, UsageError for an invalid pattern.
     """
     try:
         pattern = re.compile(id_pattern)
     except re.error as error:
         raise UsageError(f"id pattern {id_pattern!r}: {error}") from None
     if pattern.groups != 1:
-        raise UsageError(f"id pattern {id_pattern!r}: want one group, as in {ID_PATTERN}")
-    found = [
+        raise UsageError(f"id pattern {id_pattern!r}: expected exactly one group, as in {ID_PATTERN}")
+    questions = [
         _question(path, line, example, pattern, (id_keys, actual_keys))
-        for line, example in read_objects(path, _parse_lifted)
+        for line, example in read_objects(path, _parse_hashed)
     ]
-    if not found:
-        raise EvaluationError(f"{safe(path, None)}: holds no questions")
-    return found
+    if not questions:
+        raise EvaluationError(f"{safe(path, None)}: has no questions")
+    return questions
 
 
 def _question(
@@ -147,7 +146,7 @@ def _question(
 
 
 def read_prompts(path: str) -> Iterator[tuple[int, Prompt]]:
-    """Yield the number and the prompt of each line of the test split at *path*."""
+    """Yield line number and prompt of each question of the test split at *path*."""
     for line, raw in enumerate(_lines(path), 1):
         if isinstance(raw, bytes) and raw.strip():
             rows = load_format(DATA_FORMAT).read(orjson.loads(raw)).rows
@@ -157,9 +156,9 @@ def read_prompts(path: str) -> Iterator[tuple[int, Prompt]]:
 
 
 def _images(rows: Sequence[MessageRow]) -> list[tuple[Mapping[str, Any], ImageRow]]:
-    """Return the images of the target turn of *rows* with their messages; without any, all before it.
+    """Return the images of the target turn with their messages, else those of all earlier turns.
 
-    "And the second one?" is about an image of an earlier turn.
+    "And the second one?" refers to an image of an earlier turn.
     """
     start, end = target_turn(rows)
     for turn in (rows[start:end], rows[:end]):

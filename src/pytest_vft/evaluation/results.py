@@ -1,4 +1,4 @@
-"""The results of one evaluation: its gates, its comparisons, and the errors that left no verdict."""
+"""The results of one evaluation."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from pytest_vft.evaluation.scoring import Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """All that one evaluation found; *errors* by kind are why there is no verdict on it.
+    """Gates and comparisons by kind; *errors* explain why a kind has no verdict.
 
-    *unscored* are the open answers that nothing was asked of and no judge looked at.
+    *judge* is the name of the judge's model. *unscored* counts the open answers that were not scored,
+    since there was no minimum, metric or judge for them.
     """
 
     predictions: str
@@ -31,9 +32,6 @@ class Results:
 
     @property
     def ok(self) -> bool:
-        """Whether every gate passes."""
-        return (
-            not self.errors
-            and all(gate.ok for gate in self.gates)
-            and all(one.ok for one in self.comparisons)
-        )
+        """Whether there are no errors and every gate and comparison passes."""
+        verdicts = [gate.ok for gate in self.gates] + [comparison.ok for comparison in self.comparisons]
+        return not self.errors and all(verdicts)

@@ -1,7 +1,6 @@
 """Whether an answer is right: normalisations and metrics by name.
 
-An answer is compared with the actual one as a whole. To look for the one inside the other is not
-offered: "Not sure." holds a "no".
+An answer is compared with the actual answer as a whole, not searched for it: "Not sure." contains "no".
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypedDict, get_args
 
 from pytest_vft.errors import UsageError
+from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.text import nearest
 
@@ -24,10 +24,10 @@ Normalisation = Literal["none", "text", "markdown", "squad"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 METRICS: tuple[Metric, ...] = get_args(Metric)
-NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)  # from the strictest
+NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)  # strictest first
 CLOSED = ("Yes", "No")
 
-_QUOTES = "\"'“”‘’«»"  # noqa: RUF001 - they are meant
+_QUOTES = "\"'“”‘’«»"  # noqa: RUF001 - typographic quotes are intended
 _LABEL = re.compile(r"\s*(?:#+|>)?\s*(?:(?:the|final)\s+)*answer\s*:\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -35,9 +35,10 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 class Mark(NamedTuple):
-    """An answer, whether it is right (None: the judge gave no rating), and the rating that it got.
+    """An answer, whether it is *right*, and the rating of the judge.
 
-    *kind* is None where nobody knows it: no prediction, and no actual answer in the test split.
+    *right* is None if the judge gave no valid rating. *kind* is None without a prediction and an actual
+    answer.
     """
 
     answer: Answer
@@ -46,43 +47,55 @@ class Mark(NamedTuple):
     rating: str | None = None
 
 
+class ScoringOptions(TypedDict, total=False):
+    """The settings of Scoring, without the judge."""
+
+    metric: Metric | None
+    normalise: Normalisation
+    min_f1: float
+    choices: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
-    """How answers are compared with the actual ones.
+    """How answers are compared with the actual answers.
 
-    *metric* None: normalised_exact for closed answers, judge for open ones. *normalise* is for
-    normalised_exact; *min_f1* is the token F1 from which an answer is right; *choices* are actual
-    answers, besides Yes and No, whose questions are closed.
+    *metric* None means normalised_exact for closed answers and judge for open ones. *normalise* applies
+    to normalised_exact; *min_f1* is the least token F1 of a right answer. *choices* are the actual
+    answers, besides Yes and No, of closed questions. Raises UsageError for invalid values.
     """
 
     metric: Metric | None = None
     normalise: Normalisation = "text"
     min_f1: float = 0.5
     choices: Sequence[str] = ()
+    judge: Judge | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric is not None:
+            check_name("metric", self.metric, METRICS)
+        check_name("normalisation", self.normalise, NORMALISATIONS)
+        if not 0 < self.min_f1 <= 1:
+            raise UsageError(f"min_f1 is {self.min_f1:g}; expected a share above 0, at most 1")
+
+    @property
+    def max_ungraded(self) -> float:
+        """The tolerated share of answers without a valid rating."""
+        return self.judge.max_ungraded if self.judge else 0.0
 
     def metric_for(self, kind: Kind) -> Metric:
         """Return the metric of answers of *kind*."""
         return self.metric or ("normalised_exact" if kind == "closed" else "judge")
 
 
-def make_scoring(*, metric: str | None, normalise: str, min_f1: float, choices: Sequence[str]) -> Scoring:
-    """Return the Scoring of arguments that were not validated yet.
-
-    Raises UsageError, which suggests the nearest name for one that is not known.
-    """
-    for name, value, known in (
-        ("metric", metric, METRICS),
-        ("normalisation", normalise, NORMALISATIONS),
-    ):
-        if value is not None and value not in known:
-            raise UsageError(f"no {name} {value!r}{nearest(value, known)}; there are {', '.join(known)}")
-    if not 0 < min_f1 <= 1:
-        raise UsageError(f"min_f1 is {min_f1:g}, want a share above 0, up to 1")
-    return Scoring(metric=metric, normalise=normalise, min_f1=min_f1, choices=tuple(choices))  # type: ignore[arg-type]  # checked above
+def check_name(what: str, name: str, known: Collection[str]) -> None:
+    """Raise UsageError, with the nearest name, unless *name* is *known*."""
+    if name not in known:
+        raise UsageError(f"no {what} {name!r}{nearest(name, known)}; known: {', '.join(known)}")
 
 
 def normalise_text(text: str) -> str:
-    """Return *text* in NFKC, its case folded, white space single, outer quotes and final ".,;:!" left out."""
+    """Return *text* in NFKC, case-folded, with single spaces, without outer quotes and final ".,;:!"."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     text = text.casefold().strip()
@@ -92,16 +105,16 @@ def normalise_text(text: str) -> str:
 
 
 def normalise_markdown(text: str) -> str:
-    """Return the same without marks of emphasis and code, and without "Answer:" before it."""
+    """Like normalise_text(), also without Markdown emphasis, code marks and a leading "Answer:"."""
     text = _EMPHASIS.sub("", text)
     found = _LABEL.match(text)
     return normalise_text(text[found.end() :] if found else text)
 
 
 def normalise_squad(text: str) -> str:
-    """Return *text* as SQuAD compares it: lower case, no punctuation, no articles, single spaces.
+    """Return *text* as compared by SQuAD: lower case, no punctuation, no articles, single spaces.
 
-    Rajpurkar et al. 2016, arXiv:1606.05250, section 6.1. An article alone is kept: it is a choice.
+    Rajpurkar et al. 2016, arXiv:1606.05250, section 6.1. A lone article is kept, since it may be a choice.
     """
     plain = text.lower().translate(_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", plain).split()) or " ".join(plain.split())
@@ -116,7 +129,7 @@ NORMALISE: Mapping[Normalisation, Callable[[str], str]] = {
 
 
 def token_f1(said: str, truth: str) -> float:
-    """Return the harmonic mean of precision and recall of the words of *said*, as SQuAD counts them.
+    """Return the harmonic mean of precision and recall of the words of *said*, as defined by SQuAD.
 
     Rajpurkar et al. 2016, arXiv:1606.05250, section 6.1; 0 when either is empty.
     """
@@ -126,9 +139,9 @@ def token_f1(said: str, truth: str) -> float:
 
 
 def kinds_of(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[Kind | None]:
-    """Return the kind of each of *answers*: closed where the actual one is Yes, No or one of *choices*.
+    """Return the kind of each answer: closed if the actual answer is Yes, No or one of *choices*, else open.
 
-    None where there is no actual one.
+    The kind is None without an actual answer.
     """
     closed = {normalise_text(choice) for choice in (*CLOSED, *choices)}
     known: dict[str | None, Kind | None] = {None: None}
@@ -142,25 +155,22 @@ def kinds_of(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[K
 
 
 def score(
-    answers: Sequence[Answer],
-    kinds: Sequence[Kind | None],
-    scoring: Scoring,
-    ratings: Mapping[str, str],
-    passing: Collection[str],
+    answers: Sequence[Answer], kinds: Sequence[Kind | None], scoring: Scoring, ratings: Mapping[str, str]
 ) -> list[Mark]:
-    """Return a mark for each of *answers*; *kinds* holds the kind of each, in the same order.
+    """Return a mark for each of *answers*; *kinds* holds the kind of each answer, in the same order.
 
-    *ratings* are the judge's by id, right when *passing*. An empty answer is wrong by every metric.
+    *ratings* are those of the judge by the id of the answer. An empty answer is wrong by every metric.
     """
     metrics = {kind: scoring.metric_for(kind) for kind in KINDS}
-    functions = {kind: _function(metric, scoring) for kind, metric in metrics.items()}
+    agree = {kind: _agreement(metric, scoring) for kind, metric in metrics.items()}
+    passing = scoring.judge.passing if scoring.judge else ()
     marks = []
     for answer, kind in zip(answers, kinds, strict=True):
         said, truth = answer.said, answer.truth
         if kind is None or truth is None:
             marks.append(Mark(answer, kind, False))
         elif metrics[kind] != "judge":
-            marks.append(Mark(answer, kind, functions[kind](said, truth)))
+            marks.append(Mark(answer, kind, agree[kind](said, truth)))
         elif not said.strip():
             marks.append(Mark(answer, kind, False))
         else:
@@ -169,15 +179,15 @@ def score(
     return marks
 
 
-def _function(metric: Metric, scoring: Scoring) -> Callable[[str, str], bool]:
-    """Return whether an answer and an actual one agree by *metric*, which is no judge."""
+def _agreement(metric: Metric, scoring: Scoring) -> Callable[[str, str], bool]:
+    """Return the function that compares two answers by *metric*, any metric but judge."""
     if metric == "token_f1":
         return lambda said, truth: token_f1(said, truth) >= scoring.min_f1
     return _equal(NORMALISE["none" if metric == "exact" else scoring.normalise])
 
 
 def _equal(normalise: Callable[[str], str]) -> Callable[[str, str], bool]:
-    """Return whether two texts are equal under *normalise*; what it leaves nothing of equals nothing."""
+    """Return the function that compares two texts under *normalise*; an empty text equals no text."""
     known: dict[str, str] = {}
 
     def equal(said: str, truth: str) -> bool:
@@ -190,14 +200,13 @@ def _equal(normalise: Callable[[str], str]) -> Callable[[str, str], bool]:
 
 
 def near_misses(marks: Iterable[Mark], normalise: Normalisation) -> list[tuple[Mark, Normalisation]]:
-    """Return those of *marks* that a normalisation laxer than *normalise* would make right, and which."""
+    """Return the *marks* that a laxer normalisation would make right, with the strictest such one."""
     names = NORMALISATIONS[NORMALISATIONS.index(normalise) + 1 :]
     laxer = [(name, _equal(NORMALISE[name])) for name in names]
     found = []
     for mark in marks:
         said, truth = mark.answer.said, mark.answer.truth
-        for name, equal in laxer:
-            if truth is not None and equal(said, truth):
-                found.append((mark, name))
-                break
+        name = next((name for name, equal in laxer if truth is not None and equal(said, truth)), None)
+        if name is not None:
+            found.append((mark, name))
     return found

@@ -1,7 +1,7 @@
-"""What a number of right answers says: intervals, the comparison of two models, how many would settle it.
+"""Statistics of accuracy: intervals, the comparison of two models, and the sample size for a verdict.
 
-Answers on one image are not independent, so every interval rests on the effective number of
-answers: their number over the design effect of the images.
+Answers about the same image are not independent, so every interval uses the effective number of
+answers: the number of answers divided by the design effect of the images.
 """
 
 from __future__ import annotations
@@ -11,14 +11,28 @@ from collections.abc import Hashable, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
+from pytest_vft.errors import UsageError
+
 LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """A confidence interval, both ends included."""
+    """A confidence interval that includes both ends."""
 
     low: float
     high: float
+
+
+def check_share(name: str, value: float | None) -> None:
+    """Raise UsageError unless *value* is None or from 0 to 1."""
+    if value is not None and not 0 <= value <= 1:
+        raise UsageError(f"{name} is {value:g}; expected a share from 0 to 1, such as 0.9")
+
+
+def check_confidence(value: float | None) -> None:
+    """Raise UsageError unless *value* is None or between 0 and 1, exclusive."""
+    if value is not None and not 0 < value < 1:
+        raise UsageError(f"confidence is {value:g}; expected a share between 0 and 1, such as 0.95")
 
 
 def two_sided(level: float) -> float:
@@ -27,7 +41,7 @@ def two_sided(level: float) -> float:
 
 
 def one_sided(level: float) -> float:
-    """Return the normal quantile z of a bound on one side at *level*: 1.64 for 0.95."""
+    """Return the normal quantile z of a one-sided bound at *level*: 1.64 for 0.95."""
     return NormalDist().inv_cdf(level)
 
 
@@ -44,11 +58,11 @@ def wilson(share: float, n: float, z: float) -> Interval:
 
 
 def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
-    """Return how many times wider than that of independent values the variance of the mean is, at least 1.
+    """Return the variance of the mean relative to that of independent values, at least 1.
 
-    The variance over clusters is Miller's (2024, arXiv:2411.00640, equation 4), with the usual
-    G / (G - 1) for G clusters. One cluster alone tells no more than one value would. Values that
-    are all equal show no dependence, and the effect is 1.
+    The variance over clusters is from Miller 2024, arXiv:2411.00640, equation 4, with the usual
+    factor G / (G - 1) for G clusters. A single cluster counts as one value. If all values are equal,
+    they show no dependence and the effect is 1.
     """
     n = len(values)
     sums: dict[Hashable, float] = {}
@@ -66,10 +80,9 @@ def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> floa
 
 
 def mcnemar(better: int, worse: int) -> float:
-    """Return the two-sided p of McNemar's exact test, of the answers that only one of two models got right.
+    """Return the two-sided p of McNemar's exact test: a binomial test of *better* and *worse* at one half.
 
-    The binomial test of *better* and *worse* with a half each; McNemar 1947,
-    doi:10.1007/BF02295996. Integers throughout, so that no number of answers is too large.
+    McNemar 1947, doi:10.1007/BF02295996. Integer arithmetic supports any number of answers.
     """
     n = better + worse
     term = total = 1
@@ -81,11 +94,11 @@ def mcnemar(better: int, worse: int) -> float:
 
 
 def difference(better: int, worse: int, n: int, effect: float, z: float) -> Interval:
-    """Return the interval of the difference of two shares, measured on the same *n* questions.
+    """Return the interval of the difference between two shares of the same *n* questions.
 
-    *better* and *worse* are those that only the one, and only the other, model got right. Agresti
-    and Min 2005, doi:10.1002/sim.1781: a Wald interval after half an answer more in each of the
-    four cells; the cells are first divided by the design *effect*.
+    *better* and *worse* count the questions that only the first or only the second model got right.
+    Agresti and Min 2005, doi:10.1002/sim.1781: a Wald interval after adding half an answer to each of
+    the four cells; the cells are first divided by the design *effect*.
     """
     more, less, all_ = better / effect + 0.5, worse / effect + 0.5, n / effect + 2
     middle = (more - less) / all_
@@ -94,9 +107,9 @@ def difference(better: int, worse: int, n: int, effect: float, z: float) -> Inte
 
 
 def answers_to_settle(share: float, minimum: float, effect: float, z: float) -> int | None:
-    """Return of how many answers in all Wilson's interval would leave *minimum* out; None: of no number.
+    """Return the number of answers at which Wilson's interval would exclude *minimum*; None if none would.
 
-    The interval holds *minimum* as long as the score test does not reject it:
+    The interval contains *minimum* as long as the score test does not reject it:
     (share - minimum)² <= z² minimum (1 - minimum) / n.
     """
     if share == minimum:
@@ -105,9 +118,9 @@ def answers_to_settle(share: float, minimum: float, effect: float, z: float) -> 
 
 
 def pairs_to_settle(better: int, worse: int, n: int, effect: float, z: float) -> int | None:
-    """Return of how many questions in all the interval of the difference would leave 0 out.
+    """Return the number of questions at which the interval of the difference would exclude 0.
 
-    By the Wald interval of paired differences, whose variance is (better + worse) / n - difference².
+    Uses the Wald interval of paired differences, whose variance is (better + worse) / n - difference².
     """
     mean = (better - worse) / n
     if mean == 0:

@@ -1,4 +1,4 @@
-"""Answers of an API, kept as they come: what was answered once is never asked again."""
+"""Answers of an API, saved as they arrive so that no request is sent twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,16 @@ from pytest_vft.text import safe
 
 
 def request_key(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> str:
-    """Return what a request is known by: the SHA-256 of its model, messages and parameters."""
+    """Return the key of a request: the SHA-256 of its model, messages and parameters."""
     request = orjson.dumps([model, messages, parameters], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(request).hexdigest()
 
 
 class Transcript:
-    """A JSONL file of answers, each with the `key` of its request; errors are not kept.
+    """A JSONL file of answers, each with the `key` of its request; errors are not saved.
 
-    An answer is on the disk before the next one is taken: what is killed loses those in flight.
+    Each answer is flushed to disk before the next one is accepted, so a process that is killed loses
+    only the answers in flight. Raises EvaluationError for a file that is not a transcript.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,19 +36,21 @@ class Transcript:
         data = path.read_bytes() if path.exists() else b""
         *lines, torn = data.split(b"\n")
         for number, line in enumerate(lines, 1):
-            answer = _loads(line)
+            answer = None
+            with suppress(orjson.JSONDecodeError):
+                answer = orjson.loads(line)
             if not isinstance(answer, dict) or not isinstance(answer.get("key"), str):
                 raise EvaluationError(
-                    f"{safe(path, None)}:{number}: no line of a transcript; name another file"
+                    f"{safe(path, None)}:{number:,}: not a line of a transcript; use another file"
                 )
             self.answers[answer["key"]] = answer
         self._whole = len(data) - len(torn)
 
     def append(self, answer: Mapping[str, Any]) -> None:
-        """Write *answer*, which holds its key, behind the last whole line."""
+        """Write *answer*, which contains its key, after the last complete line."""
         line = orjson.dumps(answer) + b"\n"
         with self.path.open("ab") as file:
-            file.truncate(self._whole)  # the process that wrote the torn line was killed
+            file.truncate(self._whole)  # removes an incomplete line of a process that was killed
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
@@ -55,16 +58,9 @@ class Transcript:
         self.answers[answer["key"]] = answer
 
 
-def _loads(line: bytes) -> Any:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-
-
 @contextmanager
 def open_transcript(path: Path) -> Iterator[Transcript]:
-    """Yield the transcript at *path*, which no other process writes to meanwhile; it waits for its turn."""
+    """Wait for exclusive access to the transcript at *path*, and yield it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
     with FileLock(Path(tempfile.gettempdir()) / f"vft-transcript-{name}.lock"):

@@ -14,25 +14,27 @@ FORMATS = ("text", "json")
 
 
 def result_targets(given: Sequence[str]) -> list[Target]:
-    """Return the targets that FORMAT:FILE texts stand for. Raises UsageError for other formats than ours."""
+    """Return the targets of FORMAT:FILE texts. Raises UsageError for a format not in FORMATS."""
     targets = parse_targets(given)
     for target in targets:
         if target.format not in FORMATS:
-            raise UsageError(f"an evaluation is written as {' or '.join(FORMATS)}, not as {target.format}")
+            raise UsageError(f"vft eval has no report format {target.format!r}; known: {', '.join(FORMATS)}")
     return targets
 
 
 def render_results_as(
     format_name: str, results: Results, commands: Mapping[str, Sequence[str]], most_shown: int
 ) -> str:
-    """Return *results* in the format of that name."""
-    if format_name == "json":
-        return render_results_json(results)
-    return render_results(results, commands, most_shown)
+    """Return *results* in the report format *format_name*; see render_results()."""
+    return (
+        render_results_json(results)
+        if format_name == "json"
+        else render_results(results, commands, most_shown)
+    )
 
 
 def write_results(
     results: Results, commands: Mapping[str, Sequence[str]], target: Target, most_shown: int
 ) -> None:
-    """Write *results* to *target*. Raises UsageError when that cannot be done."""
+    """Write *results* to *target*; see render_results(). Raises UsageError if the file cannot be written."""
     write_target(target, render_results_as(target.format, results, commands, most_shown))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -18,26 +18,21 @@ FORMAT = "vft-eval/1"
 
 
 def render_results_json(results: Results) -> str:
-    """Return *results* as JSON text; ASCII only, so that no answer can do harm."""
-    # "#" stands in strings only; a CI runner obeys "##[" wherever it stands (see text.safe).
-    return json.dumps(as_data(results), indent=2).replace("##", "#\\u0023") + "\n"
+    """Return *results* as JSON text, in ASCII so that answers cannot contain control characters."""
+    # "#" occurs only in strings; CI runners obey "##[" anywhere in a line (see text.safe).
+    return json.dumps(_results_data(results), indent=2).replace("##", "#\\u0023") + "\n"
 
 
-def as_data(results: Results) -> dict[str, Any]:
-    """Return *results* as plain data."""
-    irregular = results.matched.irregular
+def _results_data(results: Results) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "ok": results.ok,
         "tool": {"name": "pytest-vft", "version": version("pytest-vft")},
-        "predictions": results.predictions,
-        "test": results.test,
-        "baseline": results.baseline,
-        "judge": results.judge,
+        **_attributes(results, "predictions", "test", "baseline", "judge"),
         "matched_by": results.matched.how,
         "prediction_count": results.matched.predictions,
         "question_count": len(results.matched.answers),
-        "irregular": {one.name: list(getattr(irregular, one.name)) for one in fields(irregular)},
+        "irregular": asdict(results.matched.irregular),
         "gates": [_gate_data(gate) for gate in results.gates],
         "comparisons": [_comparison_data(comparison) for comparison in results.comparisons],
         "errors": [{"kind": kind, "message": safe(error, None)} for kind, error in results.errors.items()],
@@ -48,36 +43,25 @@ def as_data(results: Results) -> dict[str, Any]:
 def _accuracy_data(accuracy: Accuracy) -> dict[str, Any]:
     return {
         "accuracy": accuracy.share,
-        "right": accuracy.right,
-        "n": accuracy.n,
-        "images": accuracy.images,
-        "effective_n": accuracy.effective_n,
-        "interval": list(accuracy.interval),
+        **_attributes(accuracy, "right", "n", "images", "effective_n", "interval"),
     }
 
 
 def _gate_data(gate: Gate) -> dict[str, Any]:
     return {
-        "kind": gate.kind,
-        "ok": gate.ok,
-        "causes": list(gate.causes),
-        "metrics": list(gate.metrics),
+        **_attributes(gate, "kind", "ok", "causes", "metrics"),
         "normalise": gate.scoring.normalise,
         **_accuracy_data(gate.accuracy),
-        "minimum": gate.minimum,
-        "short_by": gate.short_by,
-        "confidence": gate.confidence,
-        "bound": gate.bound,
-        "settled_by": gate.settled_by,
+        **_attributes(gate, "minimum", "short_by", "confidence", "bound", "settled_by"),
         "confusions": [
             {"said": said, "truth": truth, "count": number}
             for (said, truth), number in gate.confusions.items()
         ],
-        "ratings": dict(gate.ratings),
+        "ratings": gate.ratings,
         "ungraded": [mark.answer.id for mark in gate.ungraded],
         "by": gate.by,
         "groups": [
-            {"value": group.value, "ok": group.ok, "few": group.few, **_accuracy_data(group.accuracy)}
+            {**_attributes(group, "value", "ok", "few"), **_accuracy_data(group.accuracy)}
             for group in gate.groups
         ],
         "wrong": [_mark_data(mark) for mark in gate.wrong],
@@ -86,34 +70,27 @@ def _gate_data(gate: Gate) -> dict[str, Any]:
 
 
 def _mark_data(mark: Mark) -> dict[str, Any]:
-    answer = mark.answer
+    answer, question = mark.answer, mark.answer.question
     return {
-        "id": answer.id,
-        "line": answer.line,
-        "test_line": answer.question.line if answer.question else None,
-        "image": answer.question.image if answer.question else None,
-        "question": answer.question.text if answer.question else None,
-        "said": answer.said,
-        "truth": answer.truth,
+        **_attributes(answer, "id", "line"),
+        "test_line": question.line if question else None,
+        "image": question.image if question else None,
+        "question": question.text if question else None,
+        **_attributes(answer, "said", "truth"),
         "rating": mark.rating,
     }
 
 
 def _comparison_data(comparison: Comparison) -> dict[str, Any]:
     return {
-        "kind": comparison.kind,
-        "ok": comparison.ok,
-        "causes": list(comparison.causes),
+        **_attributes(comparison, "kind", "ok", "causes"),
         "accuracy": _accuracy_data(comparison.accuracy),
         "baseline": _accuracy_data(comparison.baseline),
-        "difference": comparison.difference,
-        "interval": list(comparison.interval),
-        "better": comparison.better,
-        "worse": comparison.worse,
-        "p": comparison.p,
-        "margin": comparison.margin,
-        "alpha": comparison.alpha,
-        "confidence": comparison.confidence,
-        "settled_by": comparison.settled_by,
+        **_attributes(comparison, "difference", "interval", "better", "worse", "p"),
+        **_attributes(comparison, "margin", "alpha", "confidence", "settled_by"),
         "lost": [mark.answer.id for mark in comparison.lost],
     }
+
+
+def _attributes(record: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}

@@ -11,7 +11,6 @@ from pytest_vft.evaluation.gate import Cause, Gate
 from pytest_vft.evaluation.predictions import Irregularities, MatchedPredictions, MatchMethod
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark, Normalisation
-from pytest_vft.evaluation.statistics import Interval
 from pytest_vft.text import count, safe
 
 MOST_SHOWN = 10
@@ -29,9 +28,9 @@ _IRREGULAR = {
     "missing": "without a prediction: counted as wrong",
     "empty": "with an empty answer: counted as wrong",
     "refused": "refused by the model",
-    "cut": "cut off at the model's limit of tokens",
-    "repeated": "answered more than once alike: counted once",
-    "contradictory": "answered more than once, differently: no gate passes",
+    "cut": "cut off at the model's token limit",
+    "repeated": "with several equal answers: counted once",
+    "contradictory": "with several different answers: no gate passes",
     "unknown": "predicted, but not in the test split: no gate passes",
     "disputed": "with another actual answer than in the test split: no gate passes",
 }
@@ -47,8 +46,16 @@ _CAUSES: Mapping[Cause, str] = {
 
 
 def render_results(results: Results, commands: Mapping[str, Sequence[str]], most_shown: int) -> str:
-    """Return *results* for human eyes; *commands*, by kind, evaluate only the wrong answers."""
-    lines = [f"vft: {_files(results)}", *_irregular(results.matched.irregular)]
+    """Return *results* as text.
+
+    *commands*, by kind, evaluate only the wrong answers, of which at most *most_shown* are shown for each
+    kind; 0 shows all.
+    """
+    judge = f"; judge {safe(results.judge)}" if results.judge else ""
+    lines = [
+        f"vft: {_files(results.predictions, results.test, results.matched)}{judge}",
+        *_irregular(results.matched.irregular),
+    ]
     for gate in results.gates:
         command = commands.get(str(gate.kind), ())
         lines += ["", *_gate(gate, results.predictions, results.test, command, most_shown)]
@@ -62,18 +69,14 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
     verdicts = [gate.ok for gate in results.gates if gate.minimum is not None or not gate.ok]
     verdicts += [comparison.ok for comparison in results.comparisons]
     verdicts += [False for _ in results.errors]
-    of = count(len(verdicts), "gate")
-    said = f"{verdicts.count(False)} of {of} failed" if verdicts else "nothing was asked for"
-    return "\n".join([*lines, "", f"{'PASSED' if results.ok else 'FAILED'}  {said}"]) + "\n"
-
-
-def _files(results: Results) -> str:
-    return _compared(results.predictions, results.test, results.matched) + (
-        f"; judge {safe(results.judge)}" if results.judge else ""
+    failed = f"{verdicts.count(False):,} of {count(len(verdicts), 'gate')} failed"
+    verdict = "PASSED" if results.ok else "FAILED"
+    return (
+        "\n".join([*lines, "", f"{verdict}  {failed if verdicts else 'no minimum or baseline given'}"]) + "\n"
     )
 
 
-def _compared(path: str, test: str | None, matched: MatchedPredictions) -> str:
+def _files(path: str, test: str | None, matched: MatchedPredictions) -> str:
     against = f" vs {safe(test, None)}" if test else ""
     return (
         f"{safe(path, None)}{against}: {count(matched.predictions, 'prediction')} to "
@@ -85,11 +88,14 @@ def _irregular(irregular: Irregularities) -> Iterator[str]:
     for name, words in _IRREGULAR.items():
         ids: Sequence[str] = getattr(irregular, name)
         if ids:
-            more = ", ..." if len(ids) > _MOST_IDS else ""
-            yield f"  {len(ids):,} {words} ({', '.join(map(safe, ids[:_MOST_IDS]))}{more})"
+            yield f"  {len(ids):,} {words} ({_first_ids(ids)})"
 
 
-def render_gate(  # noqa: PLR0913, PLR0917 - what a failure has to tell
+def _first_ids(ids: Sequence[str]) -> str:
+    return ", ".join(map(safe, ids[:_MOST_IDS])) + (", ..." if len(ids) > _MOST_IDS else "")
+
+
+def render_gate(  # noqa: PLR0913, PLR0917 - the parts of a message
     gate: Gate,
     path: str,
     test: str | None,
@@ -97,13 +103,13 @@ def render_gate(  # noqa: PLR0913, PLR0917 - what a failure has to tell
     command: Sequence[str],
     most_shown: int = MOST_SHOWN,
 ) -> str:
-    """Return what to say of *gate*, its first line short enough for pytest's summary."""
+    """Return the message of a failed *gate*; the first line is short enough for pytest's summary."""
     first, *rest = _gate(gate, path, test, command, most_shown)
-    return "\n".join([first, _compared(path, test, matched), *_irregular(matched.irregular), *rest])
+    return "\n".join([first, _files(path, test, matched), *_irregular(matched.irregular), *rest])
 
 
 def render_comparison(comparison: Comparison, path: str, baseline: str) -> str:
-    """Return what to say of *comparison*."""
+    """Return the message of a failed *comparison*."""
     first, *rest = _comparison(comparison, baseline)
     return "\n".join([first, f"{safe(path, None)} vs {safe(baseline, None)}, on the same questions", *rest])
 
@@ -112,19 +118,18 @@ def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_
     accuracy = gate.accuracy
     yield _headline(gate)
     yield f"  {_interval(accuracy)}"
-    yield from _compared_with_minimum(gate)
+    if gate.minimum is not None:
+        yield from _minimum(gate, gate.minimum)
     if gate.ungraded:
-        yield (
-            f"  {len(gate.ungraded):,} of {len(gate.ungraded) + accuracy.n:,} not rated by the judge as it "
-            f"was asked, and left out ({_ids(gate.ungraded)})"
-        )
+        ids = _first_ids([mark.answer.id for mark in gate.ungraded])
+        total = count(len(gate.ungraded) + accuracy.n, "answer")
+        yield f"  {len(gate.ungraded):,} of {total} without a valid rating: left out (ids {ids})"
     if gate.ratings:
         yield f"  ratings: {' | '.join(f'{rating} {number:,}' for rating, number in gate.ratings.items())}"
     for group in gate.groups[:_MOST_IDS]:
         low = "" if group.ok else "too low: "
-        few = ", too few to judge" if group.few else ""
-        share = f"{_percent(group.accuracy.share)} ({group.accuracy.right:,}/{group.accuracy.n:,})"
-        yield f"  {low}{safe(gate.by)}={safe(group.value)} {share}{few}"
+        few = ", too few answers for a verdict" if group.few else ""
+        yield f"  {low}{safe(gate.by)}={safe(group.value)} {_share(group.accuracy)}{few}"
     if len(gate.groups) > _MOST_IDS:
         yield f"  ... and {count(len(gate.groups) - _MOST_IDS, 'better group')}"
     if gate.wrong:
@@ -132,52 +137,46 @@ def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_
 
 
 def _headline(gate: Gate) -> str:
-    accuracy = gate.accuracy
-    share, kind = _percent(accuracy.share), gate.kind or "all"
-    if gate.minimum is None:
-        said = f"{kind} {share}"
-    else:
-        reached = not gate.short_by
-        wanted = _percent(gate.minimum)
-        if share == wanted and not reached:
-            share, wanted = _percent(accuracy.share, 3), _percent(gate.minimum, 3)
-        said = f"{kind} {share} {'>=' if reached else '<'} {wanted}"
-    others = [_CAUSES[cause] for cause in gate.causes if cause != "low"]
-    return f"{said} ({accuracy.right:,}/{accuracy.n:,}){'; ' if others else ''}{', '.join(others)}"
+    accuracy, kind = gate.accuracy, gate.kind or "all"
+    share = _percent(accuracy.share)
+    compared = ""
+    if gate.minimum is not None:
+        minimum = _percent(gate.minimum)
+        if share == minimum and gate.short_by:
+            share, minimum = _percent(accuracy.share, 3), _percent(gate.minimum, 3)
+        compared = f" {'<' if gate.short_by else '>='} {minimum}"
+    others = ", ".join(_CAUSES[cause] for cause in gate.causes if cause != "low")
+    right = f"({accuracy.right:,}/{accuracy.n:,})"
+    return f"{kind} {share}{compared} {right}{'; ' if others else ''}{others}"
 
 
 def _interval(accuracy: Accuracy) -> str:
     if accuracy.images is None:
-        basis = f"n {accuracy.n:,}; answers taken as independent: no test split names their images"
+        basis = f"n {accuracy.n:,}; without a test split, answers are assumed to be independent"
     else:
         effective = f"effective n {accuracy.effective_n:,.0f} of {accuracy.n:,}"
         basis = f"{count(accuracy.images, 'image')}, {effective}"
-    return f"95 % interval {_range(accuracy.interval)} (Wilson; {basis})"
+    low, high = accuracy.interval
+    return f"95 % interval {100 * low:.1f} to {_percent(high)} (Wilson; {basis})"
 
 
-def _range(interval: Interval) -> str:
-    return f"{100 * interval.low:.1f} to {_percent(interval.high)}"
-
-
-def _compared_with_minimum(gate: Gate) -> Iterator[str]:
-    if gate.minimum is None:
-        return
+def _minimum(gate: Gate, minimum: float) -> Iterator[str]:
     if gate.short_by:
         yield f"  short by {count(gate.short_by, 'answer')}"
     if gate.bound is not None and gate.confidence is not None:
-        yield f"  at least {_percent(gate.bound)} with confidence {gate.confidence:g}, on one side"
-        settled = gate.bound >= gate.minimum
+        yield f"  at least {_percent(gate.bound)} with a one-sided confidence of {gate.confidence:g}"
+        settled, inconclusive = gate.bound >= minimum, "the lower bound is below the minimum"
     else:
-        settled = not gate.accuracy.interval.low <= gate.minimum <= gate.accuracy.interval.high
+        low, high = gate.accuracy.interval
+        settled, inconclusive = not low <= minimum <= high, "the interval contains the minimum"
     if not settled:
-        lacking = "the interval holds the minimum: no proof" if gate.bound is None else "a proof takes more"
-        yield f"  {lacking}; {_settled_by(gate.settled_by)}"
+        yield f"  inconclusive: {inconclusive}; {_settled_by(gate.settled_by, 'answer', 'accuracy')}"
 
 
-def _settled_by(number: int | None) -> str:
+def _settled_by(number: int | None, noun: str, what: str) -> str:
     if number is None:
-        return "no number of answers would settle it, at just this share"
-    return f"about {count(number, 'answer')} in all would settle it, at this share"
+        return f"no number of {noun}s would settle it if the {what} stayed the same"
+    return f"about {count(number, noun)} would settle it if the {what} stayed the same"
 
 
 def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most_shown: int) -> Iterator[str]:
@@ -186,8 +185,8 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
         for (said, truth), number in list(gate.confusions.items())[:_MOST_IDS]
     )
     yield f"  wrong {len(gate.wrong):,}{': ' + pairs if pairs else ''}"
-    asked = gate.minimum is not None
-    shown = () if asked and gate.ok else gate.wrong[:most_shown] if most_shown else gate.wrong
+    passed = gate.minimum is not None and gate.ok
+    shown = () if passed else gate.wrong[: most_shown or None]
     for mark in shown:
         yield f"    {_mark(mark, path)}"
     if shown and len(gate.wrong) > len(shown):
@@ -197,11 +196,12 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
         by_name.setdefault(name, []).append(mark)
     for name, marks in by_name.items():
         first = _quoted(marks[0].answer.said)
-        yield f"  near misses {len(marks):,} ({first} ...): normalise={name} would count them"
+        yield f"  near misses {len(marks):,} ({first} ...): normalise={name} would accept them"
     if test and (place := next((one.answer.question for one in shown if one.answer.question), None)):
-        yield f"  with its image: vft show {shlex.quote(safe(test, None))}:{place.line} --save DIR"
+        yield f"  to show the image: vft show {shlex.quote(safe(test, None))}:{place.line} --save DIR"
     if command:
-        yield f"  the wrong ones alone: {' '.join(shlex.quote(safe(part, None)) for part in command)}"
+        rerun = " ".join(shlex.quote(safe(part, None)) for part in command)
+        yield f"  to evaluate only the wrong answers: {rerun}"
 
 
 def _mark(mark: Mark, path: str) -> str:
@@ -219,34 +219,30 @@ def _said(mark: Mark) -> str:
     return f"id {safe(answer.id)}  said {_quoted(answer.said)}  truth {truth}"
 
 
-def _ids(marks: Sequence[Mark]) -> str:
-    more = ", ..." if len(marks) > _MOST_IDS else ""
-    return f"ids {', '.join(safe(mark.answer.id) for mark in marks[:_MOST_IDS])}{more}"
-
-
 def _comparison(comparison: Comparison, baseline: str) -> Iterator[str]:
     kind = comparison.kind or "all"
-    ours, theirs = comparison.accuracy, comparison.baseline
     causes = ", ".join("worse" if cause == "low" else _CAUSES[cause] for cause in comparison.causes)
-    said = f"{kind} {_points(comparison.difference)} points vs baseline"
-    yield f"{said}{': ' + causes if causes else ''}"
-    yield (
-        f"  {_percent(ours.share)} ({ours.right:,}) against {_percent(theirs.share)} ({theirs.right:,}) of "
-        f"{ours.n:,} in {safe(baseline, None)}"
-    )
+    difference = f"{kind} {_points(comparison.difference)} points vs baseline"
+    yield f"{difference}{': ' + causes if causes else ''}"
+    ours, theirs = _share(comparison.accuracy), _share(comparison.baseline)
+    yield f"  {ours} vs {theirs} in {safe(baseline, None)}"
     low, high = comparison.interval
     yield f"  95 % interval of the difference {_points(low)} to {_points(high)} points"
     yield (
-        f"  only this one right {comparison.better:,}, only the baseline {comparison.worse:,}: "
+        f"  right only here {comparison.better:,}, only in the baseline {comparison.worse:,}: "
         f"exact McNemar p = {comparison.p:.3g}"
     )
     if low <= 0 <= high:
-        settled = _settled_by(comparison.settled_by).replace("share", "difference")
-        yield f"  no proof of a difference: the interval holds 0; {settled}"
+        settled = _settled_by(comparison.settled_by, "question", "difference")
+        yield f"  inconclusive: the interval contains 0; {settled}"
     elif comparison.p >= comparison.alpha:
-        yield f"  no proof of a difference: exact McNemar p is not below {comparison.alpha:g}"
+        yield f"  inconclusive: exact McNemar p is not below {comparison.alpha:g}"
     for mark in comparison.lost[:_MOST_IDS] if causes else ():
         yield f"    lost: {_said(mark)}"
+
+
+def _share(accuracy: Accuracy) -> str:
+    return f"{_percent(accuracy.share)} ({accuracy.right:,}/{accuracy.n:,})"
 
 
 def _points(share: float) -> str:
@@ -261,7 +257,7 @@ def _quoted(text: str) -> str:
     return repr(safe(text, _QUOTED)).replace("\\\\", "\\")
 
 
-def progress_line(answered: int, of: int, right: int, scored: int) -> str:
-    """Return how far a live run is, and how much of what can be scored at its letters is right."""
-    so_far = f", {_percent(right / scored)} of {scored:,} exactly right so far" if scored else ""
-    return f"vft: {answered:,} of {count(of, 'question')} answered{so_far}"
+def progress_line(answered: int, total: int, right: int, scored: int) -> str:
+    """Return the progress of a live run: questions *answered*, and answers *right* of those *scored*."""
+    so_far = f", {_percent(right / scored)} of {scored:,} right so far" if scored else ""
+    return f"vft: {answered:,} of {count(total, 'question')} answered{so_far}"

@@ -1,28 +1,28 @@
-"""`[tool.vft]` of pyproject.toml, or vft.toml: the same for every entry point."""
+"""The configuration: `[tool.vft]` of pyproject.toml, or vft.toml."""
 
 from __future__ import annotations
 
-import json
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pytest_vft.errors import ConfigError
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import SPLITS, Severity, Split
+from pytest_vft.resources import read_schema
 
 MAX_FINDINGS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A configuration file as it was read; *folder* is what its paths are relative to.
+    """The content of a configuration file; its paths are relative to *folder*.
 
-    *ignore* maps patterns of rules to reasons, *per_file_ignores* globs of files to such tables,
-    *allow* rules to the number of findings that are tolerated.
+    *ignore* maps patterns of rules to reasons, *per_file_ignores* maps globs of files to such tables,
+    and *allow* maps rules to the number of tolerated findings.
     """
 
     path: Path | None = None
@@ -42,15 +42,14 @@ class Config:
 
 
 def load_config(path: Path | None = None, *, start: Path | None = None) -> Config:
-    """Return the configuration at *path*, else the first found from *start* (here) upwards.
+    """Return the configuration at *path*, else the nearest one in *start* (the current folder) or above.
 
-    In one folder vft.toml wins over the [tool.vft] of pyproject.toml.
-    Raises ConfigError, which names file, key and the likely intention.
+    vft.toml takes precedence over pyproject.toml in the same folder. Raises ConfigError.
     """
     if path is not None:
         table = _table(path)
         if table is None:
-            raise ConfigError(f"{path}: no [tool.vft] in it")
+            raise ConfigError(f"{path}: has no [tool.vft]")
         return _config(path, table)
     folder = (start or Path()).resolve()
     for parent in (folder, *folder.parents):
@@ -62,38 +61,36 @@ def load_config(path: Path | None = None, *, start: Path | None = None) -> Confi
     return Config()
 
 
+def as_config(config: Config | str | os.PathLike[str] | None) -> Config:
+    """Return *config*, or the configuration at this path; see load_config(). Raises ConfigError."""
+    return config if isinstance(config, Config) else load_config(None if config is None else Path(config))
+
+
 def _table(path: Path) -> Any:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
     if path.name != "pyproject.toml":
         return content
     tools = content.get("tool", {})
     return tools.get("vft") if isinstance(tools, dict) else None
 
 
-@cache
-def config_schema() -> Mapping[str, Any]:
-    """Return the JSON Schema of a configuration."""
-    schema: Mapping[str, Any] = json.loads(Path(__file__).with_name("config.schema.json").read_bytes())
-    return schema
-
-
 def _config(path: Path, table: Any) -> Config:
-    for problem in schema_problems(config_schema(), table):
+    for problem in schema_problems(read_schema("config.schema.json"), table):
         raise ConfigError(f"{path}: {problem}")
     data: Mapping[str, Any] = table.get("data", {})
     settings = {key.replace("-", "_"): value for key, value in table.items() if key != "data"}
     return Config(
         path=path,
         folder=path.parent,
-        data={split: _list(data[split]) for split in SPLITS if split in data},
+        data={
+            split: [data[split]] if isinstance(data[split], str) else data[split]
+            for split in SPLITS
+            if split in data
+        },
         **settings,
     )
-
-
-def _list(value: str | Sequence[str]) -> Sequence[str]:
-    return [value] if isinstance(value, str) else value

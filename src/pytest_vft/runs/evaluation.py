@@ -1,4 +1,4 @@
-"""An evaluation: predictions matched to their questions, and what can be asked of them."""
+"""The evaluation of predictions: assertions on accuracy, alone and against a baseline."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-from pytest_vft.client import make_client, read_credentials
 from pytest_vft.errors import UsageError
-from pytest_vft.evaluation.accuracy import Requirement, of_kind
-from pytest_vft.evaluation.chat import ChatModel
-from pytest_vft.evaluation.comparison import Comparison, compare
+from pytest_vft.evaluation.accuracy import MIN_N, Requirement, of_kind
+from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
-from pytest_vft.evaluation.judge import Judge, as_judge, check_not_itself, ratings
-from pytest_vft.evaluation.live import Live
+from pytest_vft.evaluation.judge import Judge, as_judge, rate_answers
 from pytest_vft.evaluation.predictions import (
     Keys,
     MatchedPredictions,
@@ -26,36 +23,58 @@ from pytest_vft.evaluation.predictions import (
     read_predictions,
     select_ids,
 )
-from pytest_vft.evaluation.questions import ID_PATTERN, Question, read_questions
+from pytest_vft.evaluation.questions import ID_PATTERN, read_questions
 from pytest_vft.evaluation.scoring import (
     KINDS,
     Kind,
     Mark,
-    Metric,
-    Normalisation,
     Scoring,
+    ScoringOptions,
+    check_name,
     kinds_of,
-    make_scoring,
     score,
 )
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.reading.sqlite import FOLDER, make_folder
 from pytest_vft.report.evaluation_text import render_comparison, render_gate
-from pytest_vft.text import nearest
 from pytest_vft.writing import write_text
 
-CACHE = Path(FOLDER)
 NO_JUDGE = (
     "open answers need a judge: --vft-eval-judge=MODEL (judge= in Python), "
-    "or a metric that takes them at their letters: --vft-eval-metric=normalised_exact (metric=)"
+    "or a metric that compares texts: --vft-eval-metric=normalised_exact (metric=)"
 )
 
 StrPath = str | os.PathLike[str]
 
 
+class _AnswerOptions(ScoringOptions, total=False):
+    kind: Kind | None
+    judge: Judge | str | None
+    confidence: float | None
+
+
+class AccuracyOptions(_AnswerOptions, total=False):
+    """Options of a required accuracy.
+
+    *kind* "closed" evaluates only questions whose actual answer is Yes, No or one of *choices*, "open"
+    only the others. *judge* is a Judge or the name of its model. *by*, *min_n* and *confidence* are those
+    of Requirement, all others those of Scoring.
+    """
+
+    by: str | None
+    min_n: int
+
+
+class ComparisonOptions(_AnswerOptions, total=False):
+    """Options of a comparison: *kind*, *judge* and those of Scoring and Tolerance."""
+
+    margin: float
+    alpha: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Predictions with their questions, to be asked for verdicts."""
+    """Predictions matched to their questions."""
 
     path: str
     test: str | None
@@ -63,158 +82,120 @@ class Evaluation:
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
 
+    def assert_min_accuracy(self, minimum: float, **options: Unpack[AccuracyOptions]) -> Gate:
+        """Return the gate, or raise AssertionError if the accuracy is below *minimum*."""
+        __tracebackhide__ = True
+        gate = self.measure(minimum, **options)
+        if not gate.ok:
+            command = self.rerun_command(gate, self.save_wrong_ids(gate))
+            raise AssertionError(render_gate(gate, self.path, self.test, self.matched, command))
+        return gate
+
     def measure(  # noqa: PLR0913 - all by keyword, each with a default
         self,
         minimum: float | None = None,
         *,
         kind: Kind | None = None,
-        metric: Metric | None = None,
-        normalise: Normalisation = "text",
-        min_f1: float = 0.5,
-        choices: Sequence[str] = (),
         judge: Judge | str | None = None,
         by: str | None = None,
-        min_n: int = 20,
+        min_n: int = MIN_N,
         confidence: float | None = None,
+        **scoring: Unpack[ScoringOptions],
     ) -> Gate:
-        """Return the accuracy of the answers of *kind*, and whether it reaches *minimum*.
-
-        The arguments are those of assert_min_accuracy.
-        """
+        """Return the gate of the answers, whether it passes or not; see AccuracyOptions."""
         requirement = Requirement(minimum=minimum, confidence=confidence, by=by, min_n=min_n)
-        scoring = make_scoring(metric=metric, normalise=normalise, min_f1=min_f1, choices=choices)
-        return self.gate(kind, requirement, scoring, as_judge(judge))
+        return self.gate(kind, requirement, Scoring(judge=as_judge(judge), **scoring))
 
-    def gate(
-        self, kind: Kind | None, requirement: Requirement, scoring: Scoring, judge: Judge | None
-    ) -> Gate:
-        """Like measure(), for arguments that have been validated."""
-        marks = self.marks(kind, scoring, judge)
-        allowed = judge.max_ungraded if judge else 0.0
-        return evaluate_gate(self.matched, marks, kind, requirement, scoring, max_ungraded=allowed)
+    def gate(self, kind: Kind | None, requirement: Requirement, scoring: Scoring) -> Gate:
+        """Like measure(), for options that have been validated."""
+        return evaluate_gate(self.matched, self.marks(kind, scoring), kind, requirement, scoring)
 
-    def marks(self, kind: Kind | None, scoring: Scoring, judge: Judge | None) -> Sequence[Mark]:
-        """Return a mark for each answer of *kind*. Raises UsageError for open ones without a judge."""
-        if kind is not None and kind not in KINDS:
-            raise UsageError(f"no kind {kind!r}{nearest(kind, KINDS)}; want closed or open")
+    def assert_not_worse_than(  # noqa: PLR0913 - as above
+        self,
+        baseline: StrPath,
+        *,
+        kind: Kind | None = None,
+        judge: Judge | str | None = None,
+        margin: float = 0.0,
+        alpha: float = 0.05,
+        confidence: float | None = None,
+        **scoring: Unpack[ScoringOptions],
+    ) -> Comparison:
+        """Return the comparison, or raise AssertionError if the answers are worse than those of *baseline*.
+
+        See ComparisonOptions.
+        """
+        __tracebackhide__ = True
+        tolerance = Tolerance(margin=margin, alpha=alpha, confidence=confidence)
+        path = os.fspath(baseline)
+        comparison = self.comparison(path, kind, tolerance, Scoring(judge=as_judge(judge), **scoring))
+        if not comparison.ok:
+            raise AssertionError(render_comparison(comparison, self.path, path))
+        return comparison
+
+    def comparison(
+        self, baseline: str, kind: Kind | None, tolerance: Tolerance, scoring: Scoring
+    ) -> Comparison:
+        """Return the comparison with the predictions at *baseline*, for options that have been validated."""
+        other = evaluate(baseline, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+        ids = {answer.id for answer in self.matched.answers}
+        if ids < {answer.id for answer in other.matched.answers}:  # only some ids were selected
+            other = replace(other, matched=select_ids(other.matched, ids))
+        return compare(
+            (self.marks(kind, scoring), other.marks(kind, scoring)),
+            (self.matched.irregular, other.matched.irregular),
+            kind,
+            tolerance,
+            scoring.max_ungraded,
+        )
+
+    def marks(self, kind: Kind | None, scoring: Scoring) -> Sequence[Mark]:
+        """Return a mark for each answer of *kind*, or of an unknown kind.
+
+        Raises UsageError for open answers without a judge, EvaluationError without answers of *kind*.
+        """
+        if kind is not None:
+            check_name("kind", kind, KINDS)
         answers = self.matched.answers
         kinds = kinds_of(answers, scoring.choices)
         if kind is not None:
             answers = [one for one, found in zip(answers, kinds, strict=True) if found in (kind, None)]
             kinds = [found for found in kinds if found in (kind, None)]
         judged = [one for one in KINDS if scoring.metric_for(one) == "judge"]
-        wanted = [
-            answer
-            for answer, found in (zip(answers, kinds, strict=True) if judged else ())
-            if found in judged and answer.said.strip()
-        ]
-        rated: Mapping[str, str] = {}
-        if wanted:
-            if judge is None:
+        pairs = zip(answers, kinds, strict=True) if judged else ()
+        unrated = [answer for answer, found in pairs if found in judged and answer.said.strip()]
+        ratings: Mapping[str, str] = {}
+        if unrated:
+            if scoring.judge is None:
                 raise UsageError(NO_JUDGE)
-            check_not_itself(judge, [answer.fields.get("model") for answer in wanted])
-            with open_transcript(_cached("ratings.jsonl")) as transcript:
-                rated = ratings(wanted, judge, transcript, lambda: make_chat(judge, judge.parameters))
+            with open_transcript(_cache_path("ratings.jsonl")) as transcript:
+                ratings = rate_answers(unrated, scoring.judge, transcript)
         with gc_paused():
-            marks = score(answers, kinds, scoring, rated, judge.passing if judge else ())
-        return of_kind(marks, kind)
-
-    def assert_min_accuracy(self, minimum: float, **settings: Any) -> Gate:
-        """Raise AssertionError unless the share of right answers reaches *minimum*, else return the gate.
-
-        *settings* are those of pytest_vft.assert_min_accuracy.
-        """
-        __tracebackhide__ = True
-        gate = self.measure(minimum, **settings)
-        if not gate.ok:
-            command = self.rerun_command(gate, as_judge(settings.get("judge")), self.save_wrong_ids(gate))
-            raise AssertionError(render_gate(gate, self.path, self.test, self.matched, command))
-        return gate
+            return of_kind(score(answers, kinds, scoring, ratings), kind)
 
     def save_wrong_ids(self, gate: Gate) -> Path:
-        """Write the ids of the wrong answers, one a line, to a file in the cache; return its path."""
-        path = _cached(f"wrong-{Path(self.path).stem}{f'-{gate.kind}' if gate.kind else ''}.txt")
+        """Write the ids of the wrong answers, one per line, to a file in the cache; return its path."""
+        path = _cache_path(f"wrong-{Path(self.path).stem}{f'-{gate.kind}' if gate.kind else ''}.txt")
         write_text(path, "".join(f"{mark.answer.id}\n" for mark in gate.wrong), errors="backslashreplace")
         return path
 
-    def rerun_command(self, gate: Gate, judge: Judge | None, ids: Path) -> list[str]:
-        """Return the command that evaluates only the answers that the file *ids* lists, as *gate* did."""
+    def rerun_command(self, gate: Gate, ids: Path) -> list[str]:
+        """Return the command that evaluates only the answers listed in the file *ids*, like *gate*."""
+        scoring, default = gate.scoring, Keys()
+        keys = {name: getattr(self.keys, name) for name in (key.name for key in fields(Keys))}
         options = {
             "test": self.test,
             "ids": f"@{ids}",
             "keys": ",".join(
-                f"{key.name}={getattr(self.keys, key.name)[0]}"
-                for key in fields(Keys)
-                if getattr(self.keys, key.name) != getattr(Keys(), key.name)
+                f"{name}={key[0]}" for name, key in keys.items() if key != getattr(default, name)
             ),
             "id-pattern": "" if self.id_pattern == ID_PATTERN else self.id_pattern,
-            "metric": gate.scoring.metric,
-            "normalise": "" if gate.scoring.normalise == "text" else gate.scoring.normalise,
-            "choices": ",".join(gate.scoring.choices),
-            "judge": judge.model if judge else "",
+            "metric": scoring.metric,
+            "normalise": "" if scoring.normalise == "text" else scoring.normalise,
+            "choices": ",".join(scoring.choices),
+            "judge": scoring.judge.model if scoring.judge else "",
         }
-        given = [f"--{name}={value}" for name, value in options.items() if value]
-        return ["vft", "eval", self.path, *given]
-
-    def assert_not_worse_than(  # noqa: PLR0913 - all by keyword, each with a default
-        self,
-        baseline: StrPath,
-        *,
-        margin: float = 0.0,
-        alpha: float = 0.05,
-        confidence: float | None = None,
-        kind: Kind | None = None,
-        metric: Metric | None = None,
-        normalise: Normalisation = "text",
-        min_f1: float = 0.5,
-        choices: Sequence[str] = (),
-        judge: Judge | str | None = None,
-    ) -> Comparison:
-        """Raise AssertionError if the answers are worse than those of *baseline*, else return the comparison.
-
-        See pytest_vft.assert_not_worse_than.
-        """
-        __tracebackhide__ = True
-        scoring = make_scoring(metric=metric, normalise=normalise, min_f1=min_f1, choices=choices)
-        comparison = self.comparison(
-            os.fspath(baseline),
-            kind,
-            scoring,
-            as_judge(judge),
-            margin=margin,
-            alpha=alpha,
-            confidence=confidence,
-        )
-        if not comparison.ok:
-            raise AssertionError(render_comparison(comparison, self.path, os.fspath(baseline)))
-        return comparison
-
-    def comparison(  # noqa: PLR0913 - as above
-        self,
-        baseline: str,
-        kind: Kind | None,
-        scoring: Scoring,
-        judge: Judge | None,
-        *,
-        margin: float,
-        alpha: float,
-        confidence: float | None,
-    ) -> Comparison:
-        """Return the comparison with the predictions at *baseline*, of arguments that are checked already."""
-        other = evaluate(baseline, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
-        mine = {answer.id for answer in self.matched.answers}
-        theirs = {answer.id for answer in other.matched.answers}
-        if mine < theirs:  # only some ids were asked for
-            other = replace(other, matched=select_ids(other.matched, mine))
-        return compare(
-            (self.marks(kind, scoring, judge), other.marks(kind, scoring, judge)),
-            (self.matched.irregular, other.matched.irregular),
-            kind,
-            margin=margin,
-            alpha=alpha,
-            confidence=confidence,
-            max_ungraded=judge.max_ungraded if judge else 0.0,
-        )
+        return ["vft", "eval", self.path, *(f"--{name}={value}" for name, value in options.items() if value)]
 
 
 def evaluate(
@@ -225,39 +206,63 @@ def evaluate(
     id_pattern: str = ID_PATTERN,
     ids: Collection[str] | None = None,
 ) -> Evaluation:
-    """Return the predictions at *predictions*, matched to the questions of the split at *test*.
+    """Return the predictions at *predictions*, matched to the questions of the test split at *test*.
 
-    *keys* maps id, predicted and actual to the keys that lines of predictions have. *id_pattern* is
-    a regular expression with one group that finds the id in a question. *ids*: only these.
-    Raises EvaluationError for files that cannot be used, UsageError for arguments that cannot.
+    *keys* maps id, predicted and actual to the keys of the predictions. *id_pattern* is a regular
+    expression with one group that finds the id in a question. With *ids*, only those are evaluated.
+    Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
     """
-    path, keys = os.fspath(predictions), as_keys(keys)
-    given = read_predictions(path, keys)
-    if test is None:
-        matched = match_without_split(path, given)
+    path, split, keys = os.fspath(predictions), None if test is None else os.fspath(test), as_keys(keys)
+    answers = read_predictions(path, keys)
+    if split is None:
+        matched = match_without_split(path, answers)
     else:
-        matched = match(path, given, questions_of(os.fspath(test), keys, id_pattern))
-    return Evaluation(
-        path=path,
-        test=None if test is None else os.fspath(test),
-        matched=matched if ids is None else select_ids(matched, ids),
-        keys=keys,
-        id_pattern=id_pattern,
-    )
+        questions = read_questions(split, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
+        matched = match(path, answers, questions)
+    matched = matched if ids is None else select_ids(matched, ids)
+    return Evaluation(path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern)
 
 
-def questions_of(test: str, keys: Keys, id_pattern: str) -> list[Question]:
-    """Return the questions of the split at *test*. Raises EvaluationError and UsageError."""
-    return read_questions(test, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
+def assert_min_accuracy(
+    predictions: StrPath,
+    minimum: float,
+    *,
+    test: StrPath | None = None,
+    keys: Mapping[str, str] | None = None,
+    id_pattern: str = ID_PATTERN,
+    **options: Unpack[AccuracyOptions],
+) -> Gate:
+    """Return the gate of *predictions*, or raise AssertionError if the accuracy is below *minimum*.
+
+    *test*, *keys* and *id_pattern* are those of evaluate(); see AccuracyOptions for the others.
+    Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
+    """
+    __tracebackhide__ = True
+    evaluation = evaluate(predictions, test=test, keys=keys, id_pattern=id_pattern)
+    return evaluation.assert_min_accuracy(minimum, **options)
 
 
-def make_chat(asked: Live | Judge, parameters: Mapping[str, Any]) -> ChatModel:
-    """Return a chat with the model of *asked*. Raises MissingKeyError when there is no API key."""
-    credentials = read_credentials(asked.base_url, os.environ)
-    client = make_client(credentials, timeout=asked.timeout, max_retries=asked.retries)
-    return ChatModel(client, asked.model, parameters, credentials.masked)
+def assert_not_worse_than(
+    predictions: StrPath,
+    baseline: StrPath,
+    *,
+    test: StrPath | None = None,
+    keys: Mapping[str, str] | None = None,
+    id_pattern: str = ID_PATTERN,
+    **options: Unpack[ComparisonOptions],
+) -> Comparison:
+    """Return the comparison with *baseline*, or raise AssertionError if *predictions* are worse.
+
+    Tolerance describes when predictions are worse. *test*, *keys* and *id_pattern* are those of
+    evaluate(), for both files; see ComparisonOptions for the others.
+    Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
+    """
+    __tracebackhide__ = True
+    evaluation = evaluate(predictions, test=test, keys=keys, id_pattern=id_pattern)
+    return evaluation.assert_not_worse_than(baseline, **options)
 
 
-def _cached(name: str) -> Path:
-    make_folder(CACHE)
-    return CACHE / name
+def _cache_path(name: str) -> Path:
+    folder = Path(FOLDER)
+    make_folder(folder)
+    return folder / name

@@ -1,4 +1,4 @@
-"""One run from settings to report: what every entry point calls."""
+"""A check, from settings to report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
-from pytest_vft.model import Depth, FileResult, Finding, Report, RuleResult, Severity, Tally
+from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
@@ -30,7 +30,7 @@ from pytest_vft.runs.sources import find_sources
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-MAX_FETCHED = 10_485_760  # bytes of an image, where no rule bounds a fetch
+MAX_FETCHED = 10_485_760  # bytes of an image, if no rule limits a fetch
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -42,10 +42,12 @@ def run(
     watch: Watch | None = None,
     executor: Executor | None = None,
 ) -> Report:
-    """Lint the sources of *settings*; with *only*, no other rules than those and what they rest on.
+    """Lint the sources of *settings* and return the report.
 
-    Large files are linted by several processes, or by *executor* if there is one. *watch* is called
-    after each shard of a file, and with each URL that was fetched. Raises LintError when a worker dies.
+    With *only*, no other rules than those with these ids and the rules that they depend on are run.
+    Large files are linted by several processes, or by *executor*. *watch* is called after each shard of a
+    file and after each URL. Raises UsageError or ConfigError for invalid settings, LintError if a worker
+    dies.
     """
     settings.check()
     rules = settings.rules
@@ -93,7 +95,7 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
 
 
 def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
-    """Return what the rules say of *shard*, which is line *line* of its file."""
+    """Return the findings on *shard*, which is line *line* of its file."""
     plan = replace(_plan(settings, settings.rules), cache=None)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
@@ -173,7 +175,8 @@ def _report(
 
 
 def _rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResult:
-    tally = sum((_tally(file, rule.id) for file in linted.files), linted.dataset.get(rule.id, Tally()))
+    by_file = (file.tallies.get(rule.id, Tally()) for file in linted.files)
+    tally = sum(by_file, linted.dataset.get(rule.id, Tally()))
     allowed = settings.config.allow.get(rule.id)
     tolerated = allowed is not None and tally.failed <= allowed
     ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
@@ -190,10 +193,6 @@ def _rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResu
         advice=rule.advice,
         source=rule.source,
     )
-
-
-def _tally(file: FileResult, rule: str) -> Tally:
-    return file.tallies.get(rule, Tally())
 
 
 def lint(  # noqa: PLR0913 - all by keyword, each with a default
@@ -214,15 +213,15 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     config: Config | str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
 ) -> Report:
-    """Lint training files and return the report.
+    """Lint files and return the report.
 
-    *paths* are files, folders or globs, train split unless the configuration says otherwise; with
-    none at all the configuration's are read. *config* is a configuration, or the file that holds
-    one; None looks for one from the current folder upwards. *offline* fetches no URLs, by default
-    when VFT_OFFLINE is set; *allow_private* lets URLs lead to private addresses, *proxy* is None or
-    "env", and without *cache* nothing is kept in .vft_cache. Files are linted in this process, or by
-    an *executor* of concurrent.futures, whose workers must find the files at the same paths.
-    Raises UsageError, ConfigError or RuleFileError for what cannot be followed, and LintError when a
+    *paths* are files, folders or globs; their split is train unless the configuration states another
+    one. Without any files, those of the configuration are linted. *config* is a configuration or the
+    path of one; None uses the nearest one in the current folder or above. *offline* fetches no URLs, by
+    default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
+    "env"; without *cache* nothing is saved in .vft_cache. Files are linted in this process, or by an
+    *executor* of concurrent.futures whose workers find the files at the same paths.
+    Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
     """
     settings = read_settings(
@@ -254,6 +253,6 @@ def _strings(paths: Paths) -> list[str]:
 
 
 def assert_clean(report: Report) -> None:
-    """Raise AssertionError with the whole report as text unless *report* is ok."""
+    """Raise AssertionError with the report as text unless *report* is ok."""
     if not report.ok:
         raise AssertionError(render_text(report))

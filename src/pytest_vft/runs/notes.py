@@ -1,4 +1,4 @@
-"""Notes of a report: what is worth saying beside the findings."""
+"""Notes of a report, shown beside the findings."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from pytest_vft.web.network import Network, idle_proxy
 def allowed_notes(results: Sequence[RuleResult]) -> list[str]:
     """Return a note for each rule that has fewer findings than `allow` tolerates."""
     return [
-        f"allow: {result.id} has {count(result.tally.failed, 'finding')} of {result.allowed} allowed; "
-        f"lower it to {result.tally.failed}"
+        f"allow: {result.id} has {count(result.tally.failed, 'finding')} of {result.allowed:,} allowed; "
+        f"lower it to {result.tally.failed:,}"
         for result in results
         if result.allowed is not None and result.tally.failed < result.allowed
     ]
 
 
 def network_notes(network: Network, fetched: FetchResults) -> Iterator[str]:
-    """Yield notes about the cache of URLs, the network, and URLs whose state is not known."""
+    """Yield notes about the cache of URLs, the network, and URLs that could not be checked."""
     yield from fetched.warnings
     if fetched.trouble == "no network":
-        hint = "; a proxy is set in the environment: --proxy=env uses it" if idle_proxy() else ""
-        yield f"there seems to be no network: no host could be reached{'' if network.proxy else hint}"
+        hint = "; a proxy is set in the environment: use it with --proxy=env" if idle_proxy() else ""
+        yield f"no host could be reached; is there a network?{'' if network.proxy else hint}"
     elif fetched.trouble:
-        yield "no host has a certificate that is trusted here; SSL_CERT_FILE names a file with others"
+        yield "no host has a trusted certificate; set SSL_CERT_FILE to a file with other certificates"
     elif fetched.remotes and network.proxy:
-        yield "URLs were fetched through the proxy of the environment, which looks names up itself"
+        yield "URLs were fetched through the proxy of the environment, which resolves host names itself"
     causes = Counter(remote.cause for remote in fetched.remotes.values() if remote.reachable is None)
     del causes[fetched.trouble]
     if causes:
@@ -39,9 +39,9 @@ def network_notes(network: Network, fetched: FetchResults) -> Iterator[str]:
 
 
 def split_notes(files: Sequence[FileResult]) -> list[str]:
-    """Return a note for each training file without any answer."""
+    """Return a note for each training file in which no example has an answer."""
     return [
-        f"{file.path}: no example has an answer; if it is the test split, give it as --test-data"
+        f"{file.path}: no example has an answer; if this is the test split, pass it as --test-data"
         for file in files
         if file.split == "train" and file.examples and not file.answered
     ]

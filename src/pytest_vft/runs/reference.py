@@ -1,4 +1,4 @@
-"""What there is: rules, scopes with their facts, providers, and the JSON Schemas of files."""
+"""Reference texts on rules, scopes and providers, and the JSON Schemas of files."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from pytest_vft.errors import UsageError
 from pytest_vft.model import SCOPES
 from pytest_vft.report.explain import render_provider, render_scope
 from pytest_vft.resources import read_schema
-from pytest_vft.runs.config import Config, config_schema, load_config
+from pytest_vft.runs.config import Config, as_config
 from pytest_vft.runs.settings import Settings
 from pytest_vft.text import nearest, safe
 
-_SCHEMAS = ("rule", "provider", "example")
+_SCHEMAS = ("rule", "provider", "example", "config")
 
 
 def explain(name: str, *, config: Config | str | os.PathLike[str] | None = None) -> str:
-    """Return what there is to know of *name*: a rule, a scope, a provider, or the path of a provider file.
+    """Return the reference text of *name*: a rule, a scope, a provider, or the path of a provider file.
 
-    *config* is a configuration, or the file that holds one; None looks for one from the current folder
-    upwards. The text holds no control characters. Raises UsageError, which names the nearest;
-    ConfigError, RuleFileError.
+    *config* is that of lint(). The text has no control characters.
+    Raises UsageError, which suggests the nearest name, ConfigError or RuleFileError.
     """
-    return explain_in(Settings(config=_config(config)), name)
+    return explain_in(Settings(config=as_config(config)), name)
 
 
 def explain_in(settings: Settings, name: str) -> str:
-    """Like explain(), with the rules of *settings*; its provider has a row on the page of a rule."""
-    # A rule or provider file may come from a stranger.
+    """Like explain(), with the rules and the provider of *settings*."""
+    # Rule and provider files may not be trustworthy.
     return "\n".join(safe(line, None) for line in _explained(settings, name).split("\n"))
 
 
@@ -57,12 +56,9 @@ def _explained(settings: Settings, name: str) -> str:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return the JSON Schema *name*: rule, provider, config or example. Raises UsageError."""
-    if name == "config":
-        return dict(config_schema())
+    """Return the JSON Schema *name*: rule, provider, example or config. Raises UsageError."""
     if name not in _SCHEMAS:
-        known = [*_SCHEMAS, "config"]
-        raise UsageError(f"no schema {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+        raise UsageError(f"no schema {name!r}{nearest(name, _SCHEMAS)}; known: {', '.join(_SCHEMAS)}")
     return dict(read_schema(f"{name}.schema.json"))
 
 
@@ -73,13 +69,9 @@ def list_rules(
     select: Sequence[str] | None = None,
     config: Config | str | os.PathLike[str] | None = None,
 ) -> Mapping[str, Rule]:
-    """Return the rules that a check would run, by id, with the values that hold for the provider.
+    """Return the rules that a check would run, by id, with the limits of the provider.
 
     The arguments are those of lint(). Raises UsageError, ConfigError or RuleFileError.
     """
-    settings = Settings(config=_config(config), provider_id=provider, model_name=model, select=select)
+    settings = Settings(config=as_config(config), provider_id=provider, model_name=model, select=select)
     return {rule.id: rule for rule in settings.rules}
-
-
-def _config(config: Config | str | os.PathLike[str] | None) -> Config:
-    return config if isinstance(config, Config) else load_config(None if config is None else Path(config))

@@ -1,4 +1,4 @@
-"""Settings of a run: a configuration, and what was said on top of it."""
+"""The settings of a run: a configuration with the options of a command or call on top of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_vft.catalogue.providers import Provider, is_provider_file, load_prov
 from pytest_vft.catalogue.select import bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Depth, Severity, Source
-from pytest_vft.runs.config import Config, load_config
+from pytest_vft.runs.config import Config, as_config
 from pytest_vft.text import nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
@@ -25,11 +25,11 @@ _WAIVED = {"allow_private": "private addresses are allowed"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All that a run is asked to do: a configuration, and what was said on top of it.
+    """A configuration and the options on top of it; None for an option that was not given.
 
-    None where nothing was said. *provider_id* may be the path of a provider file, too. *ignore* names
-    rules by pattern; *jobs* is how many processes lint at most, by default one for each CPU; *base_url*
-    is the server that the data is for, if it is not the provider's own.
+    *provider_id* is the name of a provider or the path of a provider file. *ignore* holds patterns of
+    rules. *jobs* is the maximum number of processes, by default one per CPU. *base_url* is the server
+    that the data is for, if it is not that of the provider.
     """
 
     config: Config
@@ -47,10 +47,10 @@ class Settings:
 
     @cached_property
     def provider(self) -> Provider:
-        """The provider whose limits hold."""
+        """The provider that the data is for."""
         if self.provider_id is not None:
             return self._find_provider(self.provider_id, Path())
-        with _blaming(self.config, "provider: "):
+        with _naming(self.config, "provider: "):
             return self._find_provider(self.config.provider, self.config.folder)
 
     def _find_provider(self, name: str, folder: Path) -> Provider:
@@ -60,21 +60,21 @@ class Settings:
 
     @cached_property
     def model(self) -> str | None:
-        """The model that is to be trained; None if the provider takes any and none is named.
+        """The model to train; None if the provider takes any model and none is given.
 
-        What a server of one's own knows is not known here, so there each name is taken.
+        With *base_url* any model is accepted, since the models of other servers are not known.
         """
         provider = self.provider
         if self.base_url is not None:
             return self.model_name or self.config.model or provider.default_model
         if self.model_name is not None:
             return provider.model(self.model_name)
-        with _blaming(self.config, "model: "):
+        with _naming(self.config, "model: "):
             return provider.model(self.config.model)
 
     @cached_property
     def catalogue(self) -> Mapping[str, Rule]:
-        """The shipped rules and those of the user's own folders, by id."""
+        """The shipped rules and those of the configured folders, by id."""
         rules = dict(shipped_rules())
         for folder in self.config.rules:
             path = self.config.folder / folder
@@ -82,26 +82,26 @@ class Settings:
                 raise ConfigError(f"{self.config.path}: rules: {folder}: no such folder")
             for id_, rule in load_rules(path).items():
                 if id_ in rules:
-                    raise ConfigError(f"{rule.path}: there is a rule {id_} already; give it another name")
+                    raise ConfigError(f"{rule.path}: a rule {id_} exists already; use another name")
                 rules[id_] = rule
         return rules
 
     @cached_property
     def bound(self) -> Mapping[str, Rule]:
-        """The rules that the provider or the configuration state, whether they run or not, by id."""
+        """The rules that the provider or the configuration states, by id, including rules that are off."""
         config, provider = self.config, self.provider.for_model(self.model)
-        with _blaming(config):
+        with _naming(config):
             return bind_rules(self.catalogue, provider, params=config.params, severity=config.severity)
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of this run."""
         config, catalogue = self.config, self.catalogue
-        with _blaming(config, "allow: "):
+        with _naming(config, "allow: "):
             for id_ in config.allow:
                 if id_ not in catalogue:
                     raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
-        with _blaming(config, "select: "):
+        with _naming(config, "select: "):  # an invalid value is an error even if an option overrides it
             configured = select_bound(catalogue, self.bound, self.provider, config.select)
         if self.select is None:
             return configured
@@ -109,61 +109,59 @@ class Settings:
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
-        """Why a rule is ignored in all files, by id."""
-        asked = dict.fromkeys(matching(self.ignore, self.catalogue), "on request")
+        """Why rules are ignored in all files, by rule id."""
+        reasons = dict.fromkeys(matching(self.ignore, self.catalogue), "on request")
         for rule in self.catalogue.values():
             if rule.waived_by and getattr(self.network, rule.waived_by):
-                asked[rule.id] = _WAIVED[rule.waived_by]
-        with _blaming(self.config, "ignore: "):
-            return asked | self._by_rule(self.config.ignore)
+                reasons[rule.id] = _WAIVED[rule.waived_by]
+        with _naming(self.config, "ignore: "):
+            return reasons | self._by_rule(self.config.ignore)
 
     @cached_property
     def reasons_by_file(self) -> Mapping[str, Mapping[str, str]]:
-        """Why a rule is ignored in a file, by the path of its source and by id."""
-        return {source.path: self._reasons_in(source.path) for source in self.sources}
-
-    @property
-    def ignored(self) -> Mapping[str, frozenset[str]]:
-        """The rules that are ignored in a file, by the path of its source."""
-        return {path: frozenset(reasons) for path, reasons in self.reasons_by_file.items()}
-
-    def _reasons_in(self, path: str) -> Mapping[str, str]:
-        place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
-        found = dict(self.reasons)
-        for pattern, reasons in self.config.per_file_ignores.items():
-            with _blaming(self.config, f"per-file-ignores.{pattern}: "):
-                by_rule = self._by_rule(reasons)
-            if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
-                found |= by_rule
-        return found
-
-    def check(self) -> None:
-        """Raise UsageError, ConfigError or RuleFileError for what cannot be followed; no data is read."""
-        if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"jobs: {self.jobs}: want 1 or more")
-        if not self.sources:
-            raise UsageError("no files: name some, or list them under [tool.vft.data]")
-        _ = self.model, self.rules, self.reasons, self.reasons_by_file
+        """Why rules are ignored, by the path of each source and by rule id."""
+        reasons = {source.path: dict(self.reasons) for source in self.sources}
+        for pattern, ignored in self.config.per_file_ignores.items():
+            with _naming(self.config, f"per-file-ignores.{pattern}: "):
+                by_rule = self._by_rule(ignored)
+            for path in reasons:
+                place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
+                if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
+                    reasons[path] |= by_rule
+        return reasons
 
     def _by_rule(self, reasons: Mapping[str, str]) -> dict[str, str]:
         return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
 
+    @property
+    def ignored(self) -> Mapping[str, frozenset[str]]:
+        """The ids of ignored rules, by the path of each source."""
+        return {path: frozenset(reasons) for path, reasons in self.reasons_by_file.items()}
+
+    def check(self) -> None:
+        """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"jobs is {self.jobs}; expected at least 1")
+        if not self.sources:
+            raise UsageError("no files: give some, or list them under [tool.vft.data]")
+        _ = self.model, self.rules, self.reasons_by_file
+
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
-    """Return the settings that *options* ask for, without sources.
+    """Return the settings for *options*, without sources.
 
-    *options* are values by the names of options.py, with _ for -; None, and a name that is missing, is
-    a value that was not given. Other names are ignored. "config" is a path or a Config.
-    Raises ConfigError for a broken configuration, UsageError for a value that cannot be followed.
+    *options* are values by the names of options.py, with _ for -, and "config", a path or a Config. None
+    or a missing name is an option that was not given. Other names are ignored.
+    Raises ConfigError for an invalid configuration, UsageError for an invalid option.
     """
-    config = options.get("config")
+    select = options.get("select")
+    if select:
+        select = listed(select) or None  # an empty option was not given
     return Settings(
-        config=config
-        if isinstance(config, Config)
-        else load_config(None if config is None else Path(config)),
+        config=as_config(options.get("config")),
         provider_id=options.get("provider"),
         model_name=options.get("model"),
-        select=_patterns(options.get("select")),
+        select=select,
         ignore=listed(options.get("ignore") or ()),
         depth=options.get("depth") or "auto",
         fail_on=options.get("fail_on") or "error",
@@ -178,17 +176,9 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
     )
 
 
-def _patterns(given: Sequence[str] | None) -> list[str] | None:
-    """Return the patterns that *given* holds; None for an option that was not given or left empty."""
-    if given is None:
-        return None
-    patterns = listed(given)
-    return patterns if patterns or not given else None
-
-
 @contextmanager
-def _blaming(config: Config, key: str = "") -> Iterator[None]:
-    """Say of what goes wrong that it is *key* of *config* which asked for it."""
+def _naming(config: Config, key: str = "") -> Iterator[None]:
+    """Re-raise a UsageError as a ConfigError that names *key* of *config*."""
     try:
         yield
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""Which files a run reads, and which split each of them is."""
+"""The files that a run reads, and their splits."""
 
 from __future__ import annotations
 
@@ -22,46 +22,45 @@ def find_sources(
     validation: Sequence[str] = (),
     test: Sequence[str] = (),
 ) -> tuple[Source, ...]:
-    """Return the files to read; those that the configuration names when none is given.
+    """Return the files in *paths* and in the splits, or those of the configuration if none are given.
 
-    Each of *paths* is a file, a folder or a glob. What is given without a split has the one that
-    the configuration names for it, else train.
-    Raises UsageError for what does not exist, and for a file in two splits.
+    Each path is a file, a folder or a glob. A file of *paths* has the split that the configuration
+    gives it, else train. Raises UsageError for a missing file and for a file in two splits.
     """
-    named: list[tuple[str, Split | None]] = [(path, None) for path in paths]
-    named += [(path, "train") for path in train]
-    named += [(path, "validation") for path in validation]
-    named += [(path, "test") for path in test]
-    configured = _configured(config, wanted=not named)
-    if not named:
+    given: list[tuple[str, Split | None]] = [(path, None) for path in paths]
+    given += [(path, "train") for path in train]
+    given += [(path, "validation") for path in validation]
+    given += [(path, "test") for path in test]
+    configured = _configured(config, must_exist=not given)
+    if not given:
         return configured
     splits: dict[str, Split] = {os.path.realpath(source.path): source.split for source in configured}
     return _distinct(
         Source(path, split or splits.get(os.path.realpath(path), "train"))
-        for given, split in named
-        for path in expand(given)
+        for name, split in given
+        for path in expand(name)
     )
 
 
 def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """Return *sources*, each file once. Raises UsageError for a file in two splits."""
+    """Return *sources* without repeated files. Raises UsageError for a file in two splits."""
     distinct: dict[str, Source] = {}
     for source in sources:
         first = distinct.setdefault(os.path.realpath(source.path), source)
         if first.split != source.split:
-            raise UsageError(f"{source.path}: is given as {first.split} and as {source.split} split")
+            raise UsageError(f"{source.path}: is given as both {first.split} and {source.split} split")
     return tuple(distinct.values())
 
 
-def _configured(config: Config, *, wanted: bool) -> tuple[Source, ...]:
-    """Return the files that *config* names; when they are not *wanted*, those of them that there are."""
+def _configured(config: Config, *, must_exist: bool) -> tuple[Source, ...]:
+    """Return the files of *config*. Raises ConfigError for missing files if they *must_exist*."""
     sources: list[Source] = []
     for split, patterns in config.data.items():
         for pattern in patterns:
             try:
                 found = expand(pattern, str(config.folder))
             except UsageError as error:
-                if wanted:
+                if must_exist:
                     raise ConfigError(f"{config.path}: data.{split}: {error}") from None
                 continue
             sources += [Source(_shown(path), split) for path in found]
@@ -72,25 +71,26 @@ def _configured(config: Config, *, wanted: bool) -> tuple[Source, ...]:
 
 
 def _shown(path: str) -> str:
-    """Return *path* relative to the current folder when it is below it."""
+    """Return *path*, relative to the current folder if it is inside it."""
     found, here = Path(path), Path.cwd()
     return str(found.relative_to(here) if found.is_relative_to(here) else found)
 
 
 def expand(given: str, folder: str = "") -> list[str]:
-    """Return the files that *given* stands for, in *folder*: a file, a folder, or a glob, sorted.
+    """Return the files that *given* names in *folder*: a file, a folder, or a glob, sorted.
 
     Folders are searched for *.jsonl and *.ndjson; hidden files and folders are left out.
+    Raises UsageError if there are none.
     """
     path = os.path.join(folder, given)  # noqa: PTH118 - paths are kept as the user wrote them
     if os.path.isdir(path):  # noqa: PTH112 - as above
         found = sorted(_walk(path))
         if not found:
-            raise UsageError(f"{given}: no {' or '.join(SUFFIXES)} file in this folder")
+            raise UsageError(f"{given}: the folder has no {' or '.join(SUFFIXES)} files")
         return found
     if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
-        raise UsageError(f"{given}: is no regular file; write what it yields to one")
-    if os.path.lexists(path):  # a link to nothing is a finding, as is what cannot be read
+        raise UsageError(f"{given}: is not a regular file; write its content to a file")
+    if os.path.lexists(path):  # a broken link or unreadable file is a finding
         return [path]
     pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
     found = sorted(name for name in glob.glob(pattern, recursive=True) if os.path.isfile(name))  # noqa: PTH113, PTH207 - as above
@@ -101,11 +101,7 @@ def expand(given: str, folder: str = "") -> list[str]:
 
 def _walk(folder: str) -> Iterator[str]:
     for parent, folders, files in os.walk(folder):
-        folders[:] = _visible(folders)
-        for name in _visible(files):
-            if name.lower().endswith(SUFFIXES):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 yield os.path.join(parent, name)  # noqa: PTH118 - as above
-
-
-def _visible(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not name.startswith(".")]

@@ -1,4 +1,4 @@
-"""A submission: a dataset and the settings of a job, planned, and the server that takes it."""
+"""A submission: the plan of a fine-tuning job, and the server that it is sent to."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from pytest_vft.submission.plan import (
 from pytest_vft.text import count
 
 if TYPE_CHECKING:
-    from pytest_vft.submission.server import Server
+    from pytest_vft.submission.server import RetryPolicy, Server
 
-_OURS = ("base_url", "timeout")  # of [tool.vft.submit]; all other keys are settings of the job
+_SERVER_KEYS = ("base_url", "timeout")  # keys of [tool.vft.submit] that are not settings of the job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What is asked for: the run that checks the data, the job's settings, the server's address.
+    """The settings of the check and of the job, and the address of the server.
 
-    *timeout* is how many seconds are waited for the server, None for ever.
+    *timeout* is the number of seconds to wait for the server; None waits without a limit.
     """
 
     settings: Settings
@@ -51,18 +51,16 @@ class Submission:
 def read_submission(
     settings: Settings, *, base_url: str | None = None, timeout: float | None = None, **given: object
 ) -> Submission:
-    """Return what [tool.vft.submit] says, and on top of it the settings of the job that were *given*.
+    """Return the submission of [tool.vft.submit], with the settings of the job that are *given* on top.
 
-    Raises ConfigError or UsageError for a setting that the API does not take.
+    Settings that are None are not given. Raises ConfigError or UsageError for an invalid setting.
     """
     config = settings.config
-    job = {key: value for key, value in config.submit.items() if key not in _OURS}
-    problem = settings_problem(job)
-    if problem:
+    job = {key: value for key, value in config.submit.items() if key not in _SERVER_KEYS}
+    if problem := settings_problem(job):
         raise ConfigError(f"{config.path}: submit: {problem}")
-    given = _known(given)
-    problem = settings_problem(given)
-    if problem:
+    given = {key: value for key, value in given.items() if value is not None}
+    if problem := settings_problem(given):
         raise UsageError(problem)
     base_url = base_url or config.submit.get("base_url")
     return Submission(
@@ -74,33 +72,26 @@ def read_submission(
 
 
 def resume(submission: Submission, saved: Mapping[str, Any], **given: object) -> Submission:
-    """Return *submission* as the plan *saved* has it, except for what was *given* again.
+    """Return *submission* with the settings of the plan *saved*, except those that are *given* again.
 
-    The address is not taken from the plan: a file must not decide where the key is sent.
+    The address is not read from the plan, since a file must not decide where the key is sent.
+    Raises UsageError for an invalid plan.
     """
     request, settings = saved["request"], submission.settings
-    said = {
-        key: value for key, value in {**request["settings"], **_known(given)}.items() if value is not None
-    }
-    problem = settings_problem(said)
-    if problem:
+    given = {key: value for key, value in given.items() if value is not None}
+    job = {key: value for key, value in {**request["settings"], **given}.items() if value is not None}
+    if problem := settings_problem(job):
         raise UsageError(f"plan: {problem}")
-    provider_id = settings.provider_id or request.get("provider")
-    model_name = settings.model_name or request.get("model")
-    return replace(
-        submission,
-        settings=replace(settings, provider_id=provider_id, model_name=model_name),
-        job=JobSettings(**said),
+    settings = replace(
+        settings,
+        provider_id=settings.provider_id or request.get("provider"),
+        model_name=settings.model_name or request.get("model"),
     )
-
-
-def _known(given: Mapping[str, object]) -> dict[str, Any]:
-    """Return what was said in fact; None stands where nothing was."""
-    return {key: value for key, value in given.items() if value is not None}
+    return replace(submission, settings=settings, job=JobSettings(**job))
 
 
 def plan_path(training_file: str) -> Path:
-    """Return where the plan of *training_file* is kept: beside it."""
+    """Return the default path of the plan, next to *training_file*."""
     return Path(training_file).with_suffix(".plan.json")
 
 
@@ -112,11 +103,12 @@ def make_plan(
     today: date | None = None,
     watch: Watch | None = None,
 ) -> JobPlan:
-    """Lint the data, and record what would be sent; no key is needed and nothing is sent.
+    """Lint the data and return the plan; no key is needed and nothing is sent.
 
-    *report* is that of a lint of exactly this data, if there is one already; *watch* sees how far a new
-    one is.
-    Raises UnfitError for data with errors, SubmissionError for what takes no more jobs, UsageError.
+    *report* is that of a check of the same data, if it was checked already; else *watch* is called with
+    the progress of a new check.
+    Raises UnfitError for data with errors, SubmissionError for a provider or model that accepts no new
+    jobs, and UsageError for invalid settings.
     """
     import httpx2  # noqa: PLC0415 - it and openai take 0.6 s to import
 
@@ -129,9 +121,9 @@ def make_plan(
     credentials = _credentials(submission, environ, key_wanted=False)
     model = settings.model
     if model is None:
-        raise UsageError(f"no model: {settings.provider.name} has none by default; give --model=NAME")
+        raise UsageError(f"no model: {settings.provider.name} does not have a default; give --model=NAME")
     before = _stamps(sources)
-    offline = replace(settings.network, offline=True)  # what stands behind URLs is not proved by a plan
+    offline = replace(settings.network, offline=True)  # a plan does not depend on the state of URLs
     report = report or run(replace(settings, network=offline), watch=watch)
     _check_fit(report)
     provider = settings.provider
@@ -151,7 +143,7 @@ def make_plan(
         submit(server, request)
     sizes = {file.path: file.bytes for file in report.files}
     if _stamps(sources) != before or any(sizes[file.path] != file.bytes for file in request.files):
-        raise SubmissionError(f"{sources[0].path}: changed while it was planned; plan again")
+        raise SubmissionError(f"{sources[0].path}: changed during planning; plan again")
     return JobPlan(
         request=request,
         endpoint=Endpoint(credentials.base_url, credentials.azure_version),
@@ -164,16 +156,22 @@ def make_plan(
     )
 
 
-def connect(submission: Submission, environ: Mapping[str, str], **options: Any) -> Server:
-    """Return the server that the job is for; *options* are those of Server. Raises UsageError."""
-    return connect_to(_credentials(submission, environ, key_wanted=True), **options)
+def connect(
+    submission: Submission, environ: Mapping[str, str], retry_policy: RetryPolicy | None = None
+) -> Server:
+    """Return the server of *submission*.
+
+    Raises MissingKeyError without an API key, UsageError for an invalid address.
+    """
+    return connect_to(_credentials(submission, environ, key_wanted=True), retry_policy)
 
 
-def connect_to(credentials: Credentials, **options: Any) -> Server:
-    """Return the server that *credentials* are for; *options* are those of Server."""
-    from pytest_vft.submission.server import Server  # noqa: PLC0415 - openai takes 0.6 s to import
+def connect_to(credentials: Credentials, retry_policy: RetryPolicy | None = None) -> Server:
+    """Return the server of *credentials*."""
+    from pytest_vft.submission.server import RetryPolicy, Server  # noqa: PLC0415 - openai takes 0.6 s to import
 
-    return Server(client=make_client(credentials, timeout=60.0), credentials=credentials, **options)
+    client = make_client(credentials, timeout=60.0)
+    return Server(client=client, credentials=credentials, retry_policy=retry_policy or RetryPolicy())
 
 
 def _credentials(submission: Submission, environ: Mapping[str, str], *, key_wanted: bool) -> Credentials:
@@ -182,20 +180,20 @@ def _credentials(submission: Submission, environ: Mapping[str, str], *, key_want
 
 
 def _job_sources(sources: tuple[Source, ...]) -> list[Source]:
-    """Return the training and the validation file of *sources*, in this order."""
+    """Return the training file and the validation file, if any. Raises UsageError for other numbers."""
     train = [source for source in sources if source.split == "train"]
     validation = [source for source in sources if source.split == "validation"]
     if len(train) != 1:
         raise UsageError(
-            f"a job has one training file, here {'are' if train else 'is'} {len(train) or 'none'}"
+            f"a job needs exactly one training file; found {f'{len(train):,}' if train else 'none'}"
         )
     if len(validation) > 1:
-        raise UsageError(f"a job has at most one validation file, here are {len(validation)}")
+        raise UsageError(f"a job takes at most one validation file; found {len(validation):,}")
     return train + validation
 
 
 def _stamps(sources: list[Source]) -> list[tuple[int, int]]:
-    """Return what changes when a file does; nothing for one that is not there, which the lint says."""
+    """Return size and modification time of each file; missing files are findings of the check."""
     stats = [os.stat(source.path) for source in sources if os.path.exists(source.path)]  # noqa: PTH110, PTH116 - paths are kept as the user wrote them
     return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
 
@@ -226,5 +224,5 @@ def _check_open(closings: list[ClosingDate], *, own_address: bool) -> None:
     for closing in closings:
         if closing.days < 0 and own_address:
             raise SubmissionError(
-                f"{closing.what} takes no jobs since {closing.date}; see 'provider' and 'model'"
+                f"{closing.what} has not accepted new jobs since {closing.date}; change provider or model"
             )

@@ -1,17 +1,16 @@
-"""A fine-tuning job planned, checked with the server, made, followed and cancelled."""
+"""Fine-tuning jobs from Python: plan, preflight, apply, follow and cancel."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from pytest_vft.client import read_credentials
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Depth
-from pytest_vft.runs.config import Config, load_config
+from pytest_vft.runs.config import Config, as_config
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.runs.submission import connect, connect_to, make_plan, read_submission
@@ -21,13 +20,13 @@ from pytest_vft.submission.plan import JobPlan
 if TYPE_CHECKING:
     from pytest_vft.submission.job import JobUpdate
     from pytest_vft.submission.preflight import Preflight
-    from pytest_vft.submission.server import Server
+    from pytest_vft.submission.server import RetryPolicy, Server
 
 StrPath = str | os.PathLike[str]
 
 
 class JobOptions(TypedDict, total=False):
-    """Settings of a job; those that are left out come from the configuration, else from the provider."""
+    """Settings of a job; defaults are those of the configuration, else of the provider."""
 
     suffix: str
     seed: int
@@ -37,7 +36,19 @@ class JobOptions(TypedDict, total=False):
     metadata: Mapping[str, str]
 
 
-def plan_job(  # noqa: PLR0913 - all by keyword, each with a default
+class ServerOptions(TypedDict, total=False):
+    """The server of a job.
+
+    *base_url* is the address, by default that of the configuration, the environment or the provider.
+    *config* is that of lint().
+    """
+
+    provider: str | None
+    base_url: str | None
+    config: Config | StrPath | None
+
+
+def plan_job(
     training_file: StrPath,
     validation_file: StrPath | None = None,
     *,
@@ -48,15 +59,15 @@ def plan_job(  # noqa: PLR0913 - all by keyword, each with a default
     depth: Depth = "auto",
     **settings: Unpack[JobOptions],
 ) -> JobPlan:
-    """Return the plan of a fine-tuning job: its requests, its estimate, what the provider would skip.
+    """Return the plan of a fine-tuning job: its requests, its estimate, and expected skips.
 
-    No key is needed and nothing is sent. Without *validation_file* the job has the one that the
-    configuration names, if any. *base_url* is the address of the server, by default that of the
-    environment or the provider; *config* and *depth* are those of lint().
-    Raises UnfitError for data with errors, SubmissionError for a provider or model that takes no more
-    jobs, and UsageError, ConfigError or RuleFileError for arguments and files that are not valid.
+    No key is needed and nothing is sent. The default of *validation_file* is that of the configuration,
+    if any. *base_url* is the address of the server, by default that of the configuration, the environment
+    or the provider; *config* and *depth* are those of lint().
+    Raises UnfitError for data with errors, SubmissionError for a provider or model that accepts no new
+    jobs, and UsageError, ConfigError or RuleFileError for invalid arguments and files.
     """
-    config = _config(config)
+    config = as_config(config)
     configured = [source.path for source in find_sources(config) if source.split == "validation"]
     validation = configured if validation_file is None else [os.fspath(validation_file)]
     run = Settings(
@@ -71,90 +82,82 @@ def plan_job(  # noqa: PLR0913 - all by keyword, each with a default
 
 
 def preflight_job(plan: JobPlan, *, timeout: float | None = None) -> Preflight:
-    """Ask the server whether it would take the job of *plan*; nothing is uploaded or changed.
+    """Ask the server whether it would accept the job of *plan*; nothing is uploaded or changed.
 
-    *timeout*, here and below, is the number of seconds to wait for the server, None for no limit.
-    Raises MissingKeyError without an API key in the environment, ServerError if the server does not answer.
+    *timeout* is the number of seconds to wait for the server; None waits without a limit.
+    Raises MissingKeyError without an API key, ServerError if the server fails or does not answer.
     """
     from pytest_vft.submission.preflight import preflight  # noqa: PLC0415 - openai takes 0.6 s to import
 
-    return preflight(_server(plan, timeout), plan.request, date.today())  # noqa: DTZ011 - shutdown dates have no zone
+    return preflight(_server_of_plan(plan, timeout), plan.request, date.today())  # noqa: DTZ011 - shutdown dates have no zone
 
 
 def apply_job(plan: JobPlan, *, timeout: float | None = None) -> Job:
-    """Upload the files of *plan* and return its job, which is made only if the server does not have it yet.
+    """Upload the files of *plan* and create the job, which costs money; return the job if it exists already.
 
-    This costs money.
-    Raises SubmissionError if a file changed since it was planned or cannot be used, MissingKeyError
-    and ServerError as preflight_job does.
+    Raises SubmissionError if a file changed since it was planned or is rejected; see preflight_job()
+    for *timeout* and the other errors.
     """
-    from pytest_vft.submission.job import submit  # noqa: PLC0415 - openai takes 0.6 s to import
+    from pytest_vft.submission.job import submit  # noqa: PLC0415 - as above
 
-    return submit(_server(plan, timeout), plan.request)
+    return submit(_server_of_plan(plan, timeout), plan.request)
 
 
-def follow_job(  # noqa: PLR0913 - all by keyword, each with a default
+def follow_job(
     job_id: str,
     *,
-    provider: str | None = None,
-    base_url: str | None = None,
-    config: Config | StrPath | None = None,
     timeout: float | None = None,
     on_update: Callable[[JobUpdate], None] = lambda _: None,
+    **server: Unpack[ServerOptions],
 ) -> JobOutcome:
-    """Wait until a job has ended and return its outcome; *on_update* is called with all news of it.
+    """Wait until a job has ended and return its outcome; *on_update* is called with each update.
 
-    Raises MissingKeyError without an API key, ServerError for a server that fails or after *timeout*.
+    Raises MissingKeyError without an API key, ServerError if the server fails or after *timeout* seconds.
     """
-    from pytest_vft.submission.job import conclude, follow  # noqa: PLC0415 - openai takes 0.6 s to import
+    from pytest_vft.submission.job import conclude, follow  # noqa: PLC0415 - as above
 
-    server = _server_of(provider, base_url, config, timeout)
+    connected = _connect(timeout, **server)
     job: Job | None = None
     events: list[Event] = []
-    for update in follow(server, job_id, lambda job: job.ended):
+    for update in follow(connected, job_id, lambda job: job.ended):
         on_update(update)
         job = update.job or job
         events += update.events
-    assert job is not None  # noqa: S101 - following ends with a job that has ended, or raises
-    return conclude(server, job, events)
+    assert job is not None  # noqa: S101 - follow() ends with a job or raises
+    return conclude(connected, job, events)
 
 
-def cancel_job(
-    job_id: str,
-    *,
-    provider: str | None = None,
-    base_url: str | None = None,
-    config: Config | StrPath | None = None,
-) -> Job:
+def cancel_job(job_id: str, **server: Unpack[ServerOptions]) -> Job:
     """Cancel a job and return it. Raises MissingKeyError without an API key, and ServerError."""
-    from pytest_vft.submission.job import cancel  # noqa: PLC0415 - openai takes 0.6 s to import
+    from pytest_vft.submission.job import cancel  # noqa: PLC0415 - as above
 
-    return cancel(_server_of(provider, base_url, config, None), job_id)
-
-
-def _config(config: Config | StrPath | None) -> Config:
-    return config if isinstance(config, Config) else load_config(None if config is None else Path(config))
+    return cancel(_connect(None, **server), job_id)
 
 
-def _server(plan: JobPlan, timeout: float | None) -> Server:
-    """Return the server of *plan*. Raises UsageError if the environment names another one by now."""
-    base_url, azure_version = plan.endpoint
-    credentials = read_credentials(base_url, os.environ, azure_version=azure_version)
-    server = connect_to(credentials, **_options(timeout))
+def _server_of_plan(plan: JobPlan, timeout: float | None) -> Server:
+    """Return the server of *plan*. Raises UsageError if the environment names another server now."""
+    credentials = read_credentials(
+        plan.endpoint.base_url, os.environ, azure_version=plan.endpoint.azure_version
+    )
+    server = connect_to(credentials, _retry_policy(timeout))
     if server.address != plan.request.base_url:
         raise UsageError(f"the plan is for {plan.request.base_url}, not for {server.address}; plan again")
     return server
 
 
-def _server_of(
-    provider: str | None, base_url: str | None, config: Config | StrPath | None, timeout: float | None
+def _connect(
+    timeout: float | None,
+    *,
+    provider: str | None = None,
+    base_url: str | None = None,
+    config: Config | StrPath | None = None,
 ) -> Server:
-    settings = Settings(config=_config(config), provider_id=provider)
+    settings = Settings(config=as_config(config), provider_id=provider)
     submission = read_submission(settings, base_url=base_url, timeout=timeout)
-    return connect(submission, os.environ, **_options(submission.timeout))
+    return connect(submission, os.environ, _retry_policy(submission.timeout))
 
 
-def _options(timeout: float | None) -> dict[str, Any]:
-    from pytest_vft.submission.server import RetryPolicy  # noqa: PLC0415 - openai takes 0.6 s to import
+def _retry_policy(timeout: float | None) -> RetryPolicy:
+    from pytest_vft.submission.server import RetryPolicy  # noqa: PLC0415 - as above
 
-    return {"retry_policy": RetryPolicy(deadline=timeout)}
+    return RetryPolicy(deadline=timeout)

@@ -1,9 +1,10 @@
-"""One example taken out of its file: its messages, its images, what the rules say of it."""
+"""One example of a file, with its images and findings."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -28,14 +29,14 @@ _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP
 
 
 def read_example(path: str, line: int, settings: Settings) -> ExampleView:
-    """Return line *line* (from 1) of the file at *path*. Raises UsageError when there is none."""
+    """Return line *line*, from 1, of the file at *path*. Raises UsageError if there is none."""
     source, *others = find_sources(settings.config, [path])
     if others:
-        raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; name one")
+        raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; give one")
     path = source.path
-    opened = open_file(source.path)
+    opened = open_file(path)
     if opened.error or opened.container != "JSONL":
-        raise UsageError(f"{path}: {opened.error or f'is {opened.container}, not JSON Lines'}")
+        raise UsageError(f"{path}: {opened.error or f'is {opened.container}; expected JSON Lines'}")
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     before = 0
     lines = read_lines(Shard(path, source.split, start, opened.bytes))
@@ -43,7 +44,7 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
         before += 1
         start += passed.bytes if isinstance(passed, LongLine) else len(passed)
     if start >= opened.bytes:
-        raise UsageError(f"{path}: no line {line:,}; it has {count(before, 'line')}")
+        raise UsageError(f"{path}: no line {line:,}; the file has {count(before, 'line')}")
     raw = next(lines, b"")
     if isinstance(raw, LongLine):
         raise UsageError(f"{path}: line {line:,} has {count(raw.bytes, 'byte')}, too many to show")
@@ -65,29 +66,25 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
 
 
 def _images(data_format: DataFormat, example: Any, chat: Chat) -> Iterator[tuple[KeyPath, ShownImage]]:
-    number = 0
-    for message in chat.messages:
-        for image in message.images:
-            number += 1
-            path = ("messages", message.position, "content", image.part)
-            yield path, _shown(number, image, pointer(data_format.place(example, path)))
+    images = ((message.position, image) for message in chat.messages for image in message.images)
+    for number, (position, image) in enumerate(images, 1):
+        path = ("messages", position, "content", image.part)
+        yield path, _shown(number, image, pointer(data_format.place(example, path)))
 
 
 def _shown(number: int, image: ImagePart, place: str) -> ShownImage:
-    data = None
+    data = measured = None
     if not image.local and image.reference[:5].lower() == "data:":
-        try:
+        with suppress(ValueError):
             data = pybase64.b64decode(image.reference.partition(",")[2], validate=True)
-        except ValueError:
-            data = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # decoders warn of what our rules say better
-        measured = None if data is None else measure_image(data, full=True)
+    if data is not None:
+        with warnings.catch_warnings(action="ignore"):  # our rules report the same more precisely
+            measured = measure_image(data, full=True)
     return ShownImage(number, place, image.reference, image.detail, data, measured)
 
 
 def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:
-    """Write the images of *view* into *folder* as they are, and yield their paths."""
+    """Write the images of *view* unchanged into *folder*, and yield their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for shown in view.images.values():
         if shown.data is not None and shown.measured is not None:
