@@ -1,4 +1,4 @@
-"""Shards have the same totals wherever they are linted; errors of workers name the shard."""
+"""Shards have the same totals wherever they are linted; failures of workers name the shard."""
 
 from __future__ import annotations
 
