@@ -76,10 +76,8 @@ def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
     if arguments.format == "json":
         print_text(text)
     else:
-        print_text(render_plan(plan))
-        print_text(
-            f"nothing was sent. saved: {safe(path, None)}; next: vft submit preflight, vft submit apply\n"
-        )
+        saved = f"nothing was sent. saved: {safe(path, None)}"
+        print_text(f"{render_plan(plan)}{saved}; next: vft submit preflight, vft submit apply\n")
     return 0
 
 

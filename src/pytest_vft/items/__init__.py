@@ -1,1 +1,1 @@
-"""What the plugin adds to a session, imported only when one of its options is given."""
+"""Hooks and items of the plugin, imported only if an argument of pytest asks for them."""

@@ -1,16 +1,15 @@
-"""Datasets in a session of pytest: the hooks that collect them, and report on them."""
+"""Hooks that collect datasets in a pytest session and report on them."""
 
 from __future__ import annotations
 
 import linecache
-import os
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_vft.errors import VftError
+from pytest_vft.items.base import absolute, node_id
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.nodes import DataFile, DatasetNode, RuleItem
 from pytest_vft.items.request import DATASET, SUBMIT, read_check_request
@@ -21,66 +20,54 @@ from pytest_vft.text import safe
 
 
 class DatasetRun:
-    """The hooks of a session that checks datasets.
-
-    *arguments* are those that name data; where they name rules, nothing else is collected.
-    """
+    """The hooks of a session that checks datasets; *arguments* are the arguments that name data."""
 
     def __init__(self, config: pytest.Config, arguments: Sequence[str]) -> None:
         self._config = config
-        option = config.getoption
         try:
-            self._request = read_check_request(config, arguments)
-            self._lint = SessionLint(config, self._request)
-            self._submission = (
-                read_submission(self._request.settings, base_url=option("vft_base_url"))
-                if self._request.step
-                else None
-            )
-            self._ids = {path: self._request.ids_on(path) for path in (*self._request.paths, DATASET)}
-            self._targets = parse_targets(option("vft_report") or ())
+            self._request = request = read_check_request(config, arguments)
+            self._lint = SessionLint(config, request)
+            base_url = config.getoption("vft_base_url")
+            self._submission = read_submission(request.settings, base_url=base_url) if request.step else None
+            self._ids = {path: request.ids_on(path) for path in (*request.paths, DATASET)}
+            self._targets = parse_targets(config.getoption("vft_report") or ())
         except VftError as error:
             raise pytest.UsageError(f"vft: {error}") from None
-        for path in self._request.paths:
-            # pytest prints the source line of a warning: here that would be 60 kB of base64.
+        for path in request.paths:
+            # pytest prints the source line of a warning: here it would be 60 kB of base64.
             linecache.cache[safe(path, None)] = (0, None, [], path)
 
     # collecting
 
     def pytest_report_header(self) -> list[str]:
-        """Say what is checked, and how."""
+        """Return the lines that describe the check."""
         settings = self._request.settings
-        provider = settings.provider
+        provider, offline = settings.provider, settings.network.offline
         closes = provider.closes.isoformat() if provider.closes else None
-        lines = [
-            header(provider.id, closes, len(settings.rules), settings.depth, offline=settings.network.offline)
-        ]
-        given = self._config.invocation_params.args
-        if any(argument in ("--vft-data", "--vft-validation-data", "--vft-test-data") for argument in given):
+        lines = [header(provider.id, closes, len(settings.rules), settings.depth, offline=offline)]
+        if {"--vft-data", "--vft-validation-data", "--vft-test-data"} & {
+            *self._config.invocation_params.args
+        }:
             lines.append(
-                "vft: write --vft-data=PATH; with a space, pytest may take PATH's folder for its root"
+                "vft: write --vft-data=PATH; with a space, pytest may use the folder of PATH as its root"
             )
         return lines
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Add our items behind what was collected; from here on -k, -m, --lf and all treat them alike."""
+        """Append the items of the datasets, so that -k, -m and --lf apply to them."""
         for node in self._nodes(session):
             items += session.genitems(node)
 
     def _nodes(self, session: pytest.Session) -> Iterator[pytest.Collector]:
         root = session.config.rootpath
         for source in self._request.settings.sources:
-            path = Path(os.path.abspath(source.path))  # noqa: PTH100 - a link stays a link
-            place = path.relative_to(root) if path.is_relative_to(root) else path
-            ids = self._ids[source.path]
+            path, ids = absolute(source.path), self._ids[source.path]
             yield DataFile.from_parent(
                 session,
                 path=path,
-                # pytest prints names as they are, and gives all files outside its root one and the
-                # same empty id (pytest-dev/pytest#11245).
-                name=safe(path.name, None),
-                nodeid=safe(place.as_posix(), None),
+                name=safe(path.name, None),  # pytest prints names unescaped
+                nodeid=node_id(root, path),
                 rules=[id_ for id_ in ids if id_ != self._request.step],
                 source=source,
                 lint=self._lint,
@@ -103,7 +90,7 @@ class DatasetRun:
         )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember which items are to run: only their rules and files are linted."""
+        """Limit the check to the rules and files of the selected items."""
         items = [item for item in session.items if isinstance(item, RuleItem)]
         paths = [item.source.path for item in items if item.source is not None]
         self._lint.select({item.name for item in items}, paths if len(paths) == len(items) else None)
@@ -112,25 +99,25 @@ class DatasetRun:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell each worker of pytest-xdist where the result is shared."""
+        """Send the folder of the shared report to each worker of pytest-xdist."""
         node.workerinput["vft_folder"] = self._lint.share()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Place failures at their first finding, and skips at the file, so that -rs folds them."""
+        """Locate failures at their first finding and skips at the file, so that -rs folds them."""
         report = yield
         if isinstance(item, RuleItem) and report.when == "call":
             if item.failing is not None:
-                report.location = item.place_of(item.failing)
+                report.location = item.location_of(item.failing)
             if report.skipped and isinstance(report.longrepr, tuple):
                 report.longrepr = (item.shown_path, 1, report.longrepr[2])
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None]:
-        """Write the files of --vft-report in the controller; last, so that a full disk hides nothing."""
+        """Write the files of --vft-report in the controller, after all other plugins."""
         yield
         if hasattr(self._config, "workerinput"):
             return
@@ -143,7 +130,7 @@ class DatasetRun:
                 raise pytest.UsageError(f"vft: {error}") from None
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Show what a step towards a job says; pytest itself shows that of failures only."""
+        """Show the output of a submission step that passed; pytest shows only that of failures."""
         for report in terminalreporter.getreports("passed") if self._request.step else ():
             for title, text in report.sections:
                 if title.startswith(f"Captured {SUBMIT}"):
@@ -151,5 +138,5 @@ class DatasetRun:
                     terminalreporter.write_line(text)
 
     def pytest_unconfigure(self) -> None:
-        """Remove what was shared."""
+        """Remove the folder of the shared report."""
         self._lint.close()

@@ -1,4 +1,4 @@
-"""Datasets as pytest nodes: one item a file and rule."""
+"""Datasets as pytest nodes: one item per file and rule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_vft.errors import VftError, VftWarning
+from pytest_vft.errors import VftWarning
+from pytest_vft.items.base import ItemFailedError, VftItem
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.request import DATASET
 from pytest_vft.model import Report, Source, Tally
@@ -19,14 +20,10 @@ from pytest_vft.report.text import unknown_reason
 from pytest_vft.text import safe
 
 
-class RuleFailedError(Exception):
-    """A rule that fails; its text is what the user reads."""
-
-
 class DataFile(pytest.File):
     """A dataset file; collecting it reads nothing.
 
-    *rules* are the ids of the rules to run on it; *step* makes the item of a step towards a job.
+    *rules* are the ids of the rules to run on the file; *step* makes the item of a submission step.
     """
 
     def __init__(
@@ -45,7 +42,7 @@ class DataFile(pytest.File):
         self._step = step
 
     def collect(self) -> Iterable[pytest.Item]:
-        """Yield an item a rule, and one for a step towards a job."""
+        """Yield an item per rule, and the item of the submission step."""
         for rule in self._rules:
             yield RuleItem.from_parent(self, name=rule, source=self.source, lint=self._lint)
         if self._step is not None:
@@ -53,7 +50,7 @@ class DataFile(pytest.File):
 
 
 class DatasetNode(pytest.Collector):
-    """All files of the run together."""
+    """The rules on all files of the run together."""
 
     def __init__(self, *, rules: Collection[str], lint: SessionLint, **more: Any) -> None:
         super().__init__(**more)
@@ -61,50 +58,43 @@ class DatasetNode(pytest.Collector):
         self._lint = lint
 
     def collect(self) -> Iterable[pytest.Item]:
-        """Yield an item a rule on all files."""
+        """Yield an item per rule."""
         for rule in self._rules:
             yield RuleItem.from_parent(self, name=rule, source=None, lint=self._lint)
 
 
-class RuleItem(pytest.Item):
-    """The rule that it is named for, on one file, or on all files when *source* is None."""
+class RuleItem(VftItem):
+    """The rule of this name on one file, or on all files if *source* is None."""
 
     def __init__(self, *, source: Source | None, lint: SessionLint, **more: Any) -> None:
         super().__init__(**more)
         self.source = source
         self.failing: ItemFailure | None = None
         self._lint = lint
-        self.add_marker("vft")
-        if self.config.pluginmanager.hasplugin("timeout"):
-            self.add_marker(pytest.mark.timeout(0))  # one item lints for all others
 
     @property
     def shown_path(self) -> str:
-        """The path of its file as the user wrote it."""
+        """The path of the file as the user wrote it."""
         return safe(self.source.path, None) if self.source else DATASET
 
     def runtest(self) -> None:
-        """Read this rule's part of the report; fail, warn or skip by it."""
+        """Fail, warn or skip according to the report of the session."""
         report = self._lint.report()
         rule = next(rule for rule in report.rules if rule.id == self.name)
-        self._skip_when_ignored()
-        tally = self._tally(report)
-        here = rule._replace(tally=tally)
-        self.failing = failure(report, here, self.source, self.config.getoption("vft_max_shown"))
-        if self.failing and report.fails(here):
-            raise RuleFailedError(self.failing.text)
-        if self.failing:
-            self._warn(self.failing)
-        elif tally.unknown:
-            pytest.skip(unknown_reason(report, here))
-        elif not tally.checked:
-            pytest.skip("not applicable")
-
-    def _skip_when_ignored(self) -> None:
         settings = self._lint.settings
         reasons = settings.reasons_by_file[self.source.path] if self.source else settings.reasons
         if self.name in reasons:
             pytest.skip(f"ignored: {safe(reasons[self.name], None)}")
+        rule = rule._replace(tally=self._tally(report))
+        self.failing = failure(report, rule, self.source, self.config.getoption("vft_max_shown"))
+        if self.failing and report.fails(rule):
+            raise ItemFailedError(self.failing.text)
+        if self.failing:
+            self._warn(self.failing)
+        elif rule.tally.unknown:
+            pytest.skip(unknown_reason(report, rule))
+        elif not rule.tally.checked:
+            pytest.skip("not applicable")
 
     def _tally(self, report: Report) -> Tally:
         if self.source is None:
@@ -116,28 +106,18 @@ class RuleItem(pytest.Item):
         return tally
 
     def _warn(self, failing: ItemFailure) -> None:
+        warning, path = VftWarning(failing.short), safe(failing.path, None)
         try:
-            warnings.warn_explicit(
-                VftWarning(failing.short), None, safe(failing.path, None), failing.line or 1
-            )
+            warnings.warn_explicit(warning, None, path, failing.line or 1)
         except VftWarning:  # -W error
-            raise RuleFailedError(failing.text) from None
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
-        """Return our own text as it is: no traceback for what data did."""
-        if isinstance(excinfo.value, RuleFailedError | VftError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo)
+            raise ItemFailedError(failing.text) from None
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Return where this item stands, and its name for headings."""
+        """Return the path of the item and its name for headings."""
         where = Path(self.shown_path).name if self.source else "all files"
         return Path(safe(self.path, None)), None, f"{self.name} in {where}"
 
-    def _initrequest(self) -> None:
-        """Do nothing: pytest-retry resets fixtures by it, and there are none."""
-
-    def place_of(self, failing: ItemFailure) -> tuple[str, int | None, str]:
-        """Return the location of *failing* as pytest counts: from its root, lines from 0."""
+    def location_of(self, failing: ItemFailure) -> tuple[str, int | None, str]:
+        """Return the location of *failing* for pytest: path relative to the root, line counted from 0."""
         path = os.path.relpath(failing.path, self.config.rootpath) if failing.path else self.location[0]
         return safe(path, None), failing.line - 1 if failing.line else None, self.location[2]

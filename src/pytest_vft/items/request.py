@@ -1,4 +1,4 @@
-"""What the options and arguments of pytest ask to check: settings, files, and the rules of each file."""
+"""The check that the options and arguments of pytest request: settings, files and rules."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import expand, find_sources
 
-DATASET = "vft"  # stands for a path in ids of rules on all files together
-SUBMIT = "submit"  # stands for a scope in ids of a step towards a fine-tuning job
+DATASET = "vft"  # in place of a path, in ids of rules on all files together
+SUBMIT = "submit"  # in place of a scope, in ids of a step of a submission
 
 
 class NodeArgument(NamedTuple):
-    """What an argument names: a file or DATASET, and the rules to run on it ("": all)."""
+    """An argument that names a file or DATASET, and the rules to run on it ("": all)."""
 
     path: str
     rules: str
 
 
 class CheckRequest(NamedTuple):
-    """What is asked for.
+    """Settings, the arguments that name data, and the id of a submission step, such as submit/plan.
 
-    *named* are the arguments that name data; where they name rules, nothing else is collected.
-    *step* is the id of a step towards a fine-tuning job (submit/plan), None without one.
+    If an argument names rules, only the items that arguments name are collected.
     """
 
     settings: Settings
@@ -56,29 +55,29 @@ class CheckRequest(NamedTuple):
 
 
 def read_check_request(config: pytest.Config, arguments: Sequence[str]) -> CheckRequest:
-    """Return what the options of *config* and the *arguments* that name data ask for.
+    """Return the request of the options of *config* and of *arguments*, which name data.
 
-    Raises UsageError, ConfigError or RuleFileError for what cannot be followed; no data is read.
+    Raises UsageError, ConfigError or RuleFileError for invalid input; no data is read.
     """
     given = vars(config.option).items()
     options = {name.removeprefix("vft_"): value for name, value in given if name.startswith("vft_")}
     step = options["submit"]
     if step == "apply" and not options["yes"]:
-        raise UsageError("--vft-submit=apply sends data and costs money: it needs --vft-yes, too")
+        raise UsageError("--vft-submit=apply sends data and costs money: add --vft-yes")
     named = list(_named(arguments))
     settings = read_settings(options)
     sources = _find_sources(settings.config, options, [path for path, _ in named])
     if not sources:
         raise UsageError("no files: write --vft-data=PATH, or list them under [tool.vft.data]")
     settings = replace(settings, sources=sources)
-    settings.check()  # what is misspelt anywhere is said now, not by each item
+    settings.check()  # report a misspelt name once, not in each item
     return CheckRequest(settings, named, f"{SUBMIT}/{step}" if step else None)
 
 
 def _find_sources(config: Config, options: Mapping[str, Any], paths: Sequence[str]) -> tuple[Source, ...]:
-    """Return the files that *options*, arguments (*paths*) or, without any, *config* names.
+    """Return the files that *options* and arguments (*paths*) name, or else those of *config*.
 
-    A rule on all files needs those of the configuration, too.
+    A rule on all files also needs the files of the configuration.
     """
     train, validation, test = (options[name] or () for name in ("data", "validation_data", "test_data"))
     sources: tuple[Source, ...] = ()
@@ -92,11 +91,7 @@ def _find_sources(config: Config, options: Mapping[str, Any], paths: Sequence[st
 def _named(arguments: Sequence[str]) -> Iterator[NodeArgument]:
     for argument in arguments:
         given, _, rules = argument.partition("::")
-        for path in [DATASET] if given == DATASET else expand(_shown(given)):
+        relative = os.path.relpath(given)
+        shown = given if relative.startswith("..") else relative
+        for path in [DATASET] if given == DATASET else expand(shown):
             yield NodeArgument(path, rules)
-
-
-def _shown(path: str) -> str:
-    """Return *path* as a user of this folder would write it."""
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative

@@ -1,4 +1,4 @@
-"""A step towards a fine-tuning job as a pytest item: train.jsonl::submit/plan."""
+"""A submission step as a pytest item: train.jsonl::submit/plan."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from pytest_vft.submission.server import RetryPolicy
 from pytest_vft.text import safe
 from pytest_vft.writing import write_text
 
-_TIMEOUT = 3_600.0  # seconds for the server to check the files, unless the configuration says otherwise
+_TIMEOUT = 3_600.0  # seconds for the server to check the files; the configuration may set another value
 
 
 class SubmissionItem(RuleItem):
-    """The step that it is named for, with one training file; it passes, fails, or skips for faulty data."""
+    """The submission step of this name for one training file; it skips if the data has errors."""
 
     def __init__(self, *, submission: Submission, **more: Any) -> None:
         super().__init__(**more)
         self._submission = submission
 
     def runtest(self) -> None:
-        """Take the step; what it says is shown at the end of the run."""
+        """Run the step; its output is shown at the end of the session."""
         steps: dict[str, Callable[[Submission], str]] = {
             f"{SUBMIT}/plan": self._plan_step,
             f"{SUBMIT}/preflight": self._preflight_step,
@@ -54,13 +54,13 @@ class SubmissionItem(RuleItem):
         self.add_report_section("call", SUBMIT, text)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
-        """Return our own text, or a traceback without local variables: one of them may hold the key."""
+        """Return the text of an error, or a traceback without local variables, which may hold the key."""
         if isinstance(excinfo.value, VftError):
-            return "\n".join(safe(line, None) for line in str(excinfo.value).split("\n"))
+            return super().repr_failure(excinfo)
         return "".join(traceback.format_exception(excinfo.value))
 
     def _of_this_file(self) -> Submission:
-        """Return what is asked for: a job of this file, and the validation file if there is one."""
+        """Return the submission of this file, with the validation file if there is one."""
         settings = self._submission.settings
         sources = [one for one in settings.sources if one == self.source or one.split == "validation"]
         return replace(self._submission, settings=replace(settings, sources=tuple(sources)))
@@ -77,7 +77,7 @@ class SubmissionItem(RuleItem):
 
     def _preflight_step(self, submission: Submission) -> str:
         server = connect(submission, os.environ)
-        found = preflight(server, self._plan(submission).request, date.today())  # noqa: DTZ011 - has no zone
+        found = preflight(server, self._plan(submission).request, date.today())  # noqa: DTZ011 - dates have no zone
         if not found.ok:
             raise SubmissionError(render_preflight(found))
         return render_preflight(found)
@@ -94,7 +94,7 @@ class SubmissionItem(RuleItem):
         for update in follow(server, str(job and job.id), lambda job: job.validated):
             job = update.job or job
             events += update.events
-        assert job is not None  # noqa: S101 - it was made
+        assert job is not None  # noqa: S101 - submit() returned it
         outcome = conclude(server, job, events)
         text = render_outcome(outcome, plan.expectation, server.api.safety)
         if not outcome.ok:

@@ -1,1 +1,1 @@
-"""What is behind image URLs: asked for once, safely and politely, before anything is linted."""
+"""Fetch images behind URLs, once, before the check; private addresses and server limits are respected."""

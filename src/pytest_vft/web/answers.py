@@ -1,14 +1,19 @@
-"""What an answer means: from status, headers and body to what the rules are told."""
+"""Results of requests: from a status, a body or an error to what the rules read."""
 
 from __future__ import annotations
 
+import errno
 import re
+import socket
 import zlib
 from http import HTTPStatus
 from typing import Literal, NamedTuple
 
+import aiohttp
+
 from pytest_vft.reading.images import image_format, is_opened, measure_image
 from pytest_vft.reading.remote import Remote
+from pytest_vft.web.throttle import FetchLimits
 
 HOUR = 3_600
 DAY = 24 * HOUR
@@ -17,13 +22,13 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TRY_AGAIN = frozenset({408, 425, 429})
 _LFS = b"version https://git-lfs.github.com/spec/"
 _PASSWORD = re.compile(rb"""<input[^>]{0,200}type\s*=\s*["']?password""", re.IGNORECASE)
-_SAYS_NOTHING = ("", "application/octet-stream", "binary/octet-stream", "application/binary")
+_UNSPECIFIC = ("", "application/octet-stream", "binary/octet-stream", "application/binary")
 _ZIPPED = ("gzip", "x-gzip", "deflate")
-_ANY_ZIP = 47  # of zlib: 15 bits of window, and 32 for "gzip or zlib, look which"
+_ANY_ZIP = 47  # for zlib: a window of 15 bits, plus 32 to detect gzip or zlib
 
 
 class Body(NamedTuple):
-    """The first bytes of a body of *size* bytes, as far as they were read, and how it is declared."""
+    """The bytes that were read of a body of *size* bytes, and its declared type and encoding."""
 
     data: bytes
     size: int
@@ -32,16 +37,16 @@ class Body(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether all of it was read."""
+        """Whether the whole body was read."""
         return len(self.data) >= self.size
 
 
 class FetchResult(NamedTuple):
-    """What a request came to, and for how many seconds that holds.
+    """Result of a request, and the number of seconds that it may be cached (*keep*).
 
-    *heard* is what was heard of the host: "answer", "noise" when it was there and gave none, "nothing"
-    when it was not, "untrusted" for its certificate, None when nobody asked. With *again* another try
-    may tell more, after *pause* seconds if the host said so; *busy* says that it has too much to do.
+    *heard* is "answer", "noise" for a connection without a valid answer, "nothing" without a connection,
+    "untrusted" for an untrusted certificate, None if no request was sent. With *again*, another attempt
+    may succeed, after *pause* seconds if the host sent a Retry-After; *busy* hosts are overloaded.
     """
 
     remote: Remote
@@ -53,7 +58,7 @@ class FetchResult(NamedTuple):
 
 
 def phrase(status: int) -> str:
-    """Return *status* with its standard words, never the server's."""
+    """Return *status* with its standard phrase, not the server's."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -61,43 +66,75 @@ def phrase(status: int) -> str:
 
 
 def refused(status: int, pause: float | None) -> FetchResult:
-    """Return what *status*, which is no success, means; after *pause* seconds it may be another."""
+    """Return the result of a request with the error *status* and a Retry-After of *pause* seconds."""
     if status not in TRY_AGAIN and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return FetchResult(Remote(False, phrase(status)), HOUR, "answer")
     busy = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
     return FetchResult(Remote(None, phrase(status)), 0, "answer", again=True, busy=busy, pause=pause)
 
 
-def read_body(body: Body, *, full: bool, most: int) -> Remote | None:
-    """Return what *body* is; None when it takes more than its first bytes to tell, up to *most*."""
+def failure(error: Exception, limits: FetchLimits) -> FetchResult:  # noqa: C901, PLR0911, PLR0912 - one case per error
+    """Return the result of a request that raised *error*; errors of DNS, TLS and refusals are settled."""
+    match error:
+        case socket.gaierror(errno=socket.EAI_AGAIN):
+            return FetchResult(Remote(None, "DNS: no answer for now", public=None), 0, "nothing")
+        case socket.gaierror():
+            return FetchResult(Remote(False, "DNS: no such host"), 0, "nothing")
+        case aiohttp.ClientConnectorCertificateError():
+            told = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
+            return FetchResult(Remote(False, f"TLS: {told}"), 0, "untrusted")
+        case aiohttp.ClientSSLError():
+            return FetchResult(Remote(False, "TLS: no handshake"), 0, "noise")
+        case ValueError():  # includes UnicodeError, aiohttp.InvalidURL and the TLS errors above
+            return FetchResult(Remote(False, "invalid URL"))
+        case aiohttp.ConnectionTimeoutError():
+            return FetchResult(Remote(None, f"no connection within {limits.connect:g} s"), 0, "nothing")
+        case TimeoutError():
+            return FetchResult(Remote(None, f"no complete answer within {limits.total:g} s"), 0, "noise")
+        case aiohttp.ClientConnectorError(errno=errno.ECONNREFUSED):
+            return FetchResult(Remote(False, "connection refused"), 0, "nothing", again=True)
+        case aiohttp.ClientConnectorError():
+            return FetchResult(Remote(None, error.strerror or "no connection"), 0, "nothing", again=True)
+        case aiohttp.ClientPayloadError():
+            return FetchResult(Remote(None, "connection closed during the answer"), 0, "noise", again=True)
+        case aiohttp.ClientHttpProxyError():
+            return FetchResult(Remote(None, f"the proxy answered {phrase(error.status)}"), 0, "noise")
+        case aiohttp.ClientResponseError():
+            return FetchResult(Remote(None, "the answer is not valid HTTP"), 0, "noise", again=True)
+        case _:
+            return FetchResult(Remote(None, "connection closed without an answer"), 0, "noise", again=True)
+
+
+def read_body(body: Body, *, full: bool, limit: int) -> Remote | None:
+    """Return what *body* contains, or None if more of its bytes, at most *limit*, are needed to tell."""
     encoding = body.encoding.strip().lower()
     if encoding in _ZIPPED:
-        if not body.whole and len(body.data) < most:
+        if not body.whole and len(body.data) < limit:
             return None
         try:
-            data = zlib.decompressobj(_ANY_ZIP).decompress(body.data, most)
+            data = zlib.decompressobj(_ANY_ZIP).decompress(body.data, limit)
         except zlib.error:
-            return Remote(None, f"sent as {encoding} that cannot be read")
+            return Remote(None, f"sent as {encoding} that cannot be decompressed")
         body = body._replace(data=data, size=len(data))
     elif encoding not in ("", "identity"):
-        return Remote(None, "sent in an encoding that was not asked for")
+        return Remote(None, "sent in an encoding that was not requested")
     kind = image_format(body.data)
     declared = body.content_type.partition(";")[0].strip().lower()
-    media_type = None if declared in _SAYS_NOTHING else declared
+    media_type = None if declared in _UNSPECIFIC else declared
     if not is_opened(kind):
         served = _served(kind, body.data, media_type)
         if served:
             return Remote(True, served=served, media_type=media_type)
     image = measure_image(body.data, full=full and body.whole, whole=body.whole)
     if not body.whole:
-        if is_opened(kind) and not image.openable and len(body.data) < most:
+        if is_opened(kind) and not image.openable and len(body.data) < limit:
             return None
         image = image._replace(bytes=body.size, damage="none" if image.openable else None)
     return Remote(True, image=image, media_type=media_type)
 
 
 def _served(kind: str, data: bytes, media_type: str | None) -> str | None:
-    """Return what *data* of the format *kind* are, None for an image."""
+    """Return a description of *data* of the format *kind*, or None for an image."""
     if kind == "HTML":
         return "an HTML login page" if _PASSWORD.search(data) else "an HTML page"
     if kind == "XML":

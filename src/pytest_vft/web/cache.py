@@ -1,4 +1,4 @@
-"""What URLs were found to be, remembered between runs in .vft_cache."""
+"""Cache of fetched URLs in .vft_cache, kept between runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TABLE = "urls (key BLOB PRIMARY KEY, found TEXT NOT NULL, until REAL NOT NULL)"
 
 
 class UrlCache:
-    """Results in urls.sqlite in *folder*; *setting* is what else they depend on.
+    """Results in urls.sqlite in *folder*; *setting* is everything that they depend on besides the URL.
 
-    URLs are kept as hashes: a signed one lets its reader in. What goes wrong with the file costs the
-    cache, never the run, and is said in *warnings*.
+    URLs are stored as hashes because a signed URL grants access. An error of the file is a warning in
+    *warnings* and disables the cache.
     """
 
     def __init__(self, folder: Path, setting: str) -> None:
@@ -29,19 +29,19 @@ class UrlCache:
         self._rows: list[tuple[bytes, str, float]] = []
 
     def get(self, url: str) -> Remote | None:
-        """Return what *url* was found to be, None when that is not known or too old."""
+        """Return the cached result of *url*, or None if there is none or it has expired."""
         query = "SELECT found FROM urls WHERE key = ? AND until > ?"
         rows = self._database.read(query, (self._key(url), time.time()))
         return _remote(rows[0][0]) if rows else None
 
     def put(self, url: str, remote: Remote, seconds: float) -> None:
-        """Remember for some *seconds* what *url* was found to be, once it is saved."""
+        """Add the result of *url*, valid for *seconds*, to the rows that close() writes."""
         image = remote.image and remote.image._asdict()
         found = json.dumps({**remote._asdict(), "image": image})
         self._rows.append((self._key(url), found, time.time() + seconds))
 
     def close(self) -> None:
-        """Write what is to be remembered, forget what is too old then, and close the file."""
+        """Write the new rows, delete expired ones and close the file."""
         if self._rows:
             self._database.write(
                 ("INSERT OR REPLACE INTO urls VALUES (?, ?, ?)", self._rows),
@@ -54,12 +54,10 @@ class UrlCache:
 
 
 def _remote(found: bytes) -> Remote | None:
-    """Return the result that *found* holds; None when it was not written by this version."""
+    """Return the result in the JSON text *found*, or None if another version wrote it."""
     try:
         fields: dict[str, Any] = json.loads(found)
-        image = fields["image"]
-        if image is not None:
-            image = ImageMeasurements(**image)
+        image = fields["image"] and ImageMeasurements(**fields["image"])
         return Remote(**{**fields, "image": image})
     except (ValueError, TypeError, KeyError):
         return None

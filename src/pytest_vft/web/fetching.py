@@ -1,4 +1,4 @@
-"""The fetcher: one GET a URL, its first bytes only, as a provider would ask for the image."""
+"""Fetch the images behind URLs: one GET request per URL, for the first bytes only."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from pytest_vft.web.network import ONLINE, Network
 from pytest_vft.web.requesting import FetchJob, ImageClient, host_of, server_of
 from pytest_vft.web.throttle import USUAL, FetchLimits, HostQueue
 
-MOST_FAILURES = 24  # requests in a row without a last word, after which a server is not asked any more
+MAX_FAILURES = 24  # consecutive requests without a conclusive answer, after which a server is given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebFetcher:
-    """Fetches the first bytes of what is behind URLs, or with *full* all of it, up to *max_bytes* bytes."""
+    """Fetches the first bytes of images behind URLs or, with *full*, whole images up to *max_bytes*."""
 
     max_bytes: int
     full: bool = False
@@ -37,9 +37,9 @@ class WebFetcher:
     watch: Watch | None = None
 
     def fetch(self, urls: Iterable[str]) -> FetchResults:
-        """Return what was found behind each of *urls*; what the cache knows is not asked for."""
+        """Return the results of *urls*, from the cache where possible."""
         urls = list(dict.fromkeys(urls))
-        with closing(self.cache) if self.cache else nullcontext() as cache:  # saved after Ctrl-C, too
+        with closing(self.cache) if self.cache else nullcontext() as cache:  # written after Ctrl-C, too
             remotes = {url: found for url in urls if cache and (found := cache.get(url))}
             unknown = [url for url in urls if url not in remotes]
             run = _FetchRun(self, unknown)
@@ -54,7 +54,7 @@ class WebFetcher:
 
 
 def _wait_for(work: Coroutine[Any, Any, None]) -> None:
-    """Run *work* to its end, in a thread of its own where a notebook's loop runs in this one."""
+    """Run *work*, in a thread of its own if this thread runs an event loop, as in notebooks."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -69,56 +69,54 @@ def _wait_for(work: Coroutine[Any, Any, None]) -> None:
 def make_fetcher(
     network: Network, *, folder: Path, max_bytes: int, full: bool, watch: Watch | None = None
 ) -> WebFetcher:
-    """Return a fetcher of URLs, whose results are cached below *folder* if *network* allows it."""
+    """Return a fetcher whose results are cached below *folder* if *network* allows it."""
     setting = f"{version('pytest-vft')} {full} {max_bytes} {network}"
     cache = UrlCache(folder / FOLDER, setting) if network.cache else None
     return WebFetcher(max_bytes=max_bytes, full=full, network=network, cache=cache, watch=watch)
 
 
 class _FetchRun:
-    """One run over distinct URLs: what waits, what is under way, what was found."""
+    """One run over distinct URLs: waiting and running requests, and results."""
 
     def __init__(self, fetcher: WebFetcher, urls: Iterable[str]) -> None:
         limits = fetcher.limits
         self.found: dict[str, FetchResult] = {}
         self._fetcher = fetcher
         self._limits = limits
-        self._max_bytes = fetcher.max_bytes + 1  # one more tells that there is too much
         self._queue: HostQueue[FetchJob] = HostQueue(
             at_once=limits.at_once, per_host=limits.per_host, interval=limits.interval
         )
-        self._wanted = list(urls)
+        self._urls = list(urls)
         self._failures: Counter[tuple[str, str]] = Counter()
         self._changed = asyncio.Event()
 
     @property
     def trouble(self) -> Literal["no network", "no certificates"] | None:
-        """What seems to be wrong at this end: nobody is there, or several hosts and none is trusted."""
+        """The local problem that would explain the results: no host answers, or all certificates fail."""
         heard = {found.heard for found in self.found.values()} - {None}
         if heard == {"nothing"}:
             return "no network"
-        hosts = {
-            (host_of(url), found.heard) for url, found in self.found.items() if url[:5].lower() == "https"
-        }
-        if len(hosts) > 1 and {kind for _, kind in hosts} == {"untrusted"}:
+        secure = [(host_of(url), one.heard) for url, one in self.found.items() if url[:5].lower() == "https"]
+        if len(set(secure)) > 1 and {kind for _, kind in secure} == {"untrusted"}:
             return "no certificates"
         return None
 
     async def everything(self) -> None:
-        """Fetch all URLs that are wanted."""
+        """Fetch all URLs."""
         fetcher = self._fetcher
+        max_bytes = fetcher.max_bytes + 1  # one more shows that a body is too long
         client = ImageClient(
             fetcher.network,
             self._limits,
-            max_bytes=self._max_bytes,
+            max_bytes=max_bytes,
             full=fetcher.full,
             waiting=self._queue.waiting,
         )
-        first = self._max_bytes if fetcher.full else min(self._limits.first, self._max_bytes)
-        for url in self._wanted:
+        first = max_bytes if fetcher.full else min(self._limits.first, max_bytes)
+        for url in self._urls:
             self._put(FetchJob(url, url, first))
         async with client, asyncio.TaskGroup() as group:
-            while len(self.found) < len(self._wanted):
+            while len(self.found) < len(self._urls):
                 job = self._queue.take(time.monotonic())
                 if job:
                     group.create_task(self._run(client, job))
@@ -129,7 +127,7 @@ class _FetchRun:
                         await self._changed.wait()
 
     def _put(self, job: FetchJob) -> None:
-        """Queue *job*, unless its URL tells already that nobody is to be asked."""
+        """Queue *job*, unless its URL alone determines the result."""
         known = not_fetched(read_link(job.at))
         if known.reachable is False and not (known.public is False and self._fetcher.network.allow_private):
             self._finish(job, FetchResult(known), 0.0)
@@ -147,23 +145,19 @@ class _FetchRun:
         if isinstance(step, FetchJob):
             self._put(step)
             return
-        pause = self._pause(job, step)
-        self._listen(job, step, pause)
-        if step.again and job.tries < self._limits.retries and pause <= self._limits.longest_wait:
+        pause = step.pause
+        if pause is None:
+            jitter = random.uniform(0.5, 1)  # noqa: S311 - not a secret
+            pause = self._limits.backoff * 2**job.tries * jitter
+        self._slow_down(job, step, pause)
+        if step.again and job.tries < self._limits.retries and pause <= self._limits.max_pause:
             await asyncio.sleep(pause)
             self._put(replace(job, tries=job.tries + 1))
         else:
             self._finish(job, step, time.monotonic() - started)
 
-    def _pause(self, job: FetchJob, found: FetchResult) -> float:
-        """Return the seconds to wait before another try: what the server says, else a growing time."""
-        if found.pause is not None:
-            return found.pause
-        jitter = random.uniform(0.5, 1)  # noqa: S311 - no secret
-        return float(self._limits.backoff * 2**job.tries * jitter)
-
-    def _listen(self, job: FetchJob, found: FetchResult, pause: float) -> None:
-        """Go easy on a host that is busy, and give up on a server that has no last word for anybody."""
+    def _slow_down(self, job: FetchJob, found: FetchResult, pause: float) -> None:
+        """Send fewer requests to a busy host, and none to a server whose answers stay inconclusive."""
         host, server = host_of(job.at), server_of(job.at)
         if found.heard == "answer" and found.remote.reachable is not None:
             self._queue.answered(host)
@@ -171,8 +165,8 @@ class _FetchRun:
             return
         self._failures[server] += 1
         if found.busy:
-            self._queue.hold(host, time.monotonic(), min(pause, self._limits.longest_wait))
-        if self._failures[server] >= MOST_FAILURES or pause > self._limits.longest_wait:
+            self._queue.hold(host, time.monotonic(), min(pause, self._limits.max_pause))
+        if self._failures[server] >= MAX_FAILURES or pause > self._limits.max_pause:
             for other in self._queue.drop(host, lambda one: server_of(one.at) == server):
                 self._finish(other, found, 0.0)
 
@@ -186,4 +180,4 @@ class _FetchRun:
         if self._fetcher.cache and found.keep:
             self._fetcher.cache.put(job.url, remote, found.keep)
         if self._fetcher.watch:
-            self._fetcher.watch(UrlProgress(host, remote, seconds, len(self._wanted)))
+            self._fetcher.watch(UrlProgress(host, remote, seconds, len(self._urls)))

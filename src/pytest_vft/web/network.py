@@ -1,4 +1,4 @@
-"""How a run uses the network: what options and the environment say."""
+"""Network settings of a run, from options and the environment."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HostPort = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What may be asked, and whom: *overrides* gives hosts an address and port to dial unchecked.
+    """Network settings; *overrides* maps hosts to an address and port that are used without checks.
 
-    *proxy* allows the proxies of the environment, *cache* says whether results are kept.
+    *proxy* allows the proxies of the environment; *cache* enables the cache of results.
     """
 
     offline: bool = False
@@ -40,12 +40,12 @@ def read_network(
     proxy: str | None = None,
     cache: bool = True,
 ) -> Network:
-    """Return what the arguments and, where they say nothing, the environment ask for.
+    """Return the network settings of the arguments; VFT_OFFLINE is used if *offline* is None.
 
-    Raises UsageError for a *proxy* other than "env", and for a VFT_RESOLVE that cannot be read.
+    Raises UsageError for a *proxy* other than "env", and for an invalid VFT_RESOLVE.
     """
     if proxy not in (None, "env"):
-        raise UsageError(f"proxy {proxy!r}: want env{nearest(proxy, ['env'])}, which uses HTTPS_PROXY")
+        raise UsageError(f"proxy {proxy!r}: expected env{nearest(proxy, ['env'])}, which uses HTTPS_PROXY")
     return Network(
         offline=os.environ.get(OFFLINE, "") not in ("", "0") if offline is None else offline,
         allow_private=allow_private,
@@ -56,7 +56,7 @@ def read_network(
 
 
 def _overrides(given: str) -> dict[str, HostPort]:
-    """Return what VFT_RESOLVE says: HOST=ADDRESS:PORT, comma-separated."""
+    """Return the overrides of VFT_RESOLVE: HOST=ADDRESS:PORT, comma-separated."""
     overrides = {}
     for text in filter(None, given.split(",")):
         host, _, place = text.strip().partition("=")
@@ -64,12 +64,12 @@ def _overrides(given: str) -> dict[str, HostPort]:
         try:
             overrides[host.lower()] = (str(ip_address(address.strip("[]"))), int(port))
         except ValueError:
-            raise UsageError(f"{RESOLVE}: {text!r}: want HOST=ADDRESS:PORT") from None
+            raise UsageError(f"{RESOLVE}: {text!r}: expected HOST=ADDRESS:PORT") from None
     return overrides
 
 
 def idle_proxy() -> bool:
     """Return whether the environment names a proxy."""
-    from urllib.request import getproxies_environment  # noqa: PLC0415 - 20 ms, when nothing else works
+    from urllib.request import getproxies_environment  # noqa: PLC0415 - 20 ms, for a hint after failures
 
     return bool(getproxies_environment().keys() & {"http", "https", "all"})

@@ -1,4 +1,4 @@
-"""One GET request for the first bytes of an image: what is sent, and how the response is read."""
+"""Send a GET request for the first bytes of an image, and read the response."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ import truststore
 from yarl import URL
 
 from pytest_vft.reading.remote import Remote
-from pytest_vft.web.answers import DAY, HOUR, REDIRECTS, Body, FetchResult, read_body, refused
-from pytest_vft.web.failures import failure
+from pytest_vft.web.answers import DAY, HOUR, REDIRECTS, Body, FetchResult, failure, read_body, refused
 from pytest_vft.web.network import Network
 from pytest_vft.web.resolver import CheckingResolver, NotPublicError
 from pytest_vft.web.throttle import FetchLimits, retry_after
 
 
 def user_agent() -> str:
-    """Return what requests say that they are from."""
+    """Return the User-Agent header of requests."""
     return f"pytest-vft/{version('pytest-vft')} (+https://github.com/pytest-vft/pytest-vft)"
 
 
 @dataclass(frozen=True, slots=True)
 class FetchJob:
-    """One request to come: *url* as it stands in the data, *at* where redirects led to."""
+    """A request to send: *url* is the URL in the data, *at* the URL after redirects."""
 
     url: str
     at: str
@@ -45,10 +44,10 @@ class FetchJob:
 
 
 class ImageClient:
-    """Sends the requests of fetch jobs over one session, to be used as an asynchronous context manager.
+    """Sends the requests of fetch jobs in one session; an asynchronous context manager.
 
-    *max_bytes* is how much of a body is read at most, with *full* at once; *waiting* returns how many
-    jobs wait for a host. Has to be made where an event loop runs.
+    At most *max_bytes* of a body are read, with *full* in one request; *waiting* returns the number of
+    jobs that wait for a host. The client must be created in a running event loop.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class ImageClient:
         await self._session.close()
 
     async def send(self, job: FetchJob) -> FetchJob | FetchResult:
-        """Make the request of *job*; return the next one that it leads to, or what was found."""
+        """Send the request of *job*; return the request that must follow, or the result."""
         proxy = self._proxy_of(job.at)
         try:
             async with asyncio.timeout(self._limits.total):
@@ -105,7 +104,7 @@ class ImageClient:
                 ) as response:
                     step = await self._read(job, response)
                     if not self._waiting(host_of(job.at)):
-                        response.close()  # thousands of hosts would keep as many connections
+                        response.close()  # otherwise each of thousands of hosts keeps a connection
                     return step
         except NotPublicError as error:
             return FetchResult(Remote(False, str(error), public=False))
@@ -117,32 +116,35 @@ class ImageClient:
         if status in REDIRECTS and "Location" in headers:
             return self._redirected(job, headers["Location"])
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and job.ranged:
-            return replace(job, ranged=False)  # an empty file has no first byte
+            return replace(job, ranged=False)  # an empty file does not have a first byte
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return refused(status, retry_after(headers.get("Retry-After"), time.time()))
         body = await self._body(job, response)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # decoders warn of what our rules say better
-            remote = read_body(body, full=self._full, most=self._max_bytes)
+            warnings.simplefilter("ignore")  # the rules report what decoders warn about
+            remote = read_body(body, full=self._full, limit=self._max_bytes)
         if remote is None and job.first < self._max_bytes:
             return replace(job, first=self._max_bytes)
         if remote is None:
-            remote = Remote(None, "its body is shorter than declared")
+            remote = Remote(None, "the body is shorter than declared")
         return FetchResult(remote, 0 if remote.reachable is None else DAY, "answer")
 
     async def _body(self, job: FetchJob, response: aiohttp.ClientResponse) -> Body:
-        """Read as much as the job asks for; up to the most when only that tells how much there is."""
-        encoding = response.headers.get("Content-Encoding", "")
-        total = _total(response)
-        most = job.first if total is not None else self._max_bytes
+        """Read the bytes that the job asks for, or as many as allowed if the size is not declared."""
+        headers, total = response.headers, _declared_size(response)
+        limit = job.first if total is not None else self._max_bytes
         data = bytearray()
         async for piece in response.content.iter_any():
             data += piece
-            if len(data) >= most:
+            if len(data) >= limit:
                 response.close()
                 break
-        size = max(len(data), total or 0)
-        return Body(bytes(data[: self._max_bytes]), size, response.headers.get("Content-Type", ""), encoding)
+        return Body(
+            bytes(data[: self._max_bytes]),
+            max(len(data), total or 0),
+            headers.get("Content-Type", ""),
+            headers.get("Content-Encoding", ""),
+        )
 
     def _redirected(self, job: FetchJob, location: str) -> FetchJob | FetchResult:
         at = urljoin(job.at, location)
@@ -150,9 +152,9 @@ class ImageClient:
         if job.hops >= self._limits.redirects:
             cause = f"more than {self._limits.redirects} redirects"
         elif scheme not in ("http", "https"):
-            cause = f"it redirects to scheme {scheme}"
+            cause = f"redirect to scheme {scheme}"
         elif job.at.lower().startswith("https:") and scheme == "http":
-            cause = "it redirects from https to http"
+            cause = "redirect from https to http"
         else:
             return replace(job, at=at, hops=job.hops + 1, tries=0)
         return FetchResult(Remote(False, cause), HOUR, "answer")
@@ -164,14 +166,14 @@ class ImageClient:
 
 
 def _trusted() -> ssl.SSLContext:
-    """Return the certificates that the system trusts, or those that SSL_CERT_FILE names."""
+    """Return a context with the certificates of SSL_CERT_FILE or else those of the system."""
     if "SSL_CERT_FILE" in os.environ:
         return ssl.create_default_context()
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def host_of(url: str) -> str:
-    """Return the host of *url*, "" when it has none."""
+    """Return the host of *url*, "" if it does not have one."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -179,12 +181,12 @@ def host_of(url: str) -> str:
 
 
 def server_of(url: str) -> tuple[str, str]:
-    """Return scheme, host and port of *url*."""
+    """Return the scheme, and host and port, of *url*."""
     return urlsplit(url)[:2]
 
 
-def _total(response: aiohttp.ClientResponse) -> int | None:
-    """Return the size of the whole body as the server declares it, None when it does not."""
+def _declared_size(response: aiohttp.ClientResponse) -> int | None:
+    """Return the size of the whole body that the server declares, or None."""
     if response.status == HTTPStatus.PARTIAL_CONTENT:
         _, _, total = response.headers.get("Content-Range", "").rpartition("/")
         return int(total) if total.isdecimal() else None

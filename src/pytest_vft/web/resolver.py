@@ -1,7 +1,7 @@
-"""Names looked up once, and connections to none but the addresses that were checked.
+"""Look names up once, and connect only to addresses that were checked.
 
-A check before a request is no guard: a redirect or a second look-up leads elsewhere. So every name
-is looked up once a run, all its addresses are checked, and the socket that is opened is checked again.
+A check before a request is not enough: a redirect or a second look-up may lead to another address. So
+each name is looked up once per run, all its addresses are checked, and each socket is checked again.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from pytest_vft.reading.addresses import Address as IPAddress
 from pytest_vft.reading.addresses import why_not_public
 from pytest_vft.web.network import Network
 
-MOST_LOOKUPS = 32
+MAX_LOOKUPS = 32  # at the same time
 
 
 class NotPublicError(Exception):
-    """A host has an address that is not public; the text says which and why."""
+    """A host has an address that is not public; the text names the address and the reason."""
 
 
 class CheckingResolver(AbstractResolver):
-    """Looks names up and makes sockets, for aiohttp's connector; it dials what it has checked."""
+    """Looks names up and creates sockets for aiohttp's connector, only for addresses that were checked."""
 
     def __init__(self, network: Network, seconds: float) -> None:
         self._network = network
         self._seconds = seconds
         self._found: dict[str, asyncio.Task[list[ResolveResult]]] = {}
         self._checked: set[IPAddress] = set()
-        self._at_once = asyncio.Semaphore(MOST_LOOKUPS)
+        self._at_once = asyncio.Semaphore(MAX_LOOKUPS)
 
     async def check(self, host: str, *, proxy: bool = False) -> None:
-        """Return if *host*, or the *proxy* of that name, may be dialled.
+        """Allow connections to *host*, which may be private if it is a *proxy*.
 
-        Raises NotPublicError, and socket.gaierror for a name that is not found.
+        Raises NotPublicError, and socket.gaierror for an unknown name.
         """
         addresses = [ip_address(result["host"]) for result in await self._look_up(host)]
         if not (self._network.allow_private or proxy or host in self._network.overrides):
@@ -51,19 +51,19 @@ class CheckingResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the addresses of *host* as they were looked up."""
+        """Return the addresses of *host* from the first look-up."""
         del family
         return [{**result, "port": result["port"] or port} for result in await self._look_up(host)]
 
     def socket(self, info: Any) -> socket.socket:
-        """Return a socket to dial what *info* says. Raises PermissionError unless it was checked."""
+        """Return a socket for the address of *info*. Raises PermissionError unless it was checked."""
         family, kind, protocol, _, (host, *_) = info
         if ip_address(host) not in self._checked:
             raise PermissionError(f"{host} was not checked")
         return socket.socket(family, kind, protocol)
 
     async def close(self) -> None:
-        """Have nothing to close: the threads that look names up end by themselves."""
+        """Do nothing: the threads that look names up end by themselves."""
 
     async def _look_up(self, name: str) -> list[ResolveResult]:
         host = name.lower()
@@ -90,7 +90,7 @@ def _result(host: str, address: str, port: int = 0) -> ResolveResult:
 
 
 async def _in_thread(host: str) -> list[str]:
-    """Look *host* up in a thread that nobody waits for: Ctrl-C must not wait for a name server."""
+    """Look *host* up in a daemon thread, so that Ctrl-C does not wait for a name server."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[str]] = loop.create_future()
 
@@ -110,7 +110,7 @@ async def _in_thread(host: str) -> list[str]:
             found = error
         try:
             loop.call_soon_threadsafe(settle, found)
-        except RuntimeError:  # the loop is closed: nobody wants to know any more
+        except RuntimeError:  # the loop is closed, so the result is not needed
             return
 
     threading.Thread(target=ask, daemon=True, name=f"vft looks up {host}").start()

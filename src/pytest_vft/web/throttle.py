@@ -1,4 +1,4 @@
-"""Whose turn it is: never too many requests at once, nor too soon after one another."""
+"""Request scheduling: limits on concurrency and pace, overall and per host."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
 
-SLOWEST = 5.0  # seconds between requests to a host that keeps saying "too many"
+MAX_INTERVAL = 5.0  # seconds between requests to a host that stays busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchLimits:
-    """How a server is treated; seconds and bytes.
+    """Limits of requests, in seconds and bytes.
 
-    *connect* and *total* are deadlines for a connection and for a whole request, *backoff* the
-    longest pause before the first retry, doubled for each further one, *longest_wait* the most that
-    a Retry-After is obeyed, *first* what is asked for of an image to begin with.
+    *connect* and *total* are the timeouts of a connection and of a whole request, *backoff* is the
+    maximum pause before the first retry, doubled for each further retry, *max_pause* the maximum
+    Retry-After that is obeyed, *first* the number of bytes in the first request of an image.
     """
 
     at_once: int = 64
@@ -31,7 +31,7 @@ class FetchLimits:
     redirects: int = 5
     retries: int = 3
     backoff: float = 1.0
-    longest_wait: float = 30.0
+    max_pause: float = 30.0
     first: int = 65_536
 
 
@@ -49,10 +49,10 @@ class _HostState(Generic[Job]):
 
 
 class HostQueue(Generic[Job]):
-    """Jobs by host: *at_once* in all and *per_host* may run, each *interval* seconds after the last.
+    """Jobs by host: at most *at_once* run in all and *per_host* per host, started *interval* seconds apart.
 
-    A host that says "too many" is left alone for a while and then asked half as often; each answer
-    brings it a tenth nearer to the *interval*. Times are seconds of any clock that only goes forward.
+    The interval of a busy host is doubled after a pause, and reduced by a tenth with each answer, down to
+    *interval*. Times are seconds of a monotonic clock.
     """
 
     def __init__(self, *, at_once: int, per_host: int, interval: float) -> None:
@@ -65,12 +65,12 @@ class HostQueue(Generic[Job]):
         self._running = 0
 
     def put(self, host: str, job: Job) -> None:
-        """Queue *job* behind the others of *host*."""
+        """Append *job* to the jobs of *host*."""
         self._host(host).jobs.append(job)
         self._queue(self._host(host))
 
     def take(self, now: float) -> Job | None:
-        """Return a job that may start at *now*, which then runs until it is finished; else None."""
+        """Return a job that may start at *now* and count it as running, or None."""
         while self._running < self._at_once and self._heap and self._heap[0][0] <= now:
             _, _, host = heapq.heappop(self._heap)
             host.queued = False
@@ -85,36 +85,36 @@ class HostQueue(Generic[Job]):
         return None
 
     def wait(self, now: float) -> float | None:
-        """Return the seconds until a job may start; None when that takes another to finish first."""
+        """Return the seconds until a job may start, or None if a running job must finish first."""
         if self._running >= self._at_once or not self._heap:
             return None
         return max(0.0, self._heap[0][0] - now)
 
     def finish(self, host: str) -> None:
-        """Count one job of *host* as done."""
+        """Count one job of *host* as finished."""
         self._running -= 1
         self._host(host).running -= 1
         self._queue(self._host(host))
 
     def waiting(self, host: str) -> int:
-        """Return how many jobs of *host* wait."""
+        """Return the number of waiting jobs of *host*."""
         return len(self._host(host).jobs)
 
     def answered(self, host: str) -> None:
-        """Come back a little to the usual interval."""
+        """Reduce the interval of *host* towards the usual one."""
         one = self._host(host)
         one.interval = max(self._interval, one.interval * 0.9)
 
     def hold(self, host: str, now: float, seconds: float) -> None:
-        """Start no job of *host* for some *seconds*, and fewer of them from then on."""
+        """Pause the jobs of *host* for *seconds*, and double its interval."""
         one = self._host(host)
-        if now >= one.held:  # the others that were under way say the same
-            one.interval = min(one.interval * 2, SLOWEST)
+        if now >= one.held:  # only once for requests that ran at the same time
+            one.interval = min(one.interval * 2, MAX_INTERVAL)
         one.held = max(one.held, now + seconds)
         one.ready = max(one.ready, one.held)
 
     def drop(self, host: str, which: Callable[[Job], bool]) -> list[Job]:
-        """Return *which* of the jobs of *host* wait, and forget them."""
+        """Remove and return the waiting jobs of *host* for which *which* is true."""
         one = self._host(host)
         dropped = [job for job in one.jobs if which(job)]
         one.jobs = deque(job for job in one.jobs if not which(job))
@@ -130,9 +130,9 @@ class HostQueue(Generic[Job]):
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Return the seconds that a Retry-After header asks for, None when it cannot be read.
+    """Return the seconds of a Retry-After header, or None if it is missing or invalid.
 
-    *now* is in seconds since 1970 (RFC 9110, 10.2.3: a number of seconds, or a date).
+    *now* is in seconds since 1970; the header is a number of seconds or a date (RFC 9110, 10.2.3).
     """
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few servers send dates
 

@@ -1,0 +1,54 @@
+"""The base class of the items of this plugin."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_vft.errors import VftError
+from pytest_vft.text import safe
+
+
+class ItemFailedError(Exception):
+    """A failed rule or gate; the text is the report of the failure, with all data escaped."""
+
+
+class VftItem(pytest.Item):
+    """An item with the marker `vft`, whose failures are reported as text without a traceback."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.add_marker("vft")
+        if self.config.pluginmanager.hasplugin("timeout"):
+            self.add_marker(pytest.mark.timeout(0))  # one item does the work of all items
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
+        """Return the text of a failure of the data, a traceback for other exceptions."""
+        if isinstance(excinfo.value, ItemFailedError):
+            return str(excinfo.value)
+        if isinstance(excinfo.value, VftError):
+            return "\n".join(safe(line, None) for line in str(excinfo.value).split("\n"))
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Return the path of the item and its name for headings."""
+        return Path(safe(self.path, None)), None, f"{self.name} in {safe(self.path.name, None)}"
+
+    def _initrequest(self) -> None:
+        """Do nothing: pytest-retry resets fixtures with this method, and the item has no fixtures."""
+
+
+def node_id(root: Path, path: Path) -> str:
+    """Return the node id of the file at *path*: relative to *root* if it is below.
+
+    pytest itself gives all files outside its root the same empty id (pytest-dev/pytest#11245).
+    """
+    return safe((path.relative_to(root) if path.is_relative_to(root) else path).as_posix(), None)
+
+
+def absolute(path: str) -> Path:
+    """Return *path* as an absolute path, without following links."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - a link stays a link
