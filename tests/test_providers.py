@@ -442,7 +442,7 @@ def changed(old: str, new: str) -> str:
             f'default_model = "small"\n{ACME}\n[models.small]\n{DATED}[models.small.rules."{MODE}"]\n{DATED}',
             f"models.small.rules.{MODE}: states no modes",
         ),
-        ("name = ", "not TOML: "),
+        ("name = ", "not valid TOML: "),
     ],
 )
 def test_mistake_is_named_with_the_likely_intention(text: str, words: str) -> None:
@@ -582,7 +582,7 @@ def test_rule_that_bounds_a_fetch_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("stated", "most"),
-    [("", runs_lint.MOST_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
+    [("", runs_lint.MAX_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
 )
 def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, most: int) -> None:
     own(f'name = "Acme"\n{stated}' + (DATED if stated else ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import example, given
@@ -30,8 +30,8 @@ def answer(said: str, truth: str) -> Answer:
     return Answer("1", 1, said, truth, None, {})
 
 
-def scored(answers: list[Answer], scoring: Scoring, ratings: Mapping[str, str] = {}) -> list[Mark]:
-    return score(answers, kinds_of(answers), scoring, ratings)
+def scored(answers: list[Answer], scoring: Scoring, ratings: Mapping[str, str] | None = None) -> list[Mark]:
+    return score(answers, kinds_of(answers), scoring, ratings or {})
 
 
 def is_right(
