@@ -75,7 +75,7 @@ def test_file_without_answers_may_be_the_test_split() -> None:
 
     assert {finding.rule for finding in report.findings} == {"example/no-assistant"}
     assert report.notes == (
-        "train.jsonl: no example has an answer; if it is the test split, give it as --test-data",
+        "train.jsonl: no example has an answer; if this is the test split, pass it as --test-data",
     )
     assert lint(test="train.jsonl").notes == ()
 
@@ -214,7 +214,7 @@ def test_provider_and_model() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({}, "no files: name some"),
+        ({}, "no files: give some"),
         ({"validation": "none.jsonl"}, "none.jsonl: no such file"),
         (
             {"test": ["train.jsonl"], "validation": "train.jsonl"},

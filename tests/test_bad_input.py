@@ -127,7 +127,7 @@ def test_bad_file_is_one_finding(tmp_path: Path, content: bytes, rule: str) -> N
 def test_file_that_is_missing_and_folder_without_data_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         lint(tmp_path / "gone.jsonl")
-    with pytest.raises(UsageError, match=r"no .jsonl or .ndjson file in this folder"):
+    with pytest.raises(UsageError, match=r"the folder has no .jsonl or .ndjson files"):
         lint(tmp_path)
 
 

@@ -145,7 +145,7 @@ def test_named_pyproject_has_the_table(check: Check) -> None:
     assert check(write("t.jsonl"), "--config=pyproject.toml") == (
         2,
         "",
-        "vft: pyproject.toml: no [tool.vft] in it\n",
+        "vft: pyproject.toml: has no [tool.vft]\n",
     )
 
 
@@ -328,7 +328,7 @@ def test_rule_of_ones_own_needs_a_name_of_its_own(check: Check, folder: Path) ->
 
     assert (done.code, done.out) == (2, "")
     path = folder / "mine/image/too-large.toml"
-    assert done.err == f"vft: {path}: there is a rule image/too-large already; give it another name\n"
+    assert done.err == f"vft: {path}: a rule image/too-large exists already; use another name\n"
 
 
 def test_a_thousand_findings_of_a_rule_are_kept_unless_something_else_is_said(check: Check) -> None:
@@ -437,8 +437,8 @@ def test_python_reads_the_same_configuration() -> None:
         # in two minds
         ('[data]\ntrain = "*.jsonl"\ntest = "t.jsonl"', "data: t.jsonl: is given as train and as test split"),
         # not TOML
-        ("provider = ", "not TOML: "),
-        ('provider = "\x00"', "not TOML: "),
+        ("provider = ", "not valid TOML: "),
+        ('provider = "\x00"', "not valid TOML: "),
     ],
 )
 def test_what_is_wrong_is_one_line_that_names_file_key_and_nearest(
@@ -458,7 +458,7 @@ def test_what_is_wrong_is_one_line_that_names_file_key_and_nearest(
 def test_file_that_is_not_utf8_is_refused(check: Check) -> None:
     Path("vft.toml").write_bytes(b'provider = "\xff"')
 
-    assert "vft.toml: not TOML: " in check(write("t.jsonl")).err
+    assert "vft.toml: not valid TOML: " in check(write("t.jsonl")).err
 
 
 def test_all_commands_refuse_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -460,14 +460,14 @@ def test_case_of_broken_base64_is_an_error(tmp_path: Path) -> None:
 
 
 def test_broken_toml_is_named_with_its_line(tmp_path: Path) -> None:
-    assert re.match(r"not TOML: .* line 3\b", problem(tmp_path, replaced('"warning"', "warning")))
+    assert re.match(r"not valid TOML: .* line 3\b", problem(tmp_path, replaced('"warning"', "warning")))
 
 
 def test_file_that_is_no_utf8_is_no_toml(tmp_path: Path) -> None:
     path = write(tmp_path)
     path.write_bytes(RULE.replace("Crop", "Rögne").encode("latin-1"))
 
-    with pytest.raises(RuleFileError, match="not TOML: "):
+    with pytest.raises(RuleFileError, match="not valid TOML: "):
         load_rules(tmp_path)
 
 

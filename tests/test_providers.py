@@ -442,7 +442,7 @@ def changed(old: str, new: str) -> str:
             f'default_model = "small"\n{ACME}\n[models.small]\n{DATED}[models.small.rules."{MODE}"]\n{DATED}',
             f"models.small.rules.{MODE}: does not state modes",
         ),
-        ("name = ", "not TOML: "),
+        ("name = ", "not valid TOML: "),
     ],
 )
 def test_mistake_is_named_with_the_likely_intention(text: str, words: str) -> None:

@@ -95,9 +95,9 @@ def test_circle_of_links_is_walked_once() -> None:
     [
         ("none.jsonl", "none.jsonl: no such file"),
         ("*.ndjson", "*.ndjson: no such file"),
-        ("empty", "empty: no .jsonl or .ndjson file in this folder"),
-        ("pipe", "pipe: is no regular file; write what it yields to one"),
-        ("/dev/null", "/dev/null: is no regular file"),
+        ("empty", "empty: the folder has no .jsonl or .ndjson files"),
+        ("pipe", "pipe: is not a regular file; write its content to a file"),
+        ("/dev/null", "/dev/null: is not a regular file"),
         ("a\0b.jsonl", "no such file"),
     ],
 )

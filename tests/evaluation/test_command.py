@@ -63,7 +63,9 @@ def test_gate_that_fails(vft: Vft) -> None:
 
 
 def test_command_that_looks_at_the_wrong_ones_alone_does_so(vft: Vft) -> None:
-    command = vft("base.jsonl", "--min-accuracy=closed=0.9").out.partition("the wrong ones alone: ")[2]
+    command = vft("base.jsonl", "--min-accuracy=closed=0.9").out.partition(
+        "to evaluate only the wrong answers: "
+    )[2]
 
     program, name, *arguments = command.splitlines()[0].split()
     assert (program, name) == ("vft", "eval")
@@ -75,7 +77,7 @@ def test_without_a_gate_it_tells_and_passes(vft: Vft) -> None:
 
     assert done.code == 0
     assert "\nclosed 90.5 % (172/190)\n" in done.out
-    assert done.out.endswith("\nPASSED  nothing was asked for\n")
+    assert done.out.endswith("\nPASSED  no minimum or baseline given\n")
 
 
 def test_one_minimum_for_both_wants_a_judge(vft: Vft) -> None:
@@ -133,7 +135,7 @@ def test_live_model_and_judge(vft: Vft) -> None:
         )
 
     assert done.code == 0
-    assert done.err.splitlines()[-1] == "vft: 10 of 10 questions answered, 100.0 % of 5 exactly right so far"
+    assert done.err.splitlines()[-1] == "vft: 10 of 10 questions answered, 100.0 % of 5 right so far"
     assert "\n  ratings: Mostly Similar 5\n" in done.out
 
 
@@ -150,23 +152,23 @@ def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch
     ("arguments", "said"),
     [
         ("missing.jsonl", "missing.jsonl: No such file or directory"),
-        ("tuned.jsonl --min-accuracy=90", "min-accuracy: it is '90', want a share from 0 to 1"),
-        ("tuned.jsonl --min-accuracy=high", "min-accuracy: it is 'high', want a number"),
+        ("tuned.jsonl --min-accuracy=90", "min-accuracy is 90; expected a share from 0 to 1"),
+        ("tuned.jsonl --min-accuracy=high", "min-accuracy is 'high'; expected a number"),
         ("tuned.jsonl --min-accuracy=closd=0.9", "no kind 'closd' (did you mean 'closed'?)"),
         ("tuned.jsonl --min-accuracy=open=0.9", "open answers need a judge: --vft-eval-judge=MODEL"),
-        ("tuned.jsonl --min-accuracy=closed=", "'closed=': want NAME=VALUE"),
+        ("tuned.jsonl --min-accuracy=closed=", "'closed=': expected NAME=VALUE"),
         ("tuned.jsonl --metric=f1", "no metric 'f1'"),
         ("tuned.jsonl --metirc=exact", "no option --metirc (did you mean '--metric'?)"),
         ("tuned.jsonl --passing=Incorrect", "passing needs a judge: --vft-eval-judge=MODEL"),
         ("tuned.jsonl --max-requests=3", "max-requests needs a live model: --vft-eval-live=MODEL"),
         ("tuned.jsonl --live=m", "a live model needs the test split: --vft-eval-test=FILE"),
-        ("tuned.jsonl --live=m --test=t --prices=3", "prices: want two, as in 2.50,10"),
+        ("tuned.jsonl --live=m --test=t --prices=3", "prices: expected two, such as 2.50,10"),
         ("tuned.jsonl --live=m --test=t --max-cost=3", "max_cost needs prices"),
         ("tuned.jsonl --ids=@none.txt", "none.txt: No such file or directory"),
         ("tuned.jsonl --ids=1,none", "no question has the id 'none'"),
         ("tuned.jsonl --keys=predictd=a", "no key 'predictd' (did you mean 'predicted'?)"),
         ("tuned.jsonl --report=jsn:a", "no report format 'jsn' (did you mean 'json'?)"),
-        ("tuned.jsonl --report=sarif:a", "an evaluation is written as text or json, not as sarif"),
+        ("tuned.jsonl --report=sarif:a", "vft eval has no report format 'sarif'; known: text, json"),
         ("tuned.jsonl base.jsonl", "'base.jsonl' is one too many"),
     ],
 )

@@ -48,7 +48,7 @@ def test_gain_on_closed_questions_is_no_proof_and_that_on_open_ones_is() -> None
     open_ = tuned.assert_not_worse_than("base.jsonl", kind="open", metric="exact")
 
     assert (closed.better, closed.worse, closed.p) == (5, 0, pytest.approx(0.0625))
-    assert "no proof of a difference: exact McNemar" in render_comparison(closed, "tuned.jsonl", "base.jsonl")
+    assert "inconclusive: exact McNemar" in render_comparison(closed, "tuned.jsonl", "base.jsonl")
     assert open_.interval.low > 0
     assert open_.p < 1e-9
 
@@ -72,7 +72,9 @@ def test_proof_takes_more_than_the_share() -> None:
     path = write_closed(94, 100)
 
     assert_min_accuracy(path, 0.9)
-    with pytest.raises(AssertionError, match=r"not proved(.|\n)*at least 88.\d % with confidence 0.95"):
+    with pytest.raises(
+        AssertionError, match=r"not proved(.|\n)*at least 88.\d % with a one-sided confidence of 0.95"
+    ):
         assert_min_accuracy(path, 0.9, confidence=0.95)
     bound = assert_min_accuracy(path, 0.85, confidence=0.95).bound
     assert bound == pytest.approx(proportion_confint(94, 100, alpha=0.1, method="wilson")[0], abs=1e-9)
@@ -99,7 +101,7 @@ def test_answers_on_texts_are_independent() -> None:
     ("lines", "said"),
     [
         ([(1, "Yes"), (2, "Yes"), (9, "Yes")], "1 predicted, but not in the test split: no gate passes (9)"),
-        ([(1, "Yes"), (2, "Yes"), (2, "No")], "1 answered more than once, differently: no gate passes (2)"),
+        ([(1, "Yes"), (2, "Yes"), (2, "No")], "1 with several different answers: no gate passes (2)"),
         ([(1, "Yes")], "1 without a prediction: counted as wrong (2)"),
         ([(1, "Yes"), (2, "")], "1 with an empty answer: counted as wrong (2)"),
     ],
@@ -141,13 +143,16 @@ def test_each_group_must_reach_the_minimum() -> None:
     assert assert_min_accuracy(path, 0.9, by="genre").groups[1].few
     with pytest.raises(AssertionError, match=r"too low: genre=novel 90.0 % \(45/50\)") as raised:
         assert_min_accuracy(path, 0.91, by="genre")
-    assert "genre=poem 100.0 % (10/10), too few to judge" in str(raised.value)
+    assert "genre=poem 100.0 % (10/10), too few answers for a verdict" in str(raised.value)
     assert str(raised.value).startswith("all 91.7 % >= 91.0 % (55/60); a group is too low\n")
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"by": "gerne"}, "has no key 'gerne' to group by"), ({"by": "genre", "min_n": 51}, "lower min_n")],
+    [
+        ({"by": "gerne"}, "does not have the key 'gerne' to group by"),
+        ({"by": "genre", "min_n": 51}, "lower min_n"),
+    ],
 )
 def test_groups_that_are_not_there_are_named(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(EvaluationError, match=said):
@@ -201,7 +206,9 @@ def test_no_difference_is_proved_by_many_answers_only() -> None:
 def test_baseline_must_answer_the_same_questions() -> None:
     write_lines("base.jsonl", [prediction(n, "Yes", "Yes") for n in range(5, 15)])
 
-    with pytest.raises(UsageError, match=r"the baseline answers other questions \(10, not 10.*'0'"):
+    with pytest.raises(
+        UsageError, match=r"the baseline has answers to 10 questions of this kind, not to 10.*'0'"
+    ):
         assert_not_worse_than(write_closed(9, 10), "base.jsonl")
 
 
@@ -225,14 +232,14 @@ def test_failure_tells_all_that_helps() -> None:
     text = failure()
 
     headline, *rest = text.splitlines()
-    settled = "about 3,749 answers in all would settle it, at this share"
+    settled = "about 3,749 answers would settle it if the accuracy stayed the same"
     assert headline == "closed 87.9 % < 90.0 % (167/190)"
     assert len(headline) <= 35
     assert rest[:4] == [
         "preds_4o.jsonl vs test.jsonl: 190 predictions to 190 questions, matched by the id in the question",
         "  95 % interval 74.3 to 94.8 % (Wilson; 38 images, effective n 40 of 190)",
         "  short by 4 answers",
-        f"  the interval holds the minimum: no proof; {settled}",
+        f"  inconclusive: the interval contains the minimum; {settled}",
     ]
     assert "  wrong 23: said Yes, truth No: 15 | said No, truth Yes: 6 | said other, truth No: 2" in rest
     assert (
@@ -240,10 +247,10 @@ def test_failure_tells_all_that_helps() -> None:
         "id 167  said 'Yes.'  truth 'No'" in rest
     )
     assert "    ... and 13 more" in rest
-    assert "  near misses 2 ('**Answer:** No.' ...): normalise=markdown would count them" in rest
+    assert "  near misses 2 ('**Answer:** No.' ...): normalise=markdown would accept them" in rest
     assert "  with its image: vft show test.jsonl:168 --save DIR" in rest
     assert rest[-1] == (
-        "  the wrong ones alone: vft eval preds_4o.jsonl --test=test.jsonl "
+        "  to evaluate only the wrong answers: vft eval preds_4o.jsonl --test=test.jsonl "
         "--ids=@.vft_cache/wrong-preds_4o-closed.txt"
     )
 
@@ -278,8 +285,8 @@ def test_text_of_answers_is_harmless() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"minimum": 90}, "minimum is 90, want a share from 0 to 1"),
-        ({"confidence": 1}, "confidence is 1, want a share between 0 and 1"),
+        ({"minimum": 90}, "minimum is 90; expected a share from 0 to 1"),
+        ({"confidence": 1}, "confidence is 1; expected a share between 0 and 1"),
         ({"metric": "exatc"}, "no metric 'exatc' (did you mean 'exact'?)"),
         ({"normalise": "markdwon"}, "no normalisation 'markdwon' (did you mean 'markdown'?)"),
         ({"kind": "close"}, "no kind 'close' (did you mean 'closed'?)"),

@@ -148,7 +148,7 @@ def test_nothing_that_could_be_rated_is_an_error() -> None:
     write(2)
     with (
         serving(lambda _, __: Reply("?")) as endpoint,
-        pytest.raises(EvaluationError, match="rated none of 2"),
+        pytest.raises(EvaluationError, match="no valid rating for 2 answers"),
     ):
         measure(endpoint)
 
@@ -159,7 +159,7 @@ def test_server_that_fails_leaves_nothing_ungraded() -> None:
     def script(request: Request, _: int) -> Reply:
         return Reply(status=400) if "Writer 1" in str(request) else graded("Very Similar")
 
-    said = r"'judge' could not be asked about 1 answers.*planted"
+    said = r"1 request to the judge 'judge' failed.*planted"
     with serving(script) as endpoint, pytest.raises(EvaluationError, match=said):
         measure(endpoint)
 

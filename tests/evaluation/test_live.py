@@ -187,7 +187,7 @@ def test_key_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_no_completion_is_a_failure(body: bytes) -> None:
-    said = r"10 questions failed in a row.*no completion"
+    said = r"10 questions failed in a row.*not a completion"
     with serving(always(Reply(body=body))) as endpoint, pytest.raises(EvaluationError, match=said):
         run(endpoint, concurrency=1)
 
@@ -203,7 +203,7 @@ def test_lone_surrogate_is_replaced() -> None:
 def test_limit_on_requests_stops_and_resumes() -> None:
     with serving(always(Reply("Yes"))) as endpoint:
         for done in (15, 30):
-            with pytest.raises(EvaluationError, match=f"{done} of 40 .* limit is reached after 15 requests"):
+            with pytest.raises(EvaluationError, match=f"{done} of 40 .* limit was reached after 15 requests"):
                 run(endpoint, max_requests=15)
         run(endpoint, max_requests=15)
 
@@ -264,7 +264,7 @@ def test_file_that_is_no_transcript_is_left_alone() -> None:
     before = Path("answers.jsonl").read_bytes()
 
     with serving(always(Reply("Yes"))) as endpoint:
-        with pytest.raises(EvaluationError, match=r"answers\.jsonl:1: no line of a transcript"):
+        with pytest.raises(EvaluationError, match=r"answers\.jsonl:1: not a line of a transcript"):
             run(endpoint)
         assert not endpoint.requests
     assert Path("answers.jsonl").read_bytes() == before

@@ -168,14 +168,17 @@ def test_answers_that_the_model_cut_or_refused_are_named() -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("", "preds.jsonl: holds no predictions"),
-        ("\n\n", "preds.jsonl: holds no predictions"),
+        ("", "preds.jsonl: has no predictions"),
+        ("\n\n", "preds.jsonl: has no predictions"),
         ('{"id": 1, "prediction": "a", "truth": "b"}\n{"id"', "preds.jsonl:2: "),
-        ("[1]\n", "preds.jsonl: is a JSON array, want JSON Lines"),
+        ("[1]\n", "preds.jsonl: is a JSON array; expected JSON Lines"),
         ("1\n", "preds.jsonl:1: not a JSON object"),
         ('{"id": 1, "predicted_anwser": "a"}', "no key predicted_answer or prediction (did you mean"),
-        ('{"id": 1, "prediction": ["a"]}', "want text or a number"),
-        ('{"id": 1, "prediction": "a"}', "preds.jsonl:1: no actual answer; name its key, or the test split"),
+        ('{"id": 1, "prediction": ["a"]}', "expected text or a number"),
+        (
+            '{"id": 1, "prediction": "a"}',
+            "preds.jsonl:1: no actual answer; set its key (actual=KEY) or give a test split",
+        ),
     ],
 )
 def test_what_is_no_prediction_is_named(lines: str, said: str) -> None:
@@ -189,12 +192,15 @@ def test_what_is_no_prediction_is_named(lines: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("questions", "said"),
     [
-        ([], "test.jsonl: holds no questions"),
+        ([], "test.jsonl: has no questions"),
         ([{"messages": [{"role": "system", "content": "a"}]}], "test.jsonl:1: no user message to answer"),
         ([{"prompt": "a"}], "test.jsonl:1: no list of messages; run 'vft check' on it"),
-        ([question(14), question(14)], "test.jsonl:2: the id '14' stands at test.jsonl:1, too"),
-        ([question(14), question(0, text="Who?")], "test.jsonl:2: no id here, but others have one"),
-        ([question(0, text="Who?")] * 3, "2 predictions to 3 questions"),
+        ([question(14), question(14)], "test.jsonl:2: the id '14' is also the id of test.jsonl:1"),
+        (
+            [question(14), question(0, text="Who?")],
+            "test.jsonl:2: no id, but other questions and the predictions have ids",
+        ),
+        ([question(0, text="Who?")] * 3, "2 predictions and 3 questions cannot be matched by order"),
     ],
 )
 def test_what_cannot_be_matched_is_named(questions: list[Mapping[str, Any]], said: str) -> None:
@@ -207,7 +213,7 @@ def test_what_cannot_be_matched_is_named(questions: list[Mapping[str, Any]], sai
     ("settings", "said"),
     [
         ({"id_pattern": "["}, "id pattern '['"),
-        ({"id_pattern": r"\d+"}, "want one group"),
+        ({"id_pattern": r"\d+"}, "expected exactly one group"),
         ({"keys": {"predicte": "a"}}, "no key 'predicte' (did you mean 'predicted'?)"),
         ({"ids": ["99"]}, "no question has the id '99'"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -28,8 +30,8 @@ def answer(said: str, truth: str) -> Answer:
     return Answer("1", 1, said, truth, None, {})
 
 
-def scored(answers: list[Answer], scoring: Scoring, ratings: Mapping[str, str] = {}) -> list[Mark]:
-    return score(answers, kinds_of(answers), scoring, ratings)
+def scored(answers: list[Answer], scoring: Scoring, ratings: Mapping[str, str] | None = None) -> list[Mark]:
+    return score(answers, kinds_of(answers), scoring, ratings or {})
 
 
 def is_right(

@@ -41,7 +41,7 @@ def test_gate_that_fails_says_so_in_the_summary(project: Project) -> None:
             "*eval/closed in base.jsonl*",
             "closed 87.9 % < 90.0 % (167/190)",
             "base.jsonl: 485 predictions to 485 questions, no test split",
-            "*the wrong ones alone: vft eval base.jsonl *",
+            "*to evaluate only the wrong answers: vft eval base.jsonl *",
             "FAILED base.jsonl::eval/closed" + (" - closed 87.9 % < 90.0 % (167/190)" if PYTEST_9 else ""),
         ]
     )
@@ -179,7 +179,7 @@ def test_fixture_runs_a_model(project: Project, monkeypatch: pytest.MonkeyPatch)
     [
         (["--vft-eval-min-accuracy=0.9"], "no predictions: write --vft-eval=FILE"),
         (["--vft-eval=base.jsonl"], "nothing to judge by: write --vft-eval-min-accuracy=N"),
-        ([*GATES, "--vft-eval-min-accuracy=high"], "min-accuracy: it is 'high', want a number"),
+        ([*GATES, "--vft-eval-min-accuracy=high"], "min-accuracy is 'high'; expected a number"),
         (["--vft-eval=base.jsonl", "--vft-eval-min-accuracy=open=0.9"], "open answers need a judge"),
         ([*GATES, "--vft-eval-min-accuracy=0.9", "base.jsonl::eval/closd"], "did you mean 'eval/closed'?"),
         (

@@ -42,7 +42,9 @@ def test_missing_file_is_named(project: Project, arguments: list[str], words: st
 def test_folder_without_data_is_named(project: Project) -> None:
     (project.folder / "empty").mkdir()
 
-    assert error_of(project.run("--vft-data=empty")) == "vft: empty: no .jsonl or .ndjson file in this folder"
+    assert (
+        error_of(project.run("--vft-data=empty")) == "vft: empty: the folder has no .jsonl or .ndjson files"
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_misspelt_name_is_answered_with_the_nearest(
 @pytest.mark.parametrize(
     ("toml", "words"),
     [
-        ("provider = ", "vft.toml: not TOML: "),
+        ("provider = ", "vft.toml: not valid TOML: "),
         ("providr = 'openai'", "vft.toml: unknown key 'providr' (did you mean 'provider'?)"),
         ("provider = 'opnai'", "(did you mean 'openai'?)"),
         ("provider = 1", "vft.toml: provider: it is a number, want a string"),

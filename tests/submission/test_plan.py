@@ -173,9 +173,9 @@ def test_a_missing_file_is_not_planned() -> None:
 @pytest.mark.parametrize(
     ("splits", "words"),
     [
-        (["train", "train"], "a job has one training file, here are 2"),
-        (["validation"], "a job has one training file, here is none"),
-        (["train", "validation", "validation"], "a job has at most one validation file, here are 2"),
+        (["train", "train"], "a job needs exactly one training file; found 2"),
+        (["validation"], "a job needs exactly one training file; found none"),
+        (["train", "validation", "validation"], "a job has at most one validation file; found 2"),
     ],
 )
 def test_a_job_has_one_file_of_each_kind(splits: list[Any], words: str) -> None:

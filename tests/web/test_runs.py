@@ -104,7 +104,7 @@ def test_no_network_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert report.ok
     (note,) = report.notes
     assert note.startswith("no host could be reached; is there a network?")
-    assert note.endswith("--proxy=env uses it")
+    assert note.endswith("use it with --proxy=env")
 
 
 def test_rules_that_need_no_image_ask_nobody(tmp_path: Path, server: Server) -> None:

@@ -48,7 +48,7 @@ def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
     for source in sources:
         first = distinct.setdefault(os.path.realpath(source.path), source)
         if first.split != source.split:
-            raise UsageError(f"{source.path}: is given as both {first.split} and {source.split} split")
+            raise UsageError(f"{source.path}: is given as {first.split} and as {source.split} split")
     return tuple(distinct.values())
 
 

@@ -48,7 +48,7 @@ class ServerOptions(TypedDict, total=False):
     config: Config | StrPath | None
 
 
-def plan_job(
+def plan_job(  # noqa: PLR0913 - all by keyword, each with a default
     training_file: StrPath,
     validation_file: StrPath | None = None,
     *,
