@@ -12,7 +12,8 @@ from zlib import crc32
 
 import pytest
 
-from pytest_vft import FewShot, build_example, lint, write_jsonl
+from pytest_vft import FewShot, UsageError, build_example, lint, write_jsonl
+from pytest_vft import show as function
 from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.cli import main
 
@@ -320,6 +321,15 @@ def test_selected_and_ignored_rules_hold_here_too(show: Show) -> None:
     assert "unsupported-mode" not in show("train.jsonl:1", "--select=line").out
     Path("vft.toml").write_text('[ignore]\nimage = "grey is fine"')
     assert show("train.jsonl:1").lines[-2] == "no findings"
+
+
+def test_function_returns_what_the_command_prints(show: Show) -> None:
+    write("hi", {"messages": "no messages"})
+
+    assert function("train.jsonl", 2, provider="azure") == show("train.jsonl:2", "--provider=azure").out
+    for line, said in [(3, "no line 3; the file has 2 lines"), (0, "no line 0; lines are numbered from 1")]:
+        with pytest.raises(UsageError, match=said):
+            function(Path("train.jsonl"), line)
 
 
 # Images

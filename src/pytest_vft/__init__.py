@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_vft.runs.lint import assert_clean, lint
     from pytest_vft.runs.reference import explain, list_rules, schema
     from pytest_vft.runs.submit import apply_job, cancel_job, follow_job, plan_job, preflight_job
+    from pytest_vft.runs.view import show
 
     __version__: str
 
@@ -49,6 +50,7 @@ _MODULES = {
     "runs.lint": ("assert_clean", "lint"),
     "runs.reference": ("explain", "list_rules", "schema"),
     "runs.submit": ("apply_job", "cancel_job", "follow_job", "plan_job", "preflight_job"),
+    "runs.view": ("show",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -83,6 +85,7 @@ __all__ = [
     "plan_job",
     "preflight_job",
     "schema",
+    "show",
     "write_jsonl",
 ]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -19,9 +20,10 @@ from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
 from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
-from pytest_vft.report.example import ExampleView, ShownImage
+from pytest_vft.report.example import ExampleView, ShownImage, render_example
+from pytest_vft.runs.config import Config
 from pytest_vft.runs.lint import run_line
-from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import count
 
@@ -30,6 +32,8 @@ _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP
 
 def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     """Return line *line*, from 1, of the file at *path*. Raises UsageError if there is none."""
+    if line < 1:
+        raise UsageError(f"{path}: no line {line:,}; lines are numbered from 1")
     source, *others = find_sources(settings.config, [path])
     if others:
         raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; give one")
@@ -81,6 +85,25 @@ def _shown(number: int, image: ImagePart, place: str) -> ShownImage:
         with warnings.catch_warnings(action="ignore"):  # our rules report the same more precisely
             measured = measure_image(data, full=True)
     return ShownImage(number, place, image.reference, image.detail, data, measured)
+
+
+def show(  # noqa: PLR0913 - all by keyword, each with a default
+    path: str | os.PathLike[str],
+    line: int,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    select: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    config: Config | str | os.PathLike[str] | None = None,
+) -> str:
+    """Return line *line*, from 1, of the file at *path* as text: its messages, images and findings.
+
+    The other arguments are those of lint(). The text has no control characters.
+    Raises UsageError if the file does not have the line, ConfigError or RuleFileError.
+    """
+    named = {"provider": provider, "model": model, "select": select, "ignore": ignore, "config": config}
+    return render_example(read_example(os.fspath(path), line, read_settings(named)))
 
 
 def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:
