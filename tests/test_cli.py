@@ -203,19 +203,19 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("check t --select=image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
         ("check t --select=imgae", "no rule 'imgae' (did you mean 'image'?)"),
         ("check t --ignore=image/too-lagre", "no rule 'image/too-lagre' (did you mean 'image/too-large'?)"),
-        ("check t --fail-on=eror", "--fail-on: no 'eror' (did you mean 'error'?), want error or warning"),
-        ("check t --depth=ful", "--depth: no 'ful' (did you mean 'full'?), want auto or header or full"),
-        ("check t --format=jsn", "--format: no 'jsn' (did you mean 'json'?), want text or json or "),
-        ("check t --max-shown=-1", "--max-shown: it is '-1', want a number; 0 means all"),
-        ("check t --max-shown=ten", "--max-shown: it is 'ten', want a number; 0 means all"),
+        ("check t --fail-on=eror", "--fail-on: no 'eror' (did you mean 'error'?), expected error or warning"),
+        ("check t --depth=ful", "--depth: no 'ful' (did you mean 'full'?), expected auto or header or full"),
+        ("check t --format=jsn", "--format: no 'jsn' (did you mean 'json'?), expected text or json or "),
+        ("check t --max-shown=-1", "--max-shown: it is '-1', expected a number; 0 means all"),
+        ("check t --max-shown=ten", "--max-shown: it is 'ten', expected a number; 0 means all"),
         ("check t --report=jsn:out", "no report format 'jsn' (did you mean 'json'?); there are text, json, "),
-        ("check t --report=json", "want FORMAT:FILE, as in json:report.json"),
-        ("check t --report=json:", "want FORMAT:FILE, as in json:report.json"),
+        ("check t --report=json", "expected FORMAT:FILE, as in json:report.json"),
+        ("check t --report=json:", "expected FORMAT:FILE, as in json:report.json"),
         ("check t --report=json:t/report.json", "t/report.json: "),
         ("check t --config=none.toml", "none.toml: No such file or directory"),
         ("check t --test-data=t", "t: is given as train and as test split"),
-        ("show t", "t: want FILE:LINE, as in train.jsonl:12"),
-        ("show t:0", "t:0: want FILE:LINE"),
+        ("show t", "t: expected FILE:LINE, as in train.jsonl:12"),
+        ("show t:0", "t:0: expected FILE:LINE"),
         ("show t:1 t:2", "'t:2' is one too many"),
         ("rules --test=none", "none: no such folder of rules"),
         ("explain image/too-lagre", "provider 'image/too-lagre' (did you mean 'image/too-large'?)"),
@@ -497,7 +497,7 @@ def test_base_url_is_accepted_by_every_command(vft: Vft) -> None:
 
 @pytest.mark.parametrize(
     ("jobs", "problem"),
-    [("0", "jobs: 0: want 1 or more"), ("two", "argument --jobs: invalid int value: 'two'")],
+    [("0", "jobs: 0: expected 1 or more"), ("two", "argument --jobs: invalid int value: 'two'")],
 )
 def test_number_of_processes_must_be_one(vft: Vft, jobs: str, problem: str) -> None:
     done = vft("check", write("train.jsonl"), f"--jobs={jobs}")
@@ -656,7 +656,7 @@ def test_rules_of_ones_own_are_proved(vft: Vft) -> None:
     [
         ("", "no cases: write one that passes and one that fails"),
         (PASSING, "no case notices when require.width.minimum is deleted"),
-        (PASSING + WRONG, "case fail-2: verdict is pass, want fail"),
+        (PASSING + WRONG, "case fail-2: verdict is pass, expected fail"),
     ],
 )
 def test_rule_without_proof_fails(vft: Vft, cases: str, said: str) -> None:

@@ -407,11 +407,11 @@ def changed(old: str, new: str) -> str:
         (changed("checked = 2026-11-25", ""), f"rules.{IMAGES}: it has no checked"),
         (
             changed("limits = {", 'severity = "eror"\nlimits = {'),
-            f'rules.{IMAGES}.severity: it is "eror", want error or warning',
+            f'rules.{IMAGES}.severity: it is "eror", expected error or warning',
         ),
         (
             changed("limits = {", 'effect = "refuse"\nlimits = {'),
-            f'rules.{IMAGES}.effect: it is "refuse", want refuses or loses',
+            f'rules.{IMAGES}.effect: it is "refuse", expected refuses or loses',
         ),
         (f'extends = "opnai"\n{ACME}', "extends: no provider 'opnai' (did you mean 'openai'?); known: "),
         (f'extends = "../x"\n{ACME}', "extends: no provider '../x'; known: "),
@@ -422,7 +422,7 @@ def changed(old: str, new: str) -> str:
         (f'not_stated = ["{IMAGES}"]\n{ACME}', f"not_stated: {IMAGES} also has a table in rules"),
         (f'closes = "2027-01-06"\n{ACME}', "closes: write a date, as in closes = 2026-11-21"),
         (f"closes_newcomers = 2027\n{ACME}", "closes_newcomers: write a date"),
-        (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0: it is "opnai", want openai or'),
+        (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0: it is "opnai", expected openai or'),
         (f'trains_on = "everything"\n{ACME}', "trains_on: it is"),
         (f'default_model = "large"\n{ACME}', "default_model: no model 'large'"),
         (f"{ACME}\n[models.small]\n{DATED}", "the file has no default_model; it may be small"),
@@ -534,7 +534,7 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
             'bounds_fetch = "max_sid"\nlimits =',
             "bounds_fetch: 'max_sid' is not a number in limits",
         ),
-        ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by: it is "x", want allow_private'),
+        ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by: it is "x", expected allow_private'),
         (
             "max_side = 16",
             "max_sied = 16",

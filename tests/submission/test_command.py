@@ -91,7 +91,7 @@ def test_plan_of_faulty_data_is_a_finding(vft: Vft) -> None:
         (["plan", "tran.jsonl"], "tran.jsonl: no such file"),
         (["pla", "train.jsonl"], "no 'pla' (did you mean 'plan'?)"),
         (["plan", "train.jsonl", f"--suffix={'x' * 65}"], "suffix: it has 65 characters, the most is 64"),
-        (["plan", "train.jsonl", "--base-url=example.com"], "want https://HOST/PATH"),
+        (["plan", "train.jsonl", "--base-url=example.com"], "expected https://HOST/PATH"),
         (["plan", "train.jsonl", "--base-url=https://u:p@example.com"], "the base URL holds a user"),
         (["apply", "train.jsonl", "--yes"], "'vft submit plan' writes it"),
         (["plan", "train.jsonl", "--provider=azure"], "no endpoint: give --base-url="),

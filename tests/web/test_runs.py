@@ -194,7 +194,7 @@ def test_a_proxy_is_used_on_request_only(
 
 @pytest.mark.parametrize(
     ("settings", "variable", "words"),
-    [({"proxy": "evn"}, "", "did you mean 'env'"), ({}, "a.example=nowhere", "want HOST=ADDRESS:PORT")],
+    [({"proxy": "evn"}, "", "did you mean 'env'"), ({}, "a.example=nowhere", "expected HOST=ADDRESS:PORT")],
 )
 def test_what_is_misspelt_is_said_first(
     tmp_path: Path, settings: dict[str, str], variable: str, words: str, monkeypatch: pytest.MonkeyPatch
