@@ -364,12 +364,12 @@ def test_nothing_is_saved_unless_asked_for(show: Show) -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("train.jsonl", "train.jsonl: want FILE:LINE, as in train.jsonl:12"),
-        (":3", ":3: want FILE:LINE, as in train.jsonl:12"),
-        ("train.jsonl:", "train.jsonl:: want FILE:LINE, as in train.jsonl:12"),
-        ("train.jsonl:x", "train.jsonl:x: want FILE:LINE, as in train.jsonl:12"),
-        ("train.jsonl:0", "train.jsonl:0: want FILE:LINE, as in train.jsonl:12"),
-        ("train.jsonl:-1", "train.jsonl:-1: want FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl", "train.jsonl: expected FILE:LINE, as in train.jsonl:12"),
+        (":3", ":3: expected FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:", "train.jsonl:: expected FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:x", "train.jsonl:x: expected FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:0", "train.jsonl:0: expected FILE:LINE, as in train.jsonl:12"),
+        ("train.jsonl:-1", "train.jsonl:-1: expected FILE:LINE, as in train.jsonl:12"),
         ("train.jsonl:4", "train.jsonl: no line 4; it has 3 lines"),
         ("train.jsonl:4000", "train.jsonl: no line 4,000; it has 3 lines"),
         ("one.jsonl:2", "one.jsonl: no line 2; it has 1 line"),

@@ -92,7 +92,7 @@ def test_what_is_not_settled_is_said_with_its_causes(tmp_path: Path, server: Ser
     report = check(write(tmp_path, f"{base}/brotli.jpg?1", f"{base}/ok.jpg"))
 
     assert report.ok
-    assert report.notes == ("1 URL not settled: sent in an encoding that was not asked for (1)",)
+    assert report.notes == ("1 URL not settled: sent in an encoding that was not requested (1)",)
     assert "not checked: 1 image: not settled (" in render_text(report)
 
 
@@ -194,7 +194,7 @@ def test_a_proxy_is_used_on_request_only(
 
 @pytest.mark.parametrize(
     ("settings", "variable", "words"),
-    [({"proxy": "evn"}, "", "did you mean 'env'"), ({}, "a.example=nowhere", "want HOST=ADDRESS:PORT")],
+    [({"proxy": "evn"}, "", "did you mean 'env'"), ({}, "a.example=nowhere", "expected HOST=ADDRESS:PORT")],
 )
 def test_what_is_misspelt_is_said_first(
     tmp_path: Path, settings: dict[str, str], variable: str, words: str, monkeypatch: pytest.MonkeyPatch
