@@ -607,7 +607,7 @@ def test_provider_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^stated by openai$", out, re.MULTILINE)
     assert re.search(r"^not stated: 2 rules are off$", out, re.MULTILINE)
     assert re.search(rf"^  {MODE} +modes$", out, re.MULTILINE)
-    assert re.search(r"^  any +tokens are not known$", out, re.MULTILINE)
+    assert re.search(r"^  any +tokens are unknown$", out, re.MULTILINE)
     assert max(map(len, out.split("\n"))) <= 80
 
 
@@ -674,7 +674,7 @@ checked = 2026-11-25
     assert main(["explain", "./acme.toml"]) == 0
 
     out = " ".join(capsys.readouterr().out.split())
-    assert "models (by default small) small an image is 1.5 tokens a patch, 1,536 patches at most" in out
+    assert "models (by default small) small an image is 1.5 tokens per patch, at most 1,536 patches" in out
     assert f'{MODE}: modes "RGB", "L"' in out
     assert f"{IMAGES} max_images 2 ([, 2026-11-25)" in out
 

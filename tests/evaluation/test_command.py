@@ -158,7 +158,7 @@ def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch
         ("tuned.jsonl --min-accuracy=open=0.9", "open answers need a judge: --vft-eval-judge=MODEL"),
         ("tuned.jsonl --min-accuracy=closed=", "'closed=': expected NAME=VALUE"),
         ("tuned.jsonl --metric=f1", "no metric 'f1'"),
-        ("tuned.jsonl --metirc=exact", "no option --metirc (did you mean '--metric'?)"),
+        ("tuned.jsonl --metirc=exact", "unknown option --metirc (did you mean '--metric'?)"),
         ("tuned.jsonl --passing=Incorrect", "passing needs a judge: --vft-eval-judge=MODEL"),
         ("tuned.jsonl --max-requests=3", "max-requests needs a live model: --vft-eval-live=MODEL"),
         ("tuned.jsonl --live=m", "a live model needs the test split: --vft-eval-test=FILE"),
@@ -167,9 +167,9 @@ def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch
         ("tuned.jsonl --ids=@none.txt", "none.txt: No such file or directory"),
         ("tuned.jsonl --ids=1,none", "no question has the id 'none'"),
         ("tuned.jsonl --keys=predictd=a", "no key 'predictd' (did you mean 'predicted'?)"),
-        ("tuned.jsonl --report=jsn:a", "no report format 'jsn' (did you mean 'json'?)"),
+        ("tuned.jsonl --report=jsn:a", "unknown report format 'jsn' (did you mean 'json'?)"),
         ("tuned.jsonl --report=sarif:a", "vft eval has no report format 'sarif'; known: text, json"),
-        ("tuned.jsonl base.jsonl", "'base.jsonl' is one too many"),
+        ("tuned.jsonl base.jsonl", "unexpected argument 'base.jsonl'"),
     ],
 )
 def test_what_cannot_be_done_is_named(vft: Vft, arguments: str, said: str) -> None:

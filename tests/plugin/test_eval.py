@@ -178,7 +178,7 @@ def test_fixture_runs_a_model(project: Project, monkeypatch: pytest.MonkeyPatch)
     ("arguments", "said"),
     [
         (["--vft-eval-min-accuracy=0.9"], "no predictions: write --vft-eval=FILE"),
-        (["--vft-eval=base.jsonl"], "nothing to judge by: write --vft-eval-min-accuracy=N"),
+        (["--vft-eval=base.jsonl"], "no gate: write --vft-eval-min-accuracy=N"),
         ([*GATES, "--vft-eval-min-accuracy=high"], "min-accuracy is 'high'; expected a number"),
         (["--vft-eval=base.jsonl", "--vft-eval-min-accuracy=open=0.9"], "open answers need a judge"),
         ([*GATES, "--vft-eval-min-accuracy=0.9", "base.jsonl::eval/closd"], "did you mean 'eval/closed'?"),

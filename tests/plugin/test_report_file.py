@@ -86,8 +86,8 @@ def test_no_report_is_written_of_data_that_were_not_read(project: Project) -> No
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("jsn:report.json", "no report format 'jsn' (did you mean 'json'?)*"),
-        ("report.json", "no report format 'report.json'*"),
+        ("jsn:report.json", "unknown report format 'jsn' (did you mean 'json'?)*"),
+        ("report.json", "unknown report format 'report.json'*"),
         ("json", "report 'json': expected FORMAT:FILE, as in json:report.json"),
         ("json:", "report 'json:': expected FORMAT:FILE, as in json:report.json"),
     ],

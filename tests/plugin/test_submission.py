@@ -111,7 +111,7 @@ def test_preflight_asks(project: Project, fake: FakeServer) -> None:
     result = project.run(DATA, "--vft-submit=preflight")
 
     assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["preflight: http://127.0.0.1:* was asked; nothing was changed"])
+    result.stdout.fnmatch_lines(["preflight: asked http://127.0.0.1:*; nothing was changed"])
     assert {method for method, _ in fake.requests} == {"GET"}
 
 
@@ -131,7 +131,7 @@ def test_apply_makes_one_job_and_ends_when_the_files_are_checked(planned: Projec
 
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
-        ["PASSED  ftjob-1: queued", "ftjob-1 goes on at the server; to follow it: vft submit *"]
+        ["PASSED  ftjob-1: queued", "ftjob-1 continues on the server; to follow the job: vft submit *"]
     )
     assert planned.run(*APPLY).ret == pytest.ExitCode.OK
     assert len(fake.jobs) == 1
@@ -167,9 +167,7 @@ def test_apply_needs_yes(planned: Project, fake: FakeServer) -> None:
     result = planned.run(DATA, "--vft-submit=apply")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        ["ERROR: vft: --vft-submit=apply sends data and costs money: it needs --vft-yes, too"]
-    )
+    result.stderr.fnmatch_lines(["ERROR: vft: --vft-submit=apply sends data and costs money: add --vft-yes"])
     assert not fake.requests
 
 
@@ -179,7 +177,7 @@ def test_a_wrong_setting_is_said_at_the_start(project: Project, fake: FakeServer
     result = project.run(DATA, "--vft-submit=plan")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*vft.toml: submit: suffix: it has 65 characters, the most is 64"])
+    result.stderr.fnmatch_lines(["*vft.toml: submit: suffix has 65 characters; expected at most 64"])
     assert not fake.requests
 
 

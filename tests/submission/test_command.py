@@ -90,7 +90,7 @@ def test_plan_of_faulty_data_is_a_finding(vft: Vft) -> None:
     [
         (["plan", "tran.jsonl"], "tran.jsonl: no such file"),
         (["pla", "train.jsonl"], "no 'pla' (did you mean 'plan'?)"),
-        (["plan", "train.jsonl", f"--suffix={'x' * 65}"], "suffix: it has 65 characters, the most is 64"),
+        (["plan", "train.jsonl", f"--suffix={'x' * 65}"], "suffix has 65 characters; expected at most 64"),
         (["plan", "train.jsonl", "--base-url=example.com"], "expected https://HOST/PATH"),
         (["plan", "train.jsonl", "--base-url=https://u:p@example.com"], "the base URL holds a user"),
         (["apply", "train.jsonl", "--yes"], "'vft submit plan' writes it"),
@@ -134,7 +134,7 @@ def test_preflight_asks_and_changes_nothing(vft: Vft, fake: FakeServer) -> None:
     printed = vft("preflight", "train.jsonl")
 
     assert printed.code == 0
-    assert "model gpt-4o-2024-08-06: the server knows it" in printed.out
+    assert "model gpt-4o-2024-08-06: known to the server" in printed.out
     assert {method for method, _ in fake.requests} == {"GET"}
 
 
@@ -143,8 +143,8 @@ def test_preflight_names_what_is_there_already(planned: Vft) -> None:
 
     printed = planned("preflight", "train.jsonl")
 
-    assert "train.jsonl: is uploaded already as file-001; it will be used" in printed.out
-    assert "job ftjob-1 was made from this plan: succeeded" in printed.out
+    assert "train.jsonl: already uploaded as file-001, which will be used" in printed.out
+    assert "job ftjob-1 was created from this plan: succeeded" in printed.out
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_preflight_names_what_is_there_already(planned: Vft) -> None:
     [
         ("2020-01-01", 1, "refused: model gpt-4o-2024-08-06: was shut down on 2020-01-01"),
         ("2999-01-01", 0, "model gpt-4o-2024-08-06: shuts down on 2999-01-01"),
-        ("soon", 0, "the server knows it"),
+        ("soon", 0, "known to the server"),
     ],
 )
 def test_preflight_tells_the_shutdown_of_the_model(
@@ -267,7 +267,7 @@ def test_apply_asks_on_a_terminal(
 
     printed = planned("apply", "train.jsonl")
 
-    assert "make a job of gpt-4o-2024-08-06? It costs money. [y/N]" in printed.err
+    assert "create a job for gpt-4o-2024-08-06? It costs money. [y/N]" in printed.err
     assert (printed.code, len(fake.jobs)) == (1 - jobs, jobs)
 
 
@@ -298,12 +298,11 @@ FAILURES: Mapping[str, tuple[str, dict[str, object], list[dict[str, object]], st
         ],
         (
             "safety checks:\n"
-            "  hate      FLAGGED  blocking      "
-            "hate based on race, gender, religion, disability or similar traits\n"
-            "  weather   FLAGGED                no explanation is known\n"
+            "  hate      FLAGGED  blocking      hate for race, gender, religion, disability or the like\n"
+            "  weather   FLAGGED                no description known\n"
             "  violence  passed   blocking\n"
             "checkpoint at step 24: ft:gpt-4o:org:books:1:ckpt-step-24 (step 24, train_loss 0.25)\n"
-            "FAILED  ftjob-1: the safety checks block the model\n"
+            "FAILED  ftjob-1: blocked by the safety checks\n"
         ),
     ),
 }
@@ -369,7 +368,7 @@ def test_the_deadline_says_that_the_job_goes_on(planned: Vft, fake: FakeServer) 
     printed = planned("apply", "train.jsonl", "--yes", "--timeout=0")
 
     assert printed.code == 2
-    assert "ftjob-1: not done after 0 s; it goes on at the server" in printed.err
+    assert "ftjob-1: not finished after 0 s; the job continues on the server" in printed.err
 
 
 def test_cancel_cancels(planned: Vft) -> None:
@@ -391,8 +390,8 @@ def test_ctrl_c_says_that_the_job_goes_on(vft: Vft, fake: FakeServer) -> None:
 
     assert process.returncode == 2
     assert rest == (
-        "vft: ftjob-1 goes on at the server; to follow it: vft submit follow ftjob-1; "
-        "to stop it: vft submit cancel ftjob-1\n"
+        "vft: ftjob-1 continues on the server; to follow the job: vft submit follow ftjob-1; "
+        "to cancel the job: vft submit cancel ftjob-1\n"
     )
 
 

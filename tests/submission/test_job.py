@@ -104,7 +104,7 @@ def test_a_job_whose_answer_is_lost_is_found_and_not_made_again(fake: FakeServer
 def test_a_lost_request_is_not_sent_again_in_this_run(fake: FakeServer) -> None:
     fake.faults = [Fault("POST", JOBS, drop=True)]
 
-    with pytest.raises(ServerError, match="Whether it was made is not known"):
+    with pytest.raises(ServerError, match="The server may have created the job"):
         start(fake)
     assert fake.count("POST", JOBS) == 1
     assert start(fake) == "ftjob-1"
@@ -117,7 +117,7 @@ def test_a_lost_request_stays_unsettled_while_nobody_answers(fake: FakeServer) -
         server.retry_policy, "sleep", lambda _seconds: fake.faults.append(Fault("GET", JOBS, times=9))
     )
 
-    with pytest.raises(ServerError, match="Whether it was made is not known"):
+    with pytest.raises(ServerError, match="The server may have created the job"):
         submit(server, request_for("train.jsonl"))
 
 
@@ -163,7 +163,7 @@ def test_retry_after_is_obeyed(fake: FakeServer) -> None:
     [
         (Fault("POST", JOBS, 403, "training_not_available"), "cannot create fine-tuning jobs"),
         (Fault("POST", JOBS, 429, "insufficient_quota"), "no credit left"),
-        (Fault("POST", JOBS, 400, "invalid_model"), "making the job: 400 invalid_model: as told"),
+        (Fault("POST", JOBS, 400, "invalid_model"), "creating the job: 400 invalid_model: as told"),
         (Fault("POST", "/files", 413, "too_large"), "uploading train.jsonl: 413 too_large: as told"),
         (Fault("POST", JOBS, 500, "down", times=9), "500 down"),
     ],
@@ -217,7 +217,7 @@ def test_a_job_queued_for_too_long_meets_the_deadline(fake: FakeServer) -> None:
     fake.script = [("queued", [])]
     job = start(fake)
 
-    with pytest.raises(ServerError, match="not done after 0 s; it goes on at the server"):
+    with pytest.raises(ServerError, match="not finished after 0 s; the job continues on the server"):
         watch(connect(fake, deadline=0.1), job)
 
 
@@ -332,7 +332,7 @@ def test_a_job_can_be_cancelled(fake: FakeServer) -> None:
 def test_no_answer_in_json_is_said(fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fake, "_page", lambda _items, _query: "<html>")
 
-    with pytest.raises(ServerError, match="something else than the API documents"):
+    with pytest.raises(ServerError, match="does not follow the documentation of the API"):
         start(fake)
 
 

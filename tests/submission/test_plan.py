@@ -133,7 +133,7 @@ def test_the_utmost_is_accepted(limit: str, value: object) -> None:
     ("submit", "words"),
     [
         ({"suffix": ""}, "suffix: it is empty"),
-        ({"suffix": "x" * 65}, "suffix: it has 65 characters, the most is 64"),
+        ({"suffix": "x" * 65}, "suffix has 65 characters; expected at most 64"),
         ({"seed": -1}, "seed: it is -1, the least is 0"),
         ({"seed": 2**31}, "seed: it is 2147483648, the most is 2147483647"),
         ({"epochs": 51}, "epochs: it is 51, the most is 50"),
@@ -269,7 +269,7 @@ NO_PLANS = [
 def test_what_is_no_plan_is_said(content: str) -> None:
     Path("train.plan.json").write_text(content)
 
-    with pytest.raises(UsageError, match="is no plan"):
+    with pytest.raises(UsageError, match="is not a plan"):
         read_plan(Path("train.plan.json"))
 
 

@@ -129,7 +129,7 @@ def test_following_ends_at_the_time_limit(served: FakeServer) -> None:
     served.script = [("queued", [])]
     job = pytest_vft.apply_job(pytest_vft.plan_job("train.jsonl"))
 
-    with pytest.raises(pytest_vft.ServerError, match="not done after 0 s"):
+    with pytest.raises(pytest_vft.ServerError, match="not finished after 0 s"):
         pytest_vft.follow_job(job.id, timeout=0)
 
 

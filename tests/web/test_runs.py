@@ -92,7 +92,7 @@ def test_what_is_not_settled_is_said_with_its_causes(tmp_path: Path, server: Ser
     report = check(write(tmp_path, f"{base}/brotli.jpg?1", f"{base}/ok.jpg"))
 
     assert report.ok
-    assert report.notes == ("1 URL not settled: sent in an encoding that was not asked for (1)",)
+    assert report.notes == ("1 URL not settled: sent in an encoding that was not requested (1)",)
     assert "not checked: 1 image: not settled (" in render_text(report)
 
 
