@@ -382,7 +382,7 @@ def changed(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (changed('name = "Acme"', ""), "the file has no name (What the provider is called in messages.)"),
+        (changed('name = "Acme"', ""), "the file has no name (The name of the provider in messages.)"),
         (changed("name =", "nam ="), "unknown key 'nam' (did you mean 'name'?)"),
         (changed("max_images = 2", "max_imgaes = 2"), "(did you mean 'max_images'?)"),
         (
