@@ -12,7 +12,7 @@ from pytest_vft.runs.evaluation import evaluate
 
 def right(path: str) -> int:
     """Return the number of right answers in the file at *path*."""
-    marks = evaluate(path).marks(None, Scoring(metric="normalised_exact"), None)
+    marks = evaluate(path).marks(None, Scoring(metric="normalised_exact"))
     return sum(mark.right is True for mark in marks)
 
 

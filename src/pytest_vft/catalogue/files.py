@@ -26,7 +26,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise RuleFileError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RuleFileError(f"{path}: not TOML: {error}") from None
+        raise RuleFileError(f"{path}: not valid TOML: {error}") from None
 
 
 def check_content(path: Path, content: dict[str, Any], schema: str, problems: Iterable[str]) -> None:
