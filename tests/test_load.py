@@ -362,7 +362,10 @@ def test_each_names_a_fact_that_lists_faults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ('verdict = "fail"\nlines = ""', "cases.0: a failing case needs a message; other cases must not have one"),
+        (
+            'verdict = "fail"\nlines = ""',
+            "cases.0: a failing case needs a message; other cases must not have one",
+        ),
         (
             'verdict = "pass"\nmessage = "x"\nlines = ""',
             "cases.0: a failing case needs a message; other cases must not have one",
