@@ -665,7 +665,7 @@ def test_rules_of_ones_own_are_proved(vft: Vft) -> None:
     [
         ("", "no cases: write one that passes and one that fails"),
         (PASSING, "no case fails when require.width.minimum is deleted"),
-        (PASSING + WRONG, "case fail-2: verdict is pass, expected fail"),
+        (PASSING + WRONG, "case fail-2: verdict is pass; expected fail"),
     ],
 )
 def test_rule_without_proof_fails(vft: Vft, cases: str, said: str) -> None:

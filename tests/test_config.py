@@ -423,7 +423,7 @@ def test_python_reads_the_same_configuration() -> None:
         ),
         (
             '[params."image/too-large"]\nmax_bytes = "1"',
-            "image/too-large: parameter max_bytes is '1', expected a whole number",
+            "image/too-large: parameter max_bytes is '1'; expected a whole number",
         ),
         (
             'severity = {"image/too-lage" = "error"}',

@@ -387,7 +387,9 @@ def test_cut_after_names_a_number(tmp_path: Path, line: str) -> None:
     text = shipped_rules()[RULE].path.read_text(encoding="utf-8")
     rule.write_text(re.sub(r"cut_after.*", line, text), encoding="utf-8")
 
-    with pytest.raises(RuleFileError, match=r"cut_after: .* is not a number in limits or params"):
+    with pytest.raises(
+        RuleFileError, match=r"cut_after: .* is not a number in limits or params of an example rule"
+    ):
         load_rules(tmp_path)
 
 
