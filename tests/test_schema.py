@@ -188,8 +188,10 @@ def test_hostile_value_is_made_safe() -> None:
     assert faults({"role": "\x1b[31m\n::error::\u202e", "content": "1"}) == [
         (
             ("messages", 0, "role"),
-            r'role is "\x1b[31m\x0a::error::\u202e"; '
-            "expected system or user or assistant or tool or function",
+            (
+                r'role is "\x1b[31m\x0a::error::\u202e"; '
+                "expected system or user or assistant or tool or function"
+            ),
         )
     ]
 

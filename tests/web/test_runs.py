@@ -50,7 +50,7 @@ def test_each_defect_is_one_finding(tmp_path: Path, server: Server) -> None:
         (2, "image/unreachable", "URL cannot be fetched: 404 Not Found"),
         (3, "image/unsupported-mode", "mode is L; want RGB or RGBA"),
         (4, "image/not-an-image", "URL yields an HTML login page"),
-        (5, "image/too-large", "image is 11534336 bytes; the limit is 10485760"),
+        (5, "image/too-large", "image is 11,534,336 bytes; the limit is 10,485,760"),
     ]
     assert not report.offline
     assert server.paths["/ok.jpg"] == 1
