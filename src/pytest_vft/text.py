@@ -81,5 +81,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def count(number: int, noun: str) -> str:
     """Return *number* with *noun* in the singular or plural: "1 line", "2,000 lines"."""
-    plural = noun[:-1] + "ies" if re.search("[^aeiou]y$", noun) else noun + "s"
+    plural = re.sub("(?<![aeiou])y$", "ie", noun) + "s"
     return f"{number:,} {noun if number == 1 else plural}"

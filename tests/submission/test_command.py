@@ -89,13 +89,13 @@ def test_plan_of_faulty_data_is_a_finding(vft: Vft) -> None:
     ("arguments", "words"),
     [
         (["plan", "tran.jsonl"], "tran.jsonl: no such file"),
-        (["pla", "train.jsonl"], "no 'pla' (did you mean 'plan'?)"),
+        (["pla", "train.jsonl"], "unknown 'pla' (did you mean 'plan'?)"),
         (["plan", "train.jsonl", f"--suffix={'x' * 65}"], "suffix has 65 characters; expected at most 64"),
         (["plan", "train.jsonl", "--base-url=example.com"], "expected https://HOST/PATH"),
-        (["plan", "train.jsonl", "--base-url=https://u:p@example.com"], "the base URL holds a user"),
+        (["plan", "train.jsonl", "--base-url=https://u:p@example.com"], "the base URL contains a user"),
         (["apply", "train.jsonl", "--yes"], "'vft submit plan' writes it"),
         (["plan", "train.jsonl", "--provider=azure"], "no endpoint: give --base-url="),
-        (["plan", "train.jsonl", "more"], "'more' is one too many"),
+        (["plan", "train.jsonl", "more"], "unexpected argument 'more'"),
     ],
 )
 def test_what_cannot_be_followed_is_said(vft: Vft, arguments: list[str], words: str) -> None:

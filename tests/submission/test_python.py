@@ -94,7 +94,7 @@ def test_the_configuration_gives_settings_and_the_validation_file(tmp_path: Path
 
 
 def test_what_cannot_be_planned_is_said() -> None:
-    with pytest.raises(pytest_vft.UsageError, match="suffix: it has 65 characters"):
+    with pytest.raises(pytest_vft.UsageError, match="suffix has 65 characters"):
         pytest_vft.plan_job("train.jsonl", suffix="x" * 65)
     with pytest.raises(ConfigError, match=r"no\.toml"):
         pytest_vft.plan_job("train.jsonl", config="no.toml")
