@@ -20,8 +20,6 @@ Depth = Literal["auto", "header", "full"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SPLITS: tuple[Split, ...] = get_args(Split)
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-DEPTHS: tuple[Depth, ...] = get_args(Depth)
 
 _SHOWN_RULES = 3  # in the repr of a report
 
