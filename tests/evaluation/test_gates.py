@@ -246,7 +246,7 @@ def test_failure_tells_all_that_helps() -> None:
     )
     assert "    ... and 13 more" in rest
     assert "  near misses 2 ('**Answer:** No.' ...): normalise=markdown would accept them" in rest
-    assert "  with its image: vft show test.jsonl:168 --save DIR" in rest
+    assert "  to show the image: vft show test.jsonl:168 --save DIR" in rest
     assert rest[-1] == (
         "  to evaluate only the wrong answers: vft eval preds_4o.jsonl --test=test.jsonl "
         "--ids=@.vft_cache/wrong-preds_4o-closed.txt"
