@@ -72,7 +72,9 @@ def test_proof_takes_more_than_the_share() -> None:
     path = write_closed(94, 100)
 
     assert_min_accuracy(path, 0.9)
-    with pytest.raises(AssertionError, match=r"not proved(.|\n)*at least 88.\d % with a one-sided confidence of 0.95"):
+    with pytest.raises(
+        AssertionError, match=r"not proved(.|\n)*least 88.\d % with a one-sided confidence of 0.95"
+    ):
         assert_min_accuracy(path, 0.9, confidence=0.95)
     bound = assert_min_accuracy(path, 0.85, confidence=0.95).bound
     assert bound == pytest.approx(proportion_confint(94, 100, alpha=0.1, method="wilson")[0], abs=1e-9)
