@@ -31,7 +31,7 @@ def answer(said: str, truth: str) -> Answer:
 
 
 def scored(answers: list[Answer], scoring: Scoring, ratings: Mapping[str, str] | None = None) -> list[Mark]:
-    return score(answers, kinds_of(answers), scoring, ratings or {})
+    return score(zip(answers, kinds_of(answers), strict=True), scoring, ratings or {})
 
 
 def is_right(

@@ -175,7 +175,7 @@ def test_a_missing_file_is_not_planned() -> None:
     [
         (["train", "train"], "a job needs exactly one training file; found 2"),
         (["validation"], "a job needs exactly one training file; found none"),
-        (["train", "validation", "validation"], "a job has at most one validation file; found 2"),
+        (["train", "validation", "validation"], "a job takes at most one validation file; found 2"),
     ],
 )
 def test_a_job_has_one_file_of_each_kind(splits: list[Any], words: str) -> None:
@@ -197,7 +197,7 @@ def test_what_closes_soon_is_a_warning(today: date, days: list[int]) -> None:
 def test_what_is_closed_is_an_error_at_the_providers_own_address() -> None:
     later = date(2027, 1, 7)
 
-    with pytest.raises(SubmissionError, match="OpenAI takes no jobs since 2027-01-06"):
+    with pytest.raises(SubmissionError, match="OpenAI has not accepted new jobs since 2027-01-06"):
         plan_for(today=later)
     assert "this server may" in render_plan(plan_for(today=later, base_url="http://127.0.0.1:1/v1"))
 
@@ -210,7 +210,7 @@ def test_a_file_that_changes_meanwhile_is_noticed(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("pytest_vft.runs.submission.run", lint)
 
-    with pytest.raises(SubmissionError, match=r"train.jsonl: changed while it was planned; plan again"):
+    with pytest.raises(SubmissionError, match=r"train.jsonl: changed during planning; plan again"):
         plan_for()
 
 

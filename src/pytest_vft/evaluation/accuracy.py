@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation import statistics
-from pytest_vft.evaluation.scoring import Kind, Mark
+from pytest_vft.evaluation.scoring import Mark
 from pytest_vft.evaluation.statistics import Interval
 from pytest_vft.text import count
 
@@ -106,17 +106,6 @@ def images_of_marks(marks: Sequence[Mark]) -> list[object] | None:
         mark.answer.question.image if mark.answer.question and mark.answer.question.image else number
         for number, mark in enumerate(marks)
     ]
-
-
-def of_kind(marks: Sequence[Mark], kind: Kind | None) -> Sequence[Mark]:
-    """Return the *marks* of *kind* or of an unknown kind; all for None.
-
-    Raises EvaluationError if no mark is of *kind*.
-    """
-    found = marks if kind is None else [mark for mark in marks if mark.kind in (kind, None)]
-    if not any(mark.kind for mark in found):
-        raise EvaluationError(f"there are no {kind + ' ' if kind else ''}questions to evaluate")
-    return found
 
 
 def measure_groups(marks: Sequence[Mark], requirement: Requirement) -> list[Group]:

@@ -155,9 +155,9 @@ def kinds_of(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[K
 
 
 def score(
-    answers: Sequence[Answer], kinds: Sequence[Kind | None], scoring: Scoring, ratings: Mapping[str, str]
+    answers: Iterable[tuple[Answer, Kind | None]], scoring: Scoring, ratings: Mapping[str, str]
 ) -> list[Mark]:
-    """Return a mark for each of *answers*; *kinds* holds the kind of each answer, in the same order.
+    """Return a mark for each of *answers*, given with their kinds.
 
     *ratings* are those of the judge by the id of the answer. An empty answer is wrong by every metric.
     """
@@ -165,7 +165,7 @@ def score(
     agree = {kind: _agreement(metric, scoring) for kind, metric in metrics.items()}
     passing = scoring.judge.passing if scoring.judge else ()
     marks = []
-    for answer, kind in zip(answers, kinds, strict=True):
+    for answer, kind in answers:
         said, truth = answer.said, answer.truth
         if kind is None or truth is None:
             marks.append(Mark(answer, kind, False))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Unpack
 
-from pytest_vft.errors import UsageError
-from pytest_vft.evaluation.accuracy import MIN_N, Requirement, of_kind
+from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.evaluation.accuracy import MIN_N, Requirement
 from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
@@ -156,13 +156,12 @@ class Evaluation:
         """
         if kind is not None:
             check_name("kind", kind, KINDS)
-        answers = self.matched.answers
-        kinds = kinds_of(answers, scoring.choices)
-        if kind is not None:
-            answers = [one for one, found in zip(answers, kinds, strict=True) if found in (kind, None)]
-            kinds = [found for found in kinds if found in (kind, None)]
+        kinds = kinds_of(self.matched.answers, scoring.choices)
+        wanted = {None, *(KINDS if kind is None else (kind,))}
+        pairs = [pair for pair in zip(self.matched.answers, kinds, strict=True) if pair[1] in wanted]
+        if not any(found for _, found in pairs):
+            raise EvaluationError(f"there are no {kind + ' ' if kind else ''}questions to evaluate")
         judged = [one for one in KINDS if scoring.metric_for(one) == "judge"]
-        pairs = zip(answers, kinds, strict=True) if judged else ()
         unrated = [answer for answer, found in pairs if found in judged and answer.said.strip()]
         ratings: Mapping[str, str] = {}
         if unrated:
@@ -171,7 +170,7 @@ class Evaluation:
             with open_transcript(_cache_path("ratings.jsonl")) as transcript:
                 ratings = rate_answers(unrated, scoring.judge, transcript)
         with gc_paused():
-            return of_kind(score(answers, kinds, scoring, ratings), kind)
+            return score(pairs, scoring, ratings)
 
     def save_wrong_ids(self, gate: Gate) -> Path:
         """Write the ids of the wrong answers, one per line, to a file in the cache; return its path."""

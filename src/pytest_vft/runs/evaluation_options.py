@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypedDict, TypeVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from pytest_vft.errors import UsageError, VftError
-from pytest_vft.evaluation.accuracy import MIN_N, Requirement
+from pytest_vft.evaluation.accuracy import Requirement
 from pytest_vft.evaluation.comparison import Comparison, Tolerance
 from pytest_vft.evaluation.gate import Gate
-from pytest_vft.evaluation.judge import PASSING, Judge
+from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.live import Live, LiveProgress, Prices
 from pytest_vft.evaluation.predictions import Keys, as_keys, read_ids
 from pytest_vft.evaluation.questions import ID_PATTERN
@@ -21,7 +21,11 @@ from pytest_vft.runs.evaluation import NO_JUDGE, Evaluation, evaluate
 from pytest_vft.runs.live import evaluate_live
 from pytest_vft.text import nearest
 
-Default = TypeVar("Default", float, None)
+Record = TypeVar("Record")
+
+_LISTS = ("choices", "passing", "prices")
+_INTEGERS = ("concurrency", "max_requests", "min_n", "retries")
+_NUMBERS = ("alpha", "confidence", "margin", "max_cost", "max_rate", "max_ungraded", "min_f1", "timeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,37 +104,25 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
     None and False are values that were not given.
     Raises UsageError for invalid options; no data is read.
     """
-    given = {name: value for name, value in options.items() if value not in (None, False)}
+    given = {name: _value(name, value) for name, value in options.items() if value not in (None, False)}
     minima = read_minima(given.get("min_accuracy"))
-    scoring = Scoring(
-        metric=given.get("metric"),
-        normalise=given.get("normalise", "text"),
-        min_f1=_number(given, "min_f1", 0.5),
-        choices=_listed(given.get("choices")),
-        judge=_judge(given),
-    )
+    scoring = _record(Scoring, given, judge=_judge(given))
     explicit = "=" in given.get("min_accuracy", "") and "open" in minima
     if explicit and scoring.metric_for("open") == "judge" and scoring.judge is None:
         raise UsageError(NO_JUDGE)
-    confidence = _number(given, "confidence", None)
     live = _live(given)
     if live is not None and "test" not in given:
         raise UsageError("a live model needs the test split: --vft-eval-test=FILE")
-    return EvaluationRequest(
+    return _record(
+        EvaluationRequest,
+        given,
         predictions=predictions,
-        test=given.get("test"),
         minima=minima,
-        baseline=given.get("baseline"),
-        tolerance=Tolerance(
-            margin=_number(given, "margin", 0.0), alpha=_number(given, "alpha", 0.05), confidence=confidence
-        ),
-        requirement=Requirement(
-            confidence=confidence, by=given.get("by"), min_n=int(_number(given, "min_n", MIN_N))
-        ),
+        tolerance=_record(Tolerance, given),
+        requirement=_record(Requirement, given),
         scoring=scoring,
         live=live,
         keys=as_keys(_pairs("keys", given.get("keys", ""))),
-        id_pattern=given.get("id_pattern", ID_PATTERN),
         ids=read_ids(given["ids"]) if "ids" in given else None,
     )
 
@@ -139,58 +131,49 @@ def read_minima(text: str | None) -> dict[Kind, float]:
     """Return the minimum accuracy of each kind: "0.9" for both, or "closed=0.9,open=0.6"."""
     if text is None:
         return {}
-    if "=" not in text:
-        return dict.fromkeys(KINDS, _share(text))
+    pairs = _pairs("min-accuracy", text) if "=" in text else dict.fromkeys(KINDS, text)
     minima: dict[Kind, float] = {}
-    for name, value in _pairs("min-accuracy", text).items():
+    for name, value in pairs.items():
         kind = next((kind for kind in KINDS if kind == name), None)
         if kind is None:
             raise UsageError(
                 f"min-accuracy: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
             )
-        minima[kind] = _share(value)
+        minima[kind] = _number("min-accuracy", value)
+        check_share("min-accuracy", minima[kind])
     return minima
 
 
 def _judge(given: Mapping[str, Any]) -> Judge | None:
     if "judge" not in given:
-        _check_absent(
-            given,
-            ("judge_url", "judge_images", "judge_itself", "passing", "max_ungraded"),
-            "a judge: --vft-eval-judge",
-        )
+        dependent = ("judge_url", "judge_images", "judge_itself", "passing", "max_ungraded")
+        _check_absent(given, dependent, "a judge: --vft-eval-judge")
         return None
-    return Judge(
+    return _record(
+        Judge,
+        given,
         model=given["judge"],
         base_url=given.get("judge_url") or given.get("base_url"),
-        passing=_listed(given["passing"]) if "passing" in given else PASSING,
         images="judge_images" in given,
         may_judge_itself="judge_itself" in given,
-        max_ungraded=_number(given, "max_ungraded", 0.01),
-        **_requests(given),
     )
 
 
 def _live(given: Mapping[str, Any]) -> Live | None:
     if "live" not in given:
-        _check_absent(
-            given, ("max_requests", "max_rate", "max_cost", "prices"), "a live model: --vft-eval-live"
-        )
+        dependent = ("max_requests", "max_rate", "max_cost", "prices")
+        _check_absent(given, dependent, "a live model: --vft-eval-live")
         return None
-    prices = _listed(given.get("prices"))
+    prices = given.get("prices") or None
     if prices and len(prices) != len(Prices._fields):
         raise UsageError(
             "prices: expected two, such as 2.50,10: US dollars per million tokens of prompts and of answers"
         )
-    max_requests = _number(given, "max_requests", None)
-    return Live(
+    return _record(
+        Live,
+        given,
         model=given["live"],
-        base_url=given.get("base_url"),
-        max_requests=None if max_requests is None else int(max_requests),
-        max_rate=_number(given, "max_rate", None),
-        max_cost=_number(given, "max_cost", None),
-        prices=Prices(*(_float("prices", price) for price in prices)) if prices else None,
-        **_requests(given),
+        prices=prices and Prices(*(_number("prices", price) for price in prices)),
     )
 
 
@@ -200,18 +183,26 @@ def _check_absent(given: Mapping[str, Any], names: Sequence[str], needed: str) -
             raise UsageError(f"{name.replace('_', '-')} needs {needed}=MODEL")
 
 
-class _Requests(TypedDict):
-    concurrency: int
-    timeout: float
-    retries: int
+def _record(record: type[Record], given: Mapping[str, Any], **others: Any) -> Record:
+    """Return the dataclass *record* with the *given* values that are named like its fields, and *others*."""
+    named = {field.name: given[field.name] for field in fields(record) if field.name in given}  # type: ignore[arg-type]  # a dataclass
+    return record(**{**named, **others})
 
 
-def _requests(given: Mapping[str, Any]) -> _Requests:
-    return {
-        "concurrency": int(_number(given, "concurrency", 8)),
-        "timeout": _number(given, "timeout", 60.0),
-        "retries": int(_number(given, "retries", 5)),
-    }
+def _value(name: str, value: Any) -> Any:
+    """Return the *value* of the option *name* as the type that records have."""
+    if name in _LISTS:
+        return _listed(value)
+    if name in _INTEGERS:
+        return int(_number(name, value))
+    return _number(name, value) if name in _NUMBERS else value
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{option.replace('_', '-')} is {text!r}; expected a number") from None
 
 
 def _pairs(option: str, text: str) -> dict[str, str]:
@@ -224,22 +215,5 @@ def _pairs(option: str, text: str) -> dict[str, str]:
     return pairs
 
 
-def _listed(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _share(text: str) -> float:
-    value = _float("min-accuracy", text)
-    check_share("min-accuracy", value)
-    return value
-
-
-def _number(given: Mapping[str, Any], name: str, default: Default) -> float | Default:
-    return _float(name, given[name]) if name in given else default
-
-
-def _float(option: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{option.replace('_', '-')} is {text!r}; expected a number") from None
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

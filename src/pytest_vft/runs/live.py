@@ -72,7 +72,8 @@ class LiveTally:
         if question.truth is None:
             return
         answer = Answer("", None, progress.said, question.truth, question, {})
-        (mark,) = score([answer], kinds_of([answer], self.scoring.choices), self.scoring, {})
+        (kind,) = kinds_of([answer], self.scoring.choices)
+        (mark,) = score([(answer, kind)], self.scoring, {})
         if mark.right is not None:
             self.scored += 1
             self.right += mark.right

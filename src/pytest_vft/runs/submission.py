@@ -132,7 +132,11 @@ def make_plan(
     with httpx2.Client(transport=recorder) as http:
         server = Server(client=make_client(credentials, http_client=http), credentials=credentials)
         own_address = provider.jobs().base_url in (None, server.address)
-        _check_open(closings, own_address=own_address)
+        for closing in closings if own_address else ():
+            if closing.days < 0:
+                raise SubmissionError(
+                    f"{closing.what} has not accepted new jobs since {closing.date}; change provider or model"
+                )
         request = JobRequest(
             provider=provider.id,
             base_url=server.address,
@@ -218,11 +222,3 @@ def _closings(settings: Settings, today: date) -> list[ClosingDate]:
         for what, day in dates.items()
         if day is not None
     ]
-
-
-def _check_open(closings: list[ClosingDate], *, own_address: bool) -> None:
-    for closing in closings:
-        if closing.days < 0 and own_address:
-            raise SubmissionError(
-                f"{closing.what} has not accepted new jobs since {closing.date}; change provider or model"
-            )
