@@ -14,8 +14,6 @@ from pytest_vft.model import Scope
 from pytest_vft.report.text import wrapped
 from pytest_vft.text import count
 
-Rows = Iterable[tuple[str, str]]
-
 
 def render_scope(scope: Scope, catalogue: Mapping[str, Rule]) -> str:
     """Return the facts and rules of *scope* with their meanings."""
@@ -53,7 +51,7 @@ def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(head: str, rows: Rows) -> list[str]:
+def _table(head: str, rows: Iterable[tuple[str, str]]) -> list[str]:
     """Return the lines of a table of names and texts; a table without rows has no lines."""
     rows = list(rows)
     width = max((len(name) for name, _ in rows), default=0)
@@ -84,8 +82,7 @@ def _unstated(provider: Provider, catalogue: Mapping[str, Rule]) -> Iterator[tup
 
 
 def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
-    texts = []
-    texts += [f"closes {model.closes}"] if model.closes else []
+    texts = [f"closes {model.closes}"] if model.closes else []
     texts += [f"context {model.context:,} tokens"] if model.context else []
     tokens = model.image_tokens
     if isinstance(tokens, TileTokens):

@@ -105,7 +105,6 @@ def file_lines(file: FileResult) -> Iterator[str]:
 
 
 def _cost(cost: Cost) -> Iterator[str]:
-    """Yield tokens and price of an epoch and, if they may be lower, those with detail low."""
     read = f" (price of {cost.price_date})" if cost.price_date else ""
     tokens = tokens_and_price(cost.tokens_at_least, cost.tokens_at_most, cost.price)
     yield from wrapped(f"one epoch: {tokens}{read}")
@@ -225,13 +224,10 @@ def _verdict(report: Report, seconds: float | None) -> Iterator[str]:
     errors = sum(rule.severity == "error" for rule in failed)
     unknown = sum(rule.tally.unknown > 0 for rule in report.rules if rule not in failed)
     fine = len(report.rules) - len(failed) - unknown
-    counts = (
-        (errors, "with errors"),
-        (len(failed) - errors, "with warnings"),
-        (unknown, "partly checked"),
-        (fine, "fine"),
-    )
-    (first, state), *others = [(number, state) for number, state in counts if number] or [(0, "fine")]
+    states = ("with errors", "with warnings", "partly checked", "fine")
+    numbers = (errors, len(failed) - errors, unknown, fine)
+    counts = [(number, state) for number, state in zip(numbers, states, strict=True) if number]
+    (first, state), *others = counts or [(0, "fine")]
     parts = [f"{count(first, 'rule')} {state}", *(f"{number:,} {state}" for number, state in others)]
     took = f"; {seconds:.1f} s" if seconds is not None else ""
     verdict = f"{'PASSED' if report.ok else 'FAILED'}  {', '.join(parts)}{took}"
