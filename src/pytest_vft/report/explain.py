@@ -33,7 +33,7 @@ def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
     extends = f"extends {provider.extends}" if provider.extends else "extends no other provider"
     lines = wrapped(f"{provider.id}: {provider.name}; {extends}; {_closing(provider)}")
     statements = provider.rules
-    for author in dict.fromkeys([provider.id, *(said.stated_by for said in statements.values())]):
+    for author in dict.fromkeys([provider.id, *(statement.stated_by for statement in statements.values())]):
         rows = [
             (id_, _statement(rule, statements[id_]))
             for id_, rule in catalogue.items()
@@ -68,10 +68,10 @@ def _closing(provider: Provider) -> str:
     return ", ".join(dates) or "no closing date stated"
 
 
-def _statement(rule: Rule, said: RuleStatement) -> str:
-    texts = [statement_text(rule, said), said.severity, said.effect]
-    where = said.source.partition("://")[2].partition("/")[0] or said.source
-    return "; ".join(text for text in texts if text) + f" ({where}, {said.checked})"
+def _statement(rule: Rule, statement: RuleStatement) -> str:
+    texts = [statement_text(rule, statement), statement.severity, statement.effect]
+    where = statement.source.partition("://")[2].partition("/")[0] or statement.source
+    return "; ".join(text for text in texts if text) + f" ({where}, {statement.checked})"
 
 
 def _unstated(provider: Provider, catalogue: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
@@ -92,7 +92,7 @@ def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
     else:
         texts += ["image tokens are unknown"]
     texts += [f"{model.price:g} US dollars per million tokens"] if model.price is not None else []
-    texts += [f"{id_}: {statement_text(catalogue[id_], said)}" for id_, said in model.rules.items()]
+    texts += [f"{id_}: {statement_text(catalogue[id_], statement)}" for id_, statement in model.rules.items()]
     return "; ".join(texts)
 
 

@@ -94,14 +94,14 @@ def file_lines(file: FileResult) -> Iterator[str]:
     """Yield the totals of *file*, in one line if the line fits."""
     path = safe(file.path, None)
     if file.stopped_by:
-        said = f"{file.split}, not read: {file.stopped_by}"
+        details = f"{file.split}, not read: {file.stopped_by}"
     else:
         images = count(file.images, "image")
         if file.distinct_images < file.images:
             images += f" ({file.distinct_images:,} distinct)"
-        said = f"{file.split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
-    whole = f"{path}  {said}"
-    yield from [whole] if len(whole) <= WIDTH else [path, f"  {said}"]
+        details = f"{file.split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
+    whole = f"{path}  {details}"
+    yield from [whole] if len(whole) <= WIDTH else [path, f"  {details}"]
 
 
 def _cost(cost: Cost) -> Iterator[str]:
@@ -115,11 +115,11 @@ def _cost(cost: Cost) -> Iterator[str]:
 
 def tokens_and_price(at_least: int, at_most: int, price: float | None) -> str:
     """Return a range of tokens and its price, rounded outwards to cents."""
-    said = f"{at_least:,} to {at_most:,} tokens"
+    tokens = f"{at_least:,} to {at_most:,} tokens"
     if price is None:
-        return said
+        return tokens
     low, high = math.floor(at_least * price / 10_000) / 100, math.ceil(at_most * price / 10_000) / 100
-    return f"{said}, ${low:,.2f} to ${high:,.2f}"
+    return f"{tokens}, ${low:,.2f} to ${high:,.2f}"
 
 
 def size(number: int) -> str:
