@@ -253,8 +253,16 @@ print(*(set(sys.modules) - before))
     assert not loaded & NEEDLESS
 
 
-def test_public_names_are_sorted_and_have_a_home() -> None:
-    assert sorted([*pytest_vft._MODULE_OF, "__version__"]) == list(pytest_vft.__all__)  # noqa: SLF001 - its own test
+def test_public_names_are_those_that_type_checkers_see() -> None:
+    seen = {
+        alias.asname: node.module
+        for node in ast.walk(ast.parse(MODULES[""].read_bytes()))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith(PACKAGE)
+        for alias in node.names
+    }
+
+    assert seen == {name: f"{PACKAGE}.{module}" for name, module in pytest_vft._MODULE_OF.items()}  # noqa: SLF001 - its own test
+    assert pytest_vft.__all__ == sorted([*seen, "__version__"])
 
 
 @pytest.mark.parametrize("name", pytest_vft.__all__)

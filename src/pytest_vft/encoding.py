@@ -90,13 +90,13 @@ def _is_fit(image: Image.Image) -> bool:
 
 
 def _reencode(image: Image.Image, format_: ImageFormat | None, quality: int) -> str:
-    from PIL import ImageOps  # noqa: PLC0415 - see the module's docstring
+    from PIL import Image, ImageOps  # noqa: PLC0415 - see the module's docstring
 
     clean = _rgb_or_rgba(ImageOps.exif_transpose(image))
     clean.info.clear()  # Pillow would write comments and colour profiles
     chosen = format_ or ("PNG" if clean.mode == "RGBA" else "JPEG")
     if chosen == "JPEG" and clean.mode == "RGBA":
-        clean = _on_white(clean)
+        clean = Image.alpha_composite(Image.new("RGBA", clean.size, "white"), clean).convert("RGB")
     file = BytesIO()
     clean.save(file, chosen, quality=quality)
     return _data_url(chosen, file.getvalue())
@@ -124,13 +124,6 @@ def _eight_bit_grey(image: Image.Image) -> Image.Image:
     scale = 255 / ((lightest - darkest) or 1)
     offset = 0.5 - darkest * scale  # Pillow truncates; adding a half rounds
     return floats.point(lambda level: level * scale + offset).convert("L")
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    from PIL import Image  # noqa: PLC0415 - see the module's docstring
-
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")
 
 
 def _data_url(format_: str, data: bytes) -> str:

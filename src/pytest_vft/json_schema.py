@@ -9,16 +9,7 @@ import jsonschema_rs
 
 from pytest_vft.text import count, nearest, safe
 
-_KINDS: Mapping[type, str] = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    type(None): "null",
-}
-_EXPECTED: Mapping[str, str] = {
+_NAMES: Mapping[str, str] = {
     "object": "an object",
     "array": "an array",
     "string": "a string",
@@ -27,6 +18,7 @@ _EXPECTED: Mapping[str, str] = {
     "number": "a number",
     "null": "null",
 }
+_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
 _LIMITS: Mapping[str, str] = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
 
 
@@ -54,7 +46,7 @@ def describe(name: str, error: SchemaError) -> str:  # noqa: PLR0911 - one keywo
     match error.keyword:
         case "type":
             kinds = [expected] if isinstance(expected, str) else expected
-            return f"{name} is {_kind(value)}; expected {' or '.join(_EXPECTED[kind] for kind in kinds)}"
+            return f"{name} is {_kind(value)}; expected {' or '.join(_NAMES[kind] for kind in kinds)}"
         case "required":
             return f"{name} has no " + " and no ".join(key for key in expected if key not in value)
         case "enum":
@@ -81,14 +73,13 @@ def _quoted(value: object) -> str:
 
 
 def _kind(value: object) -> str:
-    return _KINDS.get(type(value), "a date")  # TOML has dates and times; JSON does not
+    if value is None:
+        return "null"
+    return _NAMES.get(_TYPES.get(type(value), ""), "a date")  # TOML has dates and times; JSON does not
 
 
 def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str]:
-    """Yield a message for each place where *document*, a rule or configuration, violates *schema*.
-
-    The message names the key and, for a misspelt key, the nearest known one.
-    """
+    """Yield a message for each violation of *schema* by *document*; a misspelt key with the nearest one."""
     for error in error_finder(schema)(document):
         place = ".".join(map(str, error.path))
         name = place or "the file"

@@ -87,13 +87,7 @@ class Tally:
         return self.passed + self.failed + self.ignored
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            passed=self.passed + other.passed,
-            failed=self.failed + other.failed,
-            unknown=self.unknown + other.unknown,
-            not_applicable=self.not_applicable + other.not_applicable,
-            ignored=self.ignored + other.ignored,
-        )
+        return Tally(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
 
 
 class FileResult(NamedTuple):

@@ -52,8 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(DatasetRun(config, named), "vft-run")
     # The plugins collect these arguments: pytest rejects some, and drops those below another argument.
-    only, ours = config.getoption("vft_only"), {*named, *judged}
-    config.args[:] = [argument for argument in config.args if not only and argument not in ours]
+    only, collected = config.getoption("vft_only"), {*named, *judged}
+    config.args[:] = [argument for argument in config.args if not only and argument not in collected]
 
 
 def _names_data(argument: str) -> bool:

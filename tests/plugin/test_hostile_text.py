@@ -111,7 +111,7 @@ def test_warnings_show_data_without_harm(hostile: Project) -> None:
 
 @pytest.mark.parametrize("text", ["\x1b[31mred"])
 def test_what_is_harmful_is_shown_as_an_escape(hostile: Project) -> None:
-    assert r'role is "\x1b[31mred", expected system' in output(hostile, "--vft-data=train.jsonl")
+    assert r'role is "\x1b[31mred"; expected system' in output(hostile, "--vft-data=train.jsonl")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")

@@ -71,7 +71,7 @@ def test_misspelt_name_is_answered_with_the_nearest(
         ("provider = ", "vft.toml: not valid TOML: "),
         ("providr = 'openai'", "vft.toml: unknown key 'providr' (did you mean 'provider'?)"),
         ("provider = 'opnai'", "(did you mean 'openai'?)"),
-        ("provider = 1", "vft.toml: provider: it is a number, expected a string"),
+        ("provider = 1", "vft.toml: provider is a number; expected a string"),
         ("ignore = {'image/to-large' = 'why'}", "(did you mean 'image/too-large'?)"),
         ("per-file-ignores = {'*' = {'image/to-large' = 'why'}}", "(did you mean 'image/too-large'?)"),
         ("allow = {'image/to-large' = 1}", "(did you mean 'image/too-large'?)"),

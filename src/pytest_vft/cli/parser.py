@@ -32,10 +32,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
-    """Return the command that *argv* names and its arguments.
-
-    Raises UsageError, which suggests the nearest known name.
-    """
+    """Return the command of *argv* and its arguments. Raises UsageError, which suggests the nearest name."""
     parser = Parser("vft", "Check vision fine-tuning datasets before training on them.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     group = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
@@ -65,20 +62,16 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
-    settings: dict[str, Any] = {"metavar": argument.metavar, "nargs": "*" if argument.many else None}
-    if argument.choices:
-        settings["type"] = _one_of(argument.choices)
-    parser.add_argument(argument.name, help=argument.help, **settings)
+    type_ = _one_of(argument.choices) if argument.choices else str
+    nargs = "*" if argument.many else None
+    parser.add_argument(argument.name, help=argument.help, metavar=argument.metavar, nargs=nargs, type=type_)
 
 
 def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
     settings = option.settings
-    if option.kind == "path":
-        settings["type"] = Path
-    elif option.kind == "count":
-        settings["type"] = _count
-    elif option.kind == "choice":
-        settings["type"] = _one_of(option.choices)
+    types = {"path": Path, "count": _count, "choice": _one_of(option.choices)}
+    if option.kind in types:
+        settings["type"] = types[option.kind]
     parser.add_argument(f"--{option.name}", **settings)
 
 

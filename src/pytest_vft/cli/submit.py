@@ -116,14 +116,7 @@ def _follow(arguments: argparse.Namespace, submission: Submission) -> int:
 
 
 def _cancel(arguments: argparse.Namespace, submission: Submission) -> int:
-    settings = submission.settings
-    job = cancel_job(
-        arguments.target,
-        provider=settings.provider_id,
-        base_url=submission.base_url,
-        config=settings.config,
-    )
-    print_text(render_job(job))
+    print_text(render_job(cancel_job(arguments.target, **_server_options(submission))))
     return 0
 
 
@@ -151,6 +144,11 @@ def _plan_path(arguments: argparse.Namespace) -> Path:
 
 def _connect(submission: Submission) -> Server:
     return connect(submission, os.environ, retry_policy=RetryPolicy(deadline=submission.timeout))
+
+
+def _server_options(submission: Submission) -> dict[str, Any]:
+    settings = submission.settings
+    return {"provider": settings.provider_id, "base_url": submission.base_url, "config": settings.config}
 
 
 def _confirmed(arguments: argparse.Namespace, what: str) -> bool:
@@ -183,14 +181,8 @@ def _watch(
 
     try:
         with _status_line() as show_status:
-            outcome = follow_job(
-                job_id,
-                provider=submission.settings.provider_id,
-                base_url=submission.base_url,
-                config=submission.settings.config,
-                timeout=submission.timeout,
-                on_update=show,
-            )
+            options = _server_options(submission)
+            outcome = follow_job(job_id, **options, timeout=submission.timeout, on_update=show)
     except KeyboardInterrupt:
         _say(next_commands(job_id, str(arguments.plan) if arguments.plan else None))
         return 2

@@ -41,14 +41,18 @@ class VftItem(pytest.Item):
         """Do nothing: pytest-retry resets fixtures with this method, and the item has no fixtures."""
 
 
-def node_id(root: Path, path: Path) -> str:
-    """Return the node id of the file at *path*: relative to *root* if it is below.
+def given_options(config: pytest.Config, prefix: str) -> dict[str, Any]:
+    """Return the options of pytest whose names start with *prefix*, without the prefix."""
+    given = vars(config.option).items()
+    return {name.removeprefix(prefix): value for name, value in given if name.startswith(prefix)}
 
-    pytest itself gives all files outside its root the same empty id (pytest-dev/pytest#11245).
+
+def file_names(root: Path, path: str) -> dict[str, Any]:
+    """Return path, name and node id of the collector of a file, escaped because pytest prints them.
+
+    The id is relative to *root*, or absolute for a file outside: pytest itself gives all such files the
+    same empty id (pytest-dev/pytest#11245).
     """
-    return safe((path.relative_to(root) if path.is_relative_to(root) else path).as_posix(), None)
-
-
-def absolute(path: str) -> Path:
-    """Return *path* as an absolute path, without following links."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - a link stays a link
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link stays a link
+    place = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
+    return {"path": absolute, "name": safe(absolute.name, None), "nodeid": safe(place.as_posix(), None)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_vft.errors import VftError
-from pytest_vft.items.base import absolute, node_id
+from pytest_vft.items.base import file_names
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.nodes import DataFile, DatasetNode, RuleItem
 from pytest_vft.items.request import DATASET, SUBMIT, read_check_request
@@ -37,8 +37,6 @@ class DatasetRun:
             # pytest prints the source line of a warning: here it would be 60 kB of base64.
             linecache.cache[safe(path, None)] = (0, None, [], path)
 
-    # collecting
-
     def pytest_report_header(self) -> list[str]:
         """Return the lines that describe the check."""
         settings = self._request.settings
@@ -62,25 +60,17 @@ class DatasetRun:
     def _nodes(self, session: pytest.Session) -> Iterator[pytest.Collector]:
         root = session.config.rootpath
         for source in self._request.settings.sources:
-            path, ids = absolute(source.path), self._ids[source.path]
+            ids = self._ids[source.path]
             yield DataFile.from_parent(
                 session,
-                path=path,
-                name=safe(path.name, None),  # pytest prints names unescaped
-                nodeid=node_id(root, path),
+                **file_names(root, source.path),
                 rules=[id_ for id_ in ids if id_ != self._request.step],
                 source=source,
                 lint=self._lint,
                 step=self._step if self._request.step in ids else None,
             )
-        yield DatasetNode.from_parent(
-            session,
-            path=root / DATASET,
-            name=DATASET,
-            nodeid=DATASET,
-            rules=self._ids[DATASET],
-            lint=self._lint,
-        )
+        names = {"path": root / DATASET, "name": DATASET, "nodeid": DATASET}
+        yield DatasetNode.from_parent(session, **names, rules=self._ids[DATASET], lint=self._lint)
 
     def _step(self, file: DataFile) -> pytest.Item:
         from pytest_vft.items.submission import SubmissionItem  # noqa: PLC0415 - openai takes 0.6 s to import
@@ -94,8 +84,6 @@ class DatasetRun:
         items = [item for item in session.items if isinstance(item, RuleItem)]
         paths = [item.source.path for item in items if item.source is not None]
         self._lint.select({item.name for item in items}, paths if len(paths) == len(items) else None)
-
-    # reporting
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

@@ -11,11 +11,11 @@ import pytest
 from pytest_vft.errors import MissingKeyError, UsageError, VftError
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind
-from pytest_vft.items.base import ItemFailedError, VftItem, absolute, node_id
+from pytest_vft.items.base import ItemFailedError, VftItem, file_names, given_options
 from pytest_vft.report.evaluation import result_targets, write_results
 from pytest_vft.report.evaluation_text import render_comparison, render_gate
 from pytest_vft.runs.evaluation_options import read_request
-from pytest_vft.text import nearest, safe
+from pytest_vft.text import nearest
 
 _PREFIX = "eval/"
 
@@ -34,13 +34,8 @@ class EvalRun:
             path = config.getoption("vft_eval")
             if path is None:
                 raise UsageError("no predictions: write --vft-eval=FILE")
-            options = {
-                name.removeprefix("vft_eval_"): value
-                for name, value in vars(config.option).items()
-                if name.startswith("vft_eval_")
-            }
-            options["base_url"] = config.getoption("vft_base_url")
-            self.request = read_request(path, options)
+            base_url = config.getoption("vft_base_url")
+            self.request = read_request(path, {**given_options(config, "vft_eval_"), "base_url": base_url})
             if not self.request.minima and self.request.baseline is None:
                 raise UsageError("no gate: write --vft-eval-min-accuracy=N or --vft-eval-baseline=FILE")
             self._targets = result_targets(config.getoption("vft_eval_report") or ())
@@ -51,10 +46,8 @@ class EvalRun:
 
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Append the items of the predictions; collecting reads nothing."""
-        path = absolute(self.request.predictions)
-        id_ = node_id(session.config.rootpath, path)
-        node = Predictions.from_parent(session, path=path, name=safe(path.name, None), nodeid=id_, run=self)
-        items += session.genitems(node)
+        names = file_names(session.config.rootpath, self.request.predictions)
+        items += session.genitems(Predictions.from_parent(session, **names, run=self))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Limit the evaluation to the kinds of the selected items."""

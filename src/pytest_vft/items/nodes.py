@@ -20,47 +20,35 @@ from pytest_vft.report.text import unknown_reason
 from pytest_vft.text import safe
 
 
-class DataFile(pytest.File):
-    """A dataset file; collecting it reads nothing.
-
-    *rules* are the ids of the rules to run on the file; *step* makes the item of a submission step.
-    """
+class DatasetNode(pytest.Collector):
+    """The items of the rules with the ids *rules*, on all files of the run or on the file *source*."""
 
     def __init__(
-        self,
-        *,
-        rules: Collection[str],
-        source: Source,
-        lint: SessionLint,
-        step: Callable[[DataFile], pytest.Item] | None,
-        **more: Any,
+        self, *, rules: Collection[str], lint: SessionLint, source: Source | None = None, **more: Any
     ) -> None:
         super().__init__(**more)
         self.source = source
         self._rules = rules
         self._lint = lint
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """Yield an item per rule; no data is read."""
+        for rule in self._rules:
+            yield RuleItem.from_parent(self, name=rule, source=self.source, lint=self._lint)
+
+
+class DataFile(DatasetNode, pytest.File):
+    """The items of one file; *step* makes the item of a submission step."""
+
+    def __init__(self, *, step: Callable[[DataFile], pytest.Item] | None, **more: Any) -> None:
+        super().__init__(**more)
         self._step = step
 
     def collect(self) -> Iterable[pytest.Item]:
         """Yield an item per rule, and the item of the submission step."""
-        for rule in self._rules:
-            yield RuleItem.from_parent(self, name=rule, source=self.source, lint=self._lint)
+        yield from super().collect()
         if self._step is not None:
             yield self._step(self)
-
-
-class DatasetNode(pytest.Collector):
-    """The rules on all files of the run together."""
-
-    def __init__(self, *, rules: Collection[str], lint: SessionLint, **more: Any) -> None:
-        super().__init__(**more)
-        self._rules = rules
-        self._lint = lint
-
-    def collect(self) -> Iterable[pytest.Item]:
-        """Yield an item per rule."""
-        for rule in self._rules:
-            yield RuleItem.from_parent(self, name=rule, source=None, lint=self._lint)
 
 
 class RuleItem(VftItem):

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_vft.catalogue.select import matching
 from pytest_vft.errors import UsageError
+from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings, read_settings
@@ -59,8 +60,7 @@ def read_check_request(config: pytest.Config, arguments: Sequence[str]) -> Check
 
     Raises UsageError, ConfigError or RuleFileError for invalid input; no data is read.
     """
-    given = vars(config.option).items()
-    options = {name.removeprefix("vft_"): value for name, value in given if name.startswith("vft_")}
+    options = given_options(config, "vft_")
     step = options["submit"]
     if step == "apply" and not options["yes"]:
         raise UsageError("--vft-submit=apply sends data and costs money: add --vft-yes")

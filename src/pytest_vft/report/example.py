@@ -129,11 +129,11 @@ def _described(image: ShownImage) -> str:
     """Return format, size and detail of *image* as text."""
     measured = image.measured
     if measured is None:
-        said = safe(masked(image.reference), _LONGEST_VALUE) or "empty URL"
+        described = safe(masked(image.reference), _LONGEST_VALUE) or "empty URL"
     else:
         mode = f" {measured.mode}" if measured.mode else ""
         size = f" {measured.width}x{measured.height}{mode}" if measured.openable else ""
         frames = f", {measured.frames} frames" if (measured.frames or 1) > 1 else ""
         turned = f", EXIF orientation {measured.orientation}" if (measured.orientation or 1) > 1 else ""
-        said = f"{measured.format}{size}, {count(measured.bytes, 'byte')}{frames}{turned}"
-    return f"[image {image.number}] {said}, detail {safe(image.detail)}"
+        described = f"{measured.format}{size}, {count(measured.bytes, 'byte')}{frames}{turned}"
+    return f"[image {image.number}] {described}, detail {safe(image.detail)}"

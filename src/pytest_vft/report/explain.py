@@ -14,8 +14,6 @@ from pytest_vft.model import Scope
 from pytest_vft.report.text import wrapped
 from pytest_vft.text import count
 
-Rows = Iterable[tuple[str, str]]
-
 
 def render_scope(scope: Scope, catalogue: Mapping[str, Rule]) -> str:
     """Return the facts and rules of *scope* with their meanings."""
@@ -35,7 +33,7 @@ def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
     extends = f"extends {provider.extends}" if provider.extends else "extends no other provider"
     lines = wrapped(f"{provider.id}: {provider.name}; {extends}; {_closing(provider)}")
     statements = provider.rules
-    for author in dict.fromkeys([provider.id, *(said.stated_by for said in statements.values())]):
+    for author in dict.fromkeys([provider.id, *(statement.stated_by for statement in statements.values())]):
         rows = [
             (id_, _statement(rule, statements[id_]))
             for id_, rule in catalogue.items()
@@ -53,7 +51,7 @@ def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(head: str, rows: Rows) -> list[str]:
+def _table(head: str, rows: Iterable[tuple[str, str]]) -> list[str]:
     """Return the lines of a table of names and texts; a table without rows has no lines."""
     rows = list(rows)
     width = max((len(name) for name, _ in rows), default=0)
@@ -70,10 +68,10 @@ def _closing(provider: Provider) -> str:
     return ", ".join(dates) or "no closing date stated"
 
 
-def _statement(rule: Rule, said: RuleStatement) -> str:
-    texts = [statement_text(rule, said), said.severity, said.effect]
-    where = said.source.partition("://")[2].partition("/")[0] or said.source
-    return "; ".join(text for text in texts if text) + f" ({where}, {said.checked})"
+def _statement(rule: Rule, statement: RuleStatement) -> str:
+    texts = [statement_text(rule, statement), statement.severity, statement.effect]
+    where = statement.source.partition("://")[2].partition("/")[0] or statement.source
+    return "; ".join(text for text in texts if text) + f" ({where}, {statement.checked})"
 
 
 def _unstated(provider: Provider, catalogue: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
@@ -84,8 +82,7 @@ def _unstated(provider: Provider, catalogue: Mapping[str, Rule]) -> Iterator[tup
 
 
 def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
-    texts = []
-    texts += [f"closes {model.closes}"] if model.closes else []
+    texts = [f"closes {model.closes}"] if model.closes else []
     texts += [f"context {model.context:,} tokens"] if model.context else []
     tokens = model.image_tokens
     if isinstance(tokens, TileTokens):
@@ -95,7 +92,7 @@ def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
     else:
         texts += ["image tokens are unknown"]
     texts += [f"{model.price:g} US dollars per million tokens"] if model.price is not None else []
-    texts += [f"{id_}: {statement_text(catalogue[id_], said)}" for id_, said in model.rules.items()]
+    texts += [f"{id_}: {statement_text(catalogue[id_], statement)}" for id_, statement in model.rules.items()]
     return "; ".join(texts)
 
 

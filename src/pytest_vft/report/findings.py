@@ -49,8 +49,7 @@ def repository_paths(findings: Sequence[Finding]) -> Mapping[str, str]:
 def fingerprints(findings: Sequence[Finding], paths: Mapping[str, str]) -> list[str]:
     """Return a fingerprint for each finding that does not change when its line moves.
 
-    It is a hash of the rule, the file, the content of the example and the place in the example; findings
-    with equal hashes, such as those on equal lines, are numbered.
+    Findings with equal fingerprints, such as those on equal lines, are numbered.
     """
     seen: Counter[str] = Counter()
     names = []

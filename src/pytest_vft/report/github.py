@@ -49,9 +49,9 @@ def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:
 def _annotation(rule: RuleResult, group: Sequence[Finding], path: str) -> str:
     first = group[0]
     _, message, details = folded(group, rule)
-    said = safe(f"{message} ({details})" if details else message, _LONGEST)
+    headline = safe(f"{message} ({details})" if details else message, _LONGEST)
     line = "" if first.line is None else f",line={first.line}"
-    text = f"{said}\ndo: {safe(first.advice, _LONGEST)}"
+    text = f"{headline}\ndo: {safe(first.advice, _LONGEST)}"
     return f"::{rule.severity} file={_property(path)}{line},title={_property(rule.id)}::{_data(text)}"
 
 

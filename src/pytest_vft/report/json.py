@@ -40,11 +40,7 @@ def as_data(report: Report) -> dict[str, Any]:
             {
                 "id": rule.id,
                 "severity": rule.severity,
-                "checked": rule.tally.checked,
-                "failed": rule.tally.failed,
-                "unknown": rule.tally.unknown,
-                "not_applicable": rule.tally.not_applicable,
-                "ignored": rule.tally.ignored,
+                **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored")),
                 "reason": rule.reason,
             }
             for rule in report.rules

@@ -21,10 +21,7 @@ SLOWEST = 3  # number of hosts in the summary
 
 @contextmanager
 def watching(begin: Callable[[], None] = lambda: None) -> Iterator[Watch | None]:
-    """Yield a function that shows progress, or None in pipes and in CI.
-
-    *begin* is called before anything is shown.
-    """
+    """Yield a function that calls *begin* once and shows progress; None in pipes and in CI."""
     if not sys.stderr.isatty() or os.environ.get("CI"):
         yield None
         return

@@ -168,8 +168,8 @@ def render_outcome(outcome: JobOutcome, expected: JobExpectation, safety: Mappin
     job = outcome.job
     lines = []
     for reason in dict.fromkeys([*outcome.skips, *expected.skips]):
-        said = count(outcome.skips.get(reason, 0), "image")
-        lines.append(f"left out: {said}: {safe(reason)} (expected {expected.skips.get(reason, 0):,})")
+        images = count(outcome.skips.get(reason, 0), "image")
+        lines.append(f"left out: {images}: {safe(reason)} (expected {expected.skips.get(reason, 0):,})")
     if outcome.checks:
         lines += ["safety checks:", *_safety(outcome, safety)]
     if job.error is not None:

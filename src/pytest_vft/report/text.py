@@ -94,18 +94,17 @@ def file_lines(file: FileResult) -> Iterator[str]:
     """Yield the totals of *file*, in one line if the line fits."""
     path = safe(file.path, None)
     if file.stopped_by:
-        said = f"{file.split}, not read: {file.stopped_by}"
+        details = f"{file.split}, not read: {file.stopped_by}"
     else:
         images = count(file.images, "image")
         if file.distinct_images < file.images:
             images += f" ({file.distinct_images:,} distinct)"
-        said = f"{file.split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
-    whole = f"{path}  {said}"
-    yield from [whole] if len(whole) <= WIDTH else [path, f"  {said}"]
+        details = f"{file.split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
+    whole = f"{path}  {details}"
+    yield from [whole] if len(whole) <= WIDTH else [path, f"  {details}"]
 
 
 def _cost(cost: Cost) -> Iterator[str]:
-    """Yield tokens and price of an epoch and, if they may be lower, those with detail low."""
     read = f" (price of {cost.price_date})" if cost.price_date else ""
     tokens = tokens_and_price(cost.tokens_at_least, cost.tokens_at_most, cost.price)
     yield from wrapped(f"one epoch: {tokens}{read}")
@@ -116,11 +115,11 @@ def _cost(cost: Cost) -> Iterator[str]:
 
 def tokens_and_price(at_least: int, at_most: int, price: float | None) -> str:
     """Return a range of tokens and its price, rounded outwards to cents."""
-    said = f"{at_least:,} to {at_most:,} tokens"
+    tokens = f"{at_least:,} to {at_most:,} tokens"
     if price is None:
-        return said
+        return tokens
     low, high = math.floor(at_least * price / 10_000) / 100, math.ceil(at_most * price / 10_000) / 100
-    return f"{said}, ${low:,.2f} to ${high:,.2f}"
+    return f"{tokens}, ${low:,.2f} to ${high:,.2f}"
 
 
 def size(number: int) -> str:
@@ -225,13 +224,10 @@ def _verdict(report: Report, seconds: float | None) -> Iterator[str]:
     errors = sum(rule.severity == "error" for rule in failed)
     unknown = sum(rule.tally.unknown > 0 for rule in report.rules if rule not in failed)
     fine = len(report.rules) - len(failed) - unknown
-    counts = (
-        (errors, "with errors"),
-        (len(failed) - errors, "with warnings"),
-        (unknown, "partly checked"),
-        (fine, "fine"),
-    )
-    (first, state), *others = [(number, state) for number, state in counts if number] or [(0, "fine")]
+    states = ("with errors", "with warnings", "partly checked", "fine")
+    numbers = (errors, len(failed) - errors, unknown, fine)
+    counts = [(number, state) for number, state in zip(numbers, states, strict=True) if number]
+    (first, state), *others = counts or [(0, "fine")]
     parts = [f"{count(first, 'rule')} {state}", *(f"{number:,} {state}" for number, state in others)]
     took = f"; {seconds:.1f} s" if seconds is not None else ""
     verdict = f"{'PASSED' if report.ok else 'FAILED'}  {', '.join(parts)}{took}"

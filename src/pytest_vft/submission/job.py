@@ -61,10 +61,7 @@ def find_jobs(server: Server, digest: str) -> list[Job]:
 
 
 def _create_job(server: Server, request: JobRequest, ids: dict[Role, str]) -> Job:
-    """Return the job of *request*, which is searched before each attempt to create it.
-
-    A job that had failed or was cancelled before the first attempt does not count.
-    """
+    """Return the job of *request*, created unless one exists that has not failed or been cancelled."""
     ended: set[str] | None = None
 
     def find() -> Job | None:

@@ -1,8 +1,4 @@
-"""The plan of a fine-tuning job: files, settings, requests and estimated cost.
-
-A plan is saved as JSON, format vft-plan/1, with the sha256 of each file: `apply` makes a new plan and
-continues only if both plans are equal.
-"""
+"""The plan of a fine-tuning job; `apply` makes a new plan and stops if it differs from the saved one."""
 
 from __future__ import annotations
 
@@ -105,10 +101,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Estimated tokens of the training: *cost* per epoch, times *epochs*.
-
-    *assumed* is true if the number of epochs is the default.
-    """
+    """Estimated cost of *epochs* epochs; *assumed* is true if their number is the default."""
 
     cost: Cost
     epochs: int

@@ -17,10 +17,9 @@ from pytest_vft.submission.upload import find_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """Answers of a server about a plan; *refusals* are the reasons why it would not create the job.
+    """Answers of a server about a plan: why it would refuse the job, when it shuts the model down.
 
-    *closing* is the shutdown date of the model; *uploaded* maps paths to the ids of files that the
-    server already has; *jobs* were created from the same plan.
+    *uploaded* maps the paths of files that the server already has to ids; *jobs* are those of the plan.
     """
 
     address: str
@@ -50,8 +49,8 @@ def preflight(server: Server, request: JobRequest, today: date) -> Preflight:
             refusals.append(f"model {request.model}: {server.words(error)}")
         try:
             jobs = find_jobs(server, request.digest)
-            found = {file.path: find_file(server, file) for file in request.files}
-            uploaded = {path: id_ for path, id_ in found.items() if id_ is not None}
+            ids = {file.path: find_file(server, file) for file in request.files}
+            uploaded = {path: id_ for path, id_ in ids.items() if id_ is not None}
         except (openai.NotFoundError, openai.PermissionDeniedError) as error:
             refusals.append(f"fine-tuning: {server.words(error)}")
     if closing is not None and closing.days < 0:

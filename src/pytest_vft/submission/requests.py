@@ -1,7 +1,4 @@
-"""A transport for the API client that records requests instead of sending them.
-
-Its answers follow the documentation of the API and lead to a job with as few requests as possible.
-"""
+"""Record the requests of the API client instead of sending them."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ _JOB = {
 
 
 class Recorder(httpx2.BaseTransport):
-    """Records requests, with at most the first _HEAD bytes of each body."""
+    """A transport that records requests, and answers as the API does if every request succeeds."""
 
     def __init__(self) -> None:
         self.requests: list[RecordedRequest] = []

@@ -26,10 +26,7 @@ _MAX_RETRY_AFTER = 600.0  # seconds; a longer Retry-After is ignored
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """Waiting times in seconds: they grow from *first* to *longest*; None means no *deadline*.
-
-    *tries* is the maximum number of times that a request is sent.
-    """
+    """Waiting times in seconds, growing from *first* to *longest*, and the maximum number of *tries*."""
 
     first: float = 2.0
     longest: float = 30.0
@@ -103,15 +100,12 @@ class Server:
         return data
 
     def listed(self, list_items: Callable[[], Iterable[object]], limit: int) -> Iterator[dict[str, Any]]:
-        """Yield at most *limit* items of all pages of *list_items* as plain data, each item once.
-
-        A server without paging returns the same items again and again.
-        """
+        """Yield at most *limit* items of all pages of *list_items* as plain data, each item once."""
         seen = set()
         try:
             for item in islice(list_items(), limit):
                 data = self.data(item)
-                if data.get("id") in seen:
+                if data.get("id") in seen:  # a server without paging repeats the items
                     return
                 if "id" in data:
                     seen.add(data["id"])

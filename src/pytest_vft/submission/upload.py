@@ -120,9 +120,10 @@ def _check_size(file: JobFile) -> None:
 
 
 def _section(server: Server, file: JobFile, start: int, length: int, before: Any) -> Section:
-    return Section(
-        file.path, start, length, before, lambda done: server.progress(file.path, done, file.bytes)
-    )
+    def on_read(done: int) -> None:
+        server.progress(file.path, done, file.bytes)
+
+    return Section(file.path, start, length, before, on_read)
 
 
 def _named(file: JobFile, section: Section) -> tuple[str, IO[bytes], str]:

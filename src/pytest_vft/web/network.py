@@ -40,10 +40,7 @@ def read_network(
     proxy: str | None = None,
     cache: bool = True,
 ) -> Network:
-    """Return the network settings of the arguments; VFT_OFFLINE is used if *offline* is None.
-
-    Raises UsageError for a *proxy* other than "env", and for an invalid VFT_RESOLVE.
-    """
+    """Return network settings, with VFT_OFFLINE for *offline* None. Raises UsageError for invalid values."""
     if proxy not in (None, "env"):
         raise UsageError(f"proxy {proxy!r}: expected env{nearest(proxy, ['env'])}, which uses HTTPS_PROXY")
     return Network(

@@ -139,12 +139,8 @@ class ImageClient:
             if len(data) >= limit:
                 response.close()
                 break
-        return Body(
-            bytes(data[: self._max_bytes]),
-            max(len(data), total or 0),
-            headers.get("Content-Type", ""),
-            headers.get("Content-Encoding", ""),
-        )
+        declared = (headers.get("Content-Type", ""), headers.get("Content-Encoding", ""))
+        return Body(bytes(data[: self._max_bytes]), max(len(data), total or 0), *declared)
 
     def _redirected(self, job: FetchJob, location: str) -> FetchJob | FetchResult:
         at = urljoin(job.at, location)

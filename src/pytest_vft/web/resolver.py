@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from concurrent.futures import Future
 from ipaddress import ip_address
 from typing import Any
 
@@ -91,27 +92,15 @@ def _result(host: str, address: str, port: int = 0) -> ResolveResult:
 
 async def _in_thread(host: str) -> list[str]:
     """Look *host* up in a daemon thread, so that Ctrl-C does not wait for a name server."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[str]] = loop.create_future()
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()  # from here on, cancelling the task does not cancel the future
 
-    def settle(found: list[str] | Exception) -> None:
-        if answer.done():
-            return
-        if isinstance(found, Exception):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)
-
-    def ask() -> None:
-        found: list[str] | Exception
+    def look_up() -> None:
         try:
-            found = [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+            infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            found.set_result([str(info[4][0]) for info in infos])
         except (OSError, UnicodeError) as error:
-            found = error
-        try:
-            loop.call_soon_threadsafe(settle, found)
-        except RuntimeError:  # the loop is closed, so the result is not needed
-            return
+            found.set_exception(error)
 
-    threading.Thread(target=ask, daemon=True, name=f"vft looks up {host}").start()
-    return await answer
+    threading.Thread(target=look_up, daemon=True, name=f"vft looks up {host}").start()
+    return await asyncio.wrap_future(found)

@@ -130,10 +130,7 @@ class HostQueue(Generic[Job]):
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Return the seconds of a Retry-After header, or None if it is missing or invalid.
-
-    *now* is in seconds since 1970; the header is a number of seconds or a date (RFC 9110, 10.2.3).
-    """
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), or None; *now* is seconds since 1970."""
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few servers send dates
 
     if value is None:
