@@ -255,7 +255,7 @@ print(*(set(sys.modules) - before))
 
 def test_public_names_are_those_that_type_checkers_see() -> None:
     seen = {
-        alias.asname: node.module
+        alias.name: node.module
         for node in ast.walk(ast.parse(MODULES[""].read_bytes()))
         if isinstance(node, ast.ImportFrom) and node.module.startswith(PACKAGE)
         for alias in node.names
