@@ -73,7 +73,7 @@ def test_proof_takes_more_than_the_share() -> None:
 
     assert_min_accuracy(path, 0.9)
     with pytest.raises(
-        AssertionError, match=r"not proved(.|\n)*least 88.\d % with a one-sided confidence of 0.95"
+        AssertionError, match=r"not proved(.|\n)*at least 88.\d % with a one-sided confidence of 0.95"
     ):
         assert_min_accuracy(path, 0.9, confidence=0.95)
     bound = assert_min_accuracy(path, 0.85, confidence=0.95).bound
