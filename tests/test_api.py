@@ -164,6 +164,13 @@ def test_assert_clean_shows_the_whole_report() -> None:
     assert "\nFAILED  1 rule with errors, " in str(raised.value)
 
 
+def test_patterns_may_be_one_string() -> None:
+    write("train.jsonl", "png 24x24 l")
+
+    assert failed(lint("train.jsonl", select="image/unsupported-mode,file")) == {"image/unsupported-mode": 1}
+    assert failed(lint("train.jsonl", ignore="image")) == failed(lint("train.jsonl", ignore=["image"]))
+
+
 def test_select_and_ignore() -> None:
     write("train.jsonl", GREY)
 
@@ -224,6 +231,11 @@ def test_provider_and_model() -> None:
         ({"test": "train.jsonl", "model": "gpt-4o"}, "OpenAI has no vision fine-tuning for model 'gpt-4o'"),
         ({"test": "train.jsonl", "select": ["imag"]}, "did you mean 'image'"),
         ({"test": "train.jsonl", "ignore": ["imag"]}, "did you mean 'image'"),
+        (
+            {"test": "train.jsonl", "depth": "ful"},
+            "depth is 'ful' (did you mean 'full'?); expected auto, header or full",
+        ),
+        ({"test": "train.jsonl", "fail_on": "warn"}, "fail_on is 'warn' (did you mean 'warning'?)"),
     ],
 )
 def test_wrong_arguments_are_usage_errors(arguments: dict[str, Any], said: str) -> None:

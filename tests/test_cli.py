@@ -209,11 +209,11 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ),
         (
             "check t --depth=ful",
-            "--depth: unknown 'ful' (did you mean 'full'?); expected auto or header or full",
+            "--depth: unknown 'ful' (did you mean 'full'?); expected auto, header or full",
         ),
-        ("check t --format=jsn", "--format: unknown 'jsn' (did you mean 'json'?); expected text or json or "),
-        ("check t --max-shown=-1", "--max-shown: '-1' is not a number; expected 0 (all) or more"),
-        ("check t --max-shown=ten", "--max-shown: 'ten' is not a number; expected 0 (all) or more"),
+        ("check t --format=jsn", "--format: unknown 'jsn' (did you mean 'json'?); expected text, json, "),
+        ("check t --max-shown=-1", "--max-shown: '-1' is not valid; expected a number of at least 0"),
+        ("check t --max-shown=ten", "--max-shown: 'ten' is not valid; expected a number of at least 0"),
         (
             "check t --report=jsn:out",
             "unknown report format 'jsn' (did you mean 'json'?); expected one of text, json",
@@ -506,7 +506,7 @@ def test_base_url_is_accepted_by_every_command(vft: Vft) -> None:
 
 @pytest.mark.parametrize(
     ("jobs", "problem"),
-    [("0", "jobs: 0: expected 1 or more"), ("two", "argument --jobs: invalid int value: 'two'")],
+    [("0", "jobs is 0; expected at least 1"), ("two", "argument --jobs: invalid int value: 'two'")],
 )
 def test_number_of_processes_must_be_one(vft: Vft, jobs: str, problem: str) -> None:
     done = vft("check", write("train.jsonl"), f"--jobs={jobs}")

@@ -334,7 +334,7 @@ def test_worker_that_is_killed_ends_the_command(start: Callable[[str], subproces
     assert command.returncode == 2
     assert not out
     assert err.startswith("vft: train.jsonl: bytes 0 to ")
-    assert err.endswith("a worker process was killed or out of memory; --jobs=1 needs the least memory\n")
+    assert err.endswith("--jobs=1 uses the least memory\n")
 
 
 @linux
@@ -385,16 +385,37 @@ class Failing(Executor):
     [
         (CancelledError(), "the executor failed: CancelledError"),
         (RuntimeError("no worker is left"), "the executor failed: RuntimeError: no worker is left"),
-        (BrokenExecutor("gone"), "a worker process was killed or out of memory"),
+        (SystemExit(5), "the executor failed: SystemExit: 5"),
+        (BrokenExecutor("gone"), "a worker process was killed, out of memory or unable to start"),
     ],
 )
 def test_any_failure_of_an_executor_names_the_shard(
-    folder: Path, error: Exception, words: str, *, at_once: bool
+    folder: Path, error: BaseException, words: str, *, at_once: bool
 ) -> None:
     (source,) = write(folder, [LINES])
 
     with pytest.raises(LintError, match=f"{re.escape(source.path)}: bytes 0 to .*{words}"):
         lint_files([source], PLAN, workers=lambda _: Failing(error, at_once=at_once))
+
+
+def test_result_of_another_type_names_the_shard(folder: Path) -> None:
+    (source,) = write(folder, [LINES])
+
+    with pytest.raises(LintError, match=r"bytes 0 to .*: its result is of type int"):
+        lint_files([source], PLAN, workers=lambda _: Answering(42))
+
+
+class Answering(Executor):
+    """Gives the same result for all that is submitted."""
+
+    def __init__(self, result: object) -> None:
+        self._result = result
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        del fn, args, kwargs
+        future: Future[Any] = Future()
+        future.set_result(self._result)
+        return future
 
 
 class Counting(Executor):

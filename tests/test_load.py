@@ -191,19 +191,19 @@ def test_providers_and_other_files_are_no_rules(tmp_path: Path) -> None:
 def test_missing_key_is_named(tmp_path: Path, key: str) -> None:
     text = re.sub(rf"^{key} .*\n", "", RULE, flags=re.MULTILINE)
 
-    assert problem(tmp_path, text).startswith(f"the file has no {key}")
+    assert problem(tmp_path, text).startswith(f"the file has no key '{key}'")
 
 
 def test_missing_key_says_what_it_is_for(tmp_path: Path) -> None:
     assert problem(tmp_path, replaced("checked  = 2026-11-21\n", "")) == (
-        "the file has no checked (The day on which the source was last read, a TOML date.)"
+        "the file has no key 'checked' (The day on which the source was last read, a TOML date.)"
     )
 
 
 def test_rule_requires_something(tmp_path: Path) -> None:
     text = RULE.partition("[require]")[0]
 
-    assert problem(tmp_path, text).startswith("the file has no require")
+    assert problem(tmp_path, text).startswith("the file has no key 'require'")
     assert problem(tmp_path, text + "[require]\n") == "require is empty"
 
 
@@ -225,7 +225,7 @@ def test_rule_requires_something(tmp_path: Path) -> None:
         (
             'verdict = "pass"',
             'verdict = "ok"',
-            'cases.0.verdict is "ok"; expected pass or fail or unknown or not_applicable',
+            'cases.0.verdict is "ok"; expected pass, fail, unknown or not_applicable',
         ),
         (
             '"$param" = "most"',
@@ -271,7 +271,7 @@ def test_rule_requires_something(tmp_path: Path) -> None:
             "params = { mots = 7 }",
             "cases.1.params.mots: no parameter 'mots' (did you mean 'most'?)",
         ),
-        ('verdict = "pass"', "", "cases.0 has no verdict"),
+        ('verdict = "pass"', "", "cases.0 has no key 'verdict'"),
     ],
 )
 def test_misspelling_is_named_with_the_likely_intention(
@@ -292,7 +292,7 @@ def test_misspelling_is_named_with_the_likely_intention(
         ('width = { type = "string" }', "require.width.type: the fact is of type integer"),
         (
             'width = { type = "int" }',
-            'require.width.type is "int"; expected integer or string or boolean or array',
+            'require.width.type is "int"; expected integer, string, boolean or array',
         ),
         ("width = 64", "require.width is a number; expected an object (as in { maximum = 10 })"),
         ("width = { }", "require.width is empty (as in { maximum = 10 })"),
@@ -321,8 +321,8 @@ def test_condition_that_could_never_decide_is_an_error(tmp_path: Path, fragment:
         ('"64"', "params.most: '64'; expected a whole number"),
         ("[64]", "params.most: [64]; expected a whole number"),
         ("64.0", "params.most: 64.0; expected a whole number"),
-        ("true", "params.most is a boolean; expected a whole number or a string or an array"),
-        ("2026-11-21", "params.most is a date; expected a whole number or a string or an array"),
+        ("true", "params.most is a boolean; expected a whole number, a string or an array"),
+        ("2026-11-21", "params.most is a date; expected a whole number, a string or an array"),
     ],
 )
 def test_parameter_of_the_wrong_type_is_an_error(tmp_path: Path, param: str, words: str) -> None:
@@ -382,7 +382,7 @@ def test_each_names_a_fact_that_lists_faults(tmp_path: Path) -> None:
         ),
         (
             'verdict = "pass"\nlines = ""\nsplit = "dev"',
-            'cases.0.split is "dev"; expected train or validation or test',
+            'cases.0.split is "dev"; expected train, validation or test',
         ),
     ],
 )

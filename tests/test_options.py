@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from pytest_vft.cli.parser import parse
 from pytest_vft.errors import UsageError
-from pytest_vft.model import Depth, Severity
+from pytest_vft.model import DEPTHS, SEVERITIES
 from pytest_vft.options import COMMANDS, FORMATS, OPTIONS, Command, Option
 from pytest_vft.runs.settings import read_settings
 
@@ -47,8 +47,8 @@ def test_option_is_one_of_pytest_once() -> None:
 
 
 def test_choices_are_those_of_the_model() -> None:
-    assert {choices("depth", command) for command in (*LINTED, "submit")} == {get_args(Depth)}
-    assert {choices("fail-on", command) for command in LINTED} == {get_args(Severity)}
+    assert {choices("depth", command) for command in (*LINTED, "submit")} == {DEPTHS}
+    assert {choices("fail-on", command) for command in LINTED} == {SEVERITIES}
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -382,7 +382,7 @@ def changed(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (changed('name = "Acme"', ""), "the file has no name (The name of the provider in messages.)"),
+        (changed('name = "Acme"', ""), "the file has no key 'name' (The name of the provider in messages.)"),
         (changed("name =", "nam ="), "unknown key 'nam' (did you mean 'name'?)"),
         (changed("max_images = 2", "max_imgaes = 2"), "(did you mean 'max_images'?)"),
         (
@@ -404,14 +404,14 @@ def changed(old: str, new: str) -> str:
         ),
         (changed("limits = { max_images = 2 }", "params = { max_images = 2 }"), "no parameter 'max_images'"),
         (changed("2026-11-25", '"2026-11-25"'), "write a date, as in checked = 2026-11-21"),
-        (changed("checked = 2026-11-25", ""), f"rules.{IMAGES}: it has no checked"),
+        (changed("checked = 2026-11-25", ""), f"rules.{IMAGES} has no key 'checked'"),
         (
             changed("limits = {", 'severity = "eror"\nlimits = {'),
-            f'rules.{IMAGES}.severity: it is "eror", expected error or warning',
+            f'rules.{IMAGES}.severity is "eror"; expected error or warning',
         ),
         (
             changed("limits = {", 'effect = "refuse"\nlimits = {'),
-            f'rules.{IMAGES}.effect: it is "refuse", expected refuses or loses',
+            f'rules.{IMAGES}.effect is "refuse"; expected refuses or loses',
         ),
         (f'extends = "opnai"\n{ACME}', "extends: no provider 'opnai' (did you mean 'openai'?); known: "),
         (f'extends = "../x"\n{ACME}', "extends: no provider '../x'; known: "),
@@ -422,8 +422,8 @@ def changed(old: str, new: str) -> str:
         (f'not_stated = ["{IMAGES}"]\n{ACME}', f"not_stated: {IMAGES} also has a table in rules"),
         (f'closes = "2027-01-06"\n{ACME}', "closes: write a date, as in closes = 2026-11-21"),
         (f"closes_newcomers = 2027\n{ACME}", "closes_newcomers: write a date"),
-        (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0: it is "opnai", expected openai or'),
-        (f'trains_on = "everything"\n{ACME}', "trains_on: it is"),
+        (f'data_formats = ["opnai"]\n{ACME}', 'data_formats.0 is "opnai"; expected openai, '),
+        (f'trains_on = "everything"\n{ACME}', "trains_on is"),
         (f'default_model = "large"\n{ACME}', "default_model: no model 'large'"),
         (f"{ACME}\n[models.small]\n{DATED}", "the file has no default_model; it may be small"),
         (
@@ -524,7 +524,7 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
             'limits   = ["max_side"]\nclaim = true',
             "claim: not allowed in a rule with limits",
         ),
-        ('limits   = ["max_side"]', "limits   = []", "limits: it is empty"),
+        ('limits   = ["max_side"]', "limits   = []", "limits is empty"),
         ('limits   = ["max_side"]', "claim = true", "no limit 'max_side'"),
         ("[when]", "[params]\nmax_side = 3\n[when]", "params.max_side: also in limits"),
         ("{max_side}", "{max_sid}", "{max_sid} is not a fact, limit or parameter (did you mean 'max_side'?)"),
@@ -534,13 +534,13 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
             'bounds_fetch = "max_sid"\nlimits =',
             "bounds_fetch: 'max_sid' is not a number in limits",
         ),
-        ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by: it is "x", expected allow_private'),
+        ("limits   =", 'waived_by = "x"\nlimits =', 'waived_by is "x"; expected allow_private'),
         (
             "max_side = 16",
             "max_sied = 16",
             "cases.0.limits.max_sied: no limit 'max_sied' (did you mean 'max_side'?)",
         ),
-        ('limits   = ["max_side"]', "", "the file has no source"),
+        ('limits   = ["max_side"]', "", "the file has no key 'source'"),
     ],
 )
 def test_mistake_about_a_limit_is_named(old: str, new: str, words: str) -> None:
@@ -705,4 +705,6 @@ def test_configured_folder_is_found_from_python() -> None:
     own('rules = ["mine"]', "vft.toml")
 
     assert "image/side-too-long" in pytest_vft.explain("image")
+    with pytest.raises(UsageError, match=r"^no provider 'azur' "):
+        pytest_vft.list_rules(provider="azur")
     assert "image/side-too-long" not in pytest_vft.list_rules()

@@ -99,7 +99,7 @@ def test_foreign_part_is_named(kind: str, words: str) -> None:
     ((path, said),) = faults(user({"type": "text", "text": "One?"}, {"type": kind}), ANSWER)
 
     assert path == ("messages", 0, "content", 1, "type")
-    assert said.startswith(f'type is "{kind}"; expected text or image_url or refusal (it is {words}: ')
+    assert said.startswith(f'type is "{kind}"; expected text, image_url or refusal (it is {words}: ')
 
 
 def test_hugging_face_part_without_a_type_is_a_part_without_a_type() -> None:
@@ -112,7 +112,7 @@ def test_hugging_face_part_without_a_type_is_a_part_without_a_type() -> None:
 def test_part_of_no_known_type_is_quoted(kind: str) -> None:
     ((_, said),) = faults(user({"type": kind}))
 
-    assert said == f'type is "{kind}"; expected text or image_url or refusal'
+    assert said == f'type is "{kind}"; expected text, image_url or refusal'
 
 
 def test_foreign_word_elsewhere_is_no_part() -> None:
@@ -126,7 +126,7 @@ def test_each_place_has_a_fault_of_its_own() -> None:
         "x", {"role": "gpt", "content": "1"}, user(1, {"type": "text"}), {**ANSWER, "weight": 2}
     ) == [
         (("messages", 0), "message 1 is a string; expected an object"),
-        (("messages", 1, "role"), 'role is "gpt"; expected system or user or assistant or tool or function'),
+        (("messages", 1, "role"), 'role is "gpt"; expected system, user, assistant, tool or function'),
         (("messages", 2, "content", 0), "content part 1 is a number; expected an object"),
         (("messages", 2, "content", 1), "content part 2 has no text"),
         (("messages", 3, "weight"), "weight is 2; expected 0 or 1"),
@@ -187,7 +187,7 @@ def test_hostile_value_is_made_safe() -> None:
     (fault,) = faults({"role": "\x1b[31m\n::error::\u202e", "content": "1"})
 
     assert fault[0] == ("messages", 0, "role")
-    assert fault[1].startswith(r'role is "\x1b[31m\x0a::error::\u202e"; expected system or user or ')
+    assert fault[1].startswith(r'role is "\x1b[31m\x0a::error::\u202e"; expected system, user, ')
 
 
 def test_faults_are_at_most_so_many() -> None:
@@ -241,7 +241,7 @@ DOCUMENT: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        ({}, "the file has no name (What it is called.)"),
+        ({}, "the file has no key 'name' (What it is called.)"),
         ({"nam": "a", "name": "b"}, "unknown key 'nam' (did you mean 'name'?)"),
         ({"xyz": 1, "name": "b"}, "unknown key 'xyz'"),
         ({"name": 3}, "name is a number; expected a string"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 
-from pytest_vft.text import count, nearest, safe
+from pytest_vft.text import count, either, nearest, safe
 
 _NAMES: Mapping[str, str] = {
     "object": "an object",
@@ -46,11 +46,11 @@ def describe(name: str, error: SchemaError) -> str:  # noqa: PLR0911 - one keywo
     match error.keyword:
         case "type":
             kinds = [expected] if isinstance(expected, str) else expected
-            return f"{name} is {_kind(value)}; expected {' or '.join(_NAMES[kind] for kind in kinds)}"
+            return f"{name} is {_kind(value)}; expected {either([_NAMES[kind] for kind in kinds])}"
         case "required":
             return f"{name} has no " + " and no ".join(key for key in expected if key not in value)
         case "enum":
-            return f"{name} is {_quoted(value)}; expected {' or '.join(map(str, expected))}"
+            return f"{name} is {_quoted(value)}; expected {either(expected)}"
         case "const":
             return f"{name} is {_quoted(value)}; expected {expected}"
         case "minItems" | "minProperties" | "minLength":
@@ -91,7 +91,7 @@ def schema_problems(schema: Mapping[str, Any], document: object) -> Iterator[str
             )
         elif error.keyword == "required":
             missing = [key for key in error.expected if key not in error.value]
-            yield from (f"{name} has no {key}{hint(keys[key], 'description')}" for key in missing)
+            yield from (f"{name} has no key {key!r}{hint(keys[key], 'description')}" for key in missing)
         else:
             yield f"{describe(name, error)}{hint(error.schema)}"
 

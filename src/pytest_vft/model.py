@@ -19,6 +19,8 @@ Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+DEPTHS: tuple[Depth, ...] = get_args(Depth)
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 _SHOWN_RULES = 3  # in the repr of a report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 LIMIT = 60
 
@@ -64,11 +64,17 @@ def _show(value: object, noun: str | None) -> str:
         return count(value, noun) if noun else f"{value:,}"
     if isinstance(value, Safe):
         return value
-    if isinstance(value, Choices) and len(value) > 1:
-        return safe(", ".join(map(str, value[:-1])) + f" or {value[-1]}")
+    if isinstance(value, Choices) and value:
+        return safe(either(value))
     if isinstance(value, list | tuple):
         return safe(", ".join(map(str, value)))
     return safe(value)
+
+
+def either(options: Sequence[object]) -> str:
+    """Return *options* as a choice: "a", "a or b", "a, b or c"."""
+    *first, last = map(str, options)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -109,6 +109,28 @@ def test_warnings_show_data_without_harm(hostile: Project) -> None:
     assert "train.jsonl:1: VftWarning: " in shown
 
 
+def test_warnings_show_texts_of_rule_files_without_harm(project: Project) -> None:
+    folder = project.folder / "mine" / "example"
+    folder.mkdir(parents=True)
+    (folder / "few-words.toml").write_text(r"""
+summary  = "An example has few assistant messages."
+severity = "warning"
+message  = "\u001b[31m{assistant_messages}"
+advice   = "\u001b[31mRed\u202e\n::error::"
+why      = "A test needs it."
+source   = "https://docs.acme.example"
+checked  = 2026-11-25
+require.assistant_messages = { minimum = 9 }
+""")
+    project.configure('rules = ["mine"]')
+    project.write()
+
+    shown = project.run("--vft-data=train.jsonl").stdout.str()
+
+    assert "VftWarning: example/few-words: " in shown
+    assert not harm(shown)
+
+
 @pytest.mark.parametrize("text", ["\x1b[31mred"])
 def test_what_is_harmful_is_shown_as_an_escape(hostile: Project) -> None:
     assert r'role is "\x1b[31mred"; expected system' in output(hostile, "--vft-data=train.jsonl")

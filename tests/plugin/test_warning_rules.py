@@ -30,7 +30,7 @@ def test_item_passes_with_one_warning_at_the_first_finding(project: Project) -> 
     result.stdout.fnmatch_lines(
         [
             MODE,
-            "  train.jsonl:3: VftWarning: image/unsupported-mode: mode is L; * (and 2 more); Use image.*",
+            "  train.jsonl:3: VftWarning: image/unsupported-mode: mode is L; * (and 2 more). Use image.*",
         ]
     )
 
@@ -52,7 +52,7 @@ def test_five_hundred_findings_are_one_short_warning(project: Project, workers: 
 
     result = project.run_apart(*workers, "--vft-data=sub/train.jsonl")
 
-    result.stdout.fnmatch_lines(["  sub/train.jsonl:1: VftWarning: * (and 499 more); *"])
+    result.stdout.fnmatch_lines(["  sub/train.jsonl:1: VftWarning: * (and 499 more). *"])
     assert len(result.stdout.str() + result.stderr.str()) < 5_000
     assert PAYLOAD not in result.stdout.str()
 

@@ -298,7 +298,8 @@ FAILURES: Mapping[str, tuple[str, dict[str, object], list[dict[str, object]], st
         ],
         (
             "safety checks:\n"
-            "  hate      FLAGGED  blocking      hate for race, gender, religion, disability or the like\n"
+            "  hate      FLAGGED  blocking      "
+            "hate based on race, gender, religion, disability or similar traits\n"
             "  weather   FLAGGED                no description known\n"
             "  violence  passed   blocking\n"
             "checkpoint at step 24: ft:gpt-4o:org:books:1:ckpt-step-24 (step 24, train_loss 0.25)\n"

@@ -25,7 +25,7 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
         properties = read_schema("rule.schema.json")["properties"]
         for key in ("source", "checked"):
             if key not in content:
-                yield f"the file has no {key} ({properties[key]['description']})"
+                yield f"the file has no key {key!r} ({properties[key]['description']})"
     scope: Any = path.parent.name
     facts = fact_types(scope)
     names = Names(content.get("limits", ()), content.get("params", {}))

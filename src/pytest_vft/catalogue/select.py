@@ -15,9 +15,10 @@ from pytest_vft.model import SCOPES, Severity
 from pytest_vft.text import Choices, nearest
 
 
-def listed(given: Iterable[str]) -> list[str]:
-    """Return the patterns in *given*, the values of an option, each a comma-separated list."""
-    return [pattern.strip() for value in given for pattern in value.split(",") if pattern.strip()]
+def listed(given: str | Iterable[str]) -> list[str]:
+    """Return the patterns in *given*, the value or values of an option, each a comma-separated list."""
+    values = [given] if isinstance(given, str) else given
+    return [pattern.strip() for value in values for pattern in value.split(",") if pattern.strip()]
 
 
 def matching(patterns: Iterable[str], rules: Iterable[str]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _lint_by(
 
 def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> ShardResult:
     with _naming(shard):
-        result = future.result()
+        result: object = future.result()
     if isinstance(result, UnreadableShard):
         try:
             next(read_lines(shard), None)
@@ -94,6 +94,9 @@ def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> Shar
             f"{_place(shard)}: the worker on {result.host} cannot read the file: {result.error.strerror}; "
             "workers must have the files at the same paths"
         ) from result.error
+    if not isinstance(result, ShardTotals):
+        kind = type(result).__name__
+        raise LintError(f"{_place(shard)}: the executor failed: its result is of type {kind}")
     return result
 
 
@@ -104,13 +107,13 @@ def _naming(shard: Shard) -> Iterator[None]:
         yield
     except VftError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms; for failures only
 
         if isinstance(error, BrokenExecutor):
             raise LintError(
-                f"{_place(shard)}, or a shard beside it: a worker process was killed or out of memory; "
-                "--jobs=1 needs the least memory"
+                f"{_place(shard)}, or a shard beside it: a worker process was killed, out of memory or "
+                "unable to start; --jobs=1 uses the least memory"
             ) from error
         words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise LintError(f"{_place(shard)}: the executor failed: {words}") from error

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest_vft
 from pytest_vft.errors import UsageError
 from pytest_vft.options import COMMANDS, Argument, Command, Option
-from pytest_vft.text import nearest
+from pytest_vft.text import either, nearest
 
 # Without a width, argparse reads the width of the terminal per option, with a slow import.
 _WIDTH = 78
@@ -78,8 +78,8 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in known:
-            expected = " or ".join(known)
-            raise argparse.ArgumentTypeError(f"unknown {text!r}{nearest(text, known)}; expected {expected}")
+            hint = nearest(text, known)
+            raise argparse.ArgumentTypeError(f"unknown {text!r}{hint}; expected {either(known)}")
         return text
 
     return read
@@ -87,7 +87,7 @@ def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number; expected 0 (all) or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not valid; expected a number of at least 0")
     return int(text)
 
 

@@ -51,9 +51,9 @@ def _findings(report: Report, rule: RuleResult, source: Source | None, most_show
         lines.append(f"... and {hidden:,} more")
     lines.append(f"do: {first.advice}")
     more = f" (and {failed - 1:,} more)" if failed > 1 else ""
-    return ItemFailure(
-        "\n".join(lines), f"{rule.id}: {first.message}{more}; {first.advice}", first.path, first.line
-    )
+    # pytest shows warnings as they are, and the advice of a rule file may not be trustworthy.
+    short = safe(f"{rule.id}: {first.message}{more}. {first.advice}", None)
+    return ItemFailure("\n".join(lines), short, first.path, first.line)
 
 
 def _line(finding: Finding) -> str:

@@ -15,7 +15,7 @@ from pytest_vft.model import SCOPES
 from pytest_vft.report.explain import render_provider, render_scope
 from pytest_vft.resources import read_schema
 from pytest_vft.runs.config import Config, as_config
-from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.text import nearest, safe
 
 _SCHEMAS = ("rule", "provider", "example", "config")
@@ -64,14 +64,14 @@ def schema(name: str) -> dict[str, Any]:
 
 def list_rules(
     *,
-    provider: str | None = None,
+    provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
-    select: Sequence[str] | None = None,
+    select: str | Sequence[str] | None = None,
     config: Config | str | os.PathLike[str] | None = None,
 ) -> Mapping[str, Rule]:
     """Return the rules that a check would run, by id, with the limits of the provider.
 
     The arguments are those of lint(). Raises UsageError, ConfigError or RuleFileError.
     """
-    settings = Settings(config=as_config(config), provider_id=provider, model_name=model, select=select)
-    return {rule.id: rule for rule in settings.rules}
+    options = {"provider": provider, "model": model, "select": select, "config": config}
+    return {rule.id: rule for rule in read_settings(options).rules}

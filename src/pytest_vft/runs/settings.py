@@ -15,9 +15,9 @@ from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
 from pytest_vft.catalogue.providers import Provider, is_provider_file, load_provider, read_provider_file
 from pytest_vft.catalogue.select import bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, UsageError
-from pytest_vft.model import Depth, Severity, Source
+from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
-from pytest_vft.text import nearest
+from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
 _WAIVED = {"allow_private": "private addresses are allowed"}
@@ -101,11 +101,12 @@ class Settings:
             for id_ in config.allow:
                 if id_ not in catalogue:
                     raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
+        bound, provider = self.bound, self.provider
         with _naming(config, "select: "):  # an invalid value is an error even if an option overrides it
-            configured = select_bound(catalogue, self.bound, self.provider, config.select)
+            configured = select_bound(catalogue, bound, provider, config.select)
         if self.select is None:
             return configured
-        return select_bound(catalogue, self.bound, self.provider, self.select)
+        return select_bound(catalogue, bound, provider, self.select)
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
@@ -157,14 +158,15 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
     select = options.get("select")
     if select:
         select = listed(select) or None  # an empty option was not given
+    provider = options.get("provider")
     return Settings(
         config=as_config(options.get("config")),
-        provider_id=options.get("provider"),
+        provider_id=provider and os.fspath(provider),
         model_name=options.get("model"),
         select=select,
         ignore=listed(options.get("ignore") or ()),
-        depth=options.get("depth") or "auto",
-        fail_on=options.get("fail_on") or "error",
+        depth=_choice(options, "depth", DEPTHS) or "auto",
+        fail_on=_choice(options, "fail_on", SEVERITIES) or "error",
         require_checked=bool(options.get("require_checked")),
         network=read_network(
             offline=options.get("offline"),
@@ -174,6 +176,13 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
         ),
         jobs=options.get("jobs"),
     )
+
+
+def _choice(options: Mapping[str, Any], name: str, known: Sequence[Any]) -> Any:
+    value = options.get(name)
+    if value and value not in known:
+        raise UsageError(f"{name} is {value!r}{nearest(str(value), known)}; expected {either(known)}")
+    return value
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -44,7 +45,7 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     before = 0
     lines = read_lines(Shard(path, source.split, start, opened.bytes))
-    for passed in islice(lines, line - 1):
+    for passed in islice(lines, min(line - 1, sys.maxsize)):
         before += 1
         start += passed.bytes if isinstance(passed, LongLine) else len(passed)
     if start >= opened.bytes:
@@ -91,10 +92,10 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     path: str | os.PathLike[str],
     line: int,
     *,
-    provider: str | None = None,
+    provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
-    select: Sequence[str] | None = None,
-    ignore: Sequence[str] = (),
+    select: str | Sequence[str] | None = None,
+    ignore: str | Sequence[str] = (),
     config: Config | str | os.PathLike[str] | None = None,
 ) -> str:
     """Return line *line*, from 1, of the file at *path* as text: its messages, images and findings.
