@@ -26,6 +26,18 @@ def test_text_replaces_what_was_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_text_about_a_file_does_not_replace_it(tmp_path: Path) -> None:
+    data, link = tmp_path / "train.jsonl", tmp_path / "report.json"
+    data.write_text("{}")
+    link.symlink_to(data)
+
+    for path in (data, link, tmp_path / "missing" / ".." / "train.jsonl"):
+        with pytest.raises(UsageError, match=r": this file is checked; write to another file$"):
+            write_text(path, "new", inputs=["other.jsonl", str(data)])
+
+    assert data.read_text() == "{}"
+
+
 def test_a_failure_midway_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "report.txt"
     path.write_text("old")
@@ -102,4 +114,4 @@ def test_a_report_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UsageError, match="file/report"):
-        write_target(Target("text", tmp_path / "file" / "report.txt"), "text")
+        write_target(Target("text", tmp_path / "file" / "report.txt"), "text", [])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from pytest_vft.errors import UsageError
 
 
 @contextmanager
@@ -33,7 +35,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         unfinished.unlink(missing_ok=True)
 
 
-def write_text(path: str | os.PathLike[str], text: str, *, errors: str = "strict") -> None:
-    """Write *text* to *path* as UTF-8 with replacing(); *errors* as in str.encode. Raises OSError."""
+def write_text(
+    path: str | os.PathLike[str], text: str, *, inputs: Iterable[str] = (), errors: str = "strict"
+) -> None:
+    """Write *text* to *path* as UTF-8 with replacing(); *errors* as in str.encode.
+
+    Raises UsageError if *path* is one of the files *inputs*, which the text is about, and OSError.
+    """
+    if os.path.realpath(path) in map(os.path.realpath, inputs):
+        raise UsageError(f"{os.fspath(path)}: this file is checked; write to another file")
     with replacing(path) as file:
         file.write(text.encode(errors=errors))

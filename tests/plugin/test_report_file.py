@@ -75,6 +75,18 @@ def test_annotations_can_be_printed_by_pytest(project: Project) -> None:
     assert annotation.properties == {"file": "train.jsonl", "line": "3", "title": "image/unsupported-mode"}
 
 
+def test_report_does_not_replace_the_data(project: Project) -> None:
+    project.write()
+    data = (project.folder / "train.jsonl").read_bytes()
+
+    result = project.run_apart(*DATA, "--vft-report=json:train.jsonl")
+
+    assert "vft: train.jsonl: this file is checked; write to another file" in result.stderr.str()
+    assert main(["check", "train.jsonl", "--report=json:./train.jsonl"]) == 2
+    assert main(["submit", "plan", "train.jsonl", "--plan=train.jsonl"]) == 2
+    assert (project.folder / "train.jsonl").read_bytes() == data
+
+
 def test_no_report_is_written_of_data_that_were_not_read(project: Project) -> None:
     project.write()
 

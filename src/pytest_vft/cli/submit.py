@@ -72,7 +72,7 @@ def _job_options(arguments: argparse.Namespace) -> dict[str, object]:
 def _plan(arguments: argparse.Namespace, submission: Submission) -> int:
     plan = _make_plan(arguments, submission)
     path, text = _plan_path(arguments), render_plan_json(plan)
-    write_text(path, text)
+    write_text(path, text, inputs=[file.path for file in plan.request.files])
     if arguments.format == "json":
         print_text(text)
     else:

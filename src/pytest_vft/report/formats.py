@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -52,14 +52,18 @@ def render(
 
 
 def write(report: Report, target: Target, *, most_shown: int = MOST_SHOWN) -> None:
-    """Write *report* to *target*. Raises UsageError if the file cannot be written."""
-    write_target(target, render(report, target.format, most_shown=most_shown))
+    """Write *report* to *target*. Raises UsageError if the file cannot be written or is one of the report."""
+    text = render(report, target.format, most_shown=most_shown)
+    write_target(target, text, [file.path for file in report.files])
 
 
-def write_target(target: Target, text: str) -> None:
-    """Write *text* to *target* atomically. Raises UsageError if the file cannot be written."""
+def write_target(target: Target, text: str, inputs: Iterable[str]) -> None:
+    """Write *text* to *target* atomically.
+
+    Raises UsageError if the file cannot be written, or is one of *inputs*, the files that the text is about.
+    """
     try:
         target.path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target.path, text)
+        write_text(target.path, text, inputs=inputs)
     except OSError as error:
         raise UsageError(f"{target.path}: {error.strerror}") from None
