@@ -45,11 +45,15 @@ class Verdict(enum.IntEnum):
 
 
 class Source(NamedTuple):
-    """A file to check: its path as the user wrote it, its split and its data format."""
+    """A file to check: its path as the user wrote it, its split and its data format.
+
+    *split_from_name* says that the split is that of the file name, because nothing else states one.
+    """
 
     path: str
     split: Split = "train"
     data_format: str = "openai"
+    split_from_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

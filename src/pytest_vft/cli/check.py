@@ -6,15 +6,13 @@ import argparse
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from pytest_vft.cli.output import print_text
 from pytest_vft.report.formats import parse_targets, render, write
 from pytest_vft.report.progress import watching
-from pytest_vft.runs.lint import run
-from pytest_vft.runs.settings import read_settings
-from pytest_vft.runs.sources import find_sources
+from pytest_vft.runs.groups import find_groups
+from pytest_vft.runs.lint import run_groups
 from pytest_vft.text import safe
 
 # Bytes of a step summary that GitHub accepts
@@ -28,15 +26,15 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.base_url:
         print("vft: --base-url has no effect on a check", file=sys.stderr)
     targets = parse_targets(arguments.report or ())
-    settings = read_settings(vars(arguments))
-    sources = find_sources(
-        settings.config,
-        [*arguments.files, *(arguments.data or ())],
+    groups = find_groups(
+        vars(arguments),
+        arguments.files,
+        data=arguments.data or (),
         validation=arguments.validation_data or (),
         test=arguments.test_data or (),
     )
     with watching() as watch:
-        report = run(replace(settings, sources=sources), watch=watch)
+        report = run_groups(groups, watch=watch)
     for target in targets:
         write(report, target, most_shown=arguments.max_shown)
     seconds = time.perf_counter() - started

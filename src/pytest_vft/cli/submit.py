@@ -51,8 +51,9 @@ from pytest_vft.writing import write_text
 
 def submit(arguments: argparse.Namespace) -> int:
     """Run the step that *arguments* name; return the exit code."""
+    is_file = arguments.step in ("plan", "preflight", "apply")
     submission = read_submission(
-        read_settings(vars(arguments)),
+        read_settings(vars(arguments), path=arguments.target if is_file else None),
         base_url=arguments.base_url,
         timeout=arguments.timeout,
         **_job_options(arguments),
@@ -131,7 +132,7 @@ def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan
     validation = arguments.validation_data or [
         source.path for source in find_sources(settings.config) if source.split == "validation"
     ]
-    sources = find_sources(settings.config, [arguments.target], validation=validation)
+    sources = find_sources(settings.config, data=[arguments.target], validation=validation)
     submission = replace(submission, settings=replace(settings, sources=sources))
     with watching() as watch:
         return make_plan(submission, os.environ, watch=watch)

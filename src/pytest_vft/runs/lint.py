@@ -22,10 +22,11 @@ from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
+from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
-from pytest_vft.runs.notes import allowed_notes, network_notes, split_notes
-from pytest_vft.runs.settings import Settings, read_settings
-from pytest_vft.runs.sources import find_sources
+from pytest_vft.runs.groups import find_groups
+from pytest_vft.runs.notes import allowed_notes, group_notes, name_notes, network_notes, split_notes
+from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -79,6 +80,18 @@ def run(
             watch=watch,
         )
     return _report(settings, rules, linted, fetched, store.warnings if store else ())
+
+
+def run_groups(
+    groups: Sequence[Settings],
+    *,
+    only: Collection[str] | None = None,
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> Report:
+    """Lint the files of each of *groups* with its own settings and return one report; see run()."""
+    reports = [run(settings, only=only, watch=watch, executor=executor) for settings in groups]
+    return combine(reports, group_notes(groups))
 
 
 def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
@@ -164,6 +177,7 @@ def _report(
         ),
         dataset=linted.dataset,
         notes=(
+            *name_notes(settings.sources),
             *allowed_notes(results),
             *split_notes(linted.files),
             *troubles,
@@ -215,16 +229,16 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
 ) -> Report:
     """Lint files and return the report.
 
-    *paths* are files, folders or globs; their split is train unless the configuration states another
-    one. Without any files, those of the configuration are linted. *config* is a configuration or the
-    path of one; None uses the nearest one in the current folder or above. *offline* fetches no URLs, by
+    *paths* are files, folders or globs; their split is that of the configuration, else that of the file
+    name, else train. Without any files, those of the configuration are linted. *config* is a
+    configuration or the path of one; None uses the nearest one of each file. *offline* fetches no URLs, by
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
     "env"; without *cache* nothing is saved in .vft_cache. Files are linted in this process, or by an
     *executor* of concurrent.futures whose workers find the files at the same paths.
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
     """
-    settings = read_settings(
+    groups = find_groups(
         {
             "config": config,
             "provider": provider,
@@ -239,12 +253,12 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "proxy": proxy,
             "no_cache": not cache,
             "jobs": 1,
-        }
+        },
+        _strings(paths),
+        validation=_strings(validation),
+        test=_strings(test),
     )
-    sources = find_sources(
-        settings.config, _strings(paths), validation=_strings(validation), test=_strings(test)
-    )
-    return run(replace(settings, sources=sources), executor=executor)
+    return run_groups(groups, executor=executor)
 
 
 def _strings(paths: Paths) -> list[str]:
