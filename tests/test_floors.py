@@ -33,6 +33,7 @@ FLOORS = (
         "encoding",
         "building",
         "client",
+        "naming",
     },
     {"reading"},
     {"formats"},
