@@ -74,11 +74,8 @@ def test_what_nobody_can_ask(url: str, problem: str) -> None:
 def test_a_signature_expires_at_its_time() -> None:
     link = read_link("https://cdn.discordapp.com/attachments/1/2/a.png?ex=6955c710&is=695474b0&hm=a")
 
-    assert [link.has_expired(END + timedelta(seconds=seconds)) for seconds in (-1, 0, 1)] == [
-        False,
-        True,
-        True,
-    ]
+    assert not link.has_expired(END - timedelta(seconds=1))
+    assert link.has_expired(END)
     assert not read_link("https://example.com/a.jpg").has_expired(END)
 
 
