@@ -34,6 +34,7 @@ FLOORS = (
         "building",
         "client",
         "naming",
+        "clock",
     },
     {"reading"},
     {"formats"},
