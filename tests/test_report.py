@@ -176,7 +176,7 @@ def test_finding_has_title_place_pointer_and_advice() -> None:
     assert block == (
         'error image/unsupported-mode: 1 image             OpenAI: "invalid image format"\n'
         "  train.jsonl:4  mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-        '  do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).'
+        "  do: Use pytest_vft.encode_image(image), which keeps transparency."
     )
 
 
