@@ -144,8 +144,8 @@ def test_annotations_are_those_that_the_runner_reads() -> None:
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "6", "title": "line/invalid-json"},
             "is not valid JSON: unexpected end of data at column 2\n"
-            "do: Write the file with a JSON library, as pytest_vft.write_jsonl does; "
-            "NaN and Infinity are not valid JSON.",
+            "do: Write the file with a JSON library, as pytest_vft.write_jsonl does: "
+            "one record per line, without commas between records.",
         ),
         Command(
             "error",

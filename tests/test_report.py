@@ -146,7 +146,7 @@ def test_header_says_what_holds() -> None:
 )
 def test_sizes_are_short(size: int, shown: str) -> None:
     file = FileResult(
-        path="t", split="test", bytes=size, lines=1, examples=1, answered=0, images=5047, distinct_images=156,
+        path="t", split="test", bytes=size, lines=1, examples=1, questions=1, answered=0, images=5047, distinct_images=156,
         stopped_by=None, tallies={},
     )  # fmt: skip
 
@@ -434,7 +434,7 @@ def test_line_is_full_before_another_begins(length: int, lines: int) -> None:
     report = a_report([a_rule(failed=1)], [a_finding()])
     head = FileResult(
         path="p" * (length - len("  test, 1 example, 0 images, 1 byte")), split="test", bytes=1, lines=1,
-        examples=1, answered=0, images=0, distinct_images=0, stopped_by=None, tallies={},
+        examples=1, questions=1, answered=0, images=0, distinct_images=0, stopped_by=None, tallies={},
     )  # fmt: skip
     assert blocks(replace(report, files=(head,)))[0].count("\n") == lines
 
