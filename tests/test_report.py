@@ -146,8 +146,8 @@ def test_header_says_what_holds() -> None:
 )
 def test_sizes_are_short(size: int, shown: str) -> None:
     file = FileResult(
-        path="t", split="test", bytes=size, lines=1, examples=1, questions=1, answered=0, images=5047, distinct_images=156,
-        stopped_by=None, tallies={},
+        path="t", split="test", bytes=size, lines=1, examples=1, questions=1, answered=0, images=5047,
+        distinct_images=156, stopped_by=None, tallies={},
     )  # fmt: skip
 
     assert f"\nt  test, 1 example, 5,047 images (156 distinct), {shown}\n" in render_text(
