@@ -33,6 +33,7 @@ FLOORS = (
         "encoding",
         "building",
         "client",
+        "clock",
     },
     {"reading"},
     {"formats"},
