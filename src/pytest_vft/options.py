@@ -143,7 +143,7 @@ OPTIONS = (
     Option(
         "config",
         "FILE",
-        "configuration (default: nearest vft.toml or pyproject.toml of each file)",
+        "configuration (default: the nearest one of each file)",
         _RULES,
         "path",
     ),
@@ -155,7 +155,7 @@ OPTIONS = (
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
-    Option("only", "", "collect only datasets, of those only the files in the arguments", (PYTEST,), "flag"),
+    Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
