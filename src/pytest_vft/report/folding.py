@@ -13,14 +13,20 @@ from pytest_vft.text import safe
 
 
 class Folded(NamedTuple):
-    """The place and message of the first finding of a group, and what follows the message.
+    """The place and message of the first finding of a group, its pointer, and the other findings.
 
-    The details are the pointer and the other findings, as in " (/messages/0); 12 more: 4, 9-18, b.jsonl:3".
+    *pointer* and *others* are as they follow the message: " (/messages/0)", "; 12 more: 4, 9-18, b.jsonl:3".
     """
 
     place: str
     message: str
-    details: str
+    pointer: str
+    others: str
+
+    @property
+    def whole(self) -> str:
+        """The message with everything that follows it."""
+        return self.message + self.pointer + self.others
 
 
 def place(finding: Finding) -> str:
@@ -49,13 +55,14 @@ def by_image(findings: Sequence[Finding]) -> list[list[Finding]]:
 def fold(group: Sequence[Finding], most_shown: int = MOST_SHOWN) -> Folded:
     """Return *group*, which has one message, with at most *most_shown* ranges of lines (0: all)."""
     first, *others = group
-    details = f" ({safe(first.pointer, None)})" if first.pointer else ""
+    pointer = f" ({safe(first.pointer, None)})" if first.pointer else ""
+    more = ""
     if others:
         image = ", same image" if first.image and {one.image for one in group} == {first.image} else ""
         elsewhere = [one for one in others if (one.path, one.line) != (first.path, first.line)]
         lines = ", ".join(_shortened(_lines(elsewhere, first.path), most_shown))
-        details += f"; {len(others):,} more{image}{f': {lines}' if lines else ''}"
-    return Folded(place(first), first.message, details)
+        more = f"; {len(others):,} more{image}{f': {lines}' if lines else ''}"
+    return Folded(place(first), first.message, pointer, more)
 
 
 def _lines(findings: Sequence[Finding], here: str) -> Iterator[str]:

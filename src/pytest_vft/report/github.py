@@ -48,8 +48,7 @@ def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:
 
 def _annotation(rule: RuleResult, group: Sequence[Finding], path: str) -> str:
     first = group[0]
-    _, message, details = fold(group)
-    headline = safe(message + details, _LONGEST)
+    headline = safe(fold(group).whole, _LONGEST)
     line = "" if first.line is None else f",line={first.line}"
     text = f"{headline}\ndo: {safe(first.advice, _LONGEST)}"
     return f"::{rule.severity} file={_property(path)}{line},title={_property(rule.id)}::{_data(text)}"

@@ -40,12 +40,12 @@ def render_markdown(report: Report, display: Display = DEFAULT) -> str:
 
 def _row(report: Report, rule: RuleResult) -> str:
     findings = [finding for finding in report.findings if finding.rule == rule.id]
-    where, message, details = fold(by_message(findings)[0])
+    folded = fold(by_message(findings)[0])
     cells = (
         _code(rule.id),
         amount(rule, findings),
-        _code(where),
-        _code(message + details),
+        _code(folded.place),
+        _code(folded.whole),
         _code(findings[0].advice),
     )
     return f"| {rule.severity} | {' | '.join(cells)} |"

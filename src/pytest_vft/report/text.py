@@ -107,7 +107,8 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
     remark = safe(f'{report.provider_name}: "{skips}"', None) if skips else ""
     yield from remarked(title, remark, width=width)
     shown = groups[:most] if most else groups
-    yield from findings_lines([fold(group, most) for group in shown], width=width)
+    folded = [fold(group, most) for group in shown]
+    yield from findings_lines([(f.place, f.message, f.pointer + f.others) for f in folded], width=width)
     hidden = sum(map(len, groups[len(shown) :]))
     if hidden:
         yield f"  ... and {hidden:,} more (--max-shown=0 shows them)"
@@ -118,11 +119,11 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
 
 
 def _one_line(title: str, group: Sequence[Finding], width: int) -> str:
-    """Return *title* with the first place of *group* and, as far as there is room, message and details."""
-    where, message, details = fold(group)
-    short = f"{title}  {where}"
-    whole = [f"{short}  {safe(message + more, None)}" for more in (details, "")]
-    return next((line for line in whole if len(line) <= width), short)
+    """Return *title* with the place of *group* and, as far as there is room, its message and lines."""
+    where, message, _, others = folded = fold(group)
+    texts = [f"  {text}" for text in (folded.whole, message + others, message)]
+    lines = [f"{title}  {where}{safe(text, None)}" for text in (*texts, others, "")]
+    return next((line for line in lines if len(line) <= width), lines[-1])
 
 
 def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:

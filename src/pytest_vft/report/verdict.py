@@ -11,13 +11,14 @@ from pytest_vft.text import count
 def verdict(report: Report) -> str:
     """Return the verdict, as in "FAILED  221 of 19,987 lines have errors (340 findings)".
 
-    Without findings, it counts the rules.
+    Without findings, it counts the rules. Rules that could not judge everything qualify a run that passes.
     """
     word = "PASSED" if report.ok else "FAILED"
     unknown = sum(rule.tally.unknown > 0 and not rule.tally.failed for rule in report.rules)
     failed = [rule for rule in report.rules if rule.tally.failed]
     if failed:
-        partly = f"; {count(unknown, 'rule')} partly checked" if unknown else ""
+        qualified = unknown and (report.ok or report.require_checked)
+        partly = f"; {count(unknown, 'rule')} partly checked" if qualified else ""
         return f"{word}  {_extent(report)}{partly}"
     numbers = ((unknown, "partly checked"), (len(report.rules) - unknown, "fine"))
     (first, state), *others = [one for one in numbers if one[0]] or [(0, "fine")]
