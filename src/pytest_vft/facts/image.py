@@ -89,8 +89,10 @@ class ImageFacts(TypedDict):
     """Final URL without secrets; "nowhere" if the URL did not redirect, None if nothing was fetched."""
     expires: str
     """When the signature of the URL expires; "never" without a signature or for an unreachable URL."""
+    expired: bool
+    """Whether the signature of the URL has expired; such a URL is not fetched."""
     days_left: int | None
-    """Whole days until the signature expires."""
+    """Whole days until the signature expires, negative if it has expired."""
 
 
 class Image(NamedTuple):
@@ -160,7 +162,10 @@ def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchCo
     remote = None
     if scheme in _FETCHED:
         link = read_link(url)
-        remote = context.remotes.get(url) or not_fetched(link)
+        if link.has_expired(context.now):
+            remote = Remote(False, "its signature has expired", public=link.public)
+        else:
+            remote = context.remotes.get(url) or not_fetched(link)
         _add_link(facts, link, remote, context.now)
     if remote and remote.image:
         declared = remote.media_type
@@ -175,7 +180,8 @@ def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchCo
 def _new_facts(split: Split, role: str, detail: str, scheme: str, address: str) -> ImageFacts:
     facts: ImageFacts = _UNKNOWN.copy()
     facts["split"], facts["role"], facts["detail"] = split, role, detail
-    facts["scheme"], facts["address"], facts["expires"] = scheme, address, "never"
+    facts["scheme"], facts["address"] = scheme, address
+    facts["expires"], facts["expired"] = "never", False
     return facts
 
 
@@ -188,11 +194,11 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
     if remote.reachable:
         facts["served"] = "image" if remote.image else remote.served
         facts["redirected_to"] = remote.redirected_to or "nowhere"
-    if link.expires and remote.reachable is not False:
-        facts["expires"] = _utc(link.expires)
+    expired = link.has_expired(now)
+    if link.expires and (expired or remote.reachable is not False):
+        facts["expires"] = f"{link.expires:%Y-%m-%d %H:%M} UTC"
+        facts["expired"] = expired
         facts["days_left"] = (link.expires - now).days
-    elif link.expires and link.expires < now:
-        facts["unreachable_because"] = f"{remote.cause}; its signature expired on {_utc(link.expires)}"
 
 
 def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
@@ -224,7 +230,3 @@ def _match(media_type: str, format_: str) -> Match:
 
 def _no_scheme(url: str) -> str:
     return "empty" if not url.strip() else "bare base64" if _BARE_BASE64.match(url) else "a path"
-
-
-def _utc(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M} UTC"
