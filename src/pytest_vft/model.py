@@ -96,9 +96,10 @@ class Tally:
 class FileResult(NamedTuple):
     """Totals of one file.
 
-    *examples* counts the lines that are not blank, *answered* those with an answer; *stopped_by* is the
-    rule whose failure left the lines unread (such as file/not-jsonl), or None. *tallies* and *bad_lines*,
-    the lines that fail a rule, are keyed by rule id; *urls* is the number of web URLs of images.
+    *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
+    those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
+    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id;
+    *urls* is the number of web URLs of images.
     """
 
     path: str
@@ -106,6 +107,7 @@ class FileResult(NamedTuple):
     bytes: int
     lines: int
     examples: int
+    questions: int
     answered: int
     images: int
     distinct_images: int

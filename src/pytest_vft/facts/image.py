@@ -20,6 +20,8 @@ from pytest_vft.reading.remote import FetchContext, Remote, not_fetched
 Match = Literal["exact", "alias", "none"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
+_LATE_SCHEME = re.compile(r"""([\s"'<(\[\ufeff\u200b]+)(data|https?):""", re.IGNORECASE)
+_WEB_ADDRESS = re.compile(r"www\.|//[\w-]+\.", re.IGNORECASE)
 _BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 _FETCHED = ("http", "https")
 
@@ -157,7 +159,7 @@ def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | 
 def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchContext) -> ImageFacts:
     found = _SCHEME.match(url)
     scheme = found[0].lower() if found else "none"
-    address = f"of scheme {scheme}" if found else _no_scheme(url)
+    address = f"of scheme {scheme}" if found else _without_scheme(url)
     facts = _new_facts(split, role, detail, scheme, address)
     remote = None
     if scheme in _FETCHED:
@@ -228,5 +230,14 @@ def _match(media_type: str, format_: str) -> Match:
     return "alias" if _ALIASES.get(name) == format_ else "none"
 
 
-def _no_scheme(url: str) -> str:
-    return "empty" if not url.strip() else "bare base64" if _BARE_BASE64.match(url) else "a path"
+def _without_scheme(url: str) -> str:
+    """Return a description of *url*, which does not start with a scheme."""
+    if not url.strip():
+        return "empty"
+    late = _LATE_SCHEME.match(url)
+    if late:
+        before = "white space" if late[1].isspace() else repr(late[1])
+        return f"{late[2].lower()}: after {before}"
+    if _WEB_ADDRESS.match(url):
+        return "a web address without https:"
+    return "bare base64" if _BARE_BASE64.match(url) else "a path"

@@ -17,14 +17,13 @@ _WIDEST_PLACE = 28
 class Display(NamedTuple):
     """What a report for people shows, in lines of *width* columns unless a path or pointer is longer.
 
-    At most *most_shown* findings for each rule are shown (0: all). With *statistics*, each rule is counted
-    instead. With *quiet*, nothing but findings and the verdict is shown, and nothing of a run that passes.
+    At most *most_shown* findings for each rule are shown (0: all). With *quiet*, nothing but findings and
+    the verdict is shown, and nothing of a run that passes.
     """
 
     most_shown: int = MOST_SHOWN
     width: int = WIDTH
     quiet: bool = False
-    statistics: bool = False
 
 
 DEFAULT = Display()
