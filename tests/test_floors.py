@@ -34,6 +34,7 @@ FLOORS = (
         "encoding",
         "building",
         "client",
+        "naming",
         "clock",
     },
     {"reading"},

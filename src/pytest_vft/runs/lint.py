@@ -17,6 +17,7 @@ from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.clock import now
+from pytest_vft.errors import LintError
 from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally
 from pytest_vft.reading.links import read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
@@ -80,7 +81,18 @@ def run(
             remember=store.add if store else None,
             watch=watch,
         )
-    return _report(settings, rules, linted, fetched, store.warnings if store else ())
+    report = _report(settings, rules, linted, fetched, store.warnings if store else ())
+    _check_not_empty(report)
+    return report
+
+
+def _check_not_empty(report: Report) -> None:
+    """Raise LintError for a file without examples about which no rule has an error, ignored or not."""
+    errors = [rule.id for rule in report.rules if rule.severity == "error"]
+    for file in report.files:
+        found = (file.tallies.get(id_, Tally()) for id_ in errors)
+        if not file.examples and not file.stopped_by and not any(one.failed or one.ignored for one in found):
+            raise LintError(f"{file.path}: has no examples, so nothing was checked; leave the file out")
 
 
 def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
