@@ -147,5 +147,4 @@ class DatasetRun:
 def _header(settings: Settings) -> str:
     provider = settings.provider
     closes = provider.closes.isoformat() if provider.closes else None
-    offline = settings.network.offline
-    return header(provider.id, closes, len(settings.rules), settings.depth, offline=offline)
+    return header(provider.id, closes, len(settings.rules), settings.depth)
