@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+INTERRUPTED = 130  # the exit code after Ctrl-C, as in shells: 128 and the number of the signal
+
 # Findings are indented, so text from a dataset never starts a line and is never coloured.
 _STYLES = (
     (r"(?m)^error\b", "bold red"),
