@@ -16,10 +16,18 @@ from typing import Any, Literal, NamedTuple
 from PIL import ExifTags, Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from pytest_vft.reading.jpeg import ordinary_header
+from pytest_vft.reading.decoder_memory import (
+    MOST_MEMORY,
+    MOST_PIXELS_OF_ANY_JPEG,
+    decoder_memory,
+    is_memory_short,
+    waiting_turn,
+)
+from pytest_vft.reading.jpeg import frame_of, ordinary_header
+from pytest_vft.reading.webp import WebpHeader, webp_header
 
 # Must be raised with each change that may affect the measurements of an image: it invalidates caches.
-MEASUREMENT_VERSION = 1
+MEASUREMENT_VERSION = 2
 
 Damage = Literal["none", "truncated", "undecodable"]
 
@@ -80,15 +88,16 @@ class ImageMeasurements(NamedTuple):
     """The measurements of one image; None for what cannot be measured.
 
     *format* is the format of the first bytes, or "unrecognised"; *openable* is whether a decoder can read
-    the header; *damage* is "none" if the depth of the run found no damage. *frames* is the number in the
-    header, 1 for a JPEG. *orientation* is that of EXIF, from 1 to 8, and *geotagged* is whether EXIF
-    contains a latitude or longitude; they are 1 and False if EXIF is absent or cannot be read, or if it
-    follows the pixels of a PNG and these are not decoded.
+    the header, None if memory was short; *damage* is "none" if the depth of the run found no damage, and
+    None for an image that is too large to decode. *frames* is the number in the header, 1 for a JPEG.
+    *orientation* is that of EXIF, from 1 to 8, and *geotagged* is whether EXIF contains a latitude or
+    longitude; they are 1 and False if EXIF is absent or cannot be read, or if it follows the pixels of a
+    PNG and these are not decoded.
     """
 
     bytes: int
     format: str
-    openable: bool
+    openable: bool | None
     mode: str | None = None
     width: int | None = None
     height: int | None = None
@@ -97,6 +106,11 @@ class ImageMeasurements(NamedTuple):
     frames: int | None = None
     orientation: int | None = None
     geotagged: bool | None = None
+
+    @property
+    def is_undecoded(self) -> bool:
+        """Whether the image was too large to decode, on this machine and at this depth."""
+        return self.damage is None and self.openable is not False and self.format in _OPENERS
 
 
 def image_format(data: bytes) -> str:
@@ -117,12 +131,13 @@ def is_opened(kind: str) -> bool:
     return kind in _OPENERS
 
 
-def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasurements:
+def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool = True) -> ImageMeasurements:
     """Return the measurements of the image in *data*, errors of a decoder included.
 
     With *full*, all pixels of the first frame are decoded (of a JPEG at an eighth of its size and grey,
     which reads all its data). Otherwise, only an image without its end marker is decoded. The end marker
-    is not expected if *data* is not the *whole* image.
+    is not expected if *data* is not the *whole* image. If *bounded*, an image that takes more than
+    MOST_MEMORY is not decoded; otherwise, processes decode such images one at a time.
     """
     kind = image_format(data)
     opener = _OPENERS.get(kind)
@@ -134,16 +149,15 @@ def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasur
     if header and (not full or _is_sound(data, *header)):
         mode, width, height = header
         return ImageMeasurements(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
+    if kind == "WEBP" and (bounded or not full) and (large := _large_webp(data)):
+        return large if full or not ended else large._replace(damage="none")
     try:
         image = opener(BytesIO(data))
-    except Image.DecompressionBombError:  # WEBP: its opener allocates a canvas
-        width, height = _webp_size(data)
-        return ImageMeasurements(len(data), kind, True, None, width, height)
     except Exception as error:  # noqa: BLE001 - decoders raise any exception; the finding names it
-        damage = "undecodable" if ended else "truncated"
-        return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
+        return _not_opened(data, kind, error, ended=ended)
     mode, (width, height) = image.mode, image.size  # before decoding, since a draft changes both
-    damage, problem = _decode(image, ended=ended) if full or not ended else ("none", None)
+    decoding = full or not ended
+    damage, problem = _decode(image, data, ended=ended, bounded=bounded) if decoding else ("none", None)
     frames: int = getattr(image, "n_frames", 1)
     orientation, geotagged = _exif(image.info["exif"]) if "exif" in image.info else (_UPRIGHT, False)
     return ImageMeasurements(
@@ -151,12 +165,37 @@ def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasur
     )
 
 
+def _not_opened(data: bytes, kind: str, error: Exception, *, ended: bool) -> ImageMeasurements:
+    """Return the measurements of an image whose opener raised *error*, which may be due to the machine."""
+    webp = webp_header(data) if kind == "WEBP" else None
+    needed = decoder_memory(data, kind, webp.mode, webp.pixels) if webp else 0
+    if isinstance(error, MemoryError | Image.DecompressionBombError) or is_memory_short(needed):
+        return _unopened(data, webp) if webp else ImageMeasurements(len(data), kind, openable=None)
+    damage: Damage = "undecodable" if ended else "truncated"
+    return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
+
+
+def _large_webp(data: bytes) -> ImageMeasurements | None:
+    """Return the measurements of a WEBP that takes too much memory, by its header; None for another one."""
+    webp = webp_header(data)
+    if webp is None or decoder_memory(data, "WEBP", webp.mode, webp.pixels) <= MOST_MEMORY:
+        return None
+    return _unopened(data, webp)
+
+
+def _unopened(data: bytes, webp: WebpHeader) -> ImageMeasurements:
+    """Return the measurements of a WEBP by its header; Pillow's opener takes memory for all pixels."""
+    mode, width, height, frames, exif = webp
+    about = (None, None, frames, *(_exif(exif) if exif else (_UPRIGHT, False)))
+    return ImageMeasurements(len(data), "WEBP", True, mode, width, height, *about)
+
+
 def _is_sound(data: bytes, mode: str, width: int, height: int) -> bool:
     """Return whether Pillow's decoder decodes the ordinary JPEG in *data*.
 
     If not, _decode() finds out why.
     """
-    if mode not in _COLOURS or width * height > MOST_DECODED_PIXELS:
+    if mode not in _COLOURS or width * height > MOST_PIXELS_OF_ANY_JPEG:
         return False
     try:
         # Grey, whatever the colours of the file, at an eighth of its size, rounded up.
@@ -166,16 +205,45 @@ def _is_sound(data: bytes, mode: str, width: int, height: int) -> bool:
     return True
 
 
-def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, str | None]:
+def _decode(
+    image: ImageFile.ImageFile, data: bytes, *, ended: bool, bounded: bool
+) -> tuple[Damage | None, str | None]:
+    """Return the damage of *image*, opened from *data*, and the error of its decoder.
+
+    The damage is None if the image is not decoded, because it is too large or memory is short.
+    """
+    if image.width * image.height > MOST_DECODED_PIXELS:
+        return None, None
+    failure: Damage = "undecodable" if ended else "truncated"
+    if not isinstance(image, JpegImageFile):
+        return _load(image, data, failure, bounded=bounded)
+    frame = frame_of(data)
+    found: tuple[Damage | None, str | None] = None, None
+    if not (frame and frame.lossless):  # a lossless JPEG cannot be decoded at an eighth
+        found = _load(image, data, failure, bounded=bounded, eighth=True)
+        if found[1] is None:
+            return found
+    whole = _load(_Jpeg(BytesIO(data)), data, failure, bounded=bounded)
+    return found if whole[0] is None else whole
+
+
+def _load(
+    image: ImageFile.ImageFile, data: bytes, failure: Damage, *, bounded: bool, eighth: bool = False
+) -> tuple[Damage | None, str | None]:
+    """Like _decode(), for an image of any size; *failure* is the damage if the decoder raises an error."""
     width, height = image.size
-    if width * height > MOST_DECODED_PIXELS:
+    needed = decoder_memory(data, str(image.format), image.mode, width * height, eighth=eighth)
+    if bounded and needed > MOST_MEMORY:
         return None, None
     try:
-        if isinstance(image, JpegImageFile):
+        if isinstance(image, JpegImageFile) and eighth:
             image.draft("L", (max(1, width // 8), max(1, height // 8)))
-        image.load()
+        with waiting_turn(needed):
+            image.load()
+    except MemoryError:
+        return None, None
     except Exception as error:  # noqa: BLE001 - as above
-        return ("undecodable" if ended else "truncated"), _words(error)
+        return (None, None) if is_memory_short(needed) else (failure, _words(error))
     return "none", None
 
 
@@ -186,17 +254,6 @@ def _has_end(kind: str, data: bytes) -> bool:
     if kind == "PNG":
         return data.endswith(b"IEND\xaeB`\x82")
     return len(data) >= 8 + int.from_bytes(data[4:8], "little")
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return width and height in the header of a WEBP (RFC 9649, sections 2.5 to 2.7)."""
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
 def _exif(data: bytes) -> tuple[int, bool]:
