@@ -33,6 +33,8 @@ FLOORS = (
         "encoding",
         "building",
         "client",
+        "naming",
+        "clock",
     },
     {"reading"},
     {"formats"},

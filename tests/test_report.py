@@ -146,8 +146,8 @@ def test_header_says_what_holds() -> None:
 )
 def test_sizes_are_short(size: int, shown: str) -> None:
     file = FileResult(
-        path="t", split="test", bytes=size, lines=1, examples=1, answered=0, images=5047, distinct_images=156,
-        stopped_by=None, tallies={},
+        path="t", split="test", bytes=size, lines=1, examples=1, questions=1, answered=0, images=5047,
+        distinct_images=156, stopped_by=None, tallies={},
     )  # fmt: skip
 
     assert f"\nt  test, 1 example, 5,047 images (156 distinct), {shown}\n" in render_text(
@@ -176,7 +176,7 @@ def test_finding_has_title_place_pointer_and_advice() -> None:
     assert block == (
         'error image/unsupported-mode: 1 image             OpenAI: "invalid image format"\n'
         "  train.jsonl:4  mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-        '  do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).'
+        "  do: Use pytest_vft.encode_image(image), which keeps transparency."
     )
 
 
@@ -434,7 +434,7 @@ def test_line_is_full_before_another_begins(length: int, lines: int) -> None:
     report = a_report([a_rule(failed=1)], [a_finding()])
     head = FileResult(
         path="p" * (length - len("  test, 1 example, 0 images, 1 byte")), split="test", bytes=1, lines=1,
-        examples=1, answered=0, images=0, distinct_images=0, stopped_by=None, tallies={},
+        examples=1, questions=1, answered=0, images=0, distinct_images=0, stopped_by=None, tallies={},
     )  # fmt: skip
     assert blocks(replace(report, files=(head,)))[0].count("\n") == lines
 

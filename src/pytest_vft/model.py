@@ -95,8 +95,9 @@ class Tally:
 class FileResult(NamedTuple):
     """Totals of one file.
 
-    *examples* counts the lines that are not blank, *answered* those with an answer; *stopped_by* is the
-    rule whose failure left the lines unread (such as file/not-jsonl), or None; *tallies* is keyed by rule id.
+    *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
+    those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
+    file/not-jsonl), or None; *tallies* is keyed by rule id.
     """
 
     path: str
@@ -104,6 +105,7 @@ class FileResult(NamedTuple):
     bytes: int
     lines: int
     examples: int
+    questions: int
     answered: int
     images: int
     distinct_images: int

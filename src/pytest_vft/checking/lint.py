@@ -173,6 +173,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         bytes=file.opened.bytes,
         lines=file.totals.lines,
         examples=file.totals.examples,
+        questions=len(file.totals.turns),
         answered=file.totals.answered,
         images=file.totals.images,
         distinct_images=len(file.totals.distinct_images),

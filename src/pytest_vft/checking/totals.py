@@ -61,6 +61,9 @@ class TurnTable:
         self.rows.extend(_shift(_shift(other.rows, 6, 0, lines), 6, 5, len(self.images)))
         self.images.extend(other.images)
 
+    def __len__(self) -> int:
+        return len(self.rows) // 6
+
     @property
     def keys(self) -> array[int]:
         """The key of each turn."""

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_vft.cli.output import print_text
+from pytest_vft.errors import LintError
+from pytest_vft.model import Report
 from pytest_vft.report.formats import parse_targets, render, write
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.lint import run
-from pytest_vft.runs.settings import read_settings
+from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import safe
 
@@ -39,12 +41,25 @@ def check(arguments: argparse.Namespace) -> int:
         report = run(replace(settings, sources=sources), watch=watch)
     for target in targets:
         write(report, target, most_shown=arguments.max_shown)
+    _check_selected(settings, report)
     seconds = time.perf_counter() - started
     if arguments.format == "github":  # the log shows the text, because GitHub shows few annotations
         print_text(render(report, "text", most_shown=arguments.max_shown, seconds=seconds))
         _add_to_summary(render(report, "markdown", most_shown=arguments.max_shown, seconds=seconds))
     print_text(render(report, arguments.format, most_shown=arguments.max_shown, seconds=seconds))
     return 0 if report.ok else 1
+
+
+def _check_selected(settings: Settings, report: Report) -> None:
+    """Raise LintError if rules are selected by id and had nothing to check.
+
+    Rules on the dataset judge only content that recurs, so having nothing to judge is a result.
+    """
+    chosen = {rule.id for rule in settings.rules if rule.scope != "dataset"} & set(settings.select or ())
+    named = [rule for rule in report.rules if rule.id in chosen]
+    if named and not any(rule.tally.checked and rule.reason is None for rule in named):
+        ids = ", ".join(rule.id for rule in named)
+        raise LintError(f"nothing was checked: the files have nothing for {ids}, or the rules are ignored")
 
 
 def _add_to_summary(text: str) -> None:

@@ -14,6 +14,12 @@ from pytest_vft.reading.lines import lift
 from pytest_vft.reading.shards import LongLine
 
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
+# Starts of payloads, and characters, that show what went wrong.
+_MISTAKES = (
+    (("b'", 'b"'), "it is Python's b'...'; encode with b64encode(data).decode()"),
+    ("data:", "it is another data URL; write the prefix data: once"),
+)
+_FOREIGN = {"-": "of the URL-safe alphabet", "_": "of the URL-safe alphabet", "%": "of percent-encoding"}
 
 
 class ImageStore:
@@ -102,15 +108,13 @@ class ImageStore:
 
 def base64_problem(payload: str) -> str:
     """Return a description of why *payload* is not base64."""
+    for start, problem in _MISTAKES:
+        if payload[:5].lower().startswith(start):
+            return problem
     wrong = _NOT_BASE64.search(payload)
     if wrong is None:
         return f"its {len(payload):,} characters are badly padded"
     letter = wrong[0]
     place = f"character {wrong.start() + 1:,} is {letter!r}"
-    if letter in "-_":
-        return f"{place}, of the URL-safe alphabet"
-    if letter == "%":
-        return f"{place}, of percent-encoding"
-    if letter.isspace():
-        return f"{place}, white space"
-    return place
+    kind = "white space" if letter.isspace() else _FOREIGN.get(letter)
+    return f"{place}, {kind}" if kind else place

@@ -77,6 +77,15 @@ _SIGNATURES = (
     (rb"(?i)\s*(<\?xml.{0,1024}?)?(<!--.{0,1024}?-->\s*)?(<!doctype svg.{0,1024}?)?<svg[\s>]", "SVG"),
     (rb"(?i)\s*<\?xml", "XML"),
 )
+# What is encoded by mistake instead of an image.
+_NO_IMAGES = (
+    (rb"version https://git-lfs\.github\.com/spec/", "it is a Git LFS pointer; run git lfs pull"),
+    (rb"/9j/|iVBORw0KGgo|UklGR|R0lGOD", "it is base64 again: the image is encoded twice"),
+    (rb"(?i)\s*data:", "it is a data URL: the image is encoded twice"),
+    (rb"b['\"]", "it is Python's b'...' instead of the bytes"),
+    (rb"(?i)https?://[\x21-\x7e]+\s*\Z", "it is a URL instead of the image"),
+    (rb"(?i)[^\0-\x1f]{1,1024}\.(jpe?g|png|webp|gif)\s*\Z", "it is a path instead of the image"),
+)
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # signatures lie within, which bounds the search through white space and comments
 _MOST_EXIF = 65_536  # EXIF is one JPEG segment, with a length of 16 bits (ITU-T T.81, B.1.1.4)
@@ -285,4 +294,8 @@ def _words(error: Exception) -> str:
 
 
 def _start(data: bytes) -> str:
+    """Return what *data*, which is no image, is instead, or its first bytes."""
+    for pattern, cause in _NO_IMAGES:
+        if _compiled(pattern).match(data, 0, _HEAD):
+            return cause
     return f"it starts with {data[:12]!r}" if data else "it is empty"

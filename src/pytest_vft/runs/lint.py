@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.load import Rule
@@ -17,7 +16,10 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
+from pytest_vft.clock import now
+from pytest_vft.errors import LintError
 from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally
+from pytest_vft.reading.links import read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
@@ -58,7 +60,8 @@ def run(
 
     def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
         nonlocal fetched
-        fetched = _fetcher(settings, watch).fetch(urls)
+        valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
+        fetched = _fetcher(settings, watch).fetch(valid)
         return fetched.remotes
 
     plan = _plan(settings, rules)
@@ -78,7 +81,18 @@ def run(
             remember=store.add if store else None,
             watch=watch,
         )
-    return _report(settings, rules, linted, fetched, store.warnings if store else ())
+    report = _report(settings, rules, linted, fetched, store.warnings if store else ())
+    _check_not_empty(report)
+    return report
+
+
+def _check_not_empty(report: Report) -> None:
+    """Raise LintError for a file without examples about which no rule has an error, ignored or not."""
+    errors = [rule.id for rule in report.rules if rule.severity == "error"]
+    for file in report.files:
+        found = (file.tallies.get(id_, Tally()) for id_ in errors)
+        if not file.examples and not file.stopped_by and not any(one.failed or one.ignored for one in found):
+            raise LintError(f"{file.path}: has no examples, so nothing was checked; leave the file out")
 
 
 def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
@@ -117,7 +131,7 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
         bounded=settings.depth != "full",
         max_findings=settings.config.max_findings,
         cache=settings.config.folder / FOLDER if full and settings.network.cache else None,
-        now=datetime.now(UTC),
+        now=now(),
     )
 
 

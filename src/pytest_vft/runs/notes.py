@@ -39,9 +39,12 @@ def network_notes(network: Network, fetched: FetchResults) -> Iterator[str]:
 
 
 def split_notes(files: Sequence[FileResult]) -> list[str]:
-    """Return a note for each training file in which no example has an answer."""
+    """Return a note for each training file with questions in which no example has an answer.
+
+    A file that cannot be read, or has another data format, has no questions.
+    """
     return [
         f"{file.path}: no example has an answer; if this is the test split, pass it as --test-data"
         for file in files
-        if file.split == "train" and file.examples and not file.answered
+        if file.split == "train" and file.questions and not file.answered
     ]
