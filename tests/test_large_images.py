@@ -284,7 +284,7 @@ def test_any_jpeg_that_only_the_eighth_refuses_is_decoded_whole(monkeypatch: pyt
     def refuse(*_: object) -> None:
         raise OSError("not at this size")
 
-    monkeypatch.setattr(images, "_is_sound", lambda *_: False)
+    monkeypatch.setattr(images, "is_sound", lambda *_: False)
     monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.draft", refuse)
 
     assert measure_image(saved("JPEG"), full=True).damage == "none"

@@ -12,8 +12,9 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.formats.base import ImageRow
 from pytest_vft.model import Split
+from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
-from pytest_vft.reading.images import Damage, ImageMeasurements, is_opened
+from pytest_vft.reading.images import ImageMeasurements, is_opened
 from pytest_vft.reading.links import Link, read_link
 from pytest_vft.reading.remote import FetchContext, Remote, not_fetched
 

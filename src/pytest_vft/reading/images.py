@@ -1,63 +1,23 @@
-"""Measurements of an image from its bytes.
-
-Pillow's classes are used directly: Image.open imports 45 plugins, raises for large images before
-their size is known, and reports the JPEG of a phone as MPO.
-"""
+"""Measurements of an image from its bytes."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from io import BytesIO
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from PIL import ExifTags, Image, ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL import ExifTags, Image
 
-from pytest_vft.reading.decoder_memory import (
-    MOST_MEMORY,
-    MOST_PIXELS_OF_ANY_JPEG,
-    decoder_memory,
-    is_memory_short,
-    waiting_turn,
-)
-from pytest_vft.reading.jpeg import frame_of, ordinary_header
+from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory, is_memory_short
+from pytest_vft.reading.decoding import OPENERS, Damage, decode, describe, is_sound
+from pytest_vft.reading.jpeg import ordinary_header
 from pytest_vft.reading.webp import WebpHeader, webp_header
 
 # Must be raised with each change that may affect the measurements of an image: it invalidates caches.
 MEASUREMENT_VERSION = 2
-
-Damage = Literal["none", "truncated", "undecodable"]
-
-# Above this limit Pillow, and every trainer that uses Pillow, rejects an image as a decompression bomb
-# (https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS, twice that).
-MOST_DECODED_PIXELS = 178_956_970
-
-
-class _Jpeg(JpegImageFile):
-    def _read_dpi_from_exif(self) -> None:
-        """Skip the resolution, which is not measured: 10 MB of hostile EXIF take seconds to parse."""
-
-
-def _open_png(file: BytesIO) -> ImageFile.ImageFile:
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - 4 ms that a dataset of JPEGs saves
-
-    return PngImageFile(file)
-
-
-def _open_webp(file: BytesIO) -> ImageFile.ImageFile:
-    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415 - as above
-
-    return WebPImageFile(file)
-
-
-_OPENERS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
-    "JPEG": _Jpeg,
-    "PNG": _open_png,
-    "WEBP": _open_webp,
-}
 
 _SIGNATURES = (
     (rb"\xff\xd8\xff", "JPEG"),
@@ -89,7 +49,6 @@ _NO_IMAGES = (
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # signatures lie within, which bounds the search through white space and comments
 _MOST_EXIF = 65_536  # EXIF is one JPEG segment, with a length of 16 bits (ITU-T T.81, B.1.1.4)
-_COLOURS = ("L", "RGB")  # modes that the decoder converts to grey
 _UPRIGHT = 1  # the first of the eight orientations of EXIF
 
 
@@ -119,7 +78,7 @@ class ImageMeasurements(NamedTuple):
     @property
     def is_undecoded(self) -> bool:
         """Whether the image was too large to decode, on this machine and at this depth."""
-        return self.damage is None and self.openable is not False and self.format in _OPENERS
+        return self.damage is None and self.openable is not False and self.format in OPENERS
 
 
 def image_format(data: bytes) -> str:
@@ -137,7 +96,7 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 
 def is_opened(kind: str) -> bool:
     """Return whether images of the format *kind* can be opened."""
-    return kind in _OPENERS
+    return kind in OPENERS
 
 
 def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool = True) -> ImageMeasurements:
@@ -149,13 +108,13 @@ def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool 
     MOST_MEMORY is not decoded; otherwise, processes decode such images one at a time.
     """
     kind = image_format(data)
-    opener = _OPENERS.get(kind)
+    opener = OPENERS.get(kind)
     if opener is None:
         damage: Damage | None = "undecodable" if kind == _UNRECOGNISED else None
         return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
     ended = not whole or _has_end(kind, data)
     header = ordinary_header(data) if kind == "JPEG" and ended else None
-    if header and (not full or _is_sound(data, *header)):
+    if header and (not full or is_sound(data, *header)):
         mode, width, height = header
         return ImageMeasurements(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
     if kind == "WEBP" and (bounded or not full) and (large := _large_webp(data)):
@@ -166,7 +125,7 @@ def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool 
         return _not_opened(data, kind, error, ended=ended)
     mode, (width, height) = image.mode, image.size  # before decoding, since a draft changes both
     decoding = full or not ended
-    damage, problem = _decode(image, data, ended=ended, bounded=bounded) if decoding else ("none", None)
+    damage, problem = decode(image, data, ended=ended, bounded=bounded) if decoding else ("none", None)
     frames: int = getattr(image, "n_frames", 1)
     orientation, geotagged = _exif(image.info["exif"]) if "exif" in image.info else (_UPRIGHT, False)
     return ImageMeasurements(
@@ -181,7 +140,7 @@ def _not_opened(data: bytes, kind: str, error: Exception, *, ended: bool) -> Ima
     if isinstance(error, MemoryError | Image.DecompressionBombError) or is_memory_short(needed):
         return _unopened(data, webp) if webp else ImageMeasurements(len(data), kind, openable=None)
     damage: Damage = "undecodable" if ended else "truncated"
-    return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
+    return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=describe(error))
 
 
 def _large_webp(data: bytes) -> ImageMeasurements | None:
@@ -197,63 +156,6 @@ def _unopened(data: bytes, webp: WebpHeader) -> ImageMeasurements:
     mode, width, height, frames, exif = webp
     about = (None, None, frames, *(_exif(exif) if exif else (_UPRIGHT, False)))
     return ImageMeasurements(len(data), "WEBP", True, mode, width, height, *about)
-
-
-def _is_sound(data: bytes, mode: str, width: int, height: int) -> bool:
-    """Return whether Pillow's decoder decodes the ordinary JPEG in *data*.
-
-    If not, _decode() finds out why.
-    """
-    if mode not in _COLOURS or width * height > MOST_PIXELS_OF_ANY_JPEG:
-        return False
-    try:
-        # Grey, whatever the colours of the file, at an eighth of its size, rounded up.
-        Image.frombytes("L", (-(-width // 8), -(-height // 8)), data, "jpeg", "L", "", 8, 0)
-    except Exception:  # noqa: BLE001 - as above
-        return False
-    return True
-
-
-def _decode(
-    image: ImageFile.ImageFile, data: bytes, *, ended: bool, bounded: bool
-) -> tuple[Damage | None, str | None]:
-    """Return the damage of *image*, opened from *data*, and the error of its decoder.
-
-    The damage is None if the image is not decoded, because it is too large or memory is short.
-    """
-    if image.width * image.height > MOST_DECODED_PIXELS:
-        return None, None
-    failure: Damage = "undecodable" if ended else "truncated"
-    if not isinstance(image, JpegImageFile):
-        return _load(image, data, failure, bounded=bounded)
-    frame = frame_of(data)
-    found: tuple[Damage | None, str | None] = None, None
-    if not (frame and frame.lossless):  # a lossless JPEG cannot be decoded at an eighth
-        found = _load(image, data, failure, bounded=bounded, eighth=True)
-        if found[1] is None:
-            return found
-    whole = _load(_Jpeg(BytesIO(data)), data, failure, bounded=bounded)
-    return found if whole[0] is None else whole
-
-
-def _load(
-    image: ImageFile.ImageFile, data: bytes, failure: Damage, *, bounded: bool, eighth: bool = False
-) -> tuple[Damage | None, str | None]:
-    """Like _decode(), for an image of any size; *failure* is the damage if the decoder raises an error."""
-    width, height = image.size
-    needed = decoder_memory(data, str(image.format), image.mode, width * height, eighth=eighth)
-    if bounded and needed > MOST_MEMORY:
-        return None, None
-    try:
-        if isinstance(image, JpegImageFile) and eighth:
-            image.draft("L", (max(1, width // 8), max(1, height // 8)))
-        with waiting_turn(needed):
-            image.load()
-    except MemoryError:
-        return None, None
-    except Exception as error:  # noqa: BLE001 - as above
-        return (None, None) if is_memory_short(needed) else (failure, _words(error))
-    return "none", None
 
 
 def _has_end(kind: str, data: bytes) -> bool:
@@ -286,11 +188,6 @@ def _position(gps: Mapping[int, Any]) -> Iterator[Any]:
     for tag in (ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude):
         value = gps.get(tag, 0)
         yield from value if isinstance(value, tuple) else (value,)
-
-
-def _words(error: Exception) -> str:
-    words = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "the image", str(error))
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def _start(data: bytes) -> str:
