@@ -9,6 +9,7 @@ from datetime import date
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
+from pytest_vft.line_ranges import LineRanges
 from pytest_vft.text import count
 
 Record = TypeVar("Record", bound=tuple[Any, ...])
@@ -97,7 +98,8 @@ class FileResult(NamedTuple):
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
     those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
-    file/not-jsonl), or None; *tallies* is keyed by rule id.
+    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id;
+    *urls* is the number of web URLs of images.
     """
 
     path: str
@@ -111,6 +113,8 @@ class FileResult(NamedTuple):
     distinct_images: int
     stopped_by: str | None
     tallies: Mapping[str, Tally]
+    bad_lines: Mapping[str, LineRanges] = {}
+    urls: int = 0
 
 
 class RuleResult(NamedTuple):

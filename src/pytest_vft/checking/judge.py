@@ -74,6 +74,8 @@ class Explainer:
         for rule, verdict in zip(self.rules[subject.scope], verdicts, strict=True):
             if verdict != FAIL or rule.id in self.ignored:
                 continue
+            if subject.line is not None:
+                self.totals.mark_bad(rule.id, subject.line)
             if rule.skips and subject.line != self._skipped:
                 self._skipped = subject.line
                 self.totals.skipped += 1

@@ -96,7 +96,9 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     tallies, recurrences = _judge_dataset(files, judge)
     totals = ShardTotals()
     findings = []
-    for placed in sorted(recurrences, key=reading_order):
+    recurrences.sort(key=reading_order)
+    _mark_bad_lines(files, recurrences)
+    for placed in recurrences:
         if totals.admit(placed.found.rule, plan.max_findings):
             totals.keep(placed.found)
             findings.append(placed)
@@ -179,6 +181,8 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         distinct_images=len(file.totals.distinct_images),
         stopped_by=file.stopped_by,
         tallies=tallies,
+        bad_lines=file.totals.bad_lines,
+        urls=len(file.totals.urls),
     )
 
 
@@ -205,6 +209,14 @@ def _judge_dataset(
             if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]
     return tallies, findings
+
+
+def _mark_bad_lines(files: Sequence[FileTotals], findings: Sequence[PlacedFinding]) -> None:
+    """Add the lines of *findings*, which are in the order of lines, to the totals of their files."""
+    by_path = {file.source.path: file.totals for file in files}
+    for path, found in findings:
+        if found.line is not None:
+            by_path[path].mark_bad(found.rule, found.line)
 
 
 def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:

@@ -16,6 +16,7 @@ from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotTable, TurnTable
+from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import Database
@@ -139,11 +140,12 @@ def pack(totals: ShardTotals) -> bytes | None:
     arrays = (array("Q", totals.distinct_images), totals.turns.rows, totals.turns.images, totals.shots.rows)
     fields = [
         [getattr(totals, name) for name in NUMBERS],
-        [pybase64.b64encode(numbers.tobytes()).decode() for numbers in arrays],
+        [_base64(numbers) for numbers in arrays],
         totals.shots.pointers,
         {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
         [list(finding) for finding in totals.findings],
         totals.dropped,
+        {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
     ]
     try:
         return orjson.dumps(fields)
@@ -154,7 +156,7 @@ def pack(totals: ShardTotals) -> bytes | None:
 def unpack(packed: bytes) -> ShardTotals | None:
     """Return the totals that pack() returned as *packed*, None for anything else."""
     try:
-        numbers, columns, pointers, counts, findings, dropped = orjson.loads(packed)
+        numbers, columns, pointers, counts, findings, dropped, bad_lines = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
@@ -169,9 +171,14 @@ def unpack(packed: bytes) -> ShardTotals | None:
             findings=kept,
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
+            bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
         )
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def _base64(numbers: array[int]) -> str:
+    return pybase64.b64encode(numbers.tobytes()).decode()
 
 
 def _numbers(text: str) -> array[int]:

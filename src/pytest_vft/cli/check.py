@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_vft.cli.output import print_text
+from pytest_vft.cli.output import print_text, text_width
 from pytest_vft.errors import LintError
 from pytest_vft.model import Report
 from pytest_vft.report.formats import parse_targets, render, write
+from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.lint import run
 from pytest_vft.runs.settings import Settings, read_settings
@@ -26,7 +26,6 @@ _MAX_SUMMARY = 1024 * 1024
 
 def check(arguments: argparse.Namespace) -> int:
     """Check files, print and write the report; return the exit code."""
-    started = time.perf_counter()
     if arguments.base_url:
         print("vft: --base-url has no effect on a check", file=sys.stderr)
     targets = parse_targets(arguments.report or ())
@@ -39,14 +38,14 @@ def check(arguments: argparse.Namespace) -> int:
     )
     with watching() as watch:
         report = run(replace(settings, sources=sources), watch=watch)
+    display = Display(arguments.max_shown)
     for target in targets:
-        write(report, target, most_shown=arguments.max_shown)
+        write(report, target, display)
     _check_selected(settings, report)
-    seconds = time.perf_counter() - started
     if arguments.format == "github":  # the log shows the text, because GitHub shows few annotations
-        print_text(render(report, "text", most_shown=arguments.max_shown, seconds=seconds))
-        _add_to_summary(render(report, "markdown", most_shown=arguments.max_shown, seconds=seconds))
-    print_text(render(report, arguments.format, most_shown=arguments.max_shown, seconds=seconds))
+        print_text(render(report, "text", display))
+        _add_to_summary(render(report, "markdown", display))
+    print_text(render(report, arguments.format, display._replace(width=text_width())))
     return 0 if report.ok else 1
 
 
