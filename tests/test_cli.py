@@ -252,7 +252,7 @@ def test_interruption_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("pytest_vft.cli.check.run_groups", interrupt)
 
-    assert vft("check", write("train.jsonl")) == (2, "", "vft: interrupted\n")
+    assert vft("check", write("train.jsonl")) == (130, "", "vft: interrupted\n")
 
 
 def test_fault_of_our_own_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:

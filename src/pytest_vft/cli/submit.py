@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pytest_vft.cli.output import print_text
+from pytest_vft.cli.output import INTERRUPTED, print_text
 from pytest_vft.errors import SubmissionError, UsageError
 from pytest_vft.report.progress import watching
 from pytest_vft.report.submission import (
@@ -186,7 +186,7 @@ def _watch(
             outcome = follow_job(job_id, **options, timeout=submission.timeout, on_update=show)
     except KeyboardInterrupt:
         _say(next_commands(job_id, str(arguments.plan) if arguments.plan else None))
-        return 2
+        return INTERRUPTED
     if arguments.format == "json":
         print_text(render_outcome_json(outcome, expected))
     else:
