@@ -17,7 +17,7 @@ from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.clock import now
-from pytest_vft.errors import LintError
+from pytest_vft.errors import LintError, UsageError
 from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally
 from pytest_vft.reading.links import read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
@@ -103,7 +103,12 @@ def run_groups(
     watch: Watch | None = None,
     executor: Executor | None = None,
 ) -> Report:
-    """Lint the files of each of *groups* with its own settings and return one report; see run()."""
+    """Lint the files of each of *groups* with its own settings and return one report; see run().
+
+    Raises UsageError also if there are no files.
+    """
+    if not any(settings.sources for settings in groups):
+        raise UsageError("no files: give some, or list them under [tool.vft.data]")
     reports = [run(settings, only=only, watch=watch, executor=executor) for settings in groups]
     return combine(reports, group_notes(groups))
 

@@ -143,8 +143,6 @@ class Settings:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
-        if not self.sources:
-            raise UsageError("no files: give some, or list them under [tool.vft.data]")
         _ = self.model, self.rules, self.reasons_by_file
 
 
