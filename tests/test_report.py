@@ -108,7 +108,7 @@ def test_clean_report_is_short() -> None:
 
     size, rules = Path("train.jsonl").stat().st_size, len(report.rules)
     assert render_text(report, seconds=1.93) == (
-        f"vft: provider openai (fine-tuning closes 2027-01-06), {rules} rules, depth auto, offline\n"
+        f"vft: provider openai (fine-tuning closes 2027-01-06), {rules} rules, depth auto\n"
         f"train.jsonl  train, 10 examples, 10 images (1 distinct), {size / 1024:.1f} kB\n"
         "one epoch: 910 to 7,952 tokens, $0.02 to $0.20 (price of 2026-11-21)\n"
         "with detail low: 910 to 1,152 tokens, $0.02 to $0.03\n"
@@ -128,7 +128,7 @@ def test_text_without_a_clock_is_the_same_each_time() -> None:
 def test_header_says_what_holds() -> None:
     report = lint(write("train.jsonl"), provider="azure", depth="header", select=["image"])
 
-    header = f"vft: provider azure, {len(report.rules)} rules, depth header, offline\n"
+    header = f"vft: provider azure, {len(report.rules)} rules, depth header\n"
     assert render_text(report).startswith(header)
 
 

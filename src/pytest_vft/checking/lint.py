@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,13 +35,19 @@ class PlacedFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """The result for all files; *dropped* counts findings that were not kept, by rule."""
+    """The result for all files.
+
+    *dropped* counts findings that were not kept, by rule; *urls* is the number of distinct web URLs of
+    images, and *unsettled* maps those that were fetched without a result to their paths and lines.
+    """
 
     files: tuple[FileResult, ...]
     dataset: Mapping[str, Tally]
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
     cost: Cost | None
+    urls: int
+    unsettled: Mapping[str, Sequence[tuple[str, int]]]
 
 
 def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
@@ -108,7 +114,18 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         findings=tuple(findings),
         dropped=dropped,
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
+        urls=len({url for file in files for url in file.totals.urls}),
+        unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
     )
+
+
+def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """Return the paths and lines of each URL in *files* that was fetched without a result."""
+    places: defaultdict[str, dict[tuple[str, int], None]] = defaultdict(dict)
+    for file in files:
+        for line, url in file.totals.unsettled:
+            places[url][file.source.path, line] = None
+    return {url: tuple(lines) for url, lines in places.items()}
 
 
 def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | None:

@@ -40,9 +40,9 @@ class DatasetRun:
     def pytest_report_header(self) -> list[str]:
         """Return the lines that describe the check."""
         settings = self._request.settings
-        provider, offline = settings.provider, settings.network.offline
+        provider = settings.provider
         closes = provider.closes.isoformat() if provider.closes else None
-        lines = [header(provider.id, closes, len(settings.rules), settings.depth, offline=offline)]
+        lines = [header(provider.id, closes, len(settings.rules), settings.depth)]
         if {"--vft-data", "--vft-validation-data", "--vft-test-data"} & {
             *self._config.invocation_params.args
         }:

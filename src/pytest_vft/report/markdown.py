@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pytest_vft.model import Report, RuleResult
 from pytest_vft.report.text import MOST_SHOWN, amount, by_image, folded, render_text
+from pytest_vft.report.unsettled import settled_words
 from pytest_vft.text import count, safe
 
 # Characters of the table and of the text: both fit into a comment on GitHub, at most 65,536 characters
@@ -19,6 +20,7 @@ def render_markdown(report: Report, *, most_shown: int = MOST_SHOWN, seconds: fl
     """Return *report* as a table of the rules that failed, followed by its text, collapsed."""
     failing = report.failing
     verdict = f"FAILED, {count(len(failing), 'rule')}" if failing else "PASSED"
+    verdict = "; ".join(filter(None, (verdict, settled_words(report))))
     failed = [rule for rule in report.rules if rule.tally.failed]
     failed.sort(key=lambda rule: rule.severity != "error")
     text = render_text(report, most_shown=most_shown, seconds=seconds)

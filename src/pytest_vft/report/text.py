@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
+from pytest_vft.report.unsettled import UnsettledLines, ranges, settled_words, unsettled_lines
 from pytest_vft.text import count, safe
 
 MOST_SHOWN = 10
@@ -23,7 +24,8 @@ NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
 
 def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float | None = None) -> str:
     """Return *report* as text, with at most *most_shown* findings per rule (0: all)."""
-    lines = [header(report.provider, report.closes, len(report.rules), report.depth, offline=report.offline)]
+    network = ("offline" if report.offline else "network on") if report.urls else None
+    lines = [header(report.provider, report.closes, len(report.rules), report.depth, network)]
     for file in report.files:
         lines += file_lines(file)
     if report.cost is not None:
@@ -35,15 +37,16 @@ def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float 
     lines += ["", *_ignored(report)]
     for note in report.notes:
         lines += wrapped(f"note: {note}")
+    lines += _unsettled(report, most_shown)
     lines += [*unknown_lines(report), f"not checked: {NOT_CHECKED}", *_verdict(report, seconds)]
     return "\n".join(lines) + "\n"
 
 
-def header(provider: str, closes: str | None, rules: int, depth: str, *, offline: bool) -> str:
-    """Return the line with provider, number of rules and settings of a run."""
+def header(provider: str, closes: str | None, rules: int, depth: str, network: str | None = None) -> str:
+    """Return the line with provider, number of rules and settings of a run; no *network* without URLs."""
     closing = f" (fine-tuning closes {closes})" if closes else ""
-    network = "offline" if offline else "network on"
-    return f"vft: provider {safe(provider)}{closing}, {count(rules, 'rule')}, depth {depth}, {network}"
+    used = f", {network}" if network else ""
+    return f"vft: provider {safe(provider)}{closing}, {count(rules, 'rule')}, depth {depth}{used}"
 
 
 def place(finding: Finding) -> str:
@@ -211,6 +214,21 @@ def _why_unknown(report: Report, rule: RuleResult) -> str:
     return "offline" if report.offline else "not settled" if report.unsettled else "not measured"
 
 
+def _unsettled(report: Report, most: int) -> Iterator[str]:
+    """Yield the lines with URLs that were not settled, by file and cause."""
+    groups = unsettled_lines(report)
+    shown = groups[:most] if most else groups
+    yield from findings_lines(
+        [(safe(group.path, None), f"{group.cause}: {_in_lines(group)}", "") for group in shown]
+    )
+    if len(shown) < len(groups):
+        yield f"  ... and {len(groups) - len(shown):,} more (--max-shown=0 shows them)"
+
+
+def _in_lines(group: UnsettledLines) -> str:
+    return f"{'line' if len(group.lines) == 1 else 'lines'} {ranges(group.lines)}"
+
+
 def _ignored(report: Report) -> Iterator[str]:
     for rule in report.rules:
         if rule.reason is not None:
@@ -229,8 +247,9 @@ def _verdict(report: Report, seconds: float | None) -> Iterator[str]:
     counts = [(number, state) for number, state in zip(numbers, states, strict=True) if number]
     (first, state), *others = counts or [(0, "fine")]
     parts = [f"{count(first, 'rule')} {state}", *(f"{number:,} {state}" for number, state in others)]
-    took = f"; {seconds:.1f} s" if seconds is not None else ""
-    verdict = f"{'PASSED' if report.ok else 'FAILED'}  {', '.join(parts)}{took}"
+    settled = settled_words(report)
+    more = [*([settled] if settled else []), *([f"{seconds:.1f} s"] if seconds is not None else [])]
+    verdict = "; ".join((f"{'PASSED' if report.ok else 'FAILED'}  {', '.join(parts)}", *more))
     hint = "vft explain RULE"
     if not failed:
         yield verdict
