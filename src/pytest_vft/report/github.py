@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from pytest_vft.model import Finding, Report, RuleResult
 from pytest_vft.report.findings import dropped, repository_paths
-from pytest_vft.report.text import by_image, folded
-from pytest_vft.report.unsettled import UnsettledLines, ranges, settled_words, unsettled_lines
+from pytest_vft.report.folding import by_image, fold
+from pytest_vft.report.unsettled import UnsettledLines, settled_words, shown_lines, unsettled_lines
 from pytest_vft.text import count, safe
 
 # GitHub shows ten errors and ten warnings of a step and drops the others without a message
@@ -43,9 +43,9 @@ def _notice(report: Report, unsettled: Sequence[UnsettledLines]) -> str:
     """Return a notice at the first line with a URL that was not settled, which names all such lines."""
     first = unsettled[0]
     path = repository_paths([first.path])[first.path]
-    texts = [safe(f"{one.path}:{ranges(one.lines)}: {one.cause}", _LONGEST) for one in unsettled]
+    texts = [safe(f"{one.path}:{shown_lines(one)}: {one.cause}", _LONGEST) for one in unsettled]
     text = "\n".join([settled_words(report), *texts[:MAX_ANNOTATIONS]])
-    return f"::notice file={_property(path)},line={first.lines[0]},title=pytest-vft::{_data(text)}"
+    return f"::notice file={_property(path)},line={first.lines.bounds[0]},title=pytest-vft::{_data(text)}"
 
 
 def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:
@@ -61,8 +61,7 @@ def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:
 
 def _annotation(rule: RuleResult, group: Sequence[Finding], path: str) -> str:
     first = group[0]
-    _, message, details = folded(group, rule)
-    headline = safe(f"{message} ({details})" if details else message, _LONGEST)
+    headline = safe(fold(group).whole, _LONGEST)
     line = "" if first.line is None else f",line={first.line}"
     text = f"{headline}\ndo: {safe(first.advice, _LONGEST)}"
     return f"::{rule.severity} file={_property(path)}{line},title={_property(rule.id)}::{_data(text)}"

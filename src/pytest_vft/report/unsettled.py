@@ -1,23 +1,23 @@
-"""URLs that were not settled, for reports: grouped by file and cause, with ranges of lines."""
+"""URLs that were not settled, for reports: the lines of each file by cause."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
+from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Report
+from pytest_vft.report.layout import MOST_SHOWN
 from pytest_vft.text import count
-
-_MOST_RANGES = 8
 
 
 class UnsettledLines(NamedTuple):
     """The lines of a file with URLs that were not settled for one cause."""
 
     path: str
-    lines: tuple[int, ...]
     cause: str
+    lines: LineRanges
 
 
 def unsettled_lines(report: Report) -> list[UnsettledLines]:
@@ -26,19 +26,20 @@ def unsettled_lines(report: Report) -> list[UnsettledLines]:
     for one in report.unsettled:
         for path, line in one.places:
             groups[path, one.cause].add(line)
-    return [UnsettledLines(path, tuple(sorted(lines)), cause) for (path, cause), lines in groups.items()]
+    found = []
+    for (path, cause), lines in groups.items():
+        ranges = LineRanges()
+        for line in sorted(lines):
+            ranges.add(line)
+        found.append(UnsettledLines(path, cause, ranges))
+    return found
 
 
-def ranges(lines: Iterable[int]) -> str:
-    """Return ascending *lines* as text: "1-3, 7"; a long list is cut and the rest counted."""
-    pairs: list[list[int]] = []
-    for line in lines:
-        if pairs and line == pairs[-1][1] + 1:
-            pairs[-1][1] = line
-        else:
-            pairs.append([line, line])
-    shown = [f"{start}" if start == end else f"{start}-{end}" for start, end in pairs[:_MOST_RANGES]]
-    hidden = sum(end - start + 1 for start, end in pairs[_MOST_RANGES:])
+def shown_lines(group: UnsettledLines, most_shown: int = MOST_SHOWN) -> str:
+    """Return the lines of *group* as text, "1-3, 7", with at most *most_shown* ranges (0: all)."""
+    ranges = list(islice(group.lines, most_shown)) if most_shown else list(group.lines)
+    shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+    hidden = len(group.lines) - sum(last - first + 1 for first, last in ranges)
     return ", ".join(shown) + (f" and {count(hidden, 'more line')}" if hidden else "")
 
 
