@@ -25,6 +25,7 @@ FLOORS = (
     {
         "model",
         "errors",
+        "line_ranges",
         "text",
         "options",
         "resources",

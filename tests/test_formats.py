@@ -172,7 +172,7 @@ def test_a_finding_on_a_whole_file_has_no_line() -> None:
 def test_one_image_is_annotated_once() -> None:
     first, *others = commands(lint(write(dataset(dict.fromkeys(range(1, 9), GREY)))))
 
-    assert "(/messages/0/content/1; +7 lines, same image)" in first.data
+    assert "(/messages/0/content/1); 7 more, same image: 2-8" in first.data
     assert others == []
 
 
@@ -398,7 +398,7 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "`image/unsupported-mode`",
             "1 image, 8 examples",
             "`train.jsonl:2`",
-            "`mode is L; expected RGB or RGBA (/messages/0/content/1; +7 lines, same image)`",
+            "`mode is L; expected RGB or RGBA (/messages/0/content/1); 7 more, same image: 3-9`",
             "`Use pytest_vft.encode_image(image), which keeps transparency.`",
         ],
         [

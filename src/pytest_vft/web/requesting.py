@@ -47,13 +47,14 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True)
 class FetchJob:
-    """A request to send: *url* is the URL in the data, *at* the URL after redirects."""
+    """A request to send: *url* is the URL in the data, *at* the URL after redirects, *last* the last try."""
 
     url: str
     at: str
     first: int
     hops: int = 0
     tries: int = 0
+    last: FetchResult | None = None
     ranged: bool = True
 
 
@@ -147,7 +148,8 @@ class ImageClient:
             return replace(job, first=self._max_bytes)
         if remote is None:
             remote = Remote(None, "the body is shorter than declared")
-        return FetchResult(remote, 0 if remote.reachable is None else DAY, "answer")
+        undecoded = remote.image is not None and remote.image.is_undecoded
+        return FetchResult(remote, 0 if remote.reachable is None or undecoded else DAY, "answer")
 
     async def _body(self, job: FetchJob, response: aiohttp.ClientResponse) -> Body | None:
         """Read the bytes that the job asks for, or as many as allowed if the size is not declared.
