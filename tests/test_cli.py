@@ -811,6 +811,7 @@ HERE_ONLY = {
     "--help": "pytest has its own",
     "--since": "pytest runs on whole datasets",
     "--format": "pytest has its own output; --vft-report writes files",
+    "--fresh": "under pytest-xdist each worker would ask again",
 }
 
 

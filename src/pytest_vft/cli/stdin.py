@@ -48,11 +48,17 @@ def stdin_as_file(arguments: argparse.Namespace) -> Iterator[str | None]:
 
 def with_stdin(report: Report, copy: str) -> Report:
     """Return *report* with "-" in place of the path *copy*."""
+
+    def shown(path: str) -> str:
+        return STDIN if path == copy else path
+
     return replace(
         report,
-        files=tuple(file._replace(path=STDIN) if file.path == copy else file for file in report.files),
-        findings=tuple(
-            replace(finding, path=STDIN) if finding.path == copy else finding for finding in report.findings
-        ),
+        files=tuple(file._replace(path=shown(file.path)) for file in report.files),
+        findings=tuple(replace(finding, path=shown(finding.path)) for finding in report.findings),
         notes=tuple(note.replace(copy, STDIN) for note in report.notes),
+        unsettled=tuple(
+            one._replace(places=tuple((shown(path), line) for path, line in one.places))
+            for one in report.unsettled
+        ),
     )
