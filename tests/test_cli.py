@@ -455,6 +455,8 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         ],
         "cost": report["cost"],  # tests/test_tokens.py
         "truncated": {"image/unsupported-mode": 0},
+        "urls": 0,
+        "unsettled": [],
     }
     assert rules["image/unsupported-mode"] == {
         "id": "image/unsupported-mode",
