@@ -30,10 +30,18 @@ from pytest_vft.report.submission import (
 )
 from pytest_vft.runs.settings import read_settings
 from pytest_vft.runs.sources import find_sources
-from pytest_vft.runs.submission import Submission, connect, make_plan, plan_path, read_submission, resume
+from pytest_vft.runs.submission import (
+    Submission,
+    apply_plan,
+    connect,
+    make_plan,
+    plan_path,
+    read_submission,
+    record_path,
+    resume,
+)
 from pytest_vft.runs.submit import cancel_job, follow_job
 from pytest_vft.submission.job import JobUpdate
-from pytest_vft.submission.job import submit as create_job
 from pytest_vft.submission.job_api import job_api
 from pytest_vft.submission.plan import (
     JobExpectation,
@@ -104,7 +112,8 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
         return 1
     _say("sending files; then the server checks them, and moderating images takes time")
     with _upload_progress() as progress:
-        job = create_job(replace(server, progress=progress), plan.request)
+        server = replace(server, progress=progress, notify=lambda text: _say(safe(text, None)))
+        job = apply_plan(server, plan.request, record_path(path))
     arguments.plan = path
     _say(next_commands(job.id, str(path)))
     return _watch(arguments, submission, job.id, plan.expectation)

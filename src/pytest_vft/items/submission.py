@@ -21,8 +21,8 @@ from pytest_vft.report.submission import (
     render_plan_json,
     render_preflight,
 )
-from pytest_vft.runs.submission import Submission, connect, make_plan, plan_path
-from pytest_vft.submission.job import conclude, follow, submit
+from pytest_vft.runs.submission import Submission, apply_plan, connect, make_plan, plan_path, record_path
+from pytest_vft.submission.job import conclude, follow
 from pytest_vft.submission.outcome import Event, Job
 from pytest_vft.submission.plan import JobPlan, check_plan, read_plan
 from pytest_vft.submission.preflight import preflight
@@ -89,7 +89,7 @@ class SubmissionItem(RuleItem):
         server = connect(submission, os.environ, retry_policy=policy)
         plan = self._plan(submission)
         check_plan(saved, plan.request, path)
-        job: Job | None = submit(server, plan.request)
+        job: Job | None = apply_plan(server, plan.request, record_path(path))
         events: list[Event] = []
         for update in follow(server, str(job and job.id), lambda job: job.validated):
             job = update.job or job

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_vft.client import Credentials, make_client, read_credentials
-from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
+from pytest_vft.errors import ConfigError, ServerError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.lint import run
 from pytest_vft.runs.settings import Settings
 from pytest_vft.submission.job_api import settings_problem
+from pytest_vft.submission.outcome import Job
 from pytest_vft.submission.plan import (
     CLOSING_SOON,
     ClosingDate,
@@ -32,6 +33,7 @@ from pytest_vft.text import count
 if TYPE_CHECKING:
     from pytest_vft.submission.server import RetryPolicy, Server
 
+_LOCK_WAIT = 0.2  # seconds between two tries to lock a record
 _SERVER_KEYS = ("base_url", "timeout")  # keys of [tool.vft.submit] that are not settings of the job
 
 
@@ -95,6 +97,40 @@ def plan_path(training_file: str) -> Path:
     return Path(training_file).with_suffix(".plan.json")
 
 
+def record_path(plan: Path) -> Path:
+    """Return the path of the record of what was created from the plan at *plan*."""
+    return plan.with_suffix(".record")
+
+
+def apply_plan(server: Server, request: JobRequest, record: Path) -> Job:
+    """Upload the files of *request* and return its job, which is created unless it exists.
+
+    Another process that applies the plan is waited for, until the deadline of the server. Raises as submit()
+    does, and UsageError if the record at *record* cannot be used.
+    """
+    from pytest_vft.submission.job import submit  # noqa: PLC0415 - openai takes 0.6 s to import
+    from pytest_vft.submission.record import open_record  # noqa: PLC0415 - with it
+
+    policy = server.retry_policy
+    started = policy.clock()
+    notified = False
+
+    def wait() -> None:
+        nonlocal notified
+        if not notified:
+            server.notify(f"{record}: another process applies the plan; waiting for it")
+            notified = True
+        if policy.deadline is not None and policy.clock() - started > policy.deadline:
+            raise ServerError(
+                f"{record}: another process still applies the plan after {policy.deadline:,.0f} s; run the "
+                "command again later"
+            )
+        policy.sleep(_LOCK_WAIT)
+
+    with open_record(record, wait) as opened:
+        return submit(server, request, opened)
+
+
 def make_plan(
     submission: Submission,
     environ: Mapping[str, str],
@@ -113,6 +149,7 @@ def make_plan(
     import httpx2  # noqa: PLC0415 - it and openai take 0.6 s to import
 
     from pytest_vft.submission.job import submit  # noqa: PLC0415 - as above
+    from pytest_vft.submission.record import Record  # noqa: PLC0415 - as above
     from pytest_vft.submission.requests import Recorder  # noqa: PLC0415 - as above
     from pytest_vft.submission.server import Server  # noqa: PLC0415 - as above
 
@@ -144,7 +181,7 @@ def make_plan(
             files=tuple(map(describe_file, sources)),
             settings=submission.job,
         )
-        submit(server, request)
+        submit(server, request, Record())
     sizes = {file.path: file.bytes for file in report.files}
     if _stamps(sources) != before or any(sizes[file.path] != file.bytes for file in request.files):
         raise SubmissionError(f"{sources[0].path}: changed during planning; plan again")
