@@ -14,15 +14,18 @@ from typing import Any
 
 from pytest_vft.cli.output import print_text
 from pytest_vft.errors import SubmissionError, UsageError
-from pytest_vft.report.progress import watching
-from pytest_vft.report.submission import (
-    describe_job,
+from pytest_vft.report.job import (
     next_commands,
     render_event,
     render_job,
     render_metrics,
     render_outcome,
     render_outcome_json,
+    resume_hint,
+)
+from pytest_vft.report.progress import watching
+from pytest_vft.report.submission import (
+    describe_job,
     render_plan,
     render_plan_json,
     render_preflight,
@@ -98,7 +101,7 @@ def _preflight(arguments: argparse.Namespace, submission: Submission) -> int:
     found = preflight(server, plan.request, date.today())  # noqa: DTZ011 - shutdown dates have no zone
     render = render_preflight_json if arguments.format == "json" else render_preflight
     print_text(render(found))
-    return 0 if found.ok else 1
+    return 1 if found.refusals else 0 if found.ok else 2
 
 
 def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
@@ -187,6 +190,8 @@ def _watch(
         if update.job is not None and update.job.status != status:
             status = update.job.status
             _say(f"{safe(update.job.id)}: {safe(status)}")
+            if not (update.job.under_way or update.job.ended):
+                _say(resume_hint(update.job, RetryPolicy().patience))
 
     try:
         with _status_line() as show_status:

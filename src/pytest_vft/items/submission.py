@@ -14,9 +14,8 @@ import pytest
 from pytest_vft.errors import SubmissionError, UnfitError, VftError
 from pytest_vft.items.nodes import RuleItem
 from pytest_vft.items.request import SUBMIT
+from pytest_vft.report.job import next_commands, render_outcome
 from pytest_vft.report.submission import (
-    next_commands,
-    render_outcome,
     render_plan,
     render_plan_json,
     render_preflight,
@@ -79,7 +78,7 @@ class SubmissionItem(RuleItem):
         server = connect(submission, os.environ)
         found = preflight(server, self._plan(submission).request, date.today())  # noqa: DTZ011 - dates have no zone
         if not found.ok:
-            raise SubmissionError(render_preflight(found))
+            raise SubmissionError(render_preflight(found, verdict_first=True))
         return render_preflight(found)
 
     def _apply_step(self, submission: Submission) -> str:
@@ -96,7 +95,7 @@ class SubmissionItem(RuleItem):
             events += update.events
         assert job is not None  # noqa: S101 - submit() returned it
         outcome = conclude(server, job, events)
-        text = render_outcome(outcome, plan.expectation, server.api.safety)
+        text = render_outcome(outcome, plan.expectation, server.api.safety, verdict_first=True)
         if not outcome.ok:
             raise SubmissionError(text)
         return text if job.ended else text + next_commands(job.id, str(path))

@@ -155,7 +155,12 @@ def make_plan(
 
     settings = submission.settings
     sources = _job_sources(settings.sources)
-    credentials = _credentials(submission, environ, key_wanted=False)
+    endpoint = _endpoint(submission)
+    credentials = credentials_for(endpoint, environ, key_wanted=False)
+    if credentials.base_url not in (endpoint.base_url, endpoint.default):  # that of the environment
+        endpoint = endpoint._replace(base_url=credentials.base_url)
+        if endpoint.azure_version is None:
+            settings = replace(settings, base_url=credentials.base_url)
     model = settings.model
     if model is None:
         raise UsageError(f"no model: {settings.provider.name} does not have a default; give --model=NAME")
@@ -168,7 +173,7 @@ def make_plan(
     recorder = Recorder()
     with httpx2.Client(transport=recorder) as http:
         server = Server(client=make_client(credentials, http_client=http), credentials=credentials)
-        own_address = provider.jobs().base_url in (None, server.address)
+        own_address = endpoint.default in (None, server.address)
         for closing in closings if own_address else ():
             if closing.days < 0:
                 raise SubmissionError(
@@ -187,7 +192,7 @@ def make_plan(
         raise SubmissionError(f"{sources[0].path}: changed during planning; plan again")
     return JobPlan(
         request=request,
-        endpoint=Endpoint(credentials.base_url, credentials.azure_version),
+        endpoint=endpoint._replace(azure_version=credentials.azure_version),
         report=report,
         requests=tuple(recorder.requests),
         estimate=estimate(report, submission.job.epochs),
@@ -204,7 +209,7 @@ def connect(
 
     Raises MissingKeyError without an API key, UsageError for an invalid address.
     """
-    return connect_to(_credentials(submission, environ, key_wanted=True), retry_policy)
+    return connect_to(credentials_for(_endpoint(submission), environ), retry_policy)
 
 
 def connect_to(credentials: Credentials, retry_policy: RetryPolicy | None = None) -> Server:
@@ -215,9 +220,24 @@ def connect_to(credentials: Credentials, retry_policy: RetryPolicy | None = None
     return Server(client=client, credentials=credentials, retry_policy=retry_policy or RetryPolicy())
 
 
-def _credentials(submission: Submission, environ: Mapping[str, str], *, key_wanted: bool) -> Credentials:
-    version = submission.settings.provider.jobs().version
-    return read_credentials(submission.base_url, environ, azure_version=version, key_wanted=key_wanted)
+def credentials_for(
+    endpoint: Endpoint, environ: Mapping[str, str], *, key_wanted: bool = True
+) -> Credentials:
+    """Return the credentials in *environ* for *endpoint*.
+
+    Raises MissingKeyError without a key that is wanted, UsageError without a valid address: a client without
+    an address would send the data and the key to OpenAI.
+    """
+    version = endpoint.azure_version
+    found = read_credentials(endpoint.base_url, environ, azure_version=version, key_wanted=key_wanted)
+    if found.base_url is None and endpoint.default is None:
+        raise UsageError("the provider file names no server: give --base-url=https://HOST/v1")
+    return found if found.base_url is not None else replace(found, base_url=endpoint.default)
+
+
+def _endpoint(submission: Submission) -> Endpoint:
+    service = submission.settings.provider.jobs([source.path for source in submission.settings.sources])
+    return Endpoint(submission.base_url, service.version, service.base_url)
 
 
 def _job_sources(sources: tuple[Source, ...]) -> list[Source]:

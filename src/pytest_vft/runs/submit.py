@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from pytest_vft.client import read_credentials
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Depth
 from pytest_vft.runs.config import Config, as_config
@@ -19,6 +18,7 @@ from pytest_vft.runs.submission import (
     apply_plan,
     connect,
     connect_to,
+    credentials_for,
     make_plan,
     plan_path,
     read_submission,
@@ -154,9 +154,7 @@ def cancel_job(job_id: str, **server: Unpack[ServerOptions]) -> Job:
 
 def _server_of_plan(plan: JobPlan, timeout: float | None) -> Server:
     """Return the server of *plan*. Raises UsageError if the environment names another server now."""
-    credentials = read_credentials(
-        plan.endpoint.base_url, os.environ, azure_version=plan.endpoint.azure_version
-    )
+    credentials = credentials_for(plan.endpoint, os.environ)
     server = connect_to(credentials, _retry_policy(timeout))
     if server.address != plan.request.base_url:
         raise UsageError(f"the plan is for {plan.request.base_url}, not for {server.address}; plan again")

@@ -115,10 +115,11 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
     """Yield updates of a job, each event once and oldest first, until *until* is true of the job.
 
     Temporary errors (429, 5xx, a broken connection) are updates, too. Raises ServerError at the
-    deadline and for other errors.
+    deadline, for other errors, and for a job that is paused or in an unknown state and has no news.
     """
     policy, seen = server.retry_policy, set[str]()
-    started = policy.clock()
+    started = news_at = policy.clock()
+    status = ""
     for wait in policy.waits():
         pause = wait
         with server.explained(f"following {server.safe(job_id)}"):
@@ -133,6 +134,14 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
         yield update
         if update.job is not None and until(update.job):
             return
+        if update.job is not None and (update.events or update.job.under_way or update.job.status != status):
+            news_at, status = policy.clock(), update.job.status
+        elif update.job is not None and policy.clock() - news_at + pause > policy.patience:
+            resume = "resume the job on the server, then " if update.job.paused else ""
+            raise ServerError(
+                f"{server.safe(job_id)}: still {server.safe(status)} and without news after "
+                f"{policy.patience:,.0f} s; {resume}run 'vft submit follow {server.safe(job_id)}' again"
+            )
         if policy.deadline is not None and policy.clock() - started + pause > policy.deadline:
             raise ServerError(
                 f"{server.safe(job_id)}: not finished after {policy.deadline:,.0f} s; "

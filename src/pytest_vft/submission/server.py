@@ -38,7 +38,7 @@ class RetryPolicy:
     tries: int = 4
     deadline: float | None = None
     search: float = 120.0
-    patience: float = 600.0
+    patience: float = 300.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
