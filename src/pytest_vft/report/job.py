@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pytest_vft.report.json import harmless_json
-from pytest_vft.report.text import wrapped
+from pytest_vft.report.layout import wrapped
 from pytest_vft.submission.outcome import Event, Job, JobOutcome, SafetyCheck, numbers
 from pytest_vft.submission.plan import JobExpectation
 from pytest_vft.text import count, safe

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from pytest_vft.model import Report
 from pytest_vft.report.json import harmless_json
-from pytest_vft.report.text import NOT_CHECKED, file_lines, size, tokens_and_price, unknown_lines, wrapped
+from pytest_vft.report.layout import wrapped
+from pytest_vft.report.text import NOT_CHECKED, file_lines, size, tokens_and_price, unknown_lines
 from pytest_vft.submission.plan import FORMAT, Estimate, JobPlan, JobRequest, RecordedRequest
 from pytest_vft.submission.preflight import Preflight
 from pytest_vft.text import count, safe
