@@ -117,12 +117,15 @@ def test_another_file_is_not_taken_for_it(
 
 
 @pytest.mark.parametrize("api", [job_api(), SMALL], ids=["whole", "parts"])
-def test_a_file_that_changed_in_place_is_deleted_again(fake: FakeServer, large: JobFile, api: object) -> None:
+def test_a_file_that_changed_in_place_is_not_sent_to_its_end(
+    fake: FakeServer, large: JobFile, api: object
+) -> None:
     Path(large.path).write_bytes(b"x" * large.bytes)
 
     with pytest.raises(SubmissionError, match="changed while it was uploaded; plan again"):
         send_file(connect(fake, api=api), large)
     assert not fake.files
+    assert not [request for request in fake.requests if request[0] == "DELETE"]
 
 
 @pytest.mark.parametrize("size", [100, 2_000])
