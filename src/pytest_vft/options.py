@@ -162,6 +162,7 @@ OPTIONS = (
     Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
     Option("allow-private", "", "also fetch from private addresses", _CHECK, "flag"),
     Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
+    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _CHECK, "count"),
     Option("no-cache", "", "do not read or write .vft_cache", _CHECK, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
