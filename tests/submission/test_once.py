@@ -13,7 +13,7 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -60,13 +60,20 @@ ONCE = (1, ["train", "validation"])
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
 def test_two_at_once_make_one_job(planned: FakeServer, _round: int) -> None:
-    processes = [start(), start()]
-    done = [process.communicate() for process in processes]
+    outputs = [Path("one.txt"), Path("two.txt")]
+    with ExitStack() as stack:
+        stack.enter_context(open_record(Path("train.plan.record"), lambda: None))
+        processes = []
+        for path in outputs:
+            file = stack.enter_context(path.open("w"))
+            processes.append(subprocess.Popen(APPLY, stdout=file, stderr=subprocess.STDOUT))
+        while not all("another process applies the plan" in path.read_text() for path in outputs):
+            assert [process.poll() for process in processes] == [None, None]
+            time.sleep(0.01)
 
-    assert [process.returncode for process in processes] == [0, 0], done
+    assert [process.wait() for process in processes] == [0, 0]
     assert created(planned) == ONCE
-    assert [out.splitlines()[-1] for out, _ in done] == ["PASSED  ftjob-1: succeeded"] * 2
-    assert any("another process applies the plan; waiting for it" in err for _, err in done)
+    assert all(path.read_text().endswith("PASSED  ftjob-1: succeeded\n") for path in outputs)
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
