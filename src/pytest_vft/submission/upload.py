@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import openai
 
 from pytest_vft.errors import ServerError, SubmissionError, VftError
+from pytest_vft.regular_files import regular
 from pytest_vft.submission.once import Creation, create_once
 from pytest_vft.submission.plan import JobFile
 from pytest_vft.submission.record import Record, Thing
@@ -45,7 +46,7 @@ class Section(io.RawIOBase):
         before_end: Callable[[Any], None],
     ) -> None:
         super().__init__()
-        self._file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed by close()
+        self._file = open(path, "rb", buffering=0, opener=regular)  # noqa: SIM115 - closed by close()
         self._start = start
         self._length = length
         self._before = before
