@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from pytest_vft.cli.output import print_text, text_width
-from pytest_vft.errors import LintError
+from pytest_vft.errors import LintError, UsageError
 from pytest_vft.model import Report
-from pytest_vft.report.formats import parse_targets, render, write
+from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
+from pytest_vft.report.statistics import render_statistics
 from pytest_vft.runs.lint import run
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
@@ -28,6 +30,8 @@ def check(arguments: argparse.Namespace) -> int:
     """Check files, print and write the report; return the exit code."""
     if arguments.base_url:
         print("vft: --base-url has no effect on a check", file=sys.stderr)
+    if arguments.statistics and arguments.format != "text":
+        raise UsageError(f"--statistics prints text; expected no --format={arguments.format}")
     targets = parse_targets(arguments.report or ())
     settings = read_settings(vars(arguments))
     sources = find_sources(
@@ -36,17 +40,24 @@ def check(arguments: argparse.Namespace) -> int:
         validation=arguments.validation_data or (),
         test=arguments.test_data or (),
     )
-    with watching() as watch:
+    with nullcontext() if arguments.quiet else watching() as watch:
         report = run(replace(settings, sources=sources), watch=watch)
-    display = Display(arguments.max_shown)
     for target in targets:
-        write(report, target, display)
+        write(report, target, Display(arguments.max_shown))
     _check_selected(settings, report)
+    _print(report, arguments)
+    return 0 if report.ok or arguments.exit_zero else 1
+
+
+def _print(report: Report, arguments: argparse.Namespace) -> None:
+    display = Display(arguments.max_shown, text_width(), quiet=arguments.quiet)
+    if arguments.statistics:
+        print_text("" if report.ok and arguments.quiet else render_statistics(report))
+        return
     if arguments.format == "github":  # the log shows the text, because GitHub shows few annotations
         print_text(render(report, "text", display))
-        _add_to_summary(render(report, "markdown", display))
-    print_text(render(report, arguments.format, display._replace(width=text_width())))
-    return 0 if report.ok else 1
+        _add_to_summary(render(report, "markdown", Display(arguments.max_shown)))
+    print_text(render(report, arguments.format, display), styled=arguments.format in FOR_PEOPLE)
 
 
 def _check_selected(settings: Settings, report: Report) -> None:

@@ -123,13 +123,13 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
 
 
 def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
-    full = settings.depth != "header"
+    config, full = settings.config, settings.depth != "header"
     return LintPlan(
         rules=rules,
         image_tokens=settings.provider.describe(settings.model).image_tokens,
         full=full,
-        max_findings=settings.config.max_findings,
-        cache=settings.config.folder / FOLDER if full and settings.network.cache else None,
+        max_findings=config.max_findings if settings.max_findings is None else settings.max_findings,
+        cache=config.folder / FOLDER if full and settings.network.cache else None,
         now=now(),
     )
 
@@ -216,6 +216,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
+    extend_select: str | Sequence[str] = (),
     ignore: str | Sequence[str] = (),
     depth: Depth = "auto",
     fail_on: Severity = "error",
@@ -224,6 +225,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     allow_private: bool = False,
     proxy: str | None = None,
     cache: bool = True,
+    max_findings: int | None = None,
     config: Config | str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
 ) -> Report:
@@ -233,8 +235,9 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     one. Without any files, those of the configuration are linted. *config* is a configuration or the
     path of one; None uses the nearest one in the current folder or above. *offline* fetches no URLs, by
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
-    "env"; without *cache* nothing is saved in .vft_cache. Files are linted in this process, or by an
-    *executor* of concurrent.futures whose workers find the files at the same paths.
+    "env"; without *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that
+    are kept for each rule and file (0: all), by default that of the configuration. Files are linted in
+    this process, or by an *executor* of concurrent.futures whose workers find the files at the same paths.
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
     """
@@ -244,6 +247,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "provider": provider,
             "model": model,
             "select": select,
+            "extend_select": extend_select,
             "ignore": ignore,
             "depth": depth,
             "fail_on": fail_on,
@@ -252,6 +256,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "allow_private": allow_private,
             "proxy": proxy,
             "no_cache": not cache,
+            "max_findings": max_findings,
             "jobs": 1,
         }
     )
