@@ -250,16 +250,16 @@ def test_interruption_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_vft.cli.check.run", interrupt)
+    monkeypatch.setattr("pytest_vft.cli.check.run_groups", interrupt)
 
-    assert vft("check", write("train.jsonl")) == (2, "", "vft: interrupted\n")
+    assert vft("check", write("train.jsonl")) == (130, "", "vft: interrupted\n")
 
 
 def test_fault_of_our_own_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
     def stumble(*_: object, **__: object) -> None:
         raise LookupError("a bug")
 
-    monkeypatch.setattr("pytest_vft.cli.check.run", stumble)
+    monkeypatch.setattr("pytest_vft.cli.check.run_groups", stumble)
     done = vft("check", write("train.jsonl"))
 
     assert (done.code, done.out) == (2, "")

@@ -46,11 +46,15 @@ class Verdict(enum.IntEnum):
 
 
 class Source(NamedTuple):
-    """A file to check: its path as the user wrote it, its split and its data format."""
+    """A file to check: its path as the user wrote it, its split and its data format.
+
+    *split_from_name* says that the split is that of the file name, because nothing else states one.
+    """
 
     path: str
     split: Split = "train"
     data_format: str = "openai"
+    split_from_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +125,8 @@ class RuleResult(NamedTuple):
     """Result of one rule in the whole run.
 
     *subject* is the noun for what the rule judges; *severity* is the effective one, after `severity` and
-    `allow`; *allowed* is the number of findings that the configuration tolerates; *reason* is why the
+    `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode;
+    *allowed* is the number of findings that the configuration tolerates; *reason* is why the
     rule is ignored, or None. The other fields are texts of the rule file.
     """
 
@@ -130,6 +135,7 @@ class RuleResult(NamedTuple):
     severity: Severity
     tally: Tally
     truncated: int
+    undecoded: int = 0
     allowed: int | None = None
     reason: str | None = None
     summary: str = ""

@@ -264,7 +264,7 @@ def test_interrupting_stops_at_once_and_keeps_what_was_learnt(tmp_path: Path) ->
         again = [*VFT, "check", "--allow-private", "--select=image", str(write(tmp_path, f"{base}/ok.jpg"))]
         subprocess.run(again, cwd=tmp_path, check=True, capture_output=True)
 
-    assert (run.returncode, said) == (2, "vft: interrupted\n")
+    assert (run.returncode, said) == (130, "vft: interrupted\n")
     assert server.paths["/ok.jpg"] == 1
 
 

@@ -35,12 +35,17 @@ class PlacedFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """The result for all files; *dropped* counts findings that were not kept, by rule."""
+    """The result for all files.
+
+    By rule, *dropped* counts findings that were not kept, and *undecoded* unknown verdicts on images that
+    were too large to decode.
+    """
 
     files: tuple[FileResult, ...]
     dataset: Mapping[str, Tally]
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
+    undecoded: Mapping[str, int]
     cost: Cost | None
 
 
@@ -109,6 +114,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         dataset=tallies,
         findings=tuple(findings),
         dropped=dropped,
+        undecoded=sum((file.totals.undecoded for file in files), Counter()),
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
     )
 

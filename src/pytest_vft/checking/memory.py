@@ -49,7 +49,8 @@ class ShardMemory:
     """Totals of shards in shards.sqlite in *folder*, for one plan and one version of the code.
 
     The key is made of length and first 64 KiB, so that a new shard is not read twice; the hash of the
-    whole shard is compared as well. Shards with URLs are not cached, since their contents may change.
+    whole shard is compared as well. Shards with URLs are not cached, since their contents may change, nor
+    are shards with images that were too large to decode, since another run may decode them.
     """
 
     def __init__(self, folder: Path, plan: LintPlan) -> None:
@@ -95,7 +96,7 @@ class ShardMemory:
 
 def cache_row(key: bytes, content: bytes, totals: ShardTotals) -> tuple[bytes, bytes] | None:
     """Return key and value for the cache, None if *totals* are not cached; *content* is the shard's hash."""
-    packed = None if totals.urls else pack(totals)
+    packed = None if totals.urls or totals.undecoded else pack(totals)
     if packed is None or len(packed) > _LARGEST:
         return None
     return key, xxh3_64_digest(key + content + packed) + content + packed

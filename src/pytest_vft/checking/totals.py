@@ -110,7 +110,8 @@ class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
     *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web URLs of images;
-    *distinct_images* holds the low half of the keys of images. *kept* and *dropped* count the findings of
+    *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the
+    unknown verdicts on images that were too large to decode. *kept* and *dropped* count the findings of
     each rule below and above the maximum; *bad_lines* are the lines that fail each rule. *measured* are
     images that are not in the cache, and *row* is key and value for the cache of shards: both belong to
     one shard and are not merged.
@@ -129,6 +130,7 @@ class ShardTotals:
     urls: dict[str, None] = field(default_factory=dict)
     distinct_images: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
+    undecoded: Counter[str] = field(default_factory=Counter)
     findings: list[ShardFinding] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -170,6 +172,7 @@ class ShardTotals:
         self.distinct_images |= other.distinct_images
         for scope, counts in other.counts.items():
             self.counts.setdefault(scope, Counter()).update(counts)
+        self.undecoded.update(other.undecoded)
         self.dropped.update(other.dropped)
         for rule, ranges in other.bad_lines.items():
             self.bad_lines.setdefault(rule, LineRanges()).extend(ranges, lines)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 from pytest_vft.cli.output import print_text, text_width
@@ -16,9 +16,9 @@ from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
 from pytest_vft.report.statistics import render_statistics
-from pytest_vft.runs.lint import run
-from pytest_vft.runs.settings import Settings, read_settings
-from pytest_vft.runs.sources import find_sources
+from pytest_vft.runs.groups import find_groups
+from pytest_vft.runs.lint import run_groups
+from pytest_vft.runs.settings import Settings
 from pytest_vft.text import safe
 
 # Bytes of a step summary that GitHub accepts
@@ -33,18 +33,18 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.statistics and arguments.format != "text":
         raise UsageError(f"--statistics prints text; expected no --format={arguments.format}")
     targets = parse_targets(arguments.report or ())
-    settings = read_settings(vars(arguments))
-    sources = find_sources(
-        settings.config,
-        [*arguments.files, *(arguments.data or ())],
+    groups = find_groups(
+        vars(arguments),
+        arguments.files,
+        data=arguments.data or (),
         validation=arguments.validation_data or (),
         test=arguments.test_data or (),
     )
     with nullcontext() if arguments.quiet else watching() as watch:
-        report = run(replace(settings, sources=sources), watch=watch)
+        report = run_groups(groups, watch=watch)
     for target in targets:
         write(report, target, Display(arguments.max_shown))
-    _check_selected(settings, report)
+    _check_selected(groups, report)
     _print(report, arguments)
     return 0 if report.ok or arguments.exit_zero else 1
 
@@ -60,12 +60,13 @@ def _print(report: Report, arguments: argparse.Namespace) -> None:
     print_text(render(report, arguments.format, display), styled=arguments.format in FOR_PEOPLE)
 
 
-def _check_selected(settings: Settings, report: Report) -> None:
+def _check_selected(groups: Sequence[Settings], report: Report) -> None:
     """Raise LintError if rules are selected by id and had nothing to check.
 
     Rules on the dataset judge only content that recurs, so having nothing to judge is a result.
     """
-    chosen = {rule.id for rule in settings.rules if rule.scope != "dataset"} & set(settings.select or ())
+    rules = {rule.id for settings in groups for rule in settings.rules if rule.scope != "dataset"}
+    chosen = rules & {id_ for settings in groups for id_ in settings.select or ()}
     named = [rule for rule in report.rules if rule.id in chosen]
     if named and not any(rule.tally.checked and rule.reason is None for rule in named):
         ids = ", ".join(rule.id for rule in named)

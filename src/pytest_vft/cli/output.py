@@ -7,6 +7,7 @@ import sys
 
 from pytest_vft.report.layout import WIDTH
 
+INTERRUPTED = 130  # the exit code after Ctrl-C, as in shells: 128 and the number of the signal
 _NARROWEST, _WIDEST = 60, 120  # columns of text on a terminal
 
 # Findings are indented, so text from a dataset never starts a line and is never coloured.

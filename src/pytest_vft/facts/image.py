@@ -12,8 +12,9 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.formats.base import ImageRow
 from pytest_vft.model import Split
+from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
-from pytest_vft.reading.images import Damage, ImageMeasurements
+from pytest_vft.reading.images import ImageMeasurements, is_opened
 from pytest_vft.reading.links import Link, read_link
 from pytest_vft.reading.remote import FetchContext, Remote, not_fetched
 
@@ -58,7 +59,7 @@ class ImageFacts(TypedDict):
     format: str | None
     """Format by the first bytes: JPEG, HEIC, HTML, unrecognised ...; "none" if there are no bytes."""
     openable: bool | None
-    """Whether a decoder can read the header; None if the image was not fetched."""
+    """Whether a decoder can read the header; None if the image was not fetched or memory was short."""
     mode: str | None
     """Pillow's mode: RGB, RGBA, L, P, CMYK ..."""
     width: int | None
@@ -74,7 +75,8 @@ class ImageFacts(TypedDict):
     geotagged: bool | None
     """Whether EXIF contains a latitude or longitude."""
     damage: Damage | None
-    """"truncated", "undecodable", or "none" if the depth of the run found no damage."""
+    """"truncated", "undecodable", or "none" if the depth of the run found no damage; None for an image that
+    was too large to decode."""
     decoder_error: str | None
     """The error message of the decoder."""
     reachable: bool | None
@@ -221,6 +223,11 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
     facts["geotagged"] = geotagged
     facts["damage"] = damage
     facts["decoder_error"] = error
+
+
+def is_undecoded(facts: ImageFacts) -> bool:
+    """Return whether the image was too large to decode."""
+    return facts["damage"] is None and facts["openable"] is not False and is_opened(str(facts["format"]))
 
 
 def _match(media_type: str, format_: str) -> Match:

@@ -25,12 +25,15 @@ _FOREIGN = {"-": "of the URL-safe alphabet", "_": "of the URL-safe alphabet", "%
 class ImageStore:
     """Measurements of images by the hash of their base64 text; None for text that is not valid base64.
 
+    *full* and *bounded* are those of measure_image().
+
     xxh3 is fast but not resistant to collisions; a forged collision only hides a defect in the user's own
     dataset.
     """
 
-    def __init__(self, *, full: bool, cache: ImageCache | None = None) -> None:
+    def __init__(self, *, full: bool, bounded: bool = True, cache: ImageCache | None = None) -> None:
         self._full = full
+        self._bounded = bounded
         self._cache = cache
         self._images: dict[int, ImageMeasurements | None] = {}
         self._tokens: dict[str, int] = {}
@@ -96,8 +99,8 @@ class ImageStore:
                 self._images[key] = None
                 sound = False
                 continue
-            self._images[key] = image = measure_image(data, full=self._full)
-            if self._cache:
+            self._images[key] = image = measure_image(data, full=self._full, bounded=self._bounded)
+            if self._cache and not image.is_undecoded:
                 self._measured.append(MeasuredImage(key, len(payload), image))
         self._pending.clear()
         return sound

@@ -31,7 +31,9 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
     lines = [*_head(report, display.width), *found, *_ignored(report, display.width)]
     for note in report.notes:
         lines += wrapped(f"note: {note}", width=display.width)
-    lines += [*unknown_lines(report), f"not checked: {NOT_CHECKED}"]
+    for line in unknown_lines(report):
+        lines += wrapped(line, width=display.width)
+    lines += [f"not checked: {NOT_CHECKED}"]
     lines += ["help: vft explain RULE"] if failed else []
     return "\n".join([*lines, verdict(report)]) + "\n"
 
@@ -140,9 +142,8 @@ def unknown_lines(report: Report) -> Iterator[str]:
     """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
-        if rule.tally.unknown:
-            reason = f"{count(rule.tally.unknown, rule.subject)}: {_why_unknown(report, rule)}"
-            rules.setdefault(reason, []).append(rule.id)
+        for number, why in _unknown(report, rule):
+            rules.setdefault(f"{count(number, rule.subject)}: {why}", []).append(rule.id)
     for reason, ids in rules.items():
         more = f" and {count(len(ids) - 1, 'more rule')}" if len(ids) > 1 else ""
         yield f"not checked: {reason} ({ids[0]}{more})"
@@ -151,13 +152,20 @@ def unknown_lines(report: Report) -> Iterator[str]:
 def unknown_reason(report: Report, rule: RuleResult) -> str:
     """Return why *rule* could not judge some subjects, as in "21 of 721 images not checked: offline"."""
     of = count(rule.tally.unknown + rule.tally.checked, rule.subject)
-    return f"{rule.tally.unknown:,} of {of} not checked: {_why_unknown(report, rule)}"
+    reasons = " and ".join(why for _, why in _unknown(report, rule))
+    return f"{rule.tally.unknown:,} of {of} not checked: {reasons}"
 
 
-def _why_unknown(report: Report, rule: RuleResult) -> str:
-    if rule.subject != "image":
-        return "not measured"
-    return "offline" if report.offline else "not settled" if report.unsettled else "not measured"
+def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
+    """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
+    others = rule.tally.unknown - rule.undecoded
+    if others and rule.subject != "image":
+        yield others, "not measured"
+    elif others:
+        yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
+    if rule.undecoded:
+        hint = "" if report.depth == "full" else "; --depth=full decodes one at a time"
+        yield rule.undecoded, f"too large to decode here{hint}"
 
 
 def _ignored(report: Report, width: int) -> Iterator[str]:

@@ -24,10 +24,11 @@ from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
+from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
-from pytest_vft.runs.notes import allowed_notes, network_notes, split_notes
-from pytest_vft.runs.settings import Settings, read_settings
-from pytest_vft.runs.sources import find_sources
+from pytest_vft.runs.groups import find_groups
+from pytest_vft.runs.notes import allowed_notes, group_notes, name_notes, network_notes, split_notes
+from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -95,6 +96,18 @@ def _check_not_empty(report: Report) -> None:
             raise LintError(f"{file.path}: has no examples, so nothing was checked; leave the file out")
 
 
+def run_groups(
+    groups: Sequence[Settings],
+    *,
+    only: Collection[str] | None = None,
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> Report:
+    """Lint the files of each of *groups* with its own settings and return one report; see run()."""
+    reports = [run(settings, only=only, watch=watch, executor=executor) for settings in groups]
+    return combine(reports, group_notes(groups))
+
+
 def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
     from pytest_vft.web.fetching import make_fetcher  # noqa: PLC0415 - aiohttp takes 0.2 s to import
 
@@ -128,6 +141,7 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
         rules=rules,
         image_tokens=settings.provider.describe(settings.model).image_tokens,
         full=full,
+        bounded=settings.depth != "full",
         max_findings=config.max_findings if settings.max_findings is None else settings.max_findings,
         cache=config.folder / FOLDER if full and settings.network.cache else None,
         now=now(),
@@ -178,6 +192,7 @@ def _report(
         ),
         dataset=linted.dataset,
         notes=(
+            *name_notes(settings.sources),
             *allowed_notes(results),
             *split_notes(linted.files),
             *troubles,
@@ -200,6 +215,7 @@ def _rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResu
         severity="warning" if tolerated else rule.severity,
         tally=tally,
         truncated=linted.dropped.get(rule.id, 0),
+        undecoded=linted.undecoded.get(rule.id, 0),
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
         summary=rule.summary,
@@ -231,9 +247,9 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
 ) -> Report:
     """Lint files and return the report.
 
-    *paths* are files, folders or globs; their split is train unless the configuration states another
-    one. Without any files, those of the configuration are linted. *config* is a configuration or the
-    path of one; None uses the nearest one in the current folder or above. *offline* fetches no URLs, by
+    *paths* are files, folders or globs; their split is that of the configuration, else that of the file
+    name, else train. Without any files, those of the configuration are linted. *config* is a
+    configuration or the path of one; None uses the nearest one of each file. *offline* fetches no URLs, by
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
     "env"; without *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that
     are kept for each rule and file (0: all), by default that of the configuration. Files are linted in
@@ -241,7 +257,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
     """
-    settings = read_settings(
+    groups = find_groups(
         {
             "config": config,
             "provider": provider,
@@ -258,12 +274,12 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "no_cache": not cache,
             "max_findings": max_findings,
             "jobs": 1,
-        }
+        },
+        _strings(paths),
+        validation=_strings(validation),
+        test=_strings(test),
     )
-    sources = find_sources(
-        settings.config, _strings(paths), validation=_strings(validation), test=_strings(test)
-    )
-    return run(replace(settings, sources=sources), executor=executor)
+    return run_groups(groups, executor=executor)
 
 
 def _strings(paths: Paths) -> list[str]:

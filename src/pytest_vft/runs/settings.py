@@ -105,10 +105,11 @@ class Settings:
                     raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
         bound, provider = self.bound, self.provider
         with _naming(config, "select: "):  # an invalid value is an error even if an option overrides it
-            select_bound(catalogue, bound, provider, config.select)
+            configured = config.select or None
+            select_bound(catalogue, bound, provider, configured)
         with _naming(config, "extend-select: "):
             select_bound(catalogue, bound, provider, extend=config.extend_select)
-        select = config.select if self.select is None else self.select
+        select = configured if self.select is None else self.select
         return select_bound(catalogue, bound, provider, select, [*config.extend_select, *self.extend_select])
 
     @cached_property
@@ -153,19 +154,18 @@ class Settings:
         _ = self.model, self.rules, self.reasons_by_file
 
 
-def read_settings(options: Mapping[str, Any]) -> Settings:
+def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Settings:
     """Return the settings for *options*, without sources.
 
     *options* are values by the names of options.py, with _ for -, and "config", a path or a Config. None
-    or a missing name is an option that was not given. Other names are ignored.
+    or a missing name is an option that was not given. Other names are ignored. Without a configuration
+    in *options* the nearest one of the file at *path*, or of the current folder, applies.
     Raises ConfigError for an invalid configuration, UsageError for an invalid option.
     """
-    select = options.get("select")
-    if select:
-        select = listed(select) or None  # an empty option was not given
+    select = listed(options.get("select") or ()) or None  # an empty option was not given
     provider = options.get("provider")
     return Settings(
-        config=as_config(options.get("config")),
+        config=as_config(options.get("config"), path=path),
         provider_id=provider and os.fspath(provider),
         model_name=options.get("model"),
         select=select,

@@ -132,7 +132,7 @@ def read_body(body: Body, *, full: bool, limit: int) -> Remote | None:
         served = _served(kind, body.data, media_type)
         if served:
             return Remote(True, served=served, media_type=media_type)
-    image = measure_image(body.data, full=full and body.whole, whole=body.whole)
+    image = measure_image(body.data, full=full and body.whole, whole=body.whole, bounded=not full)
     if not body.whole:
         if is_opened(kind) and not image.openable and len(body.data) < limit:
             return None

@@ -147,7 +147,8 @@ class ImageClient:
             return replace(job, first=self._max_bytes)
         if remote is None:
             remote = Remote(None, "the body is shorter than declared")
-        return FetchResult(remote, 0 if remote.reachable is None else DAY, "answer")
+        undecoded = remote.image is not None and remote.image.is_undecoded
+        return FetchResult(remote, 0 if remote.reachable is None or undecoded else DAY, "answer")
 
     async def _body(self, job: FetchJob, response: aiohttp.ClientResponse) -> Body | None:
         """Read the bytes that the job asks for, or as many as allowed if the size is not declared.
