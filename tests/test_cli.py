@@ -761,6 +761,7 @@ HERE_ONLY = {
     "--statistics": "as for --format",
     "--quiet": "as for --format",
     "--exit-zero": "pytest has its own exit codes",
+    "--fresh": "under pytest-xdist each worker would ask again",
 }
 
 

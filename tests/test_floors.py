@@ -28,6 +28,7 @@ FLOORS = (
         "line_ranges",
         "text",
         "options",
+        "regular_files",
         "resources",
         "json_schema",
         "writing",

@@ -127,6 +127,7 @@ SAID: Mapping[str, Any] = {
     "offline": True,
     "allow_private": True,
     "proxy": "env",
+    "url_budget": 90,
     "no_cache": True,
     "max_findings": 7,
     "jobs": 2,
@@ -148,6 +149,7 @@ def test_settings_follow_the_options() -> None:
     assert (settings.depth, settings.fail_on, settings.require_checked) == ("header", "warning", True)
     assert (settings.network.offline, settings.network.allow_private) == (True, True)
     assert (settings.network.proxy, settings.network.cache, settings.jobs) == (True, False, 2)
+    assert settings.url_budget == 90
 
 
 def test_none_is_an_option_that_was_not_given() -> None:

@@ -144,6 +144,14 @@ class RuleResult(NamedTuple):
     source: str = ""
 
 
+class UnsettledUrl(NamedTuple):
+    """A URL that was not settled: the URL without secrets, why, and the paths and lines that contain it."""
+
+    url: str
+    cause: str
+    places: tuple[tuple[str, int], ...]
+
+
 class Cost(NamedTuple):
     """Estimated tokens and price of one epoch on all examples of the training split.
 
@@ -163,9 +171,9 @@ class Cost(NamedTuple):
 class Report:
     """Result of one run; the input of every report format.
 
-    *model* is None if the provider accepts any model and none was named; *unsettled* is the number of
-    URLs that were requested without a conclusive answer; *cost* is None if there is nothing to train on,
-    or if tokens are unknown.
+    *model* is None if the provider accepts any model and none was named; *urls* is the number of distinct
+    web URLs of images, and *unsettled* are those without a conclusive answer, unless the run is offline;
+    *cost* is None if there is nothing to train on, or if tokens are unknown.
     """
 
     provider: str
@@ -181,7 +189,8 @@ class Report:
     findings: tuple[Finding, ...]
     dataset: Mapping[str, Tally] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    unsettled: int = 0
+    urls: int = 0
+    unsettled: tuple[UnsettledUrl, ...] = ()
     cost: Cost | None = None
 
     def __repr__(self) -> str:

@@ -99,6 +99,11 @@ class Server:
             yield response(int(name))
         elif name == "429":
             yield response(200, JPEG) if times > 1 else response(429, more=["Retry-After: 1"])
+        elif name == "busy":
+            yield response(429, more=[f"Retry-After: {rest}"])
+        elif name == "busy-but-for-every-twentieth":
+            busy = len(self.asked) % 20
+            yield response(429, more=["Retry-After: 0"]) if busy else response(404)
         elif name == "busy-for-an-hour":
             yield response(429, more=["Retry-After: 3600"])
         elif name == "500-thrice":

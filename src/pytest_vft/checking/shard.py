@@ -114,7 +114,7 @@ class ShardLinter:
                 if counted.failed:
                     place = data_format.place(value, ("messages", image.message, "content", image.part))
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
-            _add(totals, example, number, data_format, value)
+            _add(totals, example, number, data_format, value, context)
         totals.lines = number
         totals.measured = store.pop_measured()
         totals.counts = {
@@ -161,7 +161,14 @@ class _VerdictCounts(dict[Verdicts, _VerdictCount]):
         return Counter({verdicts: counted.number for verdicts, counted in self.items()})
 
 
-def _add(totals: ShardTotals, example: Example, number: int, data_format: DataFormat, value: Any) -> None:
+def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
+    totals: ShardTotals,
+    example: Example,
+    number: int,
+    data_format: DataFormat,
+    value: Any,
+    context: FetchContext,
+) -> None:
     facts = example.facts
     totals.answered += facts["assistant_messages"] > 0
     totals.tokens_at_least += facts["tokens_at_least"] or 0
@@ -172,7 +179,7 @@ def _add(totals: ShardTotals, example: Example, number: int, data_format: DataFo
         for image in example.images:
             totals.see_image(image.key)
             if image.facts["host"] is not None:
-                totals.urls[image.reference] = None
+                totals.see_url(number, image.reference, context.remotes.get(image.reference))
         at_least, at_most = example.image_tokens
         totals.image_tokens_at_least += at_least
         totals.image_tokens_at_most += at_most

@@ -34,7 +34,8 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
             for id_ in dict.fromkeys(id_ for report in reports for id_ in report.dataset)
         },
         notes=(*dict.fromkeys(note for report in reports for note in report.notes), *notes),
-        unsettled=sum(report.unsettled for report in reports),
+        urls=sum(report.urls for report in reports),
+        unsettled=tuple(one for report in reports for one in report.unsettled),
         cost=_cost([report.cost for report in reports if report.cost is not None]),
     )
 

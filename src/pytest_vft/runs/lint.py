@@ -18,8 +18,8 @@ from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.clock import now
 from pytest_vft.errors import LintError
-from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally
-from pytest_vft.reading.links import read_link
+from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
+from pytest_vft.reading.links import masked, read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
@@ -117,6 +117,7 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
         folder=settings.config.folder,
         max_bytes=max(bounds, default=MAX_FETCHED),
         full=settings.depth == "full",
+        budget=settings.url_budget,
         watch=watch,
     )
 
@@ -198,7 +199,11 @@ def _report(
             *troubles,
             *network_notes(settings.network, fetched),
         ),
-        unsettled=sum(remote.reachable is None for remote in fetched.remotes.values()),
+        urls=linted.urls,
+        unsettled=tuple(
+            UnsettledUrl(masked(url), fetched.remotes[url].cause or "unknown", tuple(places))
+            for url, places in linted.unsettled.items()
+        ),
         cost=linted.cost and linted.cost._replace(price=model.price, price_date=model.price_date),
     )
 
@@ -240,6 +245,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     offline: bool | None = None,
     allow_private: bool = False,
     proxy: str | None = None,
+    url_budget: int | None = None,
     cache: bool = True,
     max_findings: int | None = None,
     config: Config | str | os.PathLike[str] | None = None,
@@ -251,9 +257,10 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     name, else train. Without any files, those of the configuration are linted. *config* is a
     configuration or the path of one; None uses the nearest one of each file. *offline* fetches no URLs, by
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
-    "env"; without *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that
-    are kept for each rule and file (0: all), by default that of the configuration. Files are linted in
-    this process, or by an *executor* of concurrent.futures whose workers find the files at the same paths.
+    "env"; *url_budget* is the time for all URLs in seconds, 0 for unlimited, by default 1,800; without
+    *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that are kept for each
+    rule and file (0: all), by default that of the configuration. Files are linted in this process, or by an
+    *executor* of concurrent.futures whose workers find the files at the same paths.
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
     """
@@ -271,6 +278,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "offline": offline,
             "allow_private": allow_private,
             "proxy": proxy,
+            "url_budget": url_budget,
             "no_cache": not cache,
             "max_findings": max_findings,
             "jobs": 1,

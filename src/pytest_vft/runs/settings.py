@@ -20,6 +20,7 @@ from pytest_vft.runs.config import Config, as_config
 from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
+URL_BUDGET = 1_800  # seconds; at 20 requests per second and host, enough for 36,000 URLs on one host
 _WAIVED = {"allow_private": "private addresses are allowed"}
 
 
@@ -28,8 +29,9 @@ class Settings:
     """A configuration and the options on top of it; None for an option that was not given.
 
     *provider_id* is the name of a provider or the path of a provider file. *extend_select* and *ignore*
-    hold patterns of rules. *jobs* is the maximum number of processes, by default one per CPU. *base_url* is
-    the server that the data is for, if it is not that of the provider.
+    hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
+    maximum number of processes, by default one per CPU. *base_url* is the server that the data is for, if it
+    is not that of the provider.
     """
 
     config: Config
@@ -44,6 +46,7 @@ class Settings:
     require_checked: bool = False
     network: Network = ONLINE
     max_findings: int | None = None
+    url_budget: int = URL_BUDGET
     jobs: int | None = None
     base_url: str | None = None
 
@@ -149,6 +152,8 @@ class Settings:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
         if self.max_findings is not None and self.max_findings < 0:
             raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
+        if self.url_budget < 0:
+            raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
         if not self.sources:
             raise UsageError("no files: give some, or list them under [tool.vft.data]")
         _ = self.model, self.rules, self.reasons_by_file
@@ -163,7 +168,7 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
     Raises ConfigError for an invalid configuration, UsageError for an invalid option.
     """
     select = listed(options.get("select") or ()) or None  # an empty option was not given
-    provider = options.get("provider")
+    provider, budget = options.get("provider"), options.get("url_budget")
     return Settings(
         config=as_config(options.get("config"), path=path),
         provider_id=provider and os.fspath(provider),
@@ -181,6 +186,7 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
             cache=not options.get("no_cache"),
         ),
         max_findings=options.get("max_findings"),
+        url_budget=URL_BUDGET if budget is None else budget,
         jobs=options.get("jobs"),
     )
 
