@@ -374,6 +374,8 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
             }
         ],
         "cost": report["cost"],  # tests/test_tokens.py
+        "urls": 0,
+        "unsettled": [],
         "truncated": {"image/unsupported-mode": 0},
     }
     assert rules["image/unsupported-mode"] == {
