@@ -17,9 +17,11 @@ from pytest_vft.errors import EvaluationError
 from pytest_vft.text import safe
 
 
-def request_key(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> str:
-    """Return the key of a request: the SHA-256 of its model, messages and parameters."""
-    request = orjson.dumps([model, messages, parameters], option=orjson.OPT_SORT_KEYS)
+def request_key(
+    address: str, model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
+) -> str:
+    """Return the key of a request: the SHA-256 of its server, model, messages and parameters."""
+    request = orjson.dumps([address, model, messages, parameters], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(request).hexdigest()
 
 
@@ -59,9 +61,16 @@ class Transcript:
 
 
 @contextmanager
-def open_transcript(path: Path) -> Iterator[Transcript]:
-    """Wait for exclusive access to the transcript at *path*, and yield it."""
+def open_transcript(path: Path, *, fresh: bool = False) -> Iterator[Transcript]:
+    """Wait for exclusive access to the transcript at *path*, and yield it.
+
+    With *fresh* a transcript that exists is renamed to *path*.old, and a new one is started.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
     with FileLock(Path(tempfile.gettempdir()) / f"vft-transcript-{name}.lock"):
-        yield Transcript(path)
+        transcript = Transcript(path)
+        if fresh and transcript.answers:
+            path.replace(f"{path}.old")
+            transcript = Transcript(path)
+        yield transcript
