@@ -51,3 +51,6 @@ def print_text(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head or less, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        error.filename = "standard output"
+        raise
