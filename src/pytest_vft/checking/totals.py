@@ -152,9 +152,9 @@ class ShardTotals:
         if remote and remote.reachable is None:
             self.unsettled.append((line, url))
 
-    def mark_bad(self, rule: str, line: int) -> None:
-        """Note that *line* fails *rule*; lines come in ascending order."""
-        self.bad_lines.setdefault(rule, LineRanges()).add(line)
+    def mark_bad(self, rule: str, line: int, lines: int = 1) -> None:
+        """Note that *lines* from *line* on fail *rule*; lines come in ascending order."""
+        self.bad_lines.setdefault(rule, LineRanges()).add(line, line + lines - 1)
 
     def admit(self, rule: str, max_findings: int) -> bool:
         """Return whether another finding of *rule* may be kept; count it as dropped if not."""
