@@ -15,10 +15,9 @@ from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
-from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.clock import now
 from pytest_vft.errors import LintError, UsageError
-from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
+from pytest_vft.model import Depth, Finding, Report, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.links import masked, read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
@@ -28,6 +27,7 @@ from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.notes import allowed_notes, group_notes, name_notes, network_notes, split_notes
+from pytest_vft.runs.records import make_finding, rule_result
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
     with warnings.catch_warnings(action="ignore"):
         totals = linter.lint(shard)
     return tuple(
-        _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
+        make_finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
         for found in totals.findings
     )
 
@@ -150,21 +150,6 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
     )
 
 
-def _finding(rule: Rule, severity: Severity, path: str, found: ShardFinding) -> Finding:
-    return Finding(
-        rule=rule.id,
-        severity=severity,
-        path=path,
-        line=found.line,
-        pointer=found.pointer,
-        message=found.message,
-        advice=rule.advice,
-        image=found.image,
-        skips=rule.skips,
-        example=found.example,
-    )
-
-
 def _report(
     settings: Settings,
     rules: Sequence[Rule],
@@ -172,7 +157,7 @@ def _report(
     fetched: FetchResults,
     troubles: Iterable[str],
 ) -> Report:
-    results = tuple(_rule_result(settings, rule, linted) for rule in rules)
+    results = tuple(rule_result(settings, rule, linted) for rule in rules)
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
     closes = settings.provider.closes
@@ -189,7 +174,7 @@ def _report(
         files=linted.files,
         rules=results,
         findings=tuple(
-            _finding(by_id[found.rule], severities[found.rule], path, found)
+            make_finding(by_id[found.rule], severities[found.rule], path, found)
             for path, found in linted.findings
         ),
         dataset=linted.dataset,
@@ -206,28 +191,6 @@ def _report(
             for url, places in linted.unsettled.items()
         ),
         cost=linted.cost and linted.cost._replace(price=model.price, price_date=model.price_date),
-    )
-
-
-def _rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResult:
-    by_file = (file.tallies.get(rule.id, Tally()) for file in linted.files)
-    tally = sum(by_file, linted.dataset.get(rule.id, Tally()))
-    allowed = settings.config.allow.get(rule.id)
-    tolerated = allowed is not None and tally.failed <= allowed
-    ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
-    return RuleResult(
-        id=rule.id,
-        subject=rule.subject,
-        severity="warning" if tolerated else rule.severity,
-        tally=tally,
-        truncated=linted.dropped.get(rule.id, 0),
-        undecoded=linted.undecoded.get(rule.id, 0),
-        allowed=allowed,
-        reason="; ".join(dict.fromkeys(ignored)) or None,
-        summary=rule.summary,
-        why=rule.why,
-        advice=rule.advice,
-        source=rule.source,
     )
 
 
