@@ -73,6 +73,19 @@ def read_submission(
     )
 
 
+def other_server(settings: Settings, base_url: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the address of a server that may not be the provider's own, None for the provider's own.
+
+    The address is *base_url* if given, else that of the configuration or of *environ*.
+    """
+    given = base_url or settings.config.submit.get("base_url")
+    service = settings.provider.job_api
+    if given or service is None or service.version is not None:  # each user of Azure has an address
+        return given
+    address = environ.get("OPENAI_BASE_URL", "").strip()
+    return None if address in ("", service.base_url) else address
+
+
 def resume(submission: Submission, saved: Mapping[str, Any], **given: object) -> Submission:
     """Return *submission* with the settings of the plan *saved*, except those that are *given* again.
 
@@ -155,17 +168,18 @@ def make_plan(
 
     settings = submission.settings
     sources = _job_sources(settings.sources)
+    settings = replace(settings, base_url=other_server(settings, submission.base_url, environ))
+    offline = replace(settings.network, offline=True)  # a plan does not depend on the state of URLs
+    if settings.provider.job_api is None:  # _endpoint() says how to upload data, if they have no errors
+        _check_fit(report or run(replace(settings, network=offline), watch=watch))
     endpoint = _endpoint(submission)
     credentials = credentials_for(endpoint, environ, key_wanted=False)
-    if credentials.base_url not in (endpoint.base_url, endpoint.default):  # that of the environment
+    if credentials.base_url != endpoint.default:
         endpoint = endpoint._replace(base_url=credentials.base_url)
-        if endpoint.azure_version is None:
-            settings = replace(settings, base_url=credentials.base_url)
     model = settings.model
     if model is None:
         raise UsageError(f"no model: {settings.provider.name} does not have a default; give --model=NAME")
     before = _stamps(sources)
-    offline = replace(settings.network, offline=True)  # a plan does not depend on the state of URLs
     report = report or run(replace(settings, network=offline), watch=watch)
     _check_fit(report)
     provider = settings.provider
