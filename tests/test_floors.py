@@ -26,6 +26,7 @@ FLOORS = (
         "model",
         "errors",
         "text",
+        "toml",
         "options",
         "resources",
         "json_schema",

@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_vft.catalogue.conditions import is_negative
 from pytest_vft.catalogue.files import check_content
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
-from pytest_vft.text import nearest
+from pytest_vft.formats.registry import data_formats
+from pytest_vft.text import either, nearest
 
 # Only a shipped file, the command line and the environment may name where a key is sent.
 _NOT_IN_OWN = {
@@ -60,6 +62,10 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
             yield f"not_stated: no rule {id_!r}{nearest(id_, rules)}"
         if id_ in own:
             yield f"not_stated: {id_} also has a table in rules"
+    for name in content.get("data_formats", ()):
+        if name not in data_formats():
+            readers = either(data_formats())
+            yield f"data_formats: there is no reader for {name!r} yet; expected {readers}"
     yield from _statement_problems("rules", own, rules)
     models = content.get("models", {})
     for name, model in models.items():
@@ -91,6 +97,8 @@ def _statement_problems(
                     yield f"{at}.{table}: no {noun} {name!r}{nearest(name, known)}; {id_} has: {has}"
                 elif not rule.kinds[name].fits(value):
                     yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
+                elif table == "limits" and is_negative(value):
+                    yield f"{at}.{table}.{name}: it is {value!r}; expected at least 0"
         missing = [name for name in rule.limits if name not in statement.get("limits", {})]
         if missing and not statement.get("off"):
             yield f"{at}: does not state {' and '.join(missing)}; list unstated rules in not_stated"

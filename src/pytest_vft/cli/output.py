@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+
+from pytest_vft.errors import UsageError
 
 # Findings are indented, so text from a dataset never starts a line and is never coloured.
 _STYLES = (
@@ -15,6 +18,18 @@ _STYLES = (
     (r"(?m)^vft: .*$", "dim"),
     (r"(?m)^  do:", "green"),
 )
+
+
+def check_streams() -> None:
+    """Open the null device in place of closed standard streams, whose descriptors other files would get.
+
+    Raises UsageError if standard output is closed.
+    """
+    closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
+    for name in closed:
+        setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w"))
+    if "stdout" in closed:
+        raise UsageError("standard output is closed")
 
 
 def print_text(text: str) -> None:
@@ -33,5 +48,7 @@ def print_text(text: str) -> None:
         else:
             sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as head or less, has exited
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes again at exit
+        if not isinstance(error, BrokenPipeError):  # the reader, such as head or less, has exited
+            raise

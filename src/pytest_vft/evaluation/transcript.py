@@ -14,7 +14,6 @@ import orjson
 from filelock import FileLock
 
 from pytest_vft.errors import EvaluationError
-from pytest_vft.text import safe
 
 
 def request_key(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> str:
@@ -40,9 +39,7 @@ class Transcript:
             with suppress(orjson.JSONDecodeError):
                 answer = orjson.loads(line)
             if not isinstance(answer, dict) or not isinstance(answer.get("key"), str):
-                raise EvaluationError(
-                    f"{safe(path, None)}:{number:,}: not a line of a transcript; use another file"
-                )
+                raise EvaluationError(f"{path}:{number:,}: not a line of a transcript; use another file")
             self.answers[answer["key"]] = answer
         self._whole = len(data) - len(torn)
 

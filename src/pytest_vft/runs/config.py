@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pytest_vft.errors import ConfigError
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import SPLITS, Severity, Split
 from pytest_vft.resources import read_schema
+from pytest_vft.toml import bound_problems, infinite_problems, read_toml
 
 MAX_FINDINGS = 1_000
 
@@ -55,7 +56,8 @@ def load_config(path: Path | None = None, *, start: Path | None = None) -> Confi
     for parent in (folder, *folder.parents):
         for name in ("vft.toml", "pyproject.toml"):
             candidate = parent / name
-            table = _table(candidate) if candidate.is_file() else None
+            exists = candidate.is_file() or candidate.is_symlink()  # a broken link is an error
+            table = _table(candidate) if exists else None
             if table is not None:
                 return _config(candidate, table)
     return Config()
@@ -67,12 +69,7 @@ def as_config(config: Config | str | os.PathLike[str] | None) -> Config:
 
 
 def _table(path: Path) -> Any:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    content = read_toml(path, ConfigError)
     if path.name != "pyproject.toml":
         return content
     tools = content.get("tool", {})
@@ -80,7 +77,8 @@ def _table(path: Path) -> Any:
 
 
 def _config(path: Path, table: Any) -> Config:
-    for problem in schema_problems(read_schema("config.schema.json"), table):
+    schema = read_schema("config.schema.json")
+    for problem in chain(bound_problems(table), schema_problems(schema, table), infinite_problems(table)):
         raise ConfigError(f"{path}: {problem}")
     data: Mapping[str, Any] = table.get("data", {})
     settings = {key.replace("-", "_"): value for key, value in table.items() if key != "data"}

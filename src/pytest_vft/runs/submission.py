@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_vft.catalogue.providers import Provider
 from pytest_vft.client import Credentials, make_client, read_credentials
 from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
@@ -39,12 +40,15 @@ _SERVER_KEYS = ("base_url", "timeout")  # keys of [tool.vft.submit] that are not
 class Submission:
     """The settings of the check and of the job, and the address of the server.
 
-    *timeout* is the number of seconds to wait for the server; None waits without a limit.
+    *named_by* is the configuration file that names another address than that of the provider, None if
+    the address was given. *timeout* is the number of seconds to wait for the server; None waits without
+    a limit.
     """
 
     settings: Settings
     job: JobSettings
     base_url: str | None = None
+    named_by: Path | None = None
     timeout: float | None = None
 
 
@@ -62,13 +66,21 @@ def read_submission(
     given = {key: value for key, value in given.items() if value is not None}
     if problem := settings_problem(given):
         raise UsageError(problem)
-    base_url = base_url or config.submit.get("base_url")
+    configured = None if base_url else config.submit.get("base_url")
+    settings = replace(settings, base_url=base_url or configured)
     return Submission(
-        settings=replace(settings, base_url=base_url),
+        settings=settings,
         job=JobSettings(**{**job, **given}),
-        base_url=base_url,
+        base_url=settings.base_url,
+        named_by=config.path if configured and not _is_own(configured, settings.provider) else None,
         timeout=config.submit.get("timeout") if timeout is None else timeout,
     )
+
+
+def _is_own(base_url: str, provider: Provider) -> bool:
+    """Return whether *base_url* is the address of the job API of *provider*, which a shipped file names."""
+    own = provider.job_api.base_url if provider.job_api else None
+    return own is not None and base_url.rstrip("/") == own.rstrip("/")
 
 
 def resume(submission: Submission, saved: Mapping[str, Any], **given: object) -> Submission:
@@ -150,7 +162,7 @@ def make_plan(
         raise SubmissionError(f"{sources[0].path}: changed during planning; plan again")
     return JobPlan(
         request=request,
-        endpoint=Endpoint(credentials.base_url, credentials.azure_version),
+        endpoint=Endpoint(credentials.base_url, credentials.azure_version, submission.named_by),
         report=report,
         requests=tuple(recorder.requests),
         estimate=estimate(report, submission.job.epochs),
@@ -180,7 +192,13 @@ def connect_to(credentials: Credentials, retry_policy: RetryPolicy | None = None
 
 def _credentials(submission: Submission, environ: Mapping[str, str], *, key_wanted: bool) -> Credentials:
     version = submission.settings.provider.jobs().version
-    return read_credentials(submission.base_url, environ, azure_version=version, key_wanted=key_wanted)
+    return read_credentials(
+        submission.base_url,
+        environ,
+        azure_version=version,
+        key_wanted=key_wanted,
+        named_by=submission.named_by,
+    )
 
 
 def _job_sources(sources: tuple[Source, ...]) -> list[Source]:

@@ -137,7 +137,10 @@ def cancel_job(job_id: str, **server: Unpack[ServerOptions]) -> Job:
 def _server_of_plan(plan: JobPlan, timeout: float | None) -> Server:
     """Return the server of *plan*. Raises UsageError if the environment names another server now."""
     credentials = read_credentials(
-        plan.endpoint.base_url, os.environ, azure_version=plan.endpoint.azure_version
+        plan.endpoint.base_url,
+        os.environ,
+        azure_version=plan.endpoint.azure_version,
+        named_by=plan.endpoint.named_by,
     )
     server = connect_to(credentials, _retry_policy(timeout))
     if server.address != plan.request.base_url:

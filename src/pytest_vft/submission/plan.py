@@ -132,10 +132,11 @@ class ClosingDate:
 
 
 class Endpoint(NamedTuple):
-    """The address and the API version of Credentials."""
+    """The address and the API version of Credentials, and the file that names the address, if any."""
 
     base_url: str | None
     azure_version: str | None
+    named_by: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
