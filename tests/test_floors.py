@@ -25,6 +25,7 @@ FLOORS = (
     {
         "model",
         "errors",
+        "line_ranges",
         "text",
         "toml",
         "options",
@@ -34,6 +35,8 @@ FLOORS = (
         "encoding",
         "building",
         "client",
+        "naming",
+        "clock",
     },
     {"reading"},
     {"formats"},

@@ -126,6 +126,7 @@ SAID: Mapping[str, Any] = {
     "offline": True,
     "allow_private": True,
     "proxy": "env",
+    "url_budget": 90,
     "no_cache": True,
     "jobs": 2,
 }
@@ -145,6 +146,7 @@ def test_settings_follow_the_options() -> None:
     assert (settings.depth, settings.fail_on, settings.require_checked) == ("header", "warning", True)
     assert (settings.network.offline, settings.network.allow_private) == (True, True)
     assert (settings.network.proxy, settings.network.cache, settings.jobs) == (True, False, 2)
+    assert settings.url_budget == 90
 
 
 def test_none_is_an_option_that_was_not_given() -> None:
@@ -172,7 +174,7 @@ def test_each_option_of_a_check_has_an_effect_on_settings_or_on_what_is_read_and
 
 @pytest.mark.parametrize(
     ("given", "selected"),
-    [(None, None), ([], []), ([""], None), ([" , "], None), (["a", "b,c"], ["a", "b", "c"])],
+    [(None, None), ([], None), ([""], None), ([" , "], None), (["a", "b,c"], ["a", "b", "c"])],
 )
 def test_empty_value_selects_all_rules(given: list[str] | None, selected: list[str] | None) -> None:
     assert read_settings({"select": given}).select == selected

@@ -46,8 +46,8 @@ def read_credentials(
 
     *azure_version* is the API version of Azure, None for any other server. *named_by* is the file that
     names *base_url*, None if a person does: a server that only a file names receives no key.
-    Raises UsageError for a missing or invalid address or an invalid key, and MissingKeyError for a missing key if
-    *key_wanted*; otherwise a missing key is "".
+    Raises UsageError for a missing or invalid address or an invalid key, and MissingKeyError for a
+    missing key if *key_wanted*; otherwise a missing key is "".
     """
     prefix = "AZURE_OPENAI" if azure_version else "OPENAI"
     address = "AZURE_OPENAI_ENDPOINT" if azure_version else "OPENAI_BASE_URL"

@@ -39,15 +39,16 @@ def read_toml(path: Path, error: type[VftError]) -> dict[str, Any]:
         raise error(f"{path}: has more than {MAX_BYTES:,} bytes")
     try:
         text = data.decode()
-        if _LONG_KEY.search(text):
-            raise RecursionError
-        return tomllib.loads(text)
+        content = None if _LONG_KEY.search(text) else tomllib.loads(text)
     except RecursionError:
-        raise error(f"{path}: is nested too deeply") from None
+        content = None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise error(f"{path}: not valid TOML: {problem}") from None
     except ValueError:  # int() has a limit of digits
         raise error(f"{path}: a number has too many digits") from None
+    if content is None:
+        raise error(f"{path}: is nested too deeply")
+    return content
 
 
 def bound_problems(content: object, max_entries: int | None = None) -> Iterator[str]:

@@ -137,9 +137,8 @@ def draw(token: str) -> tuple[str, bytes]:
             raise ValueError(f"$image: {token}: unknown option {name!r}{nearest(name, _OPTIONS)}")
     if mode not in _MODES:
         raise ValueError(f"no mode {mode!r}{nearest(mode, _MODES)}")
-    numbers = {
-        name: _number(token, name, options[name], most) for name, most in _MOST.items() if name in options
-    }
+    given = _MOST.keys() & options.keys()
+    numbers = {name: _number(token, name, options[name], _MOST[name]) for name in given}
     data = _encode(kind.upper(), _size(token, size), mode, numbers.get("frames"), options.get("exif"))
     data = _pad(kind, data, numbers.get("bytes", len(data)))
     data = data[: max(len(data) - numbers.get("cut", 0), 0)] + bytes(range(1, 1 + numbers.get("tail", 0)))

@@ -62,10 +62,8 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
             yield f"not_stated: no rule {id_!r}{nearest(id_, rules)}"
         if id_ in own:
             yield f"not_stated: {id_} also has a table in rules"
-    for name in content.get("data_formats", ()):
-        if name not in data_formats():
-            readers = either(data_formats())
-            yield f"data_formats: there is no reader for {name!r} yet; expected {readers}"
+    for name in set(content.get("data_formats", ())).difference(data_formats()):
+        yield f"data_formats: there is no reader for {name!r} yet; expected {either(data_formats())}"
     yield from _statement_problems("rules", own, rules)
     models = content.get("models", {})
     for name, model in models.items():
@@ -73,7 +71,11 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
         keys = set(model.get("image_tokens", {})) - {"source", "checked"}
         if keys and keys not in _IMAGE_TOKENS:
             yield f"models.{name}.image_tokens: expected base and tile, or multiplier and budget"
-    default = content.get("default_model")
+    yield from _default_problems(content)
+
+
+def _default_problems(content: Mapping[str, Any]) -> Iterator[str]:
+    default, models = content.get("default_model"), content.get("models", {})
     if models and default is None:
         yield f"the file has no default_model; it may be {' or '.join(models)}"
     if default is not None and default not in models and not content.get("any_model"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,13 +35,21 @@ class PlacedFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """The result for all files; *dropped* counts findings that were not kept, by rule."""
+    """The result for all files.
+
+    By rule, *dropped* counts findings that were not kept, and *undecoded* unknown verdicts on images that
+    were too large to decode. *urls* is the number of distinct web URLs of images, and *unsettled* maps those
+    that were fetched without a result to their paths and lines.
+    """
 
     files: tuple[FileResult, ...]
     dataset: Mapping[str, Tally]
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
+    undecoded: Mapping[str, int]
     cost: Cost | None
+    urls: int
+    unsettled: Mapping[str, Sequence[tuple[str, int]]]
 
 
 def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
@@ -91,7 +99,9 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     tallies, recurrences = _judge_dataset(files, judge)
     totals = ShardTotals()
     findings = []
-    for placed in sorted(recurrences, key=reading_order):
+    recurrences.sort(key=reading_order)
+    _mark_bad_lines(files, recurrences)
+    for placed in recurrences:
         if totals.admit(placed.found.rule, plan.max_findings):
             totals.keep(placed.found)
             findings.append(placed)
@@ -107,8 +117,20 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         dataset=tallies,
         findings=tuple(findings),
         dropped=dropped,
+        undecoded=sum((file.totals.undecoded for file in files), Counter()),
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
+        urls=len({url for file in files for url in file.totals.urls}),
+        unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
     )
+
+
+def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """Return the paths and lines of each URL in *files* that was fetched without a result."""
+    places: defaultdict[str, dict[tuple[str, int], None]] = defaultdict(dict)
+    for file in files:
+        for line, url in file.totals.unsettled:
+            places[url][file.source.path, line] = None
+    return {url: tuple(lines) for url, lines in places.items()}
 
 
 def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | None:
@@ -167,11 +189,14 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         bytes=file.opened.bytes,
         lines=file.totals.lines,
         examples=file.totals.examples,
+        questions=len(file.totals.turns),
         answered=file.totals.answered,
         images=file.totals.images,
         distinct_images=len(file.totals.distinct_images),
         stopped_by=file.stopped_by,
         tallies=tallies,
+        bad_lines=file.totals.bad_lines,
+        urls=len(file.totals.urls),
     )
 
 
@@ -198,6 +223,14 @@ def _judge_dataset(
             if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]
     return tallies, findings
+
+
+def _mark_bad_lines(files: Sequence[FileTotals], findings: Sequence[PlacedFinding]) -> None:
+    """Add the lines of *findings*, which are in the order of lines, to the totals of their files."""
+    by_path = {file.source.path: file.totals for file in files}
+    for path, found in findings:
+        if found.line is not None:
+            by_path[path].mark_bad(found.rule, found.line)
 
 
 def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:

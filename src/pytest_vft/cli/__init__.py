@@ -1,6 +1,6 @@
 """The `vft` command: parse the command line and run a command.
 
-Exit codes: 0 success, 1 findings that fail the run, 2 usage or internal error.
+Exit codes: 0 success, 1 findings that fail the run, 2 usage or internal error, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from pytest_vft.cli.output import check_streams
+from pytest_vft.cli.output import INTERRUPTED, check_streams
 from pytest_vft.cli.parser import parse
 from pytest_vft.errors import VftError, describe_os_error
 from pytest_vft.text import safe
@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(describe_os_error(error))
     except KeyboardInterrupt:
-        return _fail("interrupted")
+        return _fail("interrupted", INTERRUPTED)
+    except MemoryError:
+        return _fail("out of memory")
     except Exception:  # noqa: BLE001 - Python would exit with 1, which means findings
         import traceback  # noqa: PLC0415 - for internal errors only
 
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("internal error in vft; please report it with the lines above")
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = 2) -> int:
     with suppress(OSError):  # a full disk, for example; the exit code still tells
         print(f"vft: {safe(message, None)}", file=sys.stderr)
-    return 2
+    return code

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 from pytest_vft.errors import UsageError
+from pytest_vft.report.layout import WIDTH
+
+INTERRUPTED = 130  # the exit code after Ctrl-C, as in shells: 128 and the number of the signal
+_NARROWEST, _WIDEST = 60, 120  # columns of text on a terminal
 
 # Findings are indented, so text from a dataset never starts a line and is never coloured.
 _STYLES = (
@@ -27,9 +31,21 @@ def check_streams() -> None:
     """
     closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
     for name in closed:
-        setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w"))
+        null = Path(os.devnull).open("r" if name == "stdin" else "w")  # noqa: SIM115 - until the process ends
+        setattr(sys, name, null)
     if "stdout" in closed:
         raise UsageError("standard output is closed")
+
+
+def text_width() -> int:
+    """Return the columns of text on standard output: those of a terminal, within limits, or WIDTH."""
+    try:
+        # The variable overrides the terminal, as in shutil.get_terminal_size(), which is slow to import.
+        columns = os.environ.get("COLUMNS", "")
+        wide = int(columns) if columns.isdecimal() else os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):  # a pipe, or a stream without a file
+        return WIDTH
+    return min(max(wide, _NARROWEST), _WIDEST) if sys.stdout.isatty() and wide else WIDTH
 
 
 def print_text(text: str) -> None:

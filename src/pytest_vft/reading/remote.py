@@ -39,11 +39,15 @@ class FetchContext(NamedTuple):
 
 
 class FetchResults(NamedTuple):
-    """A Remote for each URL; *trouble* is a local problem that explains why every server failed."""
+    """A Remote for each URL; *trouble* is a local problem that explains why every server failed.
+
+    *out_of_time* is whether the time for all URLs was over before the last one was settled.
+    """
 
     remotes: Mapping[str, Remote]
     trouble: Literal["no network", "no certificates"] | None = None
     warnings: tuple[str, ...] = ()
+    out_of_time: bool = False
 
 
 class UrlProgress(NamedTuple):

@@ -47,6 +47,15 @@ def as_data(report: Report) -> dict[str, Any]:
         ],
         "findings": [_items(finding, _FINDING_KEYS) for finding in report.findings],
         "cost": cost and {**cost._asdict(), "price_date": cost.price_date and cost.price_date.isoformat()},
+        "urls": report.urls,
+        "unsettled": [
+            {
+                "url": one.url,
+                "cause": one.cause,
+                "places": [{"path": path, "line": line} for path, line in one.places],
+            }
+            for one in report.unsettled
+        ],
         "truncated": {rule.id: rule.truncated for rule in report.rules if rule.tally.failed},
     }
 

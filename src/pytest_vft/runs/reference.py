@@ -22,7 +22,7 @@ _SCHEMAS = ("rule", "provider", "example", "config")
 
 
 def explain(name: str, *, config: Config | str | os.PathLike[str] | None = None) -> str:
-    """Return the reference text of *name*: a rule, a scope, a provider, or the path of a rule or provider file.
+    """Return the reference text of *name*: a rule, a scope, a provider, or the path of a file of one.
 
     *config* is that of lint(). The text has no control characters.
     Raises UsageError, which suggests the nearest name, ConfigError or RuleFileError.

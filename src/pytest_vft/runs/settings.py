@@ -20,6 +20,7 @@ from pytest_vft.runs.config import Config, as_config
 from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
+URL_BUDGET = 1_800  # seconds; at 20 requests per second and host, enough for 36,000 URLs on one host
 _WAIVED = {"allow_private": "private addresses are allowed"}
 
 
@@ -28,8 +29,9 @@ class Settings:
     """A configuration and the options on top of it; None for an option that was not given.
 
     *provider_id* is the name of a provider or the path of a provider file. *ignore* holds patterns of
-    rules. *jobs* is the maximum number of processes, by default one per CPU. *base_url* is the server
-    that the data is for, if it is not that of the provider.
+    rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the maximum number
+    of processes, by default one per CPU. *base_url* is the server that the data is for, if it is not that
+    of the provider.
     """
 
     config: Config
@@ -42,6 +44,7 @@ class Settings:
     fail_on: Severity = "error"
     require_checked: bool = False
     network: Network = ONLINE
+    url_budget: int = URL_BUDGET
     jobs: int | None = None
     base_url: str | None = None
 
@@ -115,7 +118,7 @@ class Settings:
                     raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
         bound, provider = self.bound, self.provider
         with _naming(config, "select: "):  # an invalid value is an error even if an option overrides it
-            configured = select_bound(catalogue, bound, provider, config.select)
+            configured = select_bound(catalogue, bound, provider, config.select or None)
         if self.select is None:
             return configured
         return select_bound(catalogue, bound, provider, self.select)
@@ -155,24 +158,25 @@ class Settings:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
+        if self.url_budget < 0:
+            raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
         if not self.sources:
             raise UsageError("no files: give some, or list them under [tool.vft.data]")
         _ = self.model, self.rules, self.reasons_by_file
 
 
-def read_settings(options: Mapping[str, Any]) -> Settings:
+def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Settings:
     """Return the settings for *options*, without sources.
 
     *options* are values by the names of options.py, with _ for -, and "config", a path or a Config. None
-    or a missing name is an option that was not given. Other names are ignored.
+    or a missing name is an option that was not given. Other names are ignored. Without a configuration
+    in *options* the nearest one of the file at *path*, or of the current folder, applies.
     Raises ConfigError for an invalid configuration, UsageError for an invalid option.
     """
-    select = options.get("select")
-    if select:
-        select = listed(select) or None  # an empty option was not given
-    provider = options.get("provider")
+    select = listed(options.get("select") or ()) or None  # an empty option was not given
+    provider, budget = options.get("provider"), options.get("url_budget")
     return Settings(
-        config=as_config(options.get("config")),
+        config=as_config(options.get("config"), path=path),
         provider_id=provider and os.fspath(provider),
         model_name=options.get("model"),
         select=select,
@@ -186,6 +190,7 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
             proxy=options.get("proxy"),
             cache=not options.get("no_cache"),
         ),
+        url_budget=URL_BUDGET if budget is None else budget,
         jobs=options.get("jobs"),
     )
 
