@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 LIMIT = 60
+# Similarity of names that are near, of a name that contains the other, and their fewest letters.
+_NEAR, _HALF, _SHORTEST = 0.8, 0.5, 3
 
 # The flags of England, Scotland and Wales, for example: a black flag, the tag characters of a region
 # and its subdivision, and the end tag (https://www.unicode.org/reports/tr51/#valid-emoji-tag-sequences).
@@ -92,11 +94,32 @@ def either(options: Sequence[object]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean X?)" for the known name nearest to *name*, or "" if none is near."""
+    """Return " (did you mean X?)" for the known name nearest to *name*, or "" if none is near.
+
+    A name is near if four fifths of it are the same, if one letter is wrong or two are swapped, or if it
+    contains the other name or is contained in it.
+    """
     import difflib  # noqa: PLC0415 - for mistakes only
 
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    def similarity(other: str) -> float:
+        one, two = name.lower().lstrip("-"), other.lower().lstrip("-")
+        ratio = difflib.SequenceMatcher(None, one, two, autojunk=False).ratio()
+        contained = ratio >= _HALF and min(len(one), len(two)) >= _SHORTEST and (one in two or two in one)
+        return ratio if ratio >= _NEAR or contained or _is_one_edit(one, two) else 0
+
+    best = max(known, key=similarity, default="") if len(name) <= LIMIT else ""
+    return f" (did you mean {best!r}?)" if best and similarity(best) else ""
+
+
+def _is_one_edit(one: str, two: str) -> bool:
+    """Return whether *one* becomes *two* by one insertion, deletion, replacement or swap of letters."""
+    if min(len(one), len(two)) < _SHORTEST:
+        return False
+    while one and two and one[0] == two[0]:
+        one, two = one[1:], two[1:]
+    while one and two and one[-1] == two[-1]:
+        one, two = one[:-1], two[:-1]
+    return max(len(one), len(two)) <= 1 or (len(one) == 2 and one == two[::-1])  # noqa: PLR2004 - a swap
 
 
 def count(number: int, noun: str) -> str:
