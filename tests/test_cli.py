@@ -729,6 +729,7 @@ ELSEWHERE = {
 HERE_ONLY = {
     "--help": "pytest has its own",
     "--format": "pytest has its own output; --vft-report writes files",
+    "--fresh": "under pytest-xdist each worker would ask again",
 }
 
 

@@ -29,6 +29,7 @@ FLOORS = (
         "text",
         "toml",
         "options",
+        "regular_files",
         "resources",
         "json_schema",
         "writing",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import stat
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pytest_vft.errors import VftError
+from pytest_vft.regular_files import regular
 
 MAX_BYTES = 500_000
 MAX_DEPTH = 20
@@ -29,9 +29,7 @@ def read_toml(path: Path, error: type[VftError]) -> dict[str, Any]:
     or is not valid TOML.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise error(f"{path}: not a regular file")
-        with path.open("rb") as file:
+        with open(path, "rb", opener=regular) as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:  # ValueError: NUL in a path
         raise error(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None

@@ -324,7 +324,7 @@ def test_text_of_answers_is_harmless() -> None:
         ({"normalise": "markdwon"}, "no normalisation 'markdwon' (did you mean 'markdown'?)"),
         ({"kind": "close"}, "no kind 'close' (did you mean 'closed'?)"),
         ({"min_f1": 0}, "min_f1 is 0"),
-        ({"min_n": 0}, "min_n is 0"),
+        ({"min_n": 0}, "min_n is 0; expected a whole number of at least 1"),
     ],
 )
 def test_wrong_arguments_are_named(settings: dict[str, Any], said: str) -> None:

@@ -195,6 +195,22 @@ def test_fixture_runs_a_model(project: Project, monkeypatch: pytest.MonkeyPatch)
         project.run().assert_outcomes(passed=1)
 
 
+def test_what_was_spent_is_in_the_summary(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-the-tests")
+    write_lines("test.jsonl", [question(n, truth="Yes") for n in range(5)])
+    with serving(lambda _, __: Reply("Yes.")) as endpoint:
+        result = project.run(
+            "--vft-eval=a.jsonl",
+            "--vft-eval-live=tuned",
+            "--vft-eval-test=test.jsonl",
+            "--vft-eval-min-accuracy=closed=1",
+            f"--vft-base-url={endpoint.url}",
+        )
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["vft: spent: 5 requests to the model (500 + 50 tokens)"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

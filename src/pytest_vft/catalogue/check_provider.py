@@ -12,6 +12,7 @@ from pytest_vft.catalogue.files import check_content
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
 from pytest_vft.formats.registry import data_formats
+from pytest_vft.regular_files import read_text
 from pytest_vft.text import either, nearest
 
 # Only a shipped file, the command line and the environment may name where a key is sent.
@@ -43,7 +44,7 @@ def check_provider(
     extend. Only a *shipped* file may name where a key is sent.
     """
     for key in () if shipped else filter(_NOT_IN_OWN.get, content):
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         found = re.search(rf"^\s*\[*\s*[\"']?{key}\b", text, re.MULTILINE)
         line = text.count("\n", 0, found.end()) + 1 if found else 1
         raise RuleFileError(

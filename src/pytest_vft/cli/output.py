@@ -67,4 +67,5 @@ def print_text(text: str) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes again at exit
         if not isinstance(error, BrokenPipeError):  # the reader, such as head or less, has exited
+            error.filename = "standard output"
             raise

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.errors import EvaluationError
 from pytest_vft.evaluation import statistics
 from pytest_vft.evaluation.scoring import Mark
+from pytest_vft.evaluation.spending import check_number
 from pytest_vft.evaluation.statistics import Interval
 from pytest_vft.text import count
 
@@ -59,10 +60,9 @@ class Requirement:
     min_n: int = MIN_N
 
     def __post_init__(self) -> None:
-        statistics.check_share("minimum", self.minimum)
+        statistics.check_share("min-accuracy", self.minimum)
         statistics.check_confidence(self.confidence)
-        if self.min_n < 1:
-            raise UsageError(f"min_n is {self.min_n:,}; expected at least 1")
+        check_number("min-n", self.min_n, 1, whole=True)
 
     def is_reached(self, accuracy: Accuracy) -> bool:
         """Return whether *accuracy* reaches the minimum, and its lower bound does with *confidence*."""

@@ -16,6 +16,8 @@ from typing import Literal, NamedTuple, TypedDict, get_args
 from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.predictions import Answer
+from pytest_vft.evaluation.ratings import Rating
+from pytest_vft.naming import option
 from pytest_vft.text import nearest
 
 Kind = Literal["closed", "open"]
@@ -27,6 +29,7 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)  # strictest first
 CLOSED = ("Yes", "No")
 
+_UNRATED = Rating(None, "")
 _QUOTES = "\"'“”‘’«»"  # noqa: RUF001 - typographic quotes are intended
 _LABEL = re.compile(r"\s*(?:#+|>)?\s*(?:(?:the|final)\s+)*answer\s*:\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
@@ -37,14 +40,15 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 class Mark(NamedTuple):
     """An answer, whether it is *right*, and the rating of the judge.
 
-    *right* is None if the judge gave no valid rating. *kind* is None without a prediction and an actual
-    answer.
+    *right* is None if the judge gave no valid rating, but *judge_said* something else. *kind* is None
+    without a prediction and an actual answer.
     """
 
     answer: Answer
     kind: Kind | None
     right: bool | None
     rating: str | None = None
+    judge_said: str = ""
 
 
 class ScoringOptions(TypedDict, total=False):
@@ -76,7 +80,7 @@ class Scoring:
             check_name("metric", self.metric, METRICS)
         check_name("normalisation", self.normalise, NORMALISATIONS)
         if not 0 < self.min_f1 <= 1:
-            raise UsageError(f"min_f1 is {self.min_f1:g}; expected a share above 0, at most 1")
+            raise UsageError(f"{option('min-f1')} is {self.min_f1:g}; expected a share above 0, at most 1")
 
     @property
     def max_ungraded(self) -> float:
@@ -155,7 +159,7 @@ def kinds_of(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[K
 
 
 def score(
-    answers: Iterable[tuple[Answer, Kind | None]], scoring: Scoring, ratings: Mapping[str, str]
+    answers: Iterable[tuple[Answer, Kind | None]], scoring: Scoring, ratings: Mapping[str, Rating]
 ) -> list[Mark]:
     """Return a mark for each of *answers*, given with their kinds.
 
@@ -174,8 +178,9 @@ def score(
         elif not said.strip():
             marks.append(Mark(answer, kind, False))
         else:
-            rating = ratings.get(answer.id)
-            marks.append(Mark(answer, kind, None if rating is None else rating in passing, rating))
+            rating, judge_said = ratings.get(answer.id, _UNRATED)
+            right = None if rating is None else rating in passing
+            marks.append(Mark(answer, kind, right, rating, judge_said))
     return marks
 
 

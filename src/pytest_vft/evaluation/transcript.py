@@ -14,11 +14,14 @@ import orjson
 from filelock import FileLock
 
 from pytest_vft.errors import EvaluationError
+from pytest_vft.regular_files import read_bytes
 
 
-def request_key(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> str:
-    """Return the key of a request: the SHA-256 of its model, messages and parameters."""
-    request = orjson.dumps([model, messages, parameters], option=orjson.OPT_SORT_KEYS)
+def request_key(
+    address: str, model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
+) -> str:
+    """Return the key of a request: the SHA-256 of its server, model, messages and parameters."""
+    request = orjson.dumps([address, model, messages, parameters], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(request).hexdigest()
 
 
@@ -32,7 +35,7 @@ class Transcript:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: dict[str, Mapping[str, Any]] = {}
-        data = path.read_bytes() if path.exists() else b""
+        data = read_bytes(path) if path.exists() else b""
         *lines, torn = data.split(b"\n")
         for number, line in enumerate(lines, 1):
             answer = None
@@ -56,9 +59,16 @@ class Transcript:
 
 
 @contextmanager
-def open_transcript(path: Path) -> Iterator[Transcript]:
-    """Wait for exclusive access to the transcript at *path*, and yield it."""
+def open_transcript(path: Path, *, fresh: bool = False) -> Iterator[Transcript]:
+    """Wait for exclusive access to the transcript at *path*, and yield it.
+
+    With *fresh* a transcript that exists is renamed to *path*.old, and a new one is started.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
     with FileLock(Path(tempfile.gettempdir()) / f"vft-transcript-{name}.lock"):
-        yield Transcript(path)
+        transcript = Transcript(path)
+        if fresh and transcript.answers:
+            path.replace(f"{path}.old")
+            transcript = Transcript(path)
+        yield transcript

@@ -8,7 +8,9 @@ from pytest_vft.text import FLAG
 
 # Bidirectional controls other than the override to the left, and letters written from right to left.
 _BIDI = "\u202a-\u202d\u2066-\u2069"
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 # Zero-width characters, marks of direction, fillers, annotations, and the variation selectors of the
 # first plane; tag characters and the other variation selectors are in plane 14. The properties
 # Default_Ignorable_Code_Point and Bidi_Control list them (https://www.unicode.org/reports/tr44/).

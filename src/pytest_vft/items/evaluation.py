@@ -67,6 +67,11 @@ class EvalRun:
                 write_results(*self._results, target, self._config.getoption("vft_max_shown"))
         return self._results
 
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show what requests have cost."""
+        if self._results is not None and self._results[0].spending.requests:
+            terminalreporter.write_line(f"vft: spent: {self._results[0].spending}")
+
 
 class Predictions(pytest.File):
     """A file of predictions; collecting it reads nothing."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pytest_vft.model import Split
 from pytest_vft.reading.remote import Remote
+from pytest_vft.regular_files import regular
 
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and the step of progress
 LONGEST_LINE = 512 * 1024 * 1024
@@ -44,7 +45,7 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
     Raises OSError if the file cannot be read.
     """
     cuts = [start]
-    with open(path, "rb") as file:  # noqa: PTH123 - keeps the path as given
+    with open(path, "rb", opener=regular) as file:
         while cuts[-1] + shard_bytes < size:
             file.seek(cuts[-1] + shard_bytes - 1)
             while (piece := file.readline(_BUFFER)) and not piece.endswith(b"\n"):
@@ -62,7 +63,7 @@ def read_lines(shard: Shard, longest: int = LONGEST_LINE) -> Iterator[bytes | Lo
     JSON may contain. Raises OSError if the file cannot be read.
     """
     left = shard.end - shard.start
-    with open(shard.path, "rb", buffering=_BUFFER) as file:  # noqa: PTH123 - as above
+    with open(shard.path, "rb", _BUFFER, opener=regular) as file:
         file.seek(shard.start)
         while left > 0 and (line := file.readline(min(left, longest + 1))):
             left -= len(line)

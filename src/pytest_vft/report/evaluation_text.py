@@ -11,6 +11,7 @@ from pytest_vft.evaluation.gate import Cause, Gate
 from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions, MatchMethod
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark, Normalisation
+from pytest_vft.naming import option
 from pytest_vft.text import count, safe
 
 MOST_SHOWN = 10
@@ -64,6 +65,8 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
         lines += ["", *_comparison(comparison, str(results.baseline))]
     for kind, error in results.errors.items():
         lines += ["", f"error {kind}: {safe(error, None)}"]
+    if results.spending.requests:
+        lines += ["", f"spent: {results.spending}"]
     if results.unscored:
         unscored = count(results.unscored, "open answer")
         lines += ["", f"note: {unscored} not scored: no judge and no metric given"]
@@ -125,6 +128,10 @@ def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_
         ids = _first_ids([mark.answer.id for mark in gate.ungraded])
         total = count(len(gate.ungraded) + accuracy.n, "answer")
         yield f"  {len(gate.ungraded):,} of {total} without a valid rating: left out (ids {ids})"
+        yield f"    for the first of them the judge said {_quoted(gate.ungraded[0].judge_said)}"
+        if "ungraded" in gate.causes:
+            tolerated = option("max-ungraded", f"{gate.scoring.max_ungraded:g}")
+            yield f"    tolerated is {tolerated}; to ask the judge again: {option('retry-ungraded')}"
     if gate.ratings:
         yield f"  ratings: {' | '.join(f'{rating} {number:,}' for rating, number in gate.ratings.items())}"
     for group in gate.groups[:_MOST_IDS]:

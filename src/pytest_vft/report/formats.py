@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +38,10 @@ def parse_targets(given: Sequence[str]) -> list[Target]:
         if not colon or not path:
             raise UsageError(f"report {text!r}: expected FORMAT:FILE, as in {name}:report.{name}")
         targets.append(Target(name, Path(path)))
+    paths = [os.path.realpath(target.path) for target in targets]
+    for target, path in zip(targets, paths, strict=True):
+        if paths.count(path) > 1:
+            raise UsageError(f"{target.path}: two reports to one file; expected a file for each")
     return targets
 
 

@@ -17,6 +17,7 @@ from pytest_vft.evaluation.judge import Judge, as_judge, rate_answers
 from pytest_vft.evaluation.matching import MatchedPredictions, match, match_without_split, select_ids
 from pytest_vft.evaluation.predictions import Answer, Keys, as_keys, read_predictions
 from pytest_vft.evaluation.questions import ID_PATTERN, read_questions
+from pytest_vft.evaluation.ratings import Rating
 from pytest_vft.evaluation.scoring import (
     KINDS,
     Kind,
@@ -27,6 +28,7 @@ from pytest_vft.evaluation.scoring import (
     kinds_of,
     score,
 )
+from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
 from pytest_vft.reading.sqlite import FOLDER, make_folder
@@ -66,13 +68,14 @@ class ComparisonOptions(_AnswerOptions, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Predictions matched to their questions."""
+    """Predictions matched to their questions; *spending* is what the requests to models have cost."""
 
     path: str
     test: str | None
     matched: MatchedPredictions = field(repr=False)
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
+    spending: Spending = field(default_factory=Spending, repr=False, compare=False)
 
     def assert_min_accuracy(self, minimum: float, **options: Unpack[AccuracyOptions]) -> Gate:
         """Return the gate, or raise AssertionError if the accuracy is below *minimum*."""
@@ -130,6 +133,7 @@ class Evaluation:
     ) -> Comparison:
         """Return the comparison with the predictions at *baseline*, for options that have been validated."""
         other = evaluate(baseline, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+        other = replace(other, spending=self.spending)
         ids = {answer.id for answer in self.matched.answers}
         if ids < {answer.id for answer in other.matched.answers}:  # only some ids were selected
             other = replace(other, matched=select_ids(other.matched, ids))
@@ -152,15 +156,15 @@ class Evaluation:
         wanted = {None, *(KINDS if kind is None else (kind,))}
         pairs = [pair for pair in zip(self.matched.answers, kinds, strict=True) if pair[1] in wanted]
         if not any(found for _, found in pairs):
-            raise EvaluationError(_no_questions(kind, self.matched.answers))
+            raise EvaluationError(no_questions(kind, self.matched.answers))
         judged = [one for one in KINDS if scoring.metric_for(one) == "judge"]
         unrated = [answer for answer, found in pairs if found in judged and answer.said.strip()]
-        ratings: Mapping[str, str] = {}
+        ratings: Mapping[str, Rating] = {}
         if unrated:
             if scoring.judge is None:
                 raise no_judge()
             with open_transcript(_cache_path("ratings.jsonl")) as transcript:
-                ratings = rate_answers(unrated, scoring.judge, transcript)
+                ratings = rate_answers(unrated, scoring.judge, transcript, self.spending)
         with gc_paused():
             return score(pairs, scoring, ratings)
 
@@ -261,7 +265,7 @@ def no_judge() -> UsageError:
     )
 
 
-def _no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
+def no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
     """Return why *answers* have none of *kind*, and what makes a question closed."""
     truths = list(dict.fromkeys(answer.truth for answer in answers if answer.truth is not None))
     number = count(len(answers), "question")

@@ -27,6 +27,7 @@ from pytest_vft.runs.lint import run_line
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import count
+from pytest_vft.writing import replacing
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tiff"}
 
@@ -37,6 +38,8 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
         raise UsageError(f"line is {line!r}; expected a whole number")
     if line < 1:
         raise UsageError(f"{path}: no line {line:,}; lines are numbered from 1")
+    if Path(path).is_dir():
+        raise UsageError(f"{path}: is a folder; expected a file and a line, as in train.jsonl:12")
     source, *others = find_sources(settings.config, [path])
     if others:
         raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; give one")
@@ -117,5 +120,6 @@ def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:
         if shown.data is not None and shown.measured is not None:
             suffix = _SUFFIXES.get(shown.measured.format, ".bin")
             path = folder / f"{Path(view.path).stem}-{view.line}-{shown.number}{suffix}"
-            path.write_bytes(shown.data)
+            with replacing(path) as file:
+                file.write(shown.data)
             yield path

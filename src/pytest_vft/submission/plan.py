@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Cost, Report, Source
+from pytest_vft.regular_files import read_bytes, regular
 
 FORMAT = "vft-plan/1"
 CLOSING_SOON = 60  # days
@@ -173,7 +174,7 @@ class JobPlan:
 
 def describe_file(source: Source) -> JobFile:
     """Return *source* as a file of a job, with the hash of its content. Raises OSError."""
-    with open(source.path, "rb") as file:  # noqa: PTH123 - the path is kept as the user wrote it
+    with open(source.path, "rb", opener=regular) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         size = os.fstat(file.fileno()).st_size
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", Path(source.path).stem)[:60]
@@ -223,7 +224,7 @@ def expected_skips(report: Report) -> dict[str, int]:
 def read_plan(path: Path) -> Mapping[str, Any]:
     """Return the plan that is saved at *path*. Raises UsageError."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_bytes(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; 'vft submit plan' writes it") from None
     except ValueError:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import openai
 
 from pytest_vft.errors import ServerError, SubmissionError
+from pytest_vft.regular_files import regular
 from pytest_vft.submission.plan import JobFile
 from pytest_vft.submission.server import Server
 
@@ -37,7 +38,7 @@ class Section(io.RawIOBase):
         self, path: str, start: int, length: int, before: Any, on_read: Callable[[int], None]
     ) -> None:
         super().__init__()
-        self._file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed by close()
+        self._file = open(path, "rb", buffering=0, opener=regular)  # noqa: SIM115 - closed by close()
         self._start = start
         self._length = length
         self._before = before
