@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from pytest_vft.resources import rules_root
 from pytest_vft.text import nearest
 
 _CASES = "\n[[cases]]"
+_NOUN = re.compile("[a-z][a-z -]{0,30}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +66,8 @@ class Rule:
     @property
     def subject(self) -> str:
         """The subject of the rule as a noun: file, image, few-shot answer ..."""
-        return str(self.when.get("kind", {}).get("const", self.scope))
+        kind = str(self.when.get("kind", {}).get("const", ""))
+        return kind if _NOUN.fullmatch(kind) else self.scope
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -113,9 +116,9 @@ def _own_files(folder: Path) -> list[Path]:
     paths = _rule_files(folder)
     try:
         folders = [path for path in folder.iterdir() if path.name in SCOPES]
-        for path in (*folders, *paths):
-            if path.is_symlink() or path.parent.is_symlink():
-                raise RuleFileError(f"{path}: is a link or in one; expected an ordinary file or folder")
+        for path in (*folders, *(path.parent for path in paths), *paths):
+            if path.is_symlink():
+                raise RuleFileError(f"{path}: is a link; expected an ordinary file or folder")
     except OSError as error:
         raise RuleFileError(f"{folder}: {error.strerror}") from None
     return paths

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_vft.catalogue.conditions import Conditions, Fragment, value_name
@@ -53,7 +53,7 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
     stated = [_row(rule, provider.for_model(provider.default_model)) for provider in listed]
     parts += ["## Providers", _table(["provider", "states", "severity", "effect", "source", "read"], stated)]
     if rule.source:
-        parts += ["## Source", f"{_address(rule.source)}, read on {rule.checked}."]
+        parts += ["## Source", f"{_address(rule.source, _paragraph)}, read on {rule.checked}."]
     return "\n\n".join(parts) + "\n"
 
 
@@ -103,8 +103,8 @@ def _paragraph(text: str) -> str:
     return _BLOCK.sub(r"\g<0>\\", plain(text), count=1) if _BLOCK.match(text) else plain(text)
 
 
-def _address(source: str) -> str:
-    return f"<{source}>" if _ADDRESS.fullmatch(source) else plain(source)
+def _address(source: str, otherwise: Callable[[str], str] = plain) -> str:
+    return f"<{source}>" if _ADDRESS.fullmatch(source) else otherwise(source)
 
 
 def statement_text(rule: Rule, statement: RuleStatement) -> str:
