@@ -61,6 +61,7 @@ ONLY_IMPORTED_BY = {
         "client",
         "evaluation.chat",
         "submission.job",
+        "submission.once",
         "submission.preflight",
         "submission.server",
         "submission.upload",

@@ -163,6 +163,7 @@ def test_each_option_of_a_check_has_an_effect_on_settings_or_on_what_is_read_and
         "report",
         "max-shown",
         "base-url",
+        "since",
     }
 
     names = {option.name for option in OPTIONS if "check" in option.commands} - elsewhere

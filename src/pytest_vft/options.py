@@ -95,7 +95,7 @@ COMMANDS = (
         "check",
         "check files and report what is wrong",
         "pytest_vft.cli.check:check",
-        (Argument("files", "FILE", "JSONL files, folders or globs", many=True),),
+        (Argument("files", "FILE", "JSONL files, folders or globs; - is standard input", many=True),),
     ),
     Command(
         "show",
@@ -155,6 +155,7 @@ OPTIONS = (
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),

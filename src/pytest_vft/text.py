@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 LIMIT = 60
-# Similarity of names that are near, of a name that contains the other, and their fewest letters.
-_NEAR, _HALF, _SHORTEST = 0.8, 0.5, 3
+_LONGEST_NAME = 100  # characters of a name that is compared with others
+_SHORTEST_START = 3  # letters of an abbreviation
 
 # The flags of England, Scotland and Wales, for example: a black flag, the tag characters of a region
 # and its subdivision, and the end tag (https://www.unicode.org/reports/tr51/#valid-emoji-tag-sequences).
@@ -96,30 +96,35 @@ def either(options: Sequence[object]) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return " (did you mean X?)" for the known name nearest to *name*, or "" if none is near.
 
-    A name is near if four fifths of it are the same, if one letter is wrong or two are swapped, or if it
-    contains the other name or is contained in it.
+    A name is near if at most a third of its letters are wrong, missing, superfluous or swapped, or if it
+    starts with *name*. The scope of a rule, such as image/, and the dashes of an option do not count if
+    they are equal.
     """
-    import difflib  # noqa: PLC0415 - for mistakes only
+    scope = name[: name.rfind("/") + 1] or ("--" if name.startswith("--") else "")
+    best, least = "", _LONGEST_NAME
+    for other in known if len(name) <= _LONGEST_NAME else ():
+        start = len(scope) if other.startswith(scope) else 0
+        one, two = name[start:].lower(), other[start:].lower()
+        distance = _distance(one, two)
+        is_start = len(one) >= _SHORTEST_START and two.startswith(one)
+        if distance < least and (is_start or distance <= max(len(one), 3) // 3):
+            best, least = other, distance
+    return f" (did you mean {best!r}?)" if best else ""
 
-    def similarity(other: str) -> float:
-        one, two = name.lower().lstrip("-"), other.lower().lstrip("-")
-        ratio = difflib.SequenceMatcher(None, one, two, autojunk=False).ratio()
-        contained = ratio >= _HALF and min(len(one), len(two)) >= _SHORTEST and (one in two or two in one)
-        return ratio if ratio >= _NEAR or contained or _is_one_edit(one, two) else 0
 
-    best = max(known, key=similarity, default="") if len(name) <= LIMIT else ""
-    return f" (did you mean {best!r}?)" if best and similarity(best) else ""
-
-
-def _is_one_edit(one: str, two: str) -> bool:
-    """Return whether *one* becomes *two* by one insertion, deletion, replacement or swap of letters."""
-    if min(len(one), len(two)) < _SHORTEST:
-        return False
-    while one and two and one[0] == two[0]:
-        one, two = one[1:], two[1:]
-    while one and two and one[-1] == two[-1]:
-        one, two = one[:-1], two[:-1]
-    return max(len(one), len(two)) <= 1 or (len(one) == 2 and one == two[::-1])  # noqa: PLR2004 - a swap
+def _distance(one: str, two: str) -> int:
+    """Return the number of letters to insert, delete, replace or swap with their neighbour."""
+    above: list[int] = []
+    row = list(range(len(two) + 1))
+    for at, letter in enumerate(one, 1):
+        before, row = row, [at]
+        for column, other in enumerate(two, 1):
+            distance = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != other))
+            if above and column > 1 and letter == two[column - 2] and one[at - 2] == other:
+                distance = min(distance, above[column - 2] + 1)
+            row.append(distance)
+        above = before
+    return row[-1]
 
 
 def count(number: int, noun: str) -> str:

@@ -17,7 +17,7 @@ from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.clock import now
-from pytest_vft.errors import LintError
+from pytest_vft.errors import LintError, UsageError
 from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.links import masked, read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
@@ -97,14 +97,15 @@ def _check_not_empty(report: Report) -> None:
 
 
 def run_groups(
-    groups: Sequence[Settings],
-    *,
-    only: Collection[str] | None = None,
-    watch: Watch | None = None,
-    executor: Executor | None = None,
+    groups: Sequence[Settings], *, watch: Watch | None = None, executor: Executor | None = None
 ) -> Report:
-    """Lint the files of each of *groups* with its own settings and return one report; see run()."""
-    reports = [run(settings, only=only, watch=watch, executor=executor) for settings in groups]
+    """Lint the files of each of *groups* with its own settings and return one report; see run().
+
+    Raises UsageError also if there are no files.
+    """
+    if not any(settings.sources for settings in groups):
+        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+    reports = [run(settings, watch=watch, executor=executor) for settings in groups]
     return combine(reports, group_notes(groups))
 
 

@@ -160,8 +160,6 @@ class Settings:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
         if self.url_budget < 0:
             raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
-        if not self.sources:
-            raise UsageError("no files: give some, or list them under [tool.vft.data]")
         _ = self.model, self.rules, self.reasons_by_file
 
 

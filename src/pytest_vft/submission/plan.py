@@ -133,19 +133,34 @@ class ClosingDate:
 
 
 class Endpoint(NamedTuple):
-    """The address and the API version of Credentials, and the file that names the address, if any."""
+    """The address and the API version of Credentials; None is the *default*, that of the provider file.
+
+    *named_by* is the configuration file that names the address, None if a person does.
+    """
 
     base_url: str | None
     azure_version: str | None
+    default: str | None
     named_by: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobExpectation:
-    """Expected outcome of a job: minimum and maximum of trained tokens, skipped images by reason."""
+    """Expected outcome of a job.
+
+    *tokens* are the minimum and maximum of trained tokens in *epochs*; *skips* counts images by skip reason.
+    """
 
     tokens: tuple[int, int] | None = None
+    epochs: int | None = None
     skips: Mapping[str, int] = field(default_factory=dict)
+
+    def tokens_in(self, epochs: int | None) -> tuple[int, int] | None:
+        """Return the expected range of trained tokens in *epochs*, or in the expected ones if None."""
+        if self.tokens is None or not epochs or not self.epochs:
+            return self.tokens
+        low, high = self.tokens
+        return low * epochs // self.epochs, high * epochs // self.epochs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +184,12 @@ class JobPlan:
     @property
     def expectation(self) -> JobExpectation:
         """The expected outcome of the job."""
-        return JobExpectation(tokens=self.estimate.tokens if self.estimate else None, skips=self.skips)
+        estimate = self.estimate
+        return JobExpectation(
+            tokens=estimate.tokens if estimate else None,
+            epochs=estimate.epochs if estimate else None,
+            skips=self.skips,
+        )
 
 
 def describe_file(source: Source) -> JobFile:
@@ -259,8 +279,13 @@ def check_plan(saved: Mapping[str, Any], request: JobRequest, path: Path) -> Non
 
 def read_expectation(saved: Mapping[str, Any]) -> JobExpectation:
     """Return the expected outcome of the job of the plan *saved*."""
-    tokens = (saved.get("estimate") or {}).get("tokens")
-    return JobExpectation(tokens=tuple(tokens) if tokens else None, skips=saved.get("expected_skips") or {})
+    estimate = saved.get("estimate") or {}
+    tokens = estimate.get("tokens")
+    return JobExpectation(
+        tokens=tuple(tokens) if tokens else None,
+        epochs=estimate.get("epochs"),
+        skips=saved.get("expected_skips") or {},
+    )
 
 
 def validation_paths(saved: Mapping[str, Any]) -> list[str]:
