@@ -196,7 +196,6 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         stopped_by=file.stopped_by,
         tallies=tallies,
         bad_lines=file.totals.bad_lines,
-        urls=len(file.totals.urls),
     )
 
 

@@ -160,9 +160,9 @@ class ShardTotals:
             key = xxh3_64_intdigest(unsigned(url).encode())
             self.fetched.setdefault((remote.content & _64_BITS, key), line)
 
-    def mark_bad(self, rule: str, line: int) -> None:
-        """Note that *line* fails *rule*; lines come in ascending order."""
-        self.bad_lines.setdefault(rule, LineRanges()).add(line)
+    def mark_bad(self, rule: str, line: int, lines: int = 1) -> None:
+        """Note that *lines* from *line* on fail *rule*; lines come in ascending order."""
+        self.bad_lines.setdefault(rule, LineRanges()).add(line, line + lines - 1)
 
     def admit(self, rule: str, max_findings: int) -> bool:
         """Return whether another finding of *rule* may be kept; count it as dropped if not."""

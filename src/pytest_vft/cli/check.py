@@ -6,17 +6,19 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vft.cli.output import print_text, text_width
 from pytest_vft.cli.stdin import stdin_as_file, with_stdin
-from pytest_vft.errors import LintError
+from pytest_vft.errors import LintError, UsageError
 from pytest_vft.model import Report
-from pytest_vft.report.formats import parse_targets, render, write
+from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
+from pytest_vft.report.statistics import render_statistics
 from pytest_vft.runs.changes import changed_files, datasets, only_changed
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import run, run_groups
@@ -26,8 +28,6 @@ from pytest_vft.text import count, safe
 # Bytes of a step summary that GitHub accepts
 # (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits).
 _MAX_SUMMARY = 1024 * 1024
-# Other programs read these formats, also if nothing was checked.
-_FOR_PROGRAMS = ("json", "sarif", "gitlab")
 
 
 class _Selection(NamedTuple):
@@ -42,26 +42,35 @@ def check(arguments: argparse.Namespace) -> int:
     """Check files, print and write the report; return the exit code."""
     if arguments.base_url:
         print("vft: --base-url has no effect on a check", file=sys.stderr)
+    if arguments.statistics and arguments.format != "text":
+        raise UsageError(f"--statistics prints text; expected no --format={arguments.format}")
     targets = parse_targets(arguments.report or ())
     with stdin_as_file(arguments) as stdin:
         selection = _select(arguments)
-        report = _run(selection)
+        report = _run(selection, quiet=arguments.quiet)
         if stdin:
             report = with_stdin(report, stdin)
-    display = Display(arguments.max_shown)
     for target in targets:
-        write(report, target, display)
+        write(report, target, Display(arguments.max_shown))
     if selection.nothing is not None:
         print(f"vft: {safe(selection.nothing, None)}: nothing to check", file=sys.stderr)
-        if arguments.format in _FOR_PROGRAMS:
-            print_text(render(report, arguments.format))
+        if arguments.format not in FOR_PEOPLE:  # programs read a report also if nothing was checked
+            print_text(render(report, arguments.format), styled=False)
         return 0
     _check_selected(selection.groups, report)
+    _print(report, arguments)
+    return 0 if report.ok or arguments.exit_zero else 1
+
+
+def _print(report: Report, arguments: argparse.Namespace) -> None:
+    display = Display(arguments.max_shown, text_width(), quiet=arguments.quiet)
+    if arguments.statistics:
+        print_text("" if report.ok and arguments.quiet else render_statistics(report))
+        return
     if arguments.format == "github":  # the log shows the text, because GitHub shows few annotations
         print_text(render(report, "text", display))
-        _add_to_summary(render(report, "markdown", display))
-    print_text(render(report, arguments.format, display._replace(width=text_width())))
-    return 0 if report.ok else 1
+        _add_to_summary(render(report, "markdown", Display(arguments.max_shown)))
+    print_text(render(report, arguments.format, display), styled=arguments.format in FOR_PEOPLE)
 
 
 def _select(arguments: argparse.Namespace) -> _Selection:
@@ -91,10 +100,10 @@ def _select(arguments: argparse.Namespace) -> _Selection:
     return _Selection(chosen, unchanged=max(found - kept, 0))
 
 
-def _run(selection: _Selection) -> Report:
+def _run(selection: _Selection, *, quiet: bool) -> Report:
     if selection.nothing is not None:
         return run(selection.groups[0])
-    with watching() as watch:
+    with nullcontext() if quiet else watching() as watch:
         report = run_groups(selection.groups, watch=watch)
     if not selection.unchanged:
         return report

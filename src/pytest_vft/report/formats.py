@@ -15,7 +15,7 @@ from pytest_vft.report.layout import DEFAULT, Display
 from pytest_vft.text import nearest
 from pytest_vft.writing import write_text
 
-_FOR_PEOPLE = ("text", "markdown")  # formats with a Display
+FOR_PEOPLE = ("text", "concise", "markdown")  # formats with a Display
 
 
 class Target(NamedTuple):
@@ -48,7 +48,7 @@ def parse_targets(given: Sequence[str]) -> list[Target]:
 def render(report: Report, format_name: str, display: Display = DEFAULT) -> str:
     """Return *report* in the format *format_name*, whose module is imported only now."""
     renderer = getattr(import_module(f"pytest_vft.report.{format_name}"), f"render_{format_name}")
-    text: str = renderer(report, display) if format_name in _FOR_PEOPLE else renderer(report)
+    text: str = renderer(report, display) if format_name in FOR_PEOPLE else renderer(report)
     return text
 
 

@@ -33,6 +33,7 @@ class Config:
     model: str | None = None
     data: Mapping[Split, Sequence[str]] = field(default_factory=dict)
     select: Sequence[str] | None = None
+    extend_select: Sequence[str] = ()
     ignore: Mapping[str, str] = field(default_factory=dict)
     per_file_ignores: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     allow: Mapping[str, int] = field(default_factory=dict)

@@ -100,6 +100,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
+    extend_select: str | Sequence[str] = (),
     ignore: str | Sequence[str] = (),
     config: Config | str | os.PathLike[str] | None = None,
 ) -> str:
@@ -108,7 +109,14 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     The other arguments are those of lint(). The text has no control characters.
     Raises UsageError if the file does not have the line, ConfigError or RuleFileError.
     """
-    named = {"provider": provider, "model": model, "select": select, "ignore": ignore, "config": config}
+    named = {
+        "provider": provider,
+        "model": model,
+        "select": select,
+        "extend_select": extend_select,
+        "ignore": ignore,
+        "config": config,
+    }
     path = os.fspath(path)
     return render_example(read_example(path, line, read_settings(named, path=path)))
 
