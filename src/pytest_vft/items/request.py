@@ -16,9 +16,9 @@ from pytest_vft.errors import UsageError
 from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
 from pytest_vft.runs.groups import find_groups, joined
+from pytest_vft.runs.job_server import other_server
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import expand, file_identity
-from pytest_vft.runs.submission import other_server
 
 DATASET = "vft"  # in place of a path, in ids of rules on all files together
 SUBMIT = "submit"  # in place of a scope, in ids of a step of a submission
