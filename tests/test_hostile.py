@@ -350,7 +350,8 @@ def test_names_in_a_report_can_be_read_back(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
 def test_rules_and_reasons_of_strangers_are_harmless(run: Run, text: str) -> None:
-    said = json.dumps(text.replace("{", "(") + " ::error::x")  # a JSON string is one of TOML, too
+    # A JSON string is one of TOML, too, but for pairs of surrogates.
+    said = json.dumps(text.replace("{", "(") + " ::error::x", ensure_ascii=False)
     rule = "\n".join(f"{key} = {said}" for key in ("summary", "message", "advice", "why", "source"))
     Path("mine/image").mkdir(parents=True)
     Path("mine/image/odd.toml").write_text(

@@ -96,13 +96,19 @@ def test_server_in_a_configuration_receives_nothing(
 
 def test_address_in_a_saved_plan_receives_nothing(planned: Vft, fake: FakeServer) -> None:
     path = Path("train.plan.json")
-    path.write_text(path.read_text().replace(fake.url, other := fake.url.replace("127.0.0.1", "localhost")))
+    path.write_text(path.read_text().replace(json.dumps(fake.url), '"http://127.0.0.1:9/v1"'))
 
-    printed = planned("apply", "train.jsonl", "--yes")
+    assert planned("apply", "train.jsonl", "--yes").code == 0
+    assert fake.requests  # the environment names this server
 
-    assert (printed.code, "base_url changed" in printed.err) == (1, True)
-    assert other not in printed.err
-    assert not fake.requests
+
+def test_deep_plan_is_one_line(vft: Vft) -> None:
+    Path("train.plan.json").write_text("[" * 100_000)
+
+    printed = vft("apply", "train.jsonl", "--yes")
+
+    assert (printed.code, printed.err.count("\n")) == (2, 1)
+    assert printed.err.startswith("vft: train.plan.json: is not a plan")
 
 
 def test_key_that_no_header_can_hold_is_not_shown(
