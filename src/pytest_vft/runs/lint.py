@@ -17,7 +17,7 @@ from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.clock import now
-from pytest_vft.errors import LintError
+from pytest_vft.errors import LintError, without_inner_frames
 from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.links import masked, read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
@@ -230,6 +230,7 @@ def _rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResu
     )
 
 
+@without_inner_frames
 def lint(  # noqa: PLR0913 - all by keyword, each with a default
     *paths: str | os.PathLike[str],
     validation: Paths = (),
