@@ -265,6 +265,7 @@ def cells(tokens: list[Token]) -> list[list[list[Token]]]:
 
 CHECKS: dict[str, Callable[[str], None]] = {
     "text": assert_harmless,
+    "concise": assert_harmless,
     "json": assert_json,
     "github": assert_annotations,
     "sarif": assert_json_for_people,

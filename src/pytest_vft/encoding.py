@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import os
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from pytest_vft.errors import UsageError
+from pytest_vft.regular_files import read_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -71,10 +71,11 @@ def _encode(image: ImageSource, format_: ImageFormat | None, quality: int) -> st
 
     if isinstance(image, Image.Image):
         return _reencode(image, format_, quality)
+    content = read_bytes(image)  # raises OSError for a pipe, which Image.open would wait for
     with Image.open(image) as opened:
         opened.load()
         if format_ is None and _is_fit(opened):
-            return _data_url(str(opened.format), Path(image).read_bytes())
+            return _data_url(str(opened.format), content)
         return _reencode(opened, format_, quality)
 
 

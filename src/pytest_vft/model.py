@@ -102,8 +102,7 @@ class FileResult(NamedTuple):
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
     those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
-    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id;
-    *urls* is the number of web URLs of images.
+    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id.
     """
 
     path: str
@@ -118,7 +117,6 @@ class FileResult(NamedTuple):
     stopped_by: str | None
     tallies: Mapping[str, Tally]
     bad_lines: Mapping[str, LineRanges] = {}
-    urls: int = 0
 
 
 class RuleResult(NamedTuple):

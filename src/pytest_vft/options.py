@@ -21,7 +21,7 @@ _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
-FORMATS = ("text", "json", "github", "sarif", "gitlab", "markdown")
+FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "markdown")
 _STEPS = ("plan", "preflight", "apply")
 _TEXT_OR_JSON = ("text", "json")
 
@@ -110,7 +110,7 @@ COMMANDS = (
         "check",
         "check files and report what is wrong",
         "pytest_vft.cli.check:check",
-        (Argument("files", "FILE", "JSONL files, folders or globs", many=True),),
+        (Argument("files", "FILE", "JSONL files, folders or globs; - is standard input", many=True),),
     ),
     Command(
         "show",
@@ -165,11 +165,13 @@ OPTIONS = (
     Option("provider", "NAME", "provider whose limits apply (default: openai)", _RULES),
     Option("model", "NAME", "model to train", _RULES),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
+    Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
     # What a check reads, how, and what it writes
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
@@ -183,6 +185,10 @@ OPTIONS = (
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
+    Option("max-findings", "N", "findings kept per rule and file (0: all; default: 1000)", _CHECK, "count"),
+    Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
+    Option("quiet", "", "print only findings and the verdict; nothing if the run passes", ("check",), "flag"),
+    Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
     # show and rules
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),

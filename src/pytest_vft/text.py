@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 LIMIT = 60
+_LONGEST_NAME = 100  # characters of a name that is compared with others
+_SHORTEST_START = 3  # letters of an abbreviation
 
 # C0, DEL and C1 controls; bidirectional marks; line and paragraph separators; zero-width characters;
 # lone surrogates, which UTF-8 cannot encode.
@@ -78,11 +80,37 @@ def either(options: Sequence[object]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean X?)" for the known name nearest to *name*, or "" if none is near."""
-    import difflib  # noqa: PLC0415 - for mistakes only
+    """Return " (did you mean X?)" for the known name nearest to *name*, or "" if none is near.
 
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    A name is near if at most a third of its letters are wrong, missing, superfluous or swapped, or if it
+    starts with *name*. The scope of a rule, such as image/, and the dashes of an option do not count if
+    they are equal.
+    """
+    scope = name[: name.rfind("/") + 1] or ("--" if name.startswith("--") else "")
+    best, least = "", _LONGEST_NAME
+    for other in known if len(name) <= _LONGEST_NAME else ():
+        start = len(scope) if other.startswith(scope) else 0
+        one, two = name[start:].lower(), other[start:].lower()
+        distance = _distance(one, two)
+        is_start = len(one) >= _SHORTEST_START and two.startswith(one)
+        if distance < least and (is_start or distance <= max(len(one), 3) // 3):
+            best, least = other, distance
+    return f" (did you mean {best!r}?)" if best else ""
+
+
+def _distance(one: str, two: str) -> int:
+    """Return the number of letters to insert, delete, replace or swap with their neighbour."""
+    above: list[int] = []
+    row = list(range(len(two) + 1))
+    for at, letter in enumerate(one, 1):
+        before, row = row, [at]
+        for column, other in enumerate(two, 1):
+            distance = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != other))
+            if above and column > 1 and letter == two[column - 2] and one[at - 2] == other:
+                distance = min(distance, above[column - 2] + 1)
+            row.append(distance)
+        above = before
+    return row[-1]
 
 
 def count(number: int, noun: str) -> str:

@@ -17,9 +17,18 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Until then the file has a temporary name in the same folder. A symbolic link is kept, and its target
     is replaced. A pipe or a device, such as /dev/stdout, is written to directly.
-    Raises OSError if the file cannot be written.
+    Raises OSError, with the name of the file, if it cannot be written.
     """
-    given = Path(path)
+    try:
+        with _replacing(Path(path)) as file:
+            yield file
+    except OSError as error:
+        error.filename = os.fspath(path)  # not the temporary name, and not none, as for a full disk
+        raise
+
+
+@contextmanager
+def _replacing(given: Path) -> Iterator[BinaryIO]:
     is_device = given.absolute().is_relative_to("/dev")  # also if it links to a file, as stdout may
     if is_device or (given.exists() and not given.is_file()):
         with given.open("wb") as file:

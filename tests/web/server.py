@@ -26,6 +26,13 @@ def image(kind: str = "JPEG", size: int = 0, mode: str = "RGB") -> bytes:
     return file.getvalue().ljust(size, b"\0")
 
 
+def picture(width: int) -> bytes:
+    """Return a picture, another one for each *width*."""
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((64 + width, 48)).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
 def late_header() -> bytes:
     """Return a JPEG with its size after 100,000 bytes of comments."""
     data = image()
@@ -134,6 +141,10 @@ class Server:
             yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             while True:
                 yield b"100000\r\n" + JPEG.ljust(MB, b"\0") + b"\r\n"
+        elif name == "ok":
+            yield response(200, picture(int(rest)))
+        elif name == "gone":
+            yield redirect("/ok/0")
         elif name == "000":
             yield response(0)
             raise _CloseError
@@ -164,6 +175,7 @@ BODIES: dict[str, tuple[bytes, list[str]]] = {
     "big-no-range.jpg": (BIG, ["Range: none"]),
     "big.jpg": (BIG, []),
     "late.jpg": (LATE, []),
+    "noise.jpg": (NOISE, []),
     "wrong-type.jpg": (JPEG, ["Content-Type: text/plain"]),
     "gzip.jpg": (gzip.compress(JPEG), ["Range: none", "Content-Encoding: gzip"]),
     "gzip-ranged.jpg": (gzip.compress(LATE, 0), ["Content-Encoding: gzip"]),

@@ -16,6 +16,7 @@ from pytest_vft.catalogue.files import read_toml
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
 from pytest_vft.model import Split, Verdict
+from pytest_vft.reading.image_store import content_key
 from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.remote import Remote
 from pytest_vft.text import nearest
@@ -91,13 +92,16 @@ def _bytes(file: Mapping[str, Any]) -> bytes | None:
 def _remote(found: str | Mapping[str, Any]) -> Remote:
     """Return what a case describes as *found*: an image, a cause of failure, or a table with fields."""
     if isinstance(found, Mapping):
-        image = _remote(found["image"]).image if "image" in found else None
-        return Remote(**{"reachable": "cause" not in found, **found, "image": image})
+        fields = {"reachable": "cause" not in found, **found}
+        if "image" in found:
+            fetched = _remote(found["image"])
+            fields |= {"image": fetched.image, "content": fetched.content}
+        return Remote(**fields)
     token = _TOKEN.fullmatch(found)
     if token is None:
         return Remote(reachable=False, cause=found)
     _, data = draw(token[1])
-    return Remote(reachable=True, image=measure_image(data, full=False))
+    return Remote(reachable=True, image=measure_image(data, full=False), content=content_key(data))
 
 
 def data_url(token: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_vft.errors import RuleFileError
 from pytest_vft.json_schema import schema_problems
+from pytest_vft.regular_files import read_text
 from pytest_vft.resources import read_schema
 
 _DATES = ("checked", "closes", "closes_newcomers")
@@ -22,7 +23,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises RuleFileError for a file that cannot be read and for invalid TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise RuleFileError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

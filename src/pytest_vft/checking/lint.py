@@ -196,7 +196,6 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         stopped_by=file.stopped_by,
         tallies=tallies,
         bad_lines=file.totals.bad_lines,
-        urls=len(file.totals.urls),
     )
 
 
@@ -210,15 +209,18 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, place, facts, key in recurring([(file.source, file.totals) for file in files]):
-        path = place.source.path
+    for number, places, facts, key in recurring([(file.source, file.totals) for file in files]):
         verdicts = judge.checks["dataset"](facts)
-        found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
-        findings += [
-            PlacedFinding(path, one._replace(line=place.line, pointer=place.pointer, example=f"{key:032x}"))
-            for one in found
-        ]
-        more = _tallies(rules, Counter({verdicts: number}), ignored[path])
+        for place in places:
+            path = place.source.path
+            found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
+            findings += [
+                PlacedFinding(
+                    path, one._replace(line=place.line, pointer=place.pointer, example=f"{key:032x}")
+                )
+                for one in found
+            ]
+        more = _tallies(rules, Counter({verdicts: number}), ignored[places[0].source.path])
         for rule in rules:
             if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]

@@ -84,12 +84,13 @@ class ShardLinter:
         lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
         number = 0
-        for number, (raw, line) in enumerate(self._read(shard, content), 1):
+        for raw, line in self._read(shard, content):
+            first, number = number + 1, number + line.lines
             facts = line_facts(line, split)
             counted = lines[check_line(facts)]
-            counted.number += 1
+            counted.number += line.lines
             if counted.failed:
-                explain(counted.verdicts, Subject("line", facts, number, raw))
+                explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
             totals.examples += not line.blank
             if facts["kind"] != "object":
                 continue

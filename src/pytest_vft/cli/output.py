@@ -33,21 +33,38 @@ def text_width() -> int:
     return min(max(wide, _NARROWEST), _WIDEST) if sys.stdout.isatty() and wide else WIDTH
 
 
-def print_text(text: str) -> None:
-    """Print *text*, in colour on a terminal; markup in *text* has no effect."""
+def _wants_colour() -> bool:
+    """Return whether standard output has colours (https://no-color.org, https://force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return _forces_colour() or sys.stdout.isatty()
+
+
+def _forces_colour() -> bool:
+    return bool(os.environ.get("FORCE_COLOR"))
+
+
+def print_text(text: str, *, styled: bool = True) -> None:
+    """Print *text*, in colour on a terminal if *styled*; markup in *text* has no effect."""
     encoding = sys.stdout.encoding or "utf-8"
     text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        if styled and _wants_colour():
             from rich.console import Console  # noqa: PLC0415 - 40 ms, for a terminal only
             from rich.text import Text  # noqa: PLC0415 - as above
 
-            styled = Text(text)
+            document = Text(text)
             for pattern, style in _STYLES:
-                styled.highlight_regex(pattern, style)
-            Console(highlight=False).print(styled, end="", soft_wrap=True)
+                document.highlight_regex(pattern, style)
+            console = Console(
+                highlight=False, force_terminal=True, color_system="standard" if _forces_colour() else "auto"
+            )
+            console.print(document, end="", soft_wrap=True)
         else:
             sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head or less, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        error.filename = "standard output"
+        raise

@@ -14,6 +14,7 @@ import orjson
 from filelock import FileLock
 
 from pytest_vft.errors import EvaluationError
+from pytest_vft.regular_files import read_bytes
 from pytest_vft.text import safe
 
 
@@ -35,7 +36,7 @@ class Transcript:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: dict[str, Mapping[str, Any]] = {}
-        data = path.read_bytes() if path.exists() else b""
+        data = read_bytes(path) if path.exists() else b""
         *lines, torn = data.split(b"\n")
         for number, line in enumerate(lines, 1):
             answer = None

@@ -35,7 +35,13 @@ def as_data(report: Report) -> dict[str, Any]:
         "model": report.model,
         "depth": report.depth,
         "offline": report.offline,
-        "files": [_items(file, _FILE_KEYS) for file in report.files],
+        "files": [
+            {
+                **_items(file, _FILE_KEYS),
+                "bad_lines": {rule: list(map(list, ranges)) for rule, ranges in file.bad_lines.items()},
+            }
+            for file in report.files
+        ],
         "rules": [
             {
                 "id": rule.id,

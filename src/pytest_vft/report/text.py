@@ -41,8 +41,7 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
 
 
 def _head(report: Report, width: int) -> Iterator[str]:
-    urls = any(file.urls for file in report.files)
-    network = ("offline" if report.offline else "network on") if urls else None
+    network = ("offline" if report.offline else "network on") if report.urls else None
     yield header(report.provider, report.closes, len(report.rules), report.depth, network)
     for file in report.files:
         yield from file_lines(file, width=width)

@@ -13,6 +13,7 @@ from typing import Any
 from pytest_vft.errors import ConfigError
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import SPLITS, Severity, Split
+from pytest_vft.regular_files import read_text
 from pytest_vft.resources import read_schema
 
 MAX_FINDINGS = 1_000
@@ -32,6 +33,7 @@ class Config:
     model: str | None = None
     data: Mapping[Split, Sequence[str]] = field(default_factory=dict)
     select: Sequence[str] | None = None
+    extend_select: Sequence[str] = ()
     ignore: Mapping[str, str] = field(default_factory=dict)
     per_file_ignores: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     allow: Mapping[str, int] = field(default_factory=dict)
@@ -96,7 +98,7 @@ def as_config(config: Config | str | os.PathLike[str] | None, *, path: str | Non
 
 def _table(path: Path) -> Any:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -67,11 +67,18 @@ def list_rules(
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
+    extend_select: str | Sequence[str] = (),
     config: Config | str | os.PathLike[str] | None = None,
 ) -> Mapping[str, Rule]:
     """Return the rules that a check would run, by id, with the limits of the provider.
 
     The arguments are those of lint(). Raises UsageError, ConfigError or RuleFileError.
     """
-    options = {"provider": provider, "model": model, "select": select, "config": config}
+    options = {
+        "provider": provider,
+        "model": model,
+        "select": select,
+        "extend_select": extend_select,
+        "config": config,
+    }
     return {rule.id: rule for rule in read_settings(options).rules}

@@ -28,10 +28,10 @@ _WAIVED = {"allow_private": "private addresses are allowed"}
 class Settings:
     """A configuration and the options on top of it; None for an option that was not given.
 
-    *provider_id* is the name of a provider or the path of a provider file. *ignore* holds patterns of
-    rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the maximum number
-    of processes, by default one per CPU. *base_url* is the server that the data is for, if it is not that
-    of the provider.
+    *provider_id* is the name of a provider or the path of a provider file. *extend_select* and *ignore*
+    hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
+    maximum number of processes, by default one per CPU. *base_url* is the server that the data is for, if it
+    is not that of the provider.
     """
 
     config: Config
@@ -39,11 +39,13 @@ class Settings:
     provider_id: str | None = None
     model_name: str | None = None
     select: Sequence[str] | None = None
+    extend_select: Sequence[str] = ()
     ignore: Sequence[str] = ()
     depth: Depth = "auto"
     fail_on: Severity = "error"
     require_checked: bool = False
     network: Network = ONLINE
+    max_findings: int | None = None
     url_budget: int = URL_BUDGET
     jobs: int | None = None
     base_url: str | None = None
@@ -106,10 +108,12 @@ class Settings:
                     raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
         bound, provider = self.bound, self.provider
         with _naming(config, "select: "):  # an invalid value is an error even if an option overrides it
-            configured = select_bound(catalogue, bound, provider, config.select or None)
-        if self.select is None:
-            return configured
-        return select_bound(catalogue, bound, provider, self.select)
+            configured = config.select or None
+            select_bound(catalogue, bound, provider, configured)
+        with _naming(config, "extend-select: "):
+            select_bound(catalogue, bound, provider, extend=config.extend_select)
+        select = configured if self.select is None else self.select
+        return select_bound(catalogue, bound, provider, select, [*config.extend_select, *self.extend_select])
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
@@ -146,10 +150,10 @@ class Settings:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
+        if self.max_findings is not None and self.max_findings < 0:
+            raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
         if self.url_budget < 0:
             raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
-        if not self.sources:
-            raise UsageError("no files: give some, or list them under [tool.vft.data]")
         _ = self.model, self.rules, self.reasons_by_file
 
 
@@ -168,6 +172,7 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         provider_id=provider and os.fspath(provider),
         model_name=options.get("model"),
         select=select,
+        extend_select=listed(options.get("extend_select") or ()),
         ignore=listed(options.get("ignore") or ()),
         depth=_choice(options, "depth", DEPTHS) or "auto",
         fail_on=_choice(options, "fail_on", SEVERITIES) or "error",
@@ -178,6 +183,7 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
             proxy=options.get("proxy"),
             cache=not options.get("no_cache"),
         ),
+        max_findings=options.get("max_findings"),
         url_budget=URL_BUDGET if budget is None else budget,
         jobs=options.get("jobs"),
     )

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import aiohttp
 
+from pytest_vft.reading.image_store import content_key
 from pytest_vft.reading.images import image_format, is_opened, measure_image
 from pytest_vft.reading.remote import Remote
 from pytest_vft.web.throttle import FetchLimits
@@ -147,7 +148,8 @@ def read_body(body: Body, *, full: bool, limit: int) -> Remote | None:
         if is_opened(kind) and not image.openable and len(body.data) < limit:
             return None
         image = image._replace(bytes=body.size, damage="none" if image.openable else None)
-    return Remote(True, image=image, media_type=media_type)
+    content = content_key(body.data) if body.whole and len(body.data) < limit else None
+    return Remote(True, image=image, media_type=media_type, content=content)
 
 
 def _served(kind: str, data: bytes, media_type: str | None) -> str | None:
