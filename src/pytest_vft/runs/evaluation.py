@@ -154,12 +154,16 @@ class Evaluation:
         if kind is not None:
             check_name("kind", kind, KINDS)
         kinds = kinds_of(self.matched.answers, scoring.choices)
-        wanted = {None, *(KINDS if kind is None else (kind,))}
-        pairs = [pair for pair in zip(self.matched.answers, kinds, strict=True) if pair[1] in wanted]
+        with gc_paused():
+            pairs = list(zip(self.matched.answers, kinds, strict=True))
+            if kind is not None:
+                pairs = [pair for pair in pairs if pair[1] in (kind, None)]
         if not any(found for _, found in pairs):
             raise EvaluationError(no_questions(kind, self.matched.answers))
         judged = [one for one in KINDS if scoring.metric_for(one) == "judge"]
-        unrated = [answer for answer, found in pairs if found in judged and answer.said.strip()]
+        unrated = (
+            [answer for answer, found in pairs if found in judged and answer.said.strip()] if judged else []
+        )
         ratings: Mapping[str, Rating] = {}
         if unrated:
             if scoring.judge is None:
