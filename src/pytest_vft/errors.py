@@ -6,12 +6,26 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from pytest_vft.text import Safe, safe
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class VftError(Exception):
-    """Base class of all exceptions that pytest-vft raises on purpose."""
+    """Base class of all exceptions that pytest-vft raises on purpose.
+
+    The message is one line, in which everything is escaped that is not harmless text: it quotes data,
+    names of files and configurations. A message of type Safe is taken as it is.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(message if isinstance(message, Safe) else safe(message, None))
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return the file and the reason of *error*, escaped, on one line."""
+    return safe(f"{error.filename}: {error.strerror}" if error.filename else error, None)
 
 
 class UsageError(VftError, ValueError):

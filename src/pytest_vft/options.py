@@ -123,7 +123,7 @@ COMMANDS = (
         "explain",
         "explain a rule, a scope or a provider",
         "pytest_vft.cli.rules:explain",
-        (Argument("subject", "NAME", "a rule, a scope, a provider, or the path of a provider file"),),
+        (Argument("subject", "NAME", "a rule, a scope, a provider, or the path of a rule or provider file"),),
     ),
     Command(
         "schema",

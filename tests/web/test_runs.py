@@ -317,6 +317,30 @@ def test_a_proxy_is_used_on_request_only(
     )
 
 
+def test_no_spelling_of_a_local_name_reaches_a_proxy(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    local = [
+        "%6cocalhost",
+        "localhost%2e",
+        "localhost\uff0e",
+        "\uff4cocalhost",
+        "localhost\0",
+        "a.local%00.example",
+    ]
+    odd = ["public%00.example", "%256cocalhost"]
+    before = len(server.asked)
+    report = check(
+        write(tmp_path, *(f"http://{host}/ok.jpg" for host in [*local, *odd])),
+        allow_private=False,
+        proxy="env",
+    )
+
+    assert [one.rule for one in report.findings] == ["image/not-public"] * 6 + ["image/unreachable"] * 2
+    assert len(server.asked) == before
+
+
 @pytest.mark.parametrize(
     ("settings", "variable", "words"),
     [({"proxy": "evn"}, "", "did you mean 'env'"), ({}, "a.example=nowhere", "expected HOST=ADDRESS:PORT")],

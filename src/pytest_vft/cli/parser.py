@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with *message* and the command that prints help."""
+        flag = re.fullmatch("argument (--.+): ignored explicit argument .*", message)
+        if flag:
+            message = f"{flag[1]} does not take a value"
         raise UsageError(f"{message}; see '{self.prog} --help'")
 
 

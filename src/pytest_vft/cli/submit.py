@@ -73,7 +73,7 @@ def submit(arguments: argparse.Namespace) -> int:
     try:
         return steps[arguments.step](arguments, submission)
     except SubmissionError as error:
-        _say(safe(error, None))
+        _say(str(error))
         return 1
 
 
@@ -161,7 +161,8 @@ def _connect(submission: Submission) -> Server:
 
 def _server_options(submission: Submission) -> dict[str, Any]:
     settings = submission.settings
-    return {"provider": settings.provider_id, "base_url": submission.base_url, "config": settings.config}
+    given = None if submission.named_by else submission.base_url
+    return {"provider": settings.provider_id, "base_url": given, "config": settings.config}
 
 
 def _confirmed(arguments: argparse.Namespace, what: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from pytest_vft.facts.image import Image, image_facts
+from pytest_vft.facts.invisible import invisible_characters
 from pytest_vft.facts.message import MessageFacts
 from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_tokens, text_tokens
 from pytest_vft.facts.turns import RoleTexts, Shot, Turn, few_shot_answers, measure_turn
@@ -90,6 +91,7 @@ def measure_example(
         text = parts[0] if len(parts) == 1 else "".join(parts)
         texts.append(text)
         length, calls = len(text.strip()), 0
+        invisible = 0 if text.isascii() else invisible_characters(text)
         assistants += role == "assistant"
         if len(source) > 2 or content == "absent":  # noqa: PLR2004 - role and content
             others_at_most += _other_tokens(source)
@@ -100,6 +102,7 @@ def measure_example(
                     length += len(refusal)
                     parts = [*parts, refusal]
                 parts = [*parts, *called]
+                invisible += sum(map(invisible_characters, parts[len(written) :]))
         role_texts.append((role, parts))
         messages[position] = {
             "split": split,
@@ -108,6 +111,7 @@ def measure_example(
             "images": len(shown),
             "shape_faults": faults,
             "text_length": length,
+            "invisible_characters": invisible,
             "calls": calls,
         }
     rows = chat.rows

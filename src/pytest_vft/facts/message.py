@@ -22,5 +22,9 @@ class MessageFacts(TypedDict):
     """Number of places that do not conform to example.schema.json."""
     text_length: int
     """Characters of the text, a refusal included, without surrounding white space."""
+    invisible_characters: int
+    """Characters in texts and calls that models read and people do not see: tag characters outside flags,
+    overrides of direction, other controls of direction in a text without letters from right to left, and
+    runs of at least 3 zero-width characters or variation selectors."""
     calls: int
     """Number of tool and function calls."""

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_vft.catalogue.providers import Provider
 from pytest_vft.client import Credentials, make_client, read_credentials
 from pytest_vft.errors import ConfigError, ServerError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
@@ -41,12 +42,15 @@ _SERVER_KEYS = ("base_url", "timeout")  # keys of [tool.vft.submit] that are not
 class Submission:
     """The settings of the check and of the job, and the address of the server.
 
-    *timeout* is the number of seconds to wait for the server; None waits without a limit.
+    *named_by* is the configuration file that names another address than that of the provider, None if
+    the address was given. *timeout* is the number of seconds to wait for the server; None waits without
+    a limit.
     """
 
     settings: Settings
     job: JobSettings
     base_url: str | None = None
+    named_by: Path | None = None
     timeout: float | None = None
 
 
@@ -64,13 +68,21 @@ def read_submission(
     given = {key: value for key, value in given.items() if value is not None}
     if problem := settings_problem(given):
         raise UsageError(problem)
-    base_url = base_url or config.submit.get("base_url")
+    configured = None if base_url else config.submit.get("base_url")
+    settings = replace(settings, base_url=base_url or configured)
     return Submission(
-        settings=replace(settings, base_url=base_url),
+        settings=settings,
         job=JobSettings(**{**job, **given}),
-        base_url=base_url,
+        base_url=settings.base_url,
+        named_by=config.path if configured and not _is_own(configured, settings.provider) else None,
         timeout=config.submit.get("timeout") if timeout is None else timeout,
     )
+
+
+def _is_own(base_url: str, provider: Provider) -> bool:
+    """Return whether *base_url* is the address of the job API of *provider*, which a shipped file names."""
+    own = provider.job_api.base_url if provider.job_api else None
+    return own is not None and base_url.rstrip("/") == own.rstrip("/")
 
 
 def resume(submission: Submission, saved: Mapping[str, Any], **given: object) -> Submission:
@@ -229,7 +241,13 @@ def credentials_for(
     an address would send the data and the key to OpenAI.
     """
     version = endpoint.azure_version
-    found = read_credentials(endpoint.base_url, environ, azure_version=version, key_wanted=key_wanted)
+    found = read_credentials(
+        endpoint.base_url,
+        environ,
+        azure_version=version,
+        key_wanted=key_wanted,
+        named_by=endpoint.named_by,
+    )
     if found.base_url is None and endpoint.default is None:
         raise UsageError("the provider file names no server: give --base-url=https://HOST/v1")
     return found if found.base_url is not None else replace(found, base_url=endpoint.default)
@@ -237,7 +255,7 @@ def credentials_for(
 
 def _endpoint(submission: Submission) -> Endpoint:
     service = submission.settings.provider.jobs([source.path for source in submission.settings.sources])
-    return Endpoint(submission.base_url, service.version, service.base_url)
+    return Endpoint(submission.base_url, service.version, service.base_url, submission.named_by)
 
 
 def _job_sources(sources: tuple[Source, ...]) -> list[Source]:

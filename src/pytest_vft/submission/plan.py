@@ -133,11 +133,15 @@ class ClosingDate:
 
 
 class Endpoint(NamedTuple):
-    """The address and the API version of Credentials; None is the *default*, that of the provider file."""
+    """The address and the API version of Credentials; None is the *default*, that of the provider file.
+
+    *named_by* is the configuration file that names the address, None if a person does.
+    """
 
     base_url: str | None
     azure_version: str | None
     default: str | None
+    named_by: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
