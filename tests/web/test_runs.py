@@ -146,6 +146,13 @@ def test_each_report_format_says_what_is_not_settled(unsettled: Report) -> None:
         for one in notifications
     ]
 
+    assert [line for line in render(unsettled, "concise").splitlines() if ": note: " in line] == [
+        *(
+            f"train.jsonl:{line}: note: URL not settled: sent in an encoding that was not requested"
+            for line in (1, 3, 5)
+        ),
+        "train.jsonl:4: note: URL not settled: sent as gzip that cannot be decompressed",
+    ]
     for shown in (text, markdown):
         assert "  train.jsonl  sent in an encoding that was not requested: lines 1, 3, 5" in shown
         assert "  train.jsonl  sent as gzip that cannot be decompressed: line 4" in shown
