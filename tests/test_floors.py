@@ -27,6 +27,7 @@ FLOORS = (
         "errors",
         "line_ranges",
         "text",
+        "toml",
         "options",
         "regular_files",
         "resources",

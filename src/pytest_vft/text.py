@@ -9,15 +9,21 @@ LIMIT = 60
 _LONGEST_NAME = 100  # characters of a name that is compared with others
 _SHORTEST_START = 3  # letters of an abbreviation
 
-# C0, DEL and C1 controls; bidirectional marks; line and paragraph separators; zero-width characters;
-# lone surrogates, which UTF-8 cannot encode.
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# The flags of England, Scotland and Wales, for example: a black flag, the tag characters of a region
+# and its subdivision, and the end tag (https://www.unicode.org/reports/tr51/#valid-emoji-tag-sequences).
+FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+# C0, DEL and C1 controls; soft hyphens; bidirectional marks; line and paragraph separators; zero-width
+# characters; lone surrogates, which UTF-8 cannot encode; interlinear annotations; tag characters.
+_HARMFUL = re.compile(
+    f"{FLAG}|[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 _COMMAND = re.compile(r"##(?=\w*\[)")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w -]+))?\}")
 
 
 class Safe(str):
-    """Text in which all untrusted data is escaped already."""
+    """Text in which all untrusted data is escaped already; it may have several lines."""
 
     __slots__ = ()
 
@@ -43,13 +49,21 @@ def safe(value: object, limit: int | None = LIMIT) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
+    if len(match[0]) > 1:  # a flag
+        return match[0]
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - one byte
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004 - one byte, two bytes
 
 
 def placeholders(template: str) -> dict[str, str]:
     """Return the names of the placeholders {name} and {name:noun} of *template*, with the nouns or ""."""
     return dict(_PLACEHOLDER.findall(template))
+
+
+def stray_brace(template: str) -> str:
+    """Return the text from the first { of *template* that starts no placeholder, "" if there is none."""
+    found = re.search(r"\{[^}]*\}?", _PLACEHOLDER.sub("", template))
+    return found[0][:LIMIT] if found else ""
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:

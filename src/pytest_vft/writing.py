@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,7 +35,9 @@ def _replacing(given: Path) -> Iterator[BinaryIO]:
         with given.open("wb") as file:
             yield file
         return
-    target = given.resolve()
+    target = Path(os.path.realpath(given))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(given))
     unfinished = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     try:
         with unfinished.open("xb") as file:

@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_vft.catalogue.conditions import is_negative
 from pytest_vft.catalogue.files import check_content
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
+from pytest_vft.formats.registry import data_formats
 from pytest_vft.regular_files import read_text
-from pytest_vft.text import nearest
+from pytest_vft.text import either, nearest
 
 # Only a shipped file, the command line and the environment may name where a key is sent.
 _NOT_IN_OWN = {
@@ -70,6 +72,8 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
             yield f"not_stated: no rule {id_!r}{nearest(id_, rules)}"
         if id_ in own:
             yield f"not_stated: {id_} also has a table in rules"
+    for name in set(content.get("data_formats", ())).difference(data_formats()):
+        yield f"data_formats: there is no reader for {name!r} yet; expected {either(data_formats())}"
     yield from _statement_problems("rules", own, rules)
     models = content.get("models", {})
     for name, model in models.items():
@@ -78,7 +82,11 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
         if keys and keys not in _IMAGE_TOKENS:
             yield f"models.{name}.image_tokens: expected base and tile, or multiplier and budget"
     yield from _job_problems(content)
-    default = content.get("default_model")
+    yield from _default_problems(content)
+
+
+def _default_problems(content: Mapping[str, Any]) -> Iterator[str]:
+    default, models = content.get("default_model"), content.get("models", {})
     if models and default is None:
         yield f"the file has no default_model; it may be {' or '.join(models)}"
     if default is not None and default not in models and not content.get("any_model"):
@@ -110,6 +118,8 @@ def _statement_problems(
                     yield f"{at}.{table}: no {noun} {name!r}{nearest(name, known)}; {id_} has: {has}"
                 elif not rule.kinds[name].fits(value):
                     yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
+                elif table == "limits" and is_negative(value):
+                    yield f"{at}.{table}.{name}: it is {value!r}; expected at least 0"
         missing = [name for name in rule.limits if name not in statement.get("limits", {})]
         if missing and not statement.get("off"):
             yield f"{at}: does not state {' and '.join(missing)}; list unstated rules in not_stated"

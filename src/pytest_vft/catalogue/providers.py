@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pytest_vft.catalogue.check_provider import check_provider
-from pytest_vft.catalogue.files import read_toml
+from pytest_vft.catalogue.files import check_name, harmless, read_toml
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError, UsageError
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
@@ -170,9 +170,21 @@ def read_provider_file(path: Path, rules: Mapping[str, Rule]) -> Provider:
     """
     if not path.is_file():
         raise RuleFileError(f"{path}: no such provider file")
+    check_name(path)
     content = read_toml(path)
     check_provider(path, content, rules, provider_ids())
-    return _provider(path.stem, content)
+    _check_not_stated(path, content)
+    return _provider(path.stem, harmless(content))
+
+
+def _check_not_stated(path: Path, content: Mapping[str, Any]) -> None:
+    """Raise RuleFileError for a rule in not_stated that the extended provider does not state either."""
+    parent = content.get("extends")
+    for id_ in content.get("not_stated", ()):
+        if parent is None:
+            raise RuleFileError(f"{path}: not_stated: has no effect without extends; remove it")
+        if id_ not in load_provider(parent).rules:
+            raise RuleFileError(f"{path}: not_stated: {parent} does not state {id_} either; remove it")
 
 
 def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:

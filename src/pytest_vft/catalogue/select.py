@@ -7,7 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_vft.catalogue.conditions import bind
+from pytest_vft.catalogue.conditions import bind, is_negative
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement
 from pytest_vft.errors import UsageError
@@ -153,3 +153,5 @@ def _check_params(rule: Rule, params: Mapping[str, Any]) -> None:
             raise UsageError(f"{rule.id}: no parameter {name!r}{nearest(name, known)}; it has: {has}")
         if not rule.kinds[name].fits(value):
             raise UsageError(f"{rule.id}: parameter {name} is {value!r}; expected {rule.kinds[name]}")
+        if name in rule.limits and is_negative(value):
+            raise UsageError(f"{rule.id}: limit {name} is {value!r}; expected at least 0")

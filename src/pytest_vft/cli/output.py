@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
+from pytest_vft.errors import UsageError
 from pytest_vft.report.layout import WIDTH
 
 INTERRUPTED = 130  # the exit code after Ctrl-C, as in shells: 128 and the number of the signal
@@ -20,6 +22,19 @@ _STYLES = (
     (r"(?m)^vft: .*$", "dim"),
     (r"(?m)^  do:", "green"),
 )
+
+
+def check_streams() -> None:
+    """Open the null device in place of closed standard streams, whose descriptors other files would get.
+
+    Raises UsageError if standard output is closed.
+    """
+    closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
+    for name in closed:
+        null = Path(os.devnull).open("r" if name == "stdin" else "w")  # noqa: SIM115 - until the process ends
+        setattr(sys, name, null)
+    if "stdout" in closed:
+        raise UsageError("standard output is closed")
 
 
 def text_width() -> int:
@@ -63,8 +78,8 @@ def print_text(text: str, *, styled: bool = True) -> None:
         else:
             sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as head or less, has exited
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        error.filename = "standard output"
-        raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes again at exit
+        if not isinstance(error, BrokenPipeError):  # the reader, such as head or less, has exited
+            error.filename = "standard output"
+            raise

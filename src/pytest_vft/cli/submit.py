@@ -73,7 +73,7 @@ def submit(arguments: argparse.Namespace) -> int:
     try:
         return steps[arguments.step](arguments, submission)
     except SubmissionError as error:
-        _say(safe(error, None))
+        _say(str(error))
         return 1
 
 
@@ -117,7 +117,11 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
     _say("sending files; then the server checks them, and moderating images takes time")
     with _upload_progress() as progress:
         server = replace(server, progress=progress, notify=lambda text: _say(safe(text, None)))
-        job = apply_plan(server, plan.request, record_path(path))
+        try:
+            job = apply_plan(server, plan.request, record_path(path))
+        except KeyboardInterrupt:
+            _say("interrupted; the same command looks for what was sent, and sends nothing twice")
+            return INTERRUPTED
     arguments.plan = path
     _say(next_commands(job.id, str(path)))
     return _watch(arguments, submission, job.id, plan.expectation)
@@ -161,7 +165,8 @@ def _connect(submission: Submission) -> Server:
 
 def _server_options(submission: Submission) -> dict[str, Any]:
     settings = submission.settings
-    return {"provider": settings.provider_id, "base_url": submission.base_url, "config": settings.config}
+    given = None if submission.named_by else submission.base_url
+    return {"provider": settings.provider_id, "base_url": given, "config": settings.config}
 
 
 def _confirmed(arguments: argparse.Namespace, what: str) -> bool:

@@ -15,7 +15,6 @@ from filelock import FileLock
 
 from pytest_vft.errors import EvaluationError
 from pytest_vft.regular_files import read_bytes
-from pytest_vft.text import safe
 
 
 def request_key(
@@ -43,9 +42,7 @@ class Transcript:
             with suppress(orjson.JSONDecodeError):
                 answer = orjson.loads(line)
             if not isinstance(answer, dict) or not isinstance(answer.get("key"), str):
-                raise EvaluationError(
-                    f"{safe(path, None)}:{number:,}: not a line of a transcript; use another file"
-                )
+                raise EvaluationError(f"{path}:{number:,}: not a line of a transcript; use another file")
             self.answers[answer["key"]] = answer
         self._whole = len(data) - len(torn)
 

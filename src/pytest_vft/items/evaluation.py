@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_vft.errors import UsageError, VftError
+from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind
 from pytest_vft.items.base import (
@@ -18,6 +18,7 @@ from pytest_vft.items.base import (
     file_names,
     given_options,
     load_conftests,
+    usage_errors,
 )
 from pytest_vft.naming import naming_for
 from pytest_vft.report.evaluation import result_targets, write_results
@@ -38,7 +39,7 @@ class EvalRun:
         self._config = config
         self._selected: Sequence[Kind] = ()
         self._results: tuple[Results, Mapping[str, Sequence[str]]] | None = None
-        try:
+        with usage_errors():
             path = config.getoption("vft_eval")
             if path is None:
                 raise UsageError("no predictions: write --vft-eval=FILE")
@@ -52,8 +53,6 @@ class EvalRun:
             self._targets = result_targets(config.getoption("vft_eval_report") or ())
             gated = KINDS if self.request.baseline is not None else tuple(self.request.minima)
             self.kinds = _kinds(path, arguments) or gated
-        except VftError as error:
-            raise pytest.UsageError(f"vft: {error}") from None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:

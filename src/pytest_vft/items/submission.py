@@ -26,7 +26,7 @@ from pytest_vft.submission.outcome import Event, Job
 from pytest_vft.submission.plan import JobPlan, check_plan, read_plan
 from pytest_vft.submission.preflight import preflight
 from pytest_vft.submission.server import RetryPolicy
-from pytest_vft.text import safe
+from pytest_vft.text import Safe, safe
 from pytest_vft.writing import write_text
 
 _TIMEOUT = 3_600.0  # seconds for the server to check the files; the configuration may set another value
@@ -49,7 +49,7 @@ class SubmissionItem(RuleItem):
         try:
             text = steps[self.name](self._of_this_file())
         except UnfitError as error:
-            pytest.skip(safe(error, None))
+            pytest.skip(str(error))
         self.add_report_section("call", SUBMIT, text)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
@@ -79,7 +79,7 @@ class SubmissionItem(RuleItem):
         server = connect(submission, os.environ)
         found = preflight(server, self._plan(submission).request, date.today())  # noqa: DTZ011 - dates have no zone
         if not found.ok:
-            raise SubmissionError(render_preflight(found, verdict_first=True))
+            raise SubmissionError(Safe(render_preflight(found, verdict_first=True)))
         return render_preflight(found)
 
     def _apply_step(self, submission: Submission) -> str:
@@ -98,5 +98,5 @@ class SubmissionItem(RuleItem):
         outcome = conclude(server, job, events)
         text = render_outcome(outcome, plan.expectation, server.api.safety, verdict_first=True)
         if not outcome.ok:
-            raise SubmissionError(text)
+            raise SubmissionError(Safe(text))
         return text if job.ended else text + next_commands(job.id, str(path))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pytest_vft.errors import ConfigError
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import SPLITS, Severity, Split
-from pytest_vft.regular_files import read_text
 from pytest_vft.resources import read_schema
+from pytest_vft.toml import bound_problems, infinite_problems, read_toml
 
 MAX_FINDINGS = 1_000
 
@@ -77,7 +77,8 @@ def nearest_configs(default: Config) -> Callable[[str], Config]:
 def _config_in(folder: Path) -> Config | None:
     for name in ("vft.toml", "pyproject.toml"):
         candidate = folder / name
-        table = _table(candidate) if candidate.is_file() else None
+        exists = candidate.is_file() or candidate.is_symlink()  # a broken link is an error
+        table = _table(candidate) if exists else None
         if table is not None:
             return _config(candidate, table)
     return None
@@ -97,12 +98,7 @@ def as_config(config: Config | str | os.PathLike[str] | None, *, path: str | Non
 
 
 def _table(path: Path) -> Any:
-    try:
-        content = tomllib.loads(read_text(path))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    content = read_toml(path, ConfigError)
     if path.name != "pyproject.toml":
         return content
     tools = content.get("tool", {})
@@ -110,7 +106,8 @@ def _table(path: Path) -> Any:
 
 
 def _config(path: Path, table: Any) -> Config:
-    for problem in schema_problems(read_schema("config.schema.json"), table):
+    schema = read_schema("config.schema.json")
+    for problem in chain(bound_problems(table), schema_problems(schema, table), infinite_problems(table)):
         raise ConfigError(f"{path}: {problem}")
     data: Mapping[str, Any] = table.get("data", {})
     settings = {key.replace("-", "_"): value for key, value in table.items() if key != "data"}

@@ -14,7 +14,7 @@ from typing import Any
 from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
 from pytest_vft.catalogue.providers import Provider, is_provider_file, load_provider, read_provider_file
 from pytest_vft.catalogue.select import bind_rules, listed, matching, select_bound
-from pytest_vft.errors import ConfigError, UsageError
+from pytest_vft.errors import ConfigError, RuleFileError, UsageError
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
 from pytest_vft.text import either, nearest
@@ -89,6 +89,18 @@ class Settings:
                 if id_ in rules:
                     raise ConfigError(f"{rule.path}: a rule {id_} exists already; use another name")
                 rules[id_] = rule
+        return rules
+
+    def rules_to_test(self, place: Path) -> Mapping[str, Rule]:
+        """Return the rules in *place*, a folder or file, which may also be in the catalogue.
+
+        Raises RuleFileError for an invalid rule, and for an id that another rule of the catalogue has.
+        """
+        rules = load_rules(place)
+        for id_, rule in rules.items():
+            other = self.catalogue.get(id_)
+            if other and other.path.read_bytes() != rule.path.read_bytes():
+                raise RuleFileError(f"{rule.path}: a rule {id_} exists already; use another name")
         return rules
 
     @cached_property

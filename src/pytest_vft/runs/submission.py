@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_vft.client import Credentials, make_client, read_credentials
+from pytest_vft.client import make_client
 from pytest_vft.errors import ConfigError, ServerError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
 from pytest_vft.reading.remote import Watch
+from pytest_vft.runs.job_server import connect_to, credentials_for, is_own, other_server
 from pytest_vft.runs.lint import run
 from pytest_vft.runs.settings import Settings
 from pytest_vft.submission.job_api import settings_problem
@@ -41,12 +42,15 @@ _SERVER_KEYS = ("base_url", "timeout")  # keys of [tool.vft.submit] that are not
 class Submission:
     """The settings of the check and of the job, and the address of the server.
 
-    *timeout* is the number of seconds to wait for the server; None waits without a limit.
+    *named_by* is the configuration file that names another address than that of the provider, None if
+    the address was given. *timeout* is the number of seconds to wait for the server; None waits without
+    a limit.
     """
 
     settings: Settings
     job: JobSettings
     base_url: str | None = None
+    named_by: Path | None = None
     timeout: float | None = None
 
 
@@ -64,11 +68,13 @@ def read_submission(
     given = {key: value for key, value in given.items() if value is not None}
     if problem := settings_problem(given):
         raise UsageError(problem)
-    base_url = base_url or config.submit.get("base_url")
+    configured = None if base_url else config.submit.get("base_url")
+    settings = replace(settings, base_url=base_url or configured)
     return Submission(
-        settings=replace(settings, base_url=base_url),
+        settings=settings,
         job=JobSettings(**{**job, **given}),
-        base_url=base_url,
+        base_url=settings.base_url,
+        named_by=config.path if configured and not is_own(configured, settings.provider) else None,
         timeout=config.submit.get("timeout") if timeout is None else timeout,
     )
 
@@ -155,17 +161,18 @@ def make_plan(
 
     settings = submission.settings
     sources = _job_sources(settings.sources)
+    settings = replace(settings, base_url=other_server(settings, submission.base_url, environ))
+    offline = replace(settings.network, offline=True)  # a plan does not depend on the state of URLs
+    if settings.provider.job_api is None:  # _endpoint() says how to upload data, if they have no errors
+        _check_fit(report or run(replace(settings, network=offline), watch=watch))
     endpoint = _endpoint(submission)
     credentials = credentials_for(endpoint, environ, key_wanted=False)
-    if credentials.base_url not in (endpoint.base_url, endpoint.default):  # that of the environment
+    if credentials.base_url != endpoint.default:
         endpoint = endpoint._replace(base_url=credentials.base_url)
-        if endpoint.azure_version is None:
-            settings = replace(settings, base_url=credentials.base_url)
     model = settings.model
     if model is None:
         raise UsageError(f"no model: {settings.provider.name} does not have a default; give --model=NAME")
     before = _stamps(sources)
-    offline = replace(settings.network, offline=True)  # a plan does not depend on the state of URLs
     report = report or run(replace(settings, network=offline), watch=watch)
     _check_fit(report)
     provider = settings.provider
@@ -212,32 +219,9 @@ def connect(
     return connect_to(credentials_for(_endpoint(submission), environ), retry_policy)
 
 
-def connect_to(credentials: Credentials, retry_policy: RetryPolicy | None = None) -> Server:
-    """Return the server of *credentials*."""
-    from pytest_vft.submission.server import RetryPolicy, Server  # noqa: PLC0415 - openai takes 0.6 s to import
-
-    client = make_client(credentials, timeout=60.0)
-    return Server(client=client, credentials=credentials, retry_policy=retry_policy or RetryPolicy())
-
-
-def credentials_for(
-    endpoint: Endpoint, environ: Mapping[str, str], *, key_wanted: bool = True
-) -> Credentials:
-    """Return the credentials in *environ* for *endpoint*.
-
-    Raises MissingKeyError without a key that is wanted, UsageError without a valid address: a client without
-    an address would send the data and the key to OpenAI.
-    """
-    version = endpoint.azure_version
-    found = read_credentials(endpoint.base_url, environ, azure_version=version, key_wanted=key_wanted)
-    if found.base_url is None and endpoint.default is None:
-        raise UsageError("the provider file names no server: give --base-url=https://HOST/v1")
-    return found if found.base_url is not None else replace(found, base_url=endpoint.default)
-
-
 def _endpoint(submission: Submission) -> Endpoint:
     service = submission.settings.provider.jobs([source.path for source in submission.settings.sources])
-    return Endpoint(submission.base_url, service.version, service.base_url)
+    return Endpoint(submission.base_url, service.version, service.base_url, submission.named_by)
 
 
 def _job_sources(sources: tuple[Source, ...]) -> list[Source]:

@@ -34,6 +34,8 @@ _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP
 
 def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     """Return line *line*, from 1, of the file at *path*. Raises UsageError if there is none."""
+    if type(line) is not int:
+        raise UsageError(f"line is {line!r}; expected a whole number")
     if line < 1:
         raise UsageError(f"{path}: no line {line:,}; lines are numbered from 1")
     if Path(path).is_dir():

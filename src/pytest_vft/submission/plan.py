@@ -133,11 +133,15 @@ class ClosingDate:
 
 
 class Endpoint(NamedTuple):
-    """The address and the API version of Credentials; None is the *default*, that of the provider file."""
+    """The address and the API version of Credentials; None is the *default*, that of the provider file.
+
+    *named_by* is the configuration file that names the address, None if a person does.
+    """
 
     base_url: str | None
     azure_version: str | None
     default: str | None
+    named_by: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +247,7 @@ def read_plan(path: Path) -> Mapping[str, Any]:
         data = json.loads(read_bytes(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; 'vft submit plan' writes it") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict) or data.get("format") != FORMAT or not _is_request(data.get("request")):
         raise UsageError(f"{path}: is not a plan ({FORMAT}); 'vft submit plan' writes one")
