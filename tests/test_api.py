@@ -161,7 +161,7 @@ def test_assert_clean_shows_the_whole_report() -> None:
         assert_clean(lint(write("train.jsonl", GREY)))
 
     assert "  train.jsonl:10  mode is L; expected RGB or RGBA (/messages/0/content/1)\n" in str(raised.value)
-    assert "\nFAILED  1 rule with errors, " in str(raised.value)
+    assert "\nFAILED  1 of 10 lines has errors (1 finding)\n" in str(raised.value)
 
 
 def test_patterns_may_be_one_string() -> None:
@@ -171,12 +171,20 @@ def test_patterns_may_be_one_string() -> None:
     assert failed(lint("train.jsonl", ignore="image")) == failed(lint("train.jsonl", ignore=["image"]))
 
 
+@pytest.mark.parametrize("select", [[], "", [""], ()])
+def test_empty_selection_is_not_given(select: Any) -> None:
+    write("train.jsonl", GREY)
+    Path("vft.toml").write_text("select = []")
+
+    assert lint("train.jsonl", select=select) == lint("train.jsonl")
+    assert failed(lint("train.jsonl", select=select)) == {"image/unsupported-mode": 1}
+
+
 def test_select_and_ignore() -> None:
     write("train.jsonl", GREY)
 
     assert failed(lint("train.jsonl", select=["image"])) == {"image/unsupported-mode": 1}
     assert failed(lint("train.jsonl", select=["image/too-large"])) == {}
-    assert failed(lint("train.jsonl", select=[])) == {}
     assert failed(lint("train.jsonl", ignore=["image/unsupported-*"])) == {}
 
 

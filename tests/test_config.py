@@ -435,7 +435,10 @@ def test_python_reads_the_same_configuration() -> None:
         ),
         ('rules = ["mine"]', "rules: mine: no such folder"),
         # in two minds
-        ('[data]\ntrain = "*.jsonl"\ntest = "t.jsonl"', "data: t.jsonl: is given as train and as test split"),
+        (
+            '[data]\ntrain = "*.jsonl"\ntest = "t*.jsonl"',
+            "data: t.jsonl: is given as train and as test split",
+        ),
         # not TOML
         ("provider = ", "not valid TOML: "),
         ('provider = "\x00"', "not valid TOML: "),

@@ -370,6 +370,7 @@ def test_embedded_image_is_measured() -> None:
         "served": None,
         "redirected_to": None,
         "expires": "never",
+        "expired": False,
         "days_left": None,
     }
 

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -338,6 +339,42 @@ def test_worker_that_is_killed_ends_the_command(start: Callable[[str], subproces
 
 
 @linux
+def test_worker_that_is_killed_while_it_sends_its_result_ends_the_command(
+    start: Callable[[str], subprocess.Popen[str]],
+) -> None:
+    """The result is longer than a pipe holds, and the command, which is stopped, does not read it."""
+    timer = "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()"
+    stop = "os.kill(os.getppid(), signal.SIGSTOP)"
+    with start(f"import threading; {stop}; {timer}; return bytes(10_000_000)") as command:
+        _, status = os.waitpid(command.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        time.sleep(0.6)
+        command.send_signal(signal.SIGCONT)
+        _, err = command.communicate(timeout=60)
+
+    assert command.returncode == 2
+    assert err.startswith("vft: train.jsonl: bytes 0 to ")
+    assert "a worker process was killed" in err
+
+
+def test_worker_answers_after_what_it_raises_or_cannot_send() -> None:
+    with processes(2, 10**12) as executor:
+        assert executor is not None
+        assert isinstance(executor.submit(int, "x").exception(), ValueError)
+        assert "pickle" in str(executor.submit(threading.Lock).exception())
+        assert "pickle" in str(executor.submit(lambda: 1).exception())
+        assert [executor.submit(abs, -number).result() for number in range(4)] == [0, 1, 2, 3]
+
+
+def test_cancelled_tasks_are_not_run() -> None:
+    with processes(2, 10**12) as executor:
+        assert executor is not None
+        futures = [executor.submit(time.sleep, 0.1) for _ in range(2)]
+        futures += [executor.submit(time.sleep, 60) for _ in range(4)]
+        assert all(future.cancel() for future in futures[2:])
+
+
+@linux
 def test_ctrl_c_ends_command_and_workers_at_once(
     start: Callable[[str], subprocess.Popen[str]], tmp_path: Path
 ) -> None:
@@ -346,7 +383,7 @@ def test_ctrl_c_ends_command_and_workers_at_once(
         os.killpg(command.pid, signal.SIGINT)
         out, err = command.communicate(timeout=30)
 
-    assert command.returncode == 2
+    assert command.returncode == 130
     assert (out, err) == ("", "vft: interrupted\n")
     assert has_ended(worker)
 

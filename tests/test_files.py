@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -27,6 +30,26 @@ def zipped() -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo("train.jsonl"), LINE)  # of 1980: test ids must not change
     return buffer.getvalue()
+
+
+def tarred(name: str, form: int) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+        archive.addfile(tarfile.TarInfo(name), None)
+    return buffer.getvalue()
+
+
+COCO = {
+    "info": {"year": 2026},
+    "images": [{"id": 1, "file_name": "a.jpg"}],
+    "annotations": [{"image_id": 1, "bbox": [1, 2, 3, 4]}],
+    "categories": [],
+}
+LABEL_STUDIO = {
+    "id": 1,
+    "data": {"image": "/data/a.jpg"},
+    "annotations": [{"completed_by": 1, "result": [{"from_name": "label", "to_name": "image"}]}],
+}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +79,12 @@ def zipped() -> bytes:
         b'{"messages": [\n{"messages": []}\n',
         b"version 1\n",
         b"not JSON at all\n",
+        b"Hello, world\nHow, do you do?\n",
+        b"Error: no such file\n",
+        b"question\nWhich?\n",
+        b'{"id": 1, "question": "Red, or blue?"}\n{"id": 2}\n',
+        b'{"messages": [{"content": "\\"from_name\\": 1", "role": "user"}]}\n',
+        b'{"messages": [], "images": [{"file_name": "a.jpg"}]}\n',
         b"\x00\x01",
     ],
 )
@@ -96,6 +125,38 @@ def test_any_objects_one_a_line_are_json_lines(objects: list[str], newline: str,
         (b"<!DOCTYPE html>\n<title>Sign in</title>", "HTML"),
         (b"\n\n<html lang=en>", "HTML"),
         (BYTE_ORDER_MARK + b"<!doctype HTML>", "HTML"),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "XML"),
+        (bz2.compress(LINE), "bzip2"),
+        (lzma.compress(LINE), "xz"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7z archive"),
+        (tarred("train.jsonl", tarfile.USTAR_FORMAT), "a tar archive"),
+        (tarred("a", tarfile.GNU_FORMAT), "a tar archive"),
+        (tarred("\u00e9" * 200, tarfile.PAX_FORMAT), "a tar archive"),
+        (b"SQLite format 3\0\x10\0\x01\x01", "an SQLite database"),
+        (b"ARROW1\0\0\xff\xff\xff\xff", "Arrow"),
+        (b"\xff\xff\xff\xff\x98\x01\0\0\x10\0\0\0", "Arrow"),
+        (b"\x93NUMPY\x01\0v\0{'descr': '<i8', 'fortran_order': False", "a NumPy array"),
+        (bytes(4096), "a file of zero bytes"),
+        (LINE.decode().encode("utf-32"), "UTF-32"),
+        (LINE.decode().encode("utf-32-le"), "UTF-32"),
+        (LINE.decode().encode("utf-32-be"), "UTF-32"),
+        (b"question,answer,path\nWhich?,Red,1.jpg\n", "CSV (question,answer,path)"),
+        (b"question,answer,path\n", "CSV (question,answer,path)"),
+        (b'\xef\xbb\xbf"id";"the question"\r\n1;"Which?\nOr, both?"\r\n', "CSV (id,the question)"),
+        (b"id\tquestion\n1\tWhich, now?\n", "TSV (id,question)"),
+        (b"a" * 50 + b",b\n1,2\n", f"CSV ({'a' * 39}\u2026)"),
+        (b"messages:\n  - role: user\n", "YAML"),
+        (b"# examples\n---\nmessages: []\n", "YAML"),
+        (b"- question: Which?\n  answer: Red\n", "YAML"),
+        (compact(COCO).encode(), "COCO annotations"),
+        (json.dumps(COCO, indent=1).encode(), "COCO annotations"),
+        (json.dumps([LABEL_STUDIO]).encode(), "a Label Studio export"),
+        (
+            json.dumps([{"messages": [], "images": ["a.jpg"]}], indent=2).encode(),
+            "a JSON array of LLaMA-Factory records",
+        ),
+        (b'[{"id": 1, "conversations": []}]', "a JSON array of ShareGPT records"),
+        (b'[{"prompt": "", "chosen": "", "rejected": ""}]', "a JSON array of preference records"),
     ],
 )
 def test_other_kinds_are_named(head: bytes, kind: str) -> None:

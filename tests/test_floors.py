@@ -25,6 +25,7 @@ FLOORS = (
     {
         "model",
         "errors",
+        "line_ranges",
         "text",
         "options",
         "resources",
@@ -33,6 +34,8 @@ FLOORS = (
         "encoding",
         "building",
         "client",
+        "naming",
+        "clock",
     },
     {"reading"},
     {"formats"},

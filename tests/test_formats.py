@@ -144,14 +144,14 @@ def test_annotations_are_those_that_the_runner_reads() -> None:
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "6", "title": "line/invalid-json"},
             "is not valid JSON: unexpected end of data at column 2\n"
-            "do: Write the file with a JSON library, as pytest_vft.write_jsonl does; "
-            "NaN and Infinity are not valid JSON.",
+            "do: Write the file with a JSON library, as pytest_vft.write_jsonl does: "
+            "one record per line, without commas between records.",
         ),
         Command(
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "3", "title": "image/unsupported-mode"},
             "mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-            'do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
+            "do: Use pytest_vft.encode_image(image), which keeps transparency.",
         ),
     ]
 
@@ -172,7 +172,7 @@ def test_a_finding_on_a_whole_file_has_no_line() -> None:
 def test_one_image_is_annotated_once() -> None:
     first, *others = commands(lint(write(dataset(dict.fromkeys(range(1, 9), GREY)))))
 
-    assert "(/messages/0/content/1; +7 lines, same image)" in first.data
+    assert "(/messages/0/content/1); 7 more, same image: 2-8" in first.data
     assert others == []
 
 
@@ -359,7 +359,7 @@ def test_issues_are_what_gitlab_wants() -> None:
 
     assert first == {
         "description": "mode is L; expected RGB or RGBA (/messages/0/content/1); "
-        'do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
+        "do: Use pytest_vft.encode_image(image), which keeps transparency.",
         "check_name": "image/unsupported-mode",
         "fingerprint": first["fingerprint"],
         "severity": "major",
@@ -398,8 +398,8 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "`image/unsupported-mode`",
             "1 image, 8 examples",
             "`train.jsonl:2`",
-            "`mode is L; expected RGB or RGBA (/messages/0/content/1; +7 lines, same image)`",
-            '`Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).`',
+            "`mode is L; expected RGB or RGBA (/messages/0/content/1); 7 more, same image: 3-9`",
+            "`Use pytest_vft.encode_image(image), which keeps transparency.`",
         ],
         [
             "warning",

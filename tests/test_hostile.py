@@ -23,6 +23,7 @@ from pytest_vft.cli import main
 from pytest_vft.model import Report
 from pytest_vft.options import FORMATS
 from pytest_vft.report.formats import render
+from pytest_vft.report.layout import Display
 from pytest_vft.text import safe
 
 # Raw, they must not reach any output. A newline ends a line of ours, and nothing else does.
@@ -274,7 +275,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
 
 def assert_harmless_in_every_format(report: Report) -> None:
     for name in FORMATS:
-        CHECKS[name](render(report, name, most_shown=0))
+        CHECKS[name](render(report, name, Display(most_shown=0)))
 
 
 HOSTILE = PAYLOADS | {"lone surrogate": "a\ud800b\udfff"}

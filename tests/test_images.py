@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps, features
 
+from pytest_vft.reading.decoding import MOST_DECODED_PIXELS
 from pytest_vft.reading.image_store import ImageStore, base64_problem
-from pytest_vft.reading.images import MOST_DECODED_PIXELS, ImageMeasurements, image_format, measure_image
+from pytest_vft.reading.images import ImageMeasurements, image_format, measure_image
 
 DEPTHS = pytest.mark.parametrize("full", [False, True], ids=["header", "full"])
 

@@ -172,7 +172,7 @@ def test_each_option_of_a_check_has_an_effect_on_settings_or_on_what_is_read_and
 
 @pytest.mark.parametrize(
     ("given", "selected"),
-    [(None, None), ([], []), ([""], None), ([" , "], None), (["a", "b,c"], ["a", "b", "c"])],
+    [(None, None), ([], None), ([""], None), ([" , "], None), (["a", "b,c"], ["a", "b", "c"])],
 )
 def test_empty_value_selects_all_rules(given: list[str] | None, selected: list[str] | None) -> None:
     assert read_settings({"select": given}).select == selected

@@ -246,8 +246,10 @@ def test_rule_that_is_not_stated_cannot_be_selected_by_its_id() -> None:
     )
     with pytest.raises(UsageError, match=r"^image/not-public: Acme does not state it$"):
         select_rules(RULES, acme, select=["image/not-public"])
-    for pattern in ("image", "image/*", "image/unsupp*"):
+    for pattern in ("image", "image/*"):
         assert MODE not in {rule.id for rule in select_rules(RULES, acme, select=[pattern])}
+    with pytest.raises(UsageError, match=r"^image/unsupported-m\*: Acme states nothing about these rules$"):
+        select_rules(RULES, acme, select=["image", "image/unsupported-m*"])
 
 
 def test_who_selected_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,8 +39,8 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the width of each image that is decoded."""
     widths: list[int] = []
 
-    def measure(data: bytes, *, full: bool) -> ImageMeasurements:
-        image = measure_image(data, full=full)
+    def measure(data: bytes, **options: bool) -> ImageMeasurements:
+        image = measure_image(data, full=True, bounded=options["bounded"])
         widths.append(image.width or 0)
         return image
 

@@ -14,7 +14,8 @@ from pytest_vft import FewShot, Finding, Report, build_example, lint, write_json
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.model import FileResult, RuleResult, Tally
 from pytest_vft.report.json import as_data
-from pytest_vft.report.text import WIDTH, render_text
+from pytest_vft.report.layout import WIDTH, Display
+from pytest_vft.report.text import render_text
 
 GOOD = "png 24x24 rgb"
 GREY = "png 24x24 l"
@@ -44,7 +45,9 @@ def configure(text: str) -> None:
 
 def blocks(report: Report, **options: Any) -> list[str]:
     """Return the text of *report* in blocks: the files, one block per rule, the summary."""
-    return render_text(report, **options).removesuffix("\n").split("\n\n")
+    text = render_text(report, Display(**options)).removesuffix("\n")
+    above, end = re.split(r"\n(?=ignored |note: |not checked: )", text, maxsplit=1)
+    return [*re.split(r"\n(?=error |warning )", above), end]
 
 
 def a_rule(id_: str = "image/too-large", *, failed: int = 0, passed: int = 1, **more: Any) -> RuleResult:
@@ -107,18 +110,17 @@ def test_clean_report_is_short() -> None:
     report = lint(write("train.jsonl"))
 
     size, rules = Path("train.jsonl").stat().st_size, len(report.rules)
-    assert render_text(report, seconds=1.93) == (
-        f"vft: provider openai (fine-tuning closes 2027-01-06), {rules} rules, depth auto, offline\n"
+    assert render_text(report) == (
+        f"vft: provider openai (fine-tuning closes 2027-01-06), {rules} rules, depth auto\n"
         f"train.jsonl  train, 10 examples, 10 images (1 distinct), {size / 1024:.1f} kB\n"
         "one epoch: 910 to 7,952 tokens, $0.02 to $0.20 (price of 2026-11-21)\n"
         "with detail low: 910 to 1,152 tokens, $0.02 to $0.03\n"
-        "\n"
         "not checked: people, faces, children, CAPTCHAs (no rule yet)\n"
-        f"PASSED  {rules} rules fine; 1.9 s\n"
+        f"PASSED  {rules} rules fine\n"
     )
 
 
-def test_text_without_a_clock_is_the_same_each_time() -> None:
+def test_text_is_the_same_each_time() -> None:
     report = lint(write("train.jsonl"))
 
     assert render_text(report).endswith("rules fine\n")
@@ -128,7 +130,7 @@ def test_text_without_a_clock_is_the_same_each_time() -> None:
 def test_header_says_what_holds() -> None:
     report = lint(write("train.jsonl"), provider="azure", depth="header", select=["image"])
 
-    header = f"vft: provider azure, {len(report.rules)} rules, depth header, offline\n"
+    header = f"vft: provider azure, {len(report.rules)} rules, depth header\n"
     assert render_text(report).startswith(header)
 
 
@@ -146,8 +148,8 @@ def test_header_says_what_holds() -> None:
 )
 def test_sizes_are_short(size: int, shown: str) -> None:
     file = FileResult(
-        path="t", split="test", bytes=size, lines=1, examples=1, answered=0, images=5047, distinct_images=156,
-        stopped_by=None, tallies={},
+        path="t", split="test", bytes=size, lines=1, examples=1, questions=1, answered=0, images=5047,
+        distinct_images=156, stopped_by=None, tallies={},
     )  # fmt: skip
 
     assert f"\nt  test, 1 example, 5,047 images (156 distinct), {shown}\n" in render_text(
@@ -176,7 +178,7 @@ def test_finding_has_title_place_pointer_and_advice() -> None:
     assert block == (
         'error image/unsupported-mode: 1 image             OpenAI: "invalid image format"\n'
         "  train.jsonl:4  mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-        '  do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).'
+        "  do: Use pytest_vft.encode_image(image), which keeps transparency."
     )
 
 
@@ -197,7 +199,7 @@ def test_few_shot_image_on_all_lines_is_one_finding() -> None:
         "error image/unsupported-mode: 2 images, 721 examples",
         '  OpenAI: "invalid image format"',
         "  train.jsonl:1    mode is L; expected RGB or RGBA",
-        "                   (/messages/2/content/1; +720 lines, same image)",
+        "                   (/messages/2/content/1); 720 more, same image: 2-721",
         "  train.jsonl:318  mode is P; expected RGB or RGBA (/messages/4/content/1)",
     ]
 
@@ -211,7 +213,7 @@ def test_image_in_several_files_is_one_finding() -> None:
 
     assert "error image/unsupported-mode: 1 image, 3 examples\n" in block
     assert "  a.jsonl:3  mode is L" in block
-    assert "+2 lines, same image" in block
+    assert "; 2 more, same image: b.jsonl:1-2\n" in block
 
 
 def test_image_twice_on_one_line_is_one_line() -> None:
@@ -221,7 +223,33 @@ def test_image_twice_on_one_line_is_one_line() -> None:
     _, block, _ = blocks(lint("train.jsonl"))
 
     assert "error image/unsupported-mode: 1 image, 1 example  " in block
-    assert "  train.jsonl:1  mode is L; expected RGB or RGBA (/messages/0/content/1)\n" in block
+    assert (
+        "  train.jsonl:1  mode is L; expected RGB or RGBA (/messages/0/content/1); 1 more, same image\n"
+        in re.sub(r"\n {17}", " ", block)
+    )
+
+
+def test_equal_messages_are_folded_with_their_lines() -> None:
+    images = {line: f"png {20 + line}x24 l" for line in (2, 3, 4, 7, 9)}
+    report = lint(
+        write("a.jsonl", images | {8: "png 24x24 p"}), write("b.jsonl", {5: GREY}), select=["image"]
+    )
+
+    *_, block, _ = blocks(report)
+
+    assert block.split("\n")[2:-1] == [
+        "  a.jsonl:2  mode is L; expected RGB or RGBA",
+        "             (/messages/0/content/1); 5 more: 3-4, 7, 9, b.jsonl:5",
+        "  a.jsonl:8  mode is P; expected RGB or RGBA (/messages/0/content/1)",
+    ]
+    *_, block, _ = blocks(report, most_shown=2)
+    assert "; 5 more: 3-4, 7, ...\n" in block
+
+
+def test_equal_messages_on_whole_files_are_folded_with_their_paths() -> None:
+    _, block, _ = blocks(lint(*(write(f"{name}.jsonl", count=3) for name in "abc"), select=["file"]))
+
+    assert "  a.jsonl  has 3 examples; expected at least 10; 2 more: b.jsonl, c.jsonl\n" in block
 
 
 def test_faults_of_one_image_with_several_messages_are_apart() -> None:
@@ -268,21 +296,24 @@ def test_amount_is_in_units_of_the_scope(scope: str, amount: str) -> None:
 
 
 def test_ten_are_shown_unless_something_else_is_said() -> None:
-    text = render_text(a_report([a_rule(failed=12)], map(a_finding, range(1, 13))))
+    findings = [a_finding(line, message=f"image is {100 + line} bytes") for line in range(1, 13)]
+    text = render_text(a_report([a_rule(failed=12)], findings))
 
-    assert text.count("image is 101 bytes") == 10
+    assert text.count("image is 1") == 10
     assert "... and 2 more" in text
 
 
 def test_so_many_are_shown_and_the_others_counted() -> None:
-    report = lint(write("train.jsonl", {line: f"png {20 + line}x24 l" for line in range(1, 6)}))
+    roles = [{"messages": [{"role": f"r{n}", "content": "What?"}]} for n in range(5)]
+    write_jsonl("train.jsonl", [*roles, *map(example, range(9))])
+    report = lint("train.jsonl", select=["example/invalid-shape"])
 
     _, block, _ = blocks(report, most_shown=2)
-    assert block.count("mode is L") == 2
+    assert block.count('role is "r') == 2
     assert "\n  ... and 3 more (--max-shown=0 shows them)\n  do: " in block
     for most in (0, 5):
         _, block, _ = blocks(report, most_shown=most)
-        assert block.count("mode is L") == 5
+        assert block.count('role is "r') == 5
         assert "more" not in block
 
 
@@ -294,8 +325,8 @@ def test_findings_that_were_not_kept_are_counted() -> None:
 
     _, block, _ = blocks(report)
     assert block.startswith("error image/unsupported-mode: 7 images ")
-    assert "+3 lines or more, same image" in block
-    assert "\n  ... and 3 more, not kept (max_findings = 0 keeps them)\n  do: " in block
+    assert "; 3 more, same image: 2-4\n" in block
+    assert "\n  ... and 3 more, not kept (--max-findings=0 keeps them)\n  do: " in block
     assert as_data(report)["truncated"] == {"image/unsupported-mode": 3}
     assert len(report.findings) == 4
 
@@ -305,9 +336,9 @@ def test_allowance_is_in_the_title_and_a_lower_one_is_noted() -> None:
 
     _, block, end = blocks(lint(write("train.jsonl", {4: GREY})))
 
-    assert block.startswith("warning image/unsupported-mode: 1 image (allowed: 3)\n")
+    assert block.startswith("warning image/unsupported-mode: 1 image (allowed: 3)  train.jsonl:4")
     assert "note: allow: image/unsupported-mode has 1 finding of 3 allowed; lower it to 1\n" in end
-    assert "\nPASSED  1 rule with warnings, " in end
+    assert end.endswith("\nPASSED  1 of 10 lines has warnings (1 finding)")
 
 
 def test_ignored_rules_are_shown_with_their_reasons() -> None:
@@ -368,46 +399,135 @@ def test_it_is_always_said_what_no_rule_checks() -> None:
     [
         ([], {}, "PASSED  0 rules fine"),
         ([a_rule()], {}, "PASSED  1 rule fine"),
-        (
-            [a_rule(failed=1), a_rule(), a_rule()],
-            {},
-            "FAILED  1 rule with errors, 2 fine   (vft explain RULE)",
-        ),
-        (
-            [a_rule(failed=1), a_rule(failed=1, severity="warning"), a_rule()],
-            {},
-            "FAILED  1 rule with errors, 1 with warnings, 1 fine   (vft explain RULE)",
-        ),
-        (
-            [a_rule(failed=1, severity="warning"), a_rule()],
-            {},
-            "PASSED  1 rule with warnings, 1 fine   (vft explain RULE)",
-        ),
-        (
-            [a_rule(failed=1, severity="warning")],
-            {"fail_on": "warning"},
-            "FAILED  1 rule with warnings   (vft explain RULE)",
-        ),
         ([a_rule()._replace(tally=Tally(unknown=1, passed=1))], {}, "PASSED  1 rule partly checked"),
         (
             [a_rule()._replace(tally=Tally(unknown=1)), a_rule(), a_rule()],
             {"require_checked": True},
             "FAILED  1 rule partly checked, 2 fine",
         ),
+        (
+            [a_rule(failed=1), a_rule("image/odd")._replace(tally=Tally(unknown=1))],
+            {"require_checked": True},
+            "FAILED  1 finding; 1 rule partly checked",
+        ),
+        ([a_rule(failed=1), a_rule("image/odd")._replace(tally=Tally(unknown=1))], {}, "FAILED  1 finding"),
+        (
+            [a_rule(failed=1, severity="warning"), a_rule("image/odd")._replace(tally=Tally(unknown=1))],
+            {},
+            "PASSED  1 finding; 1 rule partly checked",
+        ),
     ],
 )
 def test_verdict_is_the_last_line(rules: list[RuleResult], more: dict[str, Any], verdict: str) -> None:
-    assert render_text(a_report(rules, **more)).split("\n")[-2:] == [verdict, ""]
+    findings = [a_finding(None)] if rules and rules[0].tally.failed else []
+
+    assert render_text(a_report(rules, findings, **more)).split("\n")[-2:] == [verdict, ""]
 
 
-def test_help_stands_above_a_long_verdict() -> None:
-    rules = [a_rule(failed=1)] * 12 + [a_rule(failed=1, severity="warning")] * 10 + [a_rule()] * 30
-    rules.append(a_rule()._replace(tally=Tally(unknown=1)))
+def verdict(*paths: str, **settings: Any) -> str:
+    return render_text(lint(*paths, **settings)).split("\n")[-2]
 
-    assert render_text(a_report(rules), seconds=0.1).endswith(
-        "\nhelp: vft explain RULE\n"
-        "FAILED  12 rules with errors, 10 with warnings, 1 partly checked, 30 fine; 0.1 s\n"
+
+def test_lines_with_errors_and_findings_are_counted() -> None:
+    lines = [example(line) for line in range(1, 12)]
+    lines[2] = build_example("Both?", "Yes.", [data_url(GREY), data_url("png 24x24 p")])
+    lines[7] = example(8, "gif 24x24 p")
+    write_jsonl("train.jsonl", lines)
+
+    assert verdict("train.jsonl") == "FAILED  2 of 11 lines have errors (3 findings)"
+    assert verdict("train.jsonl", select=["image/unsupported-format"]) == (
+        "FAILED  1 of 11 lines has errors (1 finding)"
     )
+
+
+def test_warnings_count_as_findings_but_not_as_lines_with_errors() -> None:
+    write("train.jsonl", {3: GREY})
+    Path("train.jsonl").write_text("\n\n" + Path("train.jsonl").read_text())
+
+    assert verdict("train.jsonl") == "FAILED  1 of 12 lines has errors (3 findings)"
+    assert verdict("train.jsonl", ignore=["image"]) == "PASSED  2 of 12 lines have warnings (2 findings)"
+    assert verdict("train.jsonl", ignore=["image"], fail_on="warning") == (
+        "FAILED  2 of 12 lines have warnings (2 findings)"
+    )
+
+
+def test_lines_of_allowed_findings_have_no_errors() -> None:
+    configure('allow = {"image/unsupported-mode" = 3}')
+
+    assert verdict(write("train.jsonl", {4: GREY, 6: "gif 24x24 p"})) == (
+        "FAILED  1 of 10 lines has errors (2 findings)"
+    )
+
+
+def test_findings_on_whole_files_have_no_lines() -> None:
+    Path("train.jsonl").write_bytes(b"\x1f\x8b")
+
+    assert verdict("train.jsonl") == "FAILED  1 finding"
+    assert verdict("train.jsonl", write("more.jsonl")) == "FAILED  1 finding in 1 of 2 files"
+
+
+def test_files_with_errors_are_counted() -> None:
+    files = [write("a.jsonl", {1: GREY}), write("b.jsonl"), write("c.jsonl", {2: GREY, 3: GREY})]
+
+    assert verdict(*files, select=["image"]) == (
+        "FAILED  3 of 30 lines have errors (3 findings) in 2 of 3 files"
+    )
+
+
+def test_line_that_is_in_two_splits_has_an_error() -> None:
+    write("train.jsonl")
+    write_jsonl("validation.jsonl", [example(2), example(99)])
+
+    assert verdict("train.jsonl", validation="validation.jsonl", select=["dataset/split-leak"]) == (
+        "FAILED  1 of 12 lines has errors (1 finding) in 1 of 2 files"
+    )
+
+
+@pytest.mark.parametrize("most", [1, 0])
+def test_lines_are_counted_however_many_findings_are_kept(most: int) -> None:
+    configure(f"max_findings = {most}")
+
+    assert verdict(write("train.jsonl", dict.fromkeys((1, 2, 5), GREY))) == (
+        "FAILED  3 of 10 lines have errors (3 findings)"
+    )
+
+
+# Warnings
+
+
+def test_warning_takes_one_line() -> None:
+    write("train.jsonl")
+    Path("train.jsonl").write_text("\n" * 12 + Path("train.jsonl").read_text())
+
+    _, block, end = blocks(lint("train.jsonl"))
+
+    assert block == "warning line/blank: 12 lines  train.jsonl:1  line is blank; 11 more: 2-12"
+    assert "\nhelp: vft explain RULE\n" in end
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (2, "train.jsonl:1  word word (/messages/0/content/1)"),
+        (5, "train.jsonl:1  word word word word word"),
+        (9, "train.jsonl:1"),
+    ],
+)
+def test_warning_says_what_there_is_room_for(words: int, shown: str) -> None:
+    rule = a_rule(failed=1, severity="warning")
+    finding = a_finding(severity="warning", message=" ".join(["word"] * words))
+
+    _, block, _ = blocks(a_report([rule], [finding]), width=84)
+
+    assert block == f"warning image/too-large: 1 image  {shown}"
+
+
+def test_warning_that_fails_the_run_is_shown_like_an_error() -> None:
+    rule = a_rule(failed=1, severity="warning")
+
+    _, block, _ = blocks(a_report([rule], [a_finding(severity="warning")], fail_on="warning"))
+
+    assert block.startswith("warning image/too-large: 1 image\n  train.jsonl:1  image is 101 bytes")
 
 
 # 80 columns
@@ -434,7 +554,7 @@ def test_line_is_full_before_another_begins(length: int, lines: int) -> None:
     report = a_report([a_rule(failed=1)], [a_finding()])
     head = FileResult(
         path="p" * (length - len("  test, 1 example, 0 images, 1 byte")), split="test", bytes=1, lines=1,
-        examples=1, answered=0, images=0, distinct_images=0, stopped_by=None, tallies={},
+        examples=1, questions=1, answered=0, images=0, distinct_images=0, stopped_by=None, tallies={},
     )  # fmt: skip
     assert blocks(replace(report, files=(head,)))[0].count("\n") == lines
 
@@ -504,11 +624,12 @@ def test_nothing_of_a_faulty_dataset_is_wider_than_80_columns(folder_name: str) 
         file.write('{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}\n')
 
     report = lint(name)
-    text = render_text(report, seconds=1)
+    text = render_text(report)
 
     assert len(report.failing) > 5
     assert [line for line in text.split("\n")[1:] if len(line) > WIDTH] == []
     assert re.sub(r"\s+", "", text).count("modeisL;expectedRGBorRGBA") == 1
+    assert max(map(len, render_text(report, Display(width=120)).split("\n"))) > WIDTH
 
 
 def test_width_does_not_eat_words() -> None:

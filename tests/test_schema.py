@@ -65,6 +65,23 @@ def test_what_other_rules_say_is_no_fault(example: dict[str, Any]) -> None:
             "a preference (DPO) line",
         ),
         ({"input": "One?", "target": "1"}, "an inspect line"),
+        ({"input": [{"role": "user", "content": "One?"}], "ideal": "1"}, "a sample of OpenAI Evals"),
+        ({"item": {"question": "One?"}}, "an item of the Evals API"),
+        ({"prompt": "One?", "completion": "1", "label": True}, "a KTO line"),
+        ({"prompt": "One?", "chosen": "1", "rejected": "2"}, "a preference line (chosen and rejected)"),
+        ({"conversations": [], "chosen": {}, "rejected": {}}, "a preference line (chosen and rejected)"),
+        ({"messages": [], "chosen": [], "rejected": []}, "a preference line (chosen and rejected)"),
+        ({"custom_id": "1", "method": "POST", "body": {"messages": []}}, "a request of the Batch API"),
+        ({"id": "1", "custom_id": "1", "response": {}}, "a result of the Batch API"),
+        ({"image": "a.jpg", "prefix": "One?", "suffix": "1"}, "a line of Roboflow (prefix and suffix)"),
+        ({"image": "a.jpg", "question": "One?", "answer": "1"}, "a row of question and answer"),
+        ({"image": "a.jpg", "question": "One?", "answers": ["1"]}, "a row of question and answers"),
+        ({"image": "a.jpg", "caption": "One."}, "a row of image and caption"),
+        ({"image": "a.jpg", "text": "One."}, "a row of image and text"),
+        (
+            {"messages": [user({"type": "image"}, {"type": "text", "text": "One?"})], "images": ["a.jpg"]},
+            "a line with images in a column (TRL, Unsloth)",
+        ),
         ({"input": [{"role": "user", "content": "One?"}]}, "a Responses API line"),
     ],
 )
@@ -73,6 +90,12 @@ def test_foreign_format_is_named_once(example: dict[str, Any], words: str) -> No
 
     assert fault.path == ()
     assert fault.words.startswith(f"the example is {words}; ")
+
+
+def test_fault_beside_an_images_column_is_named_by_itself() -> None:
+    found = faults(ANSWER, 1, {"role": "user", "content": [2]}, user({"type": ["image"]}), images=[])
+
+    assert found[0] == (("messages", 1), "message 2 is a number; expected an object")
 
 
 @pytest.mark.parametrize(

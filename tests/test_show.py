@@ -280,7 +280,7 @@ def test_findings_are_those_of_the_line_with_its_true_number(show: Show) -> None
         "",
         "error image/unsupported-mode",
         "  /messages/0/content/2  mode is L; expected RGB or RGBA (image 2)",
-        '  do: Use image.convert("RGB") before saving, or pytest_vft.encode_image(image).',
+        "  do: Use pytest_vft.encode_image(image), which keeps transparency.",
         "",
     ]
     assert show("train.jsonl:7").lines[3] == "error line/not-an-object"

@@ -9,6 +9,7 @@ from datetime import date
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
+from pytest_vft.line_ranges import LineRanges
 from pytest_vft.text import count
 
 Record = TypeVar("Record", bound=tuple[Any, ...])
@@ -45,11 +46,15 @@ class Verdict(enum.IntEnum):
 
 
 class Source(NamedTuple):
-    """A file to check: its path as the user wrote it, its split and its data format."""
+    """A file to check: its path as the user wrote it, its split and its data format.
+
+    *split_from_name* says that the split is that of the file name, because nothing else states one.
+    """
 
     path: str
     split: Split = "train"
     data_format: str = "openai"
+    split_from_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +100,10 @@ class Tally:
 class FileResult(NamedTuple):
     """Totals of one file.
 
-    *examples* counts the lines that are not blank, *answered* those with an answer; *stopped_by* is the
-    rule whose failure left the lines unread (such as file/not-jsonl), or None; *tallies* is keyed by rule id.
+    *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
+    those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
+    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id;
+    *urls* is the number of web URLs of images.
     """
 
     path: str
@@ -104,18 +111,22 @@ class FileResult(NamedTuple):
     bytes: int
     lines: int
     examples: int
+    questions: int
     answered: int
     images: int
     distinct_images: int
     stopped_by: str | None
     tallies: Mapping[str, Tally]
+    bad_lines: Mapping[str, LineRanges] = {}
+    urls: int = 0
 
 
 class RuleResult(NamedTuple):
     """Result of one rule in the whole run.
 
     *subject* is the noun for what the rule judges; *severity* is the effective one, after `severity` and
-    `allow`; *allowed* is the number of findings that the configuration tolerates; *reason* is why the
+    `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode;
+    *allowed* is the number of findings that the configuration tolerates; *reason* is why the
     rule is ignored, or None. The other fields are texts of the rule file.
     """
 
@@ -124,6 +135,7 @@ class RuleResult(NamedTuple):
     severity: Severity
     tally: Tally
     truncated: int
+    undecoded: int = 0
     allowed: int | None = None
     reason: str | None = None
     summary: str = ""

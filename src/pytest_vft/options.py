@@ -95,7 +95,7 @@ COMMANDS = (
         "check",
         "check files and report what is wrong",
         "pytest_vft.cli.check:check",
-        (Argument("files", "FILE", "JSONL files, folders or globs of training data", many=True),),
+        (Argument("files", "FILE", "JSONL files, folders or globs", many=True),),
     ),
     Command(
         "show",
@@ -140,16 +140,22 @@ COMMANDS = (
 
 OPTIONS = (
     # Which rules run
-    Option("config", "FILE", "configuration (default: nearest vft.toml or pyproject.toml)", _RULES, "path"),
+    Option(
+        "config",
+        "FILE",
+        "configuration (default: the nearest one of each file)",
+        _RULES,
+        "path",
+    ),
     Option("provider", "NAME", "provider whose limits apply (default: openai)", _RULES),
     Option("model", "NAME", "model to train", _RULES),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
     # What a check reads, how, and what it writes
-    Option("data", "PATH", "training data: a JSONL file, folder or glob", _CHECK, "list"),
+    Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
-    Option("only", "", "collect only datasets", (PYTEST,), "flag"),
+    Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),

@@ -37,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "vft: a rule on a dataset (collected by --vft-data)")
     judged = [argument for argument in config.args if "::eval/" in argument and _names_data(argument)]
     named = [argument for argument in config.args if _names_data(argument) and argument not in judged]
+    others = [argument for argument in config.args if argument not in {*named, *judged}]
+    given = config.args_source is pytest.Config.ArgsSource.ARGS
+    places = [argument.partition("::")[0] for argument in others] if given else []
     options = [name for name, value in vars(config.option).items() if name.startswith("vft_") and value]
     evaluating = bool(judged) or any(name.startswith("vft_eval") for name in options)
     silent = (*_SHAPING, *_SHARED) if evaluating else _SHAPING
@@ -50,10 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if linting:
         from pytest_vft.items.datasets import DatasetRun  # noqa: PLC0415 - as above
 
-        config.pluginmanager.register(DatasetRun(config, named), "vft-run")
+        config.pluginmanager.register(DatasetRun(config, named, places), "vft-run")
     # The plugins collect these arguments: pytest rejects some, and drops those below another argument.
-    only, collected = config.getoption("vft_only"), {*named, *judged}
-    config.args[:] = [argument for argument in config.args if not only and argument not in collected]
+    config.args[:] = [] if config.getoption("vft_only") else others
 
 
 def _names_data(argument: str) -> bool:

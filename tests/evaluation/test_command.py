@@ -72,6 +72,42 @@ def test_command_that_looks_at_the_wrong_ones_alone_does_so(vft: Vft) -> None:
     assert "\nclosed 0.0 % (0/23)\n" in vft(*arguments).out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("wrong.jsonl --test=test.jsonl --min-accuracy=0.9", "in the test split are 0, 1, 2, ..."),
+        ("wrong.jsonl --test=test.jsonl", "name the key of their ids: --keys=id=KEY"),
+        ("tuned.jsonl --test=test.jsonl --baseline=wrong.jsonl --ids=0", "none of 1 predicted id is in test"),
+        ("open.jsonl --min-accuracy=closed=0.9", "name the choices: --choices=LIST"),
+        ("open.jsonl --min-accuracy=0.9", "--judge=MODEL, or a metric that compares texts: --metric="),
+        ("open.jsonl", "open answers need a judge: --judge=MODEL"),
+        ("open.jsonl --baseline=open.jsonl", "open answers need a judge: --judge=MODEL"),
+        ("closed.jsonl --min-accuracy=0.1,open=0.1 --metric=exact", "expected NAME=VALUE"),
+        ("closed.jsonl --min-accuracy=open=0.1 --metric=exact", "there are no open questions"),
+        ("closed.jsonl --baseline=open.jsonl", "there are no closed questions"),
+        ("tuned.jsonl --ids=", "--ids"),
+    ],
+)
+def test_gate_that_judges_nothing_is_an_error(vft: Vft, arguments: str, said: str) -> None:
+    write_lines("test.jsonl", [question(number) for number in range(485)])
+    write_lines("wrong.jsonl", [prediction(9_000, "Yes", "Yes")])
+    write_lines("open.jsonl", notebook(0, 5)[190:])
+    write_lines("closed.jsonl", notebook(5, 0)[:190])
+
+    done = vft(*arguments.split())
+
+    assert done.code == 2
+    assert said in done.out + done.err
+
+
+def test_gate_on_all_holds_where_all_are_of_one_kind(vft: Vft) -> None:
+    write_lines("closed.jsonl", notebook(190, 0)[:190])
+
+    done = vft("closed.jsonl", "--min-accuracy=0.9", "--baseline=closed.jsonl")
+
+    assert (done.code, done.out.splitlines()[-1]) == (0, "PASSED  0 of 2 gates failed")
+
+
 def test_without_a_gate_it_tells_and_passes(vft: Vft) -> None:
     done = vft("tuned.jsonl")
 
@@ -84,7 +120,7 @@ def test_one_minimum_for_both_wants_a_judge(vft: Vft) -> None:
     done = vft("tuned.jsonl", "--min-accuracy=0.9")
 
     assert done.code == 2
-    assert "error open: open answers need a judge: --vft-eval-judge=MODEL" in done.out
+    assert "error open: open answers need a judge: --judge=MODEL" in done.out
 
 
 def test_report_is_the_format_on_stdout(vft: Vft) -> None:
@@ -155,13 +191,13 @@ def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch
         ("tuned.jsonl --min-accuracy=90", "min-accuracy is 90; expected a share from 0 to 1"),
         ("tuned.jsonl --min-accuracy=high", "min-accuracy is 'high'; expected a number"),
         ("tuned.jsonl --min-accuracy=closd=0.9", "no kind 'closd' (did you mean 'closed'?)"),
-        ("tuned.jsonl --min-accuracy=open=0.9", "open answers need a judge: --vft-eval-judge=MODEL"),
+        ("tuned.jsonl --min-accuracy=open=0.9", "open answers need a judge: --judge=MODEL"),
         ("tuned.jsonl --min-accuracy=closed=", "'closed=': expected NAME=VALUE"),
         ("tuned.jsonl --metric=f1", "no metric 'f1'"),
         ("tuned.jsonl --metirc=exact", "unknown option --metirc (did you mean '--metric'?)"),
-        ("tuned.jsonl --passing=Incorrect", "passing needs a judge: --vft-eval-judge=MODEL"),
-        ("tuned.jsonl --max-requests=3", "max-requests needs a live model: --vft-eval-live=MODEL"),
-        ("tuned.jsonl --live=m", "a live model needs the test split: --vft-eval-test=FILE"),
+        ("tuned.jsonl --passing=Incorrect", "--passing needs a judge: --judge=MODEL"),
+        ("tuned.jsonl --max-requests=3", "--max-requests needs a live model: --live=MODEL"),
+        ("tuned.jsonl --live=m", "a live model needs the test split: --test=FILE"),
         ("tuned.jsonl --live=m --test=t --prices=3", "prices: expected two, such as 2.50,10"),
         ("tuned.jsonl --live=m --test=t --max-cost=3", "max_cost needs prices"),
         ("tuned.jsonl --ids=@none.txt", "none.txt: No such file or directory"),

@@ -102,7 +102,7 @@ def test_answers_on_texts_are_independent() -> None:
     [
         ([(1, "Yes"), (2, "Yes"), (9, "Yes")], "1 predicted, but not in the test split: no gate passes (9)"),
         ([(1, "Yes"), (2, "Yes"), (2, "No")], "1 with several different answers: no gate passes (2)"),
-        ([(1, "Yes")], "1 without a prediction: counted as wrong (2)"),
+        ([(1, "Yes")], "1 without a prediction: counted as wrong, no gate passes (2)"),
         ([(1, "Yes"), (2, "")], "1 with an empty answer: counted as wrong (2)"),
     ],
 )
@@ -126,6 +126,39 @@ def test_missing_prediction_of_unknown_kind_counts_in_each() -> None:
 def test_nothing_of_a_kind_is_an_error_and_not_0_percent() -> None:
     with pytest.raises(EvaluationError, match="there are no open questions"):
         assert_min_accuracy(write_closed(5, 5), 0.9, kind="open", metric="exact")
+
+
+def test_choices_that_would_make_questions_closed_are_named() -> None:
+    path = write_lines("preds.jsonl", [prediction(n, "True", ("True", "False")[n % 2]) for n in range(9)])
+
+    with pytest.raises(EvaluationError, match=r"'True', 'False', and none .* choices=\['True', 'False'\]"):
+        assert_min_accuracy(path, 0.9, kind="closed")
+    assert assert_min_accuracy(path, 0.5, kind="closed", choices=["True", "False"]).accuracy.n == 9
+
+
+def test_missing_predictions_fail_a_gate_and_no_measurement() -> None:
+    write_lines("test.jsonl", [question(n, truth="Yes") for n in range(100)])
+    evaluation = evaluate(write_closed(99, 99), test="test.jsonl")
+
+    assert evaluation.measure().ok
+    with pytest.raises(AssertionError, match=r"all 99.0 % >= 90.0 % \(99/100\); missing predictions"):
+        evaluation.assert_min_accuracy(0.9)
+    ids = [str(number) for number in range(99)]
+    assert evaluate("preds.jsonl", test="test.jsonl", ids=ids).assert_min_accuracy(1).accuracy.n == 99
+
+
+def test_predictions_of_other_questions_are_an_error() -> None:
+    write_lines("test.jsonl", [question(n, truth="Yes") for n in range(500, 505)])
+
+    with pytest.raises(
+        EvaluationError, match=r"none of 4 predicted ids is in test.jsonl: .* 0, 1, 2, \.\.\."
+    ):
+        evaluate(write_closed(4, 4), test="test.jsonl")
+
+
+def test_no_ids_are_no_selection() -> None:
+    with pytest.raises(UsageError, match="ids has no id"):
+        evaluate(write_closed(4, 4), ids=[])
 
 
 # Groups

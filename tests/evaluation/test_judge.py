@@ -195,7 +195,7 @@ def test_closed_answers_need_no_judge() -> None:
 def test_model_does_not_judge_itself_unless_allowed() -> None:
     write(1, model="judge")
     with serving(lambda _, __: graded("Very Similar")) as endpoint:
-        with pytest.raises(UsageError, match="--vft-eval-judge-itself"):
+        with pytest.raises(UsageError, match=r"allow it: Judge\(may_judge_itself=True\)"):
             measure(endpoint)
         assert not endpoint.requests
         assert measure(endpoint, may_judge_itself=True).accuracy.right == 1
@@ -204,7 +204,7 @@ def test_model_does_not_judge_itself_unless_allowed() -> None:
 def test_open_answers_without_a_judge_name_the_option() -> None:
     write(1)
 
-    with pytest.raises(UsageError, match="--vft-eval-judge=MODEL"):
+    with pytest.raises(UsageError, match=r"judge=MODEL, or a metric that .*: metric="):
         evaluate("preds.jsonl").assert_min_accuracy(0.5)
 
 

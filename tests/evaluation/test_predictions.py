@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_vft import EvaluationError, UsageError, evaluate
-from pytest_vft.evaluation.predictions import MatchedPredictions
+from pytest_vft.evaluation.matching import MatchedPredictions
 
 from .files import prediction, question, write_lines
 
@@ -177,7 +177,7 @@ def test_answers_that_the_model_cut_or_refused_are_named() -> None:
         ('{"id": 1, "prediction": ["a"]}', "expected text or a number"),
         (
             '{"id": 1, "prediction": "a"}',
-            "preds.jsonl:1: no actual answer; set its key (actual=KEY) or give a test split",
+            'preds.jsonl:1: no actual answer; name its key, keys={"actual": "KEY"}, or give',
         ),
     ],
 )
@@ -222,3 +222,28 @@ def test_wrong_arguments_are_named(settings: Mapping[str, Any], said: str) -> No
     with pytest.raises(UsageError) as raised:
         matched([prediction(14, "a", "x")], [question(14)], **settings)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("write", [int, float, str, "[{}]".format, lambda n: [n], "{}.0".format])
+def test_an_id_is_the_same_as_text_as_a_float_and_in_brackets(write: Callable[[int], object]) -> None:
+    write_lines("test.jsonl", [question(number, truth="Yes") for number in range(12)])
+    write_lines("preds.jsonl", [prediction(write(number), "Yes", "Yes") for number in range(12)])
+
+    evaluation = evaluate("preds.jsonl", test="test.jsonl", ids=["3", "11.0", "[4]"])
+
+    assert [answer.id for answer in evaluation.matched.answers] == ["3", "4", "11"]
+    assert evaluation.assert_min_accuracy(1).ok
+
+
+def test_ids_of_a_test_split_are_normalised_too() -> None:
+    write_lines("test.jsonl", [{"id": float(number), **question(9)} for number in range(3)])
+    write_lines("preds.jsonl", [prediction(number, "Yes", "Yes") for number in range(3)])
+
+    assert evaluate("preds.jsonl", test="test.jsonl").matched.irregular.unknown == []
+
+
+def test_names_are_not_numbers() -> None:
+    names = ["007", "v1.0", "1.5", "[a]", "1.01"]
+    write_lines("preds.jsonl", [prediction(name, "Yes", "Yes") for name in names])
+
+    assert [answer.id for answer in evaluate("preds.jsonl").matched.answers] == names

@@ -40,7 +40,6 @@ def test_data_are_checked_beside_ordinary_tests(project: Project) -> None:
 
 def test_only_drops_all_else(project: Project) -> None:
     assert project.ids("--vft-data=train.jsonl", "--vft-only", ONE_RULE) == ITEMS
-    assert project.ids("--vft-data=train.jsonl", "--vft-only", ONE_RULE, "test_ordinary.py") == ITEMS
 
 
 def test_only_drops_testpaths(project: Project) -> None:

@@ -87,15 +87,36 @@ def test_open_answers_without_a_judge_fail_and_name_the_option(project: Project)
     result.stdout.fnmatch_lines(["open answers need a judge: --vft-eval-judge=MODEL*"])
 
 
-def test_without_a_key_the_judge_is_skipped_unless_it_must_be_asked(project: Project) -> None:
-    arguments = ("--vft-eval=base.jsonl", "--vft-eval-min-accuracy=0.4", "--vft-eval-judge=judge", "-rs")
+def test_gate_without_a_key_for_its_judge_fails(project: Project) -> None:
+    failed = project.run("--vft-eval=base.jsonl", "--vft-eval-min-accuracy=0.4", "--vft-eval-judge=judge")
 
-    skipped = project.run(*arguments)
-    failed = project.run(*arguments, "--vft-require-checked")
-
-    skipped.assert_outcomes(passed=1, skipped=1)
-    skipped.stdout.fnmatch_lines(["SKIPPED*: no API key: set OPENAI_API_KEY*"])
     failed.assert_outcomes(passed=1, failed=1)
+    failed.stdout.fnmatch_lines(["no API key: set OPENAI_API_KEY*"])
+
+
+def test_gate_that_judges_nothing_fails(project: Project) -> None:
+    """Wrong predictions, a kind without questions, and a test split with nothing that can be scored."""
+    write_lines("test.jsonl", [question(number) for number in range(1_000, 1_010)])
+    open_only = notebook(0, 5)[190:]
+    write_lines("open.jsonl", open_only)
+
+    wrong = project.run(*GATES, "--vft-eval-test=test.jsonl", "--vft-eval-min-accuracy=0.1")
+    absent = project.run("--vft-eval=open.jsonl", "--vft-eval-min-accuracy=closed=0.1")
+    compared = project.run("--vft-eval=open.jsonl", "--vft-eval-baseline=open.jsonl")
+    named = project.run(
+        "--vft-eval=open.jsonl",
+        "--vft-eval-min-accuracy=0.01",
+        "--vft-eval-metric=exact",
+        "open.jsonl::eval/closed",
+    )
+
+    wrong.assert_outcomes(failed=2)
+    wrong.stdout.fnmatch_lines(["*none of 485 predicted ids is in test.jsonl*--vft-eval-keys=id=KEY*"])
+    absent.assert_outcomes(failed=1)
+    absent.stdout.fnmatch_lines(["*there are no closed questions*--vft-eval-choices=LIST*"])
+    compared.assert_outcomes(failed=1, skipped=1)
+    compared.stdout.fnmatch_lines(["*open answers need a judge: --vft-eval-judge=MODEL*"])
+    named.assert_outcomes(failed=1)
 
 
 def test_report_is_written(project: Project) -> None:

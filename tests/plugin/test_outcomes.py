@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from pytest_vft import build_example, write_jsonl
 from pytest_vft.catalogue.load import shipped_rules
 
 from .project import ONE_RULE, Project
@@ -17,7 +18,7 @@ MODE = "train.jsonl::image/unsupported-mode"
 
 
 def test_nothing_to_judge_is_not_applicable(project: Project) -> None:
-    project.write(examples=0)
+    write_jsonl(project.folder / "train.jsonl", [build_example("One?", "1")])
 
     result = project.run(MODE, "-rs")
 

@@ -389,7 +389,7 @@ def test_ctrl_c_says_that_the_job_goes_on(vft: Vft, fake: FakeServer) -> None:
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
 
-    assert process.returncode == 2
+    assert process.returncode == 130
     assert rest == (
         "vft: ftjob-1 continues on the server; to follow the job: vft submit follow ftjob-1; "
         "to cancel the job: vft submit cancel ftjob-1\n"

@@ -33,8 +33,16 @@ def late_header() -> bytes:
     return data[:2] + comment * 2 + data[2:]
 
 
+def noise() -> bytes:
+    """Return a JPEG of 200 kB with its size at the start."""
+    file = io.BytesIO()
+    Image.effect_noise((512, 512), 100).convert("RGB").save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
 JPEG = image()
 LATE = late_header()
+NOISE = noise()
 BIG = image(size=11 * MB)
 LOGIN = b'<!doctype html><form><input name="user"><input type="password"></form>'
 # What is expanded here is expanded nowhere else: 100 MB of one colour.
@@ -79,7 +87,7 @@ class Server:
         except asyncio.CancelledError:
             writer.transport.abort()
 
-    async def answer(  # noqa: C901, PLR0912 - one path, one branch
+    async def answer(  # noqa: C901, PLR0912, PLR0915 - one path, one branch
         self, method: str, path: str, headers: dict[str, str]
     ) -> AsyncIterator[bytes]:
         """Yield what is sent for a request."""
@@ -121,6 +129,18 @@ class Server:
             yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             while True:
                 yield b"100000\r\n" + JPEG.ljust(MB, b"\0") + b"\r\n"
+        elif name == "000":
+            yield response(0)
+            raise _CloseError
+        elif name == "endless-size":
+            last = f"{len(JPEG) - 1}/{'9' * int(rest)}"
+            yield response(206, JPEG, [f"Content-Range: bytes 0-{last}"])
+        elif name == "endless-length":
+            yield f"HTTP/1.1 200 OK\r\nContent-Length: {'9' * int(rest)}\r\n\r\n".encode()
+            raise _CloseError
+        elif name == "unknown-size":
+            part = NOISE[: int(headers["range"].rpartition("-")[2]) + 1]
+            yield response(206, part, [f"Content-Range: bytes 0-{len(part) - 1}/*"])
         elif name == "no-http":
             yield b"hello\r\n\r\n"
             raise _CloseError

@@ -16,7 +16,7 @@ from pytest_vft.web.network import Network
 from pytest_vft.web.requesting import user_agent
 from pytest_vft.web.throttle import FetchLimits
 
-from .server import BIG, JPEG, LATE, MB, Server, serving
+from .server import BIG, JPEG, LATE, MB, NOISE, Server, serving
 
 QUICK = FetchLimits(interval=0, connect=2, total=1, backoff=0.01, max_pause=2)
 LOOPBACK = Network(allow_private=True, cache=False)
@@ -64,6 +64,21 @@ def test_no_more_is_asked_for_than_the_header_needs(
     assert [headers["range"] for _, name, headers in server.asked if name == f"/{path}"] == asked
 
 
+@pytest.mark.parametrize("digits", [40, 4_000, 5_000])
+def test_a_size_of_any_length_is_no_fault_of_the_url(server: Server, digits: int) -> None:
+    image = found(server, f"endless-size/{digits}").image
+
+    assert image is not None
+    assert image[:7] == (len(JPEG), "JPEG", True, "RGB", 64, 48, "none")
+
+
+def test_an_image_of_unknown_size_is_requested_whole(server: Server) -> None:
+    image = found(server, "unknown-size").image
+
+    assert image is not None
+    assert image[:7] == (len(NOISE), "JPEG", True, "RGB", 512, 512, "none")
+
+
 @pytest.mark.parametrize(
     ("path", "cause"),
     [
@@ -74,6 +89,10 @@ def test_no_more_is_asked_for_than_the_header_needs(
         ("chain/6", "more than 5 redirects, after a redirect to 127.0.0.1"),
         (f"to/{b'ftp://example.com/a.jpg'.hex()}", "redirect to scheme ftp"),
         (f"to/{b'http://[::1/'.hex()}", "invalid URL"),
+        (
+            f"to/{b'http://a%00b.c/'.hex()}",
+            "its host contains '\\x00', after a redirect to a%00b.c",
+        ),
     ],
 )
 def test_what_nobody_gets_is_unreachable(server: Server, path: str, cause: str) -> None:
@@ -94,6 +113,9 @@ def test_what_nobody_gets_is_unreachable(server: Server, path: str, cause: str) 
         ("long-length", "connection closed during the answer"),
         ("no-http", "the answer is not valid HTTP"),
         ("short-length", "the answer is not valid HTTP"),
+        ("000", "the answer is not valid HTTP"),
+        ("endless-length/40", "the answer is not valid HTTP"),
+        ("endless-length/5000", "the answer is not valid HTTP"),
         ("brotli.jpg", "sent in an encoding that was not requested"),
         ("no-gzip.jpg", "sent as gzip that cannot be decompressed"),
     ],

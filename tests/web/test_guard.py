@@ -106,6 +106,17 @@ def test_no_host_is_too_odd(host: str) -> None:
         ("nas.local", True),
         ("x.internal", True),
         ("local.com", False),
+        ("localhost.example.com", False),
+        ("%6cocalhost", True),
+        ("localhost%2e", True),
+        ("localhost%2E%2E", True),
+        ("\uff4c\uff4f\uff43alhost", True),
+        ("nas\uff0elocal", True),
+        ("nas｡local。", True),
+        ("lo\u00adcal\u200bhost", True),
+        ("localhost\0", True),
+        ("localhost%00.example.com", True),
+        ("%E2%93%9Bocalhost", True),
     ],
 )
 def test_names_of_local_networks(host: str, local: bool) -> None:  # noqa: FBT001 - parametrized

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,8 @@ END = datetime(2026, 1, 1, 1, tzinfo=UTC)
         "sv=2024&se=2026-01-01T01%3A00%3A00Z&sig=a",
         "se=2026-01-01T02:00%2B01:00&sig=a",
         "Expires=1767229200&Signature=a&Key-Pair-Id=b",
+        "ex=6955c710&is=695474b0&hm=a",
+        "oh=00_Af&oe=6955C710",
     ],
 )
 def test_signatures_say_when_they_end(query: str) -> None:
@@ -34,6 +36,11 @@ def test_signatures_say_when_they_end(query: str) -> None:
         "",
         "se=2026-01-01",
         "Expires=1767229200",
+        "ex=6955c710",
+        "oe=6955C710",
+        "oe=later&oh=a",
+        "ex=-1&hm=" + "f" * 5000,
+        "ex=" + "f" * 5000 + "&hm=a",
         "Expires=never&Signature=a",
         "X-Amz-Expires=3600",
         "X-Amz-Date=20260101T000000Z&X-Amz-Expires=" + "9" * 30,
@@ -54,10 +61,22 @@ def test_other_queries_never_end(query: str) -> None:
         ("https:///a.jpg", "it has no host"),
         ("https:a.jpg", "it has no host"),
         ("https://ann@example.com/", "it contains a user name or password, which are never sent"),
+        ("https://exam%00ple.com/", r"its host contains '\x00'"),
+        ("https://exam%2Fple.com/", "its host contains '/'"),
+        ("https://%256cocalhost.example/", "its host contains '%'"),
+        ("https://exam ple.com/", "its host contains ' '"),
     ],
 )
 def test_what_nobody_can_ask(url: str, problem: str) -> None:
     assert read_link(url).problem == problem
+
+
+def test_a_signature_expires_at_its_time() -> None:
+    link = read_link("https://cdn.discordapp.com/attachments/1/2/a.png?ex=6955c710&is=695474b0&hm=a")
+
+    assert not link.has_expired(END - timedelta(seconds=1))
+    assert link.has_expired(END)
+    assert not read_link("https://example.com/a.jpg").has_expired(END)
 
 
 @given(st.text().map("http://".__add__))
@@ -66,8 +85,9 @@ def test_no_url_is_too_odd(url: str) -> None:
 
 
 def test_secrets_are_masked() -> None:
-    url = "https://ann:pw@example.com/a@b.jpg?w=1&X-Amz-Signature=S1&X-Amz-Credential=S2&sig=S3&token=S4#x"
+    url = "https://ann:pw@example.com/a@b.jpg?w=1&X-Amz-Signature=S1&X-Amz-Credential=S2&sig=S3&token=S4&hm=S5#x"
 
     assert masked(url) == (
-        "https://***@example.com/a@b.jpg?w=1&X-Amz-Signature=***&X-Amz-Credential=***&sig=***&token=***#x"
+        "https://***@example.com/a@b.jpg"
+        "?w=1&X-Amz-Signature=***&X-Amz-Credential=***&sig=***&token=***&hm=***#x"
     )

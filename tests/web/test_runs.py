@@ -10,8 +10,10 @@ import ssl
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import Mock
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -112,6 +114,24 @@ def test_rules_that_need_no_image_ask_nobody(tmp_path: Path, server: Server) -> 
     check(write(tmp_path, f"http://127.0.0.1:{server.port}/ok.jpg"), select=["example"])
 
     assert len(server.asked) == before
+
+
+def test_an_expired_url_is_an_error_and_is_not_fetched(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{server.port}/ok.jpg?se=2026-01-01T01:00:00Z&sig=a"
+    path = write(tmp_path, url)
+    reports = []
+    for minute, offline in ((59, False), (61, False), (61, True)):
+        end = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
+        monkeypatch.setattr(time, "time", end.timestamp)
+        reports.append(check(path, offline=offline, depth="header"))
+
+    expired = [(1, "image/expired-url", "URL expired on 2026-01-01 01:00 UTC")]
+    assert [texts(report) for report in reports[1:]] == [expired, expired]
+    assert not any(result.tally.unknown for report in reports[1:] for result in report.rules)
+    assert [finding.rule for finding in reports[0].findings] == ["image/expiring-url"]
+    assert server.paths[urlsplit(url).path + "?" + urlsplit(url).query] == 1
 
 
 def test_results_are_kept_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +264,7 @@ def test_interrupting_stops_at_once_and_keeps_what_was_learnt(tmp_path: Path) ->
         again = [*VFT, "check", "--allow-private", "--select=image", str(write(tmp_path, f"{base}/ok.jpg"))]
         subprocess.run(again, cwd=tmp_path, check=True, capture_output=True)
 
-    assert (run.returncode, said) == (2, "vft: interrupted\n")
+    assert (run.returncode, said) == (130, "vft: interrupted\n")
     assert server.paths["/ok.jpg"] == 1
 
 

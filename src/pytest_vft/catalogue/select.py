@@ -101,7 +101,7 @@ def select_bound(
     """Return the *bound* rules that run: all rules that are not off, or the rules that *select* names.
 
     A rule that is off runs only if its id is selected. Raises UsageError for a pattern that matches no
-    rule of *catalogue*, and for the id of a rule that *provider* does not state.
+    rule of *catalogue*, or only rules that *provider* does not state.
     """
     if select is None:
         return tuple(rule for rule in bound.values() if not rule.off)
@@ -112,6 +112,9 @@ def select_bound(
             what = " and ".join(limits) or "it"
             how = f'; set it in [tool.vft.params]: "{id_}" = {{ {limits[0]} = ... }}' if limits else ""
             raise UsageError(f"{id_}: {provider.name} does not state {what}{how}")
+    for pattern in select:
+        if not any(id_ in bound for id_ in matching([pattern], catalogue)):
+            raise UsageError(f"{pattern}: {provider.name} states nothing about these rules")
     return tuple(
         rule
         for id_, rule in bound.items()

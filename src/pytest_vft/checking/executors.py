@@ -115,6 +115,8 @@ def _naming(shard: Shard) -> Iterator[None]:
                 f"{_place(shard)}, or a shard beside it: a worker process was killed, out of memory or "
                 "unable to start; --jobs=1 uses the least memory"
             ) from error
+        if isinstance(error, MemoryError):
+            raise LintError(f"{_place(shard)}: out of memory; --jobs=1 uses the least memory") from error
         words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise LintError(f"{_place(shard)}: the executor failed: {words}") from error
 
@@ -149,3 +151,5 @@ def _lint(linter: ShardLinter, shard: Shard) -> ShardResult:
         return linter.lint(shard)
     except OSError as error:
         return error
+    except MemoryError:
+        raise LintError(f"{_place(shard)}: out of memory") from None

@@ -18,7 +18,7 @@ from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.text import Safe, fill
 
-FAIL = int(Verdict.FAIL)
+FAIL, UNKNOWN = int(Verdict.FAIL), int(Verdict.UNKNOWN)
 # A run judges shards, files and the dataset by the same rules.
 _compiled = lru_cache(len(SCOPES))(compile_check)
 
@@ -46,6 +46,11 @@ class RuleJudge:
         self.rules = {scope: tuple(rule for rule in plan.rules if rule.scope == scope) for scope in SCOPES}
         self.checks = {scope: _compiled(scope, self.rules[scope]) for scope in SCOPES}
 
+    def unknown(self, scope: Scope, verdicts: Verdicts) -> list[str]:
+        """Return the ids of the rules whose verdict is unknown."""
+        by_rule = zip(self.rules[scope], verdicts, strict=True)
+        return [rule.id for rule, verdict in by_rule if verdict == UNKNOWN]
+
     def findings(self, verdicts: Verdicts, subject: Subject, ignored: Collection[str]) -> list[ShardFinding]:
         """Return all findings on *subject*, except those of *ignored* rules."""
         totals = ShardTotals()
@@ -69,6 +74,8 @@ class Explainer:
         for rule, verdict in zip(self.rules[subject.scope], verdicts, strict=True):
             if verdict != FAIL or rule.id in self.ignored:
                 continue
+            if subject.line is not None:
+                self.totals.mark_bad(rule.id, subject.line)
             if rule.skips and subject.line != self._skipped:
                 self._skipped = subject.line
                 self.totals.skipped += 1

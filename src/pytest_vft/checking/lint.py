@@ -35,12 +35,17 @@ class PlacedFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """The result for all files; *dropped* counts findings that were not kept, by rule."""
+    """The result for all files.
+
+    By rule, *dropped* counts findings that were not kept, and *undecoded* unknown verdicts on images that
+    were too large to decode.
+    """
 
     files: tuple[FileResult, ...]
     dataset: Mapping[str, Tally]
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
+    undecoded: Mapping[str, int]
     cost: Cost | None
 
 
@@ -91,7 +96,9 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     tallies, recurrences = _judge_dataset(files, judge)
     totals = ShardTotals()
     findings = []
-    for placed in sorted(recurrences, key=reading_order):
+    recurrences.sort(key=reading_order)
+    _mark_bad_lines(files, recurrences)
+    for placed in recurrences:
         if totals.admit(placed.found.rule, plan.max_findings):
             totals.keep(placed.found)
             findings.append(placed)
@@ -107,6 +114,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         dataset=tallies,
         findings=tuple(findings),
         dropped=dropped,
+        undecoded=sum((file.totals.undecoded for file in files), Counter()),
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
     )
 
@@ -167,11 +175,14 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         bytes=file.opened.bytes,
         lines=file.totals.lines,
         examples=file.totals.examples,
+        questions=len(file.totals.turns),
         answered=file.totals.answered,
         images=file.totals.images,
         distinct_images=len(file.totals.distinct_images),
         stopped_by=file.stopped_by,
         tallies=tallies,
+        bad_lines=file.totals.bad_lines,
+        urls=len(file.totals.urls),
     )
 
 
@@ -198,6 +209,14 @@ def _judge_dataset(
             if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]
     return tallies, findings
+
+
+def _mark_bad_lines(files: Sequence[FileTotals], findings: Sequence[PlacedFinding]) -> None:
+    """Add the lines of *findings*, which are in the order of lines, to the totals of their files."""
+    by_path = {file.source.path: file.totals for file in files}
+    for path, found in findings:
+        if found.line is not None:
+            by_path[path].mark_bad(found.rule, found.line)
 
 
 def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:

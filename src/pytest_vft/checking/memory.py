@@ -16,6 +16,7 @@ from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotTable, TurnTable
+from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import Database
@@ -48,7 +49,8 @@ class ShardMemory:
     """Totals of shards in shards.sqlite in *folder*, for one plan and one version of the code.
 
     The key is made of length and first 64 KiB, so that a new shard is not read twice; the hash of the
-    whole shard is compared as well. Shards with URLs are not cached, since their contents may change.
+    whole shard is compared as well. Shards with URLs are not cached, since their contents may change, nor
+    are shards with images that were too large to decode, since another run may decode them.
     """
 
     def __init__(self, folder: Path, plan: LintPlan) -> None:
@@ -94,7 +96,7 @@ class ShardMemory:
 
 def cache_row(key: bytes, content: bytes, totals: ShardTotals) -> tuple[bytes, bytes] | None:
     """Return key and value for the cache, None if *totals* are not cached; *content* is the shard's hash."""
-    packed = None if totals.urls else pack(totals)
+    packed = None if totals.urls or totals.undecoded else pack(totals)
     if packed is None or len(packed) > _LARGEST:
         return None
     return key, xxh3_64_digest(key + content + packed) + content + packed
@@ -138,11 +140,12 @@ def pack(totals: ShardTotals) -> bytes | None:
     arrays = (array("Q", totals.distinct_images), totals.turns.rows, totals.turns.images, totals.shots.rows)
     fields = [
         [getattr(totals, name) for name in NUMBERS],
-        [pybase64.b64encode(numbers.tobytes()).decode() for numbers in arrays],
+        [_base64(numbers) for numbers in arrays],
         totals.shots.pointers,
         {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
         [list(finding) for finding in totals.findings],
         totals.dropped,
+        {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
     ]
     try:
         return orjson.dumps(fields)
@@ -153,7 +156,7 @@ def pack(totals: ShardTotals) -> bytes | None:
 def unpack(packed: bytes) -> ShardTotals | None:
     """Return the totals that pack() returned as *packed*, None for anything else."""
     try:
-        numbers, columns, pointers, counts, findings, dropped = orjson.loads(packed)
+        numbers, columns, pointers, counts, findings, dropped, bad_lines = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
@@ -168,9 +171,14 @@ def unpack(packed: bytes) -> ShardTotals | None:
             findings=kept,
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
+            bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
         )
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def _base64(numbers: array[int]) -> str:
+    return pybase64.b64encode(numbers.tobytes()).decode()
 
 
 def _numbers(text: str) -> array[int]:

@@ -16,13 +16,15 @@ class LintPlan:
     """The settings of a run, the same for all shards, as plain data that can be pickled.
 
     *image_tokens* counts the tokens of an image, None if that is unknown; with *full*, images are
-    decoded; *max_findings* is the number of findings kept for each rule and file (0: all); *cache* is
-    the folder with results of earlier runs; *now* is the time at which signatures are judged.
+    decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
+    and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
+    signatures are judged.
     """
 
     rules: tuple[Rule, ...]
     image_tokens: ImageTokens | None
     full: bool
     max_findings: int
+    bounded: bool = True
     cache: Path | None = None
     now: datetime = LONG_AGO

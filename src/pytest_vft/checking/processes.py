@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,43 +36,26 @@ def usable_cpus() -> int:
 def processes(jobs: int, size: int) -> Iterator[Executor | None]:
     """Yield an executor of up to *jobs* processes; None if *size* bytes are linted faster without.
 
-    The processes end on exit; after an exception or Ctrl-C, they are terminated.
+    The processes end on exit; after an exception or Ctrl-C, they are killed.
     """
     jobs = min(jobs, size // SHARD_BYTES)
     if jobs <= 1 or size < _LEAST_FORKED:
         yield None
         return
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 20 ms, for large files only
-    from multiprocessing import active_children, get_context, parent_process  # noqa: PLC0415 - as above
+    from multiprocessing import get_context, parent_process  # noqa: PLC0415 - 20 ms, for large files only
 
     # Fork only where that is safe: a lock that a thread of any library holds is never released in the child
     # (https://docs.python.org/3/library/os.html#os.fork).
     forks = sys.platform == "linux" and len(list(_THREADS.iterdir())) == 1
-    context = get_context("fork" if forks else "spawn")
     if parent_process() or (not forks and size < _LEAST_SPAWNED):
         yield None
         return
-    others = set(active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
+    from pytest_vft.checking.pool import WorkerPool  # noqa: PLC0415 - as above
+
+    pool = WorkerPool(jobs, get_context("fork" if forks else "spawn"))
     try:
         yield pool
     except BaseException:
-        for worker in set(active_children()) - others:
-            worker.terminate()
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with the parent, even if it is killed."""
-    from multiprocessing import parent_process  # noqa: PLC0415 - as above
-
-    def end_with_parent() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()

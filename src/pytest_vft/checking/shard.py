@@ -15,11 +15,12 @@ from typing import Any
 from xxhash import xxh3_128
 
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.checking.judge import FAIL, Explainer, RuleJudge, Subject
+from pytest_vft.checking.judge import FAIL, UNKNOWN, Explainer, RuleJudge, Subject
 from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
+from pytest_vft.facts.image import is_undecoded
 from pytest_vft.facts.line import line_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
@@ -35,7 +36,7 @@ _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 def open_image_store(plan: LintPlan) -> ImageStore:
     """Return an empty store that reads the cache of *plan*; the caller closes it."""
     cache = ImageCache(plan.cache, read_only=True) if plan.cache else None
-    return ImageStore(full=plan.full, cache=cache)
+    return ImageStore(full=plan.full, bounded=plan.bounded, cache=cache)
 
 
 class ShardLinter:
@@ -89,9 +90,7 @@ class ShardLinter:
             counted.number += 1
             if counted.failed:
                 explain(counted.verdicts, Subject("line", facts, number, raw))
-            if line.blank:
-                continue
-            totals.examples += 1
+            totals.examples += not line.blank
             if facts["kind"] != "object":
                 continue
             value = line.value
@@ -110,6 +109,8 @@ class ShardLinter:
             for image in example.images:
                 counted = images[check_image(image.facts)]
                 counted.number += 1
+                if counted.unknown and is_undecoded(image.facts):
+                    totals.undecoded.update(self._judge.unknown("image", counted.verdicts))
                 if counted.failed:
                     place = data_format.place(value, ("messages", image.message, "content", image.part))
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
@@ -141,18 +142,19 @@ class ShardLinter:
 
 @dataclass(slots=True)
 class _VerdictCount:
-    """A tuple of verdicts, whether it contains a failure, and the number of subjects with it."""
+    """A tuple of verdicts, whether it contains a failure or an unknown, and the number of its subjects."""
 
     verdicts: Verdicts
     failed: bool
+    unknown: bool
     number: int = 0
 
 
 class _VerdictCounts(dict[Verdicts, _VerdictCount]):
-    """The counts of one scope by tuples of verdicts, each of which is searched for failures once."""
+    """The counts of one scope by tuples of verdicts, each of which is searched once."""
 
     def __missing__(self, verdicts: Verdicts) -> _VerdictCount:
-        counted = self[verdicts] = _VerdictCount(verdicts, FAIL in verdicts)
+        counted = self[verdicts] = _VerdictCount(verdicts, FAIL in verdicts, UNKNOWN in verdicts)
         return counted
 
     def counts(self) -> Counter[Verdicts]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.facts.turns import Turn
+from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Scope
 from pytest_vft.reading.image_cache import MeasuredImage
 
@@ -61,6 +62,9 @@ class TurnTable:
         self.rows.extend(_shift(_shift(other.rows, 6, 0, lines), 6, 5, len(self.images)))
         self.images.extend(other.images)
 
+    def __len__(self) -> int:
+        return len(self.rows) // 6
+
     @property
     def keys(self) -> array[int]:
         """The key of each turn."""
@@ -106,9 +110,11 @@ class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
     *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web URLs of images;
-    *distinct_images* holds the low half of the keys of images. *kept* and *dropped* count the findings of
-    each rule below and above the maximum. *measured* are images that are not in the cache, and *row* is
-    key and value for the cache of shards: both belong to one shard and are not merged.
+    *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the
+    unknown verdicts on images that were too large to decode. *kept* and *dropped* count the findings of
+    each rule below and above the maximum; *bad_lines* are the lines that fail each rule. *measured* are
+    images that are not in the cache, and *row* is key and value for the cache of shards: both belong to
+    one shard and are not merged.
     """
 
     lines: int = 0
@@ -124,9 +130,11 @@ class ShardTotals:
     urls: dict[str, None] = field(default_factory=dict)
     distinct_images: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
+    undecoded: Counter[str] = field(default_factory=Counter)
     findings: list[ShardFinding] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    bad_lines: dict[str, LineRanges] = field(default_factory=dict)
     turns: TurnTable = field(default_factory=TurnTable)
     shots: ShotTable = field(default_factory=ShotTable)
     measured: list[MeasuredImage] = field(default_factory=list)
@@ -135,6 +143,10 @@ class ShardTotals:
     def see_image(self, key: int) -> None:
         """Count the image with this key as a distinct image."""
         self.distinct_images.add(key & _64_BITS)
+
+    def mark_bad(self, rule: str, line: int) -> None:
+        """Note that *line* fails *rule*; lines come in ascending order."""
+        self.bad_lines.setdefault(rule, LineRanges()).add(line)
 
     def admit(self, rule: str, max_findings: int) -> bool:
         """Return whether another finding of *rule* may be kept; count it as dropped if not."""
@@ -160,7 +172,10 @@ class ShardTotals:
         self.distinct_images |= other.distinct_images
         for scope, counts in other.counts.items():
             self.counts.setdefault(scope, Counter()).update(counts)
+        self.undecoded.update(other.undecoded)
         self.dropped.update(other.dropped)
+        for rule, ranges in other.bad_lines.items():
+            self.bad_lines.setdefault(rule, LineRanges()).extend(ranges, lines)
         for finding in other.findings:
             if self.admit(finding.rule, max_findings):
                 self.keep(finding._replace(line=lines + (finding.line or 0)))

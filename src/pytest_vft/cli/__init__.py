@@ -1,6 +1,6 @@
 """The `vft` command: parse the command line and run a command.
 
-Exit codes: 0 success, 1 findings that fail the run, 2 usage or internal error.
+Exit codes: 0 success, 1 findings that fail the run, 2 usage or internal error, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from pytest_vft.cli.output import INTERRUPTED
 from pytest_vft.cli.parser import parse
 from pytest_vft.errors import VftError
 from pytest_vft.text import safe
@@ -31,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
-        return _fail("interrupted")
+        return _fail("interrupted", INTERRUPTED)
+    except MemoryError:
+        return _fail("out of memory")
     except Exception:  # noqa: BLE001 - Python would exit with 1, which means findings
         import traceback  # noqa: PLC0415 - for internal errors only
 
@@ -39,6 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("internal error in vft; please report it with the lines above")
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = 2) -> int:
     print(f"vft: {safe(message, None)}", file=sys.stderr)
-    return 2
+    return code

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pytest_vft.cli.output import print_text
 from pytest_vft.evaluation.live import LiveProgress
+from pytest_vft.naming import naming_for
 from pytest_vft.report.evaluation import render_results_as, result_targets, write_results
 from pytest_vft.report.evaluation_text import progress_line
 from pytest_vft.runs.evaluation_options import EvaluationRequest, read_request
@@ -17,11 +18,12 @@ from pytest_vft.runs.live import LiveTally
 def evaluate(arguments: argparse.Namespace) -> int:
     """Judge predictions, print and write the verdicts; return the exit code."""
     targets = result_targets(arguments.report or ())
-    request = read_request(arguments.predictions, vars(arguments))
-    results, commands = request.run(on_answer=_progress(request))
-    for target in targets:
-        write_results(results, commands, target, arguments.max_shown)
-    print_text(render_results_as(arguments.format, results, commands, arguments.max_shown))
+    with naming_for("command"):
+        request = read_request(arguments.predictions, vars(arguments))
+        results, commands = request.run(on_answer=_progress(request))
+        for target in targets:
+            write_results(results, commands, target, arguments.max_shown)
+        print_text(render_results_as(arguments.format, results, commands, arguments.max_shown))
     return 2 if results.errors else 0 if results.ok else 1
 
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from pytest_vft.report.layout import WIDTH
+
+INTERRUPTED = 130  # the exit code after Ctrl-C, as in shells: 128 and the number of the signal
+_NARROWEST, _WIDEST = 60, 120  # columns of text on a terminal
+
 # Findings are indented, so text from a dataset never starts a line and is never coloured.
 _STYLES = (
     (r"(?m)^error\b", "bold red"),
@@ -15,6 +20,17 @@ _STYLES = (
     (r"(?m)^vft: .*$", "dim"),
     (r"(?m)^  do:", "green"),
 )
+
+
+def text_width() -> int:
+    """Return the columns of text on standard output: those of a terminal, within limits, or WIDTH."""
+    try:
+        # The variable overrides the terminal, as in shutil.get_terminal_size(), which is slow to import.
+        columns = os.environ.get("COLUMNS", "")
+        wide = int(columns) if columns.isdecimal() else os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):  # a pipe, or a stream without a file
+        return WIDTH
+    return min(max(wide, _NARROWEST), _WIDEST) if sys.stdout.isatty() and wide else WIDTH
 
 
 def print_text(text: str) -> None:

@@ -17,7 +17,7 @@ def show(arguments: argparse.Namespace) -> int:
     path, _, line = arguments.place.rpartition(":")
     if not path or not line.isdecimal() or int(line) < 1:
         raise UsageError(f"{arguments.place}: expected FILE:LINE, as in train.jsonl:12")
-    view = read_example(path, int(line), read_settings(vars(arguments)))
+    view = read_example(path, int(line), read_settings(vars(arguments), path=path))
     print_text(render_example(view))
     if arguments.save:
         for saved in save_images(view, arguments.save):

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pytest_vft.cli.output import print_text
+from pytest_vft.cli.output import INTERRUPTED, print_text
 from pytest_vft.errors import SubmissionError, UsageError
 from pytest_vft.report.progress import watching
 from pytest_vft.report.submission import (
@@ -51,8 +51,9 @@ from pytest_vft.writing import write_text
 
 def submit(arguments: argparse.Namespace) -> int:
     """Run the step that *arguments* name; return the exit code."""
+    is_file = arguments.step in ("plan", "preflight", "apply")
     submission = read_submission(
-        read_settings(vars(arguments)),
+        read_settings(vars(arguments), path=arguments.target if is_file else None),
         base_url=arguments.base_url,
         timeout=arguments.timeout,
         **_job_options(arguments),
@@ -131,7 +132,7 @@ def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan
     validation = arguments.validation_data or [
         source.path for source in find_sources(settings.config) if source.split == "validation"
     ]
-    sources = find_sources(settings.config, [arguments.target], validation=validation)
+    sources = find_sources(settings.config, data=[arguments.target], validation=validation)
     submission = replace(submission, settings=replace(settings, sources=sources))
     with watching() as watch:
         return make_plan(submission, os.environ, watch=watch)
@@ -185,7 +186,7 @@ def _watch(
             outcome = follow_job(job_id, **options, timeout=submission.timeout, on_update=show)
     except KeyboardInterrupt:
         _say(next_commands(job_id, str(arguments.plan) if arguments.plan else None))
-        return 2
+        return INTERRUPTED
     if arguments.format == "json":
         print_text(render_outcome_json(outcome, expected))
     else:

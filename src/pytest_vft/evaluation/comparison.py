@@ -9,7 +9,7 @@ from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation import statistics
 from pytest_vft.evaluation.accuracy import Accuracy, images_of_marks, measure
 from pytest_vft.evaluation.gate import Cause, irregular_causes
-from pytest_vft.evaluation.predictions import Irregularities
+from pytest_vft.evaluation.matching import Irregularities
 from pytest_vft.evaluation.scoring import Kind, Mark
 from pytest_vft.evaluation.statistics import Interval
 from pytest_vft.text import count

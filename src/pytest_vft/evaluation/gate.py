@@ -10,7 +10,7 @@ from typing import Literal
 from pytest_vft.errors import EvaluationError
 from pytest_vft.evaluation import statistics
 from pytest_vft.evaluation.accuracy import Accuracy, Group, Requirement, measure, measure_groups
-from pytest_vft.evaluation.predictions import Irregularities, MatchedPredictions
+from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions
 from pytest_vft.evaluation.scoring import (
     CLOSED,
     KINDS,
@@ -24,7 +24,7 @@ from pytest_vft.evaluation.scoring import (
 )
 from pytest_vft.text import count
 
-Cause = Literal["unknown", "contradictory", "disputed", "ungraded", "low", "unproven", "group"]
+Cause = Literal["unknown", "missing", "contradictory", "disputed", "ungraded", "low", "unproven", "group"]
 """Why a gate fails: irregular or ungraded answers, or a low accuracy, lower bound or group."""
 
 
@@ -83,6 +83,8 @@ def evaluate_gate(
     groups = measure_groups(graded, requirement)
     short_by = requirement.short_by(accuracy)
     causes = irregular_causes(matched.irregular)
+    if requirement.minimum is None and "missing" in causes:
+        causes.remove("missing")
     if len(ungraded) > scoring.max_ungraded * len(marks):
         causes.append("ungraded")
     if not requirement.is_reached(accuracy):
@@ -116,7 +118,7 @@ def evaluate_gate(
 
 def irregular_causes(irregular: Irregularities) -> list[Cause]:
     """Return the irregularities that fail every gate."""
-    causes: tuple[Cause, ...] = ("unknown", "contradictory", "disputed")
+    causes: tuple[Cause, ...] = ("unknown", "missing", "contradictory", "disputed")
     return [cause for cause in causes if getattr(irregular, cause)]
 
 

@@ -29,6 +29,7 @@ from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.questions import read_prompts
 from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.evaluation.transcript import Transcript, request_key
+from pytest_vft.naming import option
 from pytest_vft.text import count, nearest
 
 RATINGS = ("Very Similar", "Mostly Similar", "Somewhat Similar", "Incorrect")
@@ -106,7 +107,7 @@ def rate_answers(answers: Sequence[Answer], judge: Judge, transcript: Transcript
     if not judge.may_judge_itself and any(answer.fields.get("model") == judge.model for answer in answers):
         raise UsageError(
             f"the judge {judge.model!r} gave the answers itself; use another model, "
-            "or allow it (--vft-eval-judge-itself, Judge(may_judge_itself=True))"
+            f"or allow it: {option('judge-itself')}"
         )
     ids: dict[str, list[str]] = {}  # the same answer to the same question is rated once
     chat: ChatModel | None = None

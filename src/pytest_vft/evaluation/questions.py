@@ -19,6 +19,7 @@ from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.text import safe
 
 ID_PATTERN = r"\[(\d+)\]"
+_NUMERIC_ID = re.compile(r"\[?(\d+)(?:\.0+)?\]?")
 DATA_FORMAT = "openai"  # the data format of test splits
 
 
@@ -136,13 +137,27 @@ def _question(
     return Question(
         path,
         line,
-        None if id_ is None else str(id_),
+        None if id_ is None else normalise_id(id_),
         numbered[1] if numbered else None,
         text,
         truths[-1] if truths else None if actual is None else str(actual),
         xxh3_128_hexdigest("\n".join(images).encode("utf-8", "surrogatepass")) if images else None,
         {key: value for key, value in example.items() if key != "messages"},
     )
+
+
+def normalise_id(value: object) -> str:
+    """Return *value* as the text of an id; 0, 0.0, "0" and "[0]" are the same id.
+
+    Tools that read a column with a missing value write integers as floats.
+    """
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, list) and len(value) == 1:
+        return normalise_id(value[0])
+    text = str(value)
+    found = _NUMERIC_ID.fullmatch(text)
+    return found[1] if found else text
 
 
 def read_prompts(path: str) -> Iterator[tuple[int, Prompt]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pytest_vft.errors import VftError
 from pytest_vft.evaluation.comparison import Comparison
 from pytest_vft.evaluation.gate import Gate
-from pytest_vft.evaluation.predictions import MatchedPredictions
+from pytest_vft.evaluation.matching import MatchedPredictions
 from pytest_vft.evaluation.scoring import Kind
 
 

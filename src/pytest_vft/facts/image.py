@@ -12,14 +12,17 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.formats.base import ImageRow
 from pytest_vft.model import Split
+from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
-from pytest_vft.reading.images import Damage, ImageMeasurements
+from pytest_vft.reading.images import ImageMeasurements, is_opened
 from pytest_vft.reading.links import Link, read_link
 from pytest_vft.reading.remote import FetchContext, Remote, not_fetched
 
 Match = Literal["exact", "alias", "none"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
+_LATE_SCHEME = re.compile(r"""([\s"'<(\[\ufeff\u200b]+)(data|https?):""", re.IGNORECASE)
+_WEB_ADDRESS = re.compile(r"www\.|//[\w-]+\.", re.IGNORECASE)
 _BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 _FETCHED = ("http", "https")
 
@@ -56,7 +59,7 @@ class ImageFacts(TypedDict):
     format: str | None
     """Format by the first bytes: JPEG, HEIC, HTML, unrecognised ...; "none" if there are no bytes."""
     openable: bool | None
-    """Whether a decoder can read the header; None if the image was not fetched."""
+    """Whether a decoder can read the header; None if the image was not fetched or memory was short."""
     mode: str | None
     """Pillow's mode: RGB, RGBA, L, P, CMYK ..."""
     width: int | None
@@ -72,7 +75,8 @@ class ImageFacts(TypedDict):
     geotagged: bool | None
     """Whether EXIF contains a latitude or longitude."""
     damage: Damage | None
-    """"truncated", "undecodable", or "none" if the depth of the run found no damage."""
+    """"truncated", "undecodable", or "none" if the depth of the run found no damage; None for an image that
+    was too large to decode."""
     decoder_error: str | None
     """The error message of the decoder."""
     reachable: bool | None
@@ -89,8 +93,10 @@ class ImageFacts(TypedDict):
     """Final URL without secrets; "nowhere" if the URL did not redirect, None if nothing was fetched."""
     expires: str
     """When the signature of the URL expires; "never" without a signature or for an unreachable URL."""
+    expired: bool
+    """Whether the signature of the URL has expired; such a URL is not fetched."""
     days_left: int | None
-    """Whole days until the signature expires."""
+    """Whole days until the signature expires, negative if it has expired."""
 
 
 class Image(NamedTuple):
@@ -155,12 +161,15 @@ def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | 
 def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchContext) -> ImageFacts:
     found = _SCHEME.match(url)
     scheme = found[0].lower() if found else "none"
-    address = f"of scheme {scheme}" if found else _no_scheme(url)
+    address = f"of scheme {scheme}" if found else _without_scheme(url)
     facts = _new_facts(split, role, detail, scheme, address)
     remote = None
     if scheme in _FETCHED:
         link = read_link(url)
-        remote = context.remotes.get(url) or not_fetched(link)
+        if link.has_expired(context.now):
+            remote = Remote(False, "its signature has expired", public=link.public)
+        else:
+            remote = context.remotes.get(url) or not_fetched(link)
         _add_link(facts, link, remote, context.now)
     if remote and remote.image:
         declared = remote.media_type
@@ -175,7 +184,8 @@ def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchCo
 def _new_facts(split: Split, role: str, detail: str, scheme: str, address: str) -> ImageFacts:
     facts: ImageFacts = _UNKNOWN.copy()
     facts["split"], facts["role"], facts["detail"] = split, role, detail
-    facts["scheme"], facts["address"], facts["expires"] = scheme, address, "never"
+    facts["scheme"], facts["address"] = scheme, address
+    facts["expires"], facts["expired"] = "never", False
     return facts
 
 
@@ -188,11 +198,11 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
     if remote.reachable:
         facts["served"] = "image" if remote.image else remote.served
         facts["redirected_to"] = remote.redirected_to or "nowhere"
-    if link.expires and remote.reachable is not False:
-        facts["expires"] = _utc(link.expires)
+    expired = link.has_expired(now)
+    if link.expires and (expired or remote.reachable is not False):
+        facts["expires"] = f"{link.expires:%Y-%m-%d %H:%M} UTC"
+        facts["expired"] = expired
         facts["days_left"] = (link.expires - now).days
-    elif link.expires and link.expires < now:
-        facts["unreachable_because"] = f"{remote.cause}; its signature expired on {_utc(link.expires)}"
 
 
 def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
@@ -215,6 +225,11 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
     facts["decoder_error"] = error
 
 
+def is_undecoded(facts: ImageFacts) -> bool:
+    """Return whether the image was too large to decode."""
+    return facts["damage"] is None and facts["openable"] is not False and is_opened(str(facts["format"]))
+
+
 def _match(media_type: str, format_: str) -> Match:
     name = media_type.strip().lower()
     if name == _MEDIA_TYPES.get(format_):
@@ -222,9 +237,14 @@ def _match(media_type: str, format_: str) -> Match:
     return "alias" if _ALIASES.get(name) == format_ else "none"
 
 
-def _no_scheme(url: str) -> str:
-    return "empty" if not url.strip() else "bare base64" if _BARE_BASE64.match(url) else "a path"
-
-
-def _utc(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M} UTC"
+def _without_scheme(url: str) -> str:
+    """Return a description of *url*, which does not start with a scheme."""
+    if not url.strip():
+        return "empty"
+    late = _LATE_SCHEME.match(url)
+    if late:
+        before = "white space" if late[1].isspace() else repr(late[1])
+        return f"{late[2].lower()}: after {before}"
+    if _WEB_ADDRESS.match(url):
+        return "a web address without https:"
+    return "bare base64" if _BARE_BASE64.match(url) else "a path"

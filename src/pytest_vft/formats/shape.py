@@ -59,7 +59,9 @@ class ExampleShape:
             return None
         for shape in self._other_formats["example"]:
             keys = shape["keys"]
-            if all(key in example for key in keys) and ("messages" in keys) == ("messages" in example):
+            if not all(key in example for key in keys) or ("messages" in keys) != ("messages" in example):
+                continue
+            if "part" not in shape or shape["part"] in _part_types(example["messages"]):
                 return Fault((), f"the example is {shape['name']}; {shape['advice']}")
         return None
 
@@ -70,6 +72,15 @@ class ExampleShape:
                 if part["type"] == error.value:
                     return f"{words} (it is {part['name']}: {part['advice']})"
         return words + hint(error.schema)
+
+
+def _part_types(messages: object) -> set[str]:
+    """Return the types of the content parts of *messages*, whatever these are."""
+    listed = messages if isinstance(messages, list) else []
+    contents = [message.get("content") for message in listed if isinstance(message, dict)]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    types = [part.get("type") for part in parts if isinstance(part, dict)]
+    return {type_ for type_ in types if isinstance(type_, str)}
 
 
 def _name(path: KeyPath) -> str:

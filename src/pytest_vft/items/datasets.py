@@ -15,34 +15,43 @@ from pytest_vft.items.nodes import DataFile, DatasetNode, RuleItem
 from pytest_vft.items.request import DATASET, SUBMIT, read_check_request
 from pytest_vft.report.formats import parse_targets, write
 from pytest_vft.report.text import header
+from pytest_vft.runs.notes import group_notes, name_notes
+from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submission import read_submission
 from pytest_vft.text import safe
 
 
 class DatasetRun:
-    """The hooks of a session that checks datasets; *arguments* are the arguments that name data."""
+    """The hooks of a session that checks datasets.
 
-    def __init__(self, config: pytest.Config, arguments: Sequence[str]) -> None:
+    *arguments* are the arguments that name data, *places* the other ones.
+    """
+
+    def __init__(self, config: pytest.Config, arguments: Sequence[str], places: Sequence[str]) -> None:
         self._config = config
         try:
-            self._request = request = read_check_request(config, arguments)
+            self._request = request = read_check_request(config, arguments, places)
             self._lint = SessionLint(config, request)
             base_url = config.getoption("vft_base_url")
-            self._submission = read_submission(request.settings, base_url=base_url) if request.step else None
-            self._ids = {path: request.ids_on(path) for path in (*request.paths, DATASET)}
+            self._submissions = {
+                source.path: read_submission(settings, base_url=base_url)
+                for settings in (request.groups if request.step else ())
+                for source in settings.sources
+            }
+            paths = [source.path for source in request.sources]
+            self._ids = {path: request.ids_on(path) for path in (*paths, DATASET)}
             self._targets = parse_targets(config.getoption("vft_report") or ())
         except VftError as error:
             raise pytest.UsageError(f"vft: {error}") from None
-        for path in request.paths:
+        for path in paths:
             # pytest prints the source line of a warning: here it would be 60 kB of base64.
             linecache.cache[safe(path, None)] = (0, None, [], path)
 
     def pytest_report_header(self) -> list[str]:
         """Return the lines that describe the check."""
-        settings = self._request.settings
-        provider, offline = settings.provider, settings.network.offline
-        closes = provider.closes.isoformat() if provider.closes else None
-        lines = [header(provider.id, closes, len(settings.rules), settings.depth, offline=offline)]
+        groups = self._request.groups
+        notes = (*name_notes(self._request.sources), *group_notes(groups))
+        lines = [*dict.fromkeys(map(_header, groups)), *(f"vft: {safe(note, None)}" for note in notes)]
         if {"--vft-data", "--vft-validation-data", "--vft-test-data"} & {
             *self._config.invocation_params.args
         }:
@@ -59,7 +68,7 @@ class DatasetRun:
 
     def _nodes(self, session: pytest.Session) -> Iterator[pytest.Collector]:
         root = session.config.rootpath
-        for source in self._request.settings.sources:
+        for source in self._request.sources:
             ids = self._ids[source.path]
             yield DataFile.from_parent(
                 session,
@@ -75,8 +84,13 @@ class DatasetRun:
     def _step(self, file: DataFile) -> pytest.Item:
         from pytest_vft.items.submission import SubmissionItem  # noqa: PLC0415 - openai takes 0.6 s to import
 
+        assert file.source is not None  # noqa: S101 - a DataFile has a source
         return SubmissionItem.from_parent(
-            file, name=self._request.step, source=file.source, lint=self._lint, submission=self._submission
+            file,
+            name=self._request.step,
+            source=file.source,
+            lint=self._lint,
+            submission=self._submissions[file.source.path],
         )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -128,3 +142,9 @@ class DatasetRun:
     def pytest_unconfigure(self) -> None:
         """Remove the folder of the shared report."""
         self._lint.close()
+
+
+def _header(settings: Settings) -> str:
+    provider = settings.provider
+    closes = provider.closes.isoformat() if provider.closes else None
+    return header(provider.id, closes, len(settings.rules), settings.depth)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pytest_vft.errors import MissingKeyError, UsageError, VftError
+from pytest_vft.errors import UsageError, VftError
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind
 from pytest_vft.items.base import ItemFailedError, VftItem, file_names, given_options
+from pytest_vft.naming import naming_for
 from pytest_vft.report.evaluation import result_targets, write_results
 from pytest_vft.report.evaluation_text import render_comparison, render_gate
 from pytest_vft.runs.evaluation_options import read_request
@@ -35,7 +36,10 @@ class EvalRun:
             if path is None:
                 raise UsageError("no predictions: write --vft-eval=FILE")
             base_url = config.getoption("vft_base_url")
-            self.request = read_request(path, {**given_options(config, "vft_eval_"), "base_url": base_url})
+            with naming_for("pytest"):
+                self.request = read_request(
+                    path, {**given_options(config, "vft_eval_"), "base_url": base_url}
+                )
             if not self.request.minima and self.request.baseline is None:
                 raise UsageError("no gate: write --vft-eval-min-accuracy=N or --vft-eval-baseline=FILE")
             self._targets = result_targets(config.getoption("vft_eval_report") or ())
@@ -88,15 +92,17 @@ class EvalItem(VftItem):
         self._run = run
 
     def runtest(self) -> None:
-        """Fail with the texts of the failed gates, or skip if there are no questions of this kind."""
-        try:
-            results, commands = self._run.results()
-            if self.kind in results.errors:
-                raise results.errors[self.kind]
-        except MissingKeyError as error:
-            if self.config.getoption("vft_require_checked"):
-                raise
-            pytest.skip(str(error))
+        """Fail with the texts of the failed gates.
+
+        Skip if there are only questions of the other kind, and no minimum names this kind.
+        """
+        with naming_for("pytest"):
+            self._judge()
+
+    def _judge(self) -> None:
+        results, commands = self._run.results()
+        if self.kind in results.errors:
+            raise results.errors[self.kind]
         path, most_shown = results.predictions, self.config.getoption("vft_max_shown")
         gates = [gate for gate in results.gates if gate.kind == self.kind]
         comparisons = [one for one in results.comparisons if one.kind == self.kind]

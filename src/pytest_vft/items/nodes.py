@@ -67,12 +67,11 @@ class RuleItem(VftItem):
 
     def runtest(self) -> None:
         """Fail, warn or skip according to the report of the session."""
-        report = self._lint.report()
+        report = self._lint.report(self.source)
         rule = next(rule for rule in report.rules if rule.id == self.name)
-        settings = self._lint.settings
-        reasons = settings.reasons_by_file[self.source.path] if self.source else settings.reasons
-        if self.name in reasons:
-            pytest.skip(f"ignored: {safe(reasons[self.name], None)}")
+        reason = self._lint.why_ignored(self.name, self.source)
+        if reason is not None:
+            pytest.skip(f"ignored: {safe(reason, None)}")
         rule = rule._replace(tally=self._tally(report))
         self.failing = failure(report, rule, self.source, self.config.getoption("vft_max_shown"))
         if self.failing and report.fails(rule):

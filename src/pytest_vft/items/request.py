@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,9 +14,9 @@ from pytest_vft.catalogue.select import matching
 from pytest_vft.errors import UsageError
 from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
-from pytest_vft.runs.config import Config
-from pytest_vft.runs.settings import Settings, read_settings
-from pytest_vft.runs.sources import expand, find_sources
+from pytest_vft.runs.groups import find_groups, joined
+from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.sources import expand, file_identity
 
 DATASET = "vft"  # in place of a path, in ids of rules on all files together
 SUBMIT = "submit"  # in place of a scope, in ids of a step of a submission
@@ -29,35 +30,46 @@ class NodeArgument(NamedTuple):
 
 
 class CheckRequest(NamedTuple):
-    """Settings, the arguments that name data, and the id of a submission step, such as submit/plan.
+    """Settings for each configuration, the arguments that name data, and the id of a submission step.
 
-    If an argument names rules, only the items that arguments name are collected.
+    The id is such as submit/plan. If an argument names rules, only the items that arguments name are
+    collected.
     """
 
-    settings: Settings
+    groups: Sequence[Settings]
     named: Sequence[NodeArgument]
     step: str | None
 
     @property
-    def paths(self) -> Sequence[str]:
+    def sources(self) -> Sequence[Source]:
         """The files to check."""
-        return [source.path for source in self.settings.sources]
+        return [source for settings in self.groups for source in settings.sources]
+
+    def settings_of(self, path: str) -> Settings:
+        """Return the settings of the file at *path*, one of *sources*."""
+        return next(settings for settings in self.groups if any(one.path == path for one in settings.sources))
 
     def ids_on(self, path: str) -> Collection[str]:
         """Return the ids of the items to collect for *path*, a file or DATASET."""
-        ids = [rule.id for rule in self.settings.rules if (rule.scope == "dataset") == (path == DATASET)]
-        if self.step and Source(path, "train") in self.settings.sources:
+        on_dataset = path == DATASET
+        groups = self.groups if on_dataset else [self.settings_of(path)]
+        rules = (rule for settings in groups for rule in settings.rules)
+        ids = list(dict.fromkeys(rule.id for rule in rules if (rule.scope == "dataset") == on_dataset))
+        if self.step and Source(path, "train") in self.sources:
             ids.append(self.step)
         if not any(rules for _, rules in self.named):
             return ids
-        real = os.path.realpath(path)
-        patterns = [named.rules for named in self.named if os.path.realpath(named.path) == real]
+        identity = file_identity(path)
+        patterns = [named.rules for named in self.named if file_identity(named.path) == identity]
         return ids if "" in patterns else matching(patterns, ids)
 
 
-def read_check_request(config: pytest.Config, arguments: Sequence[str]) -> CheckRequest:
+def read_check_request(
+    config: pytest.Config, arguments: Sequence[str], places: Sequence[str] = ()
+) -> CheckRequest:
     """Return the request of the options of *config* and of *arguments*, which name data.
 
+    With --vft-only, *places*, which are the other arguments, and *arguments* limit the files.
     Raises UsageError, ConfigError or RuleFileError for invalid input; no data is read.
     """
     options = given_options(config, "vft_")
@@ -65,27 +77,58 @@ def read_check_request(config: pytest.Config, arguments: Sequence[str]) -> Check
     if step == "apply" and not options["yes"]:
         raise UsageError("--vft-submit=apply sends data and costs money: add --vft-yes")
     named = list(_named(arguments))
-    settings = read_settings(options)
-    sources = _find_sources(settings.config, options, [path for path, _ in named])
-    if not sources:
+    groups = _find_groups(options, [path for path, _ in named], places)
+    if not any(settings.sources for settings in groups):
         raise UsageError("no files: write --vft-data=PATH, or list them under [tool.vft.data]")
-    settings = replace(settings, sources=sources)
-    settings.check()  # report a misspelt name once, not in each item
-    return CheckRequest(settings, named, f"{SUBMIT}/{step}" if step else None)
+    for settings in groups:
+        settings.check()  # report a misspelt name once, not in each item
+    return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None)
 
 
-def _find_sources(config: Config, options: Mapping[str, Any], paths: Sequence[str]) -> tuple[Source, ...]:
-    """Return the files that *options* and arguments (*paths*) name, or else those of *config*.
+def _find_groups(
+    options: Mapping[str, Any], paths: Sequence[str], places: Sequence[str]
+) -> tuple[Settings, ...]:
+    """Return the files that *options* and arguments (*paths*) name, or else those of the configuration.
 
-    A rule on all files also needs the files of the configuration.
+    A rule on all files also needs the files of the configuration. With --vft-only, only files in *places*
+    and *paths* are returned; if nothing else names files, the folders of *places* are searched.
     """
-    train, validation, test = (options[name] or () for name in ("data", "validation_data", "test_data"))
-    sources: tuple[Source, ...] = ()
-    if train or validation or test or not paths or DATASET in paths:
-        sources = find_sources(config, train, validation=validation, test=test)
-    known = {DATASET, *(os.path.realpath(source.path) for source in sources)}
-    more = [path for path in paths if path not in known and os.path.realpath(path) not in known]
-    return (*sources, *find_sources(config, more)) if more else sources
+    data, validation, test = (options[name] or () for name in ("data", "validation_data", "test_data"))
+    places = places if options["only"] else ()
+    groups: tuple[Settings, ...] = ()
+    if data or validation or test or places or not paths or DATASET in paths:
+        groups = find_groups(options, data=data, validation=validation, test=test)
+    known = {DATASET, *(file_identity(one.path) for settings in groups for one in settings.sources)}
+    more = [path for path in paths if path not in known and file_identity(path) not in known]
+    if more:
+        groups = joined((*groups, *find_groups(options, more)))
+    if not options["only"] or DATASET in paths or not (places or paths):
+        return groups
+    if any(settings.sources for settings in groups):
+        return _limited(groups, [*places, *paths])
+    folders = [place for place in places if os.path.isdir(place)]  # noqa: PTH112 - as the user wrote it
+    return find_groups(options, folders) if folders else groups
+
+
+def _limited(groups: Sequence[Settings], places: Sequence[str]) -> tuple[Settings, ...]:
+    """Return the files of *groups* that are in *places*, files and folders. Raises UsageError for none."""
+    for place in places:
+        if not os.path.lexists(place):
+            raise UsageError(f"{place}: no such file")
+    inside = [Path(os.path.realpath(place)) for place in places]
+
+    def is_inside(source: Source) -> bool:
+        path = Path(os.path.abspath(source.path))  # noqa: PTH100 - a link is in the folder of the link
+        return any(one.is_relative_to(place) for place in inside for one in (path, path.resolve()))
+
+    limited = [
+        replace(settings, sources=tuple(source for source in settings.sources if is_inside(source)))
+        for settings in groups
+    ]
+    found = tuple(settings for settings in limited if settings.sources)
+    if not found:
+        raise UsageError(f"no dataset in {', '.join(places)}: --vft-only collects only datasets")
+    return found
 
 
 def _named(arguments: Sequence[str]) -> Iterator[NodeArgument]:

@@ -66,8 +66,9 @@ class SubmissionItem(RuleItem):
         return replace(self._submission, settings=replace(settings, sources=tuple(sources)))
 
     def _plan(self, submission: Submission) -> JobPlan:
-        same = set(submission.settings.sources) == set(self._lint.settings.sources)
-        return make_plan(submission, os.environ, report=self._lint.report() if same else None)
+        assert self.source is not None  # noqa: S101 - a step is for one file
+        same = set(submission.settings.sources) == set(self._lint.settings_of(self.source).sources)
+        return make_plan(submission, os.environ, report=self._lint.report(self.source) if same else None)
 
     def _plan_step(self, submission: Submission) -> str:
         plan = self._plan(submission)

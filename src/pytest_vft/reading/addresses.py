@@ -6,6 +6,7 @@ import re
 import socket
 import unicodedata
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from stringprep import in_table_b1
 from urllib.parse import unquote
 
 Address = IPv4Address | IPv6Address
@@ -38,13 +39,25 @@ _NOT_PUBLIC = tuple(
 )
 
 
+def plain_host(host: str) -> str:
+    """Return *host* as a client or proxy may read it: decoded, normalised and in lower case.
+
+    Percent-encoded, full-width and circled characters become plain ones, ignorable characters are removed
+    (RFC 3454, table B.1), and NUL ends the name, as in C.
+    """
+    decoded, _, _ = unquote(host).partition("\0")
+    if not decoded.isascii():
+        kept = "".join(letter for letter in decoded if not in_table_b1(letter))
+        decoded = unicodedata.normalize("NFKC", kept).replace("。", ".")
+    return decoded.rstrip(".").lower()
+
+
 def literal_address(host: str) -> Address | None:
     """Return the address that *host* spells, None for a name.
 
-    Spellings include percent-encoded and circled digits, octal and hexadecimal numbers, and fewer than
-    four numbers.
+    Spellings include octal and hexadecimal numbers, and fewer than four numbers.
     """
-    plain = unicodedata.normalize("NFKC", unquote(host)).replace("。", ".").rstrip(".").lower()
+    plain = plain_host(host)
     try:
         return ip_address(plain)
     except ValueError:
@@ -59,7 +72,7 @@ def literal_address(host: str) -> Address | None:
 
 def is_local_name(host: str) -> bool:
     """Return whether *host* is a name that the public DNS never resolves."""
-    return _LOCAL_NAMES.fullmatch(host.rstrip(".").lower()) is not None
+    return _LOCAL_NAMES.fullmatch(plain_host(host)) is not None
 
 
 def why_not_public(address: Address) -> str | None:  # noqa: PLR0911 - one return for each kind

@@ -5,17 +5,33 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from pytest_vft.reading.text_files import text_container
+
 HEAD = 65_536
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_TWO_LETTERS = 4  # bytes in UTF-16
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
     (b"PK\x03\x04", "a zip archive"),
-    (b"PAR1", "Parquet"),
     (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"PAR1", "Parquet"),
+    (b"ARROW1\0\0", "Arrow"),
+    (b"\xff\xff\xff\xff", "Arrow"),  # a stream, as datasets writes it
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (b"%PDF-", "a PDF"),
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer"),
 )
+# In a tar archive the magic follows the name, mode and owner of the first file (POSIX.1-2001, pax).
+_TAR_MAGIC = slice(257, 262)
+# ASCII text in these encodings is 0 in all bytes of a character but one.
+_WIDE = (("UTF-32", 4, (b"\xff\xfe\0\0", b"\0\0\xfe\xff")), ("UTF-16", 2, (b"\xff\xfe", b"\xfe\xff")))
+_PROBED = 64  # bytes that show an encoding
 
 
 class OpenedFile(NamedTuple):
@@ -49,18 +65,17 @@ def container(head: bytes) -> str:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
-    start = head[:64]  # ASCII text in UTF-16 has a NUL in every other byte
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (
-        len(start) >= _TWO_LETTERS and not (any(start[1::2]) and any(start[0::2]))
-    ):
-        return "UTF-16"
-    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
-    if text[:15].lower().startswith((b"<!doctype html", b"<html")):
-        return "HTML"
-    if text.startswith(b"["):
-        return "a JSON array"
-    first, _, rest = text.partition(b"\n")
-    opens = first.startswith(b"{") and first.rstrip().endswith((b"{", b"[", b","))
-    if opens and rest.startswith((b" ", b"\t", b'"')):
-        return "pretty-printed JSON"
-    return "JSONL"
+    if head[_TAR_MAGIC] == b"ustar":
+        return "a tar archive"
+    return _wide_encoding(head) or text_container(head.removeprefix(BYTE_ORDER_MARK)) or "JSONL"
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    start = head[:_PROBED]
+    if start and not any(start):
+        return "a file of zero bytes"
+    for name, width, marks in _WIDE:
+        zeros = sum(not any(start[byte::width]) for byte in range(width))
+        if head.startswith(marks) or (len(start) >= 2 * width and zeros == width - 1):
+            return name
+    return None

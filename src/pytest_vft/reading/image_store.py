@@ -14,17 +14,26 @@ from pytest_vft.reading.lines import lift
 from pytest_vft.reading.shards import LongLine
 
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
+# Starts of payloads, and characters, that show what went wrong.
+_MISTAKES = (
+    (("b'", 'b"'), "it is Python's b'...'; encode with b64encode(data).decode()"),
+    ("data:", "it is another data URL; write the prefix data: once"),
+)
+_FOREIGN = {"-": "of the URL-safe alphabet", "_": "of the URL-safe alphabet", "%": "of percent-encoding"}
 
 
 class ImageStore:
     """Measurements of images by the hash of their base64 text; None for text that is not valid base64.
 
+    *full* and *bounded* are those of measure_image().
+
     xxh3 is fast but not resistant to collisions; a forged collision only hides a defect in the user's own
     dataset.
     """
 
-    def __init__(self, *, full: bool, cache: ImageCache | None = None) -> None:
+    def __init__(self, *, full: bool, bounded: bool = True, cache: ImageCache | None = None) -> None:
         self._full = full
+        self._bounded = bounded
         self._cache = cache
         self._images: dict[int, ImageMeasurements | None] = {}
         self._tokens: dict[str, int] = {}
@@ -90,8 +99,8 @@ class ImageStore:
                 self._images[key] = None
                 sound = False
                 continue
-            self._images[key] = image = measure_image(data, full=self._full)
-            if self._cache:
+            self._images[key] = image = measure_image(data, full=self._full, bounded=self._bounded)
+            if self._cache and not image.is_undecoded:
                 self._measured.append(MeasuredImage(key, len(payload), image))
         self._pending.clear()
         return sound
@@ -99,15 +108,13 @@ class ImageStore:
 
 def base64_problem(payload: str) -> str:
     """Return a description of why *payload* is not base64."""
+    for start, problem in _MISTAKES:
+        if payload[:5].lower().startswith(start):
+            return problem
     wrong = _NOT_BASE64.search(payload)
     if wrong is None:
         return f"its {len(payload):,} characters are badly padded"
     letter = wrong[0]
     place = f"character {wrong.start() + 1:,} is {letter!r}"
-    if letter in "-_":
-        return f"{place}, of the URL-safe alphabet"
-    if letter == "%":
-        return f"{place}, of percent-encoding"
-    if letter.isspace():
-        return f"{place}, white space"
-    return place
+    kind = "white space" if letter.isspace() else _FOREIGN.get(letter)
+    return f"{place}, {kind}" if kind else place

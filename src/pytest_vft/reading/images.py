@@ -1,55 +1,23 @@
-"""Measurements of an image from its bytes.
-
-Pillow's classes are used directly: Image.open imports 45 plugins, raises for large images before
-their size is known, and reports the JPEG of a phone as MPO.
-"""
+"""Measurements of an image from its bytes."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from io import BytesIO
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from PIL import ExifTags, Image, ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL import ExifTags, Image
 
+from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory, is_memory_short
+from pytest_vft.reading.decoding import OPENERS, Damage, decode, describe, is_sound
 from pytest_vft.reading.jpeg import ordinary_header
+from pytest_vft.reading.webp import WebpHeader, webp_header
 
 # Must be raised with each change that may affect the measurements of an image: it invalidates caches.
-MEASUREMENT_VERSION = 1
-
-Damage = Literal["none", "truncated", "undecodable"]
-
-# Above this limit Pillow, and every trainer that uses Pillow, rejects an image as a decompression bomb
-# (https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS, twice that).
-MOST_DECODED_PIXELS = 178_956_970
-
-
-class _Jpeg(JpegImageFile):
-    def _read_dpi_from_exif(self) -> None:
-        """Skip the resolution, which is not measured: 10 MB of hostile EXIF take seconds to parse."""
-
-
-def _open_png(file: BytesIO) -> ImageFile.ImageFile:
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - 4 ms that a dataset of JPEGs saves
-
-    return PngImageFile(file)
-
-
-def _open_webp(file: BytesIO) -> ImageFile.ImageFile:
-    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415 - as above
-
-    return WebPImageFile(file)
-
-
-_OPENERS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
-    "JPEG": _Jpeg,
-    "PNG": _open_png,
-    "WEBP": _open_webp,
-}
+MEASUREMENT_VERSION = 2
 
 _SIGNATURES = (
     (rb"\xff\xd8\xff", "JPEG"),
@@ -69,10 +37,18 @@ _SIGNATURES = (
     (rb"(?i)\s*(<\?xml.{0,1024}?)?(<!--.{0,1024}?-->\s*)?(<!doctype svg.{0,1024}?)?<svg[\s>]", "SVG"),
     (rb"(?i)\s*<\?xml", "XML"),
 )
+# What is encoded by mistake instead of an image.
+_NO_IMAGES = (
+    (rb"version https://git-lfs\.github\.com/spec/", "it is a Git LFS pointer; run git lfs pull"),
+    (rb"/9j/|iVBORw0KGgo|UklGR|R0lGOD", "it is base64 again: the image is encoded twice"),
+    (rb"(?i)\s*data:", "it is a data URL: the image is encoded twice"),
+    (rb"b['\"]", "it is Python's b'...' instead of the bytes"),
+    (rb"(?i)https?://[\x21-\x7e]+\s*\Z", "it is a URL instead of the image"),
+    (rb"(?i)[^\0-\x1f]{1,1024}\.(jpe?g|png|webp|gif)\s*\Z", "it is a path instead of the image"),
+)
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # signatures lie within, which bounds the search through white space and comments
 _MOST_EXIF = 65_536  # EXIF is one JPEG segment, with a length of 16 bits (ITU-T T.81, B.1.1.4)
-_COLOURS = ("L", "RGB")  # modes that the decoder converts to grey
 _UPRIGHT = 1  # the first of the eight orientations of EXIF
 
 
@@ -80,15 +56,16 @@ class ImageMeasurements(NamedTuple):
     """The measurements of one image; None for what cannot be measured.
 
     *format* is the format of the first bytes, or "unrecognised"; *openable* is whether a decoder can read
-    the header; *damage* is "none" if the depth of the run found no damage. *frames* is the number in the
-    header, 1 for a JPEG. *orientation* is that of EXIF, from 1 to 8, and *geotagged* is whether EXIF
-    contains a latitude or longitude; they are 1 and False if EXIF is absent or cannot be read, or if it
-    follows the pixels of a PNG and these are not decoded.
+    the header, None if memory was short; *damage* is "none" if the depth of the run found no damage, and
+    None for an image that is too large to decode. *frames* is the number in the header, 1 for a JPEG.
+    *orientation* is that of EXIF, from 1 to 8, and *geotagged* is whether EXIF contains a latitude or
+    longitude; they are 1 and False if EXIF is absent or cannot be read, or if it follows the pixels of a
+    PNG and these are not decoded.
     """
 
     bytes: int
     format: str
-    openable: bool
+    openable: bool | None
     mode: str | None = None
     width: int | None = None
     height: int | None = None
@@ -97,6 +74,11 @@ class ImageMeasurements(NamedTuple):
     frames: int | None = None
     orientation: int | None = None
     geotagged: bool | None = None
+
+    @property
+    def is_undecoded(self) -> bool:
+        """Whether the image was too large to decode, on this machine and at this depth."""
+        return self.damage is None and self.openable is not False and self.format in OPENERS
 
 
 def image_format(data: bytes) -> str:
@@ -114,36 +96,36 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 
 def is_opened(kind: str) -> bool:
     """Return whether images of the format *kind* can be opened."""
-    return kind in _OPENERS
+    return kind in OPENERS
 
 
-def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasurements:
+def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool = True) -> ImageMeasurements:
     """Return the measurements of the image in *data*, errors of a decoder included.
 
     With *full*, all pixels of the first frame are decoded (of a JPEG at an eighth of its size and grey,
     which reads all its data). Otherwise, only an image without its end marker is decoded. The end marker
-    is not expected if *data* is not the *whole* image.
+    is not expected if *data* is not the *whole* image. If *bounded*, an image that takes more than
+    MOST_MEMORY is not decoded; otherwise, processes decode such images one at a time.
     """
     kind = image_format(data)
-    opener = _OPENERS.get(kind)
+    opener = OPENERS.get(kind)
     if opener is None:
         damage: Damage | None = "undecodable" if kind == _UNRECOGNISED else None
         return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
     ended = not whole or _has_end(kind, data)
     header = ordinary_header(data) if kind == "JPEG" and ended else None
-    if header and (not full or _is_sound(data, *header)):
+    if header and (not full or is_sound(data, *header)):
         mode, width, height = header
         return ImageMeasurements(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
+    if kind == "WEBP" and (bounded or not full) and (large := _large_webp(data)):
+        return large if full or not ended else large._replace(damage="none")
     try:
         image = opener(BytesIO(data))
-    except Image.DecompressionBombError:  # WEBP: its opener allocates a canvas
-        width, height = _webp_size(data)
-        return ImageMeasurements(len(data), kind, True, None, width, height)
     except Exception as error:  # noqa: BLE001 - decoders raise any exception; the finding names it
-        damage = "undecodable" if ended else "truncated"
-        return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_words(error))
+        return _not_opened(data, kind, error, ended=ended)
     mode, (width, height) = image.mode, image.size  # before decoding, since a draft changes both
-    damage, problem = _decode(image, ended=ended) if full or not ended else ("none", None)
+    decoding = full or not ended
+    damage, problem = decode(image, data, ended=ended, bounded=bounded) if decoding else ("none", None)
     frames: int = getattr(image, "n_frames", 1)
     orientation, geotagged = _exif(image.info["exif"]) if "exif" in image.info else (_UPRIGHT, False)
     return ImageMeasurements(
@@ -151,32 +133,29 @@ def measure_image(data: bytes, *, full: bool, whole: bool = True) -> ImageMeasur
     )
 
 
-def _is_sound(data: bytes, mode: str, width: int, height: int) -> bool:
-    """Return whether Pillow's decoder decodes the ordinary JPEG in *data*.
-
-    If not, _decode() finds out why.
-    """
-    if mode not in _COLOURS or width * height > MOST_DECODED_PIXELS:
-        return False
-    try:
-        # Grey, whatever the colours of the file, at an eighth of its size, rounded up.
-        Image.frombytes("L", (-(-width // 8), -(-height // 8)), data, "jpeg", "L", "", 8, 0)
-    except Exception:  # noqa: BLE001 - as above
-        return False
-    return True
+def _not_opened(data: bytes, kind: str, error: Exception, *, ended: bool) -> ImageMeasurements:
+    """Return the measurements of an image whose opener raised *error*, which may be due to the machine."""
+    webp = webp_header(data) if kind == "WEBP" else None
+    needed = decoder_memory(data, kind, webp.mode, webp.pixels) if webp else 0
+    if isinstance(error, MemoryError | Image.DecompressionBombError) or is_memory_short(needed):
+        return _unopened(data, webp) if webp else ImageMeasurements(len(data), kind, openable=None)
+    damage: Damage = "undecodable" if ended else "truncated"
+    return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=describe(error))
 
 
-def _decode(image: ImageFile.ImageFile, *, ended: bool) -> tuple[Damage | None, str | None]:
-    width, height = image.size
-    if width * height > MOST_DECODED_PIXELS:
-        return None, None
-    try:
-        if isinstance(image, JpegImageFile):
-            image.draft("L", (max(1, width // 8), max(1, height // 8)))
-        image.load()
-    except Exception as error:  # noqa: BLE001 - as above
-        return ("undecodable" if ended else "truncated"), _words(error)
-    return "none", None
+def _large_webp(data: bytes) -> ImageMeasurements | None:
+    """Return the measurements of a WEBP that takes too much memory, by its header; None for another one."""
+    webp = webp_header(data)
+    if webp is None or decoder_memory(data, "WEBP", webp.mode, webp.pixels) <= MOST_MEMORY:
+        return None
+    return _unopened(data, webp)
+
+
+def _unopened(data: bytes, webp: WebpHeader) -> ImageMeasurements:
+    """Return the measurements of a WEBP by its header; Pillow's opener takes memory for all pixels."""
+    mode, width, height, frames, exif = webp
+    about = (None, None, frames, *(_exif(exif) if exif else (_UPRIGHT, False)))
+    return ImageMeasurements(len(data), "WEBP", True, mode, width, height, *about)
 
 
 def _has_end(kind: str, data: bytes) -> bool:
@@ -186,17 +165,6 @@ def _has_end(kind: str, data: bytes) -> bool:
     if kind == "PNG":
         return data.endswith(b"IEND\xaeB`\x82")
     return len(data) >= 8 + int.from_bytes(data[4:8], "little")
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return width and height in the header of a WEBP (RFC 9649, sections 2.5 to 2.7)."""
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
 def _exif(data: bytes) -> tuple[int, bool]:
@@ -222,10 +190,9 @@ def _position(gps: Mapping[int, Any]) -> Iterator[Any]:
         yield from value if isinstance(value, tuple) else (value,)
 
 
-def _words(error: Exception) -> str:
-    words = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "the image", str(error))
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
-
-
 def _start(data: bytes) -> str:
+    """Return what *data*, which is no image, is instead, or its first bytes."""
+    for pattern, cause in _NO_IMAGES:
+        if _compiled(pattern).match(data, 0, _HEAD):
+            return cause
     return f"it starts with {data[:12]!r}" if data else "it is empty"

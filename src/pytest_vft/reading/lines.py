@@ -19,6 +19,15 @@ _MARK = b";base64,"
 _HEAD = re.compile(rb'"url"\s*:\s*"data:[^"\\]*\Z')
 _LONGEST_HEAD = 128
 _BACKSLASH = ord("\\")  # searching for an int is faster than for bytes
+# Starts of what is not JSON, and what they show.
+_MISTAKES = (
+    ("'", "Python's single quote instead of a double quote"),
+    (("b'", 'b"'), "Python's bytes instead of a string"),
+    ("None", "Python's None instead of null"),
+    ("True", "Python's True instead of true"),
+    ("False", "Python's False instead of false"),
+    (("NaN", "Infinity", "-Infinity"), "NaN or Infinity, which JSON does not have,"),
+)
 
 Take = Callable[[memoryview], bytes | None]
 
@@ -130,4 +139,22 @@ def _diagnose(raw: bytes) -> Line:
     try:
         return Line(len(raw), orjson.loads(raw))
     except orjson.JSONDecodeError as error:
-        return Line(len(raw), None, syntax="other", syntax_error=error.msg, column=error.colno)
+        return Line(len(raw), None, syntax="other", syntax_error=_cause(error), column=error.colno)
+
+
+def _cause(error: json.JSONDecodeError) -> str:
+    """Return the mistake at the place of *error* if it is a common one, otherwise the parser's message."""
+    rest = error.doc[error.pos :].lstrip()
+    for start, cause in _MISTAKES:
+        if rest.startswith(start):
+            return cause
+    if rest[:1] in (",", "{") and _is_object(error.doc[: error.pos]):
+        return "a second record on the line" if rest.rstrip(" \t\r,") else "a comma after the record"
+    return error.msg
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
+        return False

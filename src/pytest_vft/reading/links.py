@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pytest_vft.reading.addresses import Address, is_local_name, literal_address, why_not_public
 
 _SECRETS = re.compile(
     r"(?<=[?&])((?:x-amz-|x-goog-)(?:signature|credential|security-token)|sig|signature|awsaccesskeyid"
-    r"|googleaccessid|policy|key-pair-id|[\w-]*token|[\w-]*key|password)=[^&#]*",
+    r"|googleaccessid|policy|key-pair-id|hm|oh|[\w-]*token|[\w-]*key|password)=[^&#]*",
     re.IGNORECASE,
 )
 _USER = re.compile(r"(?<=//)[^/?#]*@")
+# Control characters and delimiters of a URL (https://url.spec.whatwg.org/#forbidden-domain-code-point).
+_NOT_IN_HOSTS = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
 
 
 class Link(NamedTuple):
@@ -29,6 +31,10 @@ class Link(NamedTuple):
     public: bool | None = None
     not_public_because: str | None = None
     expires: datetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Return whether the signature expired before *now*."""
+        return self.expires is not None and self.expires <= now
 
 
 def read_link(url: str) -> Link:
@@ -47,7 +53,8 @@ def read_link(url: str) -> Link:
     if address is None:
         if is_local_name(host):
             return link._replace(public=False, not_public_because=f"{host} is a name of a local network")
-        return link
+        odd = _NOT_IN_HOSTS.search(unquote(host))
+        return link._replace(problem=f"its host contains {odd[0]!r}") if odd else link
     kind = why_not_public(address)
     because = kind and f"{_spelt(host, address)} is {kind}"
     return link._replace(public=kind is None, not_public_because=because)
@@ -63,8 +70,9 @@ def _expiry(query: str) -> datetime | None:
 
     Amazon S3: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html, Google:
     https://cloud.google.com/storage/docs/authentication/signatures, Azure:
-    https://learn.microsoft.com/rest/api/storageservices/create-service-sas; CloudFront and older
-    signatures use Expires.
+    https://learn.microsoft.com/rest/api/storageservices/create-service-sas, Discord:
+    https://docs.discord.com/developers/reference#signed-attachment-cdn-urls; the CDN of Facebook and
+    Instagram signs in the same way with oe and oh; CloudFront and older signatures use Expires.
     """
     try:
         fields = {key.lower(): value for key, value in parse_qsl(query, max_num_fields=100)}
@@ -76,10 +84,20 @@ def _expiry(query: str) -> datetime | None:
             expiry = datetime.fromisoformat(fields["se"])
             return expiry.astimezone(UTC) if expiry.tzinfo else expiry.replace(tzinfo=UTC)
         if "expires" in fields and "signature" in fields:
-            return datetime.fromtimestamp(int(fields["expires"]), UTC)
+            return _time(int(fields["expires"]))
+        for expires, signature in (("ex", "hm"), ("oe", "oh")):
+            if expires in fields and signature in fields:
+                return _time(int(fields[expires], 16))
     except (KeyError, ValueError, OverflowError, OSError):
         pass
     return None
+
+
+def _time(seconds: int) -> datetime:
+    """Return the time *seconds* after 1970. Raises ValueError or OverflowError for what is no expiry."""
+    if seconds <= 0:
+        raise ValueError(seconds)
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def masked(url: str) -> str:

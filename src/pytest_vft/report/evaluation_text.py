@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_vft.evaluation.accuracy import Accuracy
 from pytest_vft.evaluation.comparison import Comparison
 from pytest_vft.evaluation.gate import Cause, Gate
-from pytest_vft.evaluation.predictions import Irregularities, MatchedPredictions, MatchMethod
+from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions, MatchMethod
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark, Normalisation
 from pytest_vft.text import count, safe
@@ -25,7 +25,7 @@ _METHODS: Mapping[MatchMethod, str] = {
     "none": "no test split",
 }
 _IRREGULAR = {
-    "missing": "without a prediction: counted as wrong",
+    "missing": "without a prediction: counted as wrong, no gate passes",
     "empty": "with an empty answer: counted as wrong",
     "refused": "refused by the model",
     "cut": "cut off at the model's token limit",
@@ -36,6 +36,7 @@ _IRREGULAR = {
 }
 _CAUSES: Mapping[Cause, str] = {
     "unknown": "unknown ids",
+    "missing": "missing predictions",
     "contradictory": "contradictory answers",
     "disputed": "disputed actual answers",
     "ungraded": "too many ungraded",

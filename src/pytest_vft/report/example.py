@@ -11,7 +11,7 @@ from pytest_vft.formats.base import Chat, KeyPath, Message
 from pytest_vft.model import Finding, Split
 from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.links import masked
-from pytest_vft.report.text import advice_lines, findings_lines
+from pytest_vft.report.layout import advice_lines, findings_lines
 from pytest_vft.text import count, safe
 
 _LONGEST_LINE = 2_000  # characters of a line of text; an image pasted into a text is longer
@@ -63,7 +63,7 @@ def render_example(view: ExampleView) -> str:
 
 
 def _findings(view: ExampleView, findings: Sequence[Finding]) -> Iterator[str]:
-    images = {image.pointer: f"image {image.number}" for image in view.images.values()}
+    images = {image.pointer: f" (image {image.number})" for image in view.images.values()}
     yield from findings_lines(
         [
             (safe(one.pointer, None) or f"line {one.line}", one.message, images.get(one.pointer, ""))

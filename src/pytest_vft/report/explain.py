@@ -11,7 +11,7 @@ from pytest_vft.catalogue.providers import Model, Provider, RuleStatement
 from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.model import Scope
-from pytest_vft.report.text import wrapped
+from pytest_vft.report.layout import wrapped
 from pytest_vft.text import count
 
 

@@ -10,12 +10,11 @@ from typing import NamedTuple
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Report
 from pytest_vft.options import FORMATS
-from pytest_vft.report.text import MOST_SHOWN
+from pytest_vft.report.layout import DEFAULT, Display
 from pytest_vft.text import nearest
 from pytest_vft.writing import write_text
 
-# Only these formats show a limited number of findings and the duration of the run.
-_FOR_PEOPLE = ("text", "markdown")
+_FOR_PEOPLE = ("text", "markdown")  # formats with a Display
 
 
 class Target(NamedTuple):
@@ -41,19 +40,16 @@ def parse_targets(given: Sequence[str]) -> list[Target]:
     return targets
 
 
-def render(
-    report: Report, format_name: str, *, most_shown: int = MOST_SHOWN, seconds: float | None = None
-) -> str:
+def render(report: Report, format_name: str, display: Display = DEFAULT) -> str:
     """Return *report* in the format *format_name*, whose module is imported only now."""
     renderer = getattr(import_module(f"pytest_vft.report.{format_name}"), f"render_{format_name}")
-    options = {"most_shown": most_shown, "seconds": seconds} if format_name in _FOR_PEOPLE else {}
-    text: str = renderer(report, **options)
+    text: str = renderer(report, display) if format_name in _FOR_PEOPLE else renderer(report)
     return text
 
 
-def write(report: Report, target: Target, *, most_shown: int = MOST_SHOWN) -> None:
+def write(report: Report, target: Target, display: Display = DEFAULT) -> None:
     """Write *report* to *target*. Raises UsageError if the file cannot be written or is one of the report."""
-    text = render(report, target.format, most_shown=most_shown)
+    text = render(report, target.format, display)
     write_target(target, text, [file.path for file in report.files])
 
 

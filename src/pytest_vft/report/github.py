@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pytest_vft.model import Finding, Report, RuleResult
 from pytest_vft.report.findings import dropped, repository_paths
-from pytest_vft.report.text import by_image, folded
+from pytest_vft.report.folding import by_image, fold
 from pytest_vft.text import count, safe
 
 # GitHub shows ten errors and ten warnings of a step and drops the others without a message
@@ -48,8 +48,7 @@ def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:
 
 def _annotation(rule: RuleResult, group: Sequence[Finding], path: str) -> str:
     first = group[0]
-    _, message, details = folded(group, rule)
-    headline = safe(f"{message} ({details})" if details else message, _LONGEST)
+    headline = safe(fold(group).whole, _LONGEST)
     line = "" if first.line is None else f",line={first.line}"
     text = f"{headline}\ndo: {safe(first.advice, _LONGEST)}"
     return f"::{rule.severity} file={_property(path)}{line},title={_property(rule.id)}::{_data(text)}"

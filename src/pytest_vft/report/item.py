@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pytest_vft.model import Finding, Report, RuleResult, Source
-from pytest_vft.report.text import place, unknown_reason
+from pytest_vft.report.folding import place
+from pytest_vft.report.text import unknown_reason
 from pytest_vft.text import count, safe
 
 HEADLINE = 35  # characters that pytest's summary leaves of 80 columns

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pytest_vft.model import Report, RuleResult
-from pytest_vft.report.text import MOST_SHOWN, amount, by_image, folded, render_text
+from pytest_vft.report.folding import by_message, fold
+from pytest_vft.report.layout import DEFAULT, Display
+from pytest_vft.report.text import amount, render_text
 from pytest_vft.text import count, safe
 
 # Characters of the table and of the text: both fit into a comment on GitHub, at most 65,536 characters
@@ -15,13 +17,13 @@ _LONGEST = 300
 _HEAD = ("| | rule | what failed | first | what is wrong | what to do |", "| --- " * 6 + "|")
 
 
-def render_markdown(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float | None = None) -> str:
+def render_markdown(report: Report, display: Display = DEFAULT) -> str:
     """Return *report* as a table of the rules that failed, followed by its text, collapsed."""
     failing = report.failing
     verdict = f"FAILED, {count(len(failing), 'rule')}" if failing else "PASSED"
     failed = [rule for rule in report.rules if rule.tally.failed]
     failed.sort(key=lambda rule: rule.severity != "error")
-    text = render_text(report, most_shown=most_shown, seconds=seconds)
+    text = render_text(report, display)
     lines = [
         f"### vft: {verdict}",
         *(["", *_HEAD, *_fitting(_row(report, rule) for rule in failed)] if failed else []),
@@ -38,9 +40,14 @@ def render_markdown(report: Report, *, most_shown: int = MOST_SHOWN, seconds: fl
 
 def _row(report: Report, rule: RuleResult) -> str:
     findings = [finding for finding in report.findings if finding.rule == rule.id]
-    where, message, details = folded(next(by_image(findings)), rule)
-    whole = f"{message} ({details})" if details else message
-    cells = (_code(rule.id), amount(rule, findings), _code(where), _code(whole), _code(findings[0].advice))
+    folded = fold(by_message(findings)[0])
+    cells = (
+        _code(rule.id),
+        amount(rule, findings),
+        _code(folded.place),
+        _code(folded.whole),
+        _code(findings[0].advice),
+    )
     return f"| {rule.severity} | {' | '.join(cells)} |"
 
 

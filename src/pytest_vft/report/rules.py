@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.selftest import RuleTest
-from pytest_vft.report.text import wrapped
+from pytest_vft.report.layout import wrapped
 from pytest_vft.text import count
 
 

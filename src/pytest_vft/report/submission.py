@@ -11,7 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from pytest_vft.report.json import harmless_json
-from pytest_vft.report.text import NOT_CHECKED, file_lines, size, tokens_and_price, unknown_lines, wrapped
+from pytest_vft.report.layout import wrapped
+from pytest_vft.report.text import NOT_CHECKED, file_lines, size, tokens_and_price, unknown_lines
 from pytest_vft.submission.outcome import Event, Job, JobOutcome, numbers
 from pytest_vft.submission.plan import FORMAT, Estimate, JobExpectation, JobPlan, JobRequest, RecordedRequest
 from pytest_vft.submission.preflight import Preflight

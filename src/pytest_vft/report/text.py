@@ -1,96 +1,61 @@
-"""The report as text: what is wrong, where, and what to do.
-
-Below the header, lines have at most 80 columns, unless a path or pointer is longer.
-"""
+"""The report as text: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
+from pytest_vft.report.folding import by_message, fold
+from pytest_vft.report.layout import DEFAULT, WIDTH, Display, advice_lines, findings_lines, remarked, wrapped
+from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
-MOST_SHOWN = 10
-WIDTH = 80
-# A message is printed beside its place, or below if the place has more columns than this.
-_WIDEST_PLACE = 28
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
 
 
-def render_text(report: Report, *, most_shown: int = MOST_SHOWN, seconds: float | None = None) -> str:
-    """Return *report* as text, with at most *most_shown* findings per rule (0: all)."""
-    lines = [header(report.provider, report.closes, len(report.rules), report.depth, offline=report.offline)]
-    for file in report.files:
-        lines += file_lines(file)
-    if report.cost is not None:
-        lines += _cost(report.cost)
+def render_text(report: Report, display: Display = DEFAULT) -> str:
+    """Return *report* as text."""
+    if display.quiet and report.ok:
+        return ""
     failed = [rule for rule in report.rules if rule.tally.failed]
-    for rule in sorted(failed, key=lambda rule: rule.severity != "error"):
+    failed.sort(key=lambda rule: rule.severity != "error")
+    found: list[str] = []
+    for rule in failed:
         findings = [finding for finding in report.findings if finding.rule == rule.id]
-        lines += ["", *_rule(report, rule, findings, most_shown)]
-    lines += ["", *_ignored(report)]
+        found += _rule(report, rule, findings, display)
+    if display.quiet:
+        unknown = unknown_lines(report) if report.require_checked else ()
+        return "\n".join([*found, *unknown, verdict(report)]) + "\n"
+    lines = [*_head(report, display.width), *found, *_ignored(report, display.width)]
     for note in report.notes:
-        lines += wrapped(f"note: {note}")
-    lines += [*unknown_lines(report), f"not checked: {NOT_CHECKED}", *_verdict(report, seconds)]
-    return "\n".join(lines) + "\n"
+        lines += wrapped(f"note: {note}", width=display.width)
+    for line in unknown_lines(report):
+        lines += wrapped(line, width=display.width)
+    lines += [f"not checked: {NOT_CHECKED}"]
+    lines += ["help: vft explain RULE"] if failed else []
+    return "\n".join([*lines, verdict(report)]) + "\n"
 
 
-def header(provider: str, closes: str | None, rules: int, depth: str, *, offline: bool) -> str:
+def _head(report: Report, width: int) -> Iterator[str]:
+    urls = any(file.urls for file in report.files)
+    network = ("offline" if report.offline else "network on") if urls else None
+    yield header(report.provider, report.closes, len(report.rules), report.depth, network)
+    for file in report.files:
+        yield from file_lines(file, width=width)
+    if report.cost is not None:
+        yield from _cost(report.cost, width)
+
+
+def header(provider: str, closes: str | None, rules: int, depth: str, network: str | None = None) -> str:
     """Return the line with provider, number of rules and settings of a run."""
     closing = f" (fine-tuning closes {closes})" if closes else ""
-    network = "offline" if offline else "network on"
-    return f"vft: provider {safe(provider)}{closing}, {count(rules, 'rule')}, depth {depth}, {network}"
+    parts = (f"vft: provider {safe(provider)}{closing}", count(rules, "rule"), f"depth {depth}", network)
+    return ", ".join(part for part in parts if part)
 
 
-def place(finding: Finding) -> str:
-    """Return the place of *finding* as path:line."""
-    path = safe(finding.path, None)
-    return path if finding.line is None else f"{path}:{finding.line}"
-
-
-def wrapped(text: str, first: str = "", rest: str = "  ") -> list[str]:
-    """Return *text* as escaped lines, indented with *first* and *rest*.
-
-    Each line is escaped by itself because it may start in the middle of a value.
-    """
-    lines = textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [safe(line, None) for line in lines or [first.rstrip()]]
-
-
-def findings_lines(texts: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    """Yield the lines of findings, each given as place, message and details of the place."""
-    width = max((len(where) for where, _, _ in texts), default=0)
-    wholes = [f"{message} ({details})" if details else message for _, message, details in texts]
-    beside = width <= _WIDEST_PLACE or width + 4 + max(map(len, wholes)) <= WIDTH
-    indent = " " * (width + 4 if beside else 4)
-    for (where, message, details), whole in zip(texts, wholes, strict=True):
-        first = f"  {where:<{width}}  " if beside else indent
-        if not beside:
-            yield f"  {where}"
-        if len(indent) + len(message) <= WIDTH < len(indent) + len(whole):
-            yield first + safe(message, None)
-            yield from wrapped(f"({details})", indent, indent)
-        else:
-            yield from wrapped(whole, first, indent)
-
-
-def advice_lines(advice: str) -> list[str]:
-    """Return the lines of *advice*, which follow its findings."""
-    return wrapped(advice, "  do: ", "      ")
-
-
-def file_lines(file: FileResult) -> Iterator[str]:
+def file_lines(file: FileResult, *, width: int = WIDTH) -> Iterator[str]:
     """Yield the totals of *file*, in one line if the line fits."""
     path = safe(file.path, None)
     if file.stopped_by:
@@ -101,16 +66,16 @@ def file_lines(file: FileResult) -> Iterator[str]:
             images += f" ({file.distinct_images:,} distinct)"
         details = f"{file.split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
     whole = f"{path}  {details}"
-    yield from [whole] if len(whole) <= WIDTH else [path, f"  {details}"]
+    yield from [whole] if len(whole) <= width else [path, f"  {details}"]
 
 
-def _cost(cost: Cost) -> Iterator[str]:
+def _cost(cost: Cost, width: int) -> Iterator[str]:
     read = f" (price of {cost.price_date})" if cost.price_date else ""
     tokens = tokens_and_price(cost.tokens_at_least, cost.tokens_at_most, cost.price)
-    yield from wrapped(f"one epoch: {tokens}{read}")
+    yield from wrapped(f"one epoch: {tokens}{read}", width=width)
     if cost.low_detail_at_most < cost.tokens_at_most:
         tokens = tokens_and_price(cost.low_detail_at_least, cost.low_detail_at_most, cost.price)
-        yield from wrapped(f"with detail low: {tokens}")
+        yield from wrapped(f"with detail low: {tokens}", width=width)
 
 
 def tokens_and_price(at_least: int, at_most: int, price: float | None) -> str:
@@ -130,31 +95,37 @@ def size(number: int) -> str:
     return count(number, "byte")
 
 
-def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], most: int) -> Iterator[str]:
+def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display: Display) -> Iterator[str]:
+    """Yield the findings of *rule*; in one line if they do not fail the run."""
     title = f"{rule.severity} {rule.id}: {amount(rule, findings)}"
     if rule.allowed is not None:
         title += f" (allowed: {rule.allowed:,})"
+    most, width = display.most_shown, display.width
+    groups = by_message(findings)
+    if not report.fails(rule):
+        yield _one_line(title, groups[0], width)
+        return
     skips = next((finding.skips for finding in findings), None)
-    yield from _beside(title, safe(f'{report.provider_name}: "{skips}"', None) if skips else "")
-    groups = list(by_image(findings))
+    remark = safe(f'{report.provider_name}: "{skips}"', None) if skips else ""
+    yield from remarked(title, remark, width=width)
     shown = groups[:most] if most else groups
-    yield from findings_lines([folded(group, rule) for group in shown])
+    folded = [fold(group, most) for group in shown]
+    yield from findings_lines([(f.place, f.message, f.pointer + f.others) for f in folded], width=width)
     hidden = sum(map(len, groups[len(shown) :]))
     if hidden:
         yield f"  ... and {hidden:,} more (--max-shown=0 shows them)"
     if rule.truncated:
-        yield f"  ... and {rule.truncated:,} more, not kept (max_findings = 0 keeps them)"
+        yield f"  ... and {rule.truncated:,} more, not kept (--max-findings=0 keeps them)"
     for advice in dict.fromkeys(finding.advice for finding in findings):
-        yield from advice_lines(advice)
+        yield from advice_lines(advice, width=width)
 
 
-def _beside(title: str, remark: str) -> Iterator[str]:
-    """Yield *title* with *remark* at the right margin, or below if there is no room."""
-    if len(title) + 2 + len(remark) <= WIDTH:
-        yield f"{title}{remark:>{WIDTH - len(title)}}" if remark else title
-    else:
-        yield title
-        yield from wrapped(remark, "  ", "  ")
+def _one_line(title: str, group: Sequence[Finding], width: int) -> str:
+    """Return *title* with the place of *group* and, as far as there is room, its message and lines."""
+    where, message, _, others = folded = fold(group)
+    texts = [f"  {text}" for text in (folded.whole, message + others, message)]
+    lines = [f"{title}  {where}{safe(text, None)}" for text in (*texts, others, "")]
+    return next((line for line in lines if len(line) <= width), lines[-1])
 
 
 def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
@@ -167,33 +138,12 @@ def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
     return f"{count(len(images), 'image')}, {count(len(examples), 'example')}"
 
 
-def by_image(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Yield groups of findings with the same image and message, in the order of their first findings."""
-    groups: dict[object, list[Finding]] = {}
-    for number, finding in enumerate(findings):
-        key = (finding.image, finding.message) if finding.image else number
-        groups.setdefault(key, []).append(finding)
-    yield from groups.values()
-
-
-def folded(group: Sequence[Finding], rule: RuleResult) -> tuple[str, str, str]:
-    """Return place, message and details of *group*, findings on one image."""
-    first = group[0]
-    details = [safe(first.pointer, None)] if first.pointer else []
-    others = [line for line, _ in groupby((f.path, f.line) for f in group)][1:]
-    if others:
-        more = " or more" if rule.truncated else ""
-        details.append(f"+{count(len(others), 'line')}{more}, same image")
-    return place(first), first.message, "; ".join(details)
-
-
 def unknown_lines(report: Report) -> Iterator[str]:
     """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
-        if rule.tally.unknown:
-            reason = f"{count(rule.tally.unknown, rule.subject)}: {_why_unknown(report, rule)}"
-            rules.setdefault(reason, []).append(rule.id)
+        for number, why in _unknown(report, rule):
+            rules.setdefault(f"{count(number, rule.subject)}: {why}", []).append(rule.id)
     for reason, ids in rules.items():
         more = f" and {count(len(ids) - 1, 'more rule')}" if len(ids) > 1 else ""
         yield f"not checked: {reason} ({ids[0]}{more})"
@@ -202,39 +152,24 @@ def unknown_lines(report: Report) -> Iterator[str]:
 def unknown_reason(report: Report, rule: RuleResult) -> str:
     """Return why *rule* could not judge some subjects, as in "21 of 721 images not checked: offline"."""
     of = count(rule.tally.unknown + rule.tally.checked, rule.subject)
-    return f"{rule.tally.unknown:,} of {of} not checked: {_why_unknown(report, rule)}"
+    reasons = " and ".join(why for _, why in _unknown(report, rule))
+    return f"{rule.tally.unknown:,} of {of} not checked: {reasons}"
 
 
-def _why_unknown(report: Report, rule: RuleResult) -> str:
-    if rule.subject != "image":
-        return "not measured"
-    return "offline" if report.offline else "not settled" if report.unsettled else "not measured"
+def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
+    """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
+    others = rule.tally.unknown - rule.undecoded
+    if others and rule.subject != "image":
+        yield others, "not measured"
+    elif others:
+        yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
+    if rule.undecoded:
+        hint = "" if report.depth == "full" else "; --depth=full decodes one at a time"
+        yield rule.undecoded, f"too large to decode here{hint}"
 
 
-def _ignored(report: Report) -> Iterator[str]:
+def _ignored(report: Report, width: int) -> Iterator[str]:
     for rule in report.rules:
         if rule.reason is not None:
             failed = f", {count(rule.tally.ignored, 'finding')}" if rule.tally.ignored else ""
-            yield from wrapped(f"ignored {rule.id}{failed}: {rule.reason}")
-
-
-def _verdict(report: Report, seconds: float | None) -> Iterator[str]:
-    """Yield the number of rules by result; the verdict is the last line."""
-    failed = [rule for rule in report.rules if rule.tally.failed]
-    errors = sum(rule.severity == "error" for rule in failed)
-    unknown = sum(rule.tally.unknown > 0 for rule in report.rules if rule not in failed)
-    fine = len(report.rules) - len(failed) - unknown
-    states = ("with errors", "with warnings", "partly checked", "fine")
-    numbers = (errors, len(failed) - errors, unknown, fine)
-    counts = [(number, state) for number, state in zip(numbers, states, strict=True) if number]
-    (first, state), *others = counts or [(0, "fine")]
-    parts = [f"{count(first, 'rule')} {state}", *(f"{number:,} {state}" for number, state in others)]
-    took = f"; {seconds:.1f} s" if seconds is not None else ""
-    verdict = f"{'PASSED' if report.ok else 'FAILED'}  {', '.join(parts)}{took}"
-    hint = "vft explain RULE"
-    if not failed:
-        yield verdict
-    elif len(f"{verdict}   ({hint})") <= WIDTH:
-        yield f"{verdict}   ({hint})"
-    else:
-        yield from (f"help: {hint}", verdict)
+            yield from wrapped(f"ignored {rule.id}{failed}: {rule.reason}", width=width)

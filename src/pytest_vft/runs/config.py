@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,46 @@ def load_config(path: Path | None = None, *, start: Path | None = None) -> Confi
         if table is None:
             raise ConfigError(f"{path}: has no [tool.vft]")
         return _config(path, table)
-    folder = (start or Path()).resolve()
-    for parent in (folder, *folder.parents):
-        for name in ("vft.toml", "pyproject.toml"):
-            candidate = parent / name
-            table = _table(candidate) if candidate.is_file() else None
-            if table is not None:
-                return _config(candidate, table)
-    return Config()
+    folder = Path(os.path.abspath(start or ""))  # noqa: PTH100 - a linked folder stays where its link is
+    found = (_config_in(parent) for parent in (folder, *folder.parents))
+    return next((config for config in found if config is not None), Config())
 
 
-def as_config(config: Config | str | os.PathLike[str] | None) -> Config:
-    """Return *config*, or the configuration at this path; see load_config(). Raises ConfigError."""
-    return config if isinstance(config, Config) else load_config(None if config is None else Path(config))
+def nearest_configs(default: Config) -> Callable[[str], Config]:
+    """Return a function that returns the nearest configuration of the file at a path.
+
+    It is that in the folder of the file or above, else *default*. The function raises ConfigError.
+    """
+
+    @cache
+    def nearest(folder: Path) -> Config:
+        if default.path is not None and folder == default.path.parent:
+            return default
+        return _config_in(folder) or (default if folder.parent == folder else nearest(folder.parent))
+
+    return lambda path: nearest(Path(os.path.abspath(path)).parent)  # noqa: PTH100 - a link stays a link
+
+
+def _config_in(folder: Path) -> Config | None:
+    for name in ("vft.toml", "pyproject.toml"):
+        candidate = folder / name
+        table = _table(candidate) if candidate.is_file() else None
+        if table is not None:
+            return _config(candidate, table)
+    return None
+
+
+def as_config(config: Config | str | os.PathLike[str] | None, *, path: str | None = None) -> Config:
+    """Return *config*, or the configuration at this path.
+
+    None is the nearest configuration of the file at *path*, or of the current folder. Raises ConfigError.
+    """
+    if isinstance(config, Config):
+        return config
+    if config is not None:
+        return load_config(Path(config))
+    nearest = load_config()
+    return nearest if path is None else nearest_configs(nearest)(path)
 
 
 def _table(path: Path) -> Any:

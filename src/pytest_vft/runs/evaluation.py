@@ -14,15 +14,8 @@ from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
 from pytest_vft.evaluation.judge import Judge, as_judge, rate_answers
-from pytest_vft.evaluation.predictions import (
-    Keys,
-    MatchedPredictions,
-    as_keys,
-    match,
-    match_without_split,
-    read_predictions,
-    select_ids,
-)
+from pytest_vft.evaluation.matching import MatchedPredictions, match, match_without_split, select_ids
+from pytest_vft.evaluation.predictions import Answer, Keys, as_keys, read_predictions
 from pytest_vft.evaluation.questions import ID_PATTERN, read_questions
 from pytest_vft.evaluation.scoring import (
     KINDS,
@@ -35,16 +28,15 @@ from pytest_vft.evaluation.scoring import (
     score,
 )
 from pytest_vft.evaluation.transcript import open_transcript
+from pytest_vft.naming import option
 from pytest_vft.reading.sqlite import FOLDER, make_folder
 from pytest_vft.report.evaluation_text import render_comparison, render_gate
+from pytest_vft.text import count, safe
 from pytest_vft.writing import write_text
 
-NO_JUDGE = (
-    "open answers need a judge: --vft-eval-judge=MODEL (judge= in Python), "
-    "or a metric that compares texts: --vft-eval-metric=normalised_exact (metric=)"
-)
-
 StrPath = str | os.PathLike[str]
+
+_SHOWN_TRUTHS = 4
 
 
 class _AnswerOptions(ScoringOptions, total=False):
@@ -160,13 +152,13 @@ class Evaluation:
         wanted = {None, *(KINDS if kind is None else (kind,))}
         pairs = [pair for pair in zip(self.matched.answers, kinds, strict=True) if pair[1] in wanted]
         if not any(found for _, found in pairs):
-            raise EvaluationError(f"there are no {kind + ' ' if kind else ''}questions to evaluate")
+            raise EvaluationError(_no_questions(kind, self.matched.answers))
         judged = [one for one in KINDS if scoring.metric_for(one) == "judge"]
         unrated = [answer for answer, found in pairs if found in judged and answer.said.strip()]
         ratings: Mapping[str, str] = {}
         if unrated:
             if scoring.judge is None:
-                raise UsageError(NO_JUDGE)
+                raise no_judge()
             with open_transcript(_cache_path("ratings.jsonl")) as transcript:
                 ratings = rate_answers(unrated, scoring.judge, transcript)
         with gc_paused():
@@ -259,6 +251,31 @@ def assert_not_worse_than(
     __tracebackhide__ = True
     evaluation = evaluate(predictions, test=test, keys=keys, id_pattern=id_pattern)
     return evaluation.assert_not_worse_than(baseline, **options)
+
+
+def no_judge() -> UsageError:
+    """Return the error for open answers that nothing can score."""
+    return UsageError(
+        f"open answers need a judge: {option('judge', 'MODEL')}, "
+        f"or a metric that compares texts: {option('metric', 'normalised_exact')}"
+    )
+
+
+def _no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
+    """Return why *answers* have none of *kind*, and what makes a question closed."""
+    truths = list(dict.fromkeys(answer.truth for answer in answers if answer.truth is not None))
+    number = count(len(answers), "question")
+    if kind is None or not truths:
+        return f"none of {number} can be judged: no prediction and no actual answer"
+    if kind == "open":
+        return f"there are no open questions: the actual answers of all {number} are Yes, No or choices"
+    shown = ", ".join(repr(safe(truth)) for truth in truths[:_SHOWN_TRUTHS])
+    more = ", ..." if len(truths) > _SHOWN_TRUTHS else ""
+    choices = "LIST" if more or any("," in truth for truth in truths) else ",".join(map(safe, truths))
+    return (
+        f"there are no closed questions: the actual answers of {number} are {shown}{more}, and none is Yes, "
+        f"No or a choice; name the choices: {option('choices', choices)}"
+    )
 
 
 def _cache_path(name: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from pytest_vft.errors import UsageError, VftError
+from pytest_vft.errors import EvaluationError, UsageError, VftError
 from pytest_vft.evaluation.accuracy import Requirement
 from pytest_vft.evaluation.comparison import Comparison, Tolerance
 from pytest_vft.evaluation.gate import Gate
@@ -17,9 +17,10 @@ from pytest_vft.evaluation.questions import ID_PATTERN
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds_of
 from pytest_vft.evaluation.statistics import check_share
-from pytest_vft.runs.evaluation import NO_JUDGE, Evaluation, evaluate
+from pytest_vft.naming import option
+from pytest_vft.runs.evaluation import Evaluation, evaluate, no_judge
 from pytest_vft.runs.live import evaluate_live
-from pytest_vft.text import nearest
+from pytest_vft.text import either, nearest
 
 Record = TypeVar("Record")
 
@@ -32,12 +33,14 @@ _NUMBERS = ("alpha", "confidence", "margin", "max_cost", "max_rate", "max_ungrad
 class EvaluationRequest:
     """Predictions, the minimum accuracy of each kind in *minima*, and all other options.
 
+    There must be questions of the *required* kinds; a minimum of any other kind applies to those there are.
     With *live*, predictions are answers of a model, asked for where the file does not have them.
     """
 
     predictions: str
     test: str | None = None
     minima: Mapping[Kind, float] = field(default_factory=dict)
+    required: Collection[Kind] = ()
     baseline: str | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     requirement: Requirement = field(default_factory=Requirement)
@@ -61,17 +64,20 @@ class EvaluationRequest:
         comparisons: list[Comparison] = []
         errors: dict[Kind, VftError] = {}
         unscored = 0
-        for kind in (kind for kind in KINDS if kind in kinds and kind in present):
-            minimum = self.minima.get(kind)
-            if minimum is None and scoring.metric_for(kind) == "judge" and scoring.judge is None:
+        wanted = [kind for kind in KINDS if kind in kinds and (kind in present or kind in self.required)]
+        for kind in wanted:
+            if not self._is_scored(kind):
                 unscored = present.count(kind)
                 continue
+            minimum = self.minima.get(kind)
             try:
                 gates.append(evaluation.gate(kind, replace(self.requirement, minimum=minimum), scoring))
                 if self.baseline is not None:
                     comparisons.append(evaluation.comparison(self.baseline, kind, self.tolerance, scoring))
             except VftError as error:
                 errors[kind] = error
+        if not gates and not errors:
+            errors = {"open": no_judge()} if unscored else dict.fromkeys(kinds, _nothing_judged(kinds))
         results = Results(
             predictions=self.predictions,
             test=self.test,
@@ -87,6 +93,13 @@ class EvaluationRequest:
         return results, {
             str(gate.kind): evaluation.rerun_command(gate, evaluation.save_wrong_ids(gate)) for gate in failed
         }
+
+    def _is_scored(self, kind: Kind) -> bool:
+        """Return whether answers of *kind* can be scored, or a gate on them needs it."""
+        scoring = self.scoring
+        if scoring.metric_for(kind) != "judge" or scoring.judge is not None or kind in self.minima:
+            return True
+        return self.baseline is not None and not self.required
 
     def _evaluate(self, on_answer: Callable[[LiveProgress], None]) -> Evaluation:
         path, test, live = self.predictions, self.test, self.live
@@ -107,17 +120,18 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
     given = {name: _value(name, value) for name, value in options.items() if value not in (None, False)}
     minima = read_minima(given.get("min_accuracy"))
     scoring = _record(Scoring, given, judge=_judge(given))
-    explicit = "=" in given.get("min_accuracy", "") and "open" in minima
-    if explicit and scoring.metric_for("open") == "judge" and scoring.judge is None:
-        raise UsageError(NO_JUDGE)
+    required = tuple(minima) if "=" in given.get("min_accuracy", "") else ()
+    if "open" in required and scoring.metric_for("open") == "judge" and scoring.judge is None:
+        raise no_judge()
     live = _live(given)
     if live is not None and "test" not in given:
-        raise UsageError("a live model needs the test split: --vft-eval-test=FILE")
+        raise UsageError(f"a live model needs the test split: {option('test', 'FILE')}")
     return _record(
         EvaluationRequest,
         given,
         predictions=predictions,
         minima=minima,
+        required=required,
         tolerance=_record(Tolerance, given),
         requirement=_record(Requirement, given),
         scoring=scoring,
@@ -125,6 +139,10 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
         keys=as_keys(_pairs("keys", given.get("keys", ""))),
         ids=read_ids(given["ids"]) if "ids" in given else None,
     )
+
+
+def _nothing_judged(kinds: Collection[Kind]) -> EvaluationError:
+    return EvaluationError(f"nothing was judged: there are no {either(sorted(kinds))} questions")
 
 
 def read_minima(text: str | None) -> dict[Kind, float]:
@@ -147,7 +165,7 @@ def read_minima(text: str | None) -> dict[Kind, float]:
 def _judge(given: Mapping[str, Any]) -> Judge | None:
     if "judge" not in given:
         dependent = ("judge_url", "judge_images", "judge_itself", "passing", "max_ungraded")
-        _check_absent(given, dependent, "a judge: --vft-eval-judge")
+        _check_absent(given, dependent, f"a judge: {option('judge', 'MODEL')}")
         return None
     return _record(
         Judge,
@@ -162,7 +180,7 @@ def _judge(given: Mapping[str, Any]) -> Judge | None:
 def _live(given: Mapping[str, Any]) -> Live | None:
     if "live" not in given:
         dependent = ("max_requests", "max_rate", "max_cost", "prices")
-        _check_absent(given, dependent, "a live model: --vft-eval-live")
+        _check_absent(given, dependent, f"a live model: {option('live', 'MODEL')}")
         return None
     prices = given.get("prices") or None
     if prices and len(prices) != len(Prices._fields):
@@ -180,7 +198,7 @@ def _live(given: Mapping[str, Any]) -> Live | None:
 def _check_absent(given: Mapping[str, Any], names: Sequence[str], needed: str) -> None:
     for name in names:
         if name in given:
-            raise UsageError(f"{name.replace('_', '-')} needs {needed}=MODEL")
+            raise UsageError(f"{option(name.replace('_', '-'))} needs {needed}")
 
 
 def _record(record: type[Record], given: Mapping[str, Any], **others: Any) -> Record:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.load import Rule
@@ -17,15 +16,19 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardFinding
+from pytest_vft.clock import now
+from pytest_vft.errors import LintError
 from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally
+from pytest_vft.reading.links import read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
+from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
-from pytest_vft.runs.notes import allowed_notes, network_notes, split_notes
-from pytest_vft.runs.settings import Settings, read_settings
-from pytest_vft.runs.sources import find_sources
+from pytest_vft.runs.groups import find_groups
+from pytest_vft.runs.notes import allowed_notes, group_notes, name_notes, network_notes, split_notes
+from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -58,7 +61,8 @@ def run(
 
     def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
         nonlocal fetched
-        fetched = _fetcher(settings, watch).fetch(urls)
+        valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
+        fetched = _fetcher(settings, watch).fetch(valid)
         return fetched.remotes
 
     plan = _plan(settings, rules)
@@ -78,7 +82,30 @@ def run(
             remember=store.add if store else None,
             watch=watch,
         )
-    return _report(settings, rules, linted, fetched, store.warnings if store else ())
+    report = _report(settings, rules, linted, fetched, store.warnings if store else ())
+    _check_not_empty(report)
+    return report
+
+
+def _check_not_empty(report: Report) -> None:
+    """Raise LintError for a file without examples about which no rule has an error, ignored or not."""
+    errors = [rule.id for rule in report.rules if rule.severity == "error"]
+    for file in report.files:
+        found = (file.tallies.get(id_, Tally()) for id_ in errors)
+        if not file.examples and not file.stopped_by and not any(one.failed or one.ignored for one in found):
+            raise LintError(f"{file.path}: has no examples, so nothing was checked; leave the file out")
+
+
+def run_groups(
+    groups: Sequence[Settings],
+    *,
+    only: Collection[str] | None = None,
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> Report:
+    """Lint the files of each of *groups* with its own settings and return one report; see run()."""
+    reports = [run(settings, only=only, watch=watch, executor=executor) for settings in groups]
+    return combine(reports, group_notes(groups))
 
 
 def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
@@ -114,9 +141,10 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
         rules=rules,
         image_tokens=settings.provider.describe(settings.model).image_tokens,
         full=full,
+        bounded=settings.depth != "full",
         max_findings=settings.config.max_findings,
         cache=settings.config.folder / FOLDER if full and settings.network.cache else None,
-        now=datetime.now(UTC),
+        now=now(),
     )
 
 
@@ -164,6 +192,7 @@ def _report(
         ),
         dataset=linted.dataset,
         notes=(
+            *name_notes(settings.sources),
             *allowed_notes(results),
             *split_notes(linted.files),
             *troubles,
@@ -186,6 +215,7 @@ def _rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResu
         severity="warning" if tolerated else rule.severity,
         tally=tally,
         truncated=linted.dropped.get(rule.id, 0),
+        undecoded=linted.undecoded.get(rule.id, 0),
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
         summary=rule.summary,
@@ -215,16 +245,16 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
 ) -> Report:
     """Lint files and return the report.
 
-    *paths* are files, folders or globs; their split is train unless the configuration states another
-    one. Without any files, those of the configuration are linted. *config* is a configuration or the
-    path of one; None uses the nearest one in the current folder or above. *offline* fetches no URLs, by
+    *paths* are files, folders or globs; their split is that of the configuration, else that of the file
+    name, else train. Without any files, those of the configuration are linted. *config* is a
+    configuration or the path of one; None uses the nearest one of each file. *offline* fetches no URLs, by
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
     "env"; without *cache* nothing is saved in .vft_cache. Files are linted in this process, or by an
     *executor* of concurrent.futures whose workers find the files at the same paths.
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
     """
-    settings = read_settings(
+    groups = find_groups(
         {
             "config": config,
             "provider": provider,
@@ -239,12 +269,12 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "proxy": proxy,
             "no_cache": not cache,
             "jobs": 1,
-        }
+        },
+        _strings(paths),
+        validation=_strings(validation),
+        test=_strings(test),
     )
-    sources = find_sources(
-        settings.config, _strings(paths), validation=_strings(validation), test=_strings(test)
-    )
-    return run(replace(settings, sources=sources), executor=executor)
+    return run_groups(groups, executor=executor)
 
 
 def _strings(paths: Paths) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Unpack
 
 from pytest_vft.evaluation.live import Live, LiveOptions, LiveProgress, ask_questions
-from pytest_vft.evaluation.predictions import Answer, Keys, as_answers, as_keys, match
+from pytest_vft.evaluation.matching import match
+from pytest_vft.evaluation.predictions import Answer, Keys, as_answers, as_keys
 from pytest_vft.evaluation.questions import ID_PATTERN, read_questions
 from pytest_vft.evaluation.scoring import Scoring, kinds_of, score
 from pytest_vft.evaluation.transcript import open_transcript

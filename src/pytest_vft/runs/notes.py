@@ -5,10 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pytest_vft.model import FileResult, RuleResult
+from pytest_vft.model import FileResult, RuleResult, Source
 from pytest_vft.reading.remote import FetchResults
+from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.sources import shown_path
 from pytest_vft.text import count
 from pytest_vft.web.network import Network, idle_proxy
+
+_SHOWN = 5  # files in a note
+
+
+def name_notes(sources: Sequence[Source]) -> Iterator[str]:
+    """Yield a note that lists the files whose split is that of their name."""
+    named = [f"{source.path} ({source.split})" for source in sources if source.split_from_name]
+    if named:
+        more = f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else ""
+        yield (
+            f"split by file name: {', '.join(named[:_SHOWN])}{more}; state splits in [tool.vft.data] or with "
+            "--data=FILE, --validation-data and --test-data"
+        )
+
+
+def group_notes(groups: Sequence[Settings]) -> Iterator[str]:
+    """Yield a note if files have different configurations."""
+    if len(groups) > 1:
+        configs = [settings.config.path for settings in groups[:_SHOWN]]
+        paths = ", ".join("none" if path is None else shown_path(str(path)) for path in configs)
+        more = f" and {len(groups) - _SHOWN:,} more" if len(groups) > _SHOWN else ""
+        yield (
+            f"files have {len(groups):,} configurations ({paths}{more}): repeated content is only found "
+            "between files with the same configuration; --config=FILE applies one to all files"
+        )
 
 
 def allowed_notes(results: Sequence[RuleResult]) -> list[str]:
@@ -39,9 +66,12 @@ def network_notes(network: Network, fetched: FetchResults) -> Iterator[str]:
 
 
 def split_notes(files: Sequence[FileResult]) -> list[str]:
-    """Return a note for each training file in which no example has an answer."""
+    """Return a note for each training file with questions in which no example has an answer.
+
+    A file that cannot be read, or has another data format, has no questions.
+    """
     return [
         f"{file.path}: no example has an answer; if this is the test split, pass it as --test-data"
         for file in files
-        if file.split == "train" and file.examples and not file.answered
+        if file.split == "train" and file.questions and not file.answered
     ]

@@ -103,7 +103,7 @@ class Settings:
                     raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
         bound, provider = self.bound, self.provider
         with _naming(config, "select: "):  # an invalid value is an error even if an option overrides it
-            configured = select_bound(catalogue, bound, provider, config.select)
+            configured = select_bound(catalogue, bound, provider, config.select or None)
         if self.select is None:
             return configured
         return select_bound(catalogue, bound, provider, self.select)
@@ -148,19 +148,18 @@ class Settings:
         _ = self.model, self.rules, self.reasons_by_file
 
 
-def read_settings(options: Mapping[str, Any]) -> Settings:
+def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Settings:
     """Return the settings for *options*, without sources.
 
     *options* are values by the names of options.py, with _ for -, and "config", a path or a Config. None
-    or a missing name is an option that was not given. Other names are ignored.
+    or a missing name is an option that was not given. Other names are ignored. Without a configuration
+    in *options* the nearest one of the file at *path*, or of the current folder, applies.
     Raises ConfigError for an invalid configuration, UsageError for an invalid option.
     """
-    select = options.get("select")
-    if select:
-        select = listed(select) or None  # an empty option was not given
+    select = listed(options.get("select") or ()) or None  # an empty option was not given
     provider = options.get("provider")
     return Settings(
-        config=as_config(options.get("config")),
+        config=as_config(options.get("config"), path=path),
         provider_id=provider and os.fspath(provider),
         model_name=options.get("model"),
         select=select,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
@@ -13,67 +15,127 @@ from pytest_vft.runs.config import Config
 
 SUFFIXES = (".jsonl", ".ndjson")
 
+_WORD = re.compile(r"[^\W\d_]+")
+_SPLIT_NAMES: Mapping[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev", "eval"),
+    "test": ("test",),
+}
 
-def find_sources(
+
+class _Given(NamedTuple):
+    """A source, and whether its file was given by its own path and not by a folder or glob."""
+
+    source: Source
+    exact: bool
+
+
+def find_sources(  # noqa: PLR0913 - all by keyword, each with a default
     config: Config,
     paths: Sequence[str] = (),
     *,
+    data: Sequence[str] = (),
     train: Sequence[str] = (),
     validation: Sequence[str] = (),
     test: Sequence[str] = (),
+    config_of: Callable[[str], Config] | None = None,
 ) -> tuple[Source, ...]:
-    """Return the files in *paths* and in the splits, or those of the configuration if none are given.
+    """Return the files in *paths*, in *data* and in the splits, or those of *config* if none are given.
 
-    Each path is a file, a folder or a glob. A file of *paths* has the split that the configuration
-    gives it, else train. Raises UsageError for a missing file and for a file in two splits.
+    Each path is a file, a folder or a glob. A file of *paths* has the split that its configuration states,
+    else the split of its name, else train. The same holds for *data*, but there a file that is given by
+    its own path is train whatever its name. *config_of* returns the configuration of the file at a path,
+    by default *config*. A file that is given by its own path takes precedence over a folder or glob that
+    holds it. Raises UsageError for a missing file and for a file in two splits.
     """
-    given: list[tuple[str, Split | None]] = [(path, None) for path in paths]
-    given += [(path, "train") for path in train]
-    given += [(path, "validation") for path in validation]
-    given += [(path, "test") for path in test]
-    configured = _configured(config, must_exist=not given)
-    if not given:
-        return configured
-    splits: dict[str, Split] = {os.path.realpath(source.path): source.split for source in configured}
-    return _distinct(
-        Source(path, split or splits.get(os.path.realpath(path), "train"))
-        for name, split in given
-        for path in expand(name)
-    )
+    if not (paths or data or train or validation or test):
+        return _configured(config, must_exist=True)
+    configured: dict[Path | None, Mapping[Hashable, Split]] = {}
+
+    def source(path: str, *, is_train: bool) -> Source:
+        own = config_of(path) if config_of else config
+        if own.path not in configured:
+            sources = _configured(own, must_exist=False)
+            configured[own.path] = {file_identity(one.path): one.split for one in sources}
+        split = configured[own.path].get(file_identity(path)) or ("train" if is_train else None)
+        named = None if split else split_of_name(path)
+        return Source(path, split or named or "train", split_from_name=named not in (None, "train"))
+
+    given = [_Given(source(path, is_train=False), exact) for path, exact in _expanded(paths)]
+    given += [_Given(source(path, is_train=exact), exact) for path, exact in _expanded(data)]
+    given += _in_split(train, "train")
+    given += _in_split(validation, "validation")
+    given += _in_split(test, "test")
+    return _distinct(given)
 
 
-def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """Return *sources* without repeated files. Raises UsageError for a file in two splits."""
-    distinct: dict[str, Source] = {}
-    for source in sources:
-        first = distinct.setdefault(os.path.realpath(source.path), source)
-        if first.split != source.split:
-            raise UsageError(f"{source.path}: is given as {first.split} and as {source.split} split")
-    return tuple(distinct.values())
+def split_of_name(path: str) -> Split | None:
+    """Return the split that whole words of the file name at *path* name; None for no split or for several."""
+    words = set(_WORD.findall(Path(path).name.lower()))
+    splits = [split for split, names in _SPLIT_NAMES.items() if words.intersection(names)]
+    return splits[0] if len(splits) == 1 else None
+
+
+def file_identity(path: str) -> Hashable:
+    """Return a value that is the same for all paths of one file, through links as well."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a path as the user wrote it
+    except OSError:
+        status = None
+    if status is None or not status.st_ino:  # no such file, or a file system without inodes
+        return os.path.realpath(path)
+    return status.st_dev, status.st_ino
+
+
+def _in_split(names: Iterable[str], split: Split, folder: str = "") -> Iterator[_Given]:
+    for path, exact in _expanded(names, folder):
+        yield _Given(Source(path, split), exact)
+
+
+def _distinct(given: Iterable[_Given]) -> tuple[Source, ...]:
+    """Return the sources without repeated files. Raises UsageError for a file in two splits."""
+    distinct: dict[Hashable, _Given] = {}
+    for one in given:
+        identity = file_identity(one.source.path)
+        first = distinct.setdefault(identity, one)
+        if one.exact and not first.exact:
+            distinct[identity] = one
+        elif one.exact == first.exact and one.source.split != first.source.split:
+            splits = f"{first.source.split} and as {one.source.split} split"
+            raise UsageError(f"{one.source.path}: is given as {splits}")
+    return tuple(one.source for one in distinct.values())
 
 
 def _configured(config: Config, *, must_exist: bool) -> tuple[Source, ...]:
     """Return the files of *config*. Raises ConfigError for missing files if they *must_exist*."""
-    sources: list[Source] = []
+    given: list[_Given] = []
     for split, patterns in config.data.items():
         for pattern in patterns:
             try:
-                found = expand(pattern, str(config.folder))
+                found = list(_in_split([pattern], split, str(config.folder)))
             except UsageError as error:
                 if must_exist:
                     raise ConfigError(f"{config.path}: data.{split}: {error}") from None
                 continue
-            sources += [Source(_shown(path), split) for path in found]
+            given += [_Given(Source(shown_path(one.source.path), split), one.exact) for one in found]
     try:
-        return _distinct(sources)
+        return _distinct(given)
     except UsageError as error:
         raise ConfigError(f"{config.path}: data: {error}") from None
 
 
-def _shown(path: str) -> str:
+def shown_path(path: str) -> str:
     """Return *path*, relative to the current folder if it is inside it."""
     found, here = Path(path), Path.cwd()
     return str(found.relative_to(here) if found.is_relative_to(here) else found)
+
+
+def _expanded(names: Iterable[str], folder: str = "") -> Iterator[tuple[str, bool]]:
+    """Yield the files of each of *names*, and whether a name is that of the file itself."""
+    for name in names:
+        paths = expand(name, folder)
+        exact = paths == [os.path.join(folder, name)]  # noqa: PTH118 - paths are kept as the user wrote them
+        yield from ((path, exact) for path in paths)
 
 
 def expand(given: str, folder: str = "") -> list[str]:
@@ -82,7 +144,7 @@ def expand(given: str, folder: str = "") -> list[str]:
     Folders are searched for *.jsonl and *.ndjson; hidden files and folders are left out.
     Raises UsageError if there are none.
     """
-    path = os.path.join(folder, given)  # noqa: PTH118 - paths are kept as the user wrote them
+    path = os.path.join(folder, given)  # noqa: PTH118 - as above
     if os.path.isdir(path):  # noqa: PTH112 - as above
         found = sorted(_walk(path))
         if not found:

@@ -67,12 +67,13 @@ def plan_job(  # noqa: PLR0913 - all by keyword, each with a default
     Raises UnfitError for data with errors, SubmissionError for a provider or model that accepts no new
     jobs, and UsageError, ConfigError or RuleFileError for invalid arguments and files.
     """
-    config = as_config(config)
+    training_file = os.fspath(training_file)
+    config = as_config(config, path=training_file)
     configured = [source.path for source in find_sources(config) if source.split == "validation"]
     validation = configured if validation_file is None else [os.fspath(validation_file)]
     run = Settings(
         config=config,
-        sources=find_sources(config, [os.fspath(training_file)], validation=validation),
+        sources=find_sources(config, data=[training_file], validation=validation),
         provider_id=provider,
         model_name=model,
         depth=depth,

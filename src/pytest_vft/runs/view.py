@@ -104,7 +104,8 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     Raises UsageError if the file does not have the line, ConfigError or RuleFileError.
     """
     named = {"provider": provider, "model": model, "select": select, "ignore": ignore, "config": config}
-    return render_example(read_example(os.fspath(path), line, read_settings(named)))
+    path = os.fspath(path)
+    return render_example(read_example(path, line, read_settings(named, path=path)))
 
 
 def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:

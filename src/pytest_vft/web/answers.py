@@ -18,6 +18,7 @@ from pytest_vft.web.throttle import FetchLimits
 HOUR = 3_600
 DAY = 24 * HOUR
 
+_STATUSES = range(100, 600)  # RFC 9110, 15
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TRY_AGAIN = frozenset({408, 425, 429})
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -65,8 +66,14 @@ def phrase(status: int) -> str:
         return str(status)
 
 
+NOT_HTTP = FetchResult(Remote(None, "the answer is not valid HTTP"), 0, "noise", again=True)
+INVALID_URL = FetchResult(Remote(False, "invalid URL"))
+
+
 def refused(status: int, pause: float | None) -> FetchResult:
     """Return the result of a request with the error *status* and a Retry-After of *pause* seconds."""
+    if status not in _STATUSES:
+        return NOT_HTTP
     if status not in TRY_AGAIN and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return FetchResult(Remote(False, phrase(status)), HOUR, "answer")
     busy = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -85,8 +92,8 @@ def failure(error: Exception, limits: FetchLimits) -> FetchResult:  # noqa: C901
             return FetchResult(Remote(False, f"TLS: {told}"), 0, "untrusted")
         case aiohttp.ClientSSLError():
             return FetchResult(Remote(False, "TLS: no handshake"), 0, "noise")
-        case ValueError():  # includes UnicodeError, aiohttp.InvalidURL and the TLS errors above
-            return FetchResult(Remote(False, "invalid URL"))
+        case aiohttp.InvalidURL() | UnicodeError():
+            return INVALID_URL
         case aiohttp.ConnectionTimeoutError():
             return FetchResult(Remote(None, f"no connection within {limits.connect:g} s"), 0, "nothing")
         case TimeoutError():
@@ -99,8 +106,8 @@ def failure(error: Exception, limits: FetchLimits) -> FetchResult:  # noqa: C901
             return FetchResult(Remote(None, "connection closed during the answer"), 0, "noise", again=True)
         case aiohttp.ClientHttpProxyError():
             return FetchResult(Remote(None, f"the proxy answered {phrase(error.status)}"), 0, "noise")
-        case aiohttp.ClientResponseError():
-            return FetchResult(Remote(None, "the answer is not valid HTTP"), 0, "noise", again=True)
+        case aiohttp.ClientResponseError() | ValueError():
+            return NOT_HTTP
         case _:
             return FetchResult(Remote(None, "connection closed without an answer"), 0, "noise", again=True)
 
@@ -125,7 +132,7 @@ def read_body(body: Body, *, full: bool, limit: int) -> Remote | None:
         served = _served(kind, body.data, media_type)
         if served:
             return Remote(True, served=served, media_type=media_type)
-    image = measure_image(body.data, full=full and body.whole, whole=body.whole)
+    image = measure_image(body.data, full=full and body.whole, whole=body.whole, bounded=not full)
     if not body.whole:
         if is_opened(kind) and not image.openable and len(body.data) < limit:
             return None

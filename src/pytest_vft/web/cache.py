@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from pathlib import Path
 from typing import Any
 
+from pytest_vft.clock import now
 from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.sqlite import Database
@@ -31,21 +31,21 @@ class UrlCache:
     def get(self, url: str) -> Remote | None:
         """Return the cached result of *url*, or None if there is none or it has expired."""
         query = "SELECT found FROM urls WHERE key = ? AND until > ?"
-        rows = self._database.read(query, (self._key(url), time.time()))
+        rows = self._database.read(query, (self._key(url), now().timestamp()))
         return _remote(rows[0][0]) if rows else None
 
     def put(self, url: str, remote: Remote, seconds: float) -> None:
         """Add the result of *url*, valid for *seconds*, to the rows that close() writes."""
         image = remote.image and remote.image._asdict()
         found = json.dumps({**remote._asdict(), "image": image})
-        self._rows.append((self._key(url), found, time.time() + seconds))
+        self._rows.append((self._key(url), found, now().timestamp() + seconds))
 
     def close(self) -> None:
         """Write the new rows, delete expired ones and close the file."""
         if self._rows:
             self._database.write(
                 ("INSERT OR REPLACE INTO urls VALUES (?, ?, ?)", self._rows),
-                ("DELETE FROM urls WHERE until <= ?", [(time.time(),)]),
+                ("DELETE FROM urls WHERE until <= ?", [(now().timestamp(),)]),
             )
         self._database.close()
 

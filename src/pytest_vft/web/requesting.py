@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,11 +19,25 @@ import aiohttp
 import truststore
 from yarl import URL
 
+from pytest_vft.clock import now
 from pytest_vft.reading.remote import Remote
-from pytest_vft.web.answers import DAY, HOUR, REDIRECTS, Body, FetchResult, failure, read_body, refused
+from pytest_vft.web.answers import (
+    DAY,
+    HOUR,
+    INVALID_URL,
+    REDIRECTS,
+    Body,
+    FetchResult,
+    failure,
+    read_body,
+    refused,
+)
 from pytest_vft.web.network import Network
 from pytest_vft.web.resolver import CheckingResolver, NotPublicError
 from pytest_vft.web.throttle import FetchLimits, retry_after
+
+# The size may be "*"; one of more digits is no size (RFC 9110, 14.4).
+_CONTENT_RANGE = re.compile(r"\s*bytes\s+[0-9]+-[0-9]+/([0-9]{1,18})\s*", re.IGNORECASE)
 
 
 def user_agent() -> str:
@@ -94,10 +108,14 @@ class ImageClient:
         """Send the request of *job*; return the request that must follow, or the result."""
         proxy = self._proxy_of(job.at)
         try:
+            url = URL(job.at, encoded=job.at.isascii() and " " not in job.at)
+        except ValueError:
+            return INVALID_URL
+        try:
             async with asyncio.timeout(self._limits.total):
                 await self._resolver.check(host_of(proxy or job.at), proxy=proxy is not None)
                 async with self._session.get(
-                    URL(job.at, encoded=job.at.isascii() and " " not in job.at),
+                    url,
                     headers={"Range": f"bytes=0-{job.first - 1}"} if job.ranged else {},
                     allow_redirects=False,
                     proxy=proxy,
@@ -118,8 +136,10 @@ class ImageClient:
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and job.ranged:
             return replace(job, ranged=False)  # an empty file does not have a first byte
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            return refused(status, retry_after(headers.get("Retry-After"), time.time()))
+            return refused(status, retry_after(headers.get("Retry-After"), now().timestamp()))
         body = await self._body(job, response)
+        if body is None:
+            return replace(job, first=self._max_bytes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the rules report what decoders warn about
             remote = read_body(body, full=self._full, limit=self._max_bytes)
@@ -127,10 +147,14 @@ class ImageClient:
             return replace(job, first=self._max_bytes)
         if remote is None:
             remote = Remote(None, "the body is shorter than declared")
-        return FetchResult(remote, 0 if remote.reachable is None else DAY, "answer")
+        undecoded = remote.image is not None and remote.image.is_undecoded
+        return FetchResult(remote, 0 if remote.reachable is None or undecoded else DAY, "answer")
 
-    async def _body(self, job: FetchJob, response: aiohttp.ClientResponse) -> Body:
-        """Read the bytes that the job asks for, or as many as allowed if the size is not declared."""
+    async def _body(self, job: FetchJob, response: aiohttp.ClientResponse) -> Body | None:
+        """Read the bytes that the job asks for, or as many as allowed if the size is not declared.
+
+        None is a part of a body whose size is not declared, so that more must be requested.
+        """
         headers, total = response.headers, _declared_size(response)
         limit = job.first if total is not None else self._max_bytes
         data = bytearray()
@@ -139,12 +163,18 @@ class ImageClient:
             if len(data) >= limit:
                 response.close()
                 break
+        partial = response.status == HTTPStatus.PARTIAL_CONTENT and total is None
+        if partial and job.first <= len(data) < self._max_bytes:
+            return None
         declared = (headers.get("Content-Type", ""), headers.get("Content-Encoding", ""))
         return Body(bytes(data[: self._max_bytes]), max(len(data), total or 0), *declared)
 
     def _redirected(self, job: FetchJob, location: str) -> FetchJob | FetchResult:
-        at = urljoin(job.at, location)
-        scheme = urlsplit(at).scheme
+        try:
+            at = urljoin(job.at, location)
+            scheme = urlsplit(at).scheme
+        except ValueError:
+            return INVALID_URL
         if job.hops >= self._limits.redirects:
             cause = f"more than {self._limits.redirects} redirects"
         elif scheme not in ("http", "https"):
@@ -184,6 +214,6 @@ def server_of(url: str) -> tuple[str, str]:
 def _declared_size(response: aiohttp.ClientResponse) -> int | None:
     """Return the size of the whole body that the server declares, or None."""
     if response.status == HTTPStatus.PARTIAL_CONTENT:
-        _, _, total = response.headers.get("Content-Range", "").rpartition("/")
-        return int(total) if total.isdecimal() else None
+        sized = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        return int(sized[1]) if sized else None
     return response.content_length

@@ -1,0 +1,195 @@
+"""Predictions matched to the questions of a test split."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
+
+from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.evaluation.predictions import Answer
+from pytest_vft.evaluation.questions import Question, normalise_id
+from pytest_vft.naming import option
+from pytest_vft.text import count, safe
+
+MatchMethod = Literal["id", "pattern", "line", "order", "none"]
+"""How predictions are matched to questions: `none` without a test split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Irregularities:
+    """The ids of irregular questions and predictions.
+
+    *missing* questions have no prediction; they and *empty* answers count as wrong. *repeated*
+    questions have the same answer several times and count once. *refused* and *cut* answers are
+    reported as such by the model.
+    Missing questions and these fail every gate: *contradictory* questions have several different answers,
+    *unknown* ids are not in the test split, and the actual answer of *disputed* predictions differs from
+    that of the test split.
+    """
+
+    missing: Sequence[str] = ()
+    empty: Sequence[str] = ()
+    refused: Sequence[str] = ()
+    cut: Sequence[str] = ()
+    repeated: Sequence[str] = ()
+    contradictory: Sequence[str] = ()
+    unknown: Sequence[str] = ()
+    disputed: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedPredictions:
+    """The answers in the order of the questions, the number of *predictions*, and *how* both were matched."""
+
+    how: MatchMethod
+    predictions: int
+    answers: Sequence[Answer] = field(repr=False)
+    irregular: Irregularities = field(default_factory=Irregularities, repr=False)
+
+
+def match_without_split(path: str, predictions: Sequence[Answer]) -> MatchedPredictions:
+    """Return *predictions* matched without a test split: each line is its own question."""
+    if any(not given.id for given in predictions):
+        predictions = [given if given.id else given._replace(id=str(given.line)) for given in predictions]
+    firsts, repeated, contradictory = _distinct(predictions, [given.id for given in predictions])
+    answers = list(firsts.values())
+    for answer in answers:
+        if answer.truth is None:
+            raise EvaluationError(
+                f"{path}:{answer.line}: no actual answer; name its key, {option('keys', 'actual=KEY')}, "
+                f"or give the test split, {option('test', 'FILE')}"
+            )
+    irregular = _irregular(answers, repeated=repeated, contradictory=contradictory)
+    return MatchedPredictions(how="none", predictions=len(predictions), answers=answers, irregular=irregular)
+
+
+def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question]) -> MatchedPredictions:
+    """Return *predictions*, of the file at *path*, matched to *questions*.
+
+    They are matched by the ids of the questions, else by the ids that a pattern finds in the questions,
+    else by the lines that the predictions name, else by order.
+    Raises EvaluationError if none of these is possible, or if there is no actual answer.
+    """
+    how, labels, given = _labels(path, predictions, questions)
+    by_label = dict(zip(labels, questions, strict=True))
+    firsts, repeated, contradictory = _distinct(predictions, given)
+    if firsts.keys().isdisjoint(by_label):
+        raise EvaluationError(_unmatched(path, list(firsts), questions[0].path, labels))
+    answers, missing, disputed = [], [], []
+    for label, question in by_label.items():
+        found = firsts.get(label)
+        if found is None:
+            missing.append(label)
+            answers.append(Answer(label, None, "", question.truth, question, {}))
+            continue
+        truth = found.truth if question.truth is None else question.truth
+        if truth is None:
+            raise EvaluationError(f"{question.place}: no actual answer here or in {path}:{found.line}")
+        if found.truth is not None and found.truth.strip() != truth.strip():
+            disputed.append(label)
+        answers.append(Answer(label, found.line, found.said, truth, question, found.fields))
+    irregular = _irregular(
+        answers,
+        missing=missing,
+        repeated=repeated,
+        contradictory=contradictory,
+        disputed=disputed,
+        unknown=[label for label in firsts if label not in by_label],
+    )
+    return MatchedPredictions(how=how, predictions=len(predictions), answers=answers, irregular=irregular)
+
+
+def _unmatched(path: str, given: Sequence[str], split: str, labels: Sequence[str]) -> str:
+    """Return why no prediction has a question."""
+    return (
+        f"{path}: none of {count(len(given), 'predicted id')} is in {split}: predicted are "
+        f"{_first(given)}, in the test split are {_first(labels)}; give the test split of these predictions, "
+        f"or name the key of their ids: {option('keys', 'id=KEY')}"
+    )
+
+
+def _first(ids: Sequence[str]) -> str:
+    return ", ".join(map(safe, ids[:3])) + (", ..." if len(ids) > 3 else "")  # noqa: PLR2004 - enough to recognise
+
+
+def select_ids(matched: MatchedPredictions, ids: Collection[str]) -> MatchedPredictions:
+    """Return *matched* with only the answers with *ids*, and what is irregular about them.
+
+    Unknown ids remain: they show that the files do not belong together.
+    Raises UsageError without ids and for an id without an answer.
+    """
+    wanted = {normalise_id(id_) for id_ in ids}
+    if not wanted:
+        raise UsageError(f"{option('ids')} has no id; expected at least one")
+    answers = [answer for answer in matched.answers if answer.id in wanted]
+    absent = wanted - {answer.id for answer in answers}
+    if absent:
+        raise UsageError(f"no question has the id {safe(min(absent))!r}")
+    irregular = {
+        name: [id_ for id_ in found if id_ in wanted]
+        for name, found in asdict(matched.irregular).items()
+        if name != "unknown"
+    }
+    return replace(matched, answers=answers, irregular=replace(matched.irregular, **irregular))
+
+
+def _labels(
+    path: str, predictions: Sequence[Answer], questions: Sequence[Question]
+) -> tuple[MatchMethod, list[str], list[str]]:
+    """Return the method of matching, and the labels of questions and of predictions."""
+    ids = [given.id for given in predictions]
+    own: dict[MatchMethod, list[str | None]] = {
+        "id": [question.id for question in questions],
+        "pattern": [question.numbered for question in questions],
+    }
+    for how, found in own.items() if all(ids) else ():
+        labels = [label for label in found if label is not None]
+        if len(labels) == len(questions):
+            _check_distinct(labels, questions)
+            return how, labels, ids
+        if labels:
+            place = questions[found.index(None)].place
+            raise EvaluationError(f"{place}: no id, but other questions and the predictions have ids")
+    labels = [str(question.line) for question in questions]
+    if all(isinstance(given.fields.get("line"), int) for given in predictions):
+        return "line", labels, [str(given.fields["line"]) for given in predictions]
+    if len(predictions) != len(questions):
+        raise EvaluationError(
+            f"{path}: {count(len(predictions), 'prediction')} and {count(len(questions), 'question')} cannot "
+            "be matched by order; give both an id"
+        )
+    return "order", labels, labels
+
+
+def _check_distinct(labels: Sequence[str], questions: Sequence[Question]) -> None:
+    places: dict[str, str] = {}
+    for label, question in zip(labels, questions, strict=True):
+        first = places.setdefault(label, question.place)
+        if first != question.place:
+            raise EvaluationError(f"{question.place}: the id {safe(label)!r} is also the id of {first}")
+
+
+def _distinct(
+    predictions: Sequence[Answer], labels: Sequence[str]
+) -> tuple[dict[str, Answer], list[str], list[str]]:
+    """Return the first prediction by label, the labels with equal answers, and those with different ones."""
+    firsts = dict(zip(labels, predictions, strict=True))
+    if len(firsts) == len(predictions):
+        return firsts, [], []
+    firsts = {}
+    differs: dict[str, bool] = {}
+    for given, label in zip(predictions, labels, strict=True):
+        first = firsts.setdefault(label, given)
+        if first is not given:
+            differs[label] = differs.get(label, False) or first.said.strip() != given.said.strip()
+    return firsts, [one for one in differs if not differs[one]], [one for one in differs if differs[one]]
+
+
+def _irregular(answers: Sequence[Answer], **others: Sequence[str]) -> Irregularities:
+    return Irregularities(
+        empty=[one.id for one in answers if (not one.said or one.said.isspace()) and one.line is not None],
+        cut=[one.id for one in answers if one.fields and one.fields.get("finish_reason") == "length"],
+        refused=[one.id for one in answers if one.fields and one.fields.get("refusal")],
+        **others,
+    )

@@ -1,0 +1,55 @@
+"""The verdict on a run, the last line of a report."""
+
+from __future__ import annotations
+
+from pytest_vft.line_ranges import union
+from pytest_vft.model import FileResult, Report, Severity
+from pytest_vft.report.findings import dropped
+from pytest_vft.text import count
+
+
+def verdict(report: Report) -> str:
+    """Return the verdict, as in "FAILED  221 of 19,987 lines have errors (340 findings)".
+
+    Without findings, it counts the rules. Rules that could not judge everything qualify a run that passes.
+    """
+    word = "PASSED" if report.ok else "FAILED"
+    unknown = sum(rule.tally.unknown > 0 and not rule.tally.failed for rule in report.rules)
+    failed = [rule for rule in report.rules if rule.tally.failed]
+    if failed:
+        qualified = unknown and (report.ok or report.require_checked)
+        partly = f"; {count(unknown, 'rule')} partly checked" if qualified else ""
+        return f"{word}  {_extent(report)}{partly}"
+    numbers = ((unknown, "partly checked"), (len(report.rules) - unknown, "fine"))
+    (first, state), *others = [one for one in numbers if one[0]] or [(0, "fine")]
+    return f"{word}  " + ", ".join([f"{count(first, 'rule')} {state}", *(f"{n:,} {s}" for n, s in others)])
+
+
+def _extent(report: Report) -> str:
+    """Return the number of lines with errors, or with warnings if there are no errors."""
+    severity: Severity = "error" if _rules(report, "error") else "warning"
+    bad = {file.path: bad_lines(report, file, severity) for file in report.files}
+    lines, total = sum(bad.values()), sum(file.lines for file in report.files)
+    found = count(len(report.findings) + dropped(report), "finding")
+    where = ""
+    if len(report.files) > 1:
+        rules = _rules(report, severity)
+        files = sum(
+            bad[file.path] > 0 or any(rule in rules and tally.failed for rule, tally in file.tallies.items())
+            for file in report.files
+        )
+        where = f" in {files:,} of {count(len(report.files), 'file')}"
+    if not lines:
+        return f"{found}{where}"
+    have = "has" if lines == 1 else "have"
+    return f"{lines:,} of {count(total, 'line')} {have} {severity}s ({found}){where}"
+
+
+def bad_lines(report: Report, file: FileResult, severity: Severity) -> int:
+    """Return the number of lines of *file* that fail a rule of *severity*."""
+    rules = _rules(report, severity)
+    return len(union(ranges for rule, ranges in file.bad_lines.items() if rule in rules))
+
+
+def _rules(report: Report, severity: Severity) -> set[str]:
+    return {rule.id for rule in report.rules if rule.tally.failed and rule.severity == severity}

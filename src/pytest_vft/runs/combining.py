@@ -1,0 +1,71 @@
+"""One report of several: the reports of files with different configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pytest_vft.model import Cost, Report, RuleResult, Tally
+
+
+def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
+    """Return *reports*, at least one, as one report with more *notes*.
+
+    A rule has the severity of its findings: error if it failed as an error in any report.
+    """
+    first, *others = reports
+    if not others:
+        return replace(first, notes=(*first.notes, *notes))
+    ids = dict.fromkeys(rule.id for report in reports for rule in report.rules)
+    closes = {report.closes for report in reports}
+    return replace(
+        first,
+        provider=_names(report.provider for report in reports),
+        provider_name=_names(report.provider_name for report in reports),
+        closes=closes.pop() if len(closes) == 1 else None,
+        model=_names(report.model for report in reports if report.model) or None,
+        files=tuple(file for report in reports for file in report.files),
+        rules=tuple(
+            _combined([rule for report in reports for rule in report.rules if rule.id == id_]) for id_ in ids
+        ),
+        findings=tuple(finding for report in reports for finding in report.findings),
+        dataset={
+            id_: sum((report.dataset.get(id_, Tally()) for report in reports), Tally())
+            for id_ in dict.fromkeys(id_ for report in reports for id_ in report.dataset)
+        },
+        notes=(*dict.fromkeys(note for report in reports for note in report.notes), *notes),
+        unsettled=sum(report.unsettled for report in reports),
+        cost=_cost([report.cost for report in reports if report.cost is not None]),
+    )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def _combined(results: Sequence[RuleResult]) -> RuleResult:
+    failed = [result for result in results if result.tally.failed] or results
+    worst = next((result for result in failed if result.severity == "error"), failed[0])
+    reasons = dict.fromkeys(result.reason for result in results if result.reason is not None)
+    return worst._replace(
+        tally=sum((result.tally for result in results), Tally()),
+        truncated=sum(result.truncated for result in results),
+        allowed=worst.allowed if len(failed) == 1 else None,
+        reason="; ".join(reasons) or None,
+    )
+
+
+def _cost(costs: Sequence[Cost]) -> Cost | None:
+    """Return the sum of *costs*, without a price if their prices differ; None if there are none."""
+    if not costs:
+        return None
+    prices = {(cost.price, cost.price_date) for cost in costs}
+    price, price_date = prices.pop() if len(prices) == 1 else (None, None)
+    return Cost(
+        tokens_at_least=sum(cost.tokens_at_least for cost in costs),
+        tokens_at_most=sum(cost.tokens_at_most for cost in costs),
+        price=price,
+        price_date=price_date,
+        low_detail_at_least=sum(cost.low_detail_at_least for cost in costs),
+        low_detail_at_most=sum(cost.low_detail_at_most for cost in costs),
+    )
