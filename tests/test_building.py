@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageChops, ImageStat, PngImagePlugin
 
-from pytest_vft import FewShot, UsageError, build_example, encode_image, write_jsonl
+from pytest_vft import FewShot, UsageError, build_example, encode_image, evaluate, write_jsonl
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 URL = "https://example.com/cover.jpg"
@@ -173,25 +174,56 @@ def test_a_transparent_colour_becomes_rgba(tmp_path: Path, mode: str, options: d
     assert image.mode == "RGBA"
 
 
-@pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])
-def test_sixteen_bits_keep_their_scale(mode: str) -> None:
-    deep = Image.new(mode, (3, 1))
-    for column, level in enumerate([0, 32896, 40000]):  # 32896 is 128 * 257
-        deep.putpixel((column, 0), level)
-
-    image = decoded(encode_image(deep, format="PNG"))
-
-    assert [image.getpixel((column, 0)) for column in range(3)] == [
-        (level, level, level) for level in (0, 128, 156)
-    ]
+DEEP = ["I;16", "I;16L", "I;16B", "I"]
 
 
-def test_a_sixteen_bit_file_keeps_its_scale(tmp_path: Path) -> None:
-    (tmp_path / "deep.png").write_bytes(saved(Image.new("I;16", (8, 8), 32896), "PNG", transparency=32896))
+def row(mode: str, levels: Sequence[float]) -> Image.Image:
+    image = Image.new(mode, (len(levels), 1))
+    for column, level in enumerate(levels):
+        image.putpixel((column, 0), level)
+    return image
 
-    image = decoded(encode_image(tmp_path / "deep.png", format="PNG"))
 
-    assert image.getpixel((0, 0)) == (128, 128, 128)
+def greys(image: Any) -> list[int]:
+    """Return the values of the first row of *image*, encoded, which must be grey."""
+    encoded = decoded(encode_image(image, format="PNG"))
+    found = [encoded.getpixel((column, 0)) for column in range(encoded.width)]
+    assert all(pixel == (pixel[0],) * 3 for pixel in found)  # type: ignore[index]  # RGB
+    return [pixel[0] for pixel in found]  # type: ignore[index]  # as above
+
+
+@pytest.mark.parametrize("mode", DEEP)
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ([0, 128, 255], [0, 128, 255]),  # 8-bit values
+        ([7, 50, 200], [7, 50, 200]),
+        ([0, 2048, 4095], [0, 128, 255]),  # 12-bit values
+        ([1000, 1050, 1100], [0, 128, 255]),
+        ([0, 32768, 65535], [0, 128, 255]),
+    ],
+)
+def test_grey_of_more_than_8_bits_is_stretched_and_8_bit_values_are_kept(
+    mode: str, levels: list[int], expected: list[int]
+) -> None:
+    assert greys(row(mode, levels)) == expected
+
+
+@pytest.mark.parametrize("mode", DEEP)
+@pytest.mark.parametrize(
+    ("level", "expected"), [(0, 0), (7, 7), (255, 255), (4095, 255), (32896, 128), (65535, 255)]
+)
+def test_an_image_of_one_value_keeps_the_scale_of_its_bits(mode: str, level: int, expected: int) -> None:
+    assert greys(row(mode, [level, level])) == [expected, expected]
+
+
+@pytest.mark.parametrize("levels", [[0, 2048, 4095], [7, 50, 200]])
+def test_a_sixteen_bit_file_is_like_its_image(tmp_path: Path, levels: list[int]) -> None:
+    deep = row("I;16", levels)
+    (tmp_path / "deep.png").write_bytes(saved(deep, "PNG", transparency=levels[0]))
+    (tmp_path / "deep.tif").write_bytes(saved(deep, "TIFF"))
+
+    assert greys(tmp_path / "deep.png") == greys(tmp_path / "deep.tif") == greys(deep)
 
 
 @pytest.mark.parametrize(
@@ -209,11 +241,125 @@ def test_a_mode_without_a_scale_is_stretched(mode: str, levels: list[float]) -> 
     ]
 
 
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_a_flat_image_without_a_scale_is_black(mode: str) -> None:
-    image = decoded(encode_image(Image.new(mode, (8, 8), 7), format="PNG"))
+def test_a_flat_image_of_floats_is_black() -> None:
+    assert greys(row("F", [0.5, 0.5])) == [0, 0]
 
-    assert image.getpixel((0, 0)) == (0, 0, 0)
+
+# What else is an image
+
+
+def handed(data: bytes, tmp_path: Path) -> Iterator[Any]:
+    """Yield what stands for the file *data*: bytes, file objects, and rows of Hugging Face."""
+    (tmp_path / "cover.png").write_bytes(data)
+    written = io.BytesIO()
+    written.write(data)
+    yield from (data, bytearray(data), memoryview(data), io.BytesIO(data), written)
+    yield (tmp_path / "cover.png").open("rb")
+    yield {"bytes": data, "path": None}
+    yield {"bytes": data, "path": "elsewhere.png"}
+    yield {"bytes": None, "path": str(tmp_path / "cover.png")}
+    yield {"path": tmp_path / "cover.png"}
+
+
+@pytest.mark.parametrize("form", ["fit", "grey"])
+def test_bytes_files_and_rows_are_like_the_path(tmp_path: Path, form: str) -> None:
+    data = saved(drawn() if form == "fit" else drawn("L"), "PNG")
+    (tmp_path / "given.png").write_bytes(data)
+    expected = encode_image(tmp_path / "given.png")
+
+    assert (payload(expected) == data) == (form == "fit")
+    for image in handed(data, tmp_path):
+        assert encode_image(image) == expected
+        assert question_about(image) == question_about(tmp_path / "given.png")
+        assert question_about([image, image]) == question_about([tmp_path / "given.png"] * 2)
+        if hasattr(image, "close"):
+            image.close()
+
+
+class Array:
+    """An array with the interface of NumPy's, and nothing else of it."""
+
+    def __init__(self, shape: tuple[int, ...], typestr: str, data: bytes) -> None:
+        size = int(typestr[2:])
+        strides = tuple(math.prod(shape[axis + 1 :]) * size for axis in range(len(shape)))
+        self.__array_interface__ = {"shape": shape, "typestr": typestr, "strides": strides, "version": 3}
+        self._data = data
+
+    def tobytes(self) -> bytes:
+        return self._data
+
+    def __getitem__(self, _: object) -> Array:
+        """Return the first channel, of one."""
+        return Array(self.__array_interface__["shape"][:2], self.__array_interface__["typestr"], self._data)
+
+
+@pytest.mark.parametrize(
+    ("array", "mode", "expected"),
+    [
+        (Array((8, 8, 3), "|u1", bytes([200, 10, 90]) * 64), "RGB", (200, 10, 90)),
+        (Array((8, 8, 4), "|u1", bytes([200, 10, 90, 70]) * 64), "RGBA", (200, 10, 90, 70)),
+        (Array((8, 8), "|u1", bytes([90]) * 64), "RGB", (90, 90, 90)),
+        (Array((8, 8, 1), "|u1", bytes([90]) * 64), "RGB", (90, 90, 90)),
+        (Array((8, 8), "<u2", (4095).to_bytes(2, "little") * 64), "RGB", (255, 255, 255)),
+    ],
+)
+def test_an_array_is_an_image(array: Any, mode: str, expected: tuple[int, ...]) -> None:
+    image = decoded(encode_image(array, format="PNG"))
+
+    assert (image.mode, image.getpixel((3, 3))) == (mode, expected)
+    assert (
+        question_about(array, format="PNG")["content"][1:]
+        == question_about([array], format="PNG")["content"][1:]
+    )
+
+
+def test_an_array_of_numpy_is_an_image() -> None:
+    numpy = pytest.importorskip("numpy")
+    array = numpy.zeros((8, 6, 3), "uint8")
+    array[..., 0] = 200
+
+    image = decoded(encode_image(array[::-1, ::2], format="PNG"))
+    assert (image.size, image.getpixel((0, 0))) == ((3, 8), (200, 0, 0))
+    assert greys(numpy.array([[0, 2048, 4095]], "uint16")) == [0, 128, 255]
+    assert greys(numpy.array([[[7], [50], [200]]], "uint8")) == [7, 50, 200]
+    assert greys(numpy.array([[0.0, 0.5, 1.0]], "float32")) == [0, 128, 255]
+    assert greys(numpy.array([[False, True]])) == [0, 255]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [Array((8, 8, 3), "<f4", bytes(768)), Array((3, 8, 8), "|u1", bytes(192)), Array((8,), "|u1", bytes(8))],
+)
+def test_an_array_of_another_kind_is_named(array: Any) -> None:
+    interface = array.__array_interface__
+    kind = f"its shape is {interface['shape']} and its type {interface['typestr']}"
+
+    with pytest.raises(UsageError, match=re.escape(f"the array cannot be encoded (TypeError: {kind}")):
+        encode_image(array)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (
+            b"\xff\xd8",
+            "the image (2 bytes) cannot be encoded (UnidentifiedImageError: cannot identify image file)",
+        ),
+        (
+            io.BytesIO(),
+            "the image (0 bytes) cannot be encoded (UnidentifiedImageError: cannot identify image file)",
+        ),
+        ({"bytes": b"x", "path": "a.png"}, "a.png cannot be encoded (UnidentifiedImageError: "),
+        ({"bytes": None, "path": None}, "an image is a mapping without bytes and path; expected {"),
+        ({}, "an image is a mapping without bytes and path; expected {"),
+        ({"bytes": 1}, "an image is of type int; expected a Pillow image, a path, bytes, "),
+        ({"path": "missing.png"}, "missing.png cannot be encoded (FileNotFoundError: "),
+        (io.StringIO("x"), "an image is of type StringIO; expected a Pillow image, a path, bytes, "),
+    ],
+)
+def test_content_that_is_no_image_is_named(image: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        encode_image(image)
 
 
 @pytest.mark.parametrize(
@@ -362,9 +508,7 @@ def test_quality_out_of_range(quality: Any) -> None:
         encode_image(drawn(), quality=quality)
 
 
-@pytest.mark.parametrize(
-    ("image", "kind"), [(None, "None"), (b"\xff\xd8", "of type bytes"), (io.BytesIO(), "of type BytesIO")]
-)
+@pytest.mark.parametrize(("image", "kind"), [(None, "None"), (7, "of type int")])
 def test_not_a_image(image: Any, kind: str) -> None:
     with pytest.raises(UsageError, match=f"an image is {kind}; expected a Pillow image"):
         encode_image(image)
@@ -372,7 +516,7 @@ def test_not_a_image(image: Any, kind: str) -> None:
 
 @pytest.mark.parametrize("url", [URL, "data:image/png;base64,AAAA"])
 def test_a_url_is_not_encoded(url: str) -> None:
-    with pytest.raises(UsageError, match="a Pillow image or a path, not a URL"):
+    with pytest.raises(UsageError, match=r"a Pillow image, a path, bytes, .*, not a URL"):
         encode_image(url)
 
 
@@ -547,9 +691,12 @@ def test_arguments_are_checked_without_a_image(options: dict[str, Any]) -> None:
             {"few_shot": FewShot("Who?", "Ida")},
             "few_shot[0] is of type str; expected FewShot(question, answer, image)",
         ),
-        ({"image": 7}, "an image is of type int; expected a Pillow image or a path"),
-        ({"image": [URL, None]}, "an image is None; expected a Pillow image or a path"),
-        ({"image": iter([URL])}, "an image is of type list_iterator; expected a Pillow image or a path"),
+        ({"image": 7}, "an image is of type int; expected a Pillow image, a path, bytes, "),
+        ({"image": [URL, None]}, "an image is None; expected a Pillow image, a path, bytes, "),
+        (
+            {"image": iter([URL])},
+            "an image is of type list_iterator; expected a Pillow image, a path, bytes, ",
+        ),
         ({"image": "missing.png"}, "missing.png cannot be encoded (FileNotFoundError: "),
     ],
 )
@@ -864,3 +1011,35 @@ def test_planted_faults_of_images() -> None:
         decoded(planted_image("image/truncated"))
     assert decoded(planted_image("image/unsupported-format")).format == "GIF"
     assert decoded(planted_image("image/unsupported-mode")).mode == "CMYK"
+
+
+# Test splits
+
+
+def test_id_and_truth_become_keys_for_an_evaluation(tmp_path: Path) -> None:
+    example = build_example("Is this a cookbook?", id=7, truth="Yes")
+
+    assert list(example) == ["id", "truth", "messages"]
+    assert (example["id"], example["truth"], len(example["messages"])) == (7, "Yes", 1)
+    write_jsonl(tmp_path / "test.jsonl", [example])
+    write_jsonl(tmp_path / "predictions.jsonl", [{"id": 7, "prediction": "yes"}])
+    evaluation = evaluate(tmp_path / "predictions.jsonl", test=tmp_path / "test.jsonl")
+    assert evaluation.assert_min_accuracy(1.0).ok
+
+
+def test_id_may_stand_beside_an_answer() -> None:
+    assert list(build_example("What?", "Tea", id="a-1")) == ["id", "messages"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"id": 1.5}, "id is of type float; expected a str or an int"),
+        ({"id": True}, "id is of type bool; expected a str or an int"),
+        ({"truth": 1}, "truth is of type int; expected a str"),
+        ({"answer": "A", "truth": "A"}, "answer and truth are both given"),
+    ],
+)
+def test_wrong_id_or_truth_is_named(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        build_example("What?", **options)

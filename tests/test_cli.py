@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import pty
@@ -197,6 +198,16 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("check pipe", "pipe: is not a regular file"),
         ("check t --slect=image", "unknown option --slect (did you mean '--select'?)"),
         ("check t --sel=image", "unknown option --sel (did you mean '--select'?)"),
+        ("check t --save=d", "--save is an option of vft show, not of vft check; see 'vft check --help'"),
+        ("show t:1 --seed=1", "--seed is an option of vft submit, not of vft show"),
+        ("rules --timeout=1", "--timeout is an option of vft submit and vft eval, not of vft rules"),
+        ("check t --vft-depth=full", "--vft-depth is an option of pytest; here it is --depth"),
+        ("check t --vft-only", "--vft-only is an option of pytest; see"),
+        ("check t --fix", "unknown option --fix; see 'vft check --help'"),
+        ("lint t", "unknown command 'lint'; see 'vft --help'"),
+        ("explain image/dark", "no rule, scope or provider 'image/dark'; 'vft rules' lists"),
+        ("check t --since=main", "since: there is no git repository here"),
+        ("check - -", "- is given more than once; standard input can be read once"),
         ("check t --provider", "argument --provider: expected one argument"),
         ("check t --provider=opnai", "no provider 'opnai' (did you mean 'openai'?)"),
         ("check t --model=gpt-4o-2024-08-60", "(did you mean 'gpt-4o-2024-08-06'?)"),
@@ -211,12 +222,12 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
             "check t --depth=ful",
             "--depth: unknown 'ful' (did you mean 'full'?); expected auto, header or full",
         ),
-        ("check t --format=jsn", "--format: unknown 'jsn' (did you mean 'json'?); expected text, json, "),
+        ("check t --format=jsn", "--format: unknown 'jsn' (did you mean 'json'?); expected text, concise, "),
         ("check t --max-shown=-1", "--max-shown: '-1' is not valid; expected a number of at least 0"),
         ("check t --max-shown=ten", "--max-shown: 'ten' is not valid; expected a number of at least 0"),
         (
             "check t --report=jsn:out",
-            "unknown report format 'jsn' (did you mean 'json'?); expected one of text, json",
+            "unknown report format 'jsn' (did you mean 'json'?); expected one of text, concise",
         ),
         ("check t --report=json", "expected FORMAT:FILE, as in json:report.json"),
         ("check t --report=json:", "expected FORMAT:FILE, as in json:report.json"),
@@ -338,6 +349,76 @@ def test_splits_are_named_by_options(vft: Vft) -> None:
     }
 
 
+# No files, and standard input
+
+
+def test_empty_list_of_files_is_no_file(vft: Vft) -> None:
+    write("train.jsonl", {1: GREY})
+    Path("vft.toml").write_text('data = {train = "train.jsonl"}')
+
+    assert vft("check").code == 1
+    assert vft("check", "--offline", "--") == (0, "", "vft: no files after --: nothing to check\n")
+    assert paths(vft("check", "--format=json", "--")) == []
+    assert vft("check", "--data=train.jsonl", "--").code == 1
+
+
+def test_all_after_two_dashes_are_files(vft: Vft) -> None:
+    write("--format=json")
+
+    assert vft("check", "--offline", "--", "--format=json").out.startswith("vft: provider ")
+
+
+def pipe(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+def test_dash_is_standard_input(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe(monkeypatch, Path(write("train.jsonl", {2: GREY})).read_bytes())
+    expected = vft("check", "train.jsonl").out.replace("train.jsonl", "-")
+
+    done = vft("check", "-")
+
+    assert (done.code, done.err) == (1, "")
+    assert "\n  -:2  mode is L; expected RGB or RGBA" in done.out
+    assert done.out.splitlines()[1:] == expected.splitlines()[1:]
+
+
+def test_standard_input_may_be_any_split_beside_files(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe(monkeypatch, Path(write("train.jsonl")).read_bytes())
+
+    done = vft("check", "train.jsonl", "--test-data=-", "--format=json")
+
+    assert {file["path"]: file["split"] for file in data(done)["files"]} == {
+        "train.jsonl": "train",
+        "-": "test",
+    }
+    assert {finding["path"] for finding in data(done)["findings"]} == {"-"}
+
+
+def test_standard_input_is_checked_by_the_configuration_of_the_current_folder(
+    vft: Vft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("vft.toml").write_text('severity = {"image/unsupported-mode" = "warning"}')
+    pipe(monkeypatch, Path(write("train.jsonl", {2: GREY})).read_bytes())
+
+    assert vft("check", "-").code == 0
+
+
+def test_empty_standard_input_is_named(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe(monkeypatch, b"")
+
+    done = vft("check", "-", "--select=image")
+
+    assert (done.code, done.err) == (
+        2,
+        "vft: -: has no examples, so nothing was checked; leave the file out\n",
+    )
+
+
+def test_file_that_is_called_dash_is_named_by_its_folder(vft: Vft) -> None:
+    assert paths(vft("check", write("./-"), "--format=json")) == ["./-"]
+
+
 # The report
 
 
@@ -370,10 +451,13 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
                 "examples": 10,
                 "images": 10,
                 "distinct_images": 3,
+                "bad_lines": {"image/unsupported-mode": [[2, 2], [7, 7]]},
             }
         ],
         "cost": report["cost"],  # tests/test_tokens.py
         "truncated": {"image/unsupported-mode": 0},
+        "urls": 0,
+        "unsettled": [],
     }
     assert rules["image/unsupported-mode"] == {
         "id": "image/unsupported-mode",
@@ -381,6 +465,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "checked": 10,
         "failed": 2,
         "unknown": 0,
+        "undecoded": 0,
         "not_applicable": 0,
         "ignored": 0,
         "reason": None,
@@ -580,8 +665,36 @@ def test_colours_are_for_terminals_and_change_no_word() -> None:
 
     assert "\x1b[1;31merror\x1b[0m image/unsupported-mode" in coloured
     assert "\x1b" not in plain
-    times = re.compile(r"\d\.\d s")
-    assert times.sub("", re.sub(r"\x1b\[[\d;]*m", "", coloured)) == times.sub("", plain)
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+
+
+def test_colours_can_be_forced_into_a_pipe() -> None:
+    arguments = ["check", write("train.jsonl", {3: GREY})]
+
+    coloured = run_vft(*arguments, FORCE_COLOR="1", TERM="dumb", NO_COLOR="").stdout
+
+    assert "\x1b[1;31merror\x1b[0m image/unsupported-mode" in coloured
+    assert "\x1b" not in run_vft(*arguments, FORCE_COLOR="1", NO_COLOR="1").stdout
+    assert "\x1b" not in run_vft(*arguments, FORCE_COLOR="").stdout
+    assert json.loads(run_vft(*arguments, "--format=json", FORCE_COLOR="1", NO_COLOR="").stdout)
+
+
+@pytest.mark.parametrize(("columns", "width"), [("40", 60), ("100", 100), ("300", 120)])
+def test_width_is_that_of_the_terminal_within_limits(columns: str, width: int) -> None:
+    Path("vft.toml").write_text(f'[ignore]\nimage = "{"a " * 300}"')
+
+    text = on_a_terminal("check", write("train.jsonl"), COLUMNS=columns, TERM="dumb")
+
+    (reason,) = [line for line in text.split("\n") if line.startswith("ignored image/too-large")]
+    assert width - 2 < len(reason) <= width
+
+
+def test_width_of_a_pipe_is_80() -> None:
+    Path("vft.toml").write_text(f'[ignore]\nimage = "{"a " * 300}"')
+
+    lines = run_vft("check", write("train.jsonl"), COLUMNS="120").stdout.split("\n")
+
+    assert 78 < max(len(line) for line in lines if "a a" in line) <= 80
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}])
@@ -653,6 +766,69 @@ def test_rule_that_does_not_run_is_listed_as_off(vft: Vft) -> None:
 
     assert re.search(r"^image/tiny +off +An image is tiny\.$", vft("rules").out, re.MULTILINE)
     assert re.search(r"^image/tiny +warning +", vft("rules", "--select=image/tiny").out, re.MULTILINE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such shells")
+@pytest.mark.parametrize(
+    ("command", "code", "err"),
+    [
+        ("vft rules >&-", 2, "vft: standard output is closed\n"),
+        ("vft rules 2>&- >/dev/null", 0, ""),
+        ("vft rules >&- 2>&-", 2, ""),
+        ("vft check nowhere.jsonl 2>&-", 2, ""),
+        ("vft rules >/dev/full", 2, "vft: standard output: No space left on device\n"),
+        ("vft check nowhere.jsonl 2>/dev/full", 2, ""),
+    ],
+)
+def test_closed_and_full_streams_are_one_line(command: str, code: int, err: str) -> None:
+    if "/dev/full" in command and not os.path.exists("/dev/full"):  # noqa: PTH110 - a device
+        pytest.skip("no /dev/full here")
+    command = command.replace("vft", f"{sys.executable} -m pytest_vft", 1)
+
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - closes streams
+
+    assert (done.returncode, done.stderr) == (code, err)
+
+
+def test_flag_with_a_value_is_named(vft: Vft) -> None:
+    assert vft("check", "--offline=yes").err == (
+        "vft: --offline does not take a value; see 'vft check --help'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "network"), [("1", "offline"), ("TRUE", "offline"), ("0", "network on"), ("", "network on")]
+)
+def test_variable_that_turns_the_network_off(
+    vft: Vft, monkeypatch: pytest.MonkeyPatch, value: str, network: str
+) -> None:
+    monkeypatch.setenv("VFT_OFFLINE", value)
+    url = build_example("What is this?", "A dog.", "https://127.0.0.1:1/dog.png")
+    Path("train.jsonl").write_text(json.dumps(url) + "\n")
+
+    assert vft("check", "train.jsonl").out.splitlines()[0].endswith(f", {network}")
+
+
+def test_unclear_value_of_the_variable_is_refused(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VFT_OFFLINE", "maybe")
+
+    assert vft("check", write("train.jsonl")).err == "vft: VFT_OFFLINE is 'maybe'; expected 1 or 0\n"
+
+
+def test_rule_file_is_explained(vft: Vft) -> None:
+    write_rule(RULE)
+
+    done = vft("explain", "my_rules/image/tiny.toml")
+
+    assert (done.code, done.out.splitlines()[0]) == (0, "# image/tiny")
+
+
+def test_report_that_is_a_loop_of_links_is_one_line(vft: Vft) -> None:
+    Path("loop").symlink_to("loop")
+
+    done = vft("check", write("train.jsonl"), "--report=text:loop")
+
+    assert (done.code, done.err) == (2, "vft: loop: Too many levels of symbolic links\n")
 
 
 def test_rules_of_ones_own_are_proved(vft: Vft) -> None:
@@ -728,7 +904,12 @@ ELSEWHERE = {
 }
 HERE_ONLY = {
     "--help": "pytest has its own",
+    "--since": "pytest runs on whole datasets",
     "--format": "pytest has its own output; --vft-report writes files",
+    "--statistics": "as for --format",
+    "--quiet": "as for --format",
+    "--exit-zero": "pytest has its own exit codes",
+    "--fresh": "under pytest-xdist each worker would ask again",
 }
 
 

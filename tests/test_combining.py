@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from pytest_vft import build_example, lint, write_jsonl
+from pytest_vft import Report, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
+from pytest_vft.model import UnsettledUrl
+from pytest_vft.runs.combining import combine
 
 MODE = "image/unsupported-mode"
 LEAK = "dataset/split-leak"
@@ -125,6 +128,29 @@ def test_leak_between_configurations_is_not_found_and_that_is_said() -> None:
     (note,) = [note for note in apart.notes if "2 configurations" in note]
     assert "--config=FILE" in note
     assert not [note for note in together.notes if "configurations" in note]
+
+
+def test_each_field_of_a_report_is_combined_or_the_same_for_all_files() -> None:
+    same = {"depth", "offline", "fail_on", "require_checked"}
+    names = "provider provider_name closes model files rules findings dataset notes urls unsettled cost"
+    combined = set(names.split())
+
+    assert {one.name for one in dataclasses.fields(Report)} == same | combined
+
+
+def test_urls_of_several_configurations_are_listed_once() -> None:
+    def report(path: str, *urls: str) -> Report:
+        unsettled = tuple(UnsettledUrl(url, "timeout", ((path, 1),)) for url in urls)
+        write(path)
+        return dataclasses.replace(lint(path), urls=len(urls), unsettled=unsettled)
+
+    both = combine([report("a/one.jsonl", "x", "y"), report("b/two.jsonl", "y")])
+
+    assert both.urls == 3
+    assert [(one.url, one.places) for one in both.unsettled] == [
+        ("x", (("a/one.jsonl", 1),)),
+        ("y", (("a/one.jsonl", 1), ("b/two.jsonl", 1))),
+    ]
 
 
 def test_providers_are_listed() -> None:

@@ -403,7 +403,7 @@ def test_case_without_verdict_or_message_is_an_error(tmp_path: Path, case: str, 
         ("jpeg 16x16 rgb exif=gsp", "no exif 'gsp' (did you mean 'gps'?)"),
         ("jpeg 16x16 rgba", "Pillow cannot write JPEG of mode rgba"),
         ("jpgg 16x16 rgb", "Pillow cannot write JPGG of mode rgb"),
-        ("jpeg axb rgb", "invalid literal for int() with base 10: 'a'"),
+        ("jpeg axb rgb", "$image: jpeg axb rgb: size is 'axb'; expected WIDTHxHEIGHT, as in 16x16"),
         ("gif 16x16 p bytes=5000", "a gif cannot be padded by "),
     ],
 )

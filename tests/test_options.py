@@ -119,6 +119,7 @@ SAID: Mapping[str, Any] = {
     "provider": "azure",
     "model": "gpt-4o-2024-08-06",
     "select": ["image, line", "file"],
+    "extend_select": ["image/plain-http"],
     "ignore": ["image/truncated"],
     "depth": "header",
     "fail_on": "warning",
@@ -126,7 +127,9 @@ SAID: Mapping[str, Any] = {
     "offline": True,
     "allow_private": True,
     "proxy": "env",
+    "url_budget": 90,
     "no_cache": True,
+    "max_findings": 7,
     "jobs": 2,
 }
 
@@ -142,9 +145,11 @@ def test_settings_follow_the_options() -> None:
 
     assert (settings.provider_id, settings.model_name) == ("azure", "gpt-4o-2024-08-06")
     assert (settings.select, settings.ignore) == (["image", "line", "file"], ["image/truncated"])
+    assert (settings.extend_select, settings.max_findings) == (["image/plain-http"], 7)
     assert (settings.depth, settings.fail_on, settings.require_checked) == ("header", "warning", True)
     assert (settings.network.offline, settings.network.allow_private) == (True, True)
     assert (settings.network.proxy, settings.network.cache, settings.jobs) == (True, False, 2)
+    assert settings.url_budget == 90
 
 
 def test_none_is_an_option_that_was_not_given() -> None:
@@ -160,7 +165,11 @@ def test_each_option_of_a_check_has_an_effect_on_settings_or_on_what_is_read_and
         "format",
         "report",
         "max-shown",
+        "statistics",
+        "quiet",
+        "exit-zero",
         "base-url",
+        "since",
     }
 
     names = {option.name for option in OPTIONS if "check" in option.commands} - elsewhere

@@ -96,6 +96,8 @@ def test_fault_is_named_with_rule_file_and_line(hooks: Path, user: Path) -> None
     result = try_hook(hooks, user)
 
     assert result.returncode == 1, result.stdout + result.stderr
-    assert "image/unsupported-mode" in result.stdout
-    assert "faulty.jsonl:1" in result.stdout
+    printed = result.stdout.splitlines()
+    assert "faulty.jsonl:1: error image/unsupported-mode: mode is L; expected RGB or RGBA" in printed
+    assert "FAILED  10 of 20 lines have errors (10 findings) in 1 of 2 files" in printed
     assert "clean.jsonl:" not in result.stdout
+    assert "vft: provider" not in result.stdout

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -331,7 +332,10 @@ def test_model_of_a_server_of_ones_own_is_not_known() -> None:
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ('job_api = { kind = "openai" }', "job_api: a provider file of your own cannot name a job API"),
+        (
+            'job_api = { kind = "openai", base_url = "https://evil.example" }',
+            "job_api.base_url: a provider file of your own cannot name an address that keys are sent to; give --base-url=URL",
+        ),
         (
             'base_url = "https://evil.example"',
             "base_url: a provider file of your own cannot name an address that keys are sent to",
@@ -350,8 +354,23 @@ def test_own_file_cannot_say_where_keys_go(line: str, what: str, capsys: pytest.
     assert capsys.readouterr().err == f"vft: acme.toml:3: {what}\n"
 
 
-def test_table_of_a_job_api_is_refused_in_its_line() -> None:
-    assert problem('name = "Acme"\n[job_api]\nkind = "openai"\n').startswith("2: job_api: ")
+def test_address_of_a_job_api_is_refused_in_the_line_of_its_table() -> None:
+    text = 'name = "Acme"\n[job_api]\nkind = "openai"\nbase_url = "https://evil.example"\n'
+
+    assert problem(text).startswith("2: job_api.base_url: ")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('[job_api]\nkind = "azure"', "job_api: version is required for kind azure"),
+        ('[job_api]\nkind = "openai"\nversion = "1"', "job_api: version is required for kind azure"),
+        ('[job_api]\nkind = "acme"', "job_api.kind"),
+        ('upload_command = "acme upload"', "upload_command: does not contain {file}"),
+    ],
+)
+def test_mistakes_in_how_jobs_are_made(lines: str, words: str) -> None:
+    assert words in problem(f'name = "Acme"\n{lines}\n')
 
 
 def test_no_key_goes_to_another_provider() -> None:
@@ -364,6 +383,24 @@ def test_no_key_goes_to_another_provider() -> None:
     for go in (make_plan, connect):
         with pytest.raises(UsageError, match=r"^vft does not know a job API of Acme"):
             go(submission, environ)
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "my train.jsonl"])
+def test_without_a_job_api_the_own_upload_command_is_printed(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("acme.toml").write_text('name = "Acme"\nupload_command = "acme files upload {file} --check"\n')
+    examples(1, path=name)
+    examples(1, path="v.jsonl")
+
+    assert main(["submit", "plan", name, "--validation-data=v.jsonl", "--provider=./acme.toml"]) == 2
+    assert capsys.readouterr().err == (
+        "vft: vft does not know a job API of Acme: upload the data with its own command: "
+        f"acme files upload {shlex.quote(name)} --check && acme files upload v.jsonl --check\n"
+    )
+    assert main(["explain", "./acme.toml"]) == 0
+    assert "acme files upload {file} --check" in capsys.readouterr().out
 
 
 def test_submit_says_that_there_is_no_job_api(capsys: pytest.CaptureFixture[str]) -> None:

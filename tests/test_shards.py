@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plans import plan
 
+from pytest_vft.checking.lint import lint_files
+from pytest_vft.model import Source
 from pytest_vft.reading.shards import Shard, cut_shards, read_lines
 
 contents = st.lists(
@@ -94,3 +97,54 @@ def test_file_that_shrank_ends_early(path: Path, kept: int) -> None:
     lines = [line.removesuffix(b"\n") for shard in shards for line in read_lines(shard)]
 
     assert b"".join(lines) == b"abc\ndef\nghi\n"[:kept].replace(b"\n", b"")
+
+
+# Blank lines
+
+BLANKS = st.sampled_from([b"\n", b"\r\n", b" \n"]).flatmap(
+    lambda line: st.sampled_from([1, 2, 3, 7, 64, 300]).map(lambda times: line * times)
+)
+LINES_AND_BLANKS = st.lists(BLANKS | st.sampled_from([b"{}\n", b"x\n"]), max_size=8).map(b"".join)
+
+
+@given(content=LINES_AND_BLANKS, end=st.sampled_from([b"", b"{}", b" "]))
+@settings(deadline=None)
+def test_equal_blank_lines_are_read_as_one(path: Path, content: bytes, end: bytes) -> None:
+    path.write_bytes(content + end)
+
+    folded = list(read_lines(Shard(str(path), "train", 0, 2**20), folded=True))
+    runs = [(line, len(list(run))) for line, run in groupby((content + end).splitlines(keepends=True))]
+
+    assert folded == [
+        text
+        for line, times in runs
+        for text in ([line * times] if line in (b"\n", b"\r\n") else [line] * times)
+    ]
+
+
+@given(content=LINES_AND_BLANKS, most=st.sampled_from([0, 1, 5, 1_000]))
+@settings(deadline=None, max_examples=50)
+def test_blank_lines_count_one_by_one(path: Path, content: bytes, most: int) -> None:
+    """Shards of a line each have nothing to fold."""
+    path.write_bytes(content)
+    sources, rules = [Source(str(path))], plan(max_findings=most)
+
+    assert lint_files(sources, rules) == lint_files(sources, rules, shard_bytes=1)
+
+
+def test_millions_of_blank_lines_are_one_rule(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b"{}\n" + b"\n" * 5_000_000 + b"{}\n")
+
+    result = lint_files([Source(str(path))], plan(max_findings=3))
+
+    blank = [placed.found.line for placed in result.findings if placed.found.rule == "line/blank"]
+    assert blank == [2, 3, 4]
+    assert result.dropped["line/blank"] == 4_999_997
+    assert result.files[0].lines == 5_000_002
+    assert result.files[0].examples == 2
+    assert result.files[0].tallies["line/blank"].failed == 5_000_000
+    assert list(result.files[0].bad_lines["line/blank"]) == [(2, 5_000_001)]
+    assert {placed.found.rule for placed in result.findings if placed.found.line in range(2, 5_000_002)} == {
+        "line/blank"
+    }

@@ -136,6 +136,39 @@ def test_nearest_is_silent_when_nothing_is_near() -> None:
     assert not nearest("bytes", [])
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("lint", ["check", "init", "eval"]),
+        ("image/dark", ["image/large", "image/animated"]),
+        ("image/blurry", ["image/too-large", "image/animated", "image"]),
+        ("--fix", ["--seed", "--suffix", "--ids"]),
+        ("id", ["identity"]),
+        ("x" * 1_000, ["x" * 999]),
+    ],
+)
+def test_nearest_is_silent_about_what_only_shares_a_scope_or_some_letters(
+    name: str, known: list[str]
+) -> None:
+    assert not nearest(name, known)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("wieght", ["weight", "height"], "weight"),
+        ("details", ["detail", "default"], "detail"),
+        ("image/to-large", ["image/too-large", "image/too-small"], "image/too-large"),
+        ("imag/too-large", ["image/too-small", "image/too-large"], "image/too-large"),
+        ("--sel", ["--seed", "--select"], "--select"),
+        ("imag", ["image/animated", "image"], "image"),
+        ("JSON", ["sarif", "json"], "json"),
+    ],
+)
+def test_nearest_names_what_has_few_wrong_letters(name: str, known: list[str], meant: str) -> None:
+    assert nearest(name, known) == f" (did you mean {meant!r}?)"
+
+
 def test_nearest_names_the_likely_intention() -> None:
     assert nearest("byts", ["format", "bytes", "mode"]) == " (did you mean 'bytes'?)"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_vft import build_example
+from pytest_vft.catalogue.cases import data_url
+from pytest_vft.cli import main
 from pytest_vft.errors import UsageError
-from pytest_vft.report.formats import Target, write_target
+from pytest_vft.report.formats import Target, parse_targets, write_target
 from pytest_vft.writing import replacing, write_text
 
 
@@ -115,3 +119,77 @@ def test_a_report_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> Non
 
     with pytest.raises(UsageError, match="file/report"):
         write_target(Target("text", tmp_path / "file" / "report.txt"), "text", [])
+
+
+# A full disk
+
+
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+
+
+@needs_full
+def test_full_disk_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "report.txt"
+    path.symlink_to(FULL)
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*report\.txt'"):
+        write_text(path, "text")
+    with pytest.raises(UsageError, match=r"report\.txt: No space left on device$"):
+        write_target(Target("text", path), "text", ())
+
+
+def test_folder_that_is_missing_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"'.*/missing/report\.txt'"):
+        write_text(tmp_path / "missing" / "report.txt", "text")
+
+
+@needs_full
+def test_full_disk_is_said_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    example = build_example("What is this?", "A dog.", [data_url("png 24x24 rgb")])
+    Path("train.jsonl").write_text(json.dumps(example) + "\n", encoding="utf-8")
+    for name in ("plan.json", "images/train-1-1.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).symlink_to(FULL)
+
+    assert main(["show", "train.jsonl:1", "--save=images"]) == 2
+    assert capsys.readouterr().err == "vft: images/train-1-1.png: No space left on device\n"
+
+    many = (
+        build_example(f"What is {n}?", f"A dog {n}.", [data_url(f"png {n}x24 rgb")]) for n in range(24, 36)
+    )
+    Path("train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in many), encoding="utf-8")
+    assert main(["submit", "plan", "train.jsonl", "--plan=plan.json"]) == 2
+    assert capsys.readouterr().err == "vft: plan.json: No space left on device\n"
+
+
+@needs_full
+def test_full_standard_output_is_named() -> None:
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_vft", "rules"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (2, "vft: standard output: No space left on device\n")
+
+
+# Several reports
+
+
+def test_two_reports_to_one_file_are_refused(tmp_path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to("report.json")
+
+    for second in (tmp_path / "report.json", tmp_path / "x" / ".." / "report.json", link):
+        with pytest.raises(
+            UsageError, match=r"report\.json: two reports to one file; expected a file for each"
+        ):
+            parse_targets([f"json:{tmp_path / 'report.json'}", f"sarif:{second}"])
+    assert len(parse_targets(["json:a.json", "sarif:b.json"])) == 2

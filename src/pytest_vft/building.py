@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from pytest_vft.encoding import ImageFormat, ImageSource, check_encoding, encode_image, is_url, type_of
 from pytest_vft.errors import UsageError
@@ -37,6 +37,8 @@ def build_example(  # noqa: PLR0913 - one keyword for each part of an example
     detail: Detail | None = None,
     format: ImageFormat | None = None,  # noqa: A002 - as in encode_image
     quality: int = 85,
+    id: str | int | None = None,  # noqa: A002 - the key of the example
+    truth: str | None = None,
 ) -> dict[str, Any]:
     """Return one training example, `{"messages": [...]}`, in OpenAI's format for vision.
 
@@ -44,9 +46,12 @@ def build_example(  # noqa: PLR0913 - one keyword for each part of an example
     *answer*; omit the answer for a test split. A few-shot turn is a FewShot or a tuple (question,
     answer, image); its answer has `"weight": 0`, so the model is not trained on it.
 
-    *image*, here and in a few-shot turn, is one image, a list of images or None. An image is a Pillow
-    image, a path, or a str that starts with http://, https:// or data: and is used unchanged. Encode an
-    image that several examples share once, with encode_image, and pass its data URL.
+    *image*, here and in a few-shot turn, is one image, a list of images or None. An image is what
+    encode_image accepts, or a str that starts with http://, https:// or data: and is used unchanged.
+    Encode an image that several examples share once, with encode_image, and pass its data URL.
+
+    *id* and *truth*, the actual answer, become keys of the example, in which `vft eval` finds them. They
+    are for test splits only: providers refuse them in a training file.
 
     *detail* is set on every image unless it is None. *format* and *quality* are passed to encode_image.
 
@@ -67,7 +72,7 @@ def build_example(  # noqa: PLR0913 - one keyword for each part of an example
     messages.append(ask(_text(question, "question"), image))
     if answer is not None:
         messages.append({"role": "assistant", "content": _text(answer, "answer")})
-    return {"messages": messages}
+    return {**_test_keys(id, truth, answer), "messages": messages}
 
 
 def write_jsonl(path: str | os.PathLike[str], examples: Iterable[Mapping[str, Any]]) -> int:
@@ -93,7 +98,8 @@ def _user_message(
     if image is None:
         images: Sequence[ImageSource] = ()
     else:
-        images = image if isinstance(image, Sequence) and not isinstance(image, str) else [image]
+        is_one = isinstance(image, str | bytes | bytearray | memoryview) or not isinstance(image, Sequence)
+        images = cast("Sequence[ImageSource]", [image] if is_one else image)
     if not images:
         return {"role": "user", "content": question}
     content: list[dict[str, Any]] = [{"type": "text", "text": question}]
@@ -103,6 +109,15 @@ def _user_message(
             image_url["detail"] = detail
         content.append({"type": "image_url", "image_url": image_url})
     return {"role": "user", "content": content}
+
+
+def _test_keys(id_: object, truth: object, answer: str | None) -> dict[str, Any]:
+    if id_ is not None and type(id_) not in (str, int):
+        raise UsageError(f"id is {type_of(id_)}; expected a str or an int")
+    if truth is not None and answer is not None:
+        raise UsageError("answer and truth are both given; expected truth only for an example without answer")
+    keys = {"id": id_, "truth": None if truth is None else _text(truth, "truth")}
+    return {key: value for key, value in keys.items() if value is not None}
 
 
 def _few_shot(turn: object, name: str) -> FewShot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,16 +40,24 @@ def read_credentials(
     *,
     azure_version: str | None = None,
     key_wanted: bool = True,
+    named_by: str | os.PathLike[str] | None = None,
 ) -> Credentials:
     """Return the credentials in *environ*, by the names that the openai package uses.
 
-    *azure_version* is the API version of Azure, None for any other server.
-    Raises UsageError for a missing or invalid address, and MissingKeyError for a missing key if
-    *key_wanted*; otherwise a missing key is "".
+    *azure_version* is the API version of Azure, None for any other server. *named_by* is the file that
+    names *base_url*, None if a person does: a server that only a file names receives no key.
+    Raises UsageError for a missing or invalid address or an invalid key, and MissingKeyError for a
+    missing key if *key_wanted*; otherwise a missing key is "".
     """
     prefix = "AZURE_OPENAI" if azure_version else "OPENAI"
     address = "AZURE_OPENAI_ENDPOINT" if azure_version else "OPENAI_BASE_URL"
-    base_url = base_url or environ.get(address, "").strip() or None
+    in_environment = environ.get(address, "").strip()
+    if named_by is not None and key_wanted and str(base_url).rstrip("/") != in_environment.rstrip("/"):
+        raise UsageError(
+            f"{named_by} names the server {base_url}; a key is only sent to a provider's own address, or to "
+            "one given with --base-url or in the environment"
+        )
+    base_url = base_url or in_environment or None
     if base_url is not None:
         _check(base_url)
     elif azure_version:
@@ -58,7 +67,17 @@ def read_credentials(
         raise MissingKeyError(
             f"no API key: set {prefix}_API_KEY (to any value if the server does not require a key)"
         )
+    _check_key(f"{prefix}_API_KEY", key)
     return Credentials(base_url, key, azure_version and environ.get("OPENAI_API_VERSION", azure_version))
+
+
+def _check_key(name: str, key: str) -> None:
+    """Raise UsageError, which does not show *key*, for a key that no header of HTTP can hold."""
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(
+            f"{name} contains a control character or a character outside ASCII, which a key cannot have; "
+            "set it again (the key is not shown)"
+        )
 
 
 def _check(base_url: str) -> None:

@@ -60,6 +60,8 @@ def describe(name: str, error: SchemaError) -> str:  # noqa: PLR0911 - one keywo
         case "maxLength" | "maxProperties" as limit:
             noun = "character" if limit == "maxLength" else "key"
             return f"{name} has {count(len(value), noun)}; expected at most {expected:,}"
+        case "pattern" if not value.strip():
+            return f"{name} is empty"
         case "not":
             return f"{name} is not allowed here"
         case _:

@@ -102,8 +102,7 @@ class FileResult(NamedTuple):
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
     those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
-    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id;
-    *urls* is the number of web URLs of images.
+    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id.
     """
 
     path: str
@@ -118,7 +117,6 @@ class FileResult(NamedTuple):
     stopped_by: str | None
     tallies: Mapping[str, Tally]
     bad_lines: Mapping[str, LineRanges] = {}
-    urls: int = 0
 
 
 class RuleResult(NamedTuple):
@@ -144,6 +142,14 @@ class RuleResult(NamedTuple):
     source: str = ""
 
 
+class UnsettledUrl(NamedTuple):
+    """A URL that was not settled: the URL without secrets, why, and the paths and lines that contain it."""
+
+    url: str
+    cause: str
+    places: tuple[tuple[str, int], ...]
+
+
 class Cost(NamedTuple):
     """Estimated tokens and price of one epoch on all examples of the training split.
 
@@ -163,9 +169,9 @@ class Cost(NamedTuple):
 class Report:
     """Result of one run; the input of every report format.
 
-    *model* is None if the provider accepts any model and none was named; *unsettled* is the number of
-    URLs that were requested without a conclusive answer; *cost* is None if there is nothing to train on,
-    or if tokens are unknown.
+    *model* is None if the provider accepts any model and none was named; *urls* is the number of distinct
+    web URLs of images, and *unsettled* are those without a conclusive answer, unless the run is offline;
+    *cost* is None if there is nothing to train on, or if tokens are unknown.
     """
 
     provider: str
@@ -181,7 +187,8 @@ class Report:
     findings: tuple[Finding, ...]
     dataset: Mapping[str, Tally] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    unsettled: int = 0
+    urls: int = 0
+    unsettled: tuple[UnsettledUrl, ...] = ()
     cost: Cost | None = None
 
     def __repr__(self) -> str:

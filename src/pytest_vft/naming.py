@@ -53,7 +53,7 @@ def _in_python(name: str, value: str) -> str:
     if name == "keys":
         key, _, its_name = value.partition("=")
         return template.format(f'{{"{key}": "{its_name}"}}')
-    if value.isupper():  # stands for a value
+    if value.isupper() or value.replace(".", "").isdecimal():  # stands for a value, or is a number
         return template.format(value)
     return template.format(value.split(",") if name in _LISTS else f'"{value}"')
 

@@ -21,9 +21,22 @@ _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
-FORMATS = ("text", "json", "github", "sarif", "gitlab", "markdown")
+FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "markdown")
 _STEPS = ("plan", "preflight", "apply")
 _TEXT_OR_JSON = ("text", "json")
+
+
+# An empty list of rules is none, so that a variable in a workflow may be empty.
+_MAY_BE_EMPTY = ("select", "ignore")
+
+
+def not_empty(text: str) -> str:
+    """Return *text*, the value of an option. Raises ArgumentTypeError for an empty one."""
+    if not text.strip():
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - for mistakes only
+
+        raise ArgumentTypeError("the value is empty")
+    return text
 
 
 class Option(NamedTuple):
@@ -59,6 +72,8 @@ class Option(NamedTuple):
         settings: dict[str, Any] = {"help": self.help, "default": self.default}
         if self.kind == "flag":
             return settings | {"action": "store_true"}
+        if self.name not in _MAY_BE_EMPTY:
+            settings["type"] = not_empty
         if self.kind == "list":
             settings["action"] = "append"
         if self.kind in ("integer", "count"):
@@ -95,7 +110,7 @@ COMMANDS = (
         "check",
         "check files and report what is wrong",
         "pytest_vft.cli.check:check",
-        (Argument("files", "FILE", "JSONL files, folders or globs", many=True),),
+        (Argument("files", "FILE", "JSONL files, folders or globs; - is standard input", many=True),),
     ),
     Command(
         "show",
@@ -108,7 +123,7 @@ COMMANDS = (
         "explain",
         "explain a rule, a scope or a provider",
         "pytest_vft.cli.rules:explain",
-        (Argument("subject", "NAME", "a rule, a scope, a provider, or the path of a provider file"),),
+        (Argument("subject", "NAME", "a rule, a scope, a provider, or the path of a rule or provider file"),),
     ),
     Command(
         "schema",
@@ -150,11 +165,13 @@ OPTIONS = (
     Option("provider", "NAME", "provider whose limits apply (default: openai)", _RULES),
     Option("model", "NAME", "model to train", _RULES),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
+    Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
     # What a check reads, how, and what it writes
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
@@ -162,11 +179,16 @@ OPTIONS = (
     Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
     Option("allow-private", "", "also fetch from private addresses", _CHECK, "flag"),
     Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
+    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _CHECK, "count"),
     Option("no-cache", "", "do not read or write .vft_cache", _CHECK, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
+    Option("max-findings", "N", "findings kept per rule and file (0: all; default: 1000)", _CHECK, "count"),
+    Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
+    Option("quiet", "", "print only findings and the verdict; nothing if the run passes", ("check",), "flag"),
+    Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
     # show and rules
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
@@ -196,10 +218,10 @@ OPTIONS = (
     Option("alpha", "N", "significance level of McNemar's test (default: 0.05)", _EVAL),
     Option("confidence", "N", "require the lower confidence bound to reach the minimum, e.g. 0.95", _EVAL),
     Option("metric", "NAME", "exact, normalised_exact, token_f1 or judge (default: by kind)", _EVAL),
-    Option("normalise", "NAME", "none, text, markdown or squad (default: text)", _EVAL),
+    Option("normalise", "NAME", "none, text, typography, markdown or squad (default: text)", _EVAL),
     Option("min-f1", "N", "token F1 at which an answer is correct (default: 0.5)", _EVAL),
     Option("choices", "LIST", "actual answers of closed questions, besides Yes and No", _EVAL),
-    Option("by", "KEY", "also require the minimum in each group of this key", _EVAL),
+    Option("by", "KEYS", "also require the minimum in each group of each of these keys", _EVAL),
     Option("min-n", "N", "number of answers at which a group counts (default: 20)", _EVAL),
     Option("ids", "IDS", "judge only these questions; @FILE: the ids in a file", _EVAL),
     Option("keys", "PAIRS", "keys of the predictions: id=KEY,predicted=KEY,actual=KEY", _EVAL),
@@ -210,15 +232,19 @@ OPTIONS = (
     Option("judge-itself", "", "allow a judge to rate its own answers", _EVAL, "flag"),
     Option("passing", "RATINGS", "ratings that pass (default: Very Similar,Mostly Similar)", _EVAL),
     Option("max-ungraded", "N", "tolerated share of ungraded answers (default: 0.01)", _EVAL),
+    Option("retry-ungraded", "", "ask the judge again about ungraded answers of earlier runs", _EVAL, "flag"),
     Option("live", "MODEL", "model to ask first; FILE stores its answers (network)", _EVAL),
     Option("base-url", "URL", "server of the model (default: OPENAI_BASE_URL, else OpenAI)", ("eval",)),
+    Option("provider", "NAME", "provider of model and judge: openai (default), azure or another", _EVAL),
     Option("concurrency", "N", "number of concurrent requests (default: 8)", _EVAL),
     Option("timeout", "SECONDS", "timeout of a request (default: 60)", _EVAL),
     Option("retries", "N", "retries of a request (default: 5)", _EVAL),
-    Option("max-requests", "N", "maximum number of questions asked in one run", _EVAL),
-    Option("max-rate", "N", "maximum number of questions asked per minute", _EVAL),
+    Option("max-requests", "N", "maximum number of requests of one run, to model and judge", _EVAL),
+    Option("max-rate", "N", "maximum number of requests per minute, to each of them", _EVAL),
     Option("max-cost", "USD", "maximum cost of one run in US dollars, at the given prices", _EVAL),
     Option("prices", "IN,OUT", "US dollars per million tokens of prompts and of answers", _EVAL),
+    Option("judge-prices", "IN,OUT", "prices of the judge", _EVAL),
+    Option("fresh", "", "ask again, also what earlier runs asked", ("eval",), "flag"),
     Option(
         "format", "", "output format on stdout (default: text)", ("eval",), "choice", _TEXT_OR_JSON, "text"
     ),

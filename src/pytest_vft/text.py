@@ -6,16 +6,24 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 LIMIT = 60
+_LONGEST_NAME = 100  # characters of a name that is compared with others
+_SHORTEST_START = 3  # letters of an abbreviation
 
-# C0, DEL and C1 controls; bidirectional marks; line and paragraph separators; zero-width characters;
-# lone surrogates, which UTF-8 cannot encode.
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# The flags of England, Scotland and Wales, for example: a black flag, the tag characters of a region
+# and its subdivision, and the end tag (https://www.unicode.org/reports/tr51/#valid-emoji-tag-sequences).
+FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+# C0, DEL and C1 controls; soft hyphens; bidirectional marks; line and paragraph separators; zero-width
+# characters; lone surrogates, which UTF-8 cannot encode; interlinear annotations; tag characters.
+_HARMFUL = re.compile(
+    f"{FLAG}|[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 _COMMAND = re.compile(r"##(?=\w*\[)")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w -]+))?\}")
 
 
 class Safe(str):
-    """Text in which all untrusted data is escaped already."""
+    """Text in which all untrusted data is escaped already; it may have several lines."""
 
     __slots__ = ()
 
@@ -41,13 +49,21 @@ def safe(value: object, limit: int | None = LIMIT) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
+    if len(match[0]) > 1:  # a flag
+        return match[0]
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - one byte
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004 - one byte, two bytes
 
 
 def placeholders(template: str) -> dict[str, str]:
     """Return the names of the placeholders {name} and {name:noun} of *template*, with the nouns or ""."""
     return dict(_PLACEHOLDER.findall(template))
+
+
+def stray_brace(template: str) -> str:
+    """Return the text from the first { of *template* that starts no placeholder, "" if there is none."""
+    found = re.search(r"\{[^}]*\}?", _PLACEHOLDER.sub("", template))
+    return found[0][:LIMIT] if found else ""
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
@@ -78,11 +94,37 @@ def either(options: Sequence[object]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean X?)" for the known name nearest to *name*, or "" if none is near."""
-    import difflib  # noqa: PLC0415 - for mistakes only
+    """Return " (did you mean X?)" for the known name nearest to *name*, or "" if none is near.
 
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    A name is near if at most a third of its letters are wrong, missing, superfluous or swapped, or if it
+    starts with *name*. The scope of a rule, such as image/, and the dashes of an option do not count if
+    they are equal.
+    """
+    scope = name[: name.rfind("/") + 1] or ("--" if name.startswith("--") else "")
+    best, least = "", _LONGEST_NAME
+    for other in known if len(name) <= _LONGEST_NAME else ():
+        start = len(scope) if other.startswith(scope) else 0
+        one, two = name[start:].lower(), other[start:].lower()
+        distance = _distance(one, two)
+        is_start = len(one) >= _SHORTEST_START and two.startswith(one)
+        if distance < least and (is_start or distance <= max(len(one), 3) // 3):
+            best, least = other, distance
+    return f" (did you mean {best!r}?)" if best else ""
+
+
+def _distance(one: str, two: str) -> int:
+    """Return the number of letters to insert, delete, replace or swap with their neighbour."""
+    above: list[int] = []
+    row = list(range(len(two) + 1))
+    for at, letter in enumerate(one, 1):
+        before, row = row, [at]
+        for column, other in enumerate(two, 1):
+            distance = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != other))
+            if above and column > 1 and letter == two[column - 2] and one[at - 2] == other:
+                distance = min(distance, above[column - 2] + 1)
+            row.append(distance)
+        above = before
+    return row[-1]
 
 
 def count(number: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,15 +18,26 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Until then the file has a temporary name in the same folder. A symbolic link is kept, and its target
     is replaced. A pipe or a device, such as /dev/stdout, is written to directly.
-    Raises OSError if the file cannot be written.
+    Raises OSError, with the name of the file, if it cannot be written.
     """
-    given = Path(path)
+    try:
+        with _replacing(Path(path)) as file:
+            yield file
+    except OSError as error:
+        error.filename = os.fspath(path)  # not the temporary name, and not none, as for a full disk
+        raise
+
+
+@contextmanager
+def _replacing(given: Path) -> Iterator[BinaryIO]:
     is_device = given.absolute().is_relative_to("/dev")  # also if it links to a file, as stdout may
     if is_device or (given.exists() and not given.is_file()):
         with given.open("wb") as file:
             yield file
         return
-    target = given.resolve()
+    target = Path(os.path.realpath(given))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(given))
     unfinished = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     try:
         with unfinished.open("xb") as file:

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 class Reply(NamedTuple):
     """What the endpoint answers: an error for any status but 200; *delay* in seconds."""
 
-    text: str | None = "Yes"
+    text: Any = "Yes"
     status: int = 200
     finish_reason: str = "stop"
     refusal: str | None = None
     delay: float = 0.0
     message: str = "planted"
     body: bytes | None = None
+    usage: Any = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}  # noqa: RUF012 - constant
 
 
 Request = Mapping[str, Any]
@@ -36,6 +37,8 @@ class Endpoint:
         self.requests: list[Request] = []
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
+        self.paths: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
         self.lock = threading.Lock()
 
 
@@ -59,6 +62,8 @@ def serving(script: Script) -> Iterator[Endpoint]:
                 before = endpoint.asked[question]
                 endpoint.asked[question] += 1
                 endpoint.requests.append(request)
+                endpoint.paths.append(self.path)
+                endpoint.headers.append(dict(self.headers))
             reply = script(request, before)
             time.sleep(reply.delay)
             body = reply.body or json.dumps(_body(request, reply)).encode()
@@ -101,5 +106,5 @@ def _body(request: Request, reply: Reply) -> dict[str, Any]:
         "created": 0,
         "model": request["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason, "logprobs": None}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+        **({} if reply.usage is None else {"usage": reply.usage}),
     }

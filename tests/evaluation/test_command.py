@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -108,6 +111,49 @@ def test_gate_on_all_holds_where_all_are_of_one_kind(vft: Vft) -> None:
     assert (done.code, done.out.splitlines()[-1]) == (0, "PASSED  0 of 2 gates failed")
 
 
+def test_printed_command_has_every_setting_that_decides_what_is_right(vft: Vft) -> None:
+    write_lines("test.jsonl", [{"nr": n, "gold": f"Author {n}", **question(n, image=n)} for n in range(4)])
+    write_lines("p.jsonl", [{"nr": n, "out": f"Author {n % 2}", "model": "judge"} for n in range(4)])
+    arguments = ["p.jsonl", "--test=test.jsonl", "--keys=id=nr,predicted=out,actual=gold"]
+    scored = [*arguments, "--metric=token_f1", "--min-f1=0.9", "--normalise=none", "--choices=Author 3"]
+    rating = '{"reason": "", "rating": "Somewhat Similar"}'
+    with serving(lambda _, __: Reply(rating)) as endpoint:
+        judged = [
+            *arguments,
+            "--judge=judge",
+            f"--judge-url={endpoint.url}",
+            "--judge-images",
+            "--judge-itself",
+        ]
+        judged += ["--passing=Mostly Similar", "--max-ungraded=0.5"]
+        for given in (scored, judged):
+            out = vft(*given, "--min-accuracy=open=0.9").out
+            command = out.partition("to evaluate only the wrong answers: ")[2].splitlines()[0]
+            (ids,) = [part for part in shlex.split(command) if part.startswith("--ids=")]
+            assert sorted(shlex.split(command)) == sorted(["vft", "eval", *given, ids])
+            requests = len(endpoint.requests)
+            again = vft(*shlex.split(command)[2:])
+            assert re.search(r"\nopen 0.0 % \(0/\d\)\n", again.out), again
+            assert len(endpoint.requests) == requests
+
+
+def test_printed_command_for_a_transcript_reads_it(vft: Vft) -> None:
+    write_lines("test.jsonl", [{"nr": n, **question(n, truth="Yes")} for n in range(4)])
+    with serving(lambda _, __: Reply("No")) as endpoint:
+        given = ["a.jsonl", "--test=test.jsonl", "--keys=id=nr,predicted=out", "--live=m"]
+        out = vft(*given, f"--base-url={endpoint.url}", "--min-accuracy=1").out
+
+    command = out.partition("to evaluate only the wrong answers: ")[2].splitlines()[0]
+    assert "\nclosed 0.0 % (0/4)\n" in vft(*shlex.split(command)[2:]).out
+
+
+@pytest.mark.parametrize("option", ["--test", "--baseline", "--report", "--ids", "--keys", "--judge", "--by"])
+def test_empty_options_are_refused(vft: Vft, option: str) -> None:
+    for value in ("", " "):
+        done = vft("tuned.jsonl", f"{option}={value}")
+        assert (done.code, f"argument {option}: the value is empty" in done.err) == (2, True)
+
+
 def test_without_a_gate_it_tells_and_passes(vft: Vft) -> None:
     done = vft("tuned.jsonl")
 
@@ -175,6 +221,95 @@ def test_live_model_and_judge(vft: Vft) -> None:
     assert "\n  ratings: Mostly Similar 5\n" in done.out
 
 
+def test_model_and_judge_of_azure(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deployment is in the path, the key in a header of its own, the endpoint in a variable."""
+    write_lines("test.jsonl", [question(n, truth="A bee" if n % 2 else "Yes") for n in range(10)])
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-secret-of-the-tests")
+
+    def script(request: Mapping[str, Any], _: int) -> Reply:
+        judged = json.dumps({"reason": "The same.", "rating": "Mostly Similar"})
+        return Reply(judged if "<data>" in str(request) else "Yes")
+
+    with serving(script) as endpoint:
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", endpoint.url.removesuffix("/v1"))
+        done = vft(
+            *("answers.jsonl", "--test=test.jsonl", "--provider=azure"),
+            *("--live=tuned", "--judge=grader", "--min-accuracy=1", "--report=json:report.json"),
+            *("--prices=10,100", "--judge-prices=1,10", "--max-cost=1"),
+        )
+
+    assert done.code == 0, done
+    version = "chat/completions?api-version=2024-10-21"
+    assert set(endpoint.paths) == {f"/openai/deployments/{name}/{version}" for name in ("tuned", "grader")}
+    assert {one["api-key"] for one in endpoint.headers} == {"azure-secret-of-the-tests"}
+    said = "10 requests to the model (1,000 + 100 tokens, $0.0200); 5 requests to the judge"
+    assert f"\nspent: {said} (500 + 50 tokens, $0.0010)\n" in done.out
+    spent = json.loads(Path("report.json").read_text())["spent"]
+    assert [(one["role"], one["model"], one["requests"], one["cost"]) for one in spent] == [
+        ("model", "tuned", 10, pytest.approx(0.02)),
+        ("judge", "grader", 5, pytest.approx(0.001)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "said"),
+    [
+        (
+            "azure",
+            "no endpoint: give --base-url=https://RESOURCE.openai.azure.com, or set AZURE",
+        ),
+        ("./own.toml", "the server of the provider ./own.toml is not known: --base-url=URL"),
+        ("azrue", "azure"),
+    ],
+)
+def test_provider_without_an_address_is_named(
+    vft: Vft, provider: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AZURE_OPENAI_ENDPOINT", raising=False)
+    write_lines("test.jsonl", [question(1, truth="Yes")])
+
+    done = vft("answers.jsonl", "--test=test.jsonl", "--live=m", f"--provider={provider}")
+
+    assert (done.code, said in done.err) == (2, True)
+
+
+def test_limits_of_a_run_hold_for_model_and_judge_together(vft: Vft) -> None:
+    write_lines("test.jsonl", [question(n, truth="A bee") for n in range(10)])
+    with serving(lambda _, __: Reply('{"rating": "Incorrect"}')) as endpoint:
+        given = ["answers.jsonl", "--test=test.jsonl", "--live=m", "--judge=j", f"--base-url={endpoint.url}"]
+        stopped = vft(*given, "--max-requests=14")
+        assert len(endpoint.requests) == 14
+        done = vft(*given, "--max-requests=14")
+        assert len(endpoint.requests) == 20
+        again = vft(*given, "--fresh")
+        assert len(endpoint.requests) == 40
+
+    assert (stopped.code, done.code, again.code) == (2, 0, 0)
+    assert "error open: 6 answers not rated: --max-requests is reached; ratings are saved" in stopped.out
+    assert "spent: 10 requests to the model (1,000 + 100 tokens); 4 requests to the judge" in stopped.out
+    assert "spent: 6 requests to the judge (600 + 60 tokens)\n" in done.out
+
+
+def test_what_cannot_be_judged_is_refused_before_paying(vft: Vft) -> None:
+    write_lines("test.jsonl", [question(n, truth="A bee") for n in range(10)])
+    write_lines("questions.jsonl", [question(n) for n in range(10)])
+    with serving(lambda _, __: Reply("Yes")) as endpoint:
+        given = ["answers.jsonl", "--live=m", f"--base-url={endpoint.url}"]
+        for arguments, said in (
+            (["--test=questions.jsonl"], "questions.jsonl:1: no actual answer"),
+            (["--test=test.jsonl"], "open answers need a judge"),
+            (["--test=test.jsonl", "--min-accuracy=0.5"], "open answers need a judge"),
+            (["--test=test.jsonl", "--min-accuracy=closed=0.5"], "there are no closed questions"),
+            (["--test=test.jsonl", "--metric=exact", "--baseline=none.jsonl"], "none.jsonl: No such file"),
+            (["--test=test.jsonl", "--metric=exact", "--ids=77"], "no question has one of the --ids"),
+        ):
+            done = vft(*given, *arguments)
+            assert done.code == 2
+            assert said in done.err
+        assert not endpoint.requests
+
+
 def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
 
@@ -188,18 +323,42 @@ def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch
     ("arguments", "said"),
     [
         ("missing.jsonl", "missing.jsonl: No such file or directory"),
-        ("tuned.jsonl --min-accuracy=90", "min-accuracy is 90; expected a share from 0 to 1"),
-        ("tuned.jsonl --min-accuracy=high", "min-accuracy is 'high'; expected a number"),
+        ("tuned.jsonl --min-accuracy=90", "--min-accuracy is 90; expected a share from 0 to 1"),
+        ("tuned.jsonl --min-accuracy=high", "--min-accuracy is 'high'; expected a number"),
         ("tuned.jsonl --min-accuracy=closd=0.9", "no kind 'closd' (did you mean 'closed'?)"),
         ("tuned.jsonl --min-accuracy=open=0.9", "open answers need a judge: --judge=MODEL"),
         ("tuned.jsonl --min-accuracy=closed=", "'closed=': expected NAME=VALUE"),
         ("tuned.jsonl --metric=f1", "no metric 'f1'"),
         ("tuned.jsonl --metirc=exact", "unknown option --metirc (did you mean '--metric'?)"),
         ("tuned.jsonl --passing=Incorrect", "--passing needs a judge: --judge=MODEL"),
-        ("tuned.jsonl --max-requests=3", "--max-requests needs a live model: --live=MODEL"),
+        ("tuned.jsonl --max-requests=3", "--max-requests needs a model or a judge: --live=MODEL or"),
         ("tuned.jsonl --live=m", "a live model needs the test split: --test=FILE"),
-        ("tuned.jsonl --live=m --test=t --prices=3", "prices: expected two, such as 2.50,10"),
-        ("tuned.jsonl --live=m --test=t --max-cost=3", "max_cost needs prices"),
+        ("tuned.jsonl --live=m --test=t --prices=3", "--prices: expected two, such as 2.50,10"),
+        ("tuned.jsonl --live=m --test=t --max-cost=3", "--max-cost needs --prices=IN,OUT"),
+        ("tuned.jsonl --judge=j --prices=1,2", "--prices needs a live model: --live=MODEL"),
+        ("tuned.jsonl --judge=j --max-cost=3", "--max-cost needs --judge-prices=IN,OUT"),
+        ("tuned.jsonl --provider=azure", "--provider needs a model or a judge"),
+        ("tuned.jsonl --live=m --test=t --prices=1,nan", "--prices is 'nan'; expected a number"),
+        ("tuned.jsonl --live=m --test=t --prices=1,-1", "--prices is -1.0; expected a number of at least 0"),
+        ("tuned.jsonl --judge=m --max-requests=2.5", "--max-requests is '2.5'; expected a whole number"),
+        (
+            "tuned.jsonl --judge=m --max-requests=0",
+            "--max-requests is 0; expected a whole number of at least 1",
+        ),
+        (
+            "tuned.jsonl --judge=m --max-cost=1e400 --judge-prices=1,1",
+            "--max-cost is '1e400'; expected",
+        ),
+        ("tuned.jsonl --judge=m --max-rate=inf", "--max-rate is 'inf'; expected a number"),
+        ("tuned.jsonl --judge=m --timeout=1e9", "--timeout is 1000000000.0; expected a number of at least"),
+        (
+            "tuned.jsonl --judge=m --concurrency=-1",
+            "--concurrency is -1; expected a whole number",
+        ),
+        ("tuned.jsonl --judge=m --retries=1e3", "--retries is '1e3'; expected a whole number"),
+        ("tuned.jsonl --min-n=inf", "--min-n is 'inf'; expected a whole number"),
+        ("tuned.jsonl --min-accuracy=nan", "--min-accuracy is 'nan'; expected a number"),
+        ("tuned.jsonl --alpha=nan", "--alpha is 'nan'; expected a number"),
         ("tuned.jsonl --ids=@none.txt", "none.txt: No such file or directory"),
         ("tuned.jsonl --ids=1,none", "no question has the id 'none'"),
         ("tuned.jsonl --keys=predictd=a", "no key 'predictd' (did you mean 'predicted'?)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from pytest_vft import EvaluationError, Judge, UsageError, evaluate
 from pytest_vft.evaluation.gate import Gate
-from pytest_vft.evaluation.judge import RATINGS
+from pytest_vft.evaluation.ratings import RATINGS
 
 from .files import prediction, question, write_lines
 from .server import Endpoint, Reply, Request, serving
@@ -103,12 +104,10 @@ def test_passing_ratings_are_right() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply("Very Similar"),
-        Reply('{"rating": "Very similar"}'),
+        Reply("Not Very Similar"),
+        Reply("It is similar."),
         Reply('{"rating": "Correct", "reason": ""}'),
         Reply('{"rating": ["Very Similar"]}'),
-        Reply('["Very Similar"]'),
-        Reply('```json\n{"reason": "", "rating": "Very Similar"}\n```'),
         Reply('{"reason": "They ag', finish_reason="length"),
         Reply('{"reason": "", "rating": "Very Similar"}', finish_reason="length"),
         Reply(None, refusal="I cannot."),
@@ -133,22 +132,127 @@ def test_second_answer_counts() -> None:
         assert measure(endpoint, 1.0).ok
 
 
-def test_ungraded_answers_pass_up_to_their_share_and_are_asked_about_again() -> None:
+def test_ungraded_answers_pass_up_to_their_share_and_are_asked_about_again_on_request() -> None:
     write(4)
     with serving(
         lambda request, _: Reply("?") if "Writer 1" in str(request) else graded(RATINGS[0])
     ) as endpoint:
         assert measure(endpoint, 1.0, max_ungraded=0.25).ok
         assert not measure(endpoint, 1.0, max_ungraded=0.24).ok
-
+        assert len(endpoint.requests) == 4 + 1
+        measure(endpoint, 1.0, retry_ungraded=True)
         assert len(endpoint.requests) == 4 + 1 + 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"reason": "They agree.", "rating": "Very Similar"}',
+        '```json\n{"reason": "They agree.", "rating": "Very Similar"}\n```',
+        'Here it is:\n{"Reason": "They {agree}.", "Rating": "very_similar"} Bye.',
+        '{"rating": "Incorrect"} was my first thought. {"rating": "**VERY SIMILAR**"}',
+        "They agree.\n**Rating:** Very similar.",
+        "very similar",
+        '["Very Similar"]',
+        [{"type": "thinking", "text": "Incorrect?"}, {"type": "text", "text": '{"rating": "Very-Similar"}'}],
+    ],
+    ids=range(8),
+)
+def test_ratings_are_read_as_servers_send_them(text: Any) -> None:
+    write(1)
+    with serving(lambda _, __: Reply(text, finish_reason="eos")) as endpoint:
+        assert measure(endpoint, 1.0).ratings == {"Very Similar": 1}
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("known", ["json_object", None])
+@pytest.mark.parametrize("status", [400, 422])
+def test_response_format_falls_back_to_what_the_server_knows(known: str | None, status: int) -> None:
+    write(6)
+
+    def script(request: Request, _: int) -> Reply:
+        format_ = request.get("response_format", {}).get("type")
+        if format_ != known:
+            return Reply(status=status, message=f"'response_format.type' {format_} is not supported")
+        return graded("Very Similar")
+
+    with serving(script) as endpoint:
+        assert measure(endpoint, 1.0, concurrency=2).accuracy.n == 6
+
+    refused = [one for one in endpoint.requests if one.get("response_format", {}).get("type") != known]
+    assert len(refused) <= 2 * (1 if known else 2)
+    assert "JSON object" in str(endpoint.requests[0]["messages"][0])
+
+
+def test_what_did_not_fit_is_quoted_once_with_the_option() -> None:
+    write(3)
+    with serving(
+        lambda request, _: graded(RATINGS[0]) if "Writer 2" in str(request) else Reply("Well \x1b[31m ...")
+    ) as endpoint:
+        judge = Judge(model="judge", base_url=endpoint.url)
+        with pytest.raises(AssertionError) as raised:
+            evaluate("preds.jsonl").assert_min_accuracy(0.5, kind="open", judge=judge)
+
+    text = str(raised.value)
+    assert "2 of 3 answers without a valid rating: left out (ids 0, 1)" in text
+    assert text.count("the judge said 'Well \\x1b[31m ...'") == text.count("Well") == 1
+    assert "tolerated is Judge(max_ungraded=0.01); to ask the judge again: Judge(retry_ungraded=True)" in text
+
+
+def test_ratings_are_those_of_a_server_and_asked_for_again_on_request() -> None:
+    write(4)
+    with serving(lambda _, __: graded(RATINGS[0])) as one, serving(lambda _, __: graded(RATINGS[3])) as other:
+        for _ in range(2):
+            assert measure(one).ratings == {"Very Similar": 4}
+            assert measure(other).ratings == {"Incorrect": 4}
+        assert (len(one.requests), len(other.requests)) == (4, 4)
+        assert measure(one, fresh=True).ratings == {"Very Similar": 4}
+        assert measure(one).ratings == {"Very Similar": 4}
+        assert (len(one.requests), len(other.requests)) == (8, 4)
+
+
+def test_fresh_asks_once_in_a_run() -> None:
+    write(4)
+    with serving(lambda _, __: graded(RATINGS[0])) as endpoint:
+        judge = Judge(model="judge", base_url=endpoint.url, fresh=True)
+        evaluation = evaluate("preds.jsonl", test="test.jsonl")
+        evaluation.measure(kind="open", judge=judge)
+        evaluation.assert_not_worse_than("preds.jsonl", kind="open", judge=judge)
+
+    assert set(endpoint.asked.values()) == {1}
+
+
+def test_judge_has_limits() -> None:
+    """Each rating costs 100 x 10 + 10 x 100 millionths of a dollar."""
+    write(20)
+    with serving(lambda _, __: graded(RATINGS[0])) as endpoint:
+        with pytest.raises(EvaluationError, match=r"15 answers not rated: max_requests is reached"):
+            measure(endpoint, max_requests=5)
+        assert len(endpoint.requests) == 5
+        with pytest.raises(EvaluationError, match=r"not rated: max_cost is reached; .* again"):
+            measure(endpoint, max_cost=0.01, prices=(10, 100), concurrency=1)
+        assert len(endpoint.requests) == 10
+        started = time.monotonic()
+        assert measure(endpoint, max_rate=6_000).accuracy.n == 20
+        assert time.monotonic() - started >= 9 * 60 / 6_000
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "1", "completion_tokens": 1}], ids=str)
+def test_judge_without_usage_stops_under_a_limit_of_cost(usage: Any) -> None:
+    write(20)
+    with serving(lambda _, __: graded(RATINGS[0])._replace(usage=usage)) as endpoint:
+        said = "19 answers not rated: the server reports no token usage, so max_cost cannot be kept"
+        with pytest.raises(EvaluationError, match=said):
+            measure(endpoint, max_cost=1, prices=(10, 100), concurrency=1)
+        assert len(endpoint.requests) == 1
+        assert measure(endpoint, prices=(10, 100)).accuracy.n == 20
 
 
 def test_nothing_that_could_be_rated_is_an_error() -> None:
     write(2)
     with (
         serving(lambda _, __: Reply("?")) as endpoint,
-        pytest.raises(EvaluationError, match="no valid rating for 2 answers"),
+        pytest.raises(EvaluationError, match=r"no valid rating for 2 answers; it said '\?'"),
     ):
         measure(endpoint)
 

@@ -17,7 +17,6 @@ import pytest
 
 from pytest_vft import EvaluationError, UsageError
 from pytest_vft.errors import MissingKeyError
-from pytest_vft.evaluation.live import Prices
 from pytest_vft.runs.evaluation import Evaluation
 from pytest_vft.runs.live import Evaluator
 
@@ -116,17 +115,19 @@ def test_trouble_of_all_kinds_ends_with_one_answer_each() -> None:
 
 
 def test_questions_that_fail_are_named_and_not_kept() -> None:
+    broken = True
+
     def script(request: Request, _: int) -> Reply:
-        return Reply(status=500) if "[7]" in question_of(request) else Reply("Yes")
+        return Reply(status=500) if broken and "[7]" in question_of(request) else Reply("Yes")
 
     with serving(script) as endpoint:
         with pytest.raises(EvaluationError, match=r"39 of 40 questions answered; 1 failed.*planted.*again"):
             run(endpoint, retries=1)
         assert len(kept()) == 39
-
-    with serving(always(Reply("Yes"))) as endpoint:
+        asked = len(endpoint.requests)
+        broken = False
         run(endpoint)
-    assert len(endpoint.requests) == 1
+        assert len(endpoint.requests) == asked + 1
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -192,6 +193,16 @@ def test_what_is_no_completion_is_a_failure(body: bytes) -> None:
         run(endpoint, concurrency=1)
 
 
+def test_content_may_be_a_list_of_parts() -> None:
+    parts = [
+        {"type": "thinking", "thinking": "Hm"},
+        {"type": "text", "text": "Y"},
+        {"type": "text", "text": "es"},
+    ]
+    with serving(always(Reply(parts))) as endpoint:
+        assert {one.said for one in run(endpoint).matched.answers} == {"Yes"}
+
+
 def test_lone_surrogate_is_replaced() -> None:
     with serving(always(Reply("Yes \ud800"))) as endpoint:
         assert {one.said for one in run(endpoint).matched.answers} == {"Yes ?"}
@@ -203,7 +214,7 @@ def test_lone_surrogate_is_replaced() -> None:
 def test_limit_on_requests_stops_and_resumes() -> None:
     with serving(always(Reply("Yes"))) as endpoint:
         for done in (15, 30):
-            with pytest.raises(EvaluationError, match=f"{done} of 40 .* limit was reached after 15 requests"):
+            with pytest.raises(EvaluationError, match=f"{done} of 40 .*max_requests is reached.*15 requests"):
                 run(endpoint, max_requests=15)
         run(endpoint, max_requests=15)
 
@@ -213,7 +224,7 @@ def test_limit_on_requests_stops_and_resumes() -> None:
 def test_limit_on_cost_stops() -> None:
     """Each answer costs 100 x 10 + 10 x 100 millionths of a dollar."""
     with serving(always(Reply("Yes"))) as endpoint, pytest.raises(EvaluationError, match=r"\$0\.01"):
-        run(endpoint, max_cost=0.01, prices=Prices(10, 100), concurrency=2)
+        run(endpoint, max_cost=0.01, prices=(10, 100), concurrency=2)
 
     assert 5 <= len(endpoint.requests) <= 6
 
@@ -248,7 +259,11 @@ def test_concurrency_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"max_cost": 1}, {"concurrency": 0}, {"timeout": 0}, {"retries": -1}, {"max_requests": 0}],
+    [
+        *({"max_cost": 1}, {"concurrency": 0}, {"timeout": 0}, {"retries": -1}, {"max_requests": 0}),
+        *({"max_requests": 2.5}, {"max_rate": float("nan")}, {"timeout": float("inf")}, {"concurrency": 1e9}),
+        *({"prices": (1, float("nan"))}, {"max_cost": float("nan"), "prices": (1, 1)}),
+    ],
     ids=str,
 )
 def test_impossible_limits_are_refused(settings: dict[str, Any]) -> None:
@@ -256,7 +271,68 @@ def test_impossible_limits_are_refused(settings: dict[str, Any]) -> None:
         RUN(model="m", test="test.jsonl", transcript="a.jsonl", **settings)
 
 
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": None, "completion_tokens": 3}], ids=str)
+def test_server_without_usage_stops_under_a_limit_of_cost(usage: Any) -> None:
+    said = "1 of 40 .* reports no token usage, so max_cost cannot be kept; .* 1 without usage"
+    with serving(always(Reply("Yes", usage=usage))) as endpoint:
+        with pytest.raises(EvaluationError, match=said):
+            run(endpoint, max_cost=1, prices=(10, 100), concurrency=1)
+        assert len(endpoint.requests) == 1
+        evaluation = run(endpoint, prices=(10, 100))
+    assert str(evaluation.spending) == "39 requests to the model (0 + 0 tokens, 39 without usage)"
+
+
+def test_what_was_spent_is_counted() -> None:
+    with serving(always(Reply("Yes"))) as endpoint:
+        first, again = run(endpoint, prices=(10, 100)), run(endpoint)
+
+    assert str(first.spending) == "40 requests to the model (4,000 + 400 tokens, $0.0800)"
+    assert str(again.spending) == "nothing"
+
+
+def test_questions_without_actual_answers_are_refused_before_the_first_request() -> None:
+    lines = [question(number, truth=None if number == 3 else "Yes") for number in range(5)]
+    write_lines("test.jsonl", lines)
+
+    with serving(always(Reply("Yes"))) as endpoint:
+        with pytest.raises(EvaluationError, match=r"test\.jsonl:4: no actual answer.*nothing was asked"):
+            run(endpoint)
+        assert not endpoint.requests
+        write_lines("test.jsonl", [{**line, "truth": "Yes"} for line in lines])
+        assert run(endpoint).assert_min_accuracy(1)
+
+
 # Transcripts
+
+
+def test_another_server_is_asked_anew() -> None:
+    with serving(always(Reply("Yes"))) as one, serving(always(Reply("No"))) as other:
+        run(one)
+        run(other, transcript="other.jsonl")
+        assert run(one, transcript="other.jsonl", base_url=f"{one.url}/").measure().accuracy.right == 40
+        assert (len(one.requests), len(other.requests)) == (80, 40)
+
+
+def test_fresh_answers_replace_a_transcript_which_is_kept() -> None:
+    texts = iter(["Yes"] * 40 + ["No"] * 40)
+    with serving(lambda _, __: Reply(next(texts))) as endpoint:
+        run(endpoint)
+        before = Path("answers.jsonl").read_bytes()
+        assert run(endpoint, fresh=True).measure().accuracy.right == 0
+        assert run(endpoint).measure().accuracy.right == 0
+
+    assert Path("answers.jsonl.old").read_bytes() == before
+    assert len(kept()) == 40
+
+
+def test_file_of_predictions_is_not_replaced() -> None:
+    write_lines("answers.jsonl", [{"example_id": 1, "predicted_answer": "Yes", "actual_answer": "No"}])
+    with (
+        serving(always(Reply("Yes"))) as endpoint,
+        pytest.raises(EvaluationError, match="not a line of a transcript"),
+    ):
+        run(endpoint, fresh=True)
+    assert not Path("answers.jsonl.old").exists()
 
 
 def test_file_that_is_no_transcript_is_left_alone() -> None:

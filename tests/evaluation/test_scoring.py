@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.predictions import Answer
+from pytest_vft.evaluation.ratings import Rating
 from pytest_vft.evaluation.scoring import (
     METRICS,
     NORMALISATIONS,
@@ -30,7 +31,9 @@ def answer(said: str, truth: str) -> Answer:
     return Answer("1", 1, said, truth, None, {})
 
 
-def scored(answers: list[Answer], scoring: Scoring, ratings: Mapping[str, str] | None = None) -> list[Mark]:
+def scored(
+    answers: list[Answer], scoring: Scoring, ratings: Mapping[str, Rating] | None = None
+) -> list[Mark]:
     return score(zip(answers, kinds_of(answers), strict=True), scoring, ratings or {})
 
 
@@ -150,9 +153,14 @@ def test_ratings_are_right_when_they_pass() -> None:
     given = [Answer(str(number), number, "a", "b", None, {}) for number in range(3)]
 
     judge = Judge(model="judge", passing=("Very Similar",))
-    marks = scored(given, Scoring(judge=judge), {"0": "Very Similar", "1": "Incorrect"})
+    marks = scored(
+        given,
+        Scoring(judge=judge),
+        {"0": Rating("Very Similar", ""), "1": Rating("Incorrect", ""), "2": Rating(None, "Hm")},
+    )
 
     assert [mark.right for mark in marks] == [True, False, None]
+    assert marks[2].judge_said == "Hm"
 
 
 def test_empty_answer_is_wrong_without_a_judge() -> None:

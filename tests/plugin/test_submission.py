@@ -144,7 +144,13 @@ def test_apply_tells_why_a_job_failed(planned: Project, fake: FakeServer) -> Non
     result = planned.run(*APPLY)
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["error invalid_n_examples: has 7 example(s)", "FAILED  ftjob-1: failed"])
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED  ftjob-1: failed",
+            "error invalid_n_examples: has 7 example(s)",
+            "FAILED train.jsonl::submit/apply - FAILED  ftjob-1: failed",
+        ]
+    )
 
 
 def test_apply_needs_a_plan(project: Project, fake: FakeServer) -> None:

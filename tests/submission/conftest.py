@@ -51,7 +51,9 @@ def write_data(path: Path, *, examples: int = 10, mode: str = "RGB") -> None:
 def connect(fake: FakeServer, **more: Any) -> Server:
     """Return a server that waits for milliseconds where others wait for seconds."""
     credentials = Credentials(fake.url, more.pop("key", KEY))
-    policy = RetryPolicy(first=0.01, longest=0.02, tries=3, deadline=more.pop("deadline", 5.0))
+    policy = RetryPolicy(
+        first=0.01, longest=0.02, tries=3, deadline=more.pop("deadline", 5.0), search=more.pop("search", 0.3)
+    )
     client = make_client(credentials, timeout=more.pop("timeout", 5.0), max_retries=0, http_client=fake.http)
     return Server(client=client, credentials=credentials, retry_policy=policy, **more)
 

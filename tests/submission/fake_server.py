@@ -22,7 +22,8 @@ _PART = re.compile(rb'name="(?:file|data)"; filename="([^"]*)".*?\r\n\r\n(.*)\r\
 class Fault:
     """What goes wrong, *times* times, with requests of that method and path.
 
-    With *late* the request is carried out all the same; *drop* closes the connection.
+    With *late* the request is carried out all the same; *drop* closes the connection. *body* is the answer,
+    text or data, by default an error as the API documents it.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Fault:
     drop: bool = False
     late: bool = False
     times: int = 1
+    body: Any = None
 
     def hits(self, method: str, path: str) -> bool:
         return (self.method, self.path) == (method, path) and self.times > 0
@@ -65,7 +67,9 @@ def event(
 class FakeServer:
     """State and script of the server.
 
-    Each look at a job takes the next of *script*, a status and the events that came with it.
+    Each look at a job takes the next of *script*, a status and the events that came with it. A file or a
+    job is created *slow* seconds after its request has arrived, answered after as long again, and listed
+    *lag* seconds after its creation.
     """
 
     def __init__(self, http: Any = None) -> None:
@@ -83,6 +87,9 @@ class FakeServer:
         self.job_end: dict[str, Any] = {}
         self.model: dict[str, Any] = {"shutdown_date": None}
         self.page = 100
+        self.slow = 0.0
+        self.lag = 0.0
+        self._born: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def count(self, method: str, path: str) -> int:
@@ -122,6 +129,8 @@ class FakeServer:
         return {"id": name, "object": "model", "created": 1, "owned_by": "system", **self.model}
 
     def _page(self, items: Sequence[Any], query: Mapping[str, Sequence[str]]) -> Any:
+        now = time.monotonic()
+        items = [item for item in items if self._born.get(item.get("id"), -self.lag) + self.lag <= now]
         after = query.get("after", [None])[0]
         start = next((n for n, item in enumerate(items, start=1) if item.get("id", "") == after), 0)
         shown = items[start : start + self.page]
@@ -129,6 +138,7 @@ class FakeServer:
 
     def _add_file(self, name: bytes, content: bytes) -> Any:
         id_ = f"file-{len(self.files) + 1:03}"
+        self._born[id_] = time.monotonic()
         self.files[id_] = {
             "id": id_,
             "object": "file",
@@ -142,6 +152,8 @@ class FakeServer:
         return self.files[id_]
 
     def _get_file(self, id_: str) -> Any:
+        if id_ not in self.files:
+            raise Refusal(404, "not_found", f"no file {id_}")
         if len(self.file_states) > 1:
             self.file_states.pop(0)
         self.files[id_]["status"] = self.file_states[0]
@@ -169,6 +181,8 @@ class FakeServer:
         return {key: value for key, value in upload.items() if key != "parts"} | {"file": file}
 
     def _cancel_upload(self, id_: str) -> Any:
+        if self.uploads[id_]["status"] == "completed":
+            raise Refusal(400, "completed", "the upload is completed")
         self.uploads[id_]["status"] = "cancelled"
         return {"id": id_, "object": "upload", "status": "cancelled"}
 
@@ -178,6 +192,7 @@ class FakeServer:
 
     def _add_job(self, body: Any) -> Any:
         id_ = f"ftjob-{len(self.jobs) + 1}"
+        self._born[id_] = time.monotonic()
         self.jobs[id_] = {
             "id": id_,
             "object": "fine_tuning.job",
@@ -230,7 +245,11 @@ def serving(fake: FakeServer) -> Iterator[FakeServer]:  # noqa: C901 - a class s
             pass
 
         def handle_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # the client went away
+                self.close_connection = True
+                return
             parts = urlsplit(self.path)
             path = parts.path.removeprefix("/v1").removeprefix("/openai")
             fake.requests.append((self.command, path))
@@ -248,8 +267,12 @@ def serving(fake: FakeServer) -> Iterator[FakeServer]:  # noqa: C901 - a class s
                     fake.handle(self.command, path, parse_qs(parts.query), body)
                 self.go_wrong(fault)
                 return
+            pause = fake.slow if self.command == "POST" else 0
             try:
-                self.answer(200, fake.handle(self.command, path, parse_qs(parts.query), body))
+                time.sleep(pause)
+                answer = fake.handle(self.command, path, parse_qs(parts.query), body)
+                time.sleep(pause)
+                self.answer(200, answer)
             except Refusal as refusal:
                 self.answer(refusal.status, refusal.body)
 
@@ -258,13 +281,13 @@ def serving(fake: FakeServer) -> Iterator[FakeServer]:  # noqa: C901 - a class s
             if fault.drop:
                 self.close_connection = True
             else:
-                error = {"code": fault.code, "message": "as told"}
-                self.answer(fault.status, {"error": error}, fault.headers)
+                error = {"error": {"code": fault.code, "message": "as told"}}
+                self.answer(fault.status, error if fault.body is None else fault.body, fault.headers)
 
         do_GET = do_POST = do_DELETE = handle_any  # noqa: N815 - http.server's names
 
         def answer(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
-            content = json.dumps(body, default=repr).encode()
+            content = (body if isinstance(body, str) else json.dumps(body, default=repr)).encode()
             self.send_response(status)
             for name, value in {"content-type": "application/json", **(headers or {})}.items():
                 self.send_header(name, value)

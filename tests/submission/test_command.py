@@ -17,7 +17,10 @@ from typing import NamedTuple
 
 import pytest
 
+import pytest_vft
+from pytest_vft.catalogue import providers
 from pytest_vft.cli import main
+from pytest_vft.errors import UsageError
 from pytest_vft.submission.server import RetryPolicy
 
 from .conftest import write_data
@@ -66,6 +69,56 @@ def test_plan_shows_and_saves_and_asks_nobody(vft: Vft, fake: FakeServer) -> Non
     assert printed.out.startswith(f"plan: a fine-tuning job of gpt-4o-2024-08-06 at {fake.url}\n")
     assert '"suffix": "books"' in printed.out
     assert "nothing was sent. saved: train.plan.json" in printed.out
+    assert not fake.requests
+
+
+def test_server_in_a_configuration_receives_nothing(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("vft.toml").write_text(f'[submit]\nbase_url = "{fake.url}"')
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    refused = f"vft.toml names the server {fake.url}; a key is only sent to"
+
+    assert vft("plan", "train.jsonl").code == 0
+    for arguments in (("preflight", "train.jsonl"), ("apply", "train.jsonl", "--yes"), ("follow", "job-1")):
+        printed = vft(*arguments)
+        assert (printed.code, refused in printed.err) == (2, True)
+    assert vft("cancel", "job-1").code == 2
+    plan = pytest_vft.plan_job("train.jsonl")
+    for send in (pytest_vft.preflight_job, pytest_vft.apply_job):
+        with pytest.raises(UsageError, match=refused):
+            send(plan)
+    assert not fake.requests
+
+    assert vft("preflight", "train.jsonl", f"--base-url={fake.url}").code == 0
+    assert fake.requests
+
+
+def test_address_in_a_saved_plan_receives_nothing(planned: Vft, fake: FakeServer) -> None:
+    path = Path("train.plan.json")
+    path.write_text(path.read_text().replace(json.dumps(fake.url), '"http://127.0.0.1:9/v1"'))
+
+    assert planned("apply", "train.jsonl", "--yes").code == 0
+    assert fake.requests  # the environment names this server
+
+
+def test_deep_plan_is_one_line(vft: Vft) -> None:
+    Path("train.plan.json").write_text("[" * 100_000)
+
+    printed = vft("apply", "train.jsonl", "--yes")
+
+    assert (printed.code, printed.err.count("\n")) == (2, 1)
+    assert printed.err.startswith("vft: train.plan.json: is not a plan")
+
+
+def test_key_that_no_header_can_hold_is_not_shown(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in (f"{KEY}\nX: y", f"schlüssel-{KEY}"):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        printed = vft("preflight", "train.jsonl")
+        assert (printed.code, printed.out) == (2, "")
+        assert printed.err.startswith("vft: OPENAI_API_KEY contains a control character or a character")
     assert not fake.requests
 
 
@@ -183,12 +236,73 @@ def test_preflight_explains_a_refusal(vft: Vft, fake: FakeServer, fault: Fault, 
     assert words in json.loads(printed.out)["refusals"][0]
 
 
+@pytest.mark.parametrize("path", [JOBS, "/files"])
+def test_preflight_keeps_what_it_found_when_the_server_fails(vft: Vft, fake: FakeServer, path: str) -> None:
+    fake.model = {"shutdown_date": "2999-01-01"}
+    fake.faults = [Fault("GET", path, 500, times=9)]
+
+    printed = vft("preflight", "train.jsonl")
+
+    assert printed.code == 2
+    assert "model gpt-4o-2024-08-06: shuts down on 2999-01-01" in printed.out
+    assert printed.out.endswith("\nnot answered: asking the server: 500 server_error: as told\n")
+    assert "not proved" not in printed.out
+    assert "may list" not in printed.out
+
+
+def test_preflight_keeps_a_refusal_when_the_server_fails(vft: Vft, fake: FakeServer) -> None:
+    fake.faults = [Fault("GET", "/models/gpt-4o-2024-08-06", 404), Fault("GET", JOBS, 500, times=9)]
+
+    data = json.loads((printed := vft("preflight", "train.jsonl", "--format=json")).out)
+
+    assert printed.code == 1
+    assert (data["ok"], data["model_known"], len(data["refusals"])) == (False, False, 1)
+    assert data["failure"] == "asking the server: 500 server_error: as told"
+
+
+SAID = [
+    ({"error": {"message": "too long", "code": "bad"}}, "400 bad: too long"),
+    ({"error": "too long"}, "400: too long"),
+    ({"message": "too long"}, "400: too long"),
+    ({"type": "about:blank", "title": "Bad", "status": 400, "detail": "too long"}, "400: Bad: too long"),
+    ({"detail": "too long"}, "400: too long"),
+    ({"detail": [{"loc": ["body", "model"], "msg": "too long", "type": "x"}]}, "400: body.model: too long"),
+    ({"errors": ["too long", {"reason": "bad"}]}, "400: too long; bad"),
+    ({"code": 7, "hint": ["x"]}, "400 7: code: 7, hint: x"),
+    ({"detail": {"reason": None, "msg": ["bad"]}}, "400: bad"),
+    (json.loads("[" * 400 + "]" * 400), "400: …"),
+    (f"<{'<script' * 90_000}", "400: no text"),
+    (["too long"], "400: too long"),
+    ("too\n  long", "400: too long"),
+    ("<html><head><style>p {}</style></head><p>too &amp; long</p>", "400: too & long"),
+    ("x" * 400, f"400: {'x' * 299}…"),
+    ("", "400: no text"),
+    ("\x1b[31m::error::\u202epwned", "400: \\x1b[31m::error::\\u202epwned"),
+    (KEY, "400: ***"),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), SAID, ids=[str(number) for number in range(len(SAID))])
+def test_the_words_of_a_server_are_shown(planned: Vft, fake: FakeServer, body: object, words: str) -> None:
+    fake.faults = [Fault("POST", JOBS, 400, body=body)]
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert printed.code == 2
+    assert printed.err.splitlines()[-1] == f"vft: creating the job: {words}"
+
+
 # apply, follow, cancel
 
 
 def test_apply_makes_the_job_and_follows_it(planned: Vft, fake: FakeServer) -> None:
     fake.script = [("succeeded", [event(1, "Step 1/1", kind="metrics", data={"step": 1, "train_loss": 0.5})])]
-    fake.job_end = {"fine_tuned_model": "ft:books", "trained_tokens": 99}
+    fake.job_end = {
+        "fine_tuned_model": "ft:books",
+        "trained_tokens": 99,
+        "hyperparameters": {"n_epochs": 3, "batch_size": 1},
+        "seed": 42,
+    }
 
     printed = planned("apply", "train.jsonl", "--yes")
 
@@ -197,7 +311,9 @@ def test_apply_makes_the_job_and_follows_it(planned: Vft, fake: FakeServer) -> N
     assert "vft submit follow ftjob-1 --plan=train.plan.json" in printed.err
     assert "22:13:21  Step 1/1" in printed.err
     assert re.search(
-        r"trained tokens: 99 \(expected [\d,]+ to [\d,]+\)\nmodel: ft:books\nPASSED  ftjob-1: succeeded\n$",
+        r"settings of the job: 3 epochs, seed 42\ntrained tokens: 99 \(expected ([\d,]+) to [\d,]+\)\n"
+        r"warning: 99 trained tokens are far fewer than the expected \1: the server may\n"
+        r"  have left out images or examples\nmodel: ft:books\nPASSED  ftjob-1: succeeded\n$",
         printed.out,
     )
     assert fake.keys == {KEY}
@@ -276,7 +392,7 @@ FAILURES: Mapping[str, tuple[str, dict[str, object], list[dict[str, object]], st
         "failed",
         {"error": {"code": "invalid_n_examples", "message": "has 7 example(s)"}},
         [],
-        "error invalid_n_examples: has 7 example(s)\nFAILED  ftjob-1: failed\n",
+        "error invalid_n_examples: has 7 example(s)\nsettings of the job: seed 1\nFAILED  ftjob-1: failed\n",
     ),
     "blocked": (
         "succeeded",
@@ -303,6 +419,7 @@ FAILURES: Mapping[str, tuple[str, dict[str, object], list[dict[str, object]], st
             "  weather   FLAGGED                no description known\n"
             "  violence  passed   blocking\n"
             "checkpoint at step 24: ft:gpt-4o:org:books:1:ckpt-step-24 (step 24, train_loss 0.25)\n"
+            "settings of the job: seed 1\n"
             "FAILED  ftjob-1: blocked by the safety checks\n"
         ),
     ),
@@ -333,12 +450,66 @@ def test_skipped_images_are_held_against_the_plan(vft: Vft, fake: FakeServer) ->
     assert "warn: 3 images skipped: contains faces" in printed.err
 
 
+def test_failed_checks_of_several_checkpoints_come_first(planned: Vft, fake: FakeServer) -> None:
+    def checks(number: int, model: str, flagged: bool, **more: object) -> dict[str, object]:  # noqa: FBT001
+        results = [
+            {"category": "hate", "flagged": False, "enforcement": "blocking"},
+            {"category": "violence", "flagged": flagged, "enforcement": "non_blocking"},
+        ]
+        message, data = f"Moderation checks for snapshot {model}.", {"blocked": False, "results": results}
+        return event(number, message, kind="moderation_checks", data=data | more)
+
+    one, two = "ft:gpt-4o-2024-08-06:org::1:ckpt-step-12", "ft:gpt-4o-2024-08-06:org::1:ckpt-step-24"
+    fake.script = [
+        (
+            "succeeded",
+            [checks(1, one, False), checks(2, two, True), checks(3, "it", False, checkpoint="ft:x")],
+        )
+    ]
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert (
+        "safety checks:\n"
+        "  violence  FLAGGED  non_blocking  depictions of death, violence or injury\n"
+        f"            of {two}\n"
+        f"  1 of 2 passed: {two}\n"
+        f"  2 of 2 passed: {one}\n"
+        "  2 of 2 passed: ft:x\n"
+    ) in printed.out
+    assert printed.code == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        (
+            "paused",
+            "ftjob-1 is paused; to resume the job: POST /fine_tuning/jobs/ftjob-1/resume on the server",
+        ),
+        ("dreaming", "ftjob-1 is dreaming, a state that the API does not document"),
+    ],
+)
+def test_a_job_that_does_not_proceed_is_followed_with_a_hint_and_ends(
+    planned: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, status: str, hint: str
+) -> None:
+    impatient = RetryPolicy(first=0.01, longest=0.01, patience=0.03)
+    monkeypatch.setattr("pytest_vft.runs.submit._retry_policy", lambda _timeout: impatient)
+    fake.script = [("running", []), (status, [event(1, "news")]), (status, [])]
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert printed.code == 2
+    assert hint in printed.err
+    assert f"ftjob-1: still {status} and without news after 0 s; " in printed.err.splitlines()[-1]
+
+
 def test_the_outcome_is_printed_as_json(planned: Vft, fake: FakeServer) -> None:
     fake.jobs["ftjob-1"] = {"id": "ftjob-1", "status": "running", "metadata": {}}
 
     data = json.loads(planned("follow", "ftjob-1", "--plan=train.plan.json", "--format=json").out)
 
-    assert (data["format"], data["ok"], data["job"]["status"]) == ("vft-job/1", True, "succeeded")
+    assert (data["format"], data["ok"], data["job"]["status"]) == ("vft-job/2", True, "succeeded")
 
 
 def test_hostile_text_from_a_server_is_harmless(planned: Vft, fake: FakeServer) -> None:
@@ -426,3 +597,84 @@ def test_azure_is_spoken_to_as_azure(vft: Vft, fake: FakeServer, monkeypatch: py
     assert vft("plan", "train.jsonl").code == 0
     assert vft("apply", "train.jsonl", "--yes").code == 0
     assert len(fake.jobs) == 1
+
+
+# Providers and models
+
+
+ACME = 'name = "Acme"\nextends = "openai"\nany_model = true\n[job_api]\nkind = "openai"\n'
+
+
+def test_a_provider_file_with_a_job_api_is_applied(vft: Vft, fake: FakeServer) -> None:
+    Path("acme.toml").write_text(ACME)
+    options = ("train.jsonl", "--provider=./acme.toml", "--model=acme-vl")
+
+    assert vft("plan", *options).code == 0
+    assert vft("apply", *options, "--yes").code == 0
+    assert [job["model"] for job in fake.jobs.values()] == ["acme-vl"]
+
+
+def test_a_key_does_not_go_to_openai_for_want_of_an_address(
+    vft: Vft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    Path("acme.toml").write_text(ACME)
+    options = ("train.jsonl", "--provider=./acme.toml", "--model=acme-vl")
+
+    for step in ("plan", "preflight"):
+        printed = vft(step, *options)
+        assert (printed.code, printed.err) == (
+            2,
+            "vft: the provider file names no server: give --base-url=https://HOST/v1\n",
+        )
+
+
+def test_a_shipped_provider_has_its_own_server(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    load = providers.load_provider
+
+    def load_other(name: str) -> providers.Provider:
+        service = providers.JobService("openai", "https://api.acme.example/v1")
+        return load("openai")._replace(id=name, job_api=service) if name == "acme" else load(name)
+
+    monkeypatch.setattr("pytest_vft.runs.settings.load_provider", load_other)
+
+    assert (
+        "POST https://api.acme.example/v1/fine_tuning/jobs"
+        in vft("plan", "train.jsonl", "--provider=acme").out
+    )
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "ft:gpt-4o-2024-08-06:org:books:abc",
+        "ft:gpt-4o-2024-08-06:org::abc:ckpt-step-24",
+        "gpt-4o-2024-08-06.ft-0e1f-discs",
+    ],
+)
+def test_a_fine_tuned_model_is_trained_further(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    printed = vft("plan", "train.jsonl", f"--model={model}")
+    assert "tokens, $" in printed.out
+    assert f'"model": "{model}"' in printed.out
+
+    monkeypatch.setenv("OPENAI_BASE_URL", fake.url)
+    assert vft("plan", "train.jsonl", f"--model={model}").code == 0
+    assert vft("apply", "train.jsonl", "--yes").code == 0
+    assert fake.jobs["ftjob-1"]["model"] == model
+
+
+def test_an_unknown_model_is_refused_only_at_the_provider(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = ("plan", "train.jsonl", "--model=other-vl")
+    assert vft(*plan).code == 0  # OPENAI_BASE_URL names another server
+    monkeypatch.delenv("OPENAI_BASE_URL")
+
+    printed = vft(*plan)
+    assert printed.code == 2
+    assert "OpenAI has no vision fine-tuning for model 'other-vl'" in printed.err
+    assert "tokens: not known" in vft(*plan, f"--base-url={fake.url}").out

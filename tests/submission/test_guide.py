@@ -51,3 +51,14 @@ def test_the_guide_is_true(fake: FakeServer, tmp_path: Path) -> None:
             assert steady(run(*command.split()), url) == steady(expected, url)
             compared += 1
     assert compared == 3
+
+
+def test_each_promise_has_its_tests() -> None:
+    page = (GUIDE.parents[1] / "explanation" / "jobs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .+ \| (`test_.+`) \|$", page, re.MULTILINE)
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("test_*.py"))
+
+    assert len(rows) > 10
+    for row in rows:
+        for name in re.findall("`(.+?)`", row):
+            assert f"def {name}(" in tests

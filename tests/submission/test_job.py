@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from pytest_vft.errors import ServerError, SubmissionError
-from pytest_vft.submission.job import cancel, conclude, find_jobs, follow, submit
-from pytest_vft.submission.outcome import Event, JobOutcome, read_event
+from pytest_vft.submission import job as jobs
+from pytest_vft.submission.job import cancel, conclude, find_jobs, follow
+from pytest_vft.submission.outcome import Event, Job, JobOutcome, read_event
+from pytest_vft.submission.plan import JobRequest
+from pytest_vft.submission.record import Record
 from pytest_vft.submission.server import Server
 
 from .conftest import connect, request_for
@@ -17,6 +23,11 @@ from .fake_server import KEY, FakeServer, Fault, event
 JOBS = "/fine_tuning/jobs"
 
 pytestmark = pytest.mark.usefixtures("folder")
+
+
+def submit(server: Server, request: JobRequest, record: Record | None = None) -> Job:
+    """Submit with a record that nothing has been written to, as on a new machine."""
+    return jobs.submit(server, request, record or Record())
 
 
 def watch(server: Server, job: str) -> tuple[JobOutcome, list[Event], list[str]]:
@@ -101,33 +112,135 @@ def test_a_job_whose_answer_is_lost_is_found_and_not_made_again(fake: FakeServer
     assert fake.count("POST", JOBS) == 1
 
 
-def test_a_lost_request_is_not_sent_again_in_this_run(fake: FakeServer) -> None:
-    fake.faults = [Fault("POST", JOBS, drop=True)]
+@pytest.mark.parametrize("path", [JOBS, "/files"])
+@pytest.mark.parametrize(
+    "how",
+    [{"drop": True}, {"status": 500}, {"status": 503}, {"status": 408}, {"status": 200, "body": "<p>OK</p>"}],
+    ids=["drops the connection", "500", "503", "408", "no JSON"],
+)
+def test_a_request_whose_outcome_is_unknown_is_never_repeated(
+    fake: FakeServer, path: str, how: dict[str, Any]
+) -> None:
+    fake.faults = [Fault("POST", path, **how)]
+    record, request, heard = Record(), request_for("train.jsonl"), list[str]()
+    server = replace(connect(fake), notify=heard.append)
 
-    with pytest.raises(ServerError, match="The server may have created the job"):
-        start(fake)
-    assert fake.count("POST", JOBS) == 1
-    assert start(fake) == "ftjob-1"
+    for _ in range(2):
+        with pytest.raises(ServerError, match=r"not known .*The server may have created it"):
+            submit(server, request, record)
+    assert fake.count("POST", path) == 1
+    assert "the server may have done so already; looking (0 of 0 s)" in heard[0]
 
 
-def test_a_lost_request_stays_unsettled_while_nobody_answers(fake: FakeServer) -> None:
+@pytest.mark.parametrize("path", [JOBS, "/files"])
+def test_what_was_created_unseen_is_found_once_it_is_listed(fake: FakeServer, path: str) -> None:
+    fake.faults = [Fault("POST", path, status=500, late=True)]
+    fake.lag = 0.4
+    record, request = Record(), request_for("train.jsonl")
+
+    with pytest.raises(ServerError, match="not known"):
+        submit(connect(fake, search=0.1), request, record)
+    assert submit(connect(fake, search=5), request, record).id == "ftjob-1"
+    assert (fake.count("POST", "/files"), fake.count("POST", JOBS)) == (1, 1)
+
+
+def test_a_job_that_was_created_unseen_and_failed_is_that_job(fake: FakeServer) -> None:
+    record, request = Record(), request_for("train.jsonl")
+    fake.script = []
+    fake.jobs[submit(connect(fake), request, record).id]["status"] = "failed"
     fake.faults = [Fault("POST", JOBS, drop=True, late=True)]
-    server = connect(fake)
-    object.__setattr__(
-        server.retry_policy, "sleep", lambda _seconds: fake.faults.append(Fault("GET", JOBS, times=9))
-    )
+    fake.lag = 0.2
 
-    with pytest.raises(ServerError, match="The server may have created the job"):
-        submit(server, request_for("train.jsonl"))
+    with pytest.raises(ServerError, match="not known"):
+        submit(connect(fake, search=0), request, record)
+    fake.jobs["ftjob-2"]["status"] = "failed"
+
+    assert submit(connect(fake), request, record).id == "ftjob-2"
+    assert fake.count("POST", JOBS) == 2
+
+
+def test_an_unknown_outcome_stays_unknown_while_the_lists_fail(fake: FakeServer) -> None:
+    fake.faults = [Fault("POST", JOBS, drop=True, late=True), Fault("GET", JOBS, times=0)]
+    record, request = Record(), request_for("train.jsonl")
+
+    def fail_lists(_text: str) -> None:
+        fake.faults[1].times = 1_000
+
+    server = replace(connect(fake), notify=fail_lists)
+    fake.lag = 0.05
+
+    with pytest.raises(ServerError, match="The server may have created it"):
+        submit(server, request, record)
+    assert fake.count("POST", JOBS) == 1
+
+
+def test_a_request_that_was_never_sent_is_repeated(fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, create = connect(fake), httpx2.HTTPTransport.handle_request
+    failures = [httpx2.ConnectError("refused")]
+
+    def connect_late(transport: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST" and request.url.path.endswith(JOBS) and failures:
+            raise failures.pop()
+        return create(transport, request)
+
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", connect_late)
+
+    assert submit(server, request_for("train.jsonl")).id == "ftjob-1"
+
+
+def test_a_recorded_job_needs_neither_lists_nor_files(fake: FakeServer) -> None:
+    record, request = Record(), request_for("train.jsonl")
+    submit(connect(fake), request, record)
+    fake.files.clear()
+    fake.requests.clear()
+
+    assert submit(connect(fake), request, record).id == "ftjob-1"
+    assert fake.requests == [("GET", f"{JOBS}/ftjob-1")]
+
+
+def test_a_recorded_job_that_the_server_does_not_know_is_not_made_again(fake: FakeServer) -> None:
+    record, request = Record(), request_for("train.jsonl")
+    submit(connect(fake), request, record)
+    fake.jobs.clear()
+
+    with pytest.raises(ServerError, match=r"ftjob-1 was created from this plan on .*another account"):
+        submit(connect(fake), request, record)
+    assert not fake.jobs
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["deleted", "unusable"])
+def test_a_recorded_file_that_cannot_be_used_is_sent_again(fake: FakeServer, *, gone: bool) -> None:
+    record, request = Record(), request_for("train.jsonl")
+    fake.faults = [Fault("POST", JOBS, 400)]
+    with pytest.raises(ServerError):
+        submit(connect(fake), request, record)
+    if gone:
+        fake.files.clear()
+    else:
+        fake.file_states = ["error", "error", "processed"]
+
+    assert submit(connect(fake, search=0), request, record).id == "ftjob-1"
+    assert fake.count("POST", "/files") == 2
+
+
+def test_a_recorded_file_may_be_known_late(fake: FakeServer) -> None:
+    record, request = Record(), request_for("train.jsonl")
+    fake.faults = [Fault("POST", JOBS, 400)]
+    with pytest.raises(ServerError):
+        submit(connect(fake), request, record)
+    fake.faults = [Fault("GET", "/files/file-001", 404, times=2)]
+
+    submit(connect(fake, search=60), request, record)
+
+    assert fake.count("POST", "/files") == 1
 
 
 @pytest.mark.parametrize(
     "fault",
     [
         Fault("POST", JOBS, status=429, headers={"retry-after": "0.01"}),
-        Fault("POST", JOBS, status=503, times=2),
-        Fault("POST", "/files", status=500),
-        Fault("POST", "/files", drop=True),
+        Fault("POST", "/files", status=429),
+        Fault("POST", JOBS, status=409),
         Fault("GET", "/files/file-001", status=502),
     ],
     ids=lambda fault: f"{fault.method} {fault.path} {fault.status}",

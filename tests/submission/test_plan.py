@@ -353,6 +353,26 @@ def test_an_unknown_is_not_proved() -> None:
     assert "not proved: 1 image: offline (image/" in render_plan(plan_for())
 
 
+def test_a_plan_counts_only_what_was_checked() -> None:
+    Path("vft.toml").write_text('[ignore]\n"image/too-large" = "known"\n')
+    text = Path("train.jsonl").read_text()
+    url = text[text.index("data:") : text.index('"}}')]
+    Path("train.jsonl").write_text(text.replace(url, "https://example.com/a.png", 1))
+    settings = Settings(config=load_config(), sources=(Source("train.jsonl"),))
+
+    plan = make_plan(read_submission(settings), {}, today=TODAY)
+
+    data, rules = json.loads(render_plan_json(plan)), {rule.id: rule.tally for rule in plan.report.rules}
+    assert all(rules[id_].passed and not rules[id_].unknown for id_ in data["checks_passed"])
+    assert {"image/too-large", "image/unreachable"} <= set(data["not_checked"])
+    assert all(not rules[id_].checked for id_ in data["nothing_to_check"])
+    results = ("checks_passed", "warnings", "not_checked", "nothing_to_check")
+    assert sorted(id_ for key in results for id_ in data[key]) == sorted(rules)
+    passed, empty = len(data["checks_passed"]), len(data["nothing_to_check"])
+    assert f"\nchecks passed: {passed} rules; {empty} rules had nothing to check\n" in render_plan(plan)
+    assert f"\nnot checked, or only in part: {len(data['not_checked'])} rules (" in render_plan(plan)
+
+
 def test_the_key_is_in_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-secret")
     plan = plan_for(environ=dict(os.environ))

@@ -16,11 +16,13 @@ from openai.types.upload_create_params import UploadCreateParams
 from pytest_vft.client import Credentials, make_client
 from pytest_vft.errors import ServerError, SubmissionError
 from pytest_vft.model import Source
+from pytest_vft.submission import upload
 from pytest_vft.submission.job_api import job_api
 from pytest_vft.submission.plan import JobFile, describe_file
+from pytest_vft.submission.record import Record
 from pytest_vft.submission.requests import Recorder
 from pytest_vft.submission.server import Server
-from pytest_vft.submission.upload import find_file, send_file
+from pytest_vft.submission.upload import find_file
 
 from .conftest import connect, strict
 from .fake_server import FakeServer, Fault
@@ -28,6 +30,11 @@ from .fake_server import FakeServer, Fault
 PARTS = "/uploads/upload-1/parts"
 SMALL = replace(job_api(), plain_bytes=1_000, part_bytes=400)
 MEGABYTE = 1024**2
+
+
+def send_file(server: Server, file: JobFile) -> str:
+    """Send with a record that nothing has been written to, as on a new machine."""
+    return upload.send_file(server, file, Record())
 
 
 @pytest.fixture
@@ -110,12 +117,15 @@ def test_another_file_is_not_taken_for_it(
 
 
 @pytest.mark.parametrize("api", [job_api(), SMALL], ids=["whole", "parts"])
-def test_a_file_that_changed_in_place_is_deleted_again(fake: FakeServer, large: JobFile, api: object) -> None:
+def test_a_file_that_changed_in_place_is_not_sent_to_its_end(
+    fake: FakeServer, large: JobFile, api: object
+) -> None:
     Path(large.path).write_bytes(b"x" * large.bytes)
 
     with pytest.raises(SubmissionError, match="changed while it was uploaded; plan again"):
         send_file(connect(fake, api=api), large)
     assert not fake.files
+    assert not [request for request in fake.requests if request[0] == "DELETE"]
 
 
 @pytest.mark.parametrize("size", [100, 2_000])

@@ -26,6 +26,13 @@ def image(kind: str = "JPEG", size: int = 0, mode: str = "RGB") -> bytes:
     return file.getvalue().ljust(size, b"\0")
 
 
+def picture(width: int) -> bytes:
+    """Return a picture, another one for each *width*."""
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((64 + width, 48)).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
 def late_header() -> bytes:
     """Return a JPEG with its size after 100,000 bytes of comments."""
     data = image()
@@ -99,6 +106,11 @@ class Server:
             yield response(int(name))
         elif name == "429":
             yield response(200, JPEG) if times > 1 else response(429, more=["Retry-After: 1"])
+        elif name == "busy":
+            yield response(429, more=[f"Retry-After: {rest}"])
+        elif name == "busy-but-for-every-twentieth":
+            busy = len(self.asked) % 20
+            yield response(429, more=["Retry-After: 0"]) if busy else response(404)
         elif name == "busy-for-an-hour":
             yield response(429, more=["Retry-After: 3600"])
         elif name == "500-thrice":
@@ -129,6 +141,10 @@ class Server:
             yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             while True:
                 yield b"100000\r\n" + JPEG.ljust(MB, b"\0") + b"\r\n"
+        elif name == "ok":
+            yield response(200, picture(int(rest)))
+        elif name == "gone":
+            yield redirect("/ok/0")
         elif name == "000":
             yield response(0)
             raise _CloseError
@@ -159,6 +175,7 @@ BODIES: dict[str, tuple[bytes, list[str]]] = {
     "big-no-range.jpg": (BIG, ["Range: none"]),
     "big.jpg": (BIG, []),
     "late.jpg": (LATE, []),
+    "noise.jpg": (NOISE, []),
     "wrong-type.jpg": (JPEG, ["Content-Type: text/plain"]),
     "gzip.jpg": (gzip.compress(JPEG), ["Range: none", "Content-Encoding: gzip"]),
     "gzip-ranged.jpg": (gzip.compress(LATE, 0), ["Content-Encoding: gzip"]),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 import time
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -181,13 +185,48 @@ def test_redirects_are_named_without_their_secrets(server: Server) -> None:
     assert remote.redirected_to == target.replace("secret", "***")
 
 
-def test_no_network_is_said_once_and_accuses_no_url() -> None:
-    urls = [f"http://127.0.0.1:1/{number}.jpg" for number in range(40)]
+def test_no_network_is_said_once_and_accuses_no_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    names_fail(monkeypatch, socket.EAI_AGAIN)
+    urls = [f"http://a.example/{number}.jpg" for number in range(40)]
     result = fetch(*urls, "http://user@127.0.0.1/")
 
     assert result.trouble == "no network"
     assert {result.remotes[url] for url in urls} == {Remote(None, "no network", public=None)}
     assert result.remotes["http://user@127.0.0.1/"].reachable is False
+
+
+def names_fail(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror(number, "")))
+
+
+def test_a_refused_connection_is_a_failure_even_if_there_is_no_other_host() -> None:
+    urls = [f"http://127.0.0.1:1/{number}.jpg" for number in range(40)]
+    result = fetch(*urls)
+
+    assert result.trouble is None
+    assert set(result.remotes.values()) == {Remote(False, "connection refused")}
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="without a network, names are unknown there")
+def test_an_unknown_name_is_a_failure_even_if_there_is_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    names_fail(monkeypatch, socket.EAI_NONAME)
+    urls = ["http://a.example/1.jpg", "http://a.example/2.jpg", "http://b.example/1.jpg"]
+    result = fetch(*urls)
+
+    assert result.trouble is None
+    assert set(result.remotes.values()) == {Remote(False, "DNS: no such host")}
+
+
+def test_a_name_server_that_fails_for_one_name_proves_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names_fail(monkeypatch, socket.EAI_FAIL)
+    network = Network(overrides={"b.example": ("127.0.0.1", server.port)}, cache=False)
+    result = fetch("http://a.example/a.jpg", "http://b.example/ok.jpg", network=network)
+
+    assert result.trouble is None
+    assert result.remotes["http://a.example/a.jpg"].reachable is None
+    assert result.remotes["http://b.example/ok.jpg"].reachable
 
 
 def test_a_server_that_is_not_there_is_no_lack_of_network(server: Server) -> None:
@@ -210,8 +249,54 @@ def test_a_host_that_is_busy_for_long_is_left_alone(server: Server) -> None:
     urls = [f"http://127.0.0.1:{server.port}/busy-for-an-hour?{number}" for number in range(100)]
     result = fetch(*urls)
 
-    assert {remote.cause for remote in result.remotes.values()} == {"429 Too Many Requests"}
+    assert {remote.cause for remote in result.remotes.values()} == {
+        "429 Too Many Requests",
+        "not requested after: 429 Too Many Requests",
+    }
     assert sum(path.startswith("/busy-for-an-hour?") for path in server.paths) <= 6
+
+
+@pytest.mark.parametrize("name", ["busy/0", "busy-but-for-every-twentieth"])
+def test_a_host_whose_answers_settle_nothing_is_given_up(name: str) -> None:
+    with serving() as server:
+        base = f"http://127.0.0.1:{server.port}"
+        remotes = fetch(*(f"{base}/{name}?{number}" for number in range(1_000))).remotes
+
+    assert len(remotes) == 1_000
+    assert 24 <= len(server.asked) <= 100
+    assert (
+        sum(remote.cause == "not requested after: 429 Too Many Requests" for remote in remotes.values()) > 900
+    )
+
+
+def test_a_host_is_not_waited_for_once_it_is_given_up() -> None:
+    limits = replace(QUICK, max_pause=600, patience=100)
+    with serving() as server:
+        base = f"http://127.0.0.1:{server.port}"
+        remotes = fetch(*(f"{base}/busy/500?{number}" for number in range(100)), limits=limits).remotes
+
+    assert {remote.reachable for remote in remotes.values()} == {None}
+    assert len(server.asked) <= 6
+
+
+def test_a_host_that_settles_most_urls_is_not_given_up() -> None:
+    with serving() as server:
+        base = f"http://127.0.0.1:{server.port}"
+        names = [f"{'500' if number % 3 == 0 else '404'}?{number}" for number in range(150)]
+        remotes = fetch(*(f"{base}/{name}" for name in names)).remotes
+
+    assert len(server.paths) == 150
+    assert [remote.cause for remote in remotes.values()].count("500 Internal Server Error") == 50
+
+
+def test_after_the_time_for_all_urls_the_rest_is_not_settled(server: Server) -> None:
+    base = f"http://127.0.0.1:{server.port}"
+    waiting = [f"{base}/never?late{number}" for number in range(50)]
+    result = fetch(f"{base}/ok.jpg?late", *waiting, limits=replace(QUICK, total=60, budget=0.5))
+
+    assert result.out_of_time
+    assert result.remotes[f"{base}/ok.jpg?late"].reachable
+    assert {result.remotes[url] for url in waiting} == {Remote(None, "no time left of 0.5 s")}
 
 
 def test_a_host_is_asked_politely() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_vft.reading.links import masked, read_link
+from pytest_vft.reading.links import masked, read_link, unsigned
 
 END = datetime(2026, 1, 1, 1, tzinfo=UTC)
 
@@ -82,6 +82,13 @@ def test_a_signature_expires_at_its_time() -> None:
 @given(st.text().map("http://".__add__))
 def test_no_url_is_too_odd(url: str) -> None:
     read_link(url)
+
+
+def test_signatures_of_one_url_do_not_make_several() -> None:
+    signed = "https://example.com/a.jpg?se=2026-01-01T01%3A00%3A00Z&sig=a"
+
+    assert unsigned(signed) == unsigned(signed.replace("sig=a", "sig=b")) == "https://example.com/a.jpg"
+    assert unsigned("https://example.com/image?id=5") == "https://example.com/image?id=5"
 
 
 def test_secrets_are_masked() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -10,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import Mock
@@ -19,7 +21,11 @@ import pytest
 import trustme
 
 from pytest_vft import Report, build_example, lint, write_jsonl
+from pytest_vft.catalogue.cases import data_url
+from pytest_vft.errors import UsageError
+from pytest_vft.report.formats import render
 from pytest_vft.report.text import render_text
+from pytest_vft.web.throttle import USUAL
 
 from .server import Server, serving
 
@@ -93,20 +99,126 @@ def test_what_is_not_settled_is_said_with_its_causes(tmp_path: Path, server: Ser
     base = f"http://127.0.0.1:{server.port}"
     report = check(write(tmp_path, f"{base}/brotli.jpg?1", f"{base}/ok.jpg"))
 
+    text = render_text(report)
     assert report.ok
     assert report.notes == ("1 URL not settled: sent in an encoding that was not requested (1)",)
-    assert "not checked: 1 image: not settled (" in render_text(report)
+    assert "not checked: 1 image: not settled (" in text
+    assert "train.jsonl\n    sent in an encoding that was not requested: line 1\n" in text
+    assert text.splitlines()[-1].endswith("; 1 of 2 URLs not settled")
+
+
+@pytest.fixture
+def unsettled(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Report:
+    """The report on five lines with three URLs, two of which are not settled."""
+    monkeypatch.chdir(tmp_path)
+    base = f"http://127.0.0.1:{server.port}"
+    urls = [f"{base}/brotli.jpg?token=secret", f"{base}/ok.jpg", f"{base}/no-gzip.jpg"]
+    write(tmp_path, *(urls[number] for number in (0, 1, 0, 2, 0)))
+    return check(Path("train.jsonl"))
+
+
+def test_programs_read_which_urls_and_lines_are_not_settled_and_why(
+    unsettled: Report, server: Server
+) -> None:
+    data = json.loads(render(unsettled, "json"))
+
+    assert (data["ok"], data["urls"]) == (True, 3)
+    assert data["unsettled"] == [
+        {
+            "url": f"http://127.0.0.1:{server.port}/brotli.jpg?token=***",
+            "cause": "sent in an encoding that was not requested",
+            "places": [{"path": "train.jsonl", "line": line} for line in (1, 3, 5)],
+        },
+        {
+            "url": f"http://127.0.0.1:{server.port}/no-gzip.jpg",
+            "cause": "sent as gzip that cannot be decompressed",
+            "places": [{"path": "train.jsonl", "line": 4}],
+        },
+    ]
+
+
+def test_each_report_format_says_what_is_not_settled(unsettled: Report) -> None:
+    text, markdown, github = (render(unsettled, name) for name in ("text", "markdown", "github"))
+    sarif, gitlab = (json.loads(render(unsettled, name)) for name in ("sarif", "gitlab"))
+    notifications = sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    lines = [
+        [place["physicalLocation"]["region"]["startLine"] for place in one["locations"]]
+        for one in notifications
+    ]
+
+    assert [line for line in render(unsettled, "concise").splitlines() if ": note: " in line] == [
+        *(
+            f"train.jsonl:{line}: note: URL not settled: sent in an encoding that was not requested"
+            for line in (1, 3, 5)
+        ),
+        "train.jsonl:4: note: URL not settled: sent as gzip that cannot be decompressed",
+    ]
+    for shown in (text, markdown):
+        assert "  train.jsonl  sent in an encoding that was not requested: lines 1, 3, 5" in shown
+        assert "  train.jsonl  sent as gzip that cannot be decompressed: line 4" in shown
+    assert markdown.startswith("### vft: PASSED; 2 of 3 URLs not settled\n")
+    assert github == (
+        "::notice file=train.jsonl,line=1,title=pytest-vft::2 of 3 URLs not settled"
+        "%0Atrain.jsonl:1, 3, 5: sent in an encoding that was not requested"
+        "%0Atrain.jsonl:4: sent as gzip that cannot be decompressed\n"
+    )
+    assert ([one["level"] for one in notifications], lines) == (["note", "note"], [[1, 3, 5], [4]])
+    assert [(one["severity"], one["location"]["lines"]["begin"]) for one in gitlab] == [
+        ("info", 1),
+        ("info", 4),
+    ]
+    assert "secret" not in f"{text}{markdown}{github}{sarif}{gitlab}"
+
+
+def test_a_run_that_settles_nothing_says_so(tmp_path: Path, server: Server) -> None:
+    base = f"http://127.0.0.1:{server.port}"
+    text = render_text(check(write(tmp_path, f"{base}/brotli.jpg?1", f"{base}/brotli.jpg?2")))
+
+    assert text.splitlines()[-1].endswith("; none of 2 URLs settled")
+
+
+def test_the_time_for_all_urls_is_an_option(tmp_path: Path, server: Server) -> None:
+    base = f"http://127.0.0.1:{server.port}"
+    report = check(write(tmp_path, f"{base}/ok.jpg", f"{base}/never?budget"), url_budget=1)
+
+    assert report.notes == (
+        "the time for all URLs is over; --url-budget=SECONDS gives more, and 0 unlimited time",
+        "1 URL not settled: no time left of 1 s (1)",
+    )
+    assert render_text(report).splitlines()[-1].endswith("; 1 of 2 URLs not settled")
+    with pytest.raises(UsageError, match="url_budget is -1; expected at least 0"):
+        check(tmp_path / "train.jsonl", url_budget=-1)
+
+
+def test_the_network_is_named_only_where_there_are_urls(tmp_path: Path) -> None:
+    embedded = render_text(check(write(tmp_path, data_url("png 24x24 rgb")), select=["image"]))
+    offline = render_text(check(write(tmp_path, "http://a.example/a.jpg"), offline=True))
+
+    assert embedded.splitlines()[0].endswith("depth auto")
+    assert offline.splitlines()[0].endswith("depth auto, offline")
+
+
+def test_a_host_that_refuses_fails_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_vft.web.fetching.USUAL", replace(USUAL, backoff=0.01))
+    report = check(write(tmp_path, "http://127.0.0.1:1/a.jpg", "http://127.0.0.1:1/b.jpg"))
+
+    assert not report.ok
+    assert texts(report) == [
+        (line, "image/unreachable", "URL cannot be fetched: connection refused") for line in (1, 2)
+    ]
 
 
 def test_no_network_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror(socket.EAI_NONAME, "")))
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror(socket.EAI_AGAIN, "")))
     report = check(write(tmp_path, *(f"http://{number}.example/a.jpg" for number in range(30))))
 
     assert report.ok
-    (note,) = report.notes
-    assert note.startswith("no host could be reached; is there a network?")
-    assert note.endswith("use it with --proxy=env")
+    assert report.notes == (
+        "no host could be reached; is there a network?",
+        "a proxy is set in the environment: use it with --proxy=env",
+    )
+    assert render_text(report).splitlines()[-1].endswith("; none of 30 URLs settled")
 
 
 def test_rules_that_need_no_image_ask_nobody(tmp_path: Path, server: Server) -> None:
@@ -210,6 +322,30 @@ def test_a_proxy_is_used_on_request_only(
     assert report.notes == (
         "URLs were fetched through the proxy of the environment, which resolves host names itself",
     )
+
+
+def test_no_spelling_of_a_local_name_reaches_a_proxy(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    local = [
+        "%6cocalhost",
+        "localhost%2e",
+        "localhost\uff0e",
+        "\uff4cocalhost",
+        "localhost\0",
+        "a.local%00.example",
+    ]
+    odd = ["public%00.example", "%256cocalhost"]
+    before = len(server.asked)
+    report = check(
+        write(tmp_path, *(f"http://{host}/ok.jpg" for host in [*local, *odd])),
+        allow_private=False,
+        proxy="env",
+    )
+
+    assert [one.rule for one in report.findings] == ["image/not-public"] * 6 + ["image/unreachable"] * 2
+    assert len(server.asked) == before
 
 
 @pytest.mark.parametrize(

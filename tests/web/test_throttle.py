@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_vft.web.throttle import HostQueue, retry_after
+from pytest_vft.web.throttle import USUAL, HostQueue, LostTime, retry_after
 
 
 def simulate(hosts: list[str], *, latency: float) -> list[tuple[float, str]]:
@@ -74,6 +75,42 @@ def test_a_host_that_says_too_many_is_asked_half_as_often() -> None:
         turns.answered("a")
     assert turns.take(2.22) == 3
     assert turns.take(2.28) == 4
+
+
+def test_a_pause_counts_once_for_requests_that_ran_at_the_same_time() -> None:
+    turns: HostQueue[int] = HostQueue(at_once=64, per_host=6, interval=0.05)
+
+    assert turns.hold("a", 0, 30) == 30
+    assert turns.hold("a", 1, 30) == 1
+    assert turns.hold("a", 2, 10) == 0
+    assert turns.hold("a", 40, 30) == 30
+
+
+def lost(costs: Iterable[float | None]) -> list[float]:
+    """Return the time lost after each answer, which costs seconds, or settles a URL (None)."""
+    time, totals = LostTime(), []
+    for cost in costs:
+        time.regain() if cost is None else time.add(cost)
+        totals.append(time.seconds)
+    return totals
+
+
+def test_answers_that_settle_nothing_use_up_patience() -> None:
+    assert max(lost([0.01] * 24)) == USUAL.patience
+    assert max(lost([*[0.01] * 19, None] * 2)) > USUAL.patience
+    assert max(lost([30.0] * 2)) == USUAL.patience
+    assert max(lost([30.0, None, 30.0, None, 30.0])) > USUAL.patience
+
+
+@given(st.integers(1, 500), st.integers(0, 3))
+def test_a_server_that_settles_a_quarter_is_never_given_up(rounds: int, failures: int) -> None:
+    assert max(lost([*[0.01] * failures, None] * rounds)) <= USUAL.patience
+
+
+def test_a_limit_per_minute_with_pauses_is_no_loss() -> None:
+    minute = [*[None] * 60, 30.0, *[0.1] * 5]
+
+    assert max(lost(minute * 100)) < USUAL.patience
 
 
 def test_dropped_jobs_are_gone() -> None:

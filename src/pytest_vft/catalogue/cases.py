@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -16,9 +16,10 @@ from pytest_vft.catalogue.files import read_toml
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
 from pytest_vft.model import Split, Verdict
+from pytest_vft.reading.image_store import content_key
 from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.remote import Remote
-from pytest_vft.text import nearest
+from pytest_vft.text import count, nearest
 
 # The time at which cases run, so that signatures expire relative to a fixed date.
 CASE_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,6 +28,12 @@ _TOKEN = re.compile(r'\$image: ([^"]*)')
 _MODES = ("rgb", "rgba", "l", "la", "p", "cmyk", "1", "i;16")
 _OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as")
 _LONGEST_COMMENT = 65_533
+# Bounds of the images in cases, which rule files of strangers describe.
+_MAX_PIXELS = 40_000_000
+_MAX_BYTES = 64_000_000
+_MAX_IMAGES = 1_000  # of a case
+_MOST = {"bytes": _MAX_BYTES, "cut": _MAX_BYTES, "tail": 255, "frames": 100}
+_MOST_DRAWN = 64  # images that are kept for other cases
 
 
 class CaseFile(NamedTuple):
@@ -85,19 +92,29 @@ def _bytes(file: Mapping[str, Any]) -> bytes | None:
         return None
     if "base64" in file:
         return base64.b64decode(file["base64"], validate=True)
-    return _TOKEN.sub(lambda token: data_url(token[1]), file["lines"]).encode()
+    lines: str = file["lines"]
+    tokens = [token[1] for token in _TOKEN.finditer(lines)]
+    if len(tokens) > _MAX_IMAGES:
+        raise ValueError(f"has {count(len(tokens), 'image')}; expected at most {_MAX_IMAGES:,}")
+    sizes = {token: len(data_url(token)) for token in set(tokens)}
+    if sum(map(sizes.__getitem__, tokens)) > _MAX_BYTES * 4 // 3:
+        raise ValueError(f"its images have more than {_MAX_BYTES:,} bytes")
+    return _TOKEN.sub(lambda token: data_url(token[1]), lines).encode()
 
 
 def _remote(found: str | Mapping[str, Any]) -> Remote:
     """Return what a case describes as *found*: an image, a cause of failure, or a table with fields."""
     if isinstance(found, Mapping):
-        image = _remote(found["image"]).image if "image" in found else None
-        return Remote(**{"reachable": "cause" not in found, **found, "image": image})
+        fields = {"reachable": "cause" not in found, **found}
+        if "image" in found:
+            fetched = _remote(found["image"])
+            fields |= {"image": fetched.image, "content": fetched.content}
+        return Remote(**fields)
     token = _TOKEN.fullmatch(found)
     if token is None:
         return Remote(reachable=False, cause=found)
     _, data = draw(token[1])
-    return Remote(reachable=True, image=measure_image(data, full=False))
+    return Remote(reachable=True, image=measure_image(data, full=False), content=content_key(data))
 
 
 def data_url(token: str) -> str:
@@ -106,7 +123,7 @@ def data_url(token: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-@cache
+@lru_cache(_MOST_DRAWN)
 def draw(token: str) -> tuple[str, bytes]:
     """Return media type and bytes of the image that *token* describes.
 
@@ -122,29 +139,50 @@ def draw(token: str) -> tuple[str, bytes]:
     for name in options:
         if name not in _OPTIONS:
             raise ValueError(f"$image: {token}: unknown option {name!r}{nearest(name, _OPTIONS)}")
-    data = _encode(kind.upper(), size, mode, options)
-    data = _pad(kind, data, int(options.get("bytes", len(data))))
-    data = data[: len(data) - int(options.get("cut", 0))] + bytes(range(1, 1 + int(options.get("tail", 0))))
+    if mode not in _MODES:
+        raise ValueError(f"no mode {mode!r}{nearest(mode, _MODES)}")
+    given = _MOST.keys() & options.keys()
+    numbers = {name: _number(token, name, options[name], _MOST[name]) for name in given}
+    data = _encode(kind.upper(), _size(token, size), mode, numbers.get("frames"), options.get("exif"))
+    data = _pad(kind, data, numbers.get("bytes", len(data)))
+    data = data[: max(len(data) - numbers.get("cut", 0), 0)] + bytes(range(1, 1 + numbers.get("tail", 0)))
     return options.get("as", f"image/{kind}"), data
 
 
-def _encode(kind: str, size: str, mode: str, options: Mapping[str, str]) -> bytes:
+def _size(token: str, text: str) -> tuple[int, int]:
+    """Return the *text* WxH of *token* as width and height. Raises ValueError."""
+    found = re.fullmatch("([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
+    if found is None:
+        raise ValueError(f"$image: {token}: size is {text!r}; expected WIDTHxHEIGHT, as in 16x16")
+    width, height = int(found[1]), int(found[2])
+    if width * height > _MAX_PIXELS:
+        raise ValueError(f"$image: {token}: size is {text}; expected at most {_MAX_PIXELS:,} pixels")
+    return width, height
+
+
+def _number(token: str, name: str, text: str, most: int) -> int:
+    """Return *text*, the number *name* of *token*, from 0 to *most*. Raises ValueError."""
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) > most:
+        raise ValueError(f"$image: {token}: {name} is {text!r}; expected a number from 0 to {most:,}")
+    return int(text)
+
+
+def _encode(kind: str, size: tuple[int, int], mode: str, frames: int | None, exif: str | None) -> bytes:
     from PIL import Image  # noqa: PLC0415 - for cases only
 
-    if mode not in _MODES:
-        raise ValueError(f"no mode {mode!r}{nearest(mode, _MODES)}")
-    width, _, height = size.partition("x")
     # Gradients, since a cut must remove data, not a run of one colour.
-    gradient = Image.linear_gradient("L").resize((int(width), int(height)))
+    gradient = Image.linear_gradient("L").resize(size)
     image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
     if mode == "rgba":
         image.putalpha(gradient)  # WEBP saves opaque images as RGB
     if mode in ("la", "i;16", "1"):
         image = image.convert("L")
     image = image.convert(mode.upper())
-    saving: dict[str, Any] = {"exif": _exif(options["exif"])} if "exif" in options else {}
-    if "frames" in options:
-        others = [image.rotate(90 * turn) for turn in range(1, int(options["frames"]))]
+    saving: dict[str, Any] = {} if exif is None else {"exif": _exif(exif)}
+    if frames is not None:
+        if frames * size[0] * size[1] > _MAX_PIXELS:
+            raise ValueError(f"{count(frames, 'frame')} have more than {_MAX_PIXELS:,} pixels")
+        others = [image.rotate(90 * turn) for turn in range(1, frames)]
         saving |= {"save_all": True, "append_images": others}
     target = BytesIO()
     try:

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vft.catalogue.conditions import Kind, Names, fragment_problems, kinds_of_values
-from pytest_vft.catalogue.files import check_content, read_toml
+from pytest_vft.catalogue.files import check_content, check_name, read_toml
 from pytest_vft.facts.scopes import FactType, fact_types
 from pytest_vft.model import Scope
 from pytest_vft.resources import read_schema
-from pytest_vft.text import nearest, placeholders
+from pytest_vft.text import count, nearest, placeholders, stray_brace
+
+MAX_PLACEHOLDERS = 20
 
 
-def check_rule_file(path: Path) -> None:
-    """Check the rule file at *path*. Raises RuleFileError with the first problem."""
+def check_rule_file(path: Path) -> dict[str, Any]:
+    """Return the content of the rule file at *path*. Raises RuleFileError with the first problem."""
+    check_name(path)
     content = read_toml(path)
     check_content(path, content, "rule.schema.json", _problems(path, content))
+    return content
 
 
 def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
@@ -58,11 +62,21 @@ def _name_problems(
     known = [*facts, *names.limits, *names.params]
     integers = {name for name, fact in facts.items() if fact.name == "integer"}
     integers |= {name for name, kind in kinds.items() if kind == (int, False)}
+    yield from _message_problems(content["message"])
     for name, noun in sorted(placeholders(content["message"]).items()):
         if name not in known:
             yield f"message: {{{name}}} is not a fact, limit or parameter{nearest(name, known)}"
         elif noun and name not in integers:
             yield f"message: {{{name}:{noun}}}: {name} is not an integer"
+
+
+def _message_problems(message: str) -> Iterator[str]:
+    stray = stray_brace(message)
+    if stray:
+        yield f"message: {stray!r} is not a placeholder; expected {{NAME}} or {{NAME:NOUN}}"
+    if message.count("{") > MAX_PLACEHOLDERS:
+        found = count(message.count("{"), "placeholder")
+        yield f"message has {found}; expected at most {MAX_PLACEHOLDERS}"
 
 
 def _key_problems(

@@ -7,16 +7,18 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_vft.catalogue.conditions import is_negative
 from pytest_vft.catalogue.files import check_content
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
-from pytest_vft.text import nearest
+from pytest_vft.formats.registry import data_formats
+from pytest_vft.regular_files import read_text
+from pytest_vft.text import either, nearest
 
 # Only a shipped file, the command line and the environment may name where a key is sent.
 _NOT_IN_OWN = {
-    "job_api": "a job API",
     "base_url": "an address that keys are sent to",
-    "azure_version": "a job API",
+    "azure_version": "an address that keys are sent to",
     "hosts": "hosts that keys are sent to",
     "key_hosts": "hosts that keys are sent to",
     "key": "an environment variable",
@@ -41,13 +43,23 @@ def check_provider(
     extend. Only a *shipped* file may name where a key is sent.
     """
     for key in () if shipped else filter(_NOT_IN_OWN.get, content):
-        text = path.read_text(encoding="utf-8")
-        found = re.search(rf"^\s*\[*\s*[\"']?{key}\b", text, re.MULTILINE)
-        line = text.count("\n", 0, found.end()) + 1 if found else 1
         raise RuleFileError(
-            f"{path}:{line}: {key}: a provider file of your own cannot name {_NOT_IN_OWN[key]}"
+            f"{path}:{_line(path, key)}: {key}: a provider file of your own cannot name {_NOT_IN_OWN[key]}"
+        )
+    service = content.get("job_api")
+    if not shipped and isinstance(service, Mapping) and "base_url" in service:
+        raise RuleFileError(
+            f"{path}:{_line(path, 'job_api')}: job_api.base_url: a provider file of your own cannot name an "
+            "address that keys are sent to; give --base-url=URL"
         )
     check_content(path, content, "provider.schema.json", _problems(content, rules, known))
+
+
+def _line(path: Path, key: str) -> int:
+    """Return the number of the line of *path* that starts with *key*, or 1."""
+    text = read_text(path)
+    found = re.search(rf"^\s*\[*\s*[\"']?{key}\b", text, re.MULTILINE)
+    return text.count("\n", 0, found.end()) + 1 if found else 1
 
 
 def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Collection[str]) -> Iterator[str]:
@@ -60,6 +72,8 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
             yield f"not_stated: no rule {id_!r}{nearest(id_, rules)}"
         if id_ in own:
             yield f"not_stated: {id_} also has a table in rules"
+    for name in set(content.get("data_formats", ())).difference(data_formats()):
+        yield f"data_formats: there is no reader for {name!r} yet; expected {either(data_formats())}"
     yield from _statement_problems("rules", own, rules)
     models = content.get("models", {})
     for name, model in models.items():
@@ -67,11 +81,24 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
         keys = set(model.get("image_tokens", {})) - {"source", "checked"}
         if keys and keys not in _IMAGE_TOKENS:
             yield f"models.{name}.image_tokens: expected base and tile, or multiplier and budget"
-    default = content.get("default_model")
+    yield from _job_problems(content)
+    yield from _default_problems(content)
+
+
+def _default_problems(content: Mapping[str, Any]) -> Iterator[str]:
+    default, models = content.get("default_model"), content.get("models", {})
     if models and default is None:
         yield f"the file has no default_model; it may be {' or '.join(models)}"
     if default is not None and default not in models and not content.get("any_model"):
         yield f"default_model: no model {default!r}{nearest(default, models)}"
+
+
+def _job_problems(content: Mapping[str, Any]) -> Iterator[str]:
+    service = content.get("job_api", {"kind": None})
+    if (service["kind"] == "azure") != ("version" in service):
+        yield "job_api: version is required for kind azure, and for no other kind"
+    if "{file}" not in content.get("upload_command", "{file}"):
+        yield "upload_command: does not contain {file}, the place of the file"
 
 
 def _statement_problems(
@@ -91,6 +118,8 @@ def _statement_problems(
                     yield f"{at}.{table}: no {noun} {name!r}{nearest(name, known)}; {id_} has: {has}"
                 elif not rule.kinds[name].fits(value):
                     yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
+                elif table == "limits" and is_negative(value):
+                    yield f"{at}.{table}.{name}: it is {value!r}; expected at least 0"
         missing = [name for name in rule.limits if name not in statement.get("limits", {})]
         if missing and not statement.get("off"):
             yield f"{at}: does not state {' and '.join(missing)}; list unstated rules in not_stated"

@@ -39,6 +39,11 @@ class Kind(NamedTuple):
         return not self.listed and type(value) is self.type
 
 
+def is_negative(value: object) -> bool:
+    """Return whether *value*, that of a limit, is a negative number or a list with one."""
+    return any(type(one) is int and one < 0 for one in (value if isinstance(value, list) else [value]))
+
+
 def bind(conditions: Conditions, values: Mapping[str, Any]) -> Conditions:
     """Return *conditions* with each {"$limit": NAME} and {"$param": NAME} replaced by its value."""
     return {fact: _bind(fragment, values) for fact, fragment in conditions.items()}

@@ -1,8 +1,8 @@
-"""Rule and provider files: read as TOML, and checked by their JSON Schema."""
+"""Rule and provider files, which anyone may have written: read within bounds, checked, and made harmless."""
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections.abc import Iterable
 from datetime import date
 from itertools import chain
@@ -12,6 +12,9 @@ from typing import Any
 from pytest_vft.errors import RuleFileError
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.resources import read_schema
+from pytest_vft.text import safe
+from pytest_vft.toml import MAX_ENTRIES, bound_problems, infinite_problems
+from pytest_vft.toml import read_toml as read_any_toml
 
 _DATES = ("checked", "closes", "closes_newcomers")
 
@@ -19,14 +22,29 @@ _DATES = ("checked", "closes", "closes_newcomers")
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of the file at *path*, including the cases of a rule.
 
-    Raises RuleFileError for a file that cannot be read and for invalid TOML.
+    Raises RuleFileError for a file that cannot be read, invalid TOML, and values that are out of bounds.
     """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RuleFileError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RuleFileError(f"{path}: not valid TOML: {error}") from None
+    content = read_any_toml(path, RuleFileError)
+    for problem in bound_problems(content, MAX_ENTRIES):
+        raise RuleFileError(f"{path}: {problem}")
+    return content
+
+
+def check_name(path: Path) -> None:
+    """Check the name of the file at *path*, which is the id of a rule or provider. Raises RuleFileError."""
+    if not re.fullmatch(r"[\w.-]+", path.stem):
+        raise RuleFileError(f"{path}: expected a name of letters, digits, '-', '_' and '.'")
+
+
+def harmless(content: Any) -> Any:
+    """Return *content* with all texts and names on one line each and escaped by safe()."""
+    if isinstance(content, str):
+        return safe(" ".join(content.split()), None)
+    if isinstance(content, list):
+        return [harmless(one) for one in content]
+    if isinstance(content, dict):
+        return {harmless(key): harmless(value) for key, value in content.items()}
+    return content
 
 
 def check_content(path: Path, content: dict[str, Any], schema: str, problems: Iterable[str]) -> None:
@@ -36,7 +54,7 @@ def check_content(path: Path, content: dict[str, Any], schema: str, problems: It
     structure.
     """
     plain = _with_text_dates(path, content, "")
-    for problem in chain(schema_problems(read_schema(schema), plain), problems):
+    for problem in chain(schema_problems(read_schema(schema), plain), infinite_problems(plain), problems):
         raise RuleFileError(f"{path}: {problem}")
 
 

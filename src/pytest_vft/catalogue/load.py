@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 
 from pytest_vft.catalogue.check import check_rule_file
 from pytest_vft.catalogue.conditions import Conditions, Kind, kinds_of_values
-from pytest_vft.catalogue.files import read_toml
+from pytest_vft.catalogue.files import harmless
 from pytest_vft.errors import RuleFileError
 from pytest_vft.facts.scopes import fact_types
 from pytest_vft.model import SCOPES, Scope, Severity
@@ -20,6 +21,7 @@ from pytest_vft.resources import rules_root
 from pytest_vft.text import nearest
 
 _CASES = "\n[[cases]]"
+_NOUN = re.compile("[a-z][a-z -]{0,30}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +66,8 @@ class Rule:
     @property
     def subject(self) -> str:
         """The subject of the rule as a noun: file, image, few-shot answer ..."""
-        return str(self.when.get("kind", {}).get("const", self.scope))
+        kind = str(self.when.get("kind", {}).get("const", ""))
+        return kind if _NOUN.fullmatch(kind) else self.scope
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -92,19 +95,33 @@ def load_rules(place: Path) -> Mapping[str, Rule]:
     if not place.exists():
         raise RuleFileError(f"{place}: no such folder of rules")
     rules: dict[str, Rule] = {}
-    for path in _rule_files(place) if place.is_dir() else [place.absolute()]:
+    for path in _own_files(place) if place.is_dir() else [place.absolute()]:
         scope = path.parent.name
         if scope not in SCOPES:
             raise RuleFileError(
                 f"{path}: no scope {scope!r}{nearest(scope, SCOPES)}; the folder of a rule must be one of "
                 + ", ".join(SCOPES)
             )
-        check_rule_file(path)
-        rule = _rule(path, read_toml(path))
+        content = check_rule_file(path)
+        content.pop("cases", None)
+        rule = _rule(path, harmless(content))
         rules[rule.id] = rule
     if not rules:
         raise RuleFileError(f"{place}: has no rules; a rule is a file SCOPE/NAME.toml")
     return rules
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Return the rule files below *folder*. Raises RuleFileError for links, which may lead anywhere."""
+    paths = _rule_files(folder)
+    try:
+        folders = [path for path in folder.iterdir() if path.name in SCOPES]
+        for path in (*folders, *(path.parent for path in paths), *paths):
+            if path.is_symlink():
+                raise RuleFileError(f"{path}: is a link; expected an ordinary file or folder")
+    except OSError as error:
+        raise RuleFileError(f"{folder}: {error.strerror}") from None
+    return paths
 
 
 def _rule_files(folder: Path) -> list[Path]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_vft.catalogue.conditions import Conditions, Fragment, value_name
@@ -10,6 +11,12 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement, load_provider, provider_ids
 from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.model import SCOPES
+
+# What Markdown reads as HTML, as a link or an image, as an escape, or as the start of code.
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|(?<=\])[(:\[]|\\(?=[\W_])|`{2,}")
+# What Markdown does not read as a paragraph if a text starts with it.
+_BLOCK = re.compile(r"\d*(?=[#>+*=~|.)-])")
+_ADDRESS = re.compile(r"https?://[^\s<>]+")
 
 _WORDS = {
     "type": "is of type {}",
@@ -27,12 +34,12 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
     """Return the Markdown page of the unbound *rule*, with a row for each provider (default: shipped)."""
     parts = [
         f"# {rule.id}",
-        rule.summary,
+        _paragraph(rule.summary),
         f"Severity: {rule.severity}." + (" Off until selected by its id." if rule.off else ""),
         "## Why is this bad?",
-        rule.why,
+        _paragraph(rule.why),
         "## What to do",
-        rule.advice,
+        _paragraph(rule.advice),
         "## Message",
         f"    {rule.message}",
         "## Condition",
@@ -40,13 +47,13 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
         f"{_conditions(rule.require)}.",
     ]
     if rule.params:
-        rows = [[f"*{name}*", value_text(value)] for name, value in rule.params.items()]
+        rows = [[f"*{plain(name)}*", value_text(value)] for name, value in rule.params.items()]
         parts += ["## Parameters", _table(["parameter", "default"], rows)]
     listed = map(load_provider, provider_ids()) if providers is None else providers
     stated = [_row(rule, provider.for_model(provider.default_model)) for provider in listed]
     parts += ["## Providers", _table(["provider", "states", "severity", "effect", "source", "read"], stated)]
     if rule.source:
-        parts += ["## Source", f"<{rule.source}>, read on {rule.checked}."]
+        parts += ["## Source", f"{_address(rule.source, _paragraph)}, read on {rule.checked}."]
     return "\n\n".join(parts) + "\n"
 
 
@@ -55,7 +62,7 @@ def index(rules: Mapping[str, Rule]) -> str:
     parts = ["# Rules", "Each page is generated from the rule's file under rules/."]
     for scope in SCOPES:
         rows = [
-            [f"[{rule.id}]({rule.id}.md)", rule.severity, rule.summary]
+            [f"[{rule.id}]({rule.id}.md)", rule.severity, plain(rule.summary)]
             for rule in rules.values()
             if rule.scope == scope
         ]
@@ -87,11 +94,24 @@ def write_pages(rules: Mapping[str, Rule], folder: Path) -> list[Path]:
     return list(texts)
 
 
+def plain(text: str) -> str:
+    """Return *text*, which a rule or provider file contains, so that Markdown shows it as it is."""
+    return _MARKUP.sub(lambda match: "".join(f"\\{character}" for character in match[0]), text)
+
+
+def _paragraph(text: str) -> str:
+    return _BLOCK.sub(r"\g<0>\\", plain(text), count=1) if _BLOCK.match(text) else plain(text)
+
+
+def _address(source: str, otherwise: Callable[[str], str] = plain) -> str:
+    return f"<{source}>" if _ADDRESS.fullmatch(source) else otherwise(source)
+
+
 def statement_text(rule: Rule, statement: RuleStatement) -> str:
     """Return *statement* on *rule* as text: limits, parameters, skip reason, whether the rule is off."""
     values = {**statement.limits, **statement.params}
-    texts = [f"{name} {value_text(value)}" for name, value in values.items()]
-    texts += [f'skips "{statement.skips}"'] if statement.skips else []
+    texts = [f"{plain(name)} {value_text(value)}" for name, value in values.items()]
+    texts += [f'skips "{plain(statement.skips)}"'] if statement.skips else []
     texts += ["off"] if statement.off else []
     return "; ".join(texts) or ("yes" if rule.claim else "")
 
@@ -99,12 +119,12 @@ def statement_text(rule: Rule, statement: RuleStatement) -> str:
 def value_text(value: object) -> str:
     """Return the value of a limit or parameter as text; a name is set in italics."""
     if isinstance(value, dict):
-        return f"*{value_name(value)}*"
+        return f"*{plain(str(value_name(value)))}*"
     if isinstance(value, list):
         return ", ".join(map(value_text, value))
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:,}" if isinstance(value, int) else f'"{value}"'
+    return f"{value:,}" if isinstance(value, int) else f'"{plain(str(value))}"'
 
 
 def _conditions(conditions: Conditions) -> str:
@@ -133,13 +153,13 @@ def _negated(fragment: Fragment) -> str:
 def _row(rule: Rule, provider: Provider) -> Sequence[str]:
     statement = provider.rules.get(rule.id)
     if statement is None and (rule.limits or rule.claim):
-        return [provider.name, "not stated: off", "", "", "", ""]
+        return [plain(provider.name), "not stated: off", "", "", "", ""]
     stated = statement or RuleStatement()
     severity = stated.severity or rule.severity
     effect = stated.effect or ("refuses" if severity == "error" else "")
-    source, checked = (f"<{stated.source}>", str(stated.checked)) if statement else ("", "")
+    source, checked = (_address(stated.source), str(stated.checked)) if statement else ("", "")
     return [
-        provider.name,
+        plain(provider.name),
         statement_text(rule, stated) if statement else "",
         severity,
         effect,

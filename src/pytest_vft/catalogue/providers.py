@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pytest_vft.catalogue.check_provider import check_provider
-from pytest_vft.catalogue.files import read_toml
+from pytest_vft.catalogue.files import check_name, harmless, read_toml
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError, UsageError
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
@@ -72,7 +73,8 @@ class Provider(NamedTuple):
     *closes* is the date after which it accepts no jobs, *closes_newcomers* the same for new customers.
     *extends* is the id of a parent, whose statements it inherits except those on the rules in
     *not_stated*. With *any_model* it accepts models that are not in *models*. *trains_on* is what selects
-    the answers to train on; *unread* are fields that it accepts but does not use.
+    the answers to train on; *unread* are fields that it accepts but does not use. *upload_command* is its
+    own command that uploads a file, with {file} in place of the file.
     """
 
     id: str
@@ -92,6 +94,7 @@ class Provider(NamedTuple):
     unread: Sequence[str] = ()
     transports: Sequence[str] = ()
     job_api: JobService | None = None
+    upload_command: str | None = None
 
     def model(self, name: str | None) -> str | None:
         """Return *name* if this provider accepts the model or its base model, the default model for None.
@@ -117,12 +120,16 @@ class Provider(NamedTuple):
         """Return this provider with its statements replaced by those of *model*, if any."""
         return self._replace(rules={**self.rules, **self.describe(model).rules})
 
-    def jobs(self) -> JobService:
-        """Return the API for fine-tuning jobs. Raises UsageError if the provider has none."""
+    def jobs(self, files: Sequence[str] = ()) -> JobService:
+        """Return the API for fine-tuning jobs.
+
+        Raises UsageError if the provider has none, with its own command that uploads *files*.
+        """
         if self.job_api is None:
-            raise UsageError(
-                f"vft does not know a job API of {self.name}: upload the data with its own client"
-            )
+            own = self.upload_command
+            commands = [own.replace("{file}", shlex.quote(file)) for file in files or ["FILE"]] if own else []
+            how = f"own command: {' && '.join(commands)}" if commands else "own client"
+            raise UsageError(f"vft does not know a job API of {self.name}: upload the data with its {how}")
         return self.job_api
 
 
@@ -163,9 +170,21 @@ def read_provider_file(path: Path, rules: Mapping[str, Rule]) -> Provider:
     """
     if not path.is_file():
         raise RuleFileError(f"{path}: no such provider file")
+    check_name(path)
     content = read_toml(path)
     check_provider(path, content, rules, provider_ids())
-    return _provider(path.stem, content)
+    _check_not_stated(path, content)
+    return _provider(path.stem, harmless(content))
+
+
+def _check_not_stated(path: Path, content: Mapping[str, Any]) -> None:
+    """Raise RuleFileError for a rule in not_stated that the extended provider does not state either."""
+    parent = content.get("extends")
+    for id_ in content.get("not_stated", ()):
+        if parent is None:
+            raise RuleFileError(f"{path}: not_stated: has no effect without extends; remove it")
+        if id_ not in load_provider(parent).rules:
+            raise RuleFileError(f"{path}: not_stated: {parent} does not state {id_} either; remove it")
 
 
 def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_vft.catalogue.conditions import bind
+from pytest_vft.catalogue.conditions import bind, is_negative
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement
 from pytest_vft.errors import UsageError
@@ -97,29 +97,39 @@ def select_bound(
     bound: Mapping[str, Rule],
     provider: Provider,
     select: Sequence[str] | None = None,
+    extend: Sequence[str] = (),
 ) -> tuple[Rule, ...]:
     """Return the *bound* rules that run: all rules that are not off, or the rules that *select* names.
 
-    A rule that is off runs only if its id is selected. Raises UsageError for a pattern that matches no
-    rule of *catalogue*, or only rules that *provider* does not state.
+    The rules that *extend* names run as well. A rule that is off runs only if an id or a glob names it,
+    not if its scope does. Raises UsageError for a pattern that matches no rule of *catalogue*, or only
+    rules that *provider* does not state.
     """
-    if select is None:
-        return tuple(rule for rule in bound.values() if not rule.off)
-    chosen = matching(select, catalogue)
+    named = [_stated(patterns, catalogue, bound, provider) for patterns in (select or (), extend)]
+
+    def runs(rule: Rule) -> bool:
+        if rule.off:
+            return any(chosen.get(rule.id, rule.scope) != rule.scope for chosen in named)
+        return select is None or rule.stops or any(rule.id in chosen for chosen in named)
+
+    return tuple(rule for rule in bound.values() if runs(rule))
+
+
+def _stated(
+    patterns: Sequence[str], catalogue: Mapping[str, Rule], bound: Mapping[str, Rule], provider: Provider
+) -> Mapping[str, str]:
+    """Return the ids that *patterns* match with the last matching pattern. Raises UsageError."""
+    chosen = matching(patterns, catalogue)
     for id_, pattern in chosen.items():
         if pattern == id_ and id_ not in bound:
             limits = catalogue[id_].limits
             what = " and ".join(limits) or "it"
             how = f'; set it in [tool.vft.params]: "{id_}" = {{ {limits[0]} = ... }}' if limits else ""
             raise UsageError(f"{id_}: {provider.name} does not state {what}{how}")
-    for pattern in select:
+    for pattern in patterns:
         if not any(id_ in bound for id_ in matching([pattern], catalogue)):
             raise UsageError(f"{pattern}: {provider.name} states nothing about these rules")
-    return tuple(
-        rule
-        for id_, rule in bound.items()
-        if (rule.stops or id_ in chosen) and not (rule.off and chosen.get(id_, rule.scope) == rule.scope)
-    )
+    return chosen
 
 
 def select_rules(
@@ -143,3 +153,5 @@ def _check_params(rule: Rule, params: Mapping[str, Any]) -> None:
             raise UsageError(f"{rule.id}: no parameter {name!r}{nearest(name, known)}; it has: {has}")
         if not rule.kinds[name].fits(value):
             raise UsageError(f"{rule.id}: parameter {name} is {value!r}; expected {rule.kinds[name]}")
+        if name in rule.limits and is_negative(value):
+            raise UsageError(f"{rule.id}: limit {name} is {value!r}; expected at least 0")

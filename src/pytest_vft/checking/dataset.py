@@ -26,13 +26,13 @@ class Place(NamedTuple):
 
 
 class Recurring(NamedTuple):
-    """A *number* of subjects with the same facts, and the place for findings.
+    """A *number* of subjects with the same facts, and the places for findings.
 
     *key* is the key of the turn, image or answer; 0 for several subjects.
     """
 
     number: int
-    place: Place
+    places: Sequence[Place]
     facts: DatasetFacts
     key: int = 0
 
@@ -53,14 +53,15 @@ def recurring(files: Sequence[tuple[Source, ShardTotals]]) -> Iterator[Recurring
                 once, first = once + 1, line
         if once:
             place = Place(source, first)
-            yield Recurring(once, place, _facts("target turn", [place]))
-            yield Recurring(once, place, _facts("question", [place], answers=1))
-            yield Recurring(once, place, _facts("example", [place]))
+            yield Recurring(once, [place], _facts("target turn", [place]))
+            yield Recurring(once, [place], _facts("question", [place], answers=1))
+            yield Recurring(once, [place], _facts("example", [place]))
     for members in groups.values():
         yield from _turn(members)
     leaked = {key for key, members in groups.items() if len({place.source.split for place, _ in members}) > 1}
     yield from _images(files, leaked)
     yield from _shots(files)
+    yield from _fetched(files)
 
 
 def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
@@ -72,7 +73,7 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
     places = [place for place, _ in members]
     elsewhere = [place for place in places if place.source.split != places[0].source.split]
     key = members[0][1].key
-    yield Recurring(1, (elsewhere or places)[0], _facts("target turn", places), key)
+    yield Recurring(1, (elsewhere or places)[:1], _facts("target turn", places), key)
     for split in dict.fromkeys(place.source.split for place in places):
         answers: defaultdict[int, list[Place]] = defaultdict(list)
         words = 0
@@ -83,9 +84,9 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
         groups = list(answers.values())
         if groups:
             facts = _facts("question", list(chain(*groups)), answers=len(groups), words=words)
-            yield Recurring(1, groups[min(1, len(groups) - 1)][0], facts, key)
+            yield Recurring(1, groups[min(1, len(groups) - 1)][:1], facts, key)
         for same in groups:
-            yield Recurring(1, same[min(1, len(same) - 1)], _facts("example", same), key)
+            yield Recurring(1, same[:2][-1:], _facts("example", same), key)
 
 
 def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> Iterator[Recurring]:
@@ -102,10 +103,10 @@ def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> It
                         known.append(Place(source, line))
     once = [known[0] for known in places.values() if len(known) == 1]
     if once:
-        yield Recurring(len(once), once[0], _facts("image", once[:1]))
+        yield Recurring(len(once), once[:1], _facts("image", once[:1]))
     for image, known in places.items():
         if len(known) > 1:
-            yield Recurring(1, known[1], _facts("image", known), image)
+            yield Recurring(1, known[1:2], _facts("image", known), image)
 
 
 def _shots(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
@@ -118,14 +119,31 @@ def _shots(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
                 first[key] = Place(source, line, pointer)
     once = [key for key, number in times.items() if number == 1]
     if once:
-        yield Recurring(len(once), first[once[0]], _facts("few-shot answer", [first[once[0]]]))
+        yield Recurring(len(once), [first[once[0]]], _facts("few-shot answer", [first[once[0]]]))
     for key, number in times.items():
         if number > 1:
-            yield Recurring(1, first[key], _facts("few-shot answer", [first[key]], copies=number), key)
+            yield Recurring(1, [first[key]], _facts("few-shot answer", [first[key]], copies=number), key)
 
 
-def _facts(
-    kind: str, places: Sequence[Place], *, copies: int = 0, answers: int | None = None, words: int = 0
+def _fetched(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
+    """Yield the images behind URLs whose content is known, placed at the first line of each of their URLs."""
+    places: defaultdict[int, dict[int, Place]] = defaultdict(dict)
+    for source, totals in files:
+        for (image, url), line in totals.fetched.items():
+            places[image].setdefault(url, Place(source, line))
+    for image, by_url in places.items():
+        known = list(by_url.values())
+        yield Recurring(1, known, _facts("fetched image", known, urls=len(known)), image)
+
+
+def _facts(  # noqa: PLR0913 - all by keyword but two
+    kind: str,
+    places: Sequence[Place],
+    *,
+    copies: int = 0,
+    answers: int | None = None,
+    words: int = 0,
+    urls: int | None = None,
 ) -> DatasetFacts:
     return {
         "kind": kind,
@@ -134,4 +152,5 @@ def _facts(
         "first": Safe(places[0]),
         "answers": answers,
         "answer_words": None if answers is None else words,
+        "urls": urls,
     }

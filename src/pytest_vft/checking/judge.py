@@ -27,7 +27,8 @@ class Subject(NamedTuple):
     """A judged subject: its facts, line in the shard, place in the example, and the key of an image.
 
     *line* and *raw*, the line as read, are None for a subject larger than a line. *message_past* maps a
-    number of tokens to the message that exceeds it, for an example.
+    number of tokens to the message that exceeds it, for an example. *lines* is the number of equal lines,
+    from *line* on, that are judged as one.
     """
 
     scope: Scope
@@ -37,6 +38,7 @@ class Subject(NamedTuple):
     place: KeyPath = ()
     image: int | None = None
     message_past: Callable[[int], KeyPath] | None = None
+    lines: int = 1
 
 
 class RuleJudge:
@@ -75,10 +77,10 @@ class Explainer:
             if verdict != FAIL or rule.id in self.ignored:
                 continue
             if subject.line is not None:
-                self.totals.mark_bad(rule.id, subject.line)
+                self.totals.mark_bad(rule.id, subject.line, subject.lines)
             if rule.skips and subject.line != self._skipped:
                 self._skipped = subject.line
-                self.totals.skipped += 1
+                self.totals.skipped += subject.lines
             if rule.cut_after is not None and subject.message_past is not None:
                 self._keep(rule, subject._replace(place=subject.message_past(rule.params[rule.cut_after])))
             elif rule.each is None:
@@ -89,11 +91,19 @@ class Explainer:
                     self._keep(rule, subject._replace(facts=facts, place=fault.path))
 
     def _keep(self, rule: Rule, subject: Subject) -> None:
-        if not self.totals.admit(rule.id, self.max_findings):
-            return
-        message = fill(rule.message, {**rule.params, **subject.facts})
-        image = None if subject.image is None else f"{subject.image:032x}"
-        raw = subject.raw
-        example = xxh3_128_hexdigest(raw.removesuffix(b"\n")) if isinstance(raw, bytes) else None
-        place = pointer(subject.place)
-        self.totals.keep(ShardFinding(rule.id, subject.line, place, message, image, example))
+        """Keep a finding for each line of *subject*, up to the maximum."""
+        finding = None
+        for number in range(subject.lines):
+            if not self.totals.admit(rule.id, self.max_findings):
+                self.totals.dropped[rule.id] += subject.lines - number - 1
+                return
+            finding = finding or _finding(rule, subject)
+            self.totals.keep(finding._replace(line=finding.line and finding.line + number))
+
+
+def _finding(rule: Rule, subject: Subject) -> ShardFinding:
+    message = fill(rule.message, {**rule.params, **subject.facts})
+    image = None if subject.image is None else f"{subject.image:032x}"
+    raw = subject.raw
+    example = xxh3_128_hexdigest(raw.partition(b"\n")[0]) if isinstance(raw, bytes) else None
+    return ShardFinding(rule.id, subject.line, pointer(subject.place), message, image, example)

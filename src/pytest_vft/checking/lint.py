@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -38,7 +38,8 @@ class LintResult:
     """The result for all files.
 
     By rule, *dropped* counts findings that were not kept, and *undecoded* unknown verdicts on images that
-    were too large to decode.
+    were too large to decode. *urls* is the number of distinct web URLs of images, and *unsettled* maps those
+    that were fetched without a result to their paths and lines.
     """
 
     files: tuple[FileResult, ...]
@@ -47,6 +48,8 @@ class LintResult:
     dropped: Mapping[str, int]
     undecoded: Mapping[str, int]
     cost: Cost | None
+    urls: int
+    unsettled: Mapping[str, Sequence[tuple[str, int]]]
 
 
 def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
@@ -116,7 +119,18 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         dropped=dropped,
         undecoded=sum((file.totals.undecoded for file in files), Counter()),
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
+        urls=len({url for file in files for url in file.totals.urls}),
+        unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
     )
+
+
+def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """Return the paths and lines of each URL in *files* that was fetched without a result."""
+    places: defaultdict[str, dict[tuple[str, int], None]] = defaultdict(dict)
+    for file in files:
+        for line, url in file.totals.unsettled:
+            places[url][file.source.path, line] = None
+    return {url: tuple(lines) for url, lines in places.items()}
 
 
 def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | None:
@@ -182,7 +196,6 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         stopped_by=file.stopped_by,
         tallies=tallies,
         bad_lines=file.totals.bad_lines,
-        urls=len(file.totals.urls),
     )
 
 
@@ -196,15 +209,18 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, place, facts, key in recurring([(file.source, file.totals) for file in files]):
-        path = place.source.path
+    for number, places, facts, key in recurring([(file.source, file.totals) for file in files]):
         verdicts = judge.checks["dataset"](facts)
-        found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
-        findings += [
-            PlacedFinding(path, one._replace(line=place.line, pointer=place.pointer, example=f"{key:032x}"))
-            for one in found
-        ]
-        more = _tallies(rules, Counter({verdicts: number}), ignored[path])
+        for place in places:
+            path = place.source.path
+            found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
+            findings += [
+                PlacedFinding(
+                    path, one._replace(line=place.line, pointer=place.pointer, example=f"{key:032x}")
+                )
+                for one in found
+            ]
+        more = _tallies(rules, Counter({verdicts: number}), ignored[places[0].source.path])
         for rule in rules:
             if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]

@@ -20,6 +20,7 @@ from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import Database
+from pytest_vft.regular_files import regular
 from pytest_vft.resources import rules_root
 
 _FILE = "shards.sqlite"
@@ -189,7 +190,7 @@ def _numbers(text: str) -> array[int]:
 
 def _pieces(shard: Shard, size: int) -> Iterator[bytes]:
     left = shard.end - shard.start
-    with open(shard.path, "rb", buffering=0) as file:  # noqa: PTH123 - keeps the path as given
+    with open(shard.path, "rb", 0, opener=regular) as file:
         file.seek(shard.start)
         while left > 0 and (piece := file.read(min(size, left))):
             left -= len(piece)

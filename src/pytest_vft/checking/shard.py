@@ -84,12 +84,13 @@ class ShardLinter:
         lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
         number = 0
-        for number, (raw, line) in enumerate(self._read(shard, content), 1):
+        for raw, line in self._read(shard, content):
+            first, number = number + 1, number + line.lines
             facts = line_facts(line, split)
             counted = lines[check_line(facts)]
-            counted.number += 1
+            counted.number += line.lines
             if counted.failed:
-                explain(counted.verdicts, Subject("line", facts, number, raw))
+                explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
             totals.examples += not line.blank
             if facts["kind"] != "object":
                 continue
@@ -114,7 +115,7 @@ class ShardLinter:
                 if counted.failed:
                     place = data_format.place(value, ("messages", image.message, "content", image.part))
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
-            _add(totals, example, number, data_format, value)
+            _add(totals, example, number, data_format, value, context)
         totals.lines = number
         totals.measured = store.pop_measured()
         totals.counts = {
@@ -161,7 +162,14 @@ class _VerdictCounts(dict[Verdicts, _VerdictCount]):
         return Counter({verdicts: counted.number for verdicts, counted in self.items()})
 
 
-def _add(totals: ShardTotals, example: Example, number: int, data_format: DataFormat, value: Any) -> None:
+def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
+    totals: ShardTotals,
+    example: Example,
+    number: int,
+    data_format: DataFormat,
+    value: Any,
+    context: FetchContext,
+) -> None:
     facts = example.facts
     totals.answered += facts["assistant_messages"] > 0
     totals.tokens_at_least += facts["tokens_at_least"] or 0
@@ -172,7 +180,7 @@ def _add(totals: ShardTotals, example: Example, number: int, data_format: DataFo
         for image in example.images:
             totals.see_image(image.key)
             if image.facts["host"] is not None:
-                totals.urls[image.reference] = None
+                totals.see_url(number, image.reference, context.remotes.get(image.reference))
         at_least, at_most = example.image_tokens
         totals.image_tokens_at_least += at_least
         totals.image_tokens_at_most += at_most

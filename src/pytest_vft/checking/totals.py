@@ -10,11 +10,15 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import NamedTuple
 
+from xxhash import xxh3_64_intdigest
+
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.facts.turns import Turn
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Scope
 from pytest_vft.reading.image_cache import MeasuredImage
+from pytest_vft.reading.links import unsigned
+from pytest_vft.reading.remote import Remote
 
 _64_BITS = 0xFFFF_FFFF_FFFF_FFFF
 _numbers = partial(array, "Q")  # numbers of 64 bits
@@ -109,12 +113,13 @@ class ShotTable:
 class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
-    *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web URLs of images;
-    *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the
-    unknown verdicts on images that were too large to decode. *kept* and *dropped* count the findings of
-    each rule below and above the maximum; *bad_lines* are the lines that fail each rule. *measured* are
-    images that are not in the cache, and *row* is key and value for the cache of shards: both belong to
-    one shard and are not merged.
+    *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web URLs of images,
+    and *unsettled* are lines with those that were fetched without a result; *fetched* maps the low halves
+    of the keys of a fetched image and of its URL to the first line; *distinct_images* holds the
+    low half of the keys of images. *undecoded* counts, for each rule, the unknown verdicts on images that
+    were too large to decode. *kept* and *dropped* count the findings of each rule below and above the
+    maximum; *bad_lines* are the lines that fail each rule. *measured* are images that are not in the
+    cache, and *row* is key and value for the cache of shards: both belong to one shard and are not merged.
     """
 
     lines: int = 0
@@ -128,6 +133,8 @@ class ShardTotals:
     image_tokens_at_least: int = 0
     image_tokens_at_most: int = 0
     urls: dict[str, None] = field(default_factory=dict)
+    unsettled: list[tuple[int, str]] = field(default_factory=list)
+    fetched: dict[tuple[int, int], int] = field(default_factory=dict)
     distinct_images: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
     undecoded: Counter[str] = field(default_factory=Counter)
@@ -144,9 +151,18 @@ class ShardTotals:
         """Count the image with this key as a distinct image."""
         self.distinct_images.add(key & _64_BITS)
 
-    def mark_bad(self, rule: str, line: int) -> None:
-        """Note that *line* fails *rule*; lines come in ascending order."""
-        self.bad_lines.setdefault(rule, LineRanges()).add(line)
+    def see_url(self, line: int, url: str, remote: Remote | None) -> None:
+        """Note that *url* is on *line*, and *remote*, what was found behind it."""
+        self.urls[url] = None
+        if remote and remote.reachable is None:
+            self.unsettled.append((line, url))
+        elif remote and remote.content is not None:
+            key = xxh3_64_intdigest(unsigned(url).encode())
+            self.fetched.setdefault((remote.content & _64_BITS, key), line)
+
+    def mark_bad(self, rule: str, line: int, lines: int = 1) -> None:
+        """Note that *lines* from *line* on fail *rule*; lines come in ascending order."""
+        self.bad_lines.setdefault(rule, LineRanges()).add(line, line + lines - 1)
 
     def admit(self, rule: str, max_findings: int) -> bool:
         """Return whether another finding of *rule* may be kept; count it as dropped if not."""
@@ -169,6 +185,9 @@ class ShardTotals:
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.urls |= other.urls
+        self.unsettled += [(lines + line, url) for line, url in other.unsettled]
+        for keys, line in other.fetched.items():
+            self.fetched.setdefault(keys, lines + line)
         self.distinct_images |= other.distinct_images
         for scope, counts in other.counts.items():
             self.counts.setdefault(scope, Counter()).update(counts)

@@ -9,12 +9,13 @@ import atexit
 import gc
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from pytest_vft.cli.output import INTERRUPTED
+from pytest_vft.cli.output import INTERRUPTED, check_streams
 from pytest_vft.cli.parser import parse
-from pytest_vft.errors import VftError
+from pytest_vft.errors import VftError, describe_os_error
 from pytest_vft.text import safe
 
 
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # At exit, Python searches all objects for garbage: a sixth of the time of a short run.
     atexit.register(gc.freeze)
     try:
+        check_streams()
         command, arguments = parse(sys.argv[1:] if argv is None else argv)
         module, _, function = command.run.partition(":")
         run: Callable[[Any], int] = getattr(import_module(module), function)
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VftError as error:
         return _fail(str(error))
     except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return _fail(describe_os_error(error))
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except MemoryError:
@@ -43,5 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int = 2) -> int:
-    print(f"vft: {safe(message, None)}", file=sys.stderr)
+    with suppress(OSError):  # a full disk, for example; the exit code still tells
+        print(f"vft: {safe(message, None)}", file=sys.stderr)
     return code

@@ -6,47 +6,109 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_vft.cli.output import print_text, text_width
-from pytest_vft.errors import LintError
+from pytest_vft.cli.stdin import stdin_as_file, with_stdin
+from pytest_vft.errors import LintError, UsageError
 from pytest_vft.model import Report
-from pytest_vft.report.formats import parse_targets, render, write
+from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
+from pytest_vft.report.statistics import render_statistics
+from pytest_vft.runs.changes import changed_files, datasets, only_changed
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.lint import run_groups
-from pytest_vft.runs.settings import Settings
-from pytest_vft.text import safe
+from pytest_vft.runs.lint import run, run_groups
+from pytest_vft.runs.settings import Settings, read_settings
+from pytest_vft.text import count, safe
 
 # Bytes of a step summary that GitHub accepts
 # (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits).
 _MAX_SUMMARY = 1024 * 1024
 
 
+class _Selection(NamedTuple):
+    """The files to check with their settings; *nothing* is why there are none, *unchanged* those left out."""
+
+    groups: Sequence[Settings]
+    nothing: str | None = None
+    unchanged: int = 0
+
+
 def check(arguments: argparse.Namespace) -> int:
     """Check files, print and write the report; return the exit code."""
     if arguments.base_url:
         print("vft: --base-url has no effect on a check", file=sys.stderr)
+    if arguments.statistics and arguments.format != "text":
+        raise UsageError(f"--statistics prints text; expected no --format={arguments.format}")
     targets = parse_targets(arguments.report or ())
-    groups = find_groups(
-        vars(arguments),
-        arguments.files,
-        data=arguments.data or (),
-        validation=arguments.validation_data or (),
-        test=arguments.test_data or (),
-    )
-    with watching() as watch:
-        report = run_groups(groups, watch=watch)
-    display = Display(arguments.max_shown)
+    with stdin_as_file(arguments) as stdin:
+        selection = _select(arguments)
+        report = _run(selection, quiet=arguments.quiet)
+        if stdin:
+            report = with_stdin(report, stdin)
     for target in targets:
-        write(report, target, display)
-    _check_selected(groups, report)
+        write(report, target, Display(arguments.max_shown))
+    if selection.nothing is not None:
+        print(f"vft: {safe(selection.nothing, None)}: nothing to check", file=sys.stderr)
+        if arguments.format not in FOR_PEOPLE:  # programs read a report also if nothing was checked
+            print_text(render(report, arguments.format), styled=False)
+        return 0
+    _check_selected(selection.groups, report)
+    _print(report, arguments)
+    return 0 if report.ok or arguments.exit_zero else 1
+
+
+def _print(report: Report, arguments: argparse.Namespace) -> None:
+    display = Display(arguments.max_shown, text_width(), quiet=arguments.quiet)
+    if arguments.statistics:
+        print_text("" if report.ok and arguments.quiet else render_statistics(report))
+        return
     if arguments.format == "github":  # the log shows the text, because GitHub shows few annotations
         print_text(render(report, "text", display))
-        _add_to_summary(render(report, "markdown", display))
-    print_text(render(report, arguments.format, display._replace(width=text_width())))
-    return 0 if report.ok else 1
+        _add_to_summary(render(report, "markdown", Display(arguments.max_shown)))
+    print_text(render(report, arguments.format, display), styled=arguments.format in FOR_PEOPLE)
+
+
+def _select(arguments: argparse.Namespace) -> _Selection:
+    """Return the files of *arguments*, else those of the configuration; with --since only changed files."""
+    options, files = vars(arguments), arguments.files
+    splits = {
+        "data": arguments.data or (),
+        "validation": arguments.validation_data or (),
+        "test": arguments.test_data or (),
+    }
+    given = bool(files) or any(splits.values())
+    if arguments.explicit and not given:
+        return _Selection((read_settings(options),), "no files after --")
+    changed = None if arguments.since is None else changed_files(arguments.since)
+    groups = find_groups(options, files, **splits)
+    if changed is None:
+        return _Selection(groups)
+    found = sum(len(settings.sources) for settings in groups)
+    if not given and not found:
+        new = datasets(changed)
+        chosen = find_groups(options, new) if new else ()
+    else:
+        chosen = only_changed(groups, changed)
+    if not chosen:
+        return _Selection((read_settings(options),), f"no dataset has changed since {arguments.since}")
+    kept = sum(len(settings.sources) for settings in chosen)
+    return _Selection(chosen, unchanged=max(found - kept, 0))
+
+
+def _run(selection: _Selection, *, quiet: bool) -> Report:
+    if selection.nothing is not None:
+        return run(selection.groups[0])
+    with nullcontext() if quiet else watching() as watch:
+        report = run_groups(selection.groups, watch=watch)
+    if not selection.unchanged:
+        return report
+    note = f"{count(selection.unchanged, 'file')} not checked: no change since the revision of --since"
+    return replace(report, notes=(*report.notes, note))
 
 
 def _check_selected(groups: Sequence[Settings], report: Report) -> None:

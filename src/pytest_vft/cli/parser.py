@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest_vft
 from pytest_vft.errors import UsageError
-from pytest_vft.options import COMMANDS, Argument, Command, Option
+from pytest_vft.options import COMMANDS, OPTIONS, Argument, Command, Option, not_empty
 from pytest_vft.text import either, nearest
 
 # Without a width, argparse reads the width of the terminal per option, with a slow import.
@@ -28,6 +29,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with *message* and the command that prints help."""
+        flag = re.fullmatch("argument (--.+): ignored explicit argument .*", message)
+        if flag:
+            message = f"{flag[1]} does not take a value"
         raise UsageError(f"{message}; see '{self.prog} --help'")
 
 
@@ -49,16 +53,45 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         _add_argument(inner, argument)
     for option in command.options:
         _add_option(inner, option)
-    arguments, others = parser.parse_known_args(argv)
+    many = any(argument.many for argument in command.arguments)
+    options, files = _cut(argv) if many else (argv, None)
+    arguments, others = parser.parse_known_args(options)
     for text in others:
         given = text.partition("=")[0]
         if given.startswith("-"):
-            known = ["--help", *(f"--{option.name}" for option in command.options)]
-            inner.error(f"unknown option {given}{nearest(given, known)}")
-        if "files" not in arguments:
+            inner.error(_unknown_option(command, given))
+        if not many:
             inner.error(f"unexpected argument {text!r}")
         arguments.files.append(text)  # argparse does not take files after files and an option
+    if many:
+        arguments.explicit = files is not None
+        arguments.files += files or ()
     return command, arguments
+
+
+def _cut(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
+    """Return the arguments before and after the first "--", after which all are files; None without one."""
+    if "--" not in argv:
+        return argv, None
+    at = argv.index("--")
+    return argv[:at], argv[at + 1 :]
+
+
+def _unknown_option(command: Command, given: str) -> str:
+    """Return what is wrong with the option *given*, which *command* does not have."""
+    others = [other.name for other in COMMANDS if given in _option_names(other)]
+    if others:
+        return f"{given} is an option of vft {' and vft '.join(others)}, not of vft {command.name}"
+    for option in OPTIONS:
+        if option.pytest_name == given:
+            name = f"--{option.name}"
+            same = f"; here it is {name}" if name in _option_names(command) else ""
+            return f"{given} is an option of pytest{same}"
+    return f"unknown option {given}{nearest(given, ['--help', *_option_names(command)])}"
+
+
+def _option_names(command: Command) -> list[str]:
+    return [f"--{option.name}" for option in command.options]
 
 
 def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
@@ -69,7 +102,7 @@ def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
 
 def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
     settings = option.settings
-    types = {"path": Path, "count": _count, "choice": _one_of(option.choices)}
+    types = {"path": lambda text: Path(not_empty(text)), "count": _count, "choice": _one_of(option.choices)}
     if option.kind in types:
         settings["type"] = types[option.kind]
     parser.add_argument(f"--{option.name}", **settings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from pytest_vft.catalogue.load import load_rules
 from pytest_vft.catalogue.pages import write_pages
 from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli.output import print_text
@@ -20,7 +19,7 @@ def rules(arguments: argparse.Namespace) -> int:
     """List the rules of a run, test the rules of a folder, or write pages. Return the exit code."""
     settings = read_settings(vars(arguments))
     if arguments.test:
-        tests = run_rule_tests(load_rules(arguments.test), settings.catalogue)
+        tests = run_rule_tests(settings.rules_to_test(arguments.test), settings.catalogue)
         print_text(render_rule_tests(tests))
         return 0 if all(test.holds for test in tests) else 1
     if arguments.write_pages:

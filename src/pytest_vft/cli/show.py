@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from pytest_vft.cli.output import print_text
 from pytest_vft.errors import UsageError
@@ -16,7 +17,8 @@ def show(arguments: argparse.Namespace) -> int:
     """Print one example; write its images with --save. Return the exit code."""
     path, _, line = arguments.place.rpartition(":")
     if not path or not line.isdecimal() or int(line) < 1:
-        raise UsageError(f"{arguments.place}: expected FILE:LINE, as in train.jsonl:12")
+        what = "is a folder; " if Path(arguments.place).is_dir() else ""
+        raise UsageError(f"{arguments.place}: {what}expected FILE:LINE, as in train.jsonl:12")
     view = read_example(path, int(line), read_settings(vars(arguments), path=path))
     print_text(render_example(view))
     if arguments.save:

@@ -14,15 +14,18 @@ from typing import Any
 
 from pytest_vft.cli.output import INTERRUPTED, print_text
 from pytest_vft.errors import SubmissionError, UsageError
-from pytest_vft.report.progress import watching
-from pytest_vft.report.submission import (
-    describe_job,
+from pytest_vft.report.job import (
     next_commands,
     render_event,
     render_job,
     render_metrics,
     render_outcome,
     render_outcome_json,
+    resume_hint,
+)
+from pytest_vft.report.progress import watching
+from pytest_vft.report.submission import (
+    describe_job,
     render_plan,
     render_plan_json,
     render_preflight,
@@ -30,10 +33,18 @@ from pytest_vft.report.submission import (
 )
 from pytest_vft.runs.settings import read_settings
 from pytest_vft.runs.sources import find_sources
-from pytest_vft.runs.submission import Submission, connect, make_plan, plan_path, read_submission, resume
+from pytest_vft.runs.submission import (
+    Submission,
+    apply_plan,
+    connect,
+    make_plan,
+    plan_path,
+    read_submission,
+    record_path,
+    resume,
+)
 from pytest_vft.runs.submit import cancel_job, follow_job
 from pytest_vft.submission.job import JobUpdate
-from pytest_vft.submission.job import submit as create_job
 from pytest_vft.submission.job_api import job_api
 from pytest_vft.submission.plan import (
     JobExpectation,
@@ -62,7 +73,7 @@ def submit(arguments: argparse.Namespace) -> int:
     try:
         return steps[arguments.step](arguments, submission)
     except SubmissionError as error:
-        _say(safe(error, None))
+        _say(str(error))
         return 1
 
 
@@ -91,7 +102,7 @@ def _preflight(arguments: argparse.Namespace, submission: Submission) -> int:
     found = preflight(server, plan.request, date.today())  # noqa: DTZ011 - shutdown dates have no zone
     render = render_preflight_json if arguments.format == "json" else render_preflight
     print_text(render(found))
-    return 0 if found.ok else 1
+    return 1 if found.refusals else 0 if found.ok else 2
 
 
 def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
@@ -105,7 +116,8 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
         return 1
     _say("sending files; then the server checks them, and moderating images takes time")
     with _upload_progress() as progress:
-        job = create_job(replace(server, progress=progress), plan.request)
+        server = replace(server, progress=progress, notify=lambda text: _say(safe(text, None)))
+        job = apply_plan(server, plan.request, record_path(path))
     arguments.plan = path
     _say(next_commands(job.id, str(path)))
     return _watch(arguments, submission, job.id, plan.expectation)
@@ -149,7 +161,8 @@ def _connect(submission: Submission) -> Server:
 
 def _server_options(submission: Submission) -> dict[str, Any]:
     settings = submission.settings
-    return {"provider": settings.provider_id, "base_url": submission.base_url, "config": settings.config}
+    given = None if submission.named_by else submission.base_url
+    return {"provider": settings.provider_id, "base_url": given, "config": settings.config}
 
 
 def _confirmed(arguments: argparse.Namespace, what: str) -> bool:
@@ -179,6 +192,8 @@ def _watch(
         if update.job is not None and update.job.status != status:
             status = update.job.status
             _say(f"{safe(update.job.id)}: {safe(status)}")
+            if not (update.job.under_way or update.job.ended):
+                _say(resume_hint(update.job, RetryPolicy().patience))
 
     try:
         with _status_line() as show_status:

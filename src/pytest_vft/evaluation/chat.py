@@ -7,49 +7,123 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, TypeVar
 
-from pytest_vft.client import make_client, read_credentials
-from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.catalogue.providers import is_provider_file, load_provider
+from pytest_vft.client import Credentials, make_client, read_credentials
+from pytest_vft.errors import EvaluationError, UsageError, is_mistake
+from pytest_vft.evaluation.spending import Limits, Prices, check_number
+from pytest_vft.naming import option
 from pytest_vft.text import count, safe
 
 if TYPE_CHECKING:
     import openai
 
+__tracebackhide__ = is_mistake
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 MOST_IN_A_ROW = 10
+_TEXT_PARTS = ("text", "output_text")  # others hold what a model thinks
 _FATAL = (401, 403, 404)
+_DEFAULT_URL = "https://api.openai.com/v1"  # of the openai package
+_DAY = 86_400  # seconds; sockets refuse time-outs of years
+# What a server that does not know a response format names in its error.
+_FORMAT_WORDS = ("response_format", "response format", "json_schema", "json_object", "structured output")
+
+
+class AccessOptions(TypedDict, total=False):
+    """The optional settings of ModelAccess."""
+
+    provider: str
+    base_url: str | None
+    concurrency: int
+    timeout: float
+    retries: int
+    max_rate: float | None
+    max_requests: int | None
+    max_cost: float | None
+    prices: tuple[float, float] | None
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAccess:
-    """A model, the address of its server, and how requests are sent.
+    """A model, the address of its server, how requests are sent, and the limits of one run.
 
-    *timeout* is in seconds; *retries* are made by the openai package after status 429 or 5xx, timeouts
-    and lost connections.
+    *provider* is the id of a provider, whose server has the API of OpenAI or of Azure. *timeout* is in
+    seconds; *retries* are made by the openai package after status 429 or 5xx, timeouts and lost
+    connections. *max_rate* is in requests per minute; *max_requests*, and *max_cost* in US dollars, hold for
+    all requests of a run. *prices* are US dollars per million tokens of prompts and of answers. Answers
+    in flight when a limit is reached still count. With *fresh* saved answers of earlier runs are not used.
     """
 
+    prices_option: ClassVar[str] = "prices"
+
     model: str
+    provider: str = "openai"
     base_url: str | None = None
     concurrency: int = 8
     timeout: float = 60.0
     retries: int = 5
+    max_rate: float | None = None
+    max_requests: int | None = None
+    max_cost: float | None = None
+    prices: tuple[float, float] | None = None
+    fresh: bool = False
 
     def __post_init__(self) -> None:
-        if self.concurrency < 1 or self.timeout <= 0 or self.retries < 0:
-            raise UsageError("concurrency must be at least 1, timeout above 0 and retries at least 0")
+        check_number("concurrency", self.concurrency, 1, 1_000, whole=True)
+        check_number("timeout", self.timeout, 0.001, _DAY)
+        check_number("retries", self.retries, 0, 100, whole=True)
+        check_number("max-rate", self.max_rate, 0.001)
+        check_number("max-requests", self.max_requests, 1, whole=True)
+        check_number("max-cost", self.max_cost, 0.000001)
+        if self.prices is not None and len(self.prices) != len(Prices._fields):
+            raise UsageError(
+                f"{option(self.prices_option)}: expected two, such as 2.50,10: US dollars per million tokens "
+                "of prompts and of answers"
+            )
+        for price in self.prices or ():
+            check_number(self.prices_option, price, 0)
+        if self.max_cost is not None and self.prices is None:
+            raise UsageError(
+                f"{option('max-cost')} needs {option(self.prices_option, 'IN,OUT')}: "
+                "US dollars per million tokens of prompts and of answers"
+            )
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of one run."""
+        prices = self.prices and Prices(*self.prices)
+        return Limits(max_requests=self.max_requests, max_cost=self.max_cost, prices=prices)
+
+    @property
+    def address(self) -> str:
+        """The base URL of the server. Raises UsageError if it is not known; no key is needed."""
+        return (self.credentials(key_wanted=False).base_url or _DEFAULT_URL).rstrip("/")
+
+    def credentials(self, *, key_wanted: bool = True) -> Credentials:
+        """Return address and key of the server. Raises UsageError, MissingKeyError without a key."""
+        api = None if is_provider_file(self.provider) else load_provider(self.provider).job_api
+        version = api.version if api else None
+        found = read_credentials(self.base_url, os.environ, azure_version=version, key_wanted=key_wanted)
+        if api is None and found.base_url is None:
+            raise UsageError(
+                f"the server of the provider {safe(self.provider)} is not known: {option('base-url', 'URL')}"
+            )
+        return found
 
 
 class Completion(NamedTuple):
-    """An answer of a model; *text* is "" if the model refused. Token counts are 0 if not reported."""
+    """An answer of a model; *text* is "" if the model refused. Token counts are None if not reported."""
 
     text: str
     finish_reason: str
     refusal: str | None
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
 
 
 class ChatFailure(NamedTuple):
@@ -62,14 +136,17 @@ class ChatFailure(NamedTuple):
 class ChatModel:
     """A model behind *client*, asked with *parameters*; temperature is left out once it was refused.
 
-    *masked* removes the API key from texts of the server.
+    *formats* are response formats: the first that the server knows is sent, or none. *masked* removes the
+    API key from texts of the server.
     """
 
     client: openai.OpenAI
     model: str
     parameters: Mapping[str, Any]
+    formats: Sequence[Mapping[str, Any]] = ()
     masked: Callable[[str], str] = str
     _left_out: set[str] = field(default_factory=set)
+    _refused: int = 0  # number of formats that the server does not know
 
     def ask(self, messages: Sequence[Mapping[str, Any]]) -> Completion | ChatFailure:
         """Return the answer to *messages*.
@@ -80,13 +157,20 @@ class ChatModel:
         import openai  # noqa: PLC0415 - 0.6 s, for those who call an API only
 
         sent = {name: value for name, value in self.parameters.items() if name not in self._left_out}
+        refused = self._refused
+        if refused < len(self.formats):
+            sent["response_format"] = self.formats[refused]
         create: Callable[..., Any] = self.client.chat.completions.create
         try:
             return _completion(create(model=self.model, messages=messages, **sent))
         except (AttributeError, TypeError, ValueError) as error:  # openai hardly validates responses
             return ChatFailure(f"the server's response is not a completion: {self._reason(error)}")
-        except openai.BadRequestError as error:
-            if "temperature" in sent and "temperature" in f"{error.param} {error}".lower():
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            said = f"{error.param} {error}".lower()
+            if "response_format" in sent and any(word in said for word in _FORMAT_WORDS):
+                self._refused = max(self._refused, refused + 1)
+                return self.ask(messages)
+            if "temperature" in sent and "temperature" in said:
                 self._left_out.add("temperature")
                 return self.ask(messages)
             return ChatFailure(self._reason(error))
@@ -100,11 +184,13 @@ class ChatModel:
         return safe(self.masked(f"{error}{cause}"), 200)
 
 
-def make_chat(access: ModelAccess, parameters: Mapping[str, Any]) -> ChatModel:
+def make_chat(
+    access: ModelAccess, parameters: Mapping[str, Any], formats: Sequence[Mapping[str, Any]] = ()
+) -> ChatModel:
     """Return a chat with the model of *access*. Raises MissingKeyError if there is no API key."""
-    credentials = read_credentials(access.base_url, os.environ)
+    credentials = access.credentials()
     client = make_client(credentials, timeout=access.timeout, max_retries=access.retries)
-    return ChatModel(client, access.model, parameters, credentials.masked)
+    return ChatModel(client, access.model, parameters, formats, credentials.masked)
 
 
 def _completion(response: Any) -> Completion | ChatFailure:
@@ -113,12 +199,24 @@ def _completion(response: Any) -> Completion | ChatFailure:
     usage, choice = response.usage, response.choices[0]
     refusal = getattr(choice.message, "refusal", None)
     return Completion(
-        _clean(choice.message.content or ""),
+        _clean(_text(choice.message.content)),
         choice.finish_reason or "",
         _clean(refusal) if refusal else None,
-        (usage and usage.prompt_tokens) or 0,
-        (usage and usage.completion_tokens) or 0,
+        _tokens(getattr(usage, "prompt_tokens", None)),
+        _tokens(getattr(usage, "completion_tokens", None)),
     )
+
+
+def _text(content: Any) -> str:
+    """Return the text of *content*, which some servers send as a list of parts."""
+    if isinstance(content, list):
+        texts = (part["text"] for part in content if part.get("type") in _TEXT_PARTS)
+        return "".join(map(str, texts))
+    return content or ""
+
+
+def _tokens(number: object) -> int | None:
+    return number if type(number) is int and number >= 0 else None
 
 
 def _clean(text: str) -> str:

@@ -22,7 +22,8 @@ from pytest_vft.evaluation.scoring import (
     near_misses,
     normalise_text,
 )
-from pytest_vft.text import count
+from pytest_vft.naming import option
+from pytest_vft.text import count, safe
 
 Cause = Literal["unknown", "missing", "contradictory", "disputed", "ungraded", "low", "unproven", "group"]
 """Why a gate fails: irregular or ungraded answers, or a low accuracy, lower bound or group."""
@@ -55,7 +56,7 @@ class Gate:
     confusions: Mapping[tuple[str, str], int]
     ratings: Mapping[str, int]
     ungraded: Sequence[Mark] = field(repr=False)
-    by: str | None
+    by: tuple[str, ...]
     groups: Sequence[Group]
 
     @property
@@ -78,7 +79,10 @@ def evaluate_gate(
     graded = [mark for mark in marks if mark.right is not None]
     ungraded = [mark for mark in marks if mark.right is None]
     if not graded:
-        raise EvaluationError(f"the judge gave no valid rating for {count(len(marks), 'answer')}")
+        raise EvaluationError(
+            f"the judge gave no valid rating for {count(len(marks), 'answer')}; it said "
+            f"{safe(marks[0].judge_said)!r}; another judge may fit, or ask again: {option('retry-ungraded')}"
+        )
     accuracy = measure(graded)
     groups = measure_groups(graded, requirement)
     short_by = requirement.short_by(accuracy)
@@ -111,7 +115,7 @@ def evaluate_gate(
         confusions=_confusions(wrong, scoring),
         ratings=dict(Counter(mark.rating for mark in graded if mark.rating is not None).most_common()),
         ungraded=ungraded,
-        by=requirement.by,
+        by=requirement.keys,
         groups=groups,
     )
 

@@ -11,29 +11,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
-import orjson
-
-from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.errors import EvaluationError, UsageError, is_mistake
 from pytest_vft.evaluation.chat import (
     ChatFailure,
     ChatFailures,
     ChatModel,
-    Completion,
     ModelAccess,
     in_parallel,
     make_chat,
+    paced,
 )
 from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.questions import read_prompts
+from pytest_vft.evaluation.ratings import PASSING, RATINGS, Rating, read_rating
+from pytest_vft.evaluation.spending import Budget, Spending
 from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.naming import option
 from pytest_vft.text import count, nearest
 
-RATINGS = ("Very Similar", "Mostly Similar", "Somewhat Similar", "Incorrect")
-PASSING = ("Very Similar", "Mostly Similar")
+__tracebackhide__ = is_mistake
 
 _PROMPT = """\
 You compare the answer that a model gave to a question about an image with the true answer.
@@ -44,9 +43,11 @@ Give one sentence of reason first, then one rating:
 - Very Similar: it says the same as the true answer; wording, spelling or order may differ.
 - Mostly Similar: it says the same but for a small detail that is missing or added.
 - Somewhat Similar: part of it agrees with the true answer, part of it is missing or wrong.
-- Incorrect: it says something else, contradicts the true answer, evades the question or says nothing."""
+- Incorrect: it says something else, contradicts the true answer, evades the question or says nothing.
 
-_FORMAT: Mapping[str, Any] = {
+Answer with a JSON object and nothing else: {"reason": "...", "rating": "..."}"""
+
+_SCHEMA: Mapping[str, Any] = {
     "type": "json_schema",
     "json_schema": {
         "name": "grade",
@@ -62,6 +63,9 @@ _FORMAT: Mapping[str, Any] = {
         },
     },
 }
+_FORMATS = (_SCHEMA, {"type": "json_object"})  # not every server knows both
+_TRIES = 2  # requests for one rating
+_INCOMPLETE = ("length", "content_filter")  # finish reasons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +74,20 @@ class Judge(ModelAccess):
 
     With *images* the judge sees the images of the question. With *may_judge_itself* it may be the model
     that gave the answers. A gate fails if more than the share *max_ungraded* of the answers has no valid
-    rating.
+    rating; with *retry_ungraded* those of earlier runs are sent again.
     """
+
+    prices_option: ClassVar[str] = "judge-prices"
 
     passing: Sequence[str] = PASSING
     images: bool = False
     may_judge_itself: bool = False
     max_ungraded: float = 0.01
+    retry_ungraded: bool = False
 
     def __post_init__(self) -> None:
         ModelAccess.__post_init__(self)  # super() does not work in a dataclass with slots
-        check_share("max_ungraded", self.max_ungraded)
+        check_share("max-ungraded", self.max_ungraded)
         for rating in self.passing:
             if rating not in RATINGS:
                 raise UsageError(
@@ -90,7 +97,7 @@ class Judge(ModelAccess):
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The parameters of each request besides model and messages."""
-        return {"temperature": 0, "response_format": _FORMAT}
+        return {"temperature": 0}
 
 
 def as_judge(judge: Judge | str | None) -> Judge | None:
@@ -98,11 +105,13 @@ def as_judge(judge: Judge | str | None) -> Judge | None:
     return Judge(model=judge) if isinstance(judge, str) else judge
 
 
-def rate_answers(answers: Sequence[Answer], judge: Judge, transcript: Transcript) -> dict[str, str]:
-    """Return the rating of each of *answers* by id, without answers that have no valid rating.
+def rate_answers(
+    answers: Sequence[Answer], judge: Judge, transcript: Transcript, spending: Spending
+) -> dict[str, Rating]:
+    """Return the rating of each of *answers* by id.
 
     Ratings in *transcript* are reused; without new ones, no client is created. Raises UsageError if
-    the judge gave the answers itself, EvaluationError if the server fails.
+    the judge gave the answers itself, EvaluationError if the server fails or a limit is reached.
     """
     if not judge.may_judge_itself and any(answer.fields.get("model") == judge.model for answer in answers):
         raise UsageError(
@@ -110,54 +119,74 @@ def rate_answers(answers: Sequence[Answer], judge: Judge, transcript: Transcript
             f"or allow it: {option('judge-itself')}"
         )
     ids: dict[str, list[str]] = {}  # the same answer to the same question is rated once
+    budget, failures = Budget(spending, judge.limits, "judge", judge.model), ChatFailures("request")
+    address = judge.address
     chat: ChatModel | None = None
+    left = 0
 
-    def unrated() -> Iterator[tuple[ChatModel, str, Sequence[Mapping[str, Any]]]]:
-        nonlocal chat
+    def unrated() -> Iterator[_Request]:
+        nonlocal chat, left
         for answer, messages in _prompts(answers, judge):
-            key = request_key(judge.model, messages, judge.parameters)
+            key = request_key(address, judge.model, messages, judge.parameters)
             ids.setdefault(key, []).append(answer.id)
-            if len(ids[key]) == 1 and key not in transcript.answers:
-                chat = chat or make_chat(judge, judge.parameters)
-                yield chat, key, messages
+            if len(ids[key]) > 1 or _is_rated(transcript.answers.get(key), key, judge, spending):
+                continue
+            chat = chat or make_chat(judge, judge.parameters, _FORMATS)
+            if budget.take(key):
+                yield _Request(chat, key, messages)
+            else:
+                left += 1
 
-    failures = ChatFailures("request")
-    done = in_parallel(unrated(), lambda one: _rate(one[0], one[2]), judge.concurrency)
-    for (_, key, _), rated in failures.left_out(done):
-        if rated is not None:
-            transcript.append({"key": key, "model": judge.model, **rated})
+    work = paced(unrated(), judge.max_rate)
+    done = in_parallel(work, lambda one: _rate(one, budget), judge.concurrency)
+    for request, rated in failures.left_out(done):
+        transcript.append({"key": request.key, "model": judge.model, "base_url": address, **rated})
+    again = "ratings are saved; run the command again to ask the rest"
     if failures.reasons:
         raise EvaluationError(
             f"{count(len(failures.reasons), 'request')} to the judge {judge.model!r} failed, the first with: "
-            f"{failures.reasons[0]}; ratings are saved; run the command again to ask the rest"
+            f"{failures.reasons[0]}; {again}"
         )
+    if left:
+        raise EvaluationError(f"{count(left, 'answer')} not rated: {budget.limit_reached}; {again}")
     saved = transcript.answers
-    return {id_: str(saved[key]["rating"]) for key in ids.keys() & saved.keys() for id_ in ids[key]}
+    return {
+        id_: Rating(saved[key].get("rating"), str(saved[key].get("said", "")))
+        for key, same in ids.items()
+        for id_ in same
+    }
 
 
-def _rate(chat: ChatModel, messages: Sequence[Mapping[str, Any]]) -> dict[str, str] | ChatFailure | None:
-    """Return reason and rating; None after two invalid answers."""
-    for _ in range(2):
-        completion = chat.ask(messages)
+def _is_rated(saved: Mapping[str, Any] | None, key: str, judge: Judge, spending: Spending) -> bool:
+    """Return whether *saved*, a line of a transcript, is the rating for *key*, and need not be asked for."""
+    if saved is None or key in spending.keys:
+        return saved is not None
+    return not judge.fresh and (saved.get("rating") is not None or not judge.retry_ungraded)
+
+
+class _Request(NamedTuple):
+    chat: ChatModel
+    key: str
+    messages: Sequence[Mapping[str, Any]]
+
+
+def _rate(request: _Request, budget: Budget) -> dict[str, str | None] | ChatFailure:
+    """Return reason and rating; after two answers without a rating, None and the last answer."""
+    said = ""
+    for number in range(_TRIES):
+        if number and not budget.take(request.key):
+            break
+        completion = request.chat.ask(request.messages)
         if isinstance(completion, ChatFailure):
             return completion
-        rated = _parse_rating(completion)
+        budget.pay(completion.prompt_tokens, completion.completion_tokens)
+        said = completion.refusal or completion.text
+        complete = completion.finish_reason not in _INCOMPLETE and not completion.refusal
+        rated = read_rating(completion.text) if complete else None
         if rated is not None:
-            return rated
-    return None
-
-
-def _parse_rating(completion: Completion) -> dict[str, str] | None:
-    """Return reason and rating of *completion*, None if it does not follow the JSON Schema."""
-    if completion.finish_reason != "stop" or completion.refusal:
-        return None
-    try:
-        rated = orjson.loads(completion.text)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(rated, dict) or rated.get("rating") not in RATINGS:
-        return None
-    return {"reason": str(rated.get("reason", "")), "rating": rated["rating"]}
+            rating, reason = rated
+            return {"reason": reason, "rating": rating}
+    return {"rating": None, "said": said}
 
 
 def _prompts(answers: Sequence[Answer], judge: Judge) -> Iterator[tuple[Answer, Sequence[Mapping[str, Any]]]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation.gc_pause import gc_paused
 from pytest_vft.evaluation.questions import Question, normalise_id, read_objects
 from pytest_vft.naming import option
+from pytest_vft.regular_files import read_text
 from pytest_vft.text import nearest, safe
 
 
@@ -115,7 +115,7 @@ def read_ids(given: str) -> list[str]:
     if not given.startswith("@"):
         return [part for part in re.split(r"\s*,\s*", given.strip()) if part]
     try:
-        text = Path(given[1:]).read_text(encoding="utf-8")
+        text = read_text(given[1:])
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"{given[1:]}: {reason}") from None

@@ -72,7 +72,7 @@ def read_objects(
         if not parsed.blank:
             reason = "too long" if isinstance(raw, LongLine) else "not a JSON object"
             reason = parsed.encoding_error or parsed.syntax_error or reason
-            raise EvaluationError(f"{safe(path, None)}:{line}: {reason}")
+            raise EvaluationError(f"{path}:{line}: {reason}")
 
 
 def _parse_hashed(raw: bytes | LongLine) -> Any:
@@ -88,7 +88,7 @@ def _lines(path: str) -> Iterator[bytes | LongLine]:
     opened = open_file(path)
     if opened.error or opened.container != "JSONL":
         what = opened.error or f"is {opened.container}; expected JSON Lines"
-        raise EvaluationError(f"{safe(path, None)}: {what}")
+        raise EvaluationError(f"{path}: {what}")
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     return read_lines(Shard(path, "test", start, opened.bytes))
 
@@ -112,7 +112,7 @@ def read_questions(
         for line, example in read_objects(path, _parse_hashed)
     ]
     if not questions:
-        raise EvaluationError(f"{safe(path, None)}: has no questions")
+        raise EvaluationError(f"{path}: has no questions")
     return questions
 
 
@@ -125,10 +125,10 @@ def _question(
 ) -> Question:
     rows = load_format(DATA_FORMAT).read(example).rows
     if not rows:
-        raise EvaluationError(f"{safe(path, None)}:{line}: no list of messages; run 'vft check' on it")
+        raise EvaluationError(f"{path}:{line}: no list of messages; run 'vft check' on it")
     start, end = target_turn(rows)
     if not end:
-        raise EvaluationError(f"{safe(path, None)}:{line}: no user message to answer")
+        raise EvaluationError(f"{path}:{line}: no user message to answer")
     text = "\n".join(text for row in rows[start:end] for text in row[3])
     images = [image[1] for _, image in _images(rows)]
     truths = [text for row in rows[end:] for text in row[3]]

@@ -10,6 +10,7 @@ from pytest_vft.evaluation.comparison import Comparison
 from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.matching import MatchedPredictions
 from pytest_vft.evaluation.scoring import Kind
+from pytest_vft.evaluation.spending import Spending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class Results:
     """Gates and comparisons by kind; *errors* explain why a kind has no verdict.
 
     *judge* is the name of the judge's model. *unscored* counts the open answers that were not scored,
-    since there was no minimum, metric or judge for them.
+    since there was no minimum, metric or judge for them. *spending* is what requests have cost.
     """
 
     predictions: str
@@ -29,6 +30,7 @@ class Results:
     comparisons: Sequence[Comparison]
     errors: Mapping[Kind, VftError]
     unscored: int = 0
+    spending: Spending = field(default_factory=Spending)
 
     @property
     def ok(self) -> bool:

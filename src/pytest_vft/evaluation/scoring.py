@@ -16,35 +16,45 @@ from typing import Literal, NamedTuple, TypedDict, get_args
 from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.predictions import Answer
+from pytest_vft.evaluation.ratings import Rating
+from pytest_vft.naming import option
 from pytest_vft.text import nearest
 
 Kind = Literal["closed", "open"]
 Metric = Literal["exact", "normalised_exact", "token_f1", "judge"]
-Normalisation = Literal["none", "text", "markdown", "squad"]
+Normalisation = Literal["none", "text", "typography", "markdown", "squad"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 METRICS: tuple[Metric, ...] = get_args(Metric)
 NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)  # strictest first
 CLOSED = ("Yes", "No")
 
+_UNRATED = Rating(None, "")
 _QUOTES = "\"'“”‘’«»"  # noqa: RUF001 - typographic quotes are intended
 _LABEL = re.compile(r"\s*(?:#+|>)?\s*(?:(?:the|final)\s+)*answer\s*:\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_TYPOGRAPHY = str.maketrans(
+    dict.fromkeys("‘’‚‛ʼ′´`", "'")  # noqa: RUF001 - what word processors and models write
+    | dict.fromkeys("“”„‟″", '"')
+    | dict.fromkeys("‐‑‒–—―−", "-")  # noqa: RUF001 - as above
+    | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff")  # of no width
+)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 class Mark(NamedTuple):
     """An answer, whether it is *right*, and the rating of the judge.
 
-    *right* is None if the judge gave no valid rating. *kind* is None without a prediction and an actual
-    answer.
+    *right* is None if the judge gave no valid rating, but *judge_said* something else. *kind* is None
+    without a prediction and an actual answer.
     """
 
     answer: Answer
     kind: Kind | None
     right: bool | None
     rating: str | None = None
+    judge_said: str = ""
 
 
 class ScoringOptions(TypedDict, total=False):
@@ -76,7 +86,7 @@ class Scoring:
             check_name("metric", self.metric, METRICS)
         check_name("normalisation", self.normalise, NORMALISATIONS)
         if not 0 < self.min_f1 <= 1:
-            raise UsageError(f"min_f1 is {self.min_f1:g}; expected a share above 0, at most 1")
+            raise UsageError(f"{option('min-f1')} is {self.min_f1:g}; expected a share above 0, at most 1")
 
     @property
     def max_ungraded(self) -> float:
@@ -104,11 +114,16 @@ def normalise_text(text: str) -> str:
     return text
 
 
+def normalise_typography(text: str) -> str:
+    """Like normalise_text(), also with plain apostrophes and dashes, without characters of no width."""
+    return normalise_text(text if text.isascii() else text.translate(_TYPOGRAPHY))
+
+
 def normalise_markdown(text: str) -> str:
-    """Like normalise_text(), also without Markdown emphasis, code marks and a leading "Answer:"."""
+    """Like normalise_typography(), also without Markdown emphasis, code marks and a leading "Answer:"."""
     text = _EMPHASIS.sub("", text)
     found = _LABEL.match(text)
-    return normalise_text(text[found.end() :] if found else text)
+    return normalise_typography(text[found.end() :] if found else text)
 
 
 def normalise_squad(text: str) -> str:
@@ -123,6 +138,7 @@ def normalise_squad(text: str) -> str:
 NORMALISE: Mapping[Normalisation, Callable[[str], str]] = {
     "none": str,
     "text": normalise_text,
+    "typography": normalise_typography,
     "markdown": normalise_markdown,
     "squad": normalise_squad,
 }
@@ -155,7 +171,7 @@ def kinds_of(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[K
 
 
 def score(
-    answers: Iterable[tuple[Answer, Kind | None]], scoring: Scoring, ratings: Mapping[str, str]
+    answers: Iterable[tuple[Answer, Kind | None]], scoring: Scoring, ratings: Mapping[str, Rating]
 ) -> list[Mark]:
     """Return a mark for each of *answers*, given with their kinds.
 
@@ -174,8 +190,9 @@ def score(
         elif not said.strip():
             marks.append(Mark(answer, kind, False))
         else:
-            rating = ratings.get(answer.id)
-            marks.append(Mark(answer, kind, None if rating is None else rating in passing, rating))
+            rating, judge_said = ratings.get(answer.id, _UNRATED)
+            right = None if rating is None else rating in passing
+            marks.append(Mark(answer, kind, right, rating, judge_said))
     return marks
 
 

@@ -11,7 +11,10 @@ from collections.abc import Hashable, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
-from pytest_vft.errors import UsageError
+from pytest_vft.errors import UsageError, is_mistake
+from pytest_vft.naming import option
+
+__tracebackhide__ = is_mistake
 
 LEVEL = 0.95
 
@@ -24,15 +27,17 @@ class Interval(NamedTuple):
 
 
 def check_share(name: str, value: float | None) -> None:
-    """Raise UsageError unless *value* is None or from 0 to 1."""
+    """Raise UsageError unless *value* of the option *name* is None or from 0 to 1."""
     if value is not None and not 0 <= value <= 1:
-        raise UsageError(f"{name} is {value:g}; expected a share from 0 to 1, such as 0.9")
+        raise UsageError(f"{option(name)} is {value:g}; expected a share from 0 to 1, such as 0.9")
 
 
 def check_confidence(value: float | None) -> None:
     """Raise UsageError unless *value* is None or between 0 and 1, exclusive."""
     if value is not None and not 0 < value < 1:
-        raise UsageError(f"confidence is {value:g}; expected a share between 0 and 1, such as 0.95")
+        raise UsageError(
+            f"{option('confidence')} is {value:g}; expected a share between 0 and 1, such as 0.95"
+        )
 
 
 def two_sided(level: float) -> float:

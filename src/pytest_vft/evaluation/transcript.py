@@ -14,12 +14,14 @@ import orjson
 from filelock import FileLock
 
 from pytest_vft.errors import EvaluationError
-from pytest_vft.text import safe
+from pytest_vft.regular_files import read_bytes
 
 
-def request_key(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> str:
-    """Return the key of a request: the SHA-256 of its model, messages and parameters."""
-    request = orjson.dumps([model, messages, parameters], option=orjson.OPT_SORT_KEYS)
+def request_key(
+    address: str, model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
+) -> str:
+    """Return the key of a request: the SHA-256 of its server, model, messages and parameters."""
+    request = orjson.dumps([address, model, messages, parameters], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(request).hexdigest()
 
 
@@ -33,16 +35,14 @@ class Transcript:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: dict[str, Mapping[str, Any]] = {}
-        data = path.read_bytes() if path.exists() else b""
+        data = read_bytes(path) if path.exists() else b""
         *lines, torn = data.split(b"\n")
         for number, line in enumerate(lines, 1):
             answer = None
             with suppress(orjson.JSONDecodeError):
                 answer = orjson.loads(line)
             if not isinstance(answer, dict) or not isinstance(answer.get("key"), str):
-                raise EvaluationError(
-                    f"{safe(path, None)}:{number:,}: not a line of a transcript; use another file"
-                )
+                raise EvaluationError(f"{path}:{number:,}: not a line of a transcript; use another file")
             self.answers[answer["key"]] = answer
         self._whole = len(data) - len(torn)
 
@@ -59,9 +59,16 @@ class Transcript:
 
 
 @contextmanager
-def open_transcript(path: Path) -> Iterator[Transcript]:
-    """Wait for exclusive access to the transcript at *path*, and yield it."""
+def open_transcript(path: Path, *, fresh: bool = False) -> Iterator[Transcript]:
+    """Wait for exclusive access to the transcript at *path*, and yield it.
+
+    With *fresh* a transcript that exists is renamed to *path*.old, and a new one is started.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
     with FileLock(Path(tempfile.gettempdir()) / f"vft-transcript-{name}.lock"):
-        yield Transcript(path)
+        transcript = Transcript(path)
+        if fresh and transcript.answers:
+            path.replace(f"{path}.old")
+            transcript = Transcript(path)
+        yield transcript

@@ -12,11 +12,12 @@ class DatasetFacts(TypedDict):
     A target turn is the last question of an example with its images. An example is a target turn with
     its answer, in one split; a question is a target turn with all its answers in one split. An image is
     an image of a target turn; images of a turn that recurs as a whole are not reported again. A
-    few-shot answer precedes the target turn, is trained on, and includes its question.
+    few-shot answer precedes the target turn, is trained on, and includes its question. A fetched image is
+    one whose URL was fetched whole, so that its content is known.
     """
 
     kind: str
-    """What may recur: target turn, example, question, image or few-shot answer."""
+    """What may recur: target turn, example, question, image, few-shot answer or fetched image."""
     copies: int
     """Number of occurrences in the dataset."""
     splits: Sequence[str]
@@ -27,3 +28,5 @@ class DatasetFacts(TypedDict):
     """Number of different answers to a question; case and punctuation at the ends are ignored."""
     answer_words: int | None
     """Number of words in the longest answer."""
+    urls: int | None
+    """Number of URLs that yield a fetched image, not counting other signatures of the same URL."""

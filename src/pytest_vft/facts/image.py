@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from xxhash import xxh3_128_intdigest
 
-from pytest_vft.formats.base import ImageRow
+from pytest_vft.formats.base import Fault, ImageRow
 from pytest_vft.model import Split
 from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
@@ -40,6 +41,8 @@ class ImageFacts(TypedDict):
     """Role of the message that contains the image."""
     detail: str
     """Detail as written; "auto" if absent, "null" for a JSON null."""
+    unknown_keys: Sequence[Fault]
+    """Keys of the image and its content part that the format does not define; null values do not count."""
     scheme: str
     """Scheme of the URL in lower case: data, https, file ...; "none" for a URL without a scheme."""
     address: str
@@ -100,7 +103,7 @@ class ImageFacts(TypedDict):
 
 
 class Image(NamedTuple):
-    """An image of an example: positions of message and part, hash of the content, facts, URL or path."""
+    """An image of an example: positions of message and part, key, facts, URL or path."""
 
     message: int
     part: int
@@ -109,7 +112,10 @@ class Image(NamedTuple):
     reference: str
 
 
-_UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # copying it is faster than a dict display
+_UNKNOWN: Any = {
+    **dict.fromkeys(ImageFacts.__annotations__),
+    "unknown_keys": (),
+}  # copying it is faster than a dict display
 _CACHED_HEADS = 64  # a dataset has few different heads of data URLs
 _LONGEST_HEAD = 256  # characters, detail included; longer heads are not cached
 
@@ -117,13 +123,13 @@ _LONGEST_HEAD = 256  # characters, detail included; longer heads are not cached
 def image_facts(
     image: ImageRow, role: str, split: Split, store: ImageStore, context: FetchContext
 ) -> tuple[int, ImageFacts]:
-    """Return the content hash and the facts of *image*."""
-    _, reference, detail, local = image
+    """Return the key and the facts of *image*: the hash of its content, or of its reference if unknown."""
+    _, reference, detail, local, _ = image
     if not isinstance(detail, str):
         shown = "[...]" if isinstance(detail, list) else "{...}" if isinstance(detail, dict) else None
         detail = shown or json.dumps(detail)
     if local or reference[:5].lower() != "data:":
-        return xxh3_128_intdigest(reference.encode()), _link_facts(split, role, detail, reference, context)
+        return _link_facts(split, role, detail, reference, context)
     head, _, payload = reference.partition(",")
     key, measured = store.look_up(payload)
     data_facts = _data_facts if len(head) + len(detail) <= _LONGEST_HEAD else _data_facts.__wrapped__
@@ -158,18 +164,21 @@ def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | 
     return facts
 
 
-def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchContext) -> ImageFacts:
+def _link_facts(
+    split: Split, role: str, detail: str, url: str, context: FetchContext
+) -> tuple[int, ImageFacts]:
     found = _SCHEME.match(url)
     scheme = found[0].lower() if found else "none"
     address = f"of scheme {scheme}" if found else _without_scheme(url)
     facts = _new_facts(split, role, detail, scheme, address)
-    remote = None
+    remote = content = None
     if scheme in _FETCHED:
         link = read_link(url)
         if link.has_expired(context.now):
             remote = Remote(False, "its signature has expired", public=link.public)
         else:
             remote = context.remotes.get(url) or not_fetched(link)
+        content = remote.content
         _add_link(facts, link, remote, context.now)
     if remote and remote.image:
         declared = remote.media_type
@@ -178,7 +187,7 @@ def _link_facts(split: Split, role: str, detail: str, url: str, context: FetchCo
     elif remote is None or remote.reachable is not None:
         facts["format"] = "none"
         facts["openable"] = False
-    return facts
+    return xxh3_128_intdigest(url.encode()) if content is None else content, facts
 
 
 def _new_facts(split: Split, role: str, detail: str, scheme: str, address: str) -> ImageFacts:

@@ -39,7 +39,7 @@ class LineFacts(TypedDict):
 
 def line_facts(line: Line, split: Split) -> LineFacts:
     """Return the facts of *line*."""
-    bytes_, value, blank, syntax, encoding_error, syntax_error, column, repeated_keys = line
+    bytes_, value, blank, syntax, encoding_error, syntax_error, column, repeated_keys, _ = line
     return {
         "split": split,
         "bytes": bytes_,

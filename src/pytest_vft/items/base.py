@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_vft.errors import VftError
+from pytest_vft.errors import VftError, describe_os_error
 from pytest_vft.text import safe
 
 
@@ -27,10 +29,8 @@ class VftItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
         """Return the text of a failure of the data, a traceback for other exceptions."""
-        if isinstance(excinfo.value, ItemFailedError):
+        if isinstance(excinfo.value, ItemFailedError | VftError):
             return str(excinfo.value)
-        if isinstance(excinfo.value, VftError):
-            return "\n".join(safe(line, None) for line in str(excinfo.value).split("\n"))
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -39,6 +39,17 @@ class VftItem(pytest.Item):
 
     def _initrequest(self) -> None:
         """Do nothing: pytest-retry resets fixtures with this method, and the item has no fixtures."""
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Re-raise errors of the configuration and the environment as pytest.UsageError: one line."""
+    try:
+        yield
+    except VftError as error:
+        raise pytest.UsageError(f"vft: {error}") from None
+    except OSError as error:
+        raise pytest.UsageError(f"vft: {describe_os_error(error)}") from None
 
 
 def given_options(config: pytest.Config, prefix: str) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_vft.errors import VftError
-from pytest_vft.items.base import file_names
+from pytest_vft.items.base import file_names, usage_errors
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.nodes import DataFile, DatasetNode, RuleItem
 from pytest_vft.items.request import DATASET, SUBMIT, read_check_request
@@ -29,7 +28,7 @@ class DatasetRun:
 
     def __init__(self, config: pytest.Config, arguments: Sequence[str], places: Sequence[str]) -> None:
         self._config = config
-        try:
+        with usage_errors():
             self._request = request = read_check_request(config, arguments, places)
             self._lint = SessionLint(config, request)
             base_url = config.getoption("vft_base_url")
@@ -41,8 +40,6 @@ class DatasetRun:
             paths = [source.path for source in request.sources]
             self._ids = {path: request.ids_on(path) for path in (*paths, DATASET)}
             self._targets = parse_targets(config.getoption("vft_report") or ())
-        except VftError as error:
-            raise pytest.UsageError(f"vft: {error}") from None
         for path in paths:
             # pytest prints the source line of a warning: here it would be 60 kB of base64.
             linecache.cache[safe(path, None)] = (0, None, [], path)
@@ -125,11 +122,9 @@ class DatasetRun:
             return
         report = self._lint.finished()
         if report is not None:
-            try:
+            with usage_errors():
                 for target in self._targets:
                     write(report, target)
-            except VftError as error:
-                raise pytest.UsageError(f"vft: {error}") from None
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show the output of a submission step that passed; pytest shows only that of failures."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_vft.errors import UsageError, VftError
+from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind
-from pytest_vft.items.base import ItemFailedError, VftItem, file_names, given_options
+from pytest_vft.items.base import ItemFailedError, VftItem, file_names, given_options, usage_errors
 from pytest_vft.naming import naming_for
 from pytest_vft.report.evaluation import result_targets, write_results
 from pytest_vft.report.evaluation_text import render_comparison, render_gate
@@ -31,7 +31,7 @@ class EvalRun:
         self._config = config
         self._selected: Sequence[Kind] = ()
         self._results: tuple[Results, Mapping[str, Sequence[str]]] | None = None
-        try:
+        with usage_errors():
             path = config.getoption("vft_eval")
             if path is None:
                 raise UsageError("no predictions: write --vft-eval=FILE")
@@ -45,8 +45,6 @@ class EvalRun:
             self._targets = result_targets(config.getoption("vft_eval_report") or ())
             gated = KINDS if self.request.baseline is not None else tuple(self.request.minima)
             self.kinds = _kinds(path, arguments) or gated
-        except VftError as error:
-            raise pytest.UsageError(f"vft: {error}") from None
 
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Append the items of the predictions; collecting reads nothing."""
@@ -68,6 +66,11 @@ class EvalRun:
             for target in self._targets:
                 write_results(*self._results, target, self._config.getoption("vft_max_shown"))
         return self._results
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show what requests have cost."""
+        if self._results is not None and self._results[0].spending.requests:
+            terminalreporter.write_line(f"vft: spent: {self._results[0].spending}")
 
 
 class Predictions(pytest.File):

@@ -14,20 +14,19 @@ import pytest
 from pytest_vft.errors import SubmissionError, UnfitError, VftError
 from pytest_vft.items.nodes import RuleItem
 from pytest_vft.items.request import SUBMIT
+from pytest_vft.report.job import next_commands, render_outcome
 from pytest_vft.report.submission import (
-    next_commands,
-    render_outcome,
     render_plan,
     render_plan_json,
     render_preflight,
 )
-from pytest_vft.runs.submission import Submission, connect, make_plan, plan_path
-from pytest_vft.submission.job import conclude, follow, submit
+from pytest_vft.runs.submission import Submission, apply_plan, connect, make_plan, plan_path, record_path
+from pytest_vft.submission.job import conclude, follow
 from pytest_vft.submission.outcome import Event, Job
 from pytest_vft.submission.plan import JobPlan, check_plan, read_plan
 from pytest_vft.submission.preflight import preflight
 from pytest_vft.submission.server import RetryPolicy
-from pytest_vft.text import safe
+from pytest_vft.text import Safe, safe
 from pytest_vft.writing import write_text
 
 _TIMEOUT = 3_600.0  # seconds for the server to check the files; the configuration may set another value
@@ -50,7 +49,7 @@ class SubmissionItem(RuleItem):
         try:
             text = steps[self.name](self._of_this_file())
         except UnfitError as error:
-            pytest.skip(safe(error, None))
+            pytest.skip(str(error))
         self.add_report_section("call", SUBMIT, text)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
@@ -80,7 +79,7 @@ class SubmissionItem(RuleItem):
         server = connect(submission, os.environ)
         found = preflight(server, self._plan(submission).request, date.today())  # noqa: DTZ011 - dates have no zone
         if not found.ok:
-            raise SubmissionError(render_preflight(found))
+            raise SubmissionError(Safe(render_preflight(found, verdict_first=True)))
         return render_preflight(found)
 
     def _apply_step(self, submission: Submission) -> str:
@@ -90,14 +89,14 @@ class SubmissionItem(RuleItem):
         server = connect(submission, os.environ, retry_policy=policy)
         plan = self._plan(submission)
         check_plan(saved, plan.request, path)
-        job: Job | None = submit(server, plan.request)
+        job: Job | None = apply_plan(server, plan.request, record_path(path))
         events: list[Event] = []
         for update in follow(server, str(job and job.id), lambda job: job.validated):
             job = update.job or job
             events += update.events
         assert job is not None  # noqa: S101 - submit() returned it
         outcome = conclude(server, job, events)
-        text = render_outcome(outcome, plan.expectation, server.api.safety)
+        text = render_outcome(outcome, plan.expectation, server.api.safety, verdict_first=True)
         if not outcome.ok:
-            raise SubmissionError(text)
+            raise SubmissionError(Safe(text))
         return text if job.ended else text + next_commands(job.id, str(path))

@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from pytest_vft.reading.text_files import text_container
+from pytest_vft.regular_files import regular
 
 HEAD = 65_536
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -50,7 +51,7 @@ class OpenedFile(NamedTuple):
 def open_file(path: str) -> OpenedFile:
     """Return size and kind of the file at *path*; never raises."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - keeps the path as given
+        with open(path, "rb", opener=regular) as file:
             head = file.read(HEAD)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:

@@ -106,6 +106,11 @@ class ImageStore:
         return sound
 
 
+def content_key(data: bytes) -> int:
+    """Return the key of the image *data*, that of its canonical base64 text (RFC 4648)."""
+    return xxh3_128_intdigest(pybase64.b64encode(data))
+
+
 def base64_problem(payload: str) -> str:
     """Return a description of why *payload* is not base64."""
     for start, problem in _MISTAKES:

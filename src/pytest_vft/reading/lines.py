@@ -37,7 +37,7 @@ class Line(NamedTuple):
 
     *syntax* is "none" for a blank line and for bytes that are not UTF-8, and None for a line that is
     too long to be read. *column* counts from 1. *repeated_keys* occur twice in one object; the last
-    value counts.
+    value counts. *lines* is the number of equal blank lines that this one stands for.
     """
 
     bytes: int
@@ -48,13 +48,17 @@ class Line(NamedTuple):
     syntax_error: str | None = None
     column: int | None = None
     repeated_keys: Sequence[str] = ()
+    lines: int = 1
 
 
 _line = from_tuple(Line)
 
 
 def parse_line(raw: bytes | LongLine, lifted: bytes | None = None) -> Line:
-    """Return the line *raw*, with or without a line break, parsed; *lifted* is what lift() returned."""
+    """Return the line *raw*, with or without a line break, parsed; *lifted* is what lift() returned.
+
+    *raw* may also be several equal blank lines.
+    """
     if isinstance(raw, LongLine):
         return Line(raw.bytes - raw.newline, None, syntax=None)
     if lifted is None:
@@ -66,7 +70,7 @@ def parse_line(raw: bytes | LongLine, lifted: bytes | None = None) -> Line:
     length = len(raw) - raw.endswith(b"\n")
     if _keys_may_repeat(lifted, value):
         return Line(length, value, repeated_keys=_repeated_keys(lifted))
-    return _line((length, value, False, "JSON", None, None, None, ()))
+    return _line((length, value, False, "JSON", None, None, None, (), 1))
 
 
 def lift(raw: bytes, take: Take) -> bytes:
@@ -130,7 +134,8 @@ def _repeated_keys(text: bytes) -> Sequence[str]:
 def _diagnose(raw: bytes) -> Line:
     """Return the line *raw*, which could not be parsed, with the reason."""
     if not raw.strip():
-        return Line(len(raw), None, blank=True, syntax="none")
+        first = raw.partition(b"\n")[0]
+        return Line(len(first), None, blank=True, syntax="none", lines=raw.count(b"\n") + 1)
     try:
         raw.decode()
     except UnicodeDecodeError as error:

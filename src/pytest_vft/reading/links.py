@@ -100,6 +100,12 @@ def _time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def unsigned(url: str) -> str:
+    """Return *url* without its query if that is a signature, which differs each time a URL is signed."""
+    parts = urlsplit(url)
+    return parts._replace(query="").geturl() if _expiry(parts.query) else url
+
+
 def masked(url: str) -> str:
     """Return *url* with secrets masked: user names, signatures, tokens."""
     return _SECRETS.sub(r"\1=***", _USER.sub("***@", url))

@@ -19,7 +19,8 @@ class Remote(NamedTuple):
     *reachable* is None if that is not known; *cause* says why the URL is not reachable or why that is
     not known. *image* holds the measurements if the body is an image; otherwise *served* names what the
     body is. *public* is whether all addresses of the host are public, None if they are not known.
-    *media_type* is what the server declared, *redirected_to* the final URL of a redirect.
+    *media_type* is what the server declared, *redirected_to* the final URL of a redirect. *content* is
+    the key of an image that was read whole: that of a data URL with the same image.
     """
 
     reachable: bool | None
@@ -29,6 +30,7 @@ class Remote(NamedTuple):
     public: bool | None = True
     media_type: str | None = None
     redirected_to: str | None = None
+    content: int | None = None
 
 
 class FetchContext(NamedTuple):
@@ -39,11 +41,15 @@ class FetchContext(NamedTuple):
 
 
 class FetchResults(NamedTuple):
-    """A Remote for each URL; *trouble* is a local problem that explains why every server failed."""
+    """A Remote for each URL; *trouble* is a local problem that explains why every server failed.
+
+    *out_of_time* is whether the time for all URLs was over before the last one was settled.
+    """
 
     remotes: Mapping[str, Remote]
     trouble: Literal["no network", "no certificates"] | None = None
     warnings: tuple[str, ...] = ()
+    out_of_time: bool = False
 
 
 class UrlProgress(NamedTuple):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from pytest_vft.model import Split
 from pytest_vft.reading.remote import Remote
+from pytest_vft.regular_files import regular
 
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and the step of progress
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
+_BLANK = (b"\n", b"\r\n")
 _BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
 
 
@@ -44,7 +47,7 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
     Raises OSError if the file cannot be read.
     """
     cuts = [start]
-    with open(path, "rb") as file:  # noqa: PTH123 - keeps the path as given
+    with open(path, "rb", opener=regular) as file:
         while cuts[-1] + shard_bytes < size:
             file.seek(cuts[-1] + shard_bytes - 1)
             while (piece := file.readline(_BUFFER)) and not piece.endswith(b"\n"):
@@ -55,18 +58,24 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
     return [Shard(path, split, first, last) for first, last in pairwise(cuts)]
 
 
-def read_lines(shard: Shard, longest: int = LONGEST_LINE) -> Iterator[bytes | LongLine]:
+def read_lines(
+    shard: Shard, longest: int = LONGEST_LINE, *, folded: bool = False
+) -> Iterator[bytes | LongLine]:
     """Yield the lines of *shard* with their line breaks; a LongLine for more than *longest* bytes.
 
+    If *folded*, several equal blank lines are yielded as one text: there may be millions.
     Lines end at a newline only: str.splitlines and text files also split at U+2028 and a lone CR, which
     JSON may contain. Raises OSError if the file cannot be read.
     """
     left = shard.end - shard.start
-    with open(shard.path, "rb", buffering=_BUFFER) as file:  # noqa: PTH123 - as above
+    with open(shard.path, "rb", _BUFFER, opener=regular) as file:
         file.seek(shard.start)
         while left > 0 and (line := file.readline(min(left, longest + 1))):
             left -= len(line)
             if len(line) <= longest:
+                if folded and line in _BLANK:
+                    line += (more := _equal_lines(file, line, left))
+                    left -= len(more)
                 yield line
                 continue
             length, last = len(line), line[-1:]
@@ -77,11 +86,25 @@ def read_lines(shard: Shard, longest: int = LONGEST_LINE) -> Iterator[bytes | Lo
             yield LongLine(length, last == b"\n")
 
 
+def _equal_lines(file: BinaryIO, line: bytes, left: int) -> bytes:
+    """Read and return the next lines of *file* that equal *line*: about 1 MiB of *left* bytes at most."""
+    pieces, lines, size = [], 1, 0
+    while lines and size < _BATCH:
+        piece = file.read(min(lines * len(line), left))
+        if piece == line * lines:
+            pieces.append(piece)
+            size, left, lines = size + len(piece), left - len(piece), lines * 2
+        else:
+            file.seek(-len(piece), os.SEEK_CUR)
+            lines //= 2
+    return b"".join(pieces)
+
+
 def read_batches(shard: Shard) -> Iterator[list[bytes | LongLine]]:
-    """Yield the lines of *shard* in batches of at least 1 MiB; see read_lines()."""
+    """Yield the lines of *shard*, folded, in batches of at least 1 MiB; see read_lines()."""
     batch: list[bytes | LongLine] = []
     size = 0
-    for line in read_lines(shard):
+    for line in read_lines(shard, folded=True):
         batch.append(line)
         size += len(line)
         if size >= _BATCH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import weakref
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from pytest_vft.text import safe
 
 FOLDER = ".vft_cache"
+_BESIDE = ("-journal", "-wal", "-shm")  # files that SQLite opens as well
 PATIENCE = 5.0  # seconds to wait while another run locks a file
 
 # Python raises UnicodeDecodeError if a broken file makes the messages of SQLite invalid UTF-8.
@@ -92,6 +94,9 @@ class Database:
         return self._connection
 
     def _open(self) -> sqlite3.Connection:
+        for path in (self._path, *(Path(f"{self._path}{end}") for end in _BESIDE)):
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise OSError(errno.EINVAL, "not a regular file", str(path))  # SQLite would wait for a pipe
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}",
             uri=True,

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_vft.regular_files import read_bytes
+
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
@@ -40,7 +42,7 @@ def _encoding() -> Encoding | None:
         return None
     # Without a file that is exactly the vocabulary, tiktoken would download it.
     try:
-        found = hashlib.sha256(vocabulary_path().read_bytes()).hexdigest()
+        found = hashlib.sha256(read_bytes(vocabulary_path())).hexdigest()
         return tiktoken.get_encoding(_NAME) if found == _SHA256 else None
     except (OSError, ValueError):  # two plugins define the same name
         return None

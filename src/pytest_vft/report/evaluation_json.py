@@ -37,6 +37,7 @@ def _results_data(results: Results) -> dict[str, Any]:
         "comparisons": [_comparison_data(comparison) for comparison in results.comparisons],
         "errors": [{"kind": kind, "message": safe(error, None)} for kind, error in results.errors.items()],
         "unscored": results.unscored,
+        "spent": [asdict(spent) for spent in results.spending.entries],
     }
 
 
@@ -58,10 +59,10 @@ def _gate_data(gate: Gate) -> dict[str, Any]:
             for (said, truth), number in gate.confusions.items()
         ],
         "ratings": gate.ratings,
-        "ungraded": [mark.answer.id for mark in gate.ungraded],
+        "ungraded": [{"id": mark.answer.id, "judge_said": mark.judge_said} for mark in gate.ungraded],
         "by": gate.by,
         "groups": [
-            {**_attributes(group, "value", "ok", "few"), **_accuracy_data(group.accuracy)}
+            {**_attributes(group, "key", "value", "ok", "few"), **_accuracy_data(group.accuracy)}
             for group in gate.groups
         ],
         "wrong": [_mark_data(mark) for mark in gate.wrong],

@@ -103,3 +103,5 @@ def _data(provider: Provider) -> Iterator[tuple[str, str]]:
     if provider.unread:
         yield "not read", ", ".join(provider.unread)
     yield "job API", provider.job_api.kind if provider.job_api else "none that vft knows"
+    if provider.upload_command:
+        yield "upload", provider.upload_command

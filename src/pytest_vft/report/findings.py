@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,15 +23,15 @@ class RepositoryFinding(NamedTuple):
 
 def repository_findings(report: Report, limit: int) -> tuple[list[RepositoryFinding], int]:
     """Return the first *limit* findings of *report*, errors first, and the number of the others."""
-    paths = repository_paths(report.findings)
+    paths = repository_paths(finding.path for finding in report.findings)
     pairs = zip(report.findings, fingerprints(report.findings, paths), strict=True)
     found = [RepositoryFinding(finding, paths[finding.path], fingerprint) for finding, fingerprint in pairs]
     found.sort(key=lambda one: one.finding.severity != "error")
     return found[:limit], len(found[limit:]) + dropped(report)
 
 
-def repository_paths(findings: Sequence[Finding]) -> Mapping[str, str]:
-    """Return the path of each file of *findings*, relative to the root of the repository, with slashes.
+def repository_paths(files: Iterable[str]) -> Mapping[str, str]:
+    """Return the path of each of *files*, relative to the root of the repository, with slashes.
 
     The root is the current folder or the nearest parent that contains .git, or else the current folder;
     the path of a file outside is absolute.
@@ -39,7 +39,7 @@ def repository_paths(findings: Sequence[Finding]) -> Mapping[str, str]:
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
     paths = {}
-    for path in {finding.path for finding in findings}:
+    for path in set(files):
         absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link stays a link
         inside = absolute.is_relative_to(root)
         paths[path] = (absolute.relative_to(root) if inside else absolute).as_posix()

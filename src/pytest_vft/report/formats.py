@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from pytest_vft.report.layout import DEFAULT, Display
 from pytest_vft.text import nearest
 from pytest_vft.writing import write_text
 
-_FOR_PEOPLE = ("text", "markdown")  # formats with a Display
+FOR_PEOPLE = ("text", "concise", "markdown")  # formats with a Display
 
 
 class Target(NamedTuple):
@@ -37,13 +38,17 @@ def parse_targets(given: Sequence[str]) -> list[Target]:
         if not colon or not path:
             raise UsageError(f"report {text!r}: expected FORMAT:FILE, as in {name}:report.{name}")
         targets.append(Target(name, Path(path)))
+    paths = [os.path.realpath(target.path) for target in targets]
+    for target, path in zip(targets, paths, strict=True):
+        if paths.count(path) > 1:
+            raise UsageError(f"{target.path}: two reports to one file; expected a file for each")
     return targets
 
 
 def render(report: Report, format_name: str, display: Display = DEFAULT) -> str:
     """Return *report* in the format *format_name*, whose module is imported only now."""
     renderer = getattr(import_module(f"pytest_vft.report.{format_name}"), f"render_{format_name}")
-    text: str = renderer(report, display) if format_name in _FOR_PEOPLE else renderer(report)
+    text: str = renderer(report, display) if format_name in FOR_PEOPLE else renderer(report)
     return text
 
 

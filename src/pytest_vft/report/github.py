@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pytest_vft.model import Finding, Report, RuleResult
 from pytest_vft.report.findings import dropped, repository_paths
 from pytest_vft.report.folding import by_image, fold
+from pytest_vft.report.unsettled import UnsettledLines, settled_words, shown_lines, unsettled_lines
 from pytest_vft.text import count, safe
 
 # GitHub shows ten errors and ten warnings of a step and drops the others without a message
@@ -25,14 +26,26 @@ def render_github(report: Report) -> str:
     """
     groups = _groups(report)
     shown, rest = groups[:MAX_ANNOTATIONS], groups[MAX_ANNOTATIONS:]
-    paths = repository_paths([group[0] for _, group in shown])
+    paths = repository_paths(group[0].path for _, group in shown)
     commands = [_annotation(rule, group, paths[group[0].path]) for rule, group in shown]
     hidden = sum(len(group) for _, group in rest) + dropped(report)
     if hidden:
         unseen = [rule for rule, _ in rest] + [rule for rule in report.rules if rule.truncated]
         level = "error" if any(rule.severity == "error" for rule in unseen) else "warning"
         commands.append(f"::{level} title=pytest-vft::and {count(hidden, 'more finding')}; see the log")
+    unsettled = unsettled_lines(report)
+    if unsettled:
+        commands.append(_notice(report, unsettled))
     return "".join(f"{command}\n" for command in commands)
+
+
+def _notice(report: Report, unsettled: Sequence[UnsettledLines]) -> str:
+    """Return a notice at the first line with a URL that was not settled, which names all such lines."""
+    first = unsettled[0]
+    path = repository_paths([first.path])[first.path]
+    texts = [safe(f"{one.path}:{shown_lines(one)}: {one.cause}", _LONGEST) for one in unsettled]
+    text = "\n".join([settled_words(report), *texts[:MAX_ANNOTATIONS]])
+    return f"::notice file={_property(path)},line={first.lines.bounds[0]},title=pytest-vft::{_data(text)}"
 
 
 def _groups(report: Report) -> list[tuple[RuleResult, Sequence[Finding]]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+from xxhash import xxh3_128_hexdigest
+
 from pytest_vft.model import Report
-from pytest_vft.report.findings import RepositoryFinding, repository_findings
+from pytest_vft.report.findings import RepositoryFinding, repository_findings, repository_paths
 from pytest_vft.report.json import harmless_json
 from pytest_vft.text import count, safe
 
@@ -27,7 +31,23 @@ def render_gitlab(report: Report) -> str:
                 "severity": "info",
             }
         )
-    return harmless_json(issues)
+    room = MAX_ISSUES - len(shown)
+    return harmless_json([*issues, *islice(_unsettled_urls(report), room)])
+
+
+def _unsettled_urls(report: Report) -> Iterator[dict[str, Any]]:
+    """Yield an issue of severity info for each URL that was not settled, at its first line."""
+    paths = repository_paths(one.places[0][0] for one in report.unsettled)
+    for one in report.unsettled:
+        path, line = one.places[0]
+        text = f"URL not settled: {one.cause}: {one.url}"
+        yield {
+            "description": safe(text, _LONGEST),
+            "check_name": "vft",
+            "fingerprint": xxh3_128_hexdigest(f"{paths[path]}\0{one.url}".encode("utf-8", "surrogatepass")),
+            "severity": "info",
+            "location": {"path": safe(paths[path], None), "lines": {"begin": line}},
+        }
 
 
 def _issue(issue: RepositoryFinding) -> dict[str, Any]:

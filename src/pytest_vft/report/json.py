@@ -35,18 +35,34 @@ def as_data(report: Report) -> dict[str, Any]:
         "model": report.model,
         "depth": report.depth,
         "offline": report.offline,
-        "files": [_items(file, _FILE_KEYS) for file in report.files],
+        "files": [
+            {
+                **_items(file, _FILE_KEYS),
+                "bad_lines": {rule: list(map(list, ranges)) for rule, ranges in file.bad_lines.items()},
+            }
+            for file in report.files
+        ],
         "rules": [
             {
                 "id": rule.id,
                 "severity": rule.severity,
                 **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored")),
+                "undecoded": rule.undecoded,
                 "reason": rule.reason,
             }
             for rule in report.rules
         ],
         "findings": [_items(finding, _FINDING_KEYS) for finding in report.findings],
         "cost": cost and {**cost._asdict(), "price_date": cost.price_date and cost.price_date.isoformat()},
+        "urls": report.urls,
+        "unsettled": [
+            {
+                "url": one.url,
+                "cause": one.cause,
+                "places": [{"path": path, "line": line} for path, line in one.places],
+            }
+            for one in report.unsettled
+        ],
         "truncated": {rule.id: rule.truncated for rule in report.rules if rule.tally.failed},
     }
 

@@ -8,6 +8,7 @@ from pytest_vft.model import Report, RuleResult
 from pytest_vft.report.folding import by_message, fold
 from pytest_vft.report.layout import DEFAULT, Display
 from pytest_vft.report.text import amount, render_text
+from pytest_vft.report.unsettled import settled_words
 from pytest_vft.text import count, safe
 
 # Characters of the table and of the text: both fit into a comment on GitHub, at most 65,536 characters
@@ -21,6 +22,7 @@ def render_markdown(report: Report, display: Display = DEFAULT) -> str:
     """Return *report* as a table of the rules that failed, followed by its text, collapsed."""
     failing = report.failing
     verdict = f"FAILED, {count(len(failing), 'rule')}" if failing else "PASSED"
+    verdict = "; ".join(filter(None, (verdict, settled_words(report))))
     failed = [rule for rule in report.rules if rule.tally.failed]
     failed.sort(key=lambda rule: rule.severity != "error")
     text = render_text(report, display)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
 from pytest_vft.model import Report, RuleResult
-from pytest_vft.report.findings import RepositoryFinding, repository_findings
+from pytest_vft.report.findings import RepositoryFinding, repository_findings, repository_paths
 from pytest_vft.report.json import harmless_json
 from pytest_vft.text import count, safe
 
@@ -18,6 +19,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 # GitHub shows the first 5,000 results of a run and refuses a file of more than 25,000 results or, zipped,
 # 10 MB (https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support).
 MAX_RESULTS = 4_999
+MAX_NOTIFICATIONS = 1_000
 _LONGEST = 1_000
 
 
@@ -25,6 +27,7 @@ def render_sarif(report: Report) -> str:
     """Return *report* as SARIF, one result per finding, errors first."""
     shown, hidden = repository_findings(report, MAX_RESULTS)
     indexes = {rule.id: index for index, rule in enumerate(report.rules)}
+    notifications = [*_hidden_findings(hidden), *_unsettled_urls(report)]
     run = {
         "tool": {
             "driver": {
@@ -34,7 +37,7 @@ def render_sarif(report: Report) -> str:
                 "rules": [_rule(rule) for rule in report.rules],
             }
         },
-        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _notifications(hidden)}],
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notifications}],
         "results": [_result(one, indexes[one.finding.rule]) for one in shown],
     }
     return harmless_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
@@ -56,13 +59,12 @@ def _rule(rule: RuleResult) -> dict[str, Any]:
 def _result(result: RepositoryFinding, index: int) -> dict[str, Any]:
     finding, path, fingerprint = result
     at = f" ({finding.pointer})" if finding.pointer else ""
-    place = {"artifactLocation": {"uri": _uri(path)}, "region": {"startLine": finding.line or 1}}
     return {
         "ruleId": safe(finding.rule, None),
         "ruleIndex": index,
         "level": finding.severity,
         "message": _message(finding.message + at),
-        "locations": [{"physicalLocation": place}],
+        "locations": [_location(path, finding.line or 1)],
         # GitHub reads only this key. Without the key, upload-sarif hashes the first 100 characters of the
         # line, which all lines of a dataset share, so each alert would depend on the line number
         # (https://github.com/github/codeql-action/blob/main/src/fingerprints.ts).
@@ -70,11 +72,28 @@ def _result(result: RepositoryFinding, index: int) -> dict[str, Any]:
     }
 
 
-def _notifications(hidden: int) -> list[dict[str, Any]]:
-    if not hidden:
-        return []
-    text = f"{count(hidden, 'more finding')} not listed here; vft check counts them"
-    return [{"level": "warning", "message": {"text": text}}]
+def _location(path: str, line: int) -> dict[str, Any]:
+    return {"physicalLocation": {"artifactLocation": {"uri": _uri(path)}, "region": {"startLine": line}}}
+
+
+def _hidden_findings(hidden: int) -> Iterator[dict[str, Any]]:
+    if hidden:
+        text = f"{count(hidden, 'more finding')} not listed here; vft check counts them"
+        yield {"level": "warning", "message": {"text": text}}
+
+
+def _unsettled_urls(report: Report) -> Iterator[dict[str, Any]]:
+    """Yield a notification for each URL that was not settled, with the lines that contain the URL."""
+    paths = repository_paths(path for one in report.unsettled for path, _ in one.places)
+    for one in report.unsettled[:MAX_NOTIFICATIONS]:
+        yield {
+            "level": "note",
+            "message": _message(f"URL not settled: {one.cause}: {one.url}"),
+            "locations": [_location(paths[path], line) for path, line in one.places[:MAX_NOTIFICATIONS]],
+        }
+    hidden = len(report.unsettled) - MAX_NOTIFICATIONS
+    if hidden > 0:
+        yield {"level": "note", "message": {"text": f"{count(hidden, 'more URL')} not settled"}}
 
 
 def _message(text: str) -> dict[str, str]:

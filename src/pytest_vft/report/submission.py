@@ -1,20 +1,19 @@
-"""Plans, preflight answers and jobs as text and as JSON."""
+"""Plans and preflight answers as text and as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
+from pytest_vft.model import Report
 from pytest_vft.report.json import harmless_json
 from pytest_vft.report.layout import wrapped
 from pytest_vft.report.text import NOT_CHECKED, file_lines, size, tokens_and_price, unknown_lines
-from pytest_vft.submission.outcome import Event, Job, JobOutcome, numbers
-from pytest_vft.submission.plan import FORMAT, Estimate, JobExpectation, JobPlan, JobRequest, RecordedRequest
+from pytest_vft.submission.plan import FORMAT, Estimate, JobPlan, JobRequest, RecordedRequest
 from pytest_vft.submission.preflight import Preflight
 from pytest_vft.text import count, safe
 
@@ -30,9 +29,14 @@ def render_plan(plan: JobPlan) -> str:
     for file in report.files:
         lines += [f"  {line}" for line in file_lines(file)]
     lines += [f"  sha256 {file.sha256}  {safe(file.path, None)}" for file in request.files]
-    warned = sum(rule.tally.failed > 0 for rule in report.rules)
-    warnings = f", {warned} with warnings ('vft check' shows them)" if warned else ""
-    lines.append(f"checks passed: {count(len(report.rules), 'rule')}{warnings}")
+    rules = _by_result(report)
+    empty = f"; {count(len(rules.empty), 'rule')} had nothing to check" if rules.empty else ""
+    lines.append(f"checks passed: {count(len(rules.passed), 'rule')}{empty}")
+    if rules.warned:
+        lines.append(f"with warnings: {count(len(rules.warned), 'rule')} ('vft check' shows them)")
+    if rules.unchecked:
+        names = ", ".join(rules.unchecked)
+        lines += wrapped(f"not checked, or only in part: {count(len(rules.unchecked), 'rule')} ({names})")
     lines += ["would send:", *_requests(plan.requests), *_estimate(plan.estimate)]
     for reason, number in plan.skips.items():
         lines.append(f"expected to be left out: {count(number, 'image')}: {safe(reason)}")
@@ -45,6 +49,29 @@ def render_plan(plan: JobPlan) -> str:
     for note in _not_proved(plan):
         lines += wrapped(f"not proved: {note}")
     return "\n".join(lines) + "\n"
+
+
+class _Rules(NamedTuple):
+    """Ids of rules: passed, failed with a warning, not checked on all data, without anything to check."""
+
+    passed: list[str]
+    warned: list[str]
+    unchecked: list[str]
+    empty: list[str]
+
+
+def _by_result(report: Report) -> _Rules:
+    """Return the rules of *report* by result; an ignored rule is one that was not checked."""
+    rules = _Rules([], [], [], [])
+    for rule in report.rules:
+        tally = rule.tally
+        if tally.failed:
+            rules.warned.append(rule.id)
+        elif tally.unknown or tally.ignored or rule.reason is not None:
+            rules.unchecked.append(rule.id)
+        else:
+            (rules.passed if tally.passed else rules.empty).append(rule.id)
+    return rules
 
 
 def _not_proved(plan: JobPlan) -> list[str]:
@@ -85,6 +112,7 @@ def _estimate(estimate: Estimate | None) -> Iterator[str]:
 def render_plan_json(plan: JobPlan) -> str:
     """Return *plan* as JSON, format vft-plan/1, the format in which a plan is saved."""
     estimate = plan.estimate
+    rules = _by_result(plan.report)
     data = {
         "format": FORMAT,
         "dry_run": True,
@@ -93,8 +121,10 @@ def render_plan_json(plan: JobPlan) -> str:
         "plan": plan.request.digest,
         "request": asdict(plan.request),
         "files": [{key: getattr(file, key) for key in _FILE_KEYS} for file in plan.report.files],
-        "checks_passed": [rule.id for rule in plan.report.rules if not rule.tally.failed],
-        "warnings": [rule.id for rule in plan.report.rules if rule.tally.failed],
+        "checks_passed": rules.passed,
+        "warnings": rules.warned,
+        "not_checked": rules.unchecked,
+        "nothing_to_check": rules.empty,
         "estimate": estimate and _estimate_data(estimate),
         "expected_skips": plan.skips,
         "closings": [{**asdict(closing), "date": closing.date.isoformat()} for closing in plan.closings],
@@ -118,22 +148,25 @@ def _estimate_data(estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def render_preflight(found: Preflight) -> str:
-    """Return the answers of the server as text."""
+def render_preflight(found: Preflight, *, verdict_first: bool = False) -> str:
+    """Return the answers of the server as text; refusals and failures are its last lines, or its first."""
     lines = [f"preflight: asked {safe(found.address, 200)}; nothing was changed"]
-    lines += [f"refused: {refusal}" for refusal in found.refusals]
-    if found.ok:
-        lines.append(f"model {safe(found.model)}: known to the server; the key may list jobs and files")
+    if found.model_known:
+        lines.append(f"model {safe(found.model)}: known to the server")
     closing = found.closing
     if closing is not None and closing.days >= 0:
         lines.append(f"{closing.what}: shuts down on {closing.date} (in {count(closing.days, 'day')})")
+    if found.may_list:
+        lines.append("the key may list jobs and files")
     for path, id_ in found.uploaded.items():
         lines.append(f"{safe(path, None)}: already uploaded as {safe(id_)}, which will be used")
-    for job in found.jobs:
-        lines.append(f"job {safe(job.id)} was created from this plan: {safe(job.status)}")
+    lines += [f"job {safe(job.id)} was created from this plan: {safe(job.status)}" for job in found.jobs]
     if found.ok:
         lines += wrapped("not proved: that the server creates the job; only 'vft submit apply' can tell")
-    return "\n".join(lines) + "\n"
+    verdict = [f"refused: {refusal}" for refusal in found.refusals]
+    if found.failure is not None:
+        verdict.append(f"not answered: {found.failure}")
+    return "\n".join([*verdict, *lines] if verdict_first else [*lines, *verdict]) + "\n"
 
 
 def render_preflight_json(found: Preflight) -> str:
@@ -144,7 +177,9 @@ def render_preflight_json(found: Preflight) -> str:
         "ok": found.ok,
         "address": found.address,
         "model": found.model,
+        "model_known": found.model_known,
         "refusals": found.refusals,
+        "failure": found.failure,
         "shutdown_date": closing and closing.date.isoformat(),
         "uploaded": found.uploaded,
         "jobs": [{"id": job.id, "status": job.status} for job in found.jobs],
@@ -152,94 +187,7 @@ def render_preflight_json(found: Preflight) -> str:
     return harmless_json(data)
 
 
-def render_event(event: Event) -> str:
-    """Return *event* as one line."""
-    time = datetime.fromtimestamp(event.at, UTC).strftime("%H:%M:%S")
-    level = "" if event.level == "info" else f"{safe(event.level)}: "
-    return f"  {time}  {level}{safe(event.message, 300)}"
-
-
-def render_metrics(values: Mapping[str, Any]) -> str:
-    """Return the numbers of *values*, data of an event or metrics, as one short line; "" without any."""
-    return ", ".join(f"{safe(name)} {value:.4g}" for name, value in numbers(values).items())
-
-
-def render_outcome(outcome: JobOutcome, expected: JobExpectation, safety: Mapping[str, str]) -> str:
-    """Return *outcome* beside what was *expected*; *safety* describes the safety categories."""
-    job = outcome.job
-    lines = []
-    for reason in dict.fromkeys([*outcome.skips, *expected.skips]):
-        images = count(outcome.skips.get(reason, 0), "image")
-        lines.append(f"left out: {images}: {safe(reason)} (expected {expected.skips.get(reason, 0):,})")
-    if outcome.checks:
-        lines += ["safety checks:", *_safety(outcome, safety)]
-    if job.error is not None:
-        code, message = job.error
-        lines += wrapped(f"error {safe(code)}: {safe(message, 500)}")
-    for checkpoint in outcome.checkpoints:
-        step = "" if checkpoint.step is None else f" at step {checkpoint.step:,}"
-        metrics = render_metrics(checkpoint.metrics)
-        shown = f" ({metrics})" if metrics else ""
-        lines.append(f"checkpoint{step}: {safe(checkpoint.model, 200)}{shown}")
-    if job.trained_tokens is not None:
-        low, high = expected.tokens or (0, 0)
-        shown = f" (expected {low:,} to {high:,})" if expected.tokens else ""
-        lines.append(f"trained tokens: {job.trained_tokens:,}{shown}")
-    if job.trained_model is not None:
-        lines.append(f"model: {safe(job.trained_model, 200)}")
-    state = "blocked by the safety checks" if outcome.blocked else safe(job.status)
-    lines.append(f"{'PASSED' if outcome.ok else 'FAILED'}  {safe(job.id)}: {state}")
-    return "\n".join(lines) + "\n"
-
-
-def _safety(outcome: JobOutcome, safety: Mapping[str, str]) -> Iterator[str]:
-    width = max(len(safe(check.category)) for check in outcome.checks)
-    for check in outcome.checks:
-        flagged = "FLAGGED" if check.flagged else "passed"
-        meaning = safety.get(check.category, "no description known") if check.flagged else ""
-        line = f"  {safe(check.category):<{width}}  {flagged:<7}  {safe(check.enforcement):<12}  {meaning}"
-        yield line.rstrip()
-
-
-def render_outcome_json(outcome: JobOutcome, expected: JobExpectation) -> str:
-    """Return *outcome* as JSON, format vft-job/1."""
-    job = outcome.job
-    data = {
-        "format": "vft-job/1",
-        "ok": outcome.ok,
-        "job": {
-            "id": job.id,
-            "status": job.status,
-            "model": job.model,
-            "fine_tuned_model": job.trained_model,
-            "trained_tokens": job.trained_tokens,
-            "error": job.error and {"code": job.error[0], "message": job.error[1]},
-        },
-        "expected_tokens": expected.tokens,
-        "skips": outcome.skips,
-        "expected_skips": expected.skips,
-        "blocked": outcome.blocked,
-        "safety_checks": [asdict(check) for check in outcome.checks],
-        "checkpoints": [asdict(checkpoint) for checkpoint in outcome.checkpoints],
-    }
-    return harmless_json(data)
-
-
-def next_commands(job: str, plan: str | None = None) -> str:
-    """Return the commands that follow and cancel a job, which continues on the server."""
-    more = f" --plan={safe(plan, None)}" if plan else ""
-    return (
-        f"{safe(job)} continues on the server; to follow the job: vft submit follow {safe(job)}{more}; "
-        f"to cancel the job: vft submit cancel {safe(job)}"
-    )
-
-
 def describe_job(request: JobRequest) -> str:
     """Return a short description of *request*, for a question."""
     files = " and ".join(f"{safe(file.path, None)} ({size(file.bytes)})" for file in request.files)
     return f"send {files} to {safe(request.base_url, 200)} and create a job for {safe(request.model)}"
-
-
-def render_job(job: Job) -> str:
-    """Return id and status of *job* as one line."""
-    return f"{safe(job.id)}: {safe(job.status)}\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.folding import by_message, fold
 from pytest_vft.report.layout import DEFAULT, WIDTH, Display, advice_lines, findings_lines, remarked, wrapped
+from pytest_vft.report.unsettled import shown_lines, unsettled_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
@@ -31,6 +32,7 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
     lines = [*_head(report, display.width), *found, *_ignored(report, display.width)]
     for note in report.notes:
         lines += wrapped(f"note: {note}", width=display.width)
+    lines += _unsettled(report, display)
     for line in unknown_lines(report):
         lines += wrapped(line, width=display.width)
     lines += [f"not checked: {NOT_CHECKED}"]
@@ -39,8 +41,7 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
 
 
 def _head(report: Report, width: int) -> Iterator[str]:
-    urls = any(file.urls for file in report.files)
-    network = ("offline" if report.offline else "network on") if urls else None
+    network = ("offline" if report.offline else "network on") if report.urls else None
     yield header(report.provider, report.closes, len(report.rules), report.depth, network)
     for file in report.files:
         yield from file_lines(file, width=width)
@@ -164,8 +165,25 @@ def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     elif others:
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
     if rule.undecoded:
-        hint = "" if report.depth == "full" else "; --depth=full decodes one at a time"
+        hint = "" if report.depth == "full" else "; depth full decodes one at a time"
         yield rule.undecoded, f"too large to decode here{hint}"
+
+
+def _unsettled(report: Report, display: Display) -> Iterator[str]:
+    """Yield the lines with URLs that were not settled, by file and cause."""
+    groups, most = unsettled_lines(report), display.most_shown
+    shown = groups[:most] if most else groups
+    texts = [
+        (
+            safe(group.path, None),
+            f"{group.cause}: {'line' if len(group.lines) == 1 else 'lines'} {shown_lines(group, most)}",
+            "",
+        )
+        for group in shown
+    ]
+    yield from findings_lines(texts, width=display.width)
+    if len(shown) < len(groups):
+        yield f"  ... and {len(groups) - len(shown):,} more (--max-shown=0 shows them)"
 
 
 def _ignored(report: Report, width: int) -> Iterator[str]:

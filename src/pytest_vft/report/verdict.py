@@ -5,14 +5,20 @@ from __future__ import annotations
 from pytest_vft.line_ranges import union
 from pytest_vft.model import FileResult, Report, Severity
 from pytest_vft.report.findings import dropped
+from pytest_vft.report.unsettled import settled_words
 from pytest_vft.text import count
 
 
 def verdict(report: Report) -> str:
     """Return the verdict, as in "FAILED  221 of 19,987 lines have errors (340 findings)".
 
-    Without findings, it counts the rules. Rules that could not judge everything qualify a run that passes.
+    Without findings, it counts the rules. Rules that could not judge everything qualify a run that passes,
+    and URLs that were not settled qualify any run.
     """
+    return "; ".join(filter(None, (_judged(report), settled_words(report))))
+
+
+def _judged(report: Report) -> str:
     word = "PASSED" if report.ok else "FAILED"
     unknown = sum(rule.tally.unknown > 0 and not rule.tally.failed for rule in report.rules)
     failed = [rule for rule in report.rules if rule.tally.failed]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pytest_vft.model import Cost, Report, RuleResult, Tally
+from pytest_vft.model import Cost, Report, RuleResult, Tally, UnsettledUrl
 
 
 def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
@@ -34,7 +34,8 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
             for id_ in dict.fromkeys(id_ for report in reports for id_ in report.dataset)
         },
         notes=(*dict.fromkeys(note for report in reports for note in report.notes), *notes),
-        unsettled=sum(report.unsettled for report in reports),
+        urls=sum(report.urls for report in reports),
+        unsettled=_unsettled([one for report in reports for one in report.unsettled]),
         cost=_cost([report.cost for report in reports if report.cost is not None]),
     )
 
@@ -53,6 +54,16 @@ def _combined(results: Sequence[RuleResult]) -> RuleResult:
         allowed=worst.allowed if len(failed) == 1 else None,
         reason="; ".join(reasons) or None,
     )
+
+
+def _unsettled(urls: Sequence[UnsettledUrl]) -> tuple[UnsettledUrl, ...]:
+    """Return *urls* with each URL once."""
+    by_url: dict[str, UnsettledUrl] = {}
+    for one in urls:
+        known = by_url.setdefault(one.url, one)
+        if known is not one:
+            by_url[one.url] = known._replace(places=(*known.places, *one.places))
+    return tuple(by_url.values())
 
 
 def _cost(costs: Sequence[Cost]) -> Cost | None:

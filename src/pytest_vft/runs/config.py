@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pytest_vft.errors import ConfigError
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import SPLITS, Severity, Split
 from pytest_vft.resources import read_schema
+from pytest_vft.toml import bound_problems, infinite_problems, read_toml
 
 MAX_FINDINGS = 1_000
 
@@ -32,6 +33,7 @@ class Config:
     model: str | None = None
     data: Mapping[Split, Sequence[str]] = field(default_factory=dict)
     select: Sequence[str] | None = None
+    extend_select: Sequence[str] = ()
     ignore: Mapping[str, str] = field(default_factory=dict)
     per_file_ignores: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     allow: Mapping[str, int] = field(default_factory=dict)
@@ -75,7 +77,8 @@ def nearest_configs(default: Config) -> Callable[[str], Config]:
 def _config_in(folder: Path) -> Config | None:
     for name in ("vft.toml", "pyproject.toml"):
         candidate = folder / name
-        table = _table(candidate) if candidate.is_file() else None
+        exists = candidate.is_file() or candidate.is_symlink()  # a broken link is an error
+        table = _table(candidate) if exists else None
         if table is not None:
             return _config(candidate, table)
     return None
@@ -95,12 +98,7 @@ def as_config(config: Config | str | os.PathLike[str] | None, *, path: str | Non
 
 
 def _table(path: Path) -> Any:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    content = read_toml(path, ConfigError)
     if path.name != "pyproject.toml":
         return content
     tools = content.get("tool", {})
@@ -108,7 +106,8 @@ def _table(path: Path) -> Any:
 
 
 def _config(path: Path, table: Any) -> Config:
-    for problem in schema_problems(read_schema("config.schema.json"), table):
+    schema = read_schema("config.schema.json")
+    for problem in chain(bound_problems(table), schema_problems(schema, table), infinite_problems(table)):
         raise ConfigError(f"{path}: {problem}")
     data: Mapping[str, Any] = table.get("data", {})
     settings = {key.replace("-", "_"): value for key, value in table.items() if key != "data"}

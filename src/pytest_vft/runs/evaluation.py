@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Unpack
 
-from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
 from pytest_vft.evaluation.accuracy import MIN_N, Requirement
 from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
@@ -17,6 +16,7 @@ from pytest_vft.evaluation.judge import Judge, as_judge, rate_answers
 from pytest_vft.evaluation.matching import MatchedPredictions, match, match_without_split, select_ids
 from pytest_vft.evaluation.predictions import Answer, Keys, as_keys, read_predictions
 from pytest_vft.evaluation.questions import ID_PATTERN, read_questions
+from pytest_vft.evaluation.ratings import Rating
 from pytest_vft.evaluation.scoring import (
     KINDS,
     Kind,
@@ -27,12 +27,12 @@ from pytest_vft.evaluation.scoring import (
     kinds_of,
     score,
 )
+from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
-from pytest_vft.reading.sqlite import FOLDER, make_folder
 from pytest_vft.report.evaluation_text import render_comparison, render_gate
+from pytest_vft.runs.rerun import cache_path, rerun_command, write_wrong_ids
 from pytest_vft.text import count, safe
-from pytest_vft.writing import write_text
 
 StrPath = str | os.PathLike[str]
 
@@ -53,7 +53,7 @@ class AccuracyOptions(_AnswerOptions, total=False):
     of Requirement, all others those of Scoring.
     """
 
-    by: str | None
+    by: str | Sequence[str] | None
     min_n: int
 
 
@@ -66,30 +66,33 @@ class ComparisonOptions(_AnswerOptions, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Predictions matched to their questions."""
+    """Predictions matched to their questions; *spending* is what the requests to models have cost."""
 
     path: str
     test: str | None
     matched: MatchedPredictions = field(repr=False)
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
+    spending: Spending = field(default_factory=Spending, repr=False, compare=False)
 
+    @without_inner_frames
     def assert_min_accuracy(self, minimum: float, **options: Unpack[AccuracyOptions]) -> Gate:
         """Return the gate, or raise AssertionError if the accuracy is below *minimum*."""
         __tracebackhide__ = True
         gate = self.measure(minimum, **options)
         if not gate.ok:
-            command = self.rerun_command(gate, self.save_wrong_ids(gate))
+            command = self.write_wrong_ids(gate)
             raise AssertionError(render_gate(gate, self.path, self.test, self.matched, command))
         return gate
 
+    @without_inner_frames
     def measure(  # noqa: PLR0913 - all by keyword, each with a default
         self,
         minimum: float | None = None,
         *,
         kind: Kind | None = None,
         judge: Judge | str | None = None,
-        by: str | None = None,
+        by: str | Sequence[str] | None = None,
         min_n: int = MIN_N,
         confidence: float | None = None,
         **scoring: Unpack[ScoringOptions],
@@ -102,6 +105,7 @@ class Evaluation:
         """Like measure(), for options that have been validated."""
         return evaluate_gate(self.matched, self.marks(kind, scoring), kind, requirement, scoring)
 
+    @without_inner_frames
     def assert_not_worse_than(  # noqa: PLR0913 - as above
         self,
         baseline: StrPath,
@@ -130,6 +134,7 @@ class Evaluation:
     ) -> Comparison:
         """Return the comparison with the predictions at *baseline*, for options that have been validated."""
         other = evaluate(baseline, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+        other = replace(other, spending=self.spending)
         ids = {answer.id for answer in self.matched.answers}
         if ids < {answer.id for answer in other.matched.answers}:  # only some ids were selected
             other = replace(other, matched=select_ids(other.matched, ids))
@@ -149,46 +154,34 @@ class Evaluation:
         if kind is not None:
             check_name("kind", kind, KINDS)
         kinds = kinds_of(self.matched.answers, scoring.choices)
-        wanted = {None, *(KINDS if kind is None else (kind,))}
-        pairs = [pair for pair in zip(self.matched.answers, kinds, strict=True) if pair[1] in wanted]
+        with gc_paused():
+            pairs = list(zip(self.matched.answers, kinds, strict=True))
+            if kind is not None:
+                pairs = [pair for pair in pairs if pair[1] in (kind, None)]
         if not any(found for _, found in pairs):
-            raise EvaluationError(_no_questions(kind, self.matched.answers))
+            raise EvaluationError(no_questions(kind, self.matched.answers))
         judged = [one for one in KINDS if scoring.metric_for(one) == "judge"]
-        unrated = [answer for answer, found in pairs if found in judged and answer.said.strip()]
-        ratings: Mapping[str, str] = {}
+        unrated = (
+            [answer for answer, found in pairs if found in judged and answer.said.strip()] if judged else []
+        )
+        ratings: Mapping[str, Rating] = {}
         if unrated:
             if scoring.judge is None:
                 raise no_judge()
-            with open_transcript(_cache_path("ratings.jsonl")) as transcript:
-                ratings = rate_answers(unrated, scoring.judge, transcript)
+            with open_transcript(cache_path("ratings.jsonl")) as transcript:
+                ratings = rate_answers(unrated, scoring.judge, transcript, self.spending)
         with gc_paused():
             return score(pairs, scoring, ratings)
 
-    def save_wrong_ids(self, gate: Gate) -> Path:
-        """Write the ids of the wrong answers, one per line, to a file in the cache; return its path."""
-        path = _cache_path(f"wrong-{Path(self.path).stem}{f'-{gate.kind}' if gate.kind else ''}.txt")
-        write_text(path, "".join(f"{mark.answer.id}\n" for mark in gate.wrong), errors="backslashreplace")
-        return path
-
-    def rerun_command(self, gate: Gate, ids: Path) -> list[str]:
-        """Return the command that evaluates only the answers listed in the file *ids*, like *gate*."""
-        scoring, default = gate.scoring, Keys()
-        keys = {name: getattr(self.keys, name) for name in (key.name for key in fields(Keys))}
-        options = {
-            "test": self.test,
-            "ids": f"@{ids}",
-            "keys": ",".join(
-                f"{name}={key[0]}" for name, key in keys.items() if key != getattr(default, name)
-            ),
-            "id-pattern": "" if self.id_pattern == ID_PATTERN else self.id_pattern,
-            "metric": scoring.metric,
-            "normalise": "" if scoring.normalise == "text" else scoring.normalise,
-            "choices": ",".join(scoring.choices),
-            "judge": scoring.judge.model if scoring.judge else "",
-        }
-        return ["vft", "eval", self.path, *(f"--{name}={value}" for name, value in options.items() if value)]
+    def write_wrong_ids(self, gate: Gate) -> list[str]:
+        """Write the ids of the wrong answers to a file; return the command that evaluates only them."""
+        ids = write_wrong_ids(gate, self.path)
+        return rerun_command(
+            self.path, ids, gate.scoring, test=self.test, keys=self.keys, id_pattern=self.id_pattern
+        )
 
 
+@without_inner_frames
 def evaluate(
     predictions: StrPath,
     *,
@@ -214,6 +207,7 @@ def evaluate(
     return Evaluation(path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern)
 
 
+@without_inner_frames
 def assert_min_accuracy(
     predictions: StrPath,
     minimum: float,
@@ -233,6 +227,7 @@ def assert_min_accuracy(
     return evaluation.assert_min_accuracy(minimum, **options)
 
 
+@without_inner_frames
 def assert_not_worse_than(
     predictions: StrPath,
     baseline: StrPath,
@@ -261,7 +256,7 @@ def no_judge() -> UsageError:
     )
 
 
-def _no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
+def no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
     """Return why *answers* have none of *kind*, and what makes a question closed."""
     truths = list(dict.fromkeys(answer.truth for answer in answers if answer.truth is not None))
     number = count(len(answers), "question")
@@ -276,9 +271,3 @@ def _no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
         f"there are no closed questions: the actual answers of {number} are {shown}{more}, and none is Yes, "
         f"No or a choice; name the choices: {option('choices', choices)}"
     )
-
-
-def _cache_path(name: str) -> Path:
-    folder = Path(FOLDER)
-    make_folder(folder)
-    return folder / name

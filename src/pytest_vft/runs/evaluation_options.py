@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -11,21 +13,31 @@ from pytest_vft.evaluation.accuracy import Requirement
 from pytest_vft.evaluation.comparison import Comparison, Tolerance
 from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.judge import Judge
-from pytest_vft.evaluation.live import Live, LiveProgress, Prices
-from pytest_vft.evaluation.predictions import Keys, as_keys, read_ids
-from pytest_vft.evaluation.questions import ID_PATTERN
+from pytest_vft.evaluation.live import Live, LiveProgress
+from pytest_vft.evaluation.predictions import Answer, Keys, as_keys, read_ids
+from pytest_vft.evaluation.questions import ID_PATTERN, Question
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds_of
 from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.naming import option
-from pytest_vft.runs.evaluation import Evaluation, evaluate, no_judge
+from pytest_vft.runs.evaluation import Evaluation, evaluate, no_judge, no_questions
 from pytest_vft.runs.live import evaluate_live
 from pytest_vft.text import either, nearest
 
 Record = TypeVar("Record")
 
-_LISTS = ("choices", "passing", "prices")
+_LISTS = ("by", "choices", "passing", "prices", "judge_prices")
 _INTEGERS = ("concurrency", "max_requests", "min_n", "retries")
+_JUDGE = (
+    "judge_url",
+    "judge_images",
+    "judge_itself",
+    "judge_prices",
+    "passing",
+    "max_ungraded",
+    "retry_ungraded",
+)
+_ASKING = ("provider", "max_requests", "max_rate", "max_cost", "fresh")
 _NUMBERS = ("alpha", "confidence", "margin", "max_cost", "max_rate", "max_ungraded", "min_f1", "timeout")
 
 
@@ -88,11 +100,10 @@ class EvaluationRequest:
             comparisons=comparisons,
             errors=errors,
             unscored=unscored,
+            spending=evaluation.spending,
         )
         failed = [gate for gate in gates if not gate.ok]
-        return results, {
-            str(gate.kind): evaluation.rerun_command(gate, evaluation.save_wrong_ids(gate)) for gate in failed
-        }
+        return results, {str(gate.kind): evaluation.write_wrong_ids(gate) for gate in failed}
 
     def _is_scored(self, kind: Kind) -> bool:
         """Return whether answers of *kind* can be scored, or a gate on them needs it."""
@@ -107,8 +118,31 @@ class EvaluationRequest:
         if live is None or test is None:
             return evaluate(path, test=test, keys=keys, id_pattern=pattern, ids=ids)
         return evaluate_live(
-            path, live, test=test, keys=keys, id_pattern=pattern, ids=ids, on_answer=on_answer
+            path,
+            live,
+            test=test,
+            keys=keys,
+            id_pattern=pattern,
+            ids=ids,
+            before=self._check_before_asking,
+            on_answer=on_answer,
         )
+
+    def _check_before_asking(self, questions: Sequence[Question]) -> None:
+        """Raise an error if answers to *questions* could not be judged, before they cost anything."""
+        answers = [Answer("", None, "", question.truth, question, {}) for question in questions]
+        present = kinds_of(answers, self.scoring.choices)
+        for kind in self.required:
+            if kind not in present:
+                raise EvaluationError(no_questions(kind, answers))
+        if not any(self._is_scored(kind) for kind in KINDS if kind in present):
+            raise no_judge()
+        if "open" in present and self._is_scored("open") and self.scoring.metric_for("open") == "judge":
+            if self.scoring.judge is None:
+                raise no_judge()
+            self.scoring.judge.credentials()
+        if self.baseline is not None:
+            evaluate(self.baseline, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
 
 
 def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequest:
@@ -155,7 +189,7 @@ def read_minima(text: str | None) -> dict[Kind, float]:
         kind = next((kind for kind in KINDS if kind == name), None)
         if kind is None:
             raise UsageError(
-                f"min-accuracy: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
+                f"{option('min-accuracy')}: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
             )
         minima[kind] = _number("min-accuracy", value)
         check_share("min-accuracy", minima[kind])
@@ -164,8 +198,7 @@ def read_minima(text: str | None) -> dict[Kind, float]:
 
 def _judge(given: Mapping[str, Any]) -> Judge | None:
     if "judge" not in given:
-        dependent = ("judge_url", "judge_images", "judge_itself", "passing", "max_ungraded")
-        _check_absent(given, dependent, f"a judge: {option('judge', 'MODEL')}")
+        _check_absent(given, _JUDGE, f"a judge: {option('judge', 'MODEL')}")
         return None
     return _record(
         Judge,
@@ -174,25 +207,22 @@ def _judge(given: Mapping[str, Any]) -> Judge | None:
         base_url=given.get("judge_url") or given.get("base_url"),
         images="judge_images" in given,
         may_judge_itself="judge_itself" in given,
+        prices=_prices(given, "judge_prices"),
     )
 
 
 def _live(given: Mapping[str, Any]) -> Live | None:
     if "live" not in given:
-        dependent = ("max_requests", "max_rate", "max_cost", "prices")
-        _check_absent(given, dependent, f"a live model: {option('live', 'MODEL')}")
+        _check_absent(given, ("prices",), f"a live model: {option('live', 'MODEL')}")
+        if "judge" not in given:
+            asked = f"a model or a judge: {option('live', 'MODEL')} or {option('judge', 'MODEL')}"
+            _check_absent(given, _ASKING, asked)
         return None
-    prices = given.get("prices") or None
-    if prices and len(prices) != len(Prices._fields):
-        raise UsageError(
-            "prices: expected two, such as 2.50,10: US dollars per million tokens of prompts and of answers"
-        )
-    return _record(
-        Live,
-        given,
-        model=given["live"],
-        prices=prices and Prices(*(_number("prices", price) for price in prices)),
-    )
+    return _record(Live, given, model=given["live"], prices=_prices(given, "prices"))
+
+
+def _prices(given: Mapping[str, Any], name: str) -> tuple[float, ...] | None:
+    return tuple(_number(name, price) for price in given[name]) if name in given else None
 
 
 def _check_absent(given: Mapping[str, Any], names: Sequence[str], needed: str) -> None:
@@ -212,23 +242,29 @@ def _value(name: str, value: Any) -> Any:
     if name in _LISTS:
         return _listed(value)
     if name in _INTEGERS:
-        return int(_number(name, value))
+        return _whole_number(name, value)
     return _number(name, value) if name in _NUMBERS else value
 
 
-def _number(option: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{option.replace('_', '-')} is {text!r}; expected a number") from None
+def _number(name: str, text: str) -> float:
+    with suppress(ValueError):
+        if math.isfinite(number := float(text)):
+            return number
+    raise UsageError(f"{option(name.replace('_', '-'))} is {text!r}; expected a number")
 
 
-def _pairs(option: str, text: str) -> dict[str, str]:
+def _whole_number(name: str, text: str) -> int:
+    with suppress(ValueError):
+        return int(text)
+    raise UsageError(f"{option(name.replace('_', '-'))} is {text!r}; expected a whole number")
+
+
+def _pairs(name_of_option: str, text: str) -> dict[str, str]:
     pairs = {}
     for part in _listed(text):
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise UsageError(f"{option}: {part!r}: expected NAME=VALUE, comma-separated")
+            raise UsageError(f"{option(name_of_option)}: {part!r}: expected NAME=VALUE, comma-separated")
         pairs[name] = value
     return pairs
 

@@ -15,11 +15,10 @@ from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
-from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.clock import now
-from pytest_vft.errors import LintError
-from pytest_vft.model import Depth, Finding, Report, RuleResult, Severity, Tally
-from pytest_vft.reading.links import read_link
+from pytest_vft.errors import LintError, UsageError, without_inner_frames
+from pytest_vft.model import Depth, Finding, Report, Severity, Tally, UnsettledUrl
+from pytest_vft.reading.links import masked, read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
@@ -28,6 +27,7 @@ from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.notes import allowed_notes, group_notes, name_notes, network_notes, split_notes
+from pytest_vft.runs.records import make_finding, rule_result
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,14 +97,15 @@ def _check_not_empty(report: Report) -> None:
 
 
 def run_groups(
-    groups: Sequence[Settings],
-    *,
-    only: Collection[str] | None = None,
-    watch: Watch | None = None,
-    executor: Executor | None = None,
+    groups: Sequence[Settings], *, watch: Watch | None = None, executor: Executor | None = None
 ) -> Report:
-    """Lint the files of each of *groups* with its own settings and return one report; see run()."""
-    reports = [run(settings, only=only, watch=watch, executor=executor) for settings in groups]
+    """Lint the files of each of *groups* with its own settings and return one report; see run().
+
+    Raises UsageError also if there are no files.
+    """
+    if not any(settings.sources for settings in groups):
+        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+    reports = [run(settings, watch=watch, executor=executor) for settings in groups]
     return combine(reports, group_notes(groups))
 
 
@@ -117,6 +118,7 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
         folder=settings.config.folder,
         max_bytes=max(bounds, default=MAX_FETCHED),
         full=settings.depth == "full",
+        budget=settings.url_budget,
         watch=watch,
     )
 
@@ -130,36 +132,21 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
     with warnings.catch_warnings(action="ignore"):
         totals = linter.lint(shard)
     return tuple(
-        _finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
+        make_finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
         for found in totals.findings
     )
 
 
 def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
-    full = settings.depth != "header"
+    config, full = settings.config, settings.depth != "header"
     return LintPlan(
         rules=rules,
         image_tokens=settings.provider.describe(settings.model).image_tokens,
         full=full,
         bounded=settings.depth != "full",
-        max_findings=settings.config.max_findings,
-        cache=settings.config.folder / FOLDER if full and settings.network.cache else None,
+        max_findings=config.max_findings if settings.max_findings is None else settings.max_findings,
+        cache=config.folder / FOLDER if full and settings.network.cache else None,
         now=now(),
-    )
-
-
-def _finding(rule: Rule, severity: Severity, path: str, found: ShardFinding) -> Finding:
-    return Finding(
-        rule=rule.id,
-        severity=severity,
-        path=path,
-        line=found.line,
-        pointer=found.pointer,
-        message=found.message,
-        advice=rule.advice,
-        image=found.image,
-        skips=rule.skips,
-        example=found.example,
     )
 
 
@@ -170,7 +157,7 @@ def _report(
     fetched: FetchResults,
     troubles: Iterable[str],
 ) -> Report:
-    results = tuple(_rule_result(settings, rule, linted) for rule in rules)
+    results = tuple(rule_result(settings, rule, linted) for rule in rules)
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
     closes = settings.provider.closes
@@ -187,7 +174,7 @@ def _report(
         files=linted.files,
         rules=results,
         findings=tuple(
-            _finding(by_id[found.rule], severities[found.rule], path, found)
+            make_finding(by_id[found.rule], severities[found.rule], path, found)
             for path, found in linted.findings
         ),
         dataset=linted.dataset,
@@ -198,33 +185,16 @@ def _report(
             *troubles,
             *network_notes(settings.network, fetched),
         ),
-        unsettled=sum(remote.reachable is None for remote in fetched.remotes.values()),
+        urls=linted.urls,
+        unsettled=tuple(
+            UnsettledUrl(masked(url), fetched.remotes[url].cause or "unknown", tuple(places))
+            for url, places in linted.unsettled.items()
+        ),
         cost=linted.cost and linted.cost._replace(price=model.price, price_date=model.price_date),
     )
 
 
-def _rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResult:
-    by_file = (file.tallies.get(rule.id, Tally()) for file in linted.files)
-    tally = sum(by_file, linted.dataset.get(rule.id, Tally()))
-    allowed = settings.config.allow.get(rule.id)
-    tolerated = allowed is not None and tally.failed <= allowed
-    ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
-    return RuleResult(
-        id=rule.id,
-        subject=rule.subject,
-        severity="warning" if tolerated else rule.severity,
-        tally=tally,
-        truncated=linted.dropped.get(rule.id, 0),
-        undecoded=linted.undecoded.get(rule.id, 0),
-        allowed=allowed,
-        reason="; ".join(dict.fromkeys(ignored)) or None,
-        summary=rule.summary,
-        why=rule.why,
-        advice=rule.advice,
-        source=rule.source,
-    )
-
-
+@without_inner_frames
 def lint(  # noqa: PLR0913 - all by keyword, each with a default
     *paths: str | os.PathLike[str],
     validation: Paths = (),
@@ -232,6 +202,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
+    extend_select: str | Sequence[str] = (),
     ignore: str | Sequence[str] = (),
     depth: Depth = "auto",
     fail_on: Severity = "error",
@@ -239,7 +210,9 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     offline: bool | None = None,
     allow_private: bool = False,
     proxy: str | None = None,
+    url_budget: int | None = None,
     cache: bool = True,
+    max_findings: int | None = None,
     config: Config | str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
 ) -> Report:
@@ -249,7 +222,9 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     name, else train. Without any files, those of the configuration are linted. *config* is a
     configuration or the path of one; None uses the nearest one of each file. *offline* fetches no URLs, by
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
-    "env"; without *cache* nothing is saved in .vft_cache. Files are linted in this process, or by an
+    "env"; *url_budget* is the time for all URLs in seconds, 0 for unlimited, by default 1,800; without
+    *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that are kept for each
+    rule and file (0: all), by default that of the configuration. Files are linted in this process, or by an
     *executor* of concurrent.futures whose workers find the files at the same paths.
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
@@ -260,6 +235,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "provider": provider,
             "model": model,
             "select": select,
+            "extend_select": extend_select,
             "ignore": ignore,
             "depth": depth,
             "fail_on": fail_on,
@@ -267,7 +243,9 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "offline": offline,
             "allow_private": allow_private,
             "proxy": proxy,
+            "url_budget": url_budget,
             "no_cache": not cache,
+            "max_findings": max_findings,
             "jobs": 1,
         },
         _strings(paths),

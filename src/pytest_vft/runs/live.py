@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
+from pytest_vft.errors import EvaluationError, without_inner_frames
 from pytest_vft.evaluation.live import Live, LiveOptions, LiveProgress, ask_questions
 from pytest_vft.evaluation.matching import match
 from pytest_vft.evaluation.predictions import Answer, Keys, as_answers, as_keys
-from pytest_vft.evaluation.questions import ID_PATTERN, read_questions
+from pytest_vft.evaluation.questions import ID_PATTERN, Question, normalise_id, read_questions
 from pytest_vft.evaluation.scoring import Scoring, kinds_of, score
+from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
+from pytest_vft.naming import option
 from pytest_vft.runs.evaluation import Evaluation, StrPath, evaluate
+from pytest_vft.text import count, either
 
 
 def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
@@ -25,26 +29,51 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
     keys: Keys | Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
     ids: Collection[str] | None = None,
+    before: Callable[[Sequence[Question]], None] = lambda _: None,
     on_answer: Callable[[LiveProgress], None] = lambda _: None,
 ) -> Evaluation:
     """Ask the model of *live* the questions of the split at *test* and return the evaluation.
 
     Only questions without an answer in *transcript* are asked, so an interrupted run can be resumed.
-    *keys*, *id_pattern* and *ids* are those of evaluate().
-    Raises EvaluationError if a question has no answer in the end.
+    *keys*, *id_pattern* and *ids* are those of evaluate(). *before* is called with the questions before
+    the first request. Raises EvaluationError if a question has no actual answer, which is found before the
+    first request, or no answer in the end.
     """
     path, split, keys = os.fspath(transcript), os.fspath(test), as_keys(keys)
     questions = read_questions(split, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
     if ids is not None:
-        wanted = set(ids)
+        wanted = {normalise_id(id_) for id_ in ids}
         questions = [one for one in questions if {one.id, one.numbered, str(one.line)} & wanted]
-    with open_transcript(Path(path)) as opened:
-        lines = ask_questions(questions, opened, live, on_answer)
+    _check_answerable(questions, keys)
+    before(questions)
+    spending = Spending()
+    try:
+        with open_transcript(Path(path), fresh=live.fresh) as opened:
+            lines = ask_questions(questions, opened, live, spending, on_answer)
+    except EvaluationError as error:
+        raise EvaluationError(f"{error}; spent: {spending}") from None
     own = Keys(id=(), predicted=("predicted_answer",), actual=("actual_answer", *keys.actual))
     matched = match(path, as_answers(path, enumerate(lines, 1), own), questions)
-    return Evaluation(path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern)
+    keys = replace(keys, predicted=Keys().predicted)  # those of the transcript
+    return Evaluation(
+        path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern, spending=spending
+    )
 
 
+def _check_answerable(questions: Sequence[Question], keys: Keys) -> None:
+    """Raise EvaluationError for questions whose answers could not be judged."""
+    unknown = [question for question in questions if question.truth is None]
+    if not questions:
+        raise EvaluationError(f"no question has one of the {option('ids')}")
+    if unknown:
+        raise EvaluationError(
+            f"{unknown[0].place}: no actual answer, so the answer of a model cannot be judged "
+            f"({count(len(unknown), 'question')} of {len(questions):,}); nothing was asked; add an assistant "
+            f"message or the key {either(keys.actual)}"
+        )
+
+
+@without_inner_frames
 def run_live(
     *,
     model: str,

@@ -51,13 +51,17 @@ def allowed_notes(results: Sequence[RuleResult]) -> list[str]:
 def network_notes(network: Network, fetched: FetchResults) -> Iterator[str]:
     """Yield notes about the cache of URLs, the network, and URLs that could not be checked."""
     yield from fetched.warnings
+    reached = any(remote.reachable for remote in fetched.remotes.values())
     if fetched.trouble == "no network":
-        hint = "; a proxy is set in the environment: use it with --proxy=env" if idle_proxy() else ""
-        yield f"no host could be reached; is there a network?{'' if network.proxy else hint}"
+        yield "no host could be reached; is there a network?"
     elif fetched.trouble:
         yield "no host has a trusted certificate; set SSL_CERT_FILE to a file with other certificates"
     elif fetched.remotes and network.proxy:
         yield "URLs were fetched through the proxy of the environment, which resolves host names itself"
+    if fetched.remotes and not reached and not network.proxy and idle_proxy():
+        yield "a proxy is set in the environment: use it with --proxy=env"
+    if fetched.out_of_time:
+        yield "the time for all URLs is over; --url-budget=SECONDS gives more, and 0 unlimited time"
     causes = Counter(remote.cause for remote in fetched.remotes.values() if remote.reachable is None)
     del causes[fetched.trouble]
     if causes:

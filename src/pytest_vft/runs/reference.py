@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.load import Rule, load_rules
 from pytest_vft.catalogue.pages import page
 from pytest_vft.catalogue.providers import is_provider_file, load_provider, provider_ids, read_provider_file
 from pytest_vft.errors import UsageError
@@ -22,7 +22,7 @@ _SCHEMAS = ("rule", "provider", "example", "config")
 
 
 def explain(name: str, *, config: Config | str | os.PathLike[str] | None = None) -> str:
-    """Return the reference text of *name*: a rule, a scope, a provider, or the path of a provider file.
+    """Return the reference text of *name*: a rule, a scope, a provider, or the path of a file of one.
 
     *config* is that of lint(). The text has no control characters.
     Raises UsageError, which suggests the nearest name, ConfigError or RuleFileError.
@@ -38,6 +38,12 @@ def explain_in(settings: Settings, name: str) -> str:
 
 def _explained(settings: Settings, name: str) -> str:
     catalogue = settings.catalogue
+    if not isinstance(name, str):
+        raise UsageError(f"name is {name!r}; expected the name of a rule, a scope or a provider")
+    own = Path(name)
+    if own.suffix == ".toml" and own.absolute().parent.name in SCOPES:
+        (rule,) = load_rules(own).values()
+        name, catalogue = rule.id, {**catalogue, rule.id: rule}
     if name in catalogue:
         shipped = {id_: load_provider(id_) for id_ in provider_ids()}
         return page(catalogue[name], (shipped | {settings.provider.id: settings.provider}).values())
@@ -58,7 +64,8 @@ def _explained(settings: Settings, name: str) -> str:
 def schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema *name*: rule, provider, example or config. Raises UsageError."""
     if name not in _SCHEMAS:
-        raise UsageError(f"no schema {name!r}{nearest(name, _SCHEMAS)}; known: {', '.join(_SCHEMAS)}")
+        hint = nearest(name, _SCHEMAS) if isinstance(name, str) else ""
+        raise UsageError(f"no schema {name!r}{hint}; known: {', '.join(_SCHEMAS)}")
     return dict(read_schema(f"{name}.schema.json"))
 
 
@@ -67,11 +74,18 @@ def list_rules(
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
+    extend_select: str | Sequence[str] = (),
     config: Config | str | os.PathLike[str] | None = None,
 ) -> Mapping[str, Rule]:
     """Return the rules that a check would run, by id, with the limits of the provider.
 
     The arguments are those of lint(). Raises UsageError, ConfigError or RuleFileError.
     """
-    options = {"provider": provider, "model": model, "select": select, "config": config}
+    options = {
+        "provider": provider,
+        "model": model,
+        "select": select,
+        "extend_select": extend_select,
+        "config": config,
+    }
     return {rule.id: rule for rule in read_settings(options).rules}

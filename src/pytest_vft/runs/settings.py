@@ -14,12 +14,13 @@ from typing import Any
 from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
 from pytest_vft.catalogue.providers import Provider, is_provider_file, load_provider, read_provider_file
 from pytest_vft.catalogue.select import bind_rules, listed, matching, select_bound
-from pytest_vft.errors import ConfigError, UsageError
+from pytest_vft.errors import ConfigError, RuleFileError, UsageError
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
 from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
+URL_BUDGET = 1_800  # seconds; at 20 requests per second and host, enough for 36,000 URLs on one host
 _WAIVED = {"allow_private": "private addresses are allowed"}
 
 
@@ -27,9 +28,10 @@ _WAIVED = {"allow_private": "private addresses are allowed"}
 class Settings:
     """A configuration and the options on top of it; None for an option that was not given.
 
-    *provider_id* is the name of a provider or the path of a provider file. *ignore* holds patterns of
-    rules. *jobs* is the maximum number of processes, by default one per CPU. *base_url* is the server
-    that the data is for, if it is not that of the provider.
+    *provider_id* is the name of a provider or the path of a provider file. *extend_select* and *ignore*
+    hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
+    maximum number of processes, by default one per CPU. *base_url* is the server that the data is for, if it
+    is not that of the provider.
     """
 
     config: Config
@@ -37,11 +39,14 @@ class Settings:
     provider_id: str | None = None
     model_name: str | None = None
     select: Sequence[str] | None = None
+    extend_select: Sequence[str] = ()
     ignore: Sequence[str] = ()
     depth: Depth = "auto"
     fail_on: Severity = "error"
     require_checked: bool = False
     network: Network = ONLINE
+    max_findings: int | None = None
+    url_budget: int = URL_BUDGET
     jobs: int | None = None
     base_url: str | None = None
 
@@ -86,6 +91,18 @@ class Settings:
                 rules[id_] = rule
         return rules
 
+    def rules_to_test(self, place: Path) -> Mapping[str, Rule]:
+        """Return the rules in *place*, a folder or file, which may also be in the catalogue.
+
+        Raises RuleFileError for an invalid rule, and for an id that another rule of the catalogue has.
+        """
+        rules = load_rules(place)
+        for id_, rule in rules.items():
+            other = self.catalogue.get(id_)
+            if other and other.path.read_bytes() != rule.path.read_bytes():
+                raise RuleFileError(f"{rule.path}: a rule {id_} exists already; use another name")
+        return rules
+
     @cached_property
     def bound(self) -> Mapping[str, Rule]:
         """The rules that the provider or the configuration states, by id, including rules that are off."""
@@ -103,10 +120,12 @@ class Settings:
                     raise UsageError(f"no rule {id_!r}{nearest(id_, catalogue)}")
         bound, provider = self.bound, self.provider
         with _naming(config, "select: "):  # an invalid value is an error even if an option overrides it
-            configured = select_bound(catalogue, bound, provider, config.select or None)
-        if self.select is None:
-            return configured
-        return select_bound(catalogue, bound, provider, self.select)
+            configured = config.select or None
+            select_bound(catalogue, bound, provider, configured)
+        with _naming(config, "extend-select: "):
+            select_bound(catalogue, bound, provider, extend=config.extend_select)
+        select = configured if self.select is None else self.select
+        return select_bound(catalogue, bound, provider, select, [*config.extend_select, *self.extend_select])
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
@@ -143,8 +162,10 @@ class Settings:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
-        if not self.sources:
-            raise UsageError("no files: give some, or list them under [tool.vft.data]")
+        if self.max_findings is not None and self.max_findings < 0:
+            raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
+        if self.url_budget < 0:
+            raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
         _ = self.model, self.rules, self.reasons_by_file
 
 
@@ -157,12 +178,13 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
     Raises ConfigError for an invalid configuration, UsageError for an invalid option.
     """
     select = listed(options.get("select") or ()) or None  # an empty option was not given
-    provider = options.get("provider")
+    provider, budget = options.get("provider"), options.get("url_budget")
     return Settings(
         config=as_config(options.get("config"), path=path),
         provider_id=provider and os.fspath(provider),
         model_name=options.get("model"),
         select=select,
+        extend_select=listed(options.get("extend_select") or ()),
         ignore=listed(options.get("ignore") or ()),
         depth=_choice(options, "depth", DEPTHS) or "auto",
         fail_on=_choice(options, "fail_on", SEVERITIES) or "error",
@@ -173,6 +195,8 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
             proxy=options.get("proxy"),
             cache=not options.get("no_cache"),
         ),
+        max_findings=options.get("max_findings"),
+        url_budget=URL_BUDGET if budget is None else budget,
         jobs=options.get("jobs"),
     )
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
 from pytest_vft.runs.config import Config
+from pytest_vft.runs.globs import ANY_DEPTH, find_files
 
 SUFFIXES = (".jsonl", ".ndjson")
 
@@ -146,7 +147,7 @@ def expand(given: str, folder: str = "") -> list[str]:
     """
     path = os.path.join(folder, given)  # noqa: PTH118 - as above
     if os.path.isdir(path):  # noqa: PTH112 - as above
-        found = sorted(_walk(path))
+        found = _shortest(_walk(path))
         if not found:
             raise UsageError(f"{given}: the folder has no {' or '.join(SUFFIXES)} files")
         return found
@@ -155,10 +156,19 @@ def expand(given: str, folder: str = "") -> list[str]:
     if os.path.lexists(path):  # a broken link or unreadable file is a finding
         return [path]
     pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
-    found = sorted(name for name in glob.glob(pattern, recursive=True) if os.path.isfile(name))  # noqa: PTH113, PTH207 - as above
+    matching = find_files(pattern) if ANY_DEPTH in pattern else glob.iglob(pattern)  # noqa: PTH207 - as above
+    found = _shortest(name for name in matching if os.path.isfile(name))  # noqa: PTH113 - as above
     if not found:
         raise UsageError(f"{given}: no such file")
     return found
+
+
+def _shortest(paths: Iterable[str]) -> list[str]:
+    """Return *paths* sorted, with the shortest path of each file that has several."""
+    distinct: dict[str, str] = {}
+    for path in sorted(paths, key=lambda path: (path.count(os.sep), path)):
+        distinct.setdefault(os.path.realpath(path), path)
+    return sorted(distinct.values())
 
 
 def _walk(folder: str) -> Iterator[str]:

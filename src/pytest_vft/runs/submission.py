@@ -9,13 +9,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_vft.catalogue.providers import Provider
 from pytest_vft.client import Credentials, make_client, read_credentials
-from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
+from pytest_vft.errors import ConfigError, ServerError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.lint import run
 from pytest_vft.runs.settings import Settings
 from pytest_vft.submission.job_api import settings_problem
+from pytest_vft.submission.outcome import Job
 from pytest_vft.submission.plan import (
     CLOSING_SOON,
     ClosingDate,
@@ -32,6 +34,7 @@ from pytest_vft.text import count
 if TYPE_CHECKING:
     from pytest_vft.submission.server import RetryPolicy, Server
 
+_LOCK_WAIT = 0.2  # seconds between two tries to lock a record
 _SERVER_KEYS = ("base_url", "timeout")  # keys of [tool.vft.submit] that are not settings of the job
 
 
@@ -39,12 +42,15 @@ _SERVER_KEYS = ("base_url", "timeout")  # keys of [tool.vft.submit] that are not
 class Submission:
     """The settings of the check and of the job, and the address of the server.
 
-    *timeout* is the number of seconds to wait for the server; None waits without a limit.
+    *named_by* is the configuration file that names another address than that of the provider, None if
+    the address was given. *timeout* is the number of seconds to wait for the server; None waits without
+    a limit.
     """
 
     settings: Settings
     job: JobSettings
     base_url: str | None = None
+    named_by: Path | None = None
     timeout: float | None = None
 
 
@@ -62,13 +68,21 @@ def read_submission(
     given = {key: value for key, value in given.items() if value is not None}
     if problem := settings_problem(given):
         raise UsageError(problem)
-    base_url = base_url or config.submit.get("base_url")
+    configured = None if base_url else config.submit.get("base_url")
+    settings = replace(settings, base_url=base_url or configured)
     return Submission(
-        settings=replace(settings, base_url=base_url),
+        settings=settings,
         job=JobSettings(**{**job, **given}),
-        base_url=base_url,
+        base_url=settings.base_url,
+        named_by=config.path if configured and not _is_own(configured, settings.provider) else None,
         timeout=config.submit.get("timeout") if timeout is None else timeout,
     )
+
+
+def _is_own(base_url: str, provider: Provider) -> bool:
+    """Return whether *base_url* is the address of the job API of *provider*, which a shipped file names."""
+    own = provider.job_api.base_url if provider.job_api else None
+    return own is not None and base_url.rstrip("/") == own.rstrip("/")
 
 
 def resume(submission: Submission, saved: Mapping[str, Any], **given: object) -> Submission:
@@ -95,6 +109,40 @@ def plan_path(training_file: str) -> Path:
     return Path(training_file).with_suffix(".plan.json")
 
 
+def record_path(plan: Path) -> Path:
+    """Return the path of the record of what was created from the plan at *plan*."""
+    return plan.with_suffix(".record")
+
+
+def apply_plan(server: Server, request: JobRequest, record: Path) -> Job:
+    """Upload the files of *request* and return its job, which is created unless it exists.
+
+    Another process that applies the plan is waited for, until the deadline of the server. Raises as submit()
+    does, and UsageError if the record at *record* cannot be used.
+    """
+    from pytest_vft.submission.job import submit  # noqa: PLC0415 - openai takes 0.6 s to import
+    from pytest_vft.submission.record import open_record  # noqa: PLC0415 - with it
+
+    policy = server.retry_policy
+    started = policy.clock()
+    notified = False
+
+    def wait() -> None:
+        nonlocal notified
+        if not notified:
+            server.notify(f"{record}: another process applies the plan; waiting for it")
+            notified = True
+        if policy.deadline is not None and policy.clock() - started > policy.deadline:
+            raise ServerError(
+                f"{record}: another process still applies the plan after {policy.deadline:,.0f} s; run the "
+                "command again later"
+            )
+        policy.sleep(_LOCK_WAIT)
+
+    with open_record(record, wait) as opened:
+        return submit(server, request, opened)
+
+
 def make_plan(
     submission: Submission,
     environ: Mapping[str, str],
@@ -113,12 +161,18 @@ def make_plan(
     import httpx2  # noqa: PLC0415 - it and openai take 0.6 s to import
 
     from pytest_vft.submission.job import submit  # noqa: PLC0415 - as above
+    from pytest_vft.submission.record import Record  # noqa: PLC0415 - as above
     from pytest_vft.submission.requests import Recorder  # noqa: PLC0415 - as above
     from pytest_vft.submission.server import Server  # noqa: PLC0415 - as above
 
     settings = submission.settings
     sources = _job_sources(settings.sources)
-    credentials = _credentials(submission, environ, key_wanted=False)
+    endpoint = _endpoint(submission)
+    credentials = credentials_for(endpoint, environ, key_wanted=False)
+    if credentials.base_url not in (endpoint.base_url, endpoint.default):  # that of the environment
+        endpoint = endpoint._replace(base_url=credentials.base_url)
+        if endpoint.azure_version is None:
+            settings = replace(settings, base_url=credentials.base_url)
     model = settings.model
     if model is None:
         raise UsageError(f"no model: {settings.provider.name} does not have a default; give --model=NAME")
@@ -131,7 +185,7 @@ def make_plan(
     recorder = Recorder()
     with httpx2.Client(transport=recorder) as http:
         server = Server(client=make_client(credentials, http_client=http), credentials=credentials)
-        own_address = provider.jobs().base_url in (None, server.address)
+        own_address = endpoint.default in (None, server.address)
         for closing in closings if own_address else ():
             if closing.days < 0:
                 raise SubmissionError(
@@ -144,13 +198,13 @@ def make_plan(
             files=tuple(map(describe_file, sources)),
             settings=submission.job,
         )
-        submit(server, request)
+        submit(server, request, Record())
     sizes = {file.path: file.bytes for file in report.files}
     if _stamps(sources) != before or any(sizes[file.path] != file.bytes for file in request.files):
         raise SubmissionError(f"{sources[0].path}: changed during planning; plan again")
     return JobPlan(
         request=request,
-        endpoint=Endpoint(credentials.base_url, credentials.azure_version),
+        endpoint=endpoint._replace(azure_version=credentials.azure_version),
         report=report,
         requests=tuple(recorder.requests),
         estimate=estimate(report, submission.job.epochs),
@@ -167,7 +221,7 @@ def connect(
 
     Raises MissingKeyError without an API key, UsageError for an invalid address.
     """
-    return connect_to(_credentials(submission, environ, key_wanted=True), retry_policy)
+    return connect_to(credentials_for(_endpoint(submission), environ), retry_policy)
 
 
 def connect_to(credentials: Credentials, retry_policy: RetryPolicy | None = None) -> Server:
@@ -178,9 +232,30 @@ def connect_to(credentials: Credentials, retry_policy: RetryPolicy | None = None
     return Server(client=client, credentials=credentials, retry_policy=retry_policy or RetryPolicy())
 
 
-def _credentials(submission: Submission, environ: Mapping[str, str], *, key_wanted: bool) -> Credentials:
-    version = submission.settings.provider.jobs().version
-    return read_credentials(submission.base_url, environ, azure_version=version, key_wanted=key_wanted)
+def credentials_for(
+    endpoint: Endpoint, environ: Mapping[str, str], *, key_wanted: bool = True
+) -> Credentials:
+    """Return the credentials in *environ* for *endpoint*.
+
+    Raises MissingKeyError without a key that is wanted, UsageError without a valid address: a client without
+    an address would send the data and the key to OpenAI.
+    """
+    version = endpoint.azure_version
+    found = read_credentials(
+        endpoint.base_url,
+        environ,
+        azure_version=version,
+        key_wanted=key_wanted,
+        named_by=endpoint.named_by,
+    )
+    if found.base_url is None and endpoint.default is None:
+        raise UsageError("the provider file names no server: give --base-url=https://HOST/v1")
+    return found if found.base_url is not None else replace(found, base_url=endpoint.default)
+
+
+def _endpoint(submission: Submission) -> Endpoint:
+    service = submission.settings.provider.jobs([source.path for source in submission.settings.sources])
+    return Endpoint(submission.base_url, service.version, service.base_url, submission.named_by)
 
 
 def _job_sources(sources: tuple[Source, ...]) -> list[Source]:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from pytest_vft.client import read_credentials
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Depth
 from pytest_vft.runs.config import Config, as_config
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import find_sources
-from pytest_vft.runs.submission import connect, connect_to, make_plan, read_submission
+from pytest_vft.runs.submission import (
+    apply_plan,
+    connect,
+    connect_to,
+    credentials_for,
+    make_plan,
+    plan_path,
+    read_submission,
+    record_path,
+)
 from pytest_vft.submission.outcome import Event, Job, JobOutcome
 from pytest_vft.submission.plan import JobPlan
 
@@ -93,15 +103,23 @@ def preflight_job(plan: JobPlan, *, timeout: float | None = None) -> Preflight:
     return preflight(_server_of_plan(plan, timeout), plan.request, date.today())  # noqa: DTZ011 - shutdown dates have no zone
 
 
-def apply_job(plan: JobPlan, *, timeout: float | None = None) -> Job:
+def apply_job(
+    plan: JobPlan,
+    *,
+    timeout: float | None = None,
+    record: StrPath | None = None,
+    on_wait: Callable[[str], None] = lambda _: None,
+) -> Job:
     """Upload the files of *plan* and create the job, which costs money; return the job if it exists already.
 
-    Raises SubmissionError if a file changed since it was planned or is rejected; see preflight_job()
-    for *timeout* and the other errors.
+    *record* is the file that remembers what was created, by default the one next to the training file that
+    `vft submit apply` uses. *on_wait* is called with what is waited for, if a request has no clear answer.
+    Raises SubmissionError if a file changed since it was planned or is rejected, and ServerError if
+    the outcome of a request stays unknown; see preflight_job() for *timeout* and the other errors.
     """
-    from pytest_vft.submission.job import submit  # noqa: PLC0415 - as above
-
-    return submit(_server_of_plan(plan, timeout), plan.request)
+    path = record_path(plan_path(plan.request.files[0].path)) if record is None else Path(record)
+    server = replace(_server_of_plan(plan, timeout), notify=on_wait)
+    return apply_plan(server, plan.request, path)
 
 
 def follow_job(
@@ -137,9 +155,7 @@ def cancel_job(job_id: str, **server: Unpack[ServerOptions]) -> Job:
 
 def _server_of_plan(plan: JobPlan, timeout: float | None) -> Server:
     """Return the server of *plan*. Raises UsageError if the environment names another server now."""
-    credentials = read_credentials(
-        plan.endpoint.base_url, os.environ, azure_version=plan.endpoint.azure_version
-    )
+    credentials = credentials_for(plan.endpoint, os.environ)
     server = connect_to(credentials, _retry_policy(timeout))
     if server.address != plan.request.base_url:
         raise UsageError(f"the plan is for {plan.request.base_url}, not for {server.address}; plan again")

@@ -27,14 +27,19 @@ from pytest_vft.runs.lint import run_line
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import count
+from pytest_vft.writing import replacing
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tiff"}
 
 
 def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     """Return line *line*, from 1, of the file at *path*. Raises UsageError if there is none."""
+    if type(line) is not int:
+        raise UsageError(f"line is {line!r}; expected a whole number")
     if line < 1:
         raise UsageError(f"{path}: no line {line:,}; lines are numbered from 1")
+    if Path(path).is_dir():
+        raise UsageError(f"{path}: is a folder; expected a file and a line, as in train.jsonl:12")
     source, *others = find_sources(settings.config, [path])
     if others:
         raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; give one")
@@ -95,6 +100,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
+    extend_select: str | Sequence[str] = (),
     ignore: str | Sequence[str] = (),
     config: Config | str | os.PathLike[str] | None = None,
 ) -> str:
@@ -103,7 +109,14 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     The other arguments are those of lint(). The text has no control characters.
     Raises UsageError if the file does not have the line, ConfigError or RuleFileError.
     """
-    named = {"provider": provider, "model": model, "select": select, "ignore": ignore, "config": config}
+    named = {
+        "provider": provider,
+        "model": model,
+        "select": select,
+        "extend_select": extend_select,
+        "ignore": ignore,
+        "config": config,
+    }
     path = os.fspath(path)
     return render_example(read_example(path, line, read_settings(named, path=path)))
 
@@ -115,5 +128,6 @@ def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:
         if shown.data is not None and shown.measured is not None:
             suffix = _SUFFIXES.get(shown.measured.format, ".bin")
             path = folder / f"{Path(view.path).stem}-{view.line}-{shown.number}{suffix}"
-            path.write_bytes(shown.data)
+            with replacing(path) as file:
+                file.write(shown.data)
             yield path

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import openai
 
 from pytest_vft.errors import ServerError
+from pytest_vft.submission.once import Creation, create_once
 from pytest_vft.submission.outcome import (
     ENDED_BADLY,
     Event,
@@ -23,6 +23,7 @@ from pytest_vft.submission.outcome import (
     read_job,
 )
 from pytest_vft.submission.plan import JobRequest, Role
+from pytest_vft.submission.record import Record, Thing
 from pytest_vft.submission.server import Server, is_temporary, retry_after
 from pytest_vft.submission.upload import await_file, send_file
 
@@ -40,17 +41,21 @@ class JobUpdate:
     trouble: str | None = None
 
 
-def submit(server: Server, request: JobRequest) -> Job:
+def submit(server: Server, request: JobRequest, record: Record) -> Job:
     """Upload the files of *request* and return its job, which is created unless it exists.
 
-    `plan` records the requests of this function, and `apply` sends them.
+    `plan` records the requests of this function, and `apply` sends them. *record* remembers what was created.
     Raises SubmissionError or ServerError; the messages name the next step.
     """
-    ids: dict[Role, str] = {file.role: send_file(server, file) for file in request.files}
+    thing = Thing("job", request.digest, server.address)
+    known = _recorded_job(server, thing, record)
+    if known is not None and known.status not in ENDED_BADLY:
+        return known
+    ids: dict[Role, str] = {file.role: send_file(server, file, record) for file in request.files}
     for file in request.files:
         await_file(server, file, ids[file.role])
     with server.explained("creating the job"):
-        return _create_job(server, request, ids)
+        return _create_job(server, request, ids, record, thing, known)
 
 
 def find_jobs(server: Server, digest: str) -> list[Job]:
@@ -60,48 +65,61 @@ def find_jobs(server: Server, digest: str) -> list[Job]:
     return [job for job in jobs if job.metadata.get("vft_plan") == digest]
 
 
-def _create_job(server: Server, request: JobRequest, ids: dict[Role, str]) -> Job:
-    """Return the job of *request*, created unless one exists that has not failed or been cancelled."""
-    ended: set[str] | None = None
+def _recorded_job(server: Server, thing: Thing, record: Record) -> Job | None:
+    """Return the job that *record* has the id of, None without any. Raises ServerError if it is unknown."""
+    entry = record.created(thing)
+    if entry is None:
+        return None
+    with server.explained(f"reading {server.safe(entry.id)}"):
+        try:
+            return read_job(server.data(server.client.fine_tuning.jobs.retrieve(str(entry.id))))
+        except openai.NotFoundError:
+            raise ServerError(
+                f"{server.safe(entry.id)} was created from this plan on {entry.at:%Y-%m-%d}, but "
+                f"{server.address} does not know it; is the key that of another account? To create another "
+                f"job, delete {record.path}"
+            ) from None
+
+
+def _create_job(  # noqa: PLR0913, PLR0917 - once, from submit()
+    server: Server,
+    request: JobRequest,
+    ids: Mapping[Role, str],
+    record: Record,
+    thing: Thing,
+    known: Job | None,
+) -> Job:
+    """Return the job of *request*, created unless one exists that has not failed or been cancelled.
+
+    *known* is a job that has.
+    """
+    unsettled = record.unsettled(thing)
+    ended: set[str] | None = set(unsettled.ended) if unsettled else None
 
     def find() -> Job | None:
         nonlocal ended
         jobs = find_jobs(server, request.digest)
         if ended is None:
-            ended = {job.id for job in jobs if job.status in ENDED_BADLY}
+            ended = {job.id for job in (*jobs, *([known] if known else [])) if job.status in ENDED_BADLY}
         return next((job for job in jobs if job.id not in ended), None)
 
-    def create() -> Job:
-        try:
-            return read_job(server.data(server.once.fine_tuning.jobs.create(**request.body(ids))))
-        except openai.APIConnectionError as error:
-            return _find_lost(server, find, error)
+    def send() -> Job:
+        record.add(thing, "sending", ended=sorted(ended or ()))
+        return read_job(server.created(server.once.fine_tuning.jobs.create(**request.body(ids))))
 
-    return server.retried(create, find)
-
-
-def _find_lost(server: Server, find: Callable[[], Job | None], error: openai.APIConnectionError) -> Job:
-    """Return the job whose answer was lost; it is not created again, as the server may still create it."""
-    for wait in islice(server.retry_policy.waits(), server.retry_policy.tries):
-        server.retry_policy.sleep(wait)
-        with suppress(openai.APIError):  # try again
-            job = find()
-            if job is not None:
-                return job
-    raise ServerError(
-        f"creating the job: {server.words(error)}. The server may have created the job, so vft does not try "
-        "again; 'vft submit apply' looks for the job first"
-    )
+    creation = Creation(thing=thing, doing="creating the job", find=find, send=send, id_of=lambda job: job.id)
+    return create_once(server, record, creation)
 
 
 def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterator[JobUpdate]:
     """Yield updates of a job, each event once and oldest first, until *until* is true of the job.
 
     Temporary errors (429, 5xx, a broken connection) are updates, too. Raises ServerError at the
-    deadline and for other errors.
+    deadline, for other errors, and for a job that is paused or in an unknown state and has no news.
     """
     policy, seen = server.retry_policy, set[str]()
-    started = policy.clock()
+    started = news_at = policy.clock()
+    status = ""
     for wait in policy.waits():
         pause = wait
         with server.explained(f"following {server.safe(job_id)}"):
@@ -116,6 +134,14 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
         yield update
         if update.job is not None and until(update.job):
             return
+        if update.job is not None and (update.events or update.job.under_way or update.job.status != status):
+            news_at, status = policy.clock(), update.job.status
+        elif update.job is not None and policy.clock() - news_at + pause > policy.patience:
+            resume = "resume the job on the server, then " if update.job.paused else ""
+            raise ServerError(
+                f"{server.safe(job_id)}: still {server.safe(status)} and without news after "
+                f"{policy.patience:,.0f} s; {resume}run 'vft submit follow {server.safe(job_id)}' again"
+            )
         if policy.deadline is not None and policy.clock() - started + pause > policy.deadline:
             raise ServerError(
                 f"{server.safe(job_id)}: not finished after {policy.deadline:,.0f} s; "

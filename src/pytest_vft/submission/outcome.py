@@ -11,12 +11,16 @@ from typing import Any
 SUCCEEDED = "succeeded"
 ENDED_BADLY = ("failed", "cancelled", "canceled")  # Azure uses the last one
 _VALIDATING = ("validating_files", "pending")
+_PAUSED = ("pausing", "paused")  # undocumented, but answers of the documented /pause
+_UNDER_WAY = (*_VALIDATING, "queued", "running")
+_CHECKPOINT_KEYS = ("fine_tuned_model_checkpoint", "checkpoint", "snapshot", "model")
+_TUNED_MODEL = re.compile(r"\bft:[\w.:-]*\w|\b[\w.-]+\.ft-[\w-]+")
 _AMOUNT = re.compile(r"(\d[\d,]*) (?:images?|examples?)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """State of a job; *error* is a pair of code and message."""
+    """State of a job; *error* is a pair of code and message, *epochs* and *seed* are those of the server."""
 
     id: str
     status: str
@@ -25,11 +29,23 @@ class Job:
     trained_tokens: int | None
     error: tuple[str, str] | None
     metadata: Mapping[str, Any]
+    epochs: int | None = None
+    seed: int | None = None
 
     @property
     def ended(self) -> bool:
         """Whether the job has succeeded, failed or been cancelled."""
         return self.status == SUCCEEDED or self.status in ENDED_BADLY
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the job proceeds by itself; false for an ended or paused job and for unknown states."""
+        return self.status in _UNDER_WAY
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job waits until somebody resumes it."""
+        return self.status in _PAUSED
 
     @property
     def validated(self) -> bool:
@@ -60,8 +76,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyCheck:
-    """Result of the trained model in one safety category."""
+    """Result of a trained model in one safety category; *checkpoint* is its name, "" if it is not known."""
 
+    checkpoint: str
     category: str
     flagged: bool
     enforcement: str
@@ -69,7 +86,10 @@ class SafetyCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOutcome:
-    """Outcome of a job; *skips* counts the skipped images that events mention, by skip reason."""
+    """Outcome of a job; *skips* counts the skipped images that events mention, by skip reason.
+
+    Failed *checks* come first.
+    """
 
     job: Job
     skips: Mapping[str, int] = field(default_factory=dict)
@@ -85,17 +105,27 @@ class JobOutcome:
 
 def read_job(data: Mapping[str, Any]) -> Job:
     """Return the job that the server describes by *data*."""
-    error, tokens = _mapping(data.get("error")), data.get("trained_tokens")
+    error, tokens = data.get("error"), data.get("trained_tokens")
+    error = error if isinstance(error, Mapping) else {"message": error}
     code, message = error.get("code"), error.get("message")
     return Job(
         id=str(data.get("id")),
         status=str(data.get("status")),
         model=_text(data.get("model")),
         trained_model=_text(data.get("fine_tuned_model")),
-        trained_tokens=tokens if isinstance(tokens, int) else None,
+        trained_tokens=_whole(tokens),
         error=(str(code or ""), str(message or "")) if code or message else None,
         metadata=_mapping(data.get("metadata")),
+        epochs=next((number for number in map(_whole, _epochs(data)) if number is not None), None),
+        seed=_whole(data.get("seed")),
     )
+
+
+def _epochs(data: Mapping[str, Any]) -> Iterator[object]:
+    """Yield the numbers of epochs that a job names; each may be "auto"."""
+    yield _mapping(data.get("hyperparameters")).get("n_epochs")
+    for method in _mapping(data.get("method")).values():
+        yield _mapping(_mapping(method).get("hyperparameters")).get("n_epochs")
 
 
 def read_event(data: Mapping[str, Any]) -> Event:
@@ -134,7 +164,11 @@ def make_outcome(
     return JobOutcome(
         job=job,
         skips=count_skips(events, skip_reasons),
-        checks=tuple(check for event in moderation for check in _safety_checks(event.data)),
+        checks=tuple(
+            sorted(
+                (check for one in moderation for check in _safety_checks(one)), key=lambda c: not c.flagged
+            )
+        ),
         blocked=any(event.data.get("blocked") is True for event in moderation),
         checkpoints=tuple(checkpoints),
     )
@@ -155,15 +189,27 @@ def count_skips(events: Iterable[Event], reasons: Iterable[str]) -> dict[str, in
     return dict(counts)
 
 
-def _safety_checks(data: Mapping[str, Any]) -> Iterator[SafetyCheck]:
-    results = data.get("results")
+def _safety_checks(event: Event) -> Iterator[SafetyCheck]:
+    results = event.data.get("results")
     for result in results if isinstance(results, list) else ():
         if isinstance(result, Mapping):
             yield SafetyCheck(
+                checkpoint=_checkpoint_name(event),
                 category=str(result.get("category")),
                 flagged=result.get("flagged") is True,
                 enforcement=str(result.get("enforcement") or ""),
             )
+
+
+def _checkpoint_name(event: Event) -> str:
+    """Return the model that *event* is about, which its data or its message names; "" without any."""
+    named = next((event.data[key] for key in _CHECKPOINT_KEYS if event.data.get(key)), None)
+    in_message = _TUNED_MODEL.search(event.message)
+    return str(named) if named else in_message[0] if in_message else ""
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int else None
 
 
 def _text(value: object) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Cost, Report, Source
+from pytest_vft.regular_files import read_bytes, regular
 
 FORMAT = "vft-plan/1"
 CLOSING_SOON = 60  # days
@@ -132,18 +133,34 @@ class ClosingDate:
 
 
 class Endpoint(NamedTuple):
-    """The address and the API version of Credentials."""
+    """The address and the API version of Credentials; None is the *default*, that of the provider file.
+
+    *named_by* is the configuration file that names the address, None if a person does.
+    """
 
     base_url: str | None
     azure_version: str | None
+    default: str | None
+    named_by: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobExpectation:
-    """Expected outcome of a job: minimum and maximum of trained tokens, skipped images by reason."""
+    """Expected outcome of a job.
+
+    *tokens* are the minimum and maximum of trained tokens in *epochs*; *skips* counts images by skip reason.
+    """
 
     tokens: tuple[int, int] | None = None
+    epochs: int | None = None
     skips: Mapping[str, int] = field(default_factory=dict)
+
+    def tokens_in(self, epochs: int | None) -> tuple[int, int] | None:
+        """Return the expected range of trained tokens in *epochs*, or in the expected ones if None."""
+        if self.tokens is None or not epochs or not self.epochs:
+            return self.tokens
+        low, high = self.tokens
+        return low * epochs // self.epochs, high * epochs // self.epochs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,12 +184,17 @@ class JobPlan:
     @property
     def expectation(self) -> JobExpectation:
         """The expected outcome of the job."""
-        return JobExpectation(tokens=self.estimate.tokens if self.estimate else None, skips=self.skips)
+        estimate = self.estimate
+        return JobExpectation(
+            tokens=estimate.tokens if estimate else None,
+            epochs=estimate.epochs if estimate else None,
+            skips=self.skips,
+        )
 
 
 def describe_file(source: Source) -> JobFile:
     """Return *source* as a file of a job, with the hash of its content. Raises OSError."""
-    with open(source.path, "rb") as file:  # noqa: PTH123 - the path is kept as the user wrote it
+    with open(source.path, "rb", opener=regular) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         size = os.fstat(file.fileno()).st_size
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", Path(source.path).stem)[:60]
@@ -222,10 +244,10 @@ def expected_skips(report: Report) -> dict[str, int]:
 def read_plan(path: Path) -> Mapping[str, Any]:
     """Return the plan that is saved at *path*. Raises UsageError."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_bytes(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; 'vft submit plan' writes it") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict) or data.get("format") != FORMAT or not _is_request(data.get("request")):
         raise UsageError(f"{path}: is not a plan ({FORMAT}); 'vft submit plan' writes one")
@@ -257,8 +279,13 @@ def check_plan(saved: Mapping[str, Any], request: JobRequest, path: Path) -> Non
 
 def read_expectation(saved: Mapping[str, Any]) -> JobExpectation:
     """Return the expected outcome of the job of the plan *saved*."""
-    tokens = (saved.get("estimate") or {}).get("tokens")
-    return JobExpectation(tokens=tuple(tokens) if tokens else None, skips=saved.get("expected_skips") or {})
+    estimate = saved.get("estimate") or {}
+    tokens = estimate.get("tokens")
+    return JobExpectation(
+        tokens=tuple(tokens) if tokens else None,
+        epochs=estimate.get("epochs"),
+        skips=saved.get("expected_skips") or {},
+    )
 
 
 def validation_paths(saved: Mapping[str, Any]) -> list[str]:

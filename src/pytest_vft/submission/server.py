@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,6 +15,7 @@ import openai
 
 from pytest_vft.client import Credentials
 from pytest_vft.errors import ServerError
+from pytest_vft.submission.answer import answer_text
 from pytest_vft.submission.job_api import JobApi, job_api
 from pytest_vft.text import safe
 
@@ -26,12 +27,18 @@ _MAX_RETRY_AFTER = 600.0  # seconds; a longer Retry-After is ignored
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """Waiting times in seconds, growing from *first* to *longest*, and the maximum number of *tries*."""
+    """Waiting times in seconds, growing from *first* to *longest*, and the maximum number of *tries*.
+
+    *search* is how long to look for what a server may have created. *patience* is how long a job may stay
+    paused, or in a state that is not documented, without news.
+    """
 
     first: float = 2.0
     longest: float = 30.0
     tries: int = 4
     deadline: float | None = None
+    search: float = 120.0
+    patience: float = 300.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -45,13 +52,17 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server of the fine-tuning API *api*; *progress* is called with path, bytes sent and total bytes."""
+    """A server of the fine-tuning API *api*.
+
+    *progress* is called with path, bytes sent and total bytes, *notify* with what is waited for.
+    """
 
     client: openai.OpenAI
     credentials: Credentials
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     api: JobApi = field(default_factory=job_api)
     progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
+    notify: Callable[[str], None] = lambda _text: None
 
     @property
     def once(self) -> openai.OpenAI:
@@ -70,8 +81,8 @@ class Server:
             yield
         except openai.APIError as error:
             raise ServerError(f"{doing}: {self.words(error)}") from None
-        except json.JSONDecodeError:
-            self.data(None)
+        except json.JSONDecodeError as error:
+            raise ServerError(f"{doing}: {self._unreadable(error.doc)}") from None
 
     def words(self, error: openai.APIError) -> str:
         """Return a description of *error* that does not contain the key."""
@@ -79,13 +90,12 @@ class Server:
             return f"{self.address} did not answer in time"
         if isinstance(error, openai.APIConnectionError):
             return f"{self.address} cannot be reached: {self.safe(error.__cause__ or error)}"
-        code, body = error.code or "", error.body
-        message = body["message"] if isinstance(body, Mapping) and "message" in body else error.message
+        code = error.code or ""
         meaning = self.api.errors.get(code)
         if isinstance(error, openai.AuthenticationError):
             meaning = "the server does not accept the key"
         status = f"{error.status_code} " if isinstance(error, openai.APIStatusError) else ""
-        answer = f"{status}{self.safe(code)}".strip() + f": {self.safe(message)}"
+        answer = f"{status}{self.safe(code)}".strip() + f": {self.safe(answer_text(error.body) or 'no text')}"
         return f"{meaning} ({answer})" if meaning else answer
 
     def safe(self, text: object) -> str:
@@ -95,9 +105,21 @@ class Server:
     def data(self, answer: object) -> dict[str, Any]:
         """Return *answer* as plain data, with the key masked. Raises ServerError if it is not an object."""
         if not isinstance(answer, openai.BaseModel):
-            raise ServerError(f"{self.address}: the answer does not follow the documentation of the API")
+            raise ServerError(self._unreadable(answer))
         data: dict[str, Any] = json.loads(self.credentials.masked(answer.to_json()))
         return data
+
+    def created(self, answer: object) -> dict[str, Any]:
+        """Return *answer*, which describes what a request created. Raises ServerError if it has no id."""
+        data = answer if isinstance(answer, dict) else self.data(answer)
+        if not isinstance(data.get("id"), str) or not data["id"]:
+            raise ServerError(self._unreadable(data))
+        return data
+
+    def _unreadable(self, answer: object) -> str:
+        text = answer_text(answer)
+        shown = f": {self.safe(text)}" if text else ""
+        return f"{self.address}: the answer does not follow the documentation of the API{shown}"
 
     def listed(self, list_items: Callable[[], Iterable[object]], limit: int) -> Iterator[dict[str, Any]]:
         """Yield at most *limit* items of all pages of *list_items* as plain data, each item once."""
@@ -110,18 +132,12 @@ class Server:
                 if "id" in data:
                     seen.add(data["id"])
                 yield data
-        except AttributeError:  # the client raises it for an HTML page
-            self.data(None)
+        except AttributeError as error:  # the client raises it for an HTML page
+            self.data(error.obj)
 
-    def retried(self, send: Callable[[], T], find: Callable[[], T | None] = lambda: None) -> T:
-        """Return the result of *send*, which is repeated after temporary errors.
-
-        *find* is called before each attempt; its result is returned instead unless it is None.
-        """
+    def retried(self, send: Callable[[], T]) -> T:
+        """Return the result of *send*, which creates nothing and is repeated after temporary errors."""
         for number, wait in enumerate(self.retry_policy.waits(), start=1):
-            found = find()
-            if found is not None:
-                return found
             try:
                 return send()
             except openai.APIError as error:

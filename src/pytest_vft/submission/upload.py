@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import openai
 
-from pytest_vft.errors import ServerError, SubmissionError
+from pytest_vft.errors import ServerError, SubmissionError, VftError
+from pytest_vft.regular_files import regular
+from pytest_vft.submission.once import Creation, create_once
 from pytest_vft.submission.plan import JobFile
+from pytest_vft.submission.record import Record, Thing
 from pytest_vft.submission.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from _typeshed import WriteableBuffer
 
 _MEDIA_TYPE = "text/jsonl"
@@ -30,18 +32,26 @@ _UNUSABLE = ("error", "failed", "deleted", "cancelled")
 class Section(io.RawIOBase):
     """Reads *length* bytes of a file from *start*, and hashes them; it may be read again from its start.
 
-    *before* is the hash of the bytes before *start*; *on_read* is called with the position in the file.
+    *before* is the hash of the bytes before *start*; *on_read* is called with the position in the file,
+    *before_end* with the hash when the last bytes have been read and not yet been returned.
     """
 
-    def __init__(
-        self, path: str, start: int, length: int, before: Any, on_read: Callable[[int], None]
+    def __init__(  # noqa: PLR0913, PLR0917 - once, from _section()
+        self,
+        path: str,
+        start: int,
+        length: int,
+        before: Any,
+        on_read: Callable[[int], None],
+        before_end: Callable[[Any], None],
     ) -> None:
         super().__init__()
-        self._file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed by close()
+        self._file = open(path, "rb", buffering=0, opener=regular)  # noqa: SIM115 - closed by close()
         self._start = start
         self._length = length
         self._before = before
         self._on_read = on_read
+        self._before_end = before_end
         self._position = 0
         self.hash = before.copy()
 
@@ -73,6 +83,8 @@ class Section(io.RawIOBase):
         self._position += count
         self.hash.update(view[:count])
         self._on_read(self._start + self._position)
+        if count and self._position == self._length:
+            self._before_end(self.hash)
         return count
 
     def close(self) -> None:
@@ -81,13 +93,45 @@ class Section(io.RawIOBase):
         super().close()
 
 
-def send_file(server: Server, file: JobFile) -> str:
+def send_file(server: Server, file: JobFile, record: Record) -> str:
     """Return the id of *file* at the server, after an upload unless the server has the file.
 
     Raises SubmissionError if the file has changed since it was planned, ServerError if the upload fails.
     """
+    thing = Thing("file", file.name, server.address)
+    creation = Creation(
+        thing=thing,
+        doing=f"uploading {file.path}",
+        find=partial(find_file, server, file),
+        send=partial(_send, server, file, thing, record),
+        id_of=str,
+    )
     with server.explained(f"uploading {file.path}"):
-        return server.retried(partial(_send, server, file), partial(find_file, server, file))
+        return _recorded_file(server, thing, record) or create_once(server, record, creation)
+
+
+def _recorded_file(server: Server, thing: Thing, record: Record) -> str | None:
+    """Return the id that *record* has of a file which the server can still use, or None.
+
+    A new file may be missing for a while on a server whose copies lag behind.
+    """
+    entry, policy = record.created(thing), server.retry_policy
+    if entry is None:
+        return None
+    for wait in policy.waits():
+        try:
+            state = server.data(server.client.files.retrieve(str(entry.id)))
+        except openai.NotFoundError:
+            if entry.age > policy.search:
+                break
+            server.notify(f"waiting until the server knows {server.safe(entry.id)}")
+            policy.sleep(wait)
+        else:
+            if state.get("status") not in _UNUSABLE:
+                return entry.id
+            break
+    record.add(thing, "gone")
+    return None
 
 
 def find_file(server: Server, file: JobFile) -> str | None:
@@ -100,18 +144,27 @@ def find_file(server: Server, file: JobFile) -> str | None:
     return None
 
 
-def _send(server: Server, file: JobFile) -> str:
+def _send(server: Server, file: JobFile, thing: Thing, record: Record) -> str:
+    """Send *file* and return its id, with an entry in *record* before the server can have the whole file.
+
+    Raises SubmissionError if the content is not that of the plan; the server does not get it all then.
+    """
     _check_size(file)
+
+    def before_end(sent: Any) -> None:
+        if sent.hexdigest() != file.sha256:
+            raise SubmissionError(f"{file.path}: changed while it was uploaded; plan again")
+        record.add(thing, "sending")
+
     try:
-        id_, sent = (_send_in_parts if file.bytes > server.api.plain_bytes else _send_whole)(server, file)
-    except openai.APIError:
+        if file.bytes > server.api.plain_bytes:
+            return _send_in_parts(server, file, before_end, partial(record.add, thing, "refused"))
+        return _send_whole(server, file, before_end)
+    except openai.APIError as error:
+        if isinstance(error.__cause__, VftError):  # of before_end(), in the middle of a request
+            raise error.__cause__ from None
         _check_size(file)  # a file that became shorter looks like a broken connection
         raise
-    if sent.hexdigest() != file.sha256:
-        with suppress(openai.APIError):
-            server.client.files.delete(id_)
-        raise SubmissionError(f"{file.path}: changed while it was uploaded; plan again")
-    return id_
 
 
 def _check_size(file: JobFile) -> None:
@@ -119,34 +172,44 @@ def _check_size(file: JobFile) -> None:
         raise SubmissionError(f"{file.path}: changed since it was planned; plan again")
 
 
-def _section(server: Server, file: JobFile, start: int, length: int, before: Any) -> Section:
+def _section(  # noqa: PLR0913, PLR0917 - a section is a path, a range and what to do while it is read
+    server: Server,
+    file: JobFile,
+    start: int,
+    length: int,
+    before: Any,
+    before_end: Callable[[Any], None] = lambda _sent: None,
+) -> Section:
     def on_read(done: int) -> None:
         server.progress(file.path, done, file.bytes)
 
-    return Section(file.path, start, length, before, on_read)
+    return Section(file.path, start, length, before, on_read, before_end)
 
 
 def _named(file: JobFile, section: Section) -> tuple[str, IO[bytes], str]:
     return file.name, cast("IO[bytes]", section), _MEDIA_TYPE
 
 
-def _send_whole(server: Server, file: JobFile) -> tuple[str, Any]:
-    """Send *file* in one request; return its id and the hash of the bytes sent."""
-    with _section(server, file, 0, file.bytes, hashlib.sha256()) as section:
+def _send_whole(server: Server, file: JobFile, before_end: Callable[[Any], None]) -> str:
+    """Send *file* in one request and return its id; *before_end* gets the hash before the last bytes go."""
+    with _section(server, file, 0, file.bytes, hashlib.sha256(), before_end) as section:
         answer = server.once.files.create(file=_named(file, section), purpose="fine-tune", timeout=_TIMEOUT)
-    return str(server.data(answer)["id"]), section.hash
+    return str(server.created(answer)["id"])
 
 
-def _send_in_parts(server: Server, file: JobFile) -> tuple[str, Any]:
-    """Send *file* in parts; return its id and the hash of the bytes sent.
+def _send_in_parts(
+    server: Server, file: JobFile, before_end: Callable[[Any], None], on_cancelled: Callable[[], None]
+) -> str:
+    """Send *file* in parts and return its id; *before_end* gets the hash before the upload is completed.
 
-    An error and Ctrl-C cancel the upload; otherwise the server would keep the parts for an hour.
+    An error and Ctrl-C cancel the upload; otherwise the server would keep the parts for an hour. A server
+    does not cancel a completed upload, so *on_cancelled* is called when certainly no file was created.
     """
     client = server.once.with_options(timeout=_TIMEOUT)
     upload = client.uploads.create(
         bytes=file.bytes, filename=file.name, mime_type=_MEDIA_TYPE, purpose="fine-tune"
     )
-    upload_id = str(server.data(upload)["id"])
+    upload_id = str(server.created(upload)["id"])
     try:
         parts, sent = [], hashlib.sha256()
         for start in range(0, file.bytes, server.api.part_bytes):
@@ -154,14 +217,16 @@ def _send_in_parts(server: Server, file: JobFile) -> tuple[str, Any]:
             with _section(server, file, start, length, sent) as section:
                 add = partial(client.uploads.parts.create, upload_id, data=_named(file, section))
                 part = server.retried(add)
-                parts.append(str(server.data(part)["id"]))
+                parts.append(str(server.created(part)["id"]))
                 sent = section.hash
+        before_end(sent)
         done = server.data(client.uploads.complete(upload_id, part_ids=parts))
     except BaseException:
-        with suppress(openai.APIError):
-            server.client.uploads.cancel(upload_id)
+        with suppress(openai.APIError, ServerError):
+            if server.data(server.client.uploads.cancel(upload_id)).get("status") == "cancelled":
+                on_cancelled()
         raise
-    return str(done["file"]["id"]), sent
+    return str(server.created(done.get("file"))["id"])
 
 
 def await_file(server: Server, file: JobFile, id_: str) -> None:

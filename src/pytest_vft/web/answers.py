@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import re
 import socket
+import sys
 import zlib
 from http import HTTPStatus
 from typing import Literal, NamedTuple
 
 import aiohttp
 
+from pytest_vft.reading.image_store import content_key
 from pytest_vft.reading.images import image_format, is_opened, measure_image
 from pytest_vft.reading.remote import Remote
 from pytest_vft.web.throttle import FetchLimits
@@ -25,6 +27,13 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _PASSWORD = re.compile(rb"""<input[^>]{0,200}type\s*=\s*["']?password""", re.IGNORECASE)
 _UNSPECIFIC = ("", "application/octet-stream", "binary/octet-stream", "application/binary")
 _ZIPPED = ("gzip", "x-gzip", "deflate")
+
+Heard = Literal["answer", "noise", "silence", "nothing", "untrusted"]
+# EAI_NODATA is a name without an address.
+_NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+# Without a network, macOS and Windows also report a name as unknown.
+_UNKNOWN_NAME: Heard = "nothing" if sys.platform in ("darwin", "win32") else "silence"
+_NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 _ANY_ZIP = 47  # for zlib: a window of 15 bits, plus 32 to detect gzip or zlib
 
 
@@ -45,14 +54,15 @@ class Body(NamedTuple):
 class FetchResult(NamedTuple):
     """Result of a request, and the number of seconds that it may be cached (*keep*).
 
-    *heard* is "answer", "noise" for a connection without a valid answer, "nothing" without a connection,
-    "untrusted" for an untrusted certificate, None if no request was sent. With *again*, another attempt
-    may succeed, after *pause* seconds if the host sent a Retry-After; *busy* hosts are overloaded.
+    *heard* is "answer", "noise" for a connection without a valid answer, "silence" without a connection,
+    "nothing" if neither a name server nor a route answers, "untrusted" for an untrusted certificate, None
+    if no request was sent. With *again*, another attempt may succeed, after *pause* seconds if the host
+    sent a Retry-After; *busy* hosts are overloaded.
     """
 
     remote: Remote
     keep: int = 0
-    heard: Literal["answer", "noise", "nothing", "untrusted"] | None = None
+    heard: Heard | None = None
     again: bool = False
     busy: bool = False
     pause: float | None = None
@@ -81,12 +91,12 @@ def refused(status: int, pause: float | None) -> FetchResult:
 
 
 def failure(error: Exception, limits: FetchLimits) -> FetchResult:  # noqa: C901, PLR0911, PLR0912 - one case per error
-    """Return the result of a request that raised *error*; errors of DNS, TLS and refusals are settled."""
+    """Return the result of a request that raised *error*; unknown names, TLS and refusals are settled."""
     match error:
-        case socket.gaierror(errno=socket.EAI_AGAIN):
-            return FetchResult(Remote(None, "DNS: no answer for now", public=None), 0, "nothing")
+        case socket.gaierror(errno=number) if number in _NO_SUCH_HOST:
+            return FetchResult(Remote(False, "DNS: no such host"), 0, _UNKNOWN_NAME)
         case socket.gaierror():
-            return FetchResult(Remote(False, "DNS: no such host"), 0, "nothing")
+            return FetchResult(Remote(None, "DNS: no answer for now", public=None), 0, "nothing")
         case aiohttp.ClientConnectorCertificateError():
             told = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
             return FetchResult(Remote(False, f"TLS: {told}"), 0, "untrusted")
@@ -95,13 +105,14 @@ def failure(error: Exception, limits: FetchLimits) -> FetchResult:  # noqa: C901
         case aiohttp.InvalidURL() | UnicodeError():
             return INVALID_URL
         case aiohttp.ConnectionTimeoutError():
-            return FetchResult(Remote(None, f"no connection within {limits.connect:g} s"), 0, "nothing")
+            return FetchResult(Remote(None, f"no connection within {limits.connect:g} s"), 0, "silence")
         case TimeoutError():
             return FetchResult(Remote(None, f"no complete answer within {limits.total:g} s"), 0, "noise")
         case aiohttp.ClientConnectorError(errno=errno.ECONNREFUSED):
-            return FetchResult(Remote(False, "connection refused"), 0, "nothing", again=True)
+            return FetchResult(Remote(False, "connection refused"), 0, "silence", again=True)
         case aiohttp.ClientConnectorError():
-            return FetchResult(Remote(None, error.strerror or "no connection"), 0, "nothing", again=True)
+            heard: Heard = "nothing" if error.errno in _NO_ROUTE else "silence"
+            return FetchResult(Remote(None, error.strerror or "no connection"), 0, heard, again=True)
         case aiohttp.ClientPayloadError():
             return FetchResult(Remote(None, "connection closed during the answer"), 0, "noise", again=True)
         case aiohttp.ClientHttpProxyError():
@@ -137,7 +148,8 @@ def read_body(body: Body, *, full: bool, limit: int) -> Remote | None:
         if is_opened(kind) and not image.openable and len(body.data) < limit:
             return None
         image = image._replace(bytes=body.size, damage="none" if image.openable else None)
-    return Remote(True, image=image, media_type=media_type)
+    content = content_key(body.data) if body.whole and len(body.data) < limit else None
+    return Remote(True, image=image, media_type=media_type, content=content)
 
 
 def _served(kind: str, data: bytes, media_type: str | None) -> str | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Coroutine, Iterable
 from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +20,7 @@ from pytest_vft.web.answers import FetchResult
 from pytest_vft.web.cache import UrlCache
 from pytest_vft.web.network import ONLINE, Network
 from pytest_vft.web.requesting import FetchJob, ImageClient, host_of, server_of
-from pytest_vft.web.throttle import USUAL, FetchLimits, HostQueue
-
-MAX_FAILURES = 24  # consecutive requests without a conclusive answer, after which a server is given up
+from pytest_vft.web.throttle import USUAL, FetchLimits, HostQueue, LostTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,8 @@ class WebFetcher:
         for url, result in run.found.items():
             public = None if result.heard == "nothing" else True
             remotes[url] = Remote(None, trouble, public=public) if result.heard == excused else result.remote
-        return FetchResults(remotes, trouble, tuple(self.cache.warnings) if self.cache else ())
+        warnings = tuple(self.cache.warnings) if self.cache else ()
+        return FetchResults(remotes, trouble, warnings, out_of_time=run.out_of_time)
 
 
 def _wait_for(work: Coroutine[Any, Any, None]) -> None:
@@ -66,13 +65,41 @@ def _wait_for(work: Coroutine[Any, Any, None]) -> None:
         pool.submit(asyncio.run, work).result()
 
 
-def make_fetcher(
-    network: Network, *, folder: Path, max_bytes: int, full: bool, watch: Watch | None = None
+def make_fetcher(  # noqa: PLR0913 - all by keyword but one
+    network: Network,
+    *,
+    folder: Path,
+    max_bytes: int,
+    full: bool,
+    budget: int = 0,
+    watch: Watch | None = None,
 ) -> WebFetcher:
-    """Return a fetcher whose results are cached below *folder* if *network* allows it."""
+    """Return a fetcher whose results are cached below *folder* if *network* allows it.
+
+    *budget* is the time for all URLs in seconds (0: unlimited).
+    """
     setting = f"{version('pytest-vft')} {full} {max_bytes} {network}"
     cache = UrlCache(folder / FOLDER, setting) if network.cache else None
-    return WebFetcher(max_bytes=max_bytes, full=full, network=network, cache=cache, watch=watch)
+    limits = replace(USUAL, budget=budget or None)
+    return WebFetcher(
+        max_bytes=max_bytes, full=full, network=network, cache=cache, limits=limits, watch=watch
+    )
+
+
+@dataclass(slots=True)
+class _Server:
+    """The time lost at a server, and what is found behind its waiting URLs once it is given up."""
+
+    lost: LostTime = field(default_factory=LostTime)
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    rest: FetchResult | None = None
+
+    async def waits(self, seconds: float) -> bool:
+        """Wait for *seconds*; return False as soon as the server is given up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.given_up.wait()
+        return self.rest is None
 
 
 class _FetchRun:
@@ -81,18 +108,19 @@ class _FetchRun:
     def __init__(self, fetcher: WebFetcher, urls: Iterable[str]) -> None:
         limits = fetcher.limits
         self.found: dict[str, FetchResult] = {}
+        self.out_of_time = False
         self._fetcher = fetcher
         self._limits = limits
         self._queue: HostQueue[FetchJob] = HostQueue(
             at_once=limits.at_once, per_host=limits.per_host, interval=limits.interval
         )
         self._urls = list(urls)
-        self._failures: Counter[tuple[str, str]] = Counter()
+        self._servers: defaultdict[tuple[str, str], _Server] = defaultdict(_Server)
         self._changed = asyncio.Event()
 
     @property
     def trouble(self) -> Literal["no network", "no certificates"] | None:
-        """The local problem that would explain the results: no host answers, or all certificates fail."""
+        """The local problem that explains the results: neither names nor routes, or no valid certificate."""
         heard = {found.heard for found in self.found.values()} - {None}
         if heard == {"nothing"}:
             return "no network"
@@ -115,22 +143,35 @@ class _FetchRun:
         first = max_bytes if fetcher.full else min(self._limits.first, max_bytes)
         for url in self._urls:
             self._put(FetchJob(url, url, first))
-        async with client, asyncio.TaskGroup() as group:
-            while len(self.found) < len(self._urls):
-                job = self._queue.take(time.monotonic())
-                if job:
-                    group.create_task(self._run(client, job))
-                    continue
-                self._changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._queue.wait(time.monotonic())):
-                        await self._changed.wait()
+        async with client:
+            try:
+                async with asyncio.timeout(self._limits.budget), asyncio.TaskGroup() as group:
+                    await self._start_all(client, group)
+            except TimeoutError:
+                self.out_of_time = True
+        late = FetchResult(Remote(None, f"no time left of {self._limits.budget or 0:,g} s"))
+        for url in self._urls:
+            if url not in self.found:
+                self._finish(FetchJob(url, url, first), late, 0.0)
+
+    async def _start_all(self, client: ImageClient, group: asyncio.TaskGroup) -> None:
+        while len(self.found) < len(self._urls):
+            job = self._queue.take(time.monotonic())
+            if job:
+                group.create_task(self._run(client, job))
+                continue
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._queue.wait(time.monotonic())):
+                    await self._changed.wait()
 
     def _put(self, job: FetchJob) -> None:
         """Queue *job*, unless its URL alone determines the result."""
         known = not_fetched(read_link(job.at))
         if known.reachable is False and not (known.public is False and self._fetcher.network.allow_private):
             self._finish(job, FetchResult(known), 0.0)
+        elif rest := self._servers[server_of(job.at)].rest:
+            self._finish(job, job.last or rest, 0.0)
         else:
             self._queue.put(host_of(job.at), job)
             self._changed.set()
@@ -149,26 +190,41 @@ class _FetchRun:
         if pause is None:
             jitter = random.uniform(0.5, 1)  # noqa: S311 - not a secret
             pause = self._limits.backoff * 2**job.tries * jitter
-        self._slow_down(job, step, pause)
-        if step.again and job.tries < self._limits.retries and pause <= self._limits.max_pause:
-            await asyncio.sleep(pause)
-            self._put(replace(job, tries=job.tries + 1))
+        seconds = time.monotonic() - started
+        self._slow_down(job, step, seconds, pause)
+        again = step.again and job.tries < self._limits.retries and pause <= self._limits.max_pause
+        if again and await self._servers[server_of(job.at)].waits(pause):
+            self._put(replace(job, tries=job.tries + 1, last=step))
         else:
-            self._finish(job, step, time.monotonic() - started)
+            self._finish(job, step, seconds)
 
-    def _slow_down(self, job: FetchJob, found: FetchResult, pause: float) -> None:
-        """Send fewer requests to a busy host, and none to a server whose answers stay inconclusive."""
-        host, server = host_of(job.at), server_of(job.at)
+    def _slow_down(self, job: FetchJob, found: FetchResult, seconds: float, pause: float) -> None:
+        """Send fewer requests to a busy host, and none to a server whose answers settle nothing.
+
+        *seconds* is the duration of the request, which other requests to the host share.
+        """
+        host, limits = host_of(job.at), self._limits
+        server = self._servers[server_of(job.at)]
         if found.heard == "answer" and found.remote.reachable is not None:
             self._queue.answered(host)
-            self._failures[server] = 0
+            server.lost.regain()
             return
-        self._failures[server] += 1
-        if found.busy:
-            self._queue.hold(host, time.monotonic(), min(pause, self._limits.max_pause))
-        if self._failures[server] >= MAX_FAILURES or pause > self._limits.max_pause:
-            for other in self._queue.drop(host, lambda one: server_of(one.at) == server):
-                self._finish(other, found, 0.0)
+        held = self._queue.hold(host, time.monotonic(), min(pause, limits.max_pause)) if found.busy else 0.0
+        server.lost.add(max(held, seconds / limits.per_host))
+        if server.lost.seconds > limits.patience or pause > limits.max_pause:
+            self._give_up(job, found)
+
+    def _give_up(self, job: FetchJob, found: FetchResult) -> None:
+        """Finish the waiting jobs for the server of *job* after *found*, which settles nothing."""
+        name = server_of(job.at)
+        remote = found.remote
+        if remote.reachable is None:
+            remote = remote._replace(cause=f"not requested after: {remote.cause}")
+        rest = found._replace(remote=remote)
+        self._servers[name].rest = rest
+        self._servers[name].given_up.set()
+        for other in self._queue.drop(host_of(job.at), lambda one: server_of(one.at) == name):
+            self._finish(other, other.last or rest, 0.0)
 
     def _finish(self, job: FetchJob, found: FetchResult, seconds: float) -> None:
         remote, host = found.remote, host_of(job.at)

@@ -13,6 +13,9 @@ from pytest_vft.text import nearest
 OFFLINE = "VFT_OFFLINE"
 RESOLVE = "VFT_RESOLVE"
 
+_ON = ("1", "true", "yes", "on")
+_OFF = ("", "0", "false", "no", "off")
+
 HostPort = tuple[str, int]
 
 
@@ -44,12 +47,20 @@ def read_network(
     if proxy not in (None, "env"):
         raise UsageError(f"proxy {proxy!r}: expected env{nearest(proxy, ['env'])}, which uses HTTPS_PROXY")
     return Network(
-        offline=os.environ.get(OFFLINE, "") not in ("", "0") if offline is None else offline,
+        offline=_switch(OFFLINE) if offline is None else offline,
         allow_private=allow_private,
         proxy=proxy == "env",
         cache=cache,
         overrides=_overrides(os.environ.get(RESOLVE, "")),
     )
+
+
+def _switch(name: str) -> bool:
+    """Return whether the environment variable *name* is on. Raises UsageError for an unclear value."""
+    value = os.environ.get(name, "").strip().lower()
+    if value not in _ON and value not in _OFF:
+        raise UsageError(f"{name} is {value!r}; expected 1 or 0")
+    return value in _ON
 
 
 def _overrides(given: str) -> dict[str, HostPort]:

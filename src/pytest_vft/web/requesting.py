@@ -47,13 +47,14 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True)
 class FetchJob:
-    """A request to send: *url* is the URL in the data, *at* the URL after redirects."""
+    """A request to send: *url* is the URL in the data, *at* the URL after redirects, *last* the last try."""
 
     url: str
     at: str
     first: int
     hops: int = 0
     tries: int = 0
+    last: FetchResult | None = None
     ranged: bool = True
 
 

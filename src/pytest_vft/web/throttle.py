@@ -20,7 +20,8 @@ class FetchLimits:
 
     *connect* and *total* are the timeouts of a connection and of a whole request, *backoff* is the
     maximum pause before the first retry, doubled for each further retry, *max_pause* the maximum
-    Retry-After that is obeyed, *first* the number of bytes in the first request of an image.
+    Retry-After that is obeyed, *first* the number of bytes in the first request of an image. *budget* is
+    the time for all URLs of a run (None: unlimited), *patience* the time that may be lost at one server.
     """
 
     at_once: int = 64
@@ -33,9 +34,31 @@ class FetchLimits:
     backoff: float = 1.0
     max_pause: float = 30.0
     first: int = 65_536
+    budget: float | None = 1_800.0
+    patience: float = 60.0
 
 
 USUAL = FetchLimits()
+
+
+@dataclass(slots=True)
+class LostTime:
+    """The seconds that are lost at a server by answers that settle nothing, and by pauses.
+
+    An answer that settles nothing costs at least 2.5 seconds, so 24 in a row cost a minute. Any other
+    answer regains 10 seconds, so a server that settles more than one URL in five requests is not given up
+    for its answers alone.
+    """
+
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Add *seconds* for an answer that settles nothing."""
+        self.seconds += max(seconds, 2.5)
+
+    def regain(self) -> None:
+        """Subtract the gain of an answer that settles a URL."""
+        self.seconds = max(0.0, self.seconds - 10.0)
 
 
 @dataclass(slots=True, eq=False)
@@ -105,13 +128,15 @@ class HostQueue(Generic[Job]):
         one = self._host(host)
         one.interval = max(self._interval, one.interval * 0.9)
 
-    def hold(self, host: str, now: float, seconds: float) -> None:
-        """Pause the jobs of *host* for *seconds*, and double its interval."""
+    def hold(self, host: str, now: float, seconds: float) -> float:
+        """Pause the jobs of *host* for *seconds*, double its interval; return by how much the pause grows."""
         one = self._host(host)
+        before = max(one.held, now)
         if now >= one.held:  # only once for requests that ran at the same time
             one.interval = min(one.interval * 2, MAX_INTERVAL)
         one.held = max(one.held, now + seconds)
         one.ready = max(one.ready, one.held)
+        return max(0.0, one.held - before)
 
     def drop(self, host: str, which: Callable[[Job], bool]) -> list[Job]:
         """Remove and return the waiting jobs of *host* for which *which* is true."""
