@@ -25,7 +25,7 @@ from pytest_vft.evaluation.predictions import Keys, read_predictions
 from pytest_vft.reading.jpeg import ordinary_header
 from pytest_vft.report.formats import render
 from pytest_vft.runs.config import load_config
-from pytest_vft.web.requesting import _declared_size as declared_size
+from pytest_vft.web.requesting import declared_size
 
 Target = Callable[[bytes, Path], None]
 
