@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
 from pytest_vft.text import Safe, safe
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class VftError(Exception):
@@ -59,3 +66,28 @@ class EvaluationError(VftError):
 
 class VftWarning(UserWarning):
     """A rule of severity warning failed on a file; `-W error` turns it into a failure."""
+
+
+def is_mistake(failure: Any) -> bool:
+    """Return whether pytest hides the frames of *failure*, an ExceptionInfo: those of a user's mistake.
+
+    A module whose records are made in tests names this function as __tracebackhide__.
+    """
+    return isinstance(failure.value, VftError)
+
+
+def without_inner_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Return *function* with the frames inside it removed from the tracebacks of VftErrors.
+
+    pytest then shows the line of the test that called *function*, which is where the mistake is.
+    """
+
+    @wraps(function)
+    def call(*arguments: P.args, **options: P.kwargs) -> T:
+        __tracebackhide__ = True
+        try:
+            return function(*arguments, **options)
+        except VftError as error:
+            raise error.with_traceback(None) from None
+
+    return call

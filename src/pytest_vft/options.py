@@ -26,6 +26,19 @@ _STEPS = ("plan", "preflight", "apply")
 _TEXT_OR_JSON = ("text", "json")
 
 
+# An empty list of rules is none, so that a variable in a workflow may be empty.
+_MAY_BE_EMPTY = ("select", "ignore")
+
+
+def not_empty(text: str) -> str:
+    """Return *text*, the value of an option. Raises ArgumentTypeError for an empty one."""
+    if not text.strip():
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - for mistakes only
+
+        raise ArgumentTypeError("the value is empty")
+    return text
+
+
 class Option(NamedTuple):
     """An option of one or several commands.
 
@@ -59,6 +72,8 @@ class Option(NamedTuple):
         settings: dict[str, Any] = {"help": self.help, "default": self.default}
         if self.kind == "flag":
             return settings | {"action": "store_true"}
+        if self.name not in _MAY_BE_EMPTY:
+            settings["type"] = not_empty
         if self.kind == "list":
             settings["action"] = "append"
         if self.kind in ("integer", "count"):
@@ -203,10 +218,10 @@ OPTIONS = (
     Option("alpha", "N", "significance level of McNemar's test (default: 0.05)", _EVAL),
     Option("confidence", "N", "require the lower confidence bound to reach the minimum, e.g. 0.95", _EVAL),
     Option("metric", "NAME", "exact, normalised_exact, token_f1 or judge (default: by kind)", _EVAL),
-    Option("normalise", "NAME", "none, text, markdown or squad (default: text)", _EVAL),
+    Option("normalise", "NAME", "none, text, typography, markdown or squad (default: text)", _EVAL),
     Option("min-f1", "N", "token F1 at which an answer is correct (default: 0.5)", _EVAL),
     Option("choices", "LIST", "actual answers of closed questions, besides Yes and No", _EVAL),
-    Option("by", "KEY", "also require the minimum in each group of this key", _EVAL),
+    Option("by", "KEYS", "also require the minimum in each group of each of these keys", _EVAL),
     Option("min-n", "N", "number of answers at which a group counts (default: 20)", _EVAL),
     Option("ids", "IDS", "judge only these questions; @FILE: the ids in a file", _EVAL),
     Option("keys", "PAIRS", "keys of the predictions: id=KEY,predicted=KEY,actual=KEY", _EVAL),

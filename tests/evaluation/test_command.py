@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,6 +109,49 @@ def test_gate_on_all_holds_where_all_are_of_one_kind(vft: Vft) -> None:
     done = vft("closed.jsonl", "--min-accuracy=0.9", "--baseline=closed.jsonl")
 
     assert (done.code, done.out.splitlines()[-1]) == (0, "PASSED  0 of 2 gates failed")
+
+
+def test_printed_command_has_every_setting_that_decides_what_is_right(vft: Vft) -> None:
+    write_lines("test.jsonl", [{"nr": n, "gold": f"Author {n}", **question(n, image=n)} for n in range(4)])
+    write_lines("p.jsonl", [{"nr": n, "out": f"Author {n % 2}", "model": "judge"} for n in range(4)])
+    arguments = ["p.jsonl", "--test=test.jsonl", "--keys=id=nr,predicted=out,actual=gold"]
+    scored = [*arguments, "--metric=token_f1", "--min-f1=0.9", "--normalise=none", "--choices=Author 3"]
+    rating = '{"reason": "", "rating": "Somewhat Similar"}'
+    with serving(lambda _, __: Reply(rating)) as endpoint:
+        judged = [
+            *arguments,
+            "--judge=judge",
+            f"--judge-url={endpoint.url}",
+            "--judge-images",
+            "--judge-itself",
+        ]
+        judged += ["--passing=Mostly Similar", "--max-ungraded=0.5"]
+        for given in (scored, judged):
+            out = vft(*given, "--min-accuracy=open=0.9").out
+            command = out.partition("to evaluate only the wrong answers: ")[2].splitlines()[0]
+            (ids,) = [part for part in shlex.split(command) if part.startswith("--ids=")]
+            assert sorted(shlex.split(command)) == sorted(["vft", "eval", *given, ids])
+            requests = len(endpoint.requests)
+            again = vft(*shlex.split(command)[2:])
+            assert re.search(r"\nopen 0.0 % \(0/\d\)\n", again.out), again
+            assert len(endpoint.requests) == requests
+
+
+def test_printed_command_for_a_transcript_reads_it(vft: Vft) -> None:
+    write_lines("test.jsonl", [{"nr": n, **question(n, truth="Yes")} for n in range(4)])
+    with serving(lambda _, __: Reply("No")) as endpoint:
+        given = ["a.jsonl", "--test=test.jsonl", "--keys=id=nr,predicted=out", "--live=m"]
+        out = vft(*given, f"--base-url={endpoint.url}", "--min-accuracy=1").out
+
+    command = out.partition("to evaluate only the wrong answers: ")[2].splitlines()[0]
+    assert "\nclosed 0.0 % (0/4)\n" in vft(*shlex.split(command)[2:]).out
+
+
+@pytest.mark.parametrize("option", ["--test", "--baseline", "--report", "--ids", "--keys", "--judge", "--by"])
+def test_empty_options_are_refused(vft: Vft, option: str) -> None:
+    for value in ("", " "):
+        done = vft("tuned.jsonl", f"{option}={value}")
+        assert (done.code, f"argument {option}: the value is empty" in done.err) == (2, True)
 
 
 def test_without_a_gate_it_tells_and_passes(vft: Vft) -> None:

@@ -180,10 +180,27 @@ def test_each_group_must_reach_the_minimum() -> None:
     assert str(raised.value).startswith("all 91.7 % >= 91.0 % (55/60); a group is too low\n")
 
 
+def test_groups_of_several_keys_are_all_required_and_shown() -> None:
+    lines = [{**line, "shelf": str(number % 2)} for number, line in enumerate(GENRES)]
+    path = write_lines("preds.jsonl", lines)
+
+    gate = assert_min_accuracy(path, 0.8, by=["genre", "shelf"])
+    assert [(group.key, group.value) for group in gate.groups] == [
+        *(("genre", "novel"), ("genre", "poem"), ("shelf", "0"), ("shelf", "1")),
+    ]
+    with pytest.raises(
+        AssertionError, match=r"  too low: shelf=0 83.3 % \(25/30\)\n  shelf=1 100.0 % "
+    ) as raised:
+        assert_min_accuracy(path, 0.9, by=["genre", "shelf"])
+    assert "  genre=novel 90.0 % (45/50)\n  genre=poem 100.0 % (10/10), too few" in str(raised.value)
+    with pytest.raises(EvaluationError, match="no group by 'shelf' has 40 answers; lower min_n"):
+        assert_min_accuracy(path, 0.8, by=["genre", "shelf"], min_n=40)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"by": "gerne"}, "does not have the key 'gerne' to group by"),
+        ({"by": "gerne"}, "does not have the key 'gerne' of by"),
         ({"by": "genre", "min_n": 51}, "lower min_n"),
     ],
 )
@@ -280,12 +297,43 @@ def test_failure_tells_all_that_helps() -> None:
         "id 167  said 'Yes.'  truth 'No'" in rest
     )
     assert "    ... and 13 more" in rest
-    assert "  near misses 2 ('**Answer:** No.' ...): normalise=markdown would accept them" in rest
+    assert "  near misses 2 ('**Answer:** No.' ...): normalise=\"markdown\" would accept them" in rest
     assert "  to show the image: vft show test.jsonl:168 --save DIR" in rest
     assert rest[-1] == (
         "  to evaluate only the wrong answers: vft eval preds_4o.jsonl --test=test.jsonl "
         "--ids=@.vft_cache/wrong-preds_4o-closed.txt"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "truth"),
+    [
+        ("The Hitchhiker’s Guide", "The Hitchhiker's Guide"),  # noqa: RUF001 - what models write
+        ("1914–1918", "1914-1918"),  # noqa: RUF001 - as above
+        ("Don\u200bQuixote\ufeff", "DonQuixote"),
+        ("Jekyll – “Hyde”", 'Jekyll - "Hyde"'),  # noqa: RUF001 - as above
+    ],
+)
+def test_typographic_differences_are_near_misses(said: str, truth: str) -> None:
+    evaluation = evaluate(write_lines("preds.jsonl", [prediction(1, said, truth), prediction(2, "x", truth)]))
+
+    for metric in ("normalised_exact", "exact"):
+        gate = evaluation.measure(metric=metric)  # type: ignore[arg-type]  # a literal
+        assert (gate.accuracy.right, [name for _, name in gate.near_misses]) == (0, ["typography"])
+    assert evaluation.measure(metric="normalised_exact", normalise="typography").accuracy.right == 1
+    assert evaluation.measure(metric="normalised_exact", normalise="markdown").accuracy.right == 1
+
+
+def test_lists_of_two_files_of_one_name_are_two_files() -> None:
+    commands = []
+    for folder, right in (("a", 3), ("b", 5)):
+        Path(folder).mkdir()
+        evaluation = evaluate(write_closed(right, 9, f"{folder}/preds.jsonl"))
+        gate = evaluation.measure(kind="closed")
+        commands.append(evaluation.write_wrong_ids(gate))
+
+    paths = [Path(one.partition("@")[2]) for command in commands for one in command if "--ids" in one]
+    assert [len(path.read_text().splitlines()) for path in paths] == [6, 4]
 
 
 def test_near_misses_count_when_asked_to() -> None:

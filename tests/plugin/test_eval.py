@@ -179,6 +179,52 @@ def test_fixture(project: Project) -> None:
     result.stdout.no_fnmatch_line("*evaluating.py*")
 
 
+def test_mistakes_in_a_test_are_shown_where_they_are_made(project: Project) -> None:
+    """No frame of the package: one mistake per function, each with its line and its message only."""
+    project.pytester.makepyfile(
+        """
+        import pytest_vft
+        from pytest_vft import assert_min_accuracy, assert_not_worse_than, evaluate, lint
+
+        def test_option():
+            assert_min_accuracy("tuned.jsonl", 90)
+
+        def test_file(vft_eval):
+            vft_eval("none.jsonl")
+
+        def test_method(vft_eval):
+            vft_eval("tuned.jsonl").assert_min_accuracy(0.9, kind="close")
+
+        def test_judge(vft_eval):
+            vft_eval("tuned.jsonl").measure(kind="open")
+
+        def test_baseline():
+            assert_not_worse_than("tuned.jsonl", "none.jsonl", kind="closed")
+
+        def test_run(vft_eval):
+            vft_eval.run(model="m", test="none.jsonl", transcript="a.jsonl", max_cost=1)
+
+        def test_lint():
+            lint("none.jsonl")
+
+        def test_judge_itself():
+            pytest_vft.Judge(model="m", passing=["Very simlar"])
+        """
+    )
+
+    result = project.run()
+
+    result.assert_outcomes(failed=8)
+    text = result.stdout.str()
+    assert "src/pytest_vft" not in text
+    assert "site-packages/pytest_vft" not in text
+    assert text.count("Error: ") >= 8
+    assert "<string>" not in text
+    assert "E       pytest_vft.errors.UsageError: minimum is 90; expected a share from 0 to 1" in text
+    assert "UsageError: max_cost needs prices=IN,OUT" in text
+    assert "open answers need a judge: judge=MODEL" in text
+
+
 def test_fixture_runs_a_model(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-the-tests")
     write_lines("test.jsonl", [question(n, truth="Yes") for n in range(5)])

@@ -146,6 +146,13 @@ def test_each_report_format_says_what_is_not_settled(unsettled: Report) -> None:
         for one in notifications
     ]
 
+    assert [line for line in render(unsettled, "concise").splitlines() if ": note: " in line] == [
+        *(
+            f"train.jsonl:{line}: note: URL not settled: sent in an encoding that was not requested"
+            for line in (1, 3, 5)
+        ),
+        "train.jsonl:4: note: URL not settled: sent as gzip that cannot be decompressed",
+    ]
     for shown in (text, markdown):
         assert "  train.jsonl  sent in an encoding that was not requested: lines 1, 3, 5" in shown
         assert "  train.jsonl  sent as gzip that cannot be decompressed: line 4" in shown
@@ -315,6 +322,30 @@ def test_a_proxy_is_used_on_request_only(
     assert report.notes == (
         "URLs were fetched through the proxy of the environment, which resolves host names itself",
     )
+
+
+def test_no_spelling_of_a_local_name_reaches_a_proxy(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    local = [
+        "%6cocalhost",
+        "localhost%2e",
+        "localhost\uff0e",
+        "\uff4cocalhost",
+        "localhost\0",
+        "a.local%00.example",
+    ]
+    odd = ["public%00.example", "%256cocalhost"]
+    before = len(server.asked)
+    report = check(
+        write(tmp_path, *(f"http://{host}/ok.jpg" for host in [*local, *odd])),
+        allow_private=False,
+        proxy="env",
+    )
+
+    assert [one.rule for one in report.findings] == ["image/not-public"] * 6 + ["image/unreachable"] * 2
+    assert len(server.asked) == before
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest_vft
 from pytest_vft.errors import UsageError
-from pytest_vft.options import COMMANDS, OPTIONS, Argument, Command, Option
+from pytest_vft.options import COMMANDS, OPTIONS, Argument, Command, Option, not_empty
 from pytest_vft.text import either, nearest
 
 # Without a width, argparse reads the width of the terminal per option, with a slow import.
@@ -102,7 +102,7 @@ def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
 
 def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
     settings = option.settings
-    types = {"path": Path, "count": _count, "choice": _one_of(option.choices)}
+    types = {"path": lambda text: Path(not_empty(text)), "count": _count, "choice": _one_of(option.choices)}
     if option.kind in types:
         settings["type"] = types[option.kind]
     parser.add_argument(f"--{option.name}", **settings)

@@ -11,6 +11,7 @@ from pytest_vft.evaluation import statistics
 from pytest_vft.evaluation.scoring import Mark
 from pytest_vft.evaluation.spending import check_number
 from pytest_vft.evaluation.statistics import Interval
+from pytest_vft.naming import option
 from pytest_vft.text import count
 
 MIN_N = 20
@@ -37,8 +38,9 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The accuracy of the answers with one *value* of a key; a group of too *few* answers is always ok."""
+    """The accuracy of the answers with one *value* of a *key*; a group of too *few* answers is always ok."""
 
+    key: str
     value: str
     accuracy: Accuracy
     few: bool
@@ -49,20 +51,26 @@ class Group:
 class Requirement:
     """The *minimum* accuracy of all answers and of each group; None only measures.
 
-    Groups are the answers with the same value of the key *by*; those with fewer than *min_n* answers
-    are not required to reach the minimum. With *confidence*, the one-sided lower bound of the accuracy
-    must reach it. Raises UsageError for invalid values.
+    Groups are the answers with the same value of a key in *by*, one key or several; those with fewer
+    than *min_n* answers are not required to reach the minimum. With *confidence*, the one-sided lower
+    bound of the accuracy must reach it. Raises UsageError for invalid values.
     """
 
     minimum: float | None = None
     confidence: float | None = None
-    by: str | None = None
+    by: str | Sequence[str] | None = None
     min_n: int = MIN_N
 
     def __post_init__(self) -> None:
         statistics.check_share("min-accuracy", self.minimum)
         statistics.check_confidence(self.confidence)
         check_number("min-n", self.min_n, 1, whole=True)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys to group by."""
+        by = self.by or ()
+        return (by,) if isinstance(by, str) else tuple(by)
 
     def is_reached(self, accuracy: Accuracy) -> bool:
         """Return whether *accuracy* reaches the minimum, and its lower bound does with *confidence*."""
@@ -109,27 +117,31 @@ def images_of_marks(marks: Sequence[Mark]) -> list[object] | None:
 
 
 def measure_groups(marks: Sequence[Mark], requirement: Requirement) -> list[Group]:
-    """Return the groups of *marks*, the lowest accuracy first, and groups of too few answers last.
+    """Return the groups of *marks* by each key: those that fail, the others, those of too few answers.
 
-    Raises EvaluationError if there is a minimum and every group has too few answers.
+    Raises EvaluationError if there is a minimum and every group by a key has too few answers.
     """
-    if requirement.by is None:
-        return []
+    return [group for key in requirement.keys for group in _groups_by(key, marks, requirement)]
+
+
+def _groups_by(key: str, marks: Sequence[Mark], requirement: Requirement) -> list[Group]:
     members: dict[str, list[Mark]] = {}
     for mark in marks:
-        members.setdefault(_value(mark, requirement.by), []).append(mark)
+        members.setdefault(_value(mark, key), []).append(mark)
     groups = []
     for value, found in members.items():
         accuracy = measure(found)
         few = accuracy.n < requirement.min_n
         groups.append(
-            Group(value=value, accuracy=accuracy, few=few, ok=few or requirement.is_reached(accuracy))
+            Group(
+                key=key, value=value, accuracy=accuracy, few=few, ok=few or requirement.is_reached(accuracy)
+            )
         )
     if requirement.minimum is not None and all(group.few for group in groups):
         raise EvaluationError(
-            f"no group by {requirement.by!r} has {count(requirement.min_n, 'answer')}; lower min_n"
+            f"no group by {key!r} has {count(requirement.min_n, 'answer')}; lower {option('min-n')}"
         )
-    return sorted(groups, key=lambda group: (group.few, group.accuracy.share))
+    return sorted(groups, key=lambda group: (group.few, group.ok, group.accuracy.share))
 
 
 def _value(mark: Mark, key: str) -> str:
@@ -138,4 +150,4 @@ def _value(mark: Mark, key: str) -> str:
             return str(fields[key])
     if mark.answer.line is None:
         return "(no prediction)"
-    raise EvaluationError(f"the answer to {mark.answer.id!r} does not have the key {key!r} to group by")
+    raise EvaluationError(f"the answer to {mark.answer.id!r} does not have the key {key!r} of {option('by')}")

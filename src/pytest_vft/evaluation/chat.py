@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, TypeVar
 
 from pytest_vft.catalogue.providers import is_provider_file, load_provider
 from pytest_vft.client import Credentials, make_client, read_credentials
-from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.errors import EvaluationError, UsageError, is_mistake
 from pytest_vft.evaluation.spending import Limits, Prices, check_number
 from pytest_vft.naming import option
 from pytest_vft.text import count, safe
 
 if TYPE_CHECKING:
     import openai
+
+__tracebackhide__ = is_mistake
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -56,7 +56,7 @@ class Gate:
     confusions: Mapping[tuple[str, str], int]
     ratings: Mapping[str, int]
     ungraded: Sequence[Mark] = field(repr=False)
-    by: str | None
+    by: tuple[str, ...]
     groups: Sequence[Group]
 
     @property
@@ -115,7 +115,7 @@ def evaluate_gate(
         confusions=_confusions(wrong, scoring),
         ratings=dict(Counter(mark.rating for mark in graded if mark.rating is not None).most_common()),
         ungraded=ungraded,
-        by=requirement.by,
+        by=requirement.keys,
         groups=groups,
     )
 

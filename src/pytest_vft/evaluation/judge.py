@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.errors import EvaluationError, UsageError, is_mistake
 from pytest_vft.evaluation.chat import (
     ChatFailure,
     ChatFailures,
@@ -31,6 +31,8 @@ from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.naming import option
 from pytest_vft.text import count, nearest
+
+__tracebackhide__ = is_mistake
 
 _PROMPT = """\
 You compare the answer that a model gave to a question about an image with the true answer.

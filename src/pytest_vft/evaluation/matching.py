@@ -50,9 +50,11 @@ class MatchedPredictions:
 
 def match_without_split(path: str, predictions: Sequence[Answer]) -> MatchedPredictions:
     """Return *predictions* matched without a test split: each line is its own question."""
-    if any(not given.id for given in predictions):
+    ids = [given.id for given in predictions]
+    if not all(ids):
         predictions = [given if given.id else given._replace(id=str(given.line)) for given in predictions]
-    firsts, repeated, contradictory = _distinct(predictions, [given.id for given in predictions])
+        ids = [given.id for given in predictions]
+    firsts, repeated, contradictory = _distinct(predictions, ids)
     answers = list(firsts.values())
     for answer in answers:
         if answer.truth is None:
@@ -187,9 +189,10 @@ def _distinct(
 
 
 def _irregular(answers: Sequence[Answer], **others: Sequence[str]) -> Irregularities:
+    described = [one for one in answers if one.fields]
     return Irregularities(
         empty=[one.id for one in answers if (not one.said or one.said.isspace()) and one.line is not None],
-        cut=[one.id for one in answers if one.fields and one.fields.get("finish_reason") == "length"],
-        refused=[one.id for one in answers if one.fields and one.fields.get("refusal")],
+        cut=[one.id for one in described if one.fields.get("finish_reason") == "length"],
+        refused=[one.id for one in described if one.fields.get("refusal")],
         **others,
     )

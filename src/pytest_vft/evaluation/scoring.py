@@ -22,7 +22,7 @@ from pytest_vft.text import nearest
 
 Kind = Literal["closed", "open"]
 Metric = Literal["exact", "normalised_exact", "token_f1", "judge"]
-Normalisation = Literal["none", "text", "markdown", "squad"]
+Normalisation = Literal["none", "text", "typography", "markdown", "squad"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -34,6 +34,12 @@ _QUOTES = "\"'“”‘’«»"  # noqa: RUF001 - typographic quotes are intende
 _LABEL = re.compile(r"\s*(?:#+|>)?\s*(?:(?:the|final)\s+)*answer\s*:\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_TYPOGRAPHY = str.maketrans(
+    dict.fromkeys("‘’‚‛ʼ′´`", "'")  # noqa: RUF001 - what word processors and models write
+    | dict.fromkeys("“”„‟″", '"')
+    | dict.fromkeys("‐‑‒–—―−", "-")  # noqa: RUF001 - as above
+    | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff")  # of no width
+)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -108,11 +114,16 @@ def normalise_text(text: str) -> str:
     return text
 
 
+def normalise_typography(text: str) -> str:
+    """Like normalise_text(), also with plain apostrophes and dashes, without characters of no width."""
+    return normalise_text(text if text.isascii() else text.translate(_TYPOGRAPHY))
+
+
 def normalise_markdown(text: str) -> str:
-    """Like normalise_text(), also without Markdown emphasis, code marks and a leading "Answer:"."""
+    """Like normalise_typography(), also without Markdown emphasis, code marks and a leading "Answer:"."""
     text = _EMPHASIS.sub("", text)
     found = _LABEL.match(text)
-    return normalise_text(text[found.end() :] if found else text)
+    return normalise_typography(text[found.end() :] if found else text)
 
 
 def normalise_squad(text: str) -> str:
@@ -127,6 +138,7 @@ def normalise_squad(text: str) -> str:
 NORMALISE: Mapping[Normalisation, Callable[[str], str]] = {
     "none": str,
     "text": normalise_text,
+    "typography": normalise_typography,
     "markdown": normalise_markdown,
     "squad": normalise_squad,
 }

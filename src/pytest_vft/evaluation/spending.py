@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal, NamedTuple
 
-from pytest_vft.errors import UsageError
+from pytest_vft.errors import UsageError, is_mistake
 from pytest_vft.naming import option
 from pytest_vft.text import count
+
+__tracebackhide__ = is_mistake
 
 Role = Literal["model", "judge"]
 

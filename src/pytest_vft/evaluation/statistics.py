@@ -11,8 +11,10 @@ from collections.abc import Hashable, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
-from pytest_vft.errors import UsageError
+from pytest_vft.errors import UsageError, is_mistake
 from pytest_vft.naming import option
+
+__tracebackhide__ = is_mistake
 
 LEVEL = 0.95
 

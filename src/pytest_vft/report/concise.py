@@ -12,7 +12,10 @@ from pytest_vft.text import count, safe
 
 
 def render_concise(report: Report, display: Display = DEFAULT) -> str:
-    """Return all findings of *report* as `path:line: severity rule: message`, and the verdict."""
+    """Return all findings of *report* as `path:line: severity rule: message`, and the verdict.
+
+    URLs that were not settled are listed like findings, as notes.
+    """
     if display.quiet and report.ok:
         return ""
     lines = [
@@ -24,5 +27,10 @@ def render_concise(report: Report, display: Display = DEFAULT) -> str:
             f"... and {count(dropped(report), 'more finding')}, not kept (--max-findings=0 keeps them)"
         )
     if report.require_checked or not display.quiet:
+        lines += [
+            safe(f"{path}:{line}: note: URL not settled: {one.cause}", None)
+            for one in report.unsettled
+            for path, line in one.places
+        ]
         lines += unknown_lines(report)
     return "\n".join([*lines, verdict(report)]) + "\n"

@@ -62,7 +62,7 @@ def _gate_data(gate: Gate) -> dict[str, Any]:
         "ungraded": [{"id": mark.answer.id, "judge_said": mark.judge_said} for mark in gate.ungraded],
         "by": gate.by,
         "groups": [
-            {**_attributes(group, "value", "ok", "few"), **_accuracy_data(group.accuracy)}
+            {**_attributes(group, "key", "value", "ok", "few"), **_accuracy_data(group.accuracy)}
             for group in gate.groups
         ],
         "wrong": [_mark_data(mark) for mark in gate.wrong],

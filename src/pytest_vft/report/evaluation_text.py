@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from pytest_vft.evaluation.accuracy import Accuracy
+from pytest_vft.evaluation.accuracy import Accuracy, Group
 from pytest_vft.evaluation.comparison import Comparison
 from pytest_vft.evaluation.gate import Cause, Gate
 from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions, MatchMethod
@@ -134,14 +134,22 @@ def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_
             yield f"    tolerated is {tolerated}; to ask the judge again: {option('retry-ungraded')}"
     if gate.ratings:
         yield f"  ratings: {' | '.join(f'{rating} {number:,}' for rating, number in gate.ratings.items())}"
-    for group in gate.groups[:_MOST_IDS]:
-        low = "" if group.ok else "too low: "
-        few = ", too few answers for a verdict" if group.few else ""
-        yield f"  {low}{safe(gate.by)}={safe(group.value)} {_share(group.accuracy)}{few}"
-    if len(gate.groups) > _MOST_IDS:
-        yield f"  ... and {count(len(gate.groups) - _MOST_IDS, 'better group')}"
+    for key in gate.by:
+        yield from _groups([group for group in gate.groups if group.key == key], most_shown)
     if gate.wrong:
         yield from _wrong(gate, path, test, command, most_shown)
+
+
+def _groups(groups: Sequence[Group], most_shown: int) -> Iterator[str]:
+    """Yield a line for each of *groups*, by one key, that is too low, and for *most_shown* in all."""
+    failed = sum(not group.ok for group in groups)
+    shown = groups[: max(most_shown, failed)] if most_shown else groups
+    for group in shown:
+        low = "" if group.ok else "too low: "
+        few = ", too few answers for a verdict" if group.few else ""
+        yield f"  {low}{safe(group.key)}={safe(group.value)} {_share(group.accuracy)}{few}"
+    if len(groups) > len(shown):
+        yield f"  ... and {count(len(groups) - len(shown), 'more group')} by {safe(groups[0].key)}"
 
 
 def _headline(gate: Gate) -> str:
@@ -204,7 +212,7 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
         by_name.setdefault(name, []).append(mark)
     for name, marks in by_name.items():
         first = _quoted(marks[0].answer.said)
-        yield f"  near misses {len(marks):,} ({first} ...): normalise={name} would accept them"
+        yield f"  near misses {len(marks):,} ({first} ...): {option('normalise', name)} would accept them"
     if test and (place := next((one.answer.question for one in shown if one.answer.question), None)):
         yield f"  to show the image: vft show {shlex.quote(safe(test, None))}:{place.line} --save DIR"
     if command:

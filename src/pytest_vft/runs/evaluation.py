@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Unpack
 
-from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
 from pytest_vft.evaluation.accuracy import MIN_N, Requirement
 from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
@@ -31,10 +30,9 @@ from pytest_vft.evaluation.scoring import (
 from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
-from pytest_vft.reading.sqlite import FOLDER, make_folder
 from pytest_vft.report.evaluation_text import render_comparison, render_gate
+from pytest_vft.runs.rerun import cache_path, rerun_command, write_wrong_ids
 from pytest_vft.text import count, safe
-from pytest_vft.writing import write_text
 
 StrPath = str | os.PathLike[str]
 
@@ -55,7 +53,7 @@ class AccuracyOptions(_AnswerOptions, total=False):
     of Requirement, all others those of Scoring.
     """
 
-    by: str | None
+    by: str | Sequence[str] | None
     min_n: int
 
 
@@ -77,22 +75,24 @@ class Evaluation:
     id_pattern: str = ID_PATTERN
     spending: Spending = field(default_factory=Spending, repr=False, compare=False)
 
+    @without_inner_frames
     def assert_min_accuracy(self, minimum: float, **options: Unpack[AccuracyOptions]) -> Gate:
         """Return the gate, or raise AssertionError if the accuracy is below *minimum*."""
         __tracebackhide__ = True
         gate = self.measure(minimum, **options)
         if not gate.ok:
-            command = self.rerun_command(gate, self.save_wrong_ids(gate))
+            command = self.write_wrong_ids(gate)
             raise AssertionError(render_gate(gate, self.path, self.test, self.matched, command))
         return gate
 
+    @without_inner_frames
     def measure(  # noqa: PLR0913 - all by keyword, each with a default
         self,
         minimum: float | None = None,
         *,
         kind: Kind | None = None,
         judge: Judge | str | None = None,
-        by: str | None = None,
+        by: str | Sequence[str] | None = None,
         min_n: int = MIN_N,
         confidence: float | None = None,
         **scoring: Unpack[ScoringOptions],
@@ -105,6 +105,7 @@ class Evaluation:
         """Like measure(), for options that have been validated."""
         return evaluate_gate(self.matched, self.marks(kind, scoring), kind, requirement, scoring)
 
+    @without_inner_frames
     def assert_not_worse_than(  # noqa: PLR0913 - as above
         self,
         baseline: StrPath,
@@ -153,46 +154,34 @@ class Evaluation:
         if kind is not None:
             check_name("kind", kind, KINDS)
         kinds = kinds_of(self.matched.answers, scoring.choices)
-        wanted = {None, *(KINDS if kind is None else (kind,))}
-        pairs = [pair for pair in zip(self.matched.answers, kinds, strict=True) if pair[1] in wanted]
+        with gc_paused():
+            pairs = list(zip(self.matched.answers, kinds, strict=True))
+            if kind is not None:
+                pairs = [pair for pair in pairs if pair[1] in (kind, None)]
         if not any(found for _, found in pairs):
             raise EvaluationError(no_questions(kind, self.matched.answers))
         judged = [one for one in KINDS if scoring.metric_for(one) == "judge"]
-        unrated = [answer for answer, found in pairs if found in judged and answer.said.strip()]
+        unrated = (
+            [answer for answer, found in pairs if found in judged and answer.said.strip()] if judged else []
+        )
         ratings: Mapping[str, Rating] = {}
         if unrated:
             if scoring.judge is None:
                 raise no_judge()
-            with open_transcript(_cache_path("ratings.jsonl")) as transcript:
+            with open_transcript(cache_path("ratings.jsonl")) as transcript:
                 ratings = rate_answers(unrated, scoring.judge, transcript, self.spending)
         with gc_paused():
             return score(pairs, scoring, ratings)
 
-    def save_wrong_ids(self, gate: Gate) -> Path:
-        """Write the ids of the wrong answers, one per line, to a file in the cache; return its path."""
-        path = _cache_path(f"wrong-{Path(self.path).stem}{f'-{gate.kind}' if gate.kind else ''}.txt")
-        write_text(path, "".join(f"{mark.answer.id}\n" for mark in gate.wrong), errors="backslashreplace")
-        return path
-
-    def rerun_command(self, gate: Gate, ids: Path) -> list[str]:
-        """Return the command that evaluates only the answers listed in the file *ids*, like *gate*."""
-        scoring, default = gate.scoring, Keys()
-        keys = {name: getattr(self.keys, name) for name in (key.name for key in fields(Keys))}
-        options = {
-            "test": self.test,
-            "ids": f"@{ids}",
-            "keys": ",".join(
-                f"{name}={key[0]}" for name, key in keys.items() if key != getattr(default, name)
-            ),
-            "id-pattern": "" if self.id_pattern == ID_PATTERN else self.id_pattern,
-            "metric": scoring.metric,
-            "normalise": "" if scoring.normalise == "text" else scoring.normalise,
-            "choices": ",".join(scoring.choices),
-            "judge": scoring.judge.model if scoring.judge else "",
-        }
-        return ["vft", "eval", self.path, *(f"--{name}={value}" for name, value in options.items() if value)]
+    def write_wrong_ids(self, gate: Gate) -> list[str]:
+        """Write the ids of the wrong answers to a file; return the command that evaluates only them."""
+        ids = write_wrong_ids(gate, self.path)
+        return rerun_command(
+            self.path, ids, gate.scoring, test=self.test, keys=self.keys, id_pattern=self.id_pattern
+        )
 
 
+@without_inner_frames
 def evaluate(
     predictions: StrPath,
     *,
@@ -218,6 +207,7 @@ def evaluate(
     return Evaluation(path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern)
 
 
+@without_inner_frames
 def assert_min_accuracy(
     predictions: StrPath,
     minimum: float,
@@ -237,6 +227,7 @@ def assert_min_accuracy(
     return evaluation.assert_min_accuracy(minimum, **options)
 
 
+@without_inner_frames
 def assert_not_worse_than(
     predictions: StrPath,
     baseline: StrPath,
@@ -280,9 +271,3 @@ def no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
         f"there are no closed questions: the actual answers of {number} are {shown}{more}, and none is Yes, "
         f"No or a choice; name the choices: {option('choices', choices)}"
     )
-
-
-def _cache_path(name: str) -> Path:
-    folder = Path(FOLDER)
-    make_folder(folder)
-    return folder / name

@@ -26,7 +26,7 @@ from pytest_vft.text import either, nearest
 
 Record = TypeVar("Record")
 
-_LISTS = ("choices", "passing", "prices", "judge_prices")
+_LISTS = ("by", "choices", "passing", "prices", "judge_prices")
 _INTEGERS = ("concurrency", "max_requests", "min_n", "retries")
 _JUDGE = (
     "judge_url",
@@ -103,9 +103,7 @@ class EvaluationRequest:
             spending=evaluation.spending,
         )
         failed = [gate for gate in gates if not gate.ok]
-        return results, {
-            str(gate.kind): evaluation.rerun_command(gate, evaluation.save_wrong_ids(gate)) for gate in failed
-        }
+        return results, {str(gate.kind): evaluation.write_wrong_ids(gate) for gate in failed}
 
     def _is_scored(self, kind: Kind) -> bool:
         """Return whether answers of *kind* can be scored, or a gate on them needs it."""
@@ -191,7 +189,7 @@ def read_minima(text: str | None) -> dict[Kind, float]:
         kind = next((kind for kind in KINDS if kind == name), None)
         if kind is None:
             raise UsageError(
-                f"min-accuracy: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
+                f"{option('min-accuracy')}: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
             )
         minima[kind] = _number("min-accuracy", value)
         check_share("min-accuracy", minima[kind])
@@ -261,12 +259,12 @@ def _whole_number(name: str, text: str) -> int:
     raise UsageError(f"{option(name.replace('_', '-'))} is {text!r}; expected a whole number")
 
 
-def _pairs(option: str, text: str) -> dict[str, str]:
+def _pairs(name_of_option: str, text: str) -> dict[str, str]:
     pairs = {}
     for part in _listed(text):
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise UsageError(f"{option}: {part!r}: expected NAME=VALUE, comma-separated")
+            raise UsageError(f"{option(name_of_option)}: {part!r}: expected NAME=VALUE, comma-separated")
         pairs[name] = value
     return pairs
 

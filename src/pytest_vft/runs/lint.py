@@ -16,7 +16,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.clock import now
-from pytest_vft.errors import LintError, UsageError
+from pytest_vft.errors import LintError, UsageError, without_inner_frames
 from pytest_vft.model import Depth, Finding, Report, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.links import masked, read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
@@ -194,6 +194,7 @@ def _report(
     )
 
 
+@without_inner_frames
 def lint(  # noqa: PLR0913 - all by keyword, each with a default
     *paths: str | os.PathLike[str],
     validation: Paths = (),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
-from pytest_vft.errors import EvaluationError
+from pytest_vft.errors import EvaluationError, without_inner_frames
 from pytest_vft.evaluation.live import Live, LiveOptions, LiveProgress, ask_questions
 from pytest_vft.evaluation.matching import match
 from pytest_vft.evaluation.predictions import Answer, Keys, as_answers, as_keys
@@ -54,6 +54,7 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
         raise EvaluationError(f"{error}; spent: {spending}") from None
     own = Keys(id=(), predicted=("predicted_answer",), actual=("actual_answer", *keys.actual))
     matched = match(path, as_answers(path, enumerate(lines, 1), own), questions)
+    keys = replace(keys, predicted=Keys().predicted)  # those of the transcript
     return Evaluation(
         path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern, spending=spending
     )
@@ -72,6 +73,7 @@ def _check_answerable(questions: Sequence[Question], keys: Keys) -> None:
         )
 
 
+@without_inner_frames
 def run_live(
     *,
     model: str,
