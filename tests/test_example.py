@@ -86,6 +86,9 @@ def test_strings_are_measured() -> None:
         "messages": 3,
         "assistant_messages": 1,
         "images": 0,
+        "missing_image": "none",
+        "unanswered_calls": (),
+        "repeated_assistants": 0,
         "repeated_images": 0,
         "last_role": "assistant",
         "tokens_at_least": 4,
@@ -99,7 +102,10 @@ def test_strings_are_measured() -> None:
             "images": 0,
             "shape_faults": 0,
             "text_length": length,
+            "invisible_characters": 0,
             "calls": 0,
+            "unknown_keys": (),
+            "image_in_text": "none",
         }
         for role, length in (("system", 9), ("user", 4), ("assistant", 1))
     ]
@@ -132,6 +138,9 @@ def test_test_split_has_no_answers() -> None:
         "messages": 1,
         "assistant_messages": 0,
         "images": 1,
+        "missing_image": "none",
+        "unanswered_calls": (),
+        "repeated_assistants": 0,
         "repeated_images": 0,
         "last_role": "user",
         "tokens_at_least": 88,
@@ -345,6 +354,7 @@ def test_embedded_image_is_measured() -> None:
         "split": "train",
         "role": "user",
         "detail": "auto",
+        "unknown_keys": (),
         "scheme": "data",
         "address": "of scheme data",
         "media_type": "image/png",

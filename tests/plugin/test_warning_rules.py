@@ -30,7 +30,7 @@ def test_item_passes_with_one_warning_at_the_first_finding(project: Project) -> 
     result.stdout.fnmatch_lines(
         [
             MODE,
-            "  train.jsonl:3: VftWarning: image/unsupported-mode: mode is L; * (and 2 more). Use image.*",
+            "  train.jsonl:3: VftWarning: image/unsupported-mode: mode is L; * (and 2 more). *pytest_vft.*",
         ]
     )
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, TypedDict
 
+from pytest_vft.facts.calls import unanswered_calls
+from pytest_vft.facts.hidden import NONE, SHORTEST, image_in_text, missing_image
 from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.invisible import invisible_characters
 from pytest_vft.facts.message import MessageFacts
@@ -38,6 +41,12 @@ class ExampleFacts(TypedDict):
     """Number of messages with role assistant."""
     images: int
     """Number of images in all messages."""
+    missing_image: str
+    """What refers to an image in an example without images: a placeholder, or a key; "none"."""
+    unanswered_calls: Sequence[str]
+    """Calls of tools and functions, except in the last message, that no following message answers."""
+    repeated_assistants: int
+    """Number of assistant messages that directly follow another one."""
     repeated_images: int
     """Number of images of the target turn that an earlier turn contains as well."""
     last_role: str | None
@@ -78,11 +87,14 @@ def measure_example(
     texts: list[str] = []
     images_at_least = images_at_most = 0
     others_at_most = json_tokens(chat.others) if chat.others else 0
-    assistants = 0
-    for position, role, content, written, shown, source, faults in chat.rows:
+    assistants = all_calls = 0
+    for position, role, content, written, shown, source, faults, unknown_keys in chat.rows:
         for image in shown:
+            part, reference, _, _, unread = image
             key, measured = image_facts(image, role, split, store, context)
-            images.append(_image((position, image[0], key, measured, image[1])))
+            if unread:
+                measured["unknown_keys"] = unread
+            images.append(_image((position, part, key, measured, reference)))
             if count_image is not None:
                 at_least, at_most = count_image(measured["width"], measured["height"], measured["detail"])
                 images_at_least += at_least
@@ -90,7 +102,8 @@ def measure_example(
         parts = written
         text = parts[0] if len(parts) == 1 else "".join(parts)
         texts.append(text)
-        length, calls = len(text.strip()), 0
+        stripped = text.strip()
+        length, calls = len(stripped), 0
         invisible = 0 if text.isascii() else invisible_characters(text)
         assistants += role == "assistant"
         if len(source) > 2 or content == "absent":  # noqa: PLR2004 - role and content
@@ -98,6 +111,7 @@ def measure_example(
             if role == "assistant":
                 refusal, called = source.get("refusal"), _calls(source)
                 calls = len(called)
+                all_calls += calls
                 if isinstance(refusal, str) and refusal:
                     length += len(refusal)
                     parts = [*parts, refusal]
@@ -113,6 +127,8 @@ def measure_example(
             "text_length": length,
             "invisible_characters": invisible,
             "calls": calls,
+            "unknown_keys": unknown_keys,
+            "image_in_text": image_in_text(stripped) if length > SHORTEST or "type" in stripped else NONE,
         }
     rows = chat.rows
     if chat.alternatives:  # not part of the conversation
@@ -132,6 +148,9 @@ def measure_example(
         "messages": chat.total,
         "assistant_messages": assistants,
         "images": len(images),
+        "missing_image": missing_image(rows, chat.others) if not images and not chat.faults else NONE,
+        "unanswered_calls": unanswered_calls(rows) if all_calls and not chat.faults else (),
+        "repeated_assistants": _repeated_assistants(role_texts) if assistants > 1 and not chat.faults else 0,
         "repeated_images": turn.repeated if turn else 0,
         "last_role": role_texts[-1][0] if role_texts else None,
         "tokens_at_least": text_at_least + images_at_least if known else None,
@@ -139,6 +158,10 @@ def measure_example(
     }
     shots = few_shot_answers(bounds, rows, role_texts, images) if trained else ()
     return _example((facts, messages, images, turn, shots, texts, (images_at_least, images_at_most)))
+
+
+def _repeated_assistants(role_texts: Sequence[RoleTexts]) -> int:
+    return sum(first[0] == second[0] == "assistant" for first, second in pairwise(role_texts))
 
 
 def _calls(message: Mapping[str, Any]) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from xxhash import xxh3_128_intdigest
 
-from pytest_vft.formats.base import ImageRow
+from pytest_vft.formats.base import Fault, ImageRow
 from pytest_vft.model import Split
 from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
@@ -40,6 +41,8 @@ class ImageFacts(TypedDict):
     """Role of the message that contains the image."""
     detail: str
     """Detail as written; "auto" if absent, "null" for a JSON null."""
+    unknown_keys: Sequence[Fault]
+    """Keys of the image and its content part that the format does not define; null values do not count."""
     scheme: str
     """Scheme of the URL in lower case: data, https, file ...; "none" for a URL without a scheme."""
     address: str
@@ -109,7 +112,10 @@ class Image(NamedTuple):
     reference: str
 
 
-_UNKNOWN: Any = dict.fromkeys(ImageFacts.__annotations__)  # copying it is faster than a dict display
+_UNKNOWN: Any = {
+    **dict.fromkeys(ImageFacts.__annotations__),
+    "unknown_keys": (),
+}  # copying it is faster than a dict display
 _CACHED_HEADS = 64  # a dataset has few different heads of data URLs
 _LONGEST_HEAD = 256  # characters, detail included; longer heads are not cached
 
@@ -118,7 +124,7 @@ def image_facts(
     image: ImageRow, role: str, split: Split, store: ImageStore, context: FetchContext
 ) -> tuple[int, ImageFacts]:
     """Return the key and the facts of *image*: the hash of its content, or of its reference if unknown."""
-    _, reference, detail, local = image
+    _, reference, detail, local, _ = image
     if not isinstance(detail, str):
         shown = "[...]" if isinstance(detail, list) else "{...}" if isinstance(detail, dict) else None
         detail = shown or json.dumps(detail)

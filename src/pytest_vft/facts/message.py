@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
+from pytest_vft.formats.base import Fault
 from pytest_vft.model import Split
 
 
@@ -28,3 +30,7 @@ class MessageFacts(TypedDict):
     runs of at least 3 zero-width characters or variation selectors."""
     calls: int
     """Number of tool and function calls."""
+    unknown_keys: Sequence[Fault]
+    """Keys of the message and its texts that the format does not define; null values do not count."""
+    image_in_text: str
+    """What image the text contains, as base64 of more than 1,000 characters or as content parts; "none"."""

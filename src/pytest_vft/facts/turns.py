@@ -74,7 +74,7 @@ def few_shot_answers(
     """Return the answers before the target turn, except those with `weight` 0, which are not trained on."""
     shots = []
     start = 0
-    for position, role, _, _, _, source, _ in rows[: bounds[0]]:
+    for position, role, _, _, _, source, _, _ in rows[: bounds[0]]:
         if role == "assistant":
             if source.get("weight") != 0:
                 shown = [image.key for image in images if start <= image.message <= position]

@@ -29,12 +29,16 @@ class Fault(NamedTuple):
 
 
 class ImagePart(NamedTuple):
-    """An image of a message: index of the part, URL (a path if *local*), and detail as a JSON value."""
+    """An image of a message: index of the part, URL (a path if *local*), and detail as a JSON value.
+
+    *unknown_keys* are keys of the part and of the image that the format does not define.
+    """
 
     part: int
     reference: str
     detail: Any = "auto"
     local: bool = False
+    unknown_keys: Sequence[Fault] = ()
 
 
 class Message(NamedTuple):
@@ -42,7 +46,8 @@ class Message(NamedTuple):
 
     *position* counts from 0 and includes unsound messages. *content* is the form of the content, *texts*
     holds the text of each part that is not an image, and *source* is the message in OpenAI's format with
-    all other keys (weight, tool_calls ...). *faults* is the number of faults in the message.
+    all other keys (weight, tool_calls ...). *faults* is the number of faults in the message, and
+    *unknown_keys* are keys of the message and its texts that the format does not define.
     """
 
     position: int
@@ -52,11 +57,14 @@ class Message(NamedTuple):
     images: Sequence[ImagePart]
     source: Mapping[str, Any]
     faults: int
+    unknown_keys: Sequence[Fault] = ()
 
 
 # ImagePart and Message as plain tuples: a dataset has millions, and a NamedTuple costs thirty times as much.
-ImageRow = tuple[int, str, Any, bool]
-MessageRow = tuple[int, str, ContentKind, Sequence[str], Sequence[ImageRow], Mapping[str, Any], int]
+ImageRow = tuple[int, str, Any, bool, Sequence[Fault]]
+MessageRow = tuple[
+    int, str, ContentKind, Sequence[str], Sequence[ImageRow], Mapping[str, Any], int, Sequence[Fault]
+]
 
 
 class Chat(NamedTuple):

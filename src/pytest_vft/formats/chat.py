@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pytest_vft.formats.base import ContentKind, ImageRow, KeyPath, MessageRow
+from pytest_vft.formats.base import ContentKind, Fault, ImageRow, KeyPath, MessageRow
+from pytest_vft.formats.keys import message_keys, part_keys
 
 # Start and end of the target turn as indexes of messages; (0, 0) if there is none.
 Bounds = tuple[int, int]
 
+_FEWEST_KEYS = 2  # of a sound message (role and content or calls) and part (type and its value)
 
-def read_messages(
+
+def read_messages(  # noqa: C901 - the loop over all parts of a dataset, where a call costs
     messages: Sequence[Any], unsound: Collection[KeyPath] = (), faults: Mapping[str | int, int] | None = None
 ) -> list[MessageRow]:
     """Return *messages*, in OpenAI's format, without the *unsound* messages and parts.
@@ -27,6 +30,9 @@ def read_messages(
         kind: ContentKind
         texts: list[str]
         images: list[ImageRow]
+        unknown: Sequence[Fault] = (
+            message_keys(message, ("messages", position)) if len(message) > _FEWEST_KEYS else ()
+        )
         if isinstance(content, str):
             kind, texts, images = "string", [content], []
         elif isinstance(content, list):
@@ -37,15 +43,20 @@ def read_messages(
                 type_ = part["type"]
                 if type_ == "image_url":
                     image = part["image_url"]
-                    images.append((number, image["url"], image.get("detail", "auto"), False))
+                    found: Sequence[Fault] = ()
+                    if len(part) > _FEWEST_KEYS or len(image) > 1 + ("detail" in image):
+                        found = part_keys(part, ("messages", position, "content", number))
+                    images.append((number, image["url"], image.get("detail", "auto"), False, found))
                 elif type_ == "image_path":
-                    images.append((number, part["image_path"], "auto", True))
+                    images.append((number, part["image_path"], "auto", True, ()))
                 else:
                     texts.append(part[type_])
+                    if len(part) > _FEWEST_KEYS:
+                        unknown = [*unknown, *part_keys(part, ("messages", position, "content", number))]
         else:
             kind, texts, images = "null" if content is None else "absent", [], []
         number = faults[position] if faults else 0
-        read.append((position, message["role"], kind, texts, images, message, number))
+        read.append((position, message["role"], kind, texts, images, message, number, unknown))
     return read
 
 

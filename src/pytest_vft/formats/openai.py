@@ -8,10 +8,10 @@ from typing import Any
 
 from pytest_vft.formats.base import MAX_FAULTS, Chat, Fault, KeyPath
 from pytest_vft.formats.chat import read_messages
+from pytest_vft.formats.keys import unknown_keys
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.model import from_tuple
 from pytest_vft.resources import read_schema
-from pytest_vft.text import safe
 
 _chat = from_tuple(Chat)
 _NONE: Mapping[Any, Any] = {}
@@ -34,7 +34,7 @@ class OpenAI:
         messages = example["messages"]
         if len(example) == 1:
             return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0))
-        unknown = self._unknown_keys(example)
+        unknown = unknown_keys(example, self._shape.keys)
         return Chat(read_messages(messages), len(messages), (), unknown, others=_others(example))
 
     def place(self, example: Any, path: KeyPath) -> KeyPath:  # noqa: ARG002 - required by the protocol
@@ -53,7 +53,7 @@ class OpenAI:
         messages = () if ("messages",) in unsound else example["messages"]
         by_message = Counter(path[1] for path, _ in faults if len(path) > 1)
         # A value that is not an example at all has no known keys.
-        unknown = () if any(not fault.path for fault in faults) else self._unknown_keys(example)
+        unknown = () if any(not fault.path for fault in faults) else unknown_keys(example, self._shape.keys)
         return Chat(
             read_messages(messages, unsound, by_message),
             len(messages),
@@ -62,10 +62,6 @@ class OpenAI:
             {path: _value(example, path) for path in sorted(unsound, key=str)},
             _others(example),
         )
-
-    def _unknown_keys(self, example: Mapping[str, Any]) -> Sequence[Fault]:
-        unknown = [key for key in example if key not in self._shape.keys]
-        return [Fault((safe(key),), safe(key)) for key in unknown[:MAX_FAULTS]]
 
 
 def _others(example: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -165,7 +165,7 @@ def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     elif others:
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
     if rule.undecoded:
-        hint = "" if report.depth == "full" else "; --depth=full decodes one at a time"
+        hint = "" if report.depth == "full" else "; depth full decodes one at a time"
         yield rule.undecoded, f"too large to decode here{hint}"
 
 
