@@ -33,8 +33,8 @@ class ShownImage(NamedTuple):
 class ExampleView:
     """One line of a file as a chat.
 
-    *start* is how the line begins, *images* are keyed by their path, and *wider_rules* is the number of
-    rules on files and on the dataset, which are not judged.
+    *start* is how the line begins, *images* are keyed by their path, and *has_wider_rules* says that there
+    are rules on files and on the dataset, which are not judged.
     """
 
     path: str
@@ -45,7 +45,7 @@ class ExampleView:
     chat: Chat
     images: Mapping[KeyPath, ShownImage]
     findings: tuple[Finding, ...]
-    wider_rules: int
+    has_wider_rules: bool
 
 
 def render_example(view: ExampleView) -> str:
@@ -69,7 +69,7 @@ def render_example(view: ExampleView) -> str:
 
 def _not_judged(view: ExampleView) -> Iterator[str]:
     urls = sum(image.reference[:4].lower() == "http" for image in view.images.values())
-    parts = [f"{count(view.wider_rules, 'rule')} on files and the dataset"] if view.wider_rules else []
+    parts = ["rules on files and the dataset"] if view.has_wider_rules else []
     if urls:
         parts.append(f"{count(urls, 'image')} behind {'a URL' if urls == 1 else 'URLs'}, not fetched")
     if parts:

@@ -73,7 +73,7 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
         chat=chat,
         images=dict(_images(data_format, example, chat)),
         findings=run_line(replace(settings, sources=(source,)), shard, line),
-        wider_rules=sum(rule.scope in ("file", "dataset") for rule in settings.rules),
+        has_wider_rules=any(rule.scope in ("file", "dataset") for rule in settings.rules),
     )
 
 
