@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import os
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +60,9 @@ PAYLOADS = {
     "table": "a|b\\|c`d``e```f | `g` \\",
     "escapes of a command": "%0A::error::boom%0D%3A%2C%25",
     "template": "{message} {0.__class__} %s %(path)s $path",
+    "formula": '=HYPERLINK("http://evil"),@SUM(1);\t-1+1',
+    "formula after a tab": "\t+cmd|' /C calc'!A0",
+    "not XML": "\ufffe\uffff",
     "long": "A" * 5_000,
 }
 
@@ -266,9 +272,30 @@ def cells(tokens: list[Token]) -> list[list[list[Token]]]:
     return rows
 
 
+def assert_junit(text: str) -> None:
+    assert_harmless(text)
+    root = ET.fromstring(text)  # noqa: S314 - written by us
+    assert {element.tag for element in root.iter()} <= {
+        *("testsuites", "testsuite", "testcase", "failure", "skipped", "system-out")
+    }
+    for element in root.iter():
+        assert_harmless("\n".join([element.text or "", *element.attrib.values()]))
+
+
+def assert_csv(text: str) -> None:
+    """No cell is a formula, and none is cut in two."""
+    assert_harmless(text)
+    rows = list(csv.reader(io.StringIO(text), strict=True))
+    assert {len(row) for row in rows} == {8}
+    for cell in (cell for row in rows for cell in row):
+        assert not re.match(r"[=+\-@\t\r\n＝＋－＠]", cell.lstrip(" "))  # noqa: RUF001 - wide characters are meant
+
+
 CHECKS: dict[str, Callable[[str], None]] = {
     "text": assert_harmless,
     "concise": assert_harmless,
+    "junit": assert_junit,
+    "csv": assert_csv,
     "json": assert_json,
     "github": assert_annotations,
     "sarif": assert_json_for_people,
