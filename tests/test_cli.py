@@ -790,6 +790,16 @@ def test_closed_and_full_streams_are_one_line(command: str, code: int, err: str)
     assert (done.returncode, done.stderr) == (code, err)
 
 
+@pytest.mark.parametrize(
+    "arguments", [["show", f"a.jsonl:{'1' * 5_000}"], ["check", f"--max-shown={'1' * 5_000}"]]
+)
+def test_number_with_too_many_digits_is_one_line(vft: Vft, arguments: list[str]) -> None:
+    done = vft(*arguments)
+
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "expected" in done.err
+
+
 def test_flag_with_a_value_is_named(vft: Vft) -> None:
     assert vft("check", "--offline=yes").err == (
         "vft: --offline does not take a value; see 'vft check --help'\n"
