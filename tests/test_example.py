@@ -100,6 +100,8 @@ def test_strings_are_measured() -> None:
             "role": role,
             "content": "string",
             "images": 0,
+            "placeholders": 0,
+            "listed_images": None,
             "shape_faults": 0,
             "text_length": length,
             "invisible_characters": 0,
