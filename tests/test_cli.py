@@ -465,6 +465,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "checked": 10,
         "failed": 2,
         "unknown": 0,
+        "undecoded": 0,
         "not_applicable": 0,
         "ignored": 0,
         "reason": None,
@@ -765,6 +766,79 @@ def test_rule_that_does_not_run_is_listed_as_off(vft: Vft) -> None:
 
     assert re.search(r"^image/tiny +off +An image is tiny\.$", vft("rules").out, re.MULTILINE)
     assert re.search(r"^image/tiny +warning +", vft("rules", "--select=image/tiny").out, re.MULTILINE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such shells")
+@pytest.mark.parametrize(
+    ("command", "code", "err"),
+    [
+        ("vft rules >&-", 2, "vft: standard output is closed\n"),
+        ("vft rules 2>&- >/dev/null", 0, ""),
+        ("vft rules >&- 2>&-", 2, ""),
+        ("vft check nowhere.jsonl 2>&-", 2, ""),
+        ("vft rules >/dev/full", 2, "vft: standard output: No space left on device\n"),
+        ("vft check nowhere.jsonl 2>/dev/full", 2, ""),
+    ],
+)
+def test_closed_and_full_streams_are_one_line(command: str, code: int, err: str) -> None:
+    if "/dev/full" in command and not os.path.exists("/dev/full"):  # noqa: PTH110 - a device
+        pytest.skip("no /dev/full here")
+    command = command.replace("vft", f"{sys.executable} -m pytest_vft", 1)
+
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - closes streams
+
+    assert (done.returncode, done.stderr) == (code, err)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["show", f"a.jsonl:{'1' * 5_000}"], ["check", f"--max-shown={'1' * 5_000}"]]
+)
+def test_number_with_too_many_digits_is_one_line(vft: Vft, arguments: list[str]) -> None:
+    done = vft(*arguments)
+
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "expected" in done.err
+
+
+def test_flag_with_a_value_is_named(vft: Vft) -> None:
+    assert vft("check", "--offline=yes").err == (
+        "vft: --offline does not take a value; see 'vft check --help'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "network"), [("1", "offline"), ("TRUE", "offline"), ("0", "network on"), ("", "network on")]
+)
+def test_variable_that_turns_the_network_off(
+    vft: Vft, monkeypatch: pytest.MonkeyPatch, value: str, network: str
+) -> None:
+    monkeypatch.setenv("VFT_OFFLINE", value)
+    url = build_example("What is this?", "A dog.", "https://127.0.0.1:1/dog.png")
+    Path("train.jsonl").write_text(json.dumps(url) + "\n")
+
+    assert vft("check", "train.jsonl").out.splitlines()[0].endswith(f", {network}")
+
+
+def test_unclear_value_of_the_variable_is_refused(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VFT_OFFLINE", "maybe")
+
+    assert vft("check", write("train.jsonl")).err == "vft: VFT_OFFLINE is 'maybe'; expected 1 or 0\n"
+
+
+def test_rule_file_is_explained(vft: Vft) -> None:
+    write_rule(RULE)
+
+    done = vft("explain", "my_rules/image/tiny.toml")
+
+    assert (done.code, done.out.splitlines()[0]) == (0, "# image/tiny")
+
+
+def test_report_that_is_a_loop_of_links_is_one_line(vft: Vft) -> None:
+    Path("loop").symlink_to("loop")
+
+    done = vft("check", write("train.jsonl"), "--report=text:loop")
+
+    assert (done.code, done.err) == (2, "vft: loop: Too many levels of symbolic links\n")
 
 
 def test_rules_of_ones_own_are_proved(vft: Vft) -> None:

@@ -30,6 +30,31 @@ def test_missing_key_is_named(environ: dict[str, str]) -> None:
         read_credentials(None, environ)
 
 
+@pytest.mark.parametrize(
+    "key", [f"{KEY}\nX: y", f"{KEY}\x1b[31m", f"{KEY}\0", f"schlüssel-{KEY}", f"\ufeff{KEY}", f"{KEY}\x7f"]
+)
+@pytest.mark.parametrize("azure", [None, "2025-01-01"])
+def test_key_that_no_header_can_hold_is_refused_unseen(key: str, azure: str | None) -> None:
+    name = "AZURE_OPENAI_API_KEY" if azure else "OPENAI_API_KEY"
+
+    with pytest.raises(UsageError) as caught:
+        read_credentials("http://a/v1", {name: key}, azure_version=azure)
+
+    assert str(caught.value).startswith(f"{name} contains a control character or a character outside ASCII")
+    assert KEY not in str(caught.value)
+
+
+def test_server_that_only_a_file_names_gets_no_key() -> None:
+    environ = {"OPENAI_API_KEY": KEY}
+
+    with pytest.raises(UsageError, match=r"^vft\.toml names the server http://a/v1; a key is only sent to"):
+        read_credentials("http://a/v1", environ, named_by="vft.toml")
+
+    assert read_credentials("http://a/v1", environ, named_by="vft.toml", key_wanted=False).base_url
+    confirmed = {**environ, "OPENAI_BASE_URL": "http://a/v1/"}
+    assert read_credentials("http://a/v1", confirmed, named_by="vft.toml").key == KEY
+
+
 def test_key_is_not_shown() -> None:
     credentials = Credentials("http://a/v1", KEY)
 

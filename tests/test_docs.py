@@ -195,6 +195,15 @@ def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
         assert (ROOT / target).exists(), target
 
 
+def test_the_tests_that_the_security_model_names_exist() -> None:
+    text = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
+
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 10
+    for path, name in named:
+        assert f"\ndef {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{name}"
+
+
 def test_the_readme_has_absolute_links_only() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import os
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,8 @@ from pytest_vft.text import safe
 
 # Raw, they must not reach any output. A newline ends a line of ours, and nothing else does.
 CONTROL = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 IMAGE = data_url("png 24x24 rgb")
@@ -48,12 +52,17 @@ PAYLOADS = {
     "command of Azure": "##vso[task.setvariable variable=token]boom",
     "bidi": "\u202eevil\u2066\u2069\u200f\u061c",
     "invisible": "\u200b\u2060\ufeff",
+    "tags": "a\U000e0049\U000e0067\U000e006e\U000e006f\U000e0072\U000e0065\U000e007f",
+    "soft hyphens and annotations": "soft\xadhyphen \ufff9base\ufffatext\ufffb \u206a",
     "colour of rich": "[red]boom[/red] [link=https://example.com]x[/link]",
     "markup": "</details><script>alert(1)</script><img src=x onerror=alert(1)> ]]> <!-- &lt; -->",
     "links": "@user #1 [a](http://evil) ](http://evil) ![a](//evil) <http://evil> www.evil.com a@evil.com",
     "table": "a|b\\|c`d``e```f | `g` \\",
     "escapes of a command": "%0A::error::boom%0D%3A%2C%25",
     "template": "{message} {0.__class__} %s %(path)s $path",
+    "formula": '=HYPERLINK("http://evil"),@SUM(1);\t-1+1',
+    "formula after a tab": "\t+cmd|' /C calc'!A0",
+    "not XML": "\ufffe\uffff",
     "long": "A" * 5_000,
 }
 
@@ -263,9 +272,30 @@ def cells(tokens: list[Token]) -> list[list[list[Token]]]:
     return rows
 
 
+def assert_junit(text: str) -> None:
+    assert_harmless(text)
+    root = ET.fromstring(text)  # noqa: S314 - written by us
+    assert {element.tag for element in root.iter()} <= {
+        *("testsuites", "testsuite", "testcase", "failure", "skipped", "system-out")
+    }
+    for element in root.iter():
+        assert_harmless("\n".join([element.text or "", *element.attrib.values()]))
+
+
+def assert_csv(text: str) -> None:
+    """No cell is a formula, and none is cut in two."""
+    assert_harmless(text)
+    rows = list(csv.reader(io.StringIO(text), strict=True))
+    assert {len(row) for row in rows} == {8}
+    for cell in (cell for row in rows for cell in row):
+        assert not re.match(r"[=+\-@\t\r\n＝＋－＠]", cell.lstrip(" "))  # noqa: RUF001 - wide characters are meant
+
+
 CHECKS: dict[str, Callable[[str], None]] = {
     "text": assert_harmless,
     "concise": assert_harmless,
+    "junit": assert_junit,
+    "csv": assert_csv,
     "json": assert_json,
     "github": assert_annotations,
     "sarif": assert_json_for_people,
@@ -319,7 +349,7 @@ def test_name_of_a_file_is_harmless(run: Run, name: bytes, as_folder: bool) -> N
 
     assert run("check", "--", path, f"{path}.gz.jsonl") == 1
     assert run("check", ".") == 1
-    assert run("check", ".", f"--validation-data={path}") == 2
+    assert run("check", f"--validation-data={path}", "--", path) == 2
     assert run("check", "--format=json", "--", path) == 1
     assert run("show", "--save=out", "--", f"{path}:1") == 0
     assert run("show", "--", f"{path}:9") == 2
@@ -347,7 +377,8 @@ def test_names_in_a_report_can_be_read_back(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
 def test_rules_and_reasons_of_strangers_are_harmless(run: Run, text: str) -> None:
-    said = json.dumps(text.replace("{", "(") + " ::error::x")  # a JSON string is one of TOML, too
+    # A JSON string is one of TOML, too, but for pairs of surrogates.
+    said = json.dumps(text.replace("{", "(") + " ::error::x", ensure_ascii=False)
     rule = "\n".join(f"{key} = {said}" for key in ("summary", "message", "advice", "why", "source"))
     Path("mine/image").mkdir(parents=True)
     Path("mine/image/odd.toml").write_text(

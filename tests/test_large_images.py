@@ -9,7 +9,9 @@ import struct
 import subprocess
 import sys
 import textwrap
+import time
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ from lossless_jpeg import lossless_jpeg
 from PIL import Image
 
 from pytest_vft import lint
+from pytest_vft.checking.processes import processes
 from pytest_vft.reading import images
-from pytest_vft.reading.decoder_memory import decoder_memory
+from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory, waiting_turn
 from pytest_vft.reading.images import image_format, measure_image
 from pytest_vft.reading.webp import webp_header
+from pytest_vft.report.json import as_data
 from pytest_vft.report.text import render_text
 
 DAMAGE_RULES = ("image/truncated", "image/undecodable")
@@ -154,9 +158,10 @@ def test_report_says_what_was_not_decoded(here: Path) -> None:
     assert unknown(report) == dict.fromkeys(DAMAGE_RULES, 2)
     assert not [finding for finding in report.findings if finding.rule in DAMAGE_RULES]
     assert (
-        "not checked: 2 images: too large to decode here; --depth=full decodes one at a\n"
+        "not checked: 2 images: too large to decode here; depth full decodes one at a\n"
         "  time (image/truncated and 1 more rule)\n"
     ) in text
+    assert [one["undecoded"] for one in as_data(report)["rules"] if one["id"] in DAMAGE_RULES] == [2, 2]
     assert not lint("train.jsonl", offline=True, require_checked=True, select="image/truncated").ok
 
 
@@ -174,6 +179,23 @@ def test_urls_that_are_offline_are_told_apart(here: Path) -> None:
 
 
 # Memory, in a process of its own
+
+
+def decoding() -> tuple[float, float]:
+    """Return when a large image begins and ends to be decoded."""
+    with waiting_turn(MOST_MEMORY + 1):
+        begun = time.monotonic()
+        time.sleep(0.2)
+        return begun, time.monotonic()
+
+
+def test_large_images_are_decoded_one_at_a_time() -> None:
+    with processes(2, 10**12) as executor:
+        assert executor is not None
+        futures = [executor.submit(decoding) for _ in range(3)]
+        times = sorted(future.result() for future in futures)
+
+    assert all(end <= begun for (_, end), (begun, _) in pairwise(times))
 
 
 def run(program: str, *arguments: str) -> str:

@@ -392,7 +392,7 @@ def test_without_a_job_api_the_own_upload_command_is_printed(
     monkeypatch.chdir(tmp_path)
     Path("acme.toml").write_text('name = "Acme"\nupload_command = "acme files upload {file} --check"\n')
     examples(1, path=name)
-    examples(1, path="v.jsonl")
+    examples(1, image="png 17x17 rgb", path="v.jsonl")
 
     assert main(["submit", "plan", name, "--validation-data=v.jsonl", "--provider=./acme.toml"]) == 2
     assert capsys.readouterr().err == (
@@ -401,6 +401,13 @@ def test_without_a_job_api_the_own_upload_command_is_printed(
     )
     assert main(["explain", "./acme.toml"]) == 0
     assert "acme files upload {file} --check" in capsys.readouterr().out
+
+
+def test_no_upload_command_is_printed_for_data_with_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    own('upload_command = "acme upload {file}"\n' + ACME)
+
+    assert main(["submit", "plan", examples(3), "--provider=./acme.toml"]) == 1
+    assert "acme upload" not in capsys.readouterr().err
 
 
 def test_submit_says_that_there_is_no_job_api(capsys: pytest.CaptureFixture[str]) -> None:

@@ -147,9 +147,7 @@ def test_command_says_so(command: str, capsys: pytest.CaptureFixture[str]) -> No
 
     assert main(command.split()) == 2
 
-    said = "".join(capsys.readouterr())
-    assert "pipe" in said
-    assert "file" in said
+    assert "pipe" in "".join(capsys.readouterr())
 
 
 def test_pipe_among_rules_is_an_error() -> None:

@@ -117,6 +117,7 @@ class FileResult(NamedTuple):
     stopped_by: str | None
     tallies: Mapping[str, Tally]
     bad_lines: Mapping[str, LineRanges] = {}
+    data_format: str = "openai"
 
 
 class RuleResult(NamedTuple):

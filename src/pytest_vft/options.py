@@ -21,7 +21,7 @@ _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
-FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "markdown")
+FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown")
 _STEPS = ("plan", "preflight", "apply")
 _TEXT_OR_JSON = ("text", "json")
 

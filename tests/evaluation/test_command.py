@@ -89,6 +89,7 @@ def test_command_that_looks_at_the_wrong_ones_alone_does_so(vft: Vft) -> None:
         ("closed.jsonl --min-accuracy=open=0.1 --metric=exact", "there are no open questions"),
         ("closed.jsonl --baseline=open.jsonl", "there are no closed questions"),
         ("tuned.jsonl --ids=", "--ids"),
+        ("closed.jsonl --baseline=later.jsonl", "answers to 9 questions of this kind, not to 190; none with"),
     ],
 )
 def test_gate_that_judges_nothing_is_an_error(vft: Vft, arguments: str, said: str) -> None:
@@ -96,6 +97,7 @@ def test_gate_that_judges_nothing_is_an_error(vft: Vft, arguments: str, said: st
     write_lines("wrong.jsonl", [prediction(9_000, "Yes", "Yes")])
     write_lines("open.jsonl", notebook(0, 5)[190:])
     write_lines("closed.jsonl", notebook(5, 0)[:190])
+    write_lines("later.jsonl", [prediction(n, "Yes", "Yes") for n in range(1_000, 1_009)])
 
     done = vft(*arguments.split())
 
@@ -137,14 +139,33 @@ def test_printed_command_has_every_setting_that_decides_what_is_right(vft: Vft) 
             assert len(endpoint.requests) == requests
 
 
-def test_printed_command_for_a_transcript_reads_it(vft: Vft) -> None:
-    write_lines("test.jsonl", [{"nr": n, **question(n, truth="Yes")} for n in range(4)])
-    with serving(lambda _, __: Reply("No")) as endpoint:
-        given = ["a.jsonl", "--test=test.jsonl", "--keys=id=nr,predicted=out", "--live=m"]
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (["--keys=id=nr,predicted=out"], {"nr": 5}),
+        ([], {}),
+        ([], {"id": "a"}),
+        ([], {"text": "No number"}),
+    ],
+    ids=["keys", "numbers", "ids", "lines"],
+)
+def test_printed_command_for_a_transcript_evaluates_the_same_answers(
+    vft: Vft, keys: list[str], line: Mapping[str, Any]
+) -> None:
+    text = line.get("text")
+    lines = [question(n, truth="No" if n == 2 else "Yes", text=text and f"{text}{'!' * n}") for n in range(4)]
+    ids = {name: value for name, value in line.items() if name != "text"}
+    write_lines(
+        "test.jsonl",
+        [{**one, **{name: f"{value}{n}" for name, value in ids.items()}} for n, one in enumerate(lines)],
+    )
+    with serving(lambda _, __: Reply("Yes")) as endpoint:
+        given = ["a.jsonl", "--test=test.jsonl", *keys, "--live=m"]
         out = vft(*given, f"--base-url={endpoint.url}", "--min-accuracy=1").out
 
+    assert "\nclosed 75.0 % < 100.0 % (3/4)\n" in out
     command = out.partition("to evaluate only the wrong answers: ")[2].splitlines()[0]
-    assert "\nclosed 0.0 % (0/4)\n" in vft(*shlex.split(command)[2:]).out
+    assert "\nclosed 0.0 % (0/1)\n" in vft(*shlex.split(command)[2:]).out
 
 
 @pytest.mark.parametrize("option", ["--test", "--baseline", "--report", "--ids", "--keys", "--judge", "--by"])
@@ -302,7 +323,7 @@ def test_what_cannot_be_judged_is_refused_before_paying(vft: Vft) -> None:
             (["--test=test.jsonl", "--min-accuracy=0.5"], "open answers need a judge"),
             (["--test=test.jsonl", "--min-accuracy=closed=0.5"], "there are no closed questions"),
             (["--test=test.jsonl", "--metric=exact", "--baseline=none.jsonl"], "none.jsonl: No such file"),
-            (["--test=test.jsonl", "--metric=exact", "--ids=77"], "no question has one of the --ids"),
+            (["--test=test.jsonl", "--metric=exact", "--ids=3,77"], "no question has the id '77'"),
         ):
             done = vft(*given, *arguments)
             assert done.code == 2
@@ -372,6 +393,20 @@ def test_what_cannot_be_done_is_named(vft: Vft, arguments: str, said: str) -> No
 
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+def test_key_that_a_server_sends_back_is_masked(vft: Vft) -> None:
+    key = os.environ["OPENAI_API_KEY"]
+    write_lines("test.jsonl", [question(n, truth="A bee") for n in range(3)])
+    with serving(lambda _, __: Reply(f"Your key is {key}.")) as endpoint:
+        given = ["a.jsonl", "--test=test.jsonl", "--live=m", "--judge=j", f"--base-url={endpoint.url}"]
+        done = vft(*given, "--max-ungraded=1", "--report=json:out/report.json")
+
+    assert done.code == 2
+    assert "it said 'Your key is ***.'" in done.out
+    files = [path for path in Path().rglob("*") if path.is_file()]
+    assert {"a.jsonl", "ratings.jsonl", "report.json"} <= {path.name for path in files}
+    assert not [path for path in files if key.encode() in path.read_bytes()]
 
 
 def test_key_is_never_printed(vft: Vft) -> None:

@@ -372,6 +372,11 @@ def test_text_of_answers_is_harmless() -> None:
         ({"normalise": "markdwon"}, "no normalisation 'markdwon' (did you mean 'markdown'?)"),
         ({"kind": "close"}, "no kind 'close' (did you mean 'closed'?)"),
         ({"min_f1": 0}, "min_f1 is 0"),
+        ({"min_f1": float("nan")}, "min_f1 is nan"),
+        ({"minimum": "0.9"}, "minimum is '0.9'; expected a share from 0 to 1"),
+        ({"minimum": float("nan")}, "minimum is nan"),
+        ({"choices": "True,False"}, "choices is 'True,False'; expected a list"),
+        ({"min_n": 2.5}, "min_n is 2.5; expected a whole number"),
         ({"min_n": 0}, "min_n is 0; expected a whole number of at least 1"),
     ],
 )

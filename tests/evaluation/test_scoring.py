@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.predictions import Answer
-from pytest_vft.evaluation.ratings import Rating
+from pytest_vft.evaluation.ratings import RATINGS, Rating, read_rating
 from pytest_vft.evaluation.scoring import (
     METRICS,
     NORMALISATIONS,
@@ -165,3 +166,14 @@ def test_ratings_are_right_when_they_pass() -> None:
 
 def test_empty_answer_is_wrong_without_a_judge() -> None:
     assert scored([answer(" ", "b")], Scoring())[0].right is False
+
+
+@given(
+    st.text(alphabet=st.characters() | st.sampled_from('{}[]":,`\n'), max_size=80), st.sampled_from(RATINGS)
+)
+def test_a_rating_is_found_behind_any_text(text: str, rating: str) -> None:
+    found = read_rating(text)
+    assert found is None or found[0] in RATINGS
+    quoted = json.dumps({"reason": text, "rating": rating})
+    assert read_rating(f"```json\n{quoted}\n```") == (rating, text)
+    assert read_rating(f"{text.replace('{', '')}\n{quoted}") == (rating, text)

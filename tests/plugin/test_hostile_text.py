@@ -161,6 +161,38 @@ def test_names_of_files_are_shown_without_harm(project: Project, name: str, seve
     assert not harm(project.run("--vft-data=*.jsonl", "--collect-only").stdout.str())
 
 
+@pytest.mark.parametrize(
+    "option",
+    ["data", "provider", "model", "select", "config", "report", "only --vft-eval=x --vft-eval-keys"],
+)
+def test_usage_errors_are_one_harmless_line(project: Project, option: str) -> None:
+    project.write()
+    name, _, more = option.partition(" ")
+    arguments = [f"--vft-{name}", *more.split()] if more else [f"--vft-{name}"]
+    arguments[-1] += "=\x1b[31mx\n::error::owned\U000e0041##[error]y"
+
+    result = project.run("--vft-data=train.jsonl", *arguments)
+
+    shown = result.stdout.str() + result.stderr.str()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert not harm(shown)
+    assert "INTERNALERROR" not in shown
+    assert [line for line in shown.splitlines() if line.startswith("ERROR: vft: ")]
+
+
+def test_broken_link_among_rules_is_one_line(project: Project) -> None:
+    project.write()
+    (project.folder / "mine/image").mkdir(parents=True)
+    (project.folder / "mine/image/x.toml").symlink_to("nowhere")
+    project.configure('rules = ["mine"]')
+
+    result = project.run("--vft-data=train.jsonl")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "x.toml: is a link; expected an ordinary file or folder" in result.stderr.str()
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
 def test_reasons_are_shown_without_harm(project: Project) -> None:
     project.write()
     project.configure('ignore = {"image" = "because \\u001b[31m\\n::error::owned"}')

@@ -71,6 +71,17 @@ def test_plan_needs_no_key(project: Project, fake: FakeServer, monkeypatch: pyte
     assert not fake.requests
 
 
+def test_an_unknown_model_is_accepted_for_another_server(
+    project: Project, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (DATA, "--vft-submit=plan", "--vft-model=other-vl")
+
+    assert project.run(*options).ret == pytest.ExitCode.OK  # OPENAI_BASE_URL names it
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    assert project.run(*options).ret == pytest.ExitCode.USAGE_ERROR
+    assert project.run(*options, f"--vft-base-url={fake.url}").ret == pytest.ExitCode.OK
+
+
 @pytest.mark.parametrize("step", ["plan", "preflight"])
 def test_each_training_file_has_a_step_and_no_other(project: Project, step: str) -> None:
     project.write("more.jsonl")

@@ -17,8 +17,10 @@ from typing import NamedTuple
 
 import pytest
 
+import pytest_vft
 from pytest_vft.catalogue import providers
 from pytest_vft.cli import main
+from pytest_vft.errors import UsageError
 from pytest_vft.submission.server import RetryPolicy
 
 from .conftest import write_data
@@ -67,6 +69,56 @@ def test_plan_shows_and_saves_and_asks_nobody(vft: Vft, fake: FakeServer) -> Non
     assert printed.out.startswith(f"plan: a fine-tuning job of gpt-4o-2024-08-06 at {fake.url}\n")
     assert '"suffix": "books"' in printed.out
     assert "nothing was sent. saved: train.plan.json" in printed.out
+    assert not fake.requests
+
+
+def test_server_in_a_configuration_receives_nothing(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("vft.toml").write_text(f'[submit]\nbase_url = "{fake.url}"')
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    refused = f"vft.toml names the server {fake.url}; a key is only sent to"
+
+    assert vft("plan", "train.jsonl").code == 0
+    for arguments in (("preflight", "train.jsonl"), ("apply", "train.jsonl", "--yes"), ("follow", "job-1")):
+        printed = vft(*arguments)
+        assert (printed.code, refused in printed.err) == (2, True)
+    assert vft("cancel", "job-1").code == 2
+    plan = pytest_vft.plan_job("train.jsonl")
+    for send in (pytest_vft.preflight_job, pytest_vft.apply_job):
+        with pytest.raises(UsageError, match=refused):
+            send(plan)
+    assert not fake.requests
+
+    assert vft("preflight", "train.jsonl", f"--base-url={fake.url}").code == 0
+    assert fake.requests
+
+
+def test_address_in_a_saved_plan_receives_nothing(planned: Vft, fake: FakeServer) -> None:
+    path = Path("train.plan.json")
+    path.write_text(path.read_text().replace(json.dumps(fake.url), '"http://127.0.0.1:9/v1"'))
+
+    assert planned("apply", "train.jsonl", "--yes").code == 0
+    assert fake.requests  # the environment names this server
+
+
+def test_deep_plan_is_one_line(vft: Vft) -> None:
+    Path("train.plan.json").write_text("[" * 100_000)
+
+    printed = vft("apply", "train.jsonl", "--yes")
+
+    assert (printed.code, printed.err.count("\n")) == (2, 1)
+    assert printed.err.startswith("vft: train.plan.json: is not a plan")
+
+
+def test_key_that_no_header_can_hold_is_not_shown(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in (f"{KEY}\nX: y", f"schlüssel-{KEY}"):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        printed = vft("preflight", "train.jsonl")
+        assert (printed.code, printed.out) == (2, "")
+        assert printed.err.startswith("vft: OPENAI_API_KEY contains a control character or a character")
     assert not fake.requests
 
 

@@ -105,8 +105,9 @@ def test_a_job_of_another_plan_is_not_taken(
 )
 def test_a_job_whose_answer_is_lost_is_found_and_not_made_again(fake: FakeServer, fault: Fault) -> None:
     fake.faults = [fault]
+    fake.lag = 0.1
 
-    job = submit(connect(fake, timeout=0.3), request_for("train.jsonl"))
+    job = submit(connect(fake, timeout=0.3, search=30), request_for("train.jsonl"))
 
     assert job.id == "ftjob-1"
     assert fake.count("POST", JOBS) == 1
@@ -135,11 +136,12 @@ def test_a_request_whose_outcome_is_unknown_is_never_repeated(
 @pytest.mark.parametrize("path", [JOBS, "/files"])
 def test_what_was_created_unseen_is_found_once_it_is_listed(fake: FakeServer, path: str) -> None:
     fake.faults = [Fault("POST", path, status=500, late=True)]
-    fake.lag = 0.4
+    fake.lag = 3_600
     record, request = Record(), request_for("train.jsonl")
 
     with pytest.raises(ServerError, match="not known"):
         submit(connect(fake, search=0.1), request, record)
+    fake.lag = 0
     assert submit(connect(fake, search=5), request, record).id == "ftjob-1"
     assert (fake.count("POST", "/files"), fake.count("POST", JOBS)) == (1, 1)
 
@@ -149,11 +151,11 @@ def test_a_job_that_was_created_unseen_and_failed_is_that_job(fake: FakeServer) 
     fake.script = []
     fake.jobs[submit(connect(fake), request, record).id]["status"] = "failed"
     fake.faults = [Fault("POST", JOBS, drop=True, late=True)]
-    fake.lag = 0.2
+    fake.lag = 3_600
 
     with pytest.raises(ServerError, match="not known"):
         submit(connect(fake, search=0), request, record)
-    fake.jobs["ftjob-2"]["status"] = "failed"
+    fake.lag, fake.jobs["ftjob-2"]["status"] = 0, "failed"
 
     assert submit(connect(fake), request, record).id == "ftjob-2"
     assert fake.count("POST", JOBS) == 2
@@ -167,7 +169,7 @@ def test_an_unknown_outcome_stays_unknown_while_the_lists_fail(fake: FakeServer)
         fake.faults[1].times = 1_000
 
     server = replace(connect(fake), notify=fail_lists)
-    fake.lag = 0.05
+    fake.lag = 3_600
 
     with pytest.raises(ServerError, match="The server may have created it"):
         submit(server, request, record)

@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -85,6 +86,20 @@ def test_an_upload_that_fails_for_good_is_cancelled(fake: FakeServer, large: Job
         )
     assert {upload["status"] for upload in fake.uploads.values()} == {"cancelled"}
     assert not fake.files
+
+
+@pytest.mark.parametrize("how", [{"status": 500}, {"drop": True}], ids=["500", "dropped"])
+@pytest.mark.parametrize("late", [True, False], ids=["completed", "not completed"])
+def test_an_upload_is_completed_once(
+    fake: FakeServer, large: JobFile, how: dict[str, Any], *, late: bool
+) -> None:
+    fake.faults = [Fault("POST", "/uploads/upload-1/complete", late=late, **how)]
+
+    id_ = send_file(connect(fake, api=SMALL, search=5), large)
+
+    assert list(fake.files) == [id_]
+    states = [upload["status"] for upload in fake.uploads.values()]
+    assert states == (["completed"] if late else ["cancelled", "completed"])
 
 
 def test_an_interrupted_upload_is_cancelled(fake: FakeServer, large: JobFile) -> None:

@@ -94,6 +94,23 @@ def test_the_content_is_known_once_the_whole_body_was_read(server: Server, depth
     assert len(report.findings) == found
 
 
+def test_what_was_not_fetched_is_unknown() -> None:
+    name = write("train.jsonl", *(f"http://a.example/{number}.png" for number in range(5)))
+    offline = check(name, offline=True, require_checked=True)
+    (result,) = (rule for rule in offline.rules if rule.id == "dataset/one-image-many-urls")
+
+    assert (result.tally.unknown, result.tally.checked) == (5, 0)
+    assert not offline.ok
+
+
+def test_a_rule_alone_finds_what_it_finds_among_others(server: Server) -> None:
+    urls = [f"http://127.0.0.1:{server.port}/gone/{number}?alone" for number in range(4)]
+    name = write("train.jsonl", *urls, question="What is on crate {}?")
+    report = lint(name, select=["dataset/one-image-many-urls"], allow_private=True, cache=False)
+
+    assert len(report.findings) == 4
+
+
 def test_a_second_run_knows_the_content_from_the_cache(server: Server) -> None:
     urls = [f"http://127.0.0.1:{server.port}/gone/{number}?cached" for number in range(4)]
     name = write("train.jsonl", *urls, question="What is on crate {}?")

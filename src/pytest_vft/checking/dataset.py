@@ -61,7 +61,7 @@ def recurring(files: Sequence[tuple[Source, ShardTotals]]) -> Iterator[Recurring
     leaked = {key for key, members in groups.items() if len({place.source.split for place, _ in members}) > 1}
     yield from _images(files, leaked)
     yield from _shots(files)
-    yield from _fetched(files)
+    yield from _linked(files)
 
 
 def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
@@ -125,15 +125,18 @@ def _shots(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
             yield Recurring(1, [first[key]], _facts("few-shot answer", [first[key]], copies=number), key)
 
 
-def _fetched(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
-    """Yield the images behind URLs whose content is known, placed at the first line of each of their URLs."""
-    places: defaultdict[int, dict[int, Place]] = defaultdict(dict)
+def _linked(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
+    """Yield the images behind URLs, placed at the first line of each URL; those not settled are folded."""
+    places: defaultdict[int | None, dict[int, Place]] = defaultdict(dict)
     for source, totals in files:
-        for (image, url), line in totals.fetched.items():
+        for (image, url), line in totals.linked.items():
             places[image].setdefault(url, Place(source, line))
     for image, by_url in places.items():
         known = list(by_url.values())
-        yield Recurring(1, known, _facts("fetched image", known, urls=len(known)), image)
+        if image is None:
+            yield Recurring(len(known), known[:1], _facts("linked image", known[:1]))
+        else:
+            yield Recurring(1, known, _facts("linked image", known, urls=len(known)), image)
 
 
 def _facts(  # noqa: PLR0913 - all by keyword but two

@@ -196,6 +196,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         stopped_by=file.stopped_by,
         tallies=tallies,
         bad_lines=file.totals.bad_lines,
+        data_format=file.source.data_format,
     )
 
 

@@ -180,7 +180,8 @@ def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
         for image in example.images:
             totals.see_image(image.key)
             if image.facts["host"] is not None:
-                totals.see_url(number, image.reference, context.remotes.get(image.reference))
+                url, settled = image.reference, image.facts["reachable"] is not None
+                totals.see_url(number, url, context.remotes.get(url), settled=settled)
         at_least, at_most = example.image_tokens
         totals.image_tokens_at_least += at_least
         totals.image_tokens_at_most += at_most

@@ -114,12 +114,13 @@ class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
     *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web URLs of images,
-    and *unsettled* are lines with those that were fetched without a result; *fetched* maps the low halves
-    of the keys of a fetched image and of its URL to the first line; *distinct_images* holds the
-    low half of the keys of images. *undecoded* counts, for each rule, the unknown verdicts on images that
-    were too large to decode. *kept* and *dropped* count the findings of each rule below and above the
-    maximum; *bad_lines* are the lines that fail each rule. *measured* are images that are not in the
-    cache, and *row* is key and value for the cache of shards: both belong to one shard and are not merged.
+    and *unsettled* are lines with those that were fetched without a result; *linked* maps the low half of
+    the key of an image, None if it is not settled, and the hash of its URL to the first line;
+    *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the
+    unknown verdicts on images that were too large to decode. *kept* and *dropped* count the findings of
+    each rule below and above the maximum; *bad_lines* are the lines that fail each rule. *measured* are
+    images that are not in the cache, and *row* is key and value for the cache of shards: both belong to one
+    shard and are not merged.
     """
 
     lines: int = 0
@@ -134,7 +135,7 @@ class ShardTotals:
     image_tokens_at_most: int = 0
     urls: dict[str, None] = field(default_factory=dict)
     unsettled: list[tuple[int, str]] = field(default_factory=list)
-    fetched: dict[tuple[int, int], int] = field(default_factory=dict)
+    linked: dict[tuple[int | None, int], int] = field(default_factory=dict)
     distinct_images: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
     undecoded: Counter[str] = field(default_factory=Counter)
@@ -151,14 +152,17 @@ class ShardTotals:
         """Count the image with this key as a distinct image."""
         self.distinct_images.add(key & _64_BITS)
 
-    def see_url(self, line: int, url: str, remote: Remote | None) -> None:
-        """Note that *url* is on *line*, and *remote*, what was found behind it."""
+    def see_url(self, line: int, url: str, remote: Remote | None, *, settled: bool) -> None:
+        """Note that *url* is on *line*, what was found behind it if it was fetched, and if it is settled."""
         self.urls[url] = None
-        if remote and remote.reachable is None:
+        image = None
+        if settled:
+            if remote is None or remote.content is None:
+                return
+            image = remote.content & _64_BITS
+        elif remote:
             self.unsettled.append((line, url))
-        elif remote and remote.content is not None:
-            key = xxh3_64_intdigest(unsigned(url).encode())
-            self.fetched.setdefault((remote.content & _64_BITS, key), line)
+        self.linked.setdefault((image, xxh3_64_intdigest(unsigned(url).encode())), line)
 
     def mark_bad(self, rule: str, line: int, lines: int = 1) -> None:
         """Note that *lines* from *line* on fail *rule*; lines come in ascending order."""
@@ -186,8 +190,8 @@ class ShardTotals:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.urls |= other.urls
         self.unsettled += [(lines + line, url) for line, url in other.unsettled]
-        for keys, line in other.fetched.items():
-            self.fetched.setdefault(keys, lines + line)
+        for keys, line in other.linked.items():
+            self.linked.setdefault(keys, lines + line)
         self.distinct_images |= other.distinct_images
         for scope, counts in other.counts.items():
             self.counts.setdefault(scope, Counter()).update(counts)

@@ -117,7 +117,11 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
     _say("sending files; then the server checks them, and moderating images takes time")
     with _upload_progress() as progress:
         server = replace(server, progress=progress, notify=lambda text: _say(safe(text, None)))
-        job = apply_plan(server, plan.request, record_path(path))
+        try:
+            job = apply_plan(server, plan.request, record_path(path))
+        except KeyboardInterrupt:
+            _say("interrupted; the same command looks for what was sent, and sends nothing twice")
+            return INTERRUPTED
     arguments.plan = path
     _say(next_commands(job.id, str(path)))
     return _watch(arguments, submission, job.id, plan.expectation)

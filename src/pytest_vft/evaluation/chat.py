@@ -25,6 +25,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST_IN_A_ROW = 10
+# The code of Azure's error for a prompt that its filter stops: the same prompt would be stopped again
+# (https://learn.microsoft.com/azure/ai-services/openai/concepts/content-filter).
+_FILTERED = "content_filter"
 _TEXT_PARTS = ("text", "output_text")  # others hold what a model thinks
 _FATAL = (401, 403, 404)
 _DEFAULT_URL = "https://api.openai.com/v1"  # of the openai package
@@ -100,6 +103,11 @@ class ModelAccess:
         return Limits(max_requests=self.max_requests, max_cost=self.max_cost, prices=prices)
 
     @property
+    def again(self) -> str:
+        """How to continue a run that stopped."""
+        return f"run the command again without {option('fresh')}" if self.fresh else "run the command again"
+
+    @property
     def address(self) -> str:
         """The base URL of the server. Raises UsageError if it is not known; no key is needed."""
         return (self.credentials(key_wanted=False).base_url or _DEFAULT_URL).rstrip("/")
@@ -148,7 +156,9 @@ class ChatModel:
     _left_out: set[str] = field(default_factory=set)
     _refused: int = 0  # number of formats that the server does not know
 
-    def ask(self, messages: Sequence[Mapping[str, Any]]) -> Completion | ChatFailure:
+    def ask(  # noqa: PLR0911 - one for each kind of answer
+        self, messages: Sequence[Mapping[str, Any]]
+    ) -> Completion | ChatFailure:
         """Return the answer to *messages*.
 
         Raises EvaluationError if every other request would fail too, because the key, the model or the
@@ -162,10 +172,12 @@ class ChatModel:
             sent["response_format"] = self.formats[refused]
         create: Callable[..., Any] = self.client.chat.completions.create
         try:
-            return _completion(create(model=self.model, messages=messages, **sent))
+            return self._completion(create(model=self.model, messages=messages, **sent))
         except (AttributeError, TypeError, ValueError) as error:  # openai hardly validates responses
             return ChatFailure(f"the server's response is not a completion: {self._reason(error)}")
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if error.code == _FILTERED:
+                return Completion("", _FILTERED, self._reason(error), None, None)
             said = f"{error.param} {error}".lower()
             if "response_format" in sent and any(word in said for word in _FORMAT_WORDS):
                 self._refused = max(self._refused, refused + 1)
@@ -179,6 +191,19 @@ class ChatModel:
                 raise EvaluationError(f"{safe(self.model)}: {self._reason(error)}") from None
             return ChatFailure(self._reason(error))
 
+    def _completion(self, response: Any) -> Completion | ChatFailure:
+        if not getattr(response, "choices", None):
+            return ChatFailure("the server's response is not a completion: it has no choices")
+        usage, choice = response.usage, response.choices[0]
+        refusal = getattr(choice.message, "refusal", None)
+        return Completion(
+            self.masked(_clean(_text(choice.message.content))),
+            choice.finish_reason or "",
+            self.masked(_clean(refusal)) if refusal else None,
+            _tokens(getattr(usage, "prompt_tokens", None)),
+            _tokens(getattr(usage, "completion_tokens", None)),
+        )
+
     def _reason(self, error: BaseException) -> str:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         return safe(self.masked(f"{error}{cause}"), 200)
@@ -191,20 +216,6 @@ def make_chat(
     credentials = access.credentials()
     client = make_client(credentials, timeout=access.timeout, max_retries=access.retries)
     return ChatModel(client, access.model, parameters, formats, credentials.masked)
-
-
-def _completion(response: Any) -> Completion | ChatFailure:
-    if not getattr(response, "choices", None):
-        return ChatFailure("the server's response is not a completion: it has no choices")
-    usage, choice = response.usage, response.choices[0]
-    refusal = getattr(choice.message, "refusal", None)
-    return Completion(
-        _clean(_text(choice.message.content)),
-        choice.finish_reason or "",
-        _clean(refusal) if refusal else None,
-        _tokens(getattr(usage, "prompt_tokens", None)),
-        _tokens(getattr(usage, "completion_tokens", None)),
-    )
 
 
 def _text(content: Any) -> str:

@@ -12,6 +12,7 @@ from pytest_vft.evaluation.gate import Cause, irregular_causes
 from pytest_vft.evaluation.matching import Irregularities
 from pytest_vft.evaluation.scoring import Kind, Mark
 from pytest_vft.evaluation.statistics import Interval
+from pytest_vft.naming import option
 from pytest_vft.text import count
 
 
@@ -128,7 +129,8 @@ def _pairs(marks: Sequence[Mark], others: Sequence[Mark]) -> list[tuple[Mark, Ma
     if absent or len(marks) != len(by_id):
         raise UsageError(
             f"the baseline has answers to {count(len(by_id), 'question')} of this kind, not to {len(marks):,}"
-            f"{f'; none with the id {absent[0]!r}' if absent else ''}; give the test split of both"
+            f"{f'; none with the id {absent[0]!r}' if absent else ''}; give the test split of both: "
+            f"{option('test', 'FILE')}"
         )
     pairs = [(mark, by_id[mark.answer.id]) for mark in marks]
     graded = [(one, other) for one, other in pairs if one.right is not None and other.right is not None]

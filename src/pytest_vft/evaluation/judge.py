@@ -141,7 +141,7 @@ def rate_answers(
     done = in_parallel(work, lambda one: _rate(one, budget), judge.concurrency)
     for request, rated in failures.left_out(done):
         transcript.append({"key": request.key, "model": judge.model, "base_url": address, **rated})
-    again = "ratings are saved; run the command again to ask the rest"
+    again = f"ratings are saved; {judge.again} to ask the rest"
     if failures.reasons:
         raise EvaluationError(
             f"{count(len(failures.reasons), 'request')} to the judge {judge.model!r} failed, the first with: "
@@ -196,7 +196,7 @@ def _prompts(answers: Sequence[Answer], judge: Judge) -> Iterator[tuple[Answer, 
         return
     by_line = {answer.question.line: answer for answer in answers if answer.question}
     if len(by_line) < len(answers):
-        raise UsageError("a judge that sees images needs the test split")
+        raise UsageError(f"{option('judge-images')} needs the test split: {option('test', 'FILE')}")
     path = next(answer.question.path for answer in answers if answer.question)
     for line, prompt in read_prompts(path):
         if line in by_line:

@@ -94,7 +94,7 @@ def ask_questions(
             said += f"; {len(failures.reasons):,} failed, the first with: {failures.reasons[0]}"
         else:
             said += f"; {budget.limit_reached}"
-        raise EvaluationError(f"{said}; run the command again to ask the rest")
+        raise EvaluationError(f"{said}; {live.again} to ask the rest")
     return [answers[question.line] for question in questions]
 
 

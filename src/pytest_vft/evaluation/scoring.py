@@ -85,8 +85,10 @@ class Scoring:
         if self.metric is not None:
             check_name("metric", self.metric, METRICS)
         check_name("normalisation", self.normalise, NORMALISATIONS)
-        if not 0 < self.min_f1 <= 1:
-            raise UsageError(f"{option('min-f1')} is {self.min_f1:g}; expected a share above 0, at most 1")
+        if not (isinstance(self.min_f1, int | float) and 0 < self.min_f1 <= 1):
+            raise UsageError(f"{option('min-f1')} is {self.min_f1!r}; expected a share above 0, at most 1")
+        if isinstance(self.choices, str):  # is a sequence of letters
+            raise UsageError(f"{option('choices')} is {self.choices!r}; expected a list")
 
     @property
     def max_ungraded(self) -> float:

@@ -28,16 +28,20 @@ class Interval(NamedTuple):
 
 def check_share(name: str, value: float | None) -> None:
     """Raise UsageError unless *value* of the option *name* is None or from 0 to 1."""
-    if value is not None and not 0 <= value <= 1:
-        raise UsageError(f"{option(name)} is {value:g}; expected a share from 0 to 1, such as 0.9")
+    if value is not None and not (isinstance(value, int | float) and 0 <= value <= 1):
+        raise UsageError(f"{option(name)} is {_shown(value)}; expected a share from 0 to 1, such as 0.9")
 
 
 def check_confidence(value: float | None) -> None:
     """Raise UsageError unless *value* is None or between 0 and 1, exclusive."""
-    if value is not None and not 0 < value < 1:
+    if value is not None and not (isinstance(value, int | float) and 0 < value < 1):
         raise UsageError(
-            f"{option('confidence')} is {value:g}; expected a share between 0 and 1, such as 0.95"
+            f"{option('confidence')} is {_shown(value)}; expected a share between 0 and 1, such as 0.95"
         )
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else repr(value)
 
 
 def two_sided(level: float) -> float:

@@ -12,12 +12,13 @@ class DatasetFacts(TypedDict):
     A target turn is the last question of an example with its images. An example is a target turn with
     its answer, in one split; a question is a target turn with all its answers in one split. An image is
     an image of a target turn; images of a turn that recurs as a whole are not reported again. A
-    few-shot answer precedes the target turn, is trained on, and includes its question. A fetched image is
-    one whose URL was fetched whole, so that its content is known.
+    few-shot answer precedes the target turn, is trained on, and includes its question. A linked image is
+    an image behind one or several URLs that was read whole, so that its content is known, or a URL that was
+    not settled.
     """
 
     kind: str
-    """What may recur: target turn, example, question, image, few-shot answer or fetched image."""
+    """What may recur: target turn, example, question, image, few-shot answer or linked image."""
     copies: int
     """Number of occurrences in the dataset."""
     splits: Sequence[str]
@@ -29,4 +30,4 @@ class DatasetFacts(TypedDict):
     answer_words: int | None
     """Number of words in the longest answer."""
     urls: int | None
-    """Number of URLs that yield a fetched image, not counting other signatures of the same URL."""
+    """Number of URLs that yield a linked image, not counting other signatures of the same URL."""

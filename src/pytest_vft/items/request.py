@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from pytest_vft.errors import UsageError
 from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
 from pytest_vft.runs.groups import find_groups, joined
+from pytest_vft.runs.job_server import other_server
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import expand, file_identity
 
@@ -80,6 +82,9 @@ def read_check_request(
     groups = _find_groups(options, [path for path, _ in named], places)
     if not any(settings.sources for settings in groups):
         raise UsageError("no files: write --vft-data=PATH, or list them under [tool.vft.data]")
+    if step:
+        server = partial(other_server, base_url=options["base_url"], environ=os.environ)
+        groups = tuple(replace(settings, base_url=server(settings)) for settings in groups)
     for settings in groups:
         settings.check()  # report a misspelt name once, not in each item
     return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None)

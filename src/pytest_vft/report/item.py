@@ -50,13 +50,12 @@ def _findings(report: Report, rule: RuleResult, source: Source | None, most_show
     hidden = max(failed, len(found)) - len(shown)
     if hidden > 0:
         lines.append(f"... and {hidden:,} more")
-    lines.append(f"do: {first.advice}")
+    lines.append(f"do: {safe(first.advice, None)}")
     more = f" (and {failed - 1:,} more)" if failed > 1 else ""
-    # pytest shows warnings as they are, and the advice of a rule file may not be trustworthy.
     short = safe(f"{rule.id}: {first.message}{more}. {first.advice}", None)
     return ItemFailure("\n".join(lines), short, first.path, first.line)
 
 
 def _line(finding: Finding) -> str:
     at = f" ({finding.pointer})" if finding.pointer else ""
-    return f"{place(finding)}: {finding.message}{at}"
+    return f"{place(finding)}: {safe(finding.message + at, None)}"

@@ -47,6 +47,7 @@ def as_data(report: Report) -> dict[str, Any]:
                 "id": rule.id,
                 "severity": rule.severity,
                 **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored")),
+                "undecoded": rule.undecoded,
                 "reason": rule.reason,
             }
             for rule in report.rules

@@ -143,8 +143,9 @@ def unknown_lines(report: Report) -> Iterator[str]:
     """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
+        noun = "image" if rule.subject == "linked image" else rule.subject
         for number, why in _unknown(report, rule):
-            rules.setdefault(f"{count(number, rule.subject)}: {why}", []).append(rule.id)
+            rules.setdefault(f"{count(number, noun)}: {why}", []).append(rule.id)
     for reason, ids in rules.items():
         more = f" and {count(len(ids) - 1, 'more rule')}" if len(ids) > 1 else ""
         yield f"not checked: {reason} ({ids[0]}{more})"
@@ -160,12 +161,12 @@ def unknown_reason(report: Report, rule: RuleResult) -> str:
 def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
     others = rule.tally.unknown - rule.undecoded
-    if others and rule.subject != "image":
+    if others and rule.subject not in ("image", "linked image"):
         yield others, "not measured"
     elif others:
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
     if rule.undecoded:
-        hint = "" if report.depth == "full" else "; --depth=full decodes one at a time"
+        hint = "" if report.depth == "full" else "; depth full decodes one at a time"
         yield rule.undecoded, f"too large to decode here{hint}"
 
 

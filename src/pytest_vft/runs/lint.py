@@ -62,11 +62,12 @@ def run(
     def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
         nonlocal fetched
         valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
-        fetched = _fetcher(settings, watch).fetch(valid)
+        if valid:
+            fetched = _fetcher(settings, watch).fetch(valid)
         return fetched.remotes
 
     plan = _plan(settings, rules)
-    asking = not settings.network.offline and any(rule.scope == "image" for rule in rules)
+    asking = not settings.network.offline and any(rule.scope in ("image", "dataset") for rule in rules)
     with ExitStack() as stack:
         store = stack.enter_context(closing(RunCache(plan.cache))) if plan.cache else None
 

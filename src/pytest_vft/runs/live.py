@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
-from pytest_vft.errors import EvaluationError, without_inner_frames
+from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
 from pytest_vft.evaluation.live import Live, LiveOptions, LiveProgress, ask_questions
 from pytest_vft.evaluation.matching import match
 from pytest_vft.evaluation.predictions import Answer, Keys, as_answers, as_keys
@@ -18,7 +18,7 @@ from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
 from pytest_vft.runs.evaluation import Evaluation, StrPath, evaluate
-from pytest_vft.text import count, either
+from pytest_vft.text import count, either, safe
 
 
 def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
@@ -42,8 +42,7 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
     path, split, keys = os.fspath(transcript), os.fspath(test), as_keys(keys)
     questions = read_questions(split, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
     if ids is not None:
-        wanted = {normalise_id(id_) for id_ in ids}
-        questions = [one for one in questions if {one.id, one.numbered, str(one.line)} & wanted]
+        questions = _selected(questions, {normalise_id(id_) for id_ in ids})
     _check_answerable(questions, keys)
     before(questions)
     spending = Spending()
@@ -52,7 +51,9 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
             lines = ask_questions(questions, opened, live, spending, on_answer)
     except EvaluationError as error:
         raise EvaluationError(f"{error}; spent: {spending}") from None
-    own = Keys(id=(), predicted=("predicted_answer",), actual=("actual_answer", *keys.actual))
+    own = Keys(
+        id=_id_keys(questions, keys), predicted=("predicted_answer",), actual=("actual_answer", *keys.actual)
+    )
     matched = match(path, as_answers(path, enumerate(lines, 1), own), questions)
     keys = replace(keys, predicted=Keys().predicted)  # those of the transcript
     return Evaluation(
@@ -60,11 +61,33 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
     )
 
 
+def _id_keys(questions: Sequence[Question], keys: Keys) -> Sequence[str]:
+    """Return the keys of ids in a transcript of *questions*; none if lines tell the questions apart.
+
+    evaluate() matches the transcript in the same way, so both name a question by the same id.
+    """
+    for ids in ([one.id for one in questions], [one.numbered for one in questions]):
+        if None not in ids and len(set(ids)) == len(ids) and keys.id == Keys().id:
+            return ("id",)
+        if any(id_ is not None for id_ in ids):
+            return ()
+    return ()
+
+
+def _selected(questions: Sequence[Question], wanted: set[str]) -> list[Question]:
+    """Return the *questions* with an id, a number or a line in *wanted*. Raises UsageError for other ids."""
+    labels = [{one.id, one.numbered, str(one.line)} for one in questions]
+    absent = wanted.difference(*labels)
+    if absent:
+        raise UsageError(f"no question has the id {safe(min(absent))!r}")
+    if not wanted:
+        raise UsageError(f"{option('ids')} has no id; expected at least one")
+    return [one for one, its in zip(questions, labels, strict=True) if its & wanted]
+
+
 def _check_answerable(questions: Sequence[Question], keys: Keys) -> None:
     """Raise EvaluationError for questions whose answers could not be judged."""
     unknown = [question for question in questions if question.truth is None]
-    if not questions:
-        raise EvaluationError(f"no question has one of the {option('ids')}")
     if unknown:
         raise EvaluationError(
             f"{unknown[0].place}: no actual answer, so the answer of a model cannot be judged "

@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_vft.catalogue.providers import Provider
-from pytest_vft.client import Credentials, make_client, read_credentials
+from pytest_vft.client import make_client
 from pytest_vft.errors import ConfigError, ServerError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
 from pytest_vft.reading.remote import Watch
+from pytest_vft.runs.job_server import connect_to, credentials_for, is_own, other_server
 from pytest_vft.runs.lint import run
 from pytest_vft.runs.settings import Settings
 from pytest_vft.submission.job_api import settings_problem
@@ -74,15 +74,9 @@ def read_submission(
         settings=settings,
         job=JobSettings(**{**job, **given}),
         base_url=settings.base_url,
-        named_by=config.path if configured and not _is_own(configured, settings.provider) else None,
+        named_by=config.path if configured and not is_own(configured, settings.provider) else None,
         timeout=config.submit.get("timeout") if timeout is None else timeout,
     )
-
-
-def _is_own(base_url: str, provider: Provider) -> bool:
-    """Return whether *base_url* is the address of the job API of *provider*, which a shipped file names."""
-    own = provider.job_api.base_url if provider.job_api else None
-    return own is not None and base_url.rstrip("/") == own.rstrip("/")
 
 
 def resume(submission: Submission, saved: Mapping[str, Any], **given: object) -> Submission:
@@ -167,17 +161,18 @@ def make_plan(
 
     settings = submission.settings
     sources = _job_sources(settings.sources)
+    settings = replace(settings, base_url=other_server(settings, submission.base_url, environ))
+    offline = replace(settings.network, offline=True)  # a plan does not depend on the state of URLs
+    if settings.provider.job_api is None:  # _endpoint() says how to upload data, if they have no errors
+        _check_fit(report or run(replace(settings, network=offline), watch=watch))
     endpoint = _endpoint(submission)
     credentials = credentials_for(endpoint, environ, key_wanted=False)
-    if credentials.base_url not in (endpoint.base_url, endpoint.default):  # that of the environment
+    if credentials.base_url != endpoint.default:
         endpoint = endpoint._replace(base_url=credentials.base_url)
-        if endpoint.azure_version is None:
-            settings = replace(settings, base_url=credentials.base_url)
     model = settings.model
     if model is None:
         raise UsageError(f"no model: {settings.provider.name} does not have a default; give --model=NAME")
     before = _stamps(sources)
-    offline = replace(settings.network, offline=True)  # a plan does not depend on the state of URLs
     report = report or run(replace(settings, network=offline), watch=watch)
     _check_fit(report)
     provider = settings.provider
@@ -222,35 +217,6 @@ def connect(
     Raises MissingKeyError without an API key, UsageError for an invalid address.
     """
     return connect_to(credentials_for(_endpoint(submission), environ), retry_policy)
-
-
-def connect_to(credentials: Credentials, retry_policy: RetryPolicy | None = None) -> Server:
-    """Return the server of *credentials*."""
-    from pytest_vft.submission.server import RetryPolicy, Server  # noqa: PLC0415 - openai takes 0.6 s to import
-
-    client = make_client(credentials, timeout=60.0)
-    return Server(client=client, credentials=credentials, retry_policy=retry_policy or RetryPolicy())
-
-
-def credentials_for(
-    endpoint: Endpoint, environ: Mapping[str, str], *, key_wanted: bool = True
-) -> Credentials:
-    """Return the credentials in *environ* for *endpoint*.
-
-    Raises MissingKeyError without a key that is wanted, UsageError without a valid address: a client without
-    an address would send the data and the key to OpenAI.
-    """
-    version = endpoint.azure_version
-    found = read_credentials(
-        endpoint.base_url,
-        environ,
-        azure_version=version,
-        key_wanted=key_wanted,
-        named_by=endpoint.named_by,
-    )
-    if found.base_url is None and endpoint.default is None:
-        raise UsageError("the provider file names no server: give --base-url=https://HOST/v1")
-    return found if found.base_url is not None else replace(found, base_url=endpoint.default)
 
 
 def _endpoint(submission: Submission) -> Endpoint:

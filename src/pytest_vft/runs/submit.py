@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Depth
 from pytest_vft.runs.config import Config, as_config
+from pytest_vft.runs.job_server import connect_to, credentials_for
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.runs.submission import (
     apply_plan,
     connect,
-    connect_to,
-    credentials_for,
     make_plan,
     plan_path,
     read_submission,

@@ -247,7 +247,7 @@ def read_plan(path: Path) -> Mapping[str, Any]:
         data = json.loads(read_bytes(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; 'vft submit plan' writes it") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict) or data.get("format") != FORMAT or not _is_request(data.get("request")):
         raise UsageError(f"{path}: is not a plan ({FORMAT}); 'vft submit plan' writes one")

@@ -129,7 +129,7 @@ def _entries(path: Path, file: BinaryIO) -> Iterator[tuple[Thing, Entry]]:
     for number, line in enumerate(content[:end].splitlines(), start=1):
         try:
             yield _entry(json.loads(line))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise UsageError(
                 f"{path}:{number}: is not an entry of a record ({FORMAT}); if the server has no job of this "
                 "plan, delete the file"

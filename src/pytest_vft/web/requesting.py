@@ -156,7 +156,7 @@ class ImageClient:
 
         None is a part of a body whose size is not declared, so that more must be requested.
         """
-        headers, total = response.headers, _declared_size(response)
+        headers, total = response.headers, declared_size(response)
         limit = job.first if total is not None else self._max_bytes
         data = bytearray()
         async for piece in response.content.iter_any():
@@ -212,7 +212,7 @@ def server_of(url: str) -> tuple[str, str]:
     return urlsplit(url)[:2]
 
 
-def _declared_size(response: aiohttp.ClientResponse) -> int | None:
+def declared_size(response: aiohttp.ClientResponse) -> int | None:
     """Return the size of the whole body that the server declares, or None."""
     if response.status == HTTPStatus.PARTIAL_CONTENT:
         sized = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))

@@ -1,0 +1,59 @@
+"""The findings as a table, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from pytest_vft.model import Finding, Report
+from pytest_vft.report.labels import Label, read_labels
+from pytest_vft.text import count, safe
+
+COLUMNS = ("line", "id", "question", "image", "rule", "message", "severity", "file")
+_LONGEST = 1_000  # characters of a cell
+# Spreadsheets take a cell that starts with one of these for a formula, the last four in some languages
+# (https://owasp.org/www-community/attacks/CSV_Injection). Control characters are escaped already.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 - wide characters are meant
+
+
+def render_csv(report: Report) -> str:
+    """Return the findings of *report* as CSV, one row each; text that could be a formula starts with "'"."""
+    table = io.StringIO()
+    writer = csv.writer(table, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_cell(value) for value in row] for row in _rows(report))
+    return table.getvalue()
+
+
+def _rows(report: Report) -> Iterator[tuple[object, ...]]:
+    for file in report.files:
+        findings = [finding for finding in report.findings if finding.path == file.path]
+        lines = {finding.line for finding in findings if finding.line is not None}
+        labels = read_labels(file.path, file.data_format, lines) if lines else {}
+        for finding in findings:
+            yield _row(finding, labels.get(finding.line or 0, Label()))
+    for rule in report.rules:
+        if rule.truncated:
+            more = f"{count(rule.truncated, 'more finding')}, not kept (--max-findings=0 keeps them)"
+            yield "", "", "", "", rule.id, more, rule.severity, ""
+
+
+def _row(finding: Finding, label: Label) -> tuple[object, ...]:
+    line = "" if finding.line is None else finding.line
+    image = label.images.get(finding.pointer, "")
+    return (
+        line,
+        label.id,
+        label.question,
+        image,
+        finding.rule,
+        finding.message,
+        finding.severity,
+        finding.path,
+    )
+
+
+def _cell(value: object) -> str:
+    text = safe(value, _LONGEST)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
