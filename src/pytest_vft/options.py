@@ -150,7 +150,11 @@ COMMANDS = (
         "eval",
         "judge the predictions of a model",
         "pytest_vft.cli.evaluate:evaluate",
-        (Argument("predictions", "FILE", "predictions: JSON Lines, a JSON array, CSV or TSV", optional=True),),
+        (
+            Argument(
+                "predictions", "FILE", "predictions: JSON Lines, a JSON array, CSV or TSV", optional=True
+            ),
+        ),
     ),
 )
 

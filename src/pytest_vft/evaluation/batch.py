@@ -6,8 +6,8 @@ https://developers.openai.com/api/docs/guides/batch (read 2026-11-29)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,15 +21,23 @@ _LINE = "line-{}"  # custom id of a question that has no other id
 _OF_LINE = re.compile(r"line-(\d+)")
 
 
-def requests(
-    labels: Sequence[str], questions: Sequence[Question], model: str, parameters: Mapping[str, Any]
-) -> Iterator[bytes]:
-    """Yield a line of input for each of *questions*, all of one file, with its label as custom id."""
-    by_line = dict(zip((question.line for question in questions), labels, strict=True))
-    for line, (messages, _) in read_prompts(questions[0].path):
-        if line in by_line:
+class WrittenBatch(NamedTuple):
+    """A file of input for the questions of the test split *test*: the number of its requests and bytes."""
+
+    path: str
+    test: str
+    requests: int
+    bytes: int
+
+
+def requests(questions: Mapping[str, Question], model: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield a line of input for each of *questions*, all of one file, by their custom ids."""
+    custom_ids = {question.line: custom_id for custom_id, question in questions.items()}
+    path = next(question.path for question in questions.values())
+    for line, (messages, _) in read_prompts(path):
+        if line in custom_ids:
             body = {"model": model, "messages": messages, **parameters}
-            request = {"custom_id": by_line[line], "method": "POST", "url": "/v1/chat/completions"}
+            request = {"custom_id": custom_ids[line], "method": "POST", "url": "/v1/chat/completions"}
             yield orjson.dumps({**request, "body": body}) + b"\n"
 
 

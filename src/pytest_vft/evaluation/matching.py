@@ -203,7 +203,9 @@ def label_questions(questions: Sequence[Question]) -> list[str]:
             _check_distinct(labels, questions)
             return labels
         if labels:
-            raise EvaluationError(f"{questions[found.index(None)].place}: no id, but other questions have ids")
+            raise EvaluationError(
+                f"{questions[found.index(None)].place}: no id, but other questions have ids"
+            )
     return [line_label(question) for question in questions]
 
 

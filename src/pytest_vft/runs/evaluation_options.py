@@ -152,6 +152,7 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
     Raises UsageError for invalid options; no data is read.
     """
     given = {name: _value(name, value) for name, value in options.items() if value not in (None, False)}
+    _check_absent(given, ("model",), option("write-batch", "FILE"))
     minima = read_minima(given.get("min_accuracy"))
     scoring = _record(Scoring, given, judge=_judge(given))
     required = tuple(minima) if "=" in given.get("min_accuracy", "") else ()

@@ -43,7 +43,7 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
     path, split, keys = os.fspath(transcript), os.fspath(test), as_keys(keys)
     questions = read_questions(split, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
     if ids is not None:
-        questions = select_questions(questions, {normalise_id(id_) for id_ in ids})
+        questions = _selected(questions, {normalise_id(id_) for id_ in ids})
     _check_answerable(questions, keys)
     before(questions)
     spending = Spending()
@@ -61,7 +61,7 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
     )
 
 
-def select_questions(questions: Sequence[Question], wanted: set[str]) -> list[Question]:
+def _selected(questions: Sequence[Question], wanted: set[str]) -> list[Question]:
     """Return the *questions* with an id, a number or a line in *wanted*. Raises UsageError for other ids."""
     labels = [{one.id, one.numbered, str(one.line)} for one in questions]
     absent = wanted.difference(*labels)
