@@ -231,7 +231,7 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ),
         ("check t --report=json", "expected FORMAT:FILE, as in json:report.json"),
         ("check t --report=json:", "expected FORMAT:FILE, as in json:report.json"),
-        ("check t --report=json:t/report.json", "t/report.json: "),
+        ("check t --report=json:t/report.json", "t/report.json: the folder t cannot be created: "),
         ("check t --config=none.toml", "none.toml: No such file or directory"),
         ("check t --test-data=t", "t: is given as train and as test split"),
         ("show t", "t: expected FILE:LINE, as in train.jsonl:12"),
@@ -788,6 +788,16 @@ def test_closed_and_full_streams_are_one_line(command: str, code: int, err: str)
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - closes streams
 
     assert (done.returncode, done.stderr) == (code, err)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["show", f"a.jsonl:{'1' * 5_000}"], ["check", f"--max-shown={'1' * 5_000}"]]
+)
+def test_number_with_too_many_digits_is_one_line(vft: Vft, arguments: list[str]) -> None:
+    done = vft(*arguments)
+
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "expected" in done.err
 
 
 def test_flag_with_a_value_is_named(vft: Vft) -> None:

@@ -86,6 +86,8 @@ def test_strings_are_measured() -> None:
         "messages": 3,
         "assistant_messages": 1,
         "images": 0,
+        "placeholders": 0,
+        "listed_images": None,
         "missing_image": "none",
         "unanswered_calls": (),
         "repeated_assistants": 0,

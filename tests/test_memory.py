@@ -84,6 +84,7 @@ def test_result_of_a_shard_comes_back_as_it_was(
         Shard(str(path), "train", 0, path.stat().st_size)
     )
     counted.urls.clear()  # with URLs it would not be remembered
+    counted.linked.clear()
 
     packed = pack(counted)
 

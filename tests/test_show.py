@@ -92,6 +92,8 @@ def test_messages_are_seen_and_images_described(show: Show) -> None:
         "  Maren Oddleif\n"
         "\n"
         "no findings\n"
+        "not judged: rules on files and the dataset; 1 image behind a URL, not fetched\n"
+        "  (vft check judges them)\n"
     )
 
 
@@ -118,7 +120,7 @@ def test_image_that_decoders_warn_of_is_seen_without_a_word(show: Show) -> None:
     done = show("train.jsonl:1")
 
     assert "  [image 1] PNG 24x24 RGB, " in done.out
-    assert done.lines[-2] == "no findings"
+    assert done.lines[-3] == "no findings"
 
 
 def test_calls_and_refusals_are_seen(show: Show) -> None:
@@ -153,7 +155,7 @@ def test_split_is_that_of_the_configuration(show: Show) -> None:
     done = show("train.jsonl:1")
 
     assert done.lines[0].startswith("train.jsonl:1  test, 1 image, ")
-    assert done.lines[-2] == "no findings"
+    assert done.lines[-3] == "no findings"
 
 
 def image(image_url: Any) -> dict[str, Any]:
@@ -276,15 +278,38 @@ def test_findings_are_those_of_the_line_with_its_true_number(show: Show) -> None
 
     done = show("train.jsonl:6")
 
-    assert done.lines[-5:] == [
+    assert done.lines[-7:] == [
         "",
         "error image/unsupported-mode",
         "  /messages/0/content/2  mode is L; expected RGB or RGBA (image 2)",
         "  do: Use pytest_vft.encode_image(image), which keeps transparency.",
         "",
+        "not judged: rules on files and the dataset (vft check judges them)",
+        "",
     ]
     assert show("train.jsonl:7").lines[3] == "error line/not-an-object"
     assert show("train.jsonl:7").lines[4].startswith("  line 7  ")
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"  \n", b"\t\r\n", b" "])
+def test_blank_line_is_judged_as_by_a_check(show: Show, blank: bytes) -> None:
+    write(build_example("One?", "1."), build_example("Two?", "2."))
+    Path("train.jsonl").write_bytes(Path("train.jsonl").read_bytes() + blank)
+
+    checked = [one for one in lint("train.jsonl", select="line").findings if one.line == 3]
+
+    assert [one.rule for one in checked] == ["line/blank"]
+    assert "warning line/blank\n  line 3  line is blank\n" in show("train.jsonl:3").out
+
+
+def test_configuration_near_the_file_applies(show: Show) -> None:
+    Path("data").mkdir()
+    Path("data/vft.toml").write_text('severity = {"image/unsupported-mode" = "warning"}')
+    write(build_example("One?", "1.", data_url("png 24x24 l")))
+    Path("train.jsonl").rename("data/train.jsonl")
+
+    assert "warning image/unsupported-mode" in show("data/train.jsonl:1").out
+    assert "warning image/unsupported-mode" in function("data/train.jsonl", 1)
 
 
 def test_findings_agree_with_those_of_a_check(show: Show) -> None:
@@ -320,7 +345,7 @@ def test_selected_and_ignored_rules_hold_here_too(show: Show) -> None:
     assert "unsupported-mode" not in show("train.jsonl:1", "--ignore=image").out
     assert "unsupported-mode" not in show("train.jsonl:1", "--select=line").out
     Path("vft.toml").write_text('[ignore]\nimage = "grey is fine"')
-    assert show("train.jsonl:1").lines[-2] == "no findings"
+    assert show("train.jsonl:1").lines[-3] == "no findings"
 
 
 def test_function_returns_what_the_command_prints(show: Show) -> None:

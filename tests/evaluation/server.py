@@ -22,6 +22,7 @@ class Reply(NamedTuple):
     delay: float = 0.0
     message: str = "planted"
     body: bytes | None = None
+    code: str | None = None
     usage: Any = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}  # noqa: RUF012 - constant
 
 
@@ -98,7 +99,7 @@ def serving(script: Script) -> Iterator[Endpoint]:
 
 def _body(request: Request, reply: Reply) -> dict[str, Any]:
     if reply.status != 200:
-        return {"error": {"message": reply.message, "type": "planted", "param": None, "code": None}}
+        return {"error": {"message": reply.message, "type": "planted", "param": None, "code": reply.code}}
     message = {"role": "assistant", "content": reply.text, "refusal": reply.refusal}
     return {
         "id": "chatcmpl-1",

@@ -139,14 +139,33 @@ def test_printed_command_has_every_setting_that_decides_what_is_right(vft: Vft) 
             assert len(endpoint.requests) == requests
 
 
-def test_printed_command_for_a_transcript_reads_it(vft: Vft) -> None:
-    write_lines("test.jsonl", [{"nr": n, **question(n, truth="Yes")} for n in range(4)])
-    with serving(lambda _, __: Reply("No")) as endpoint:
-        given = ["a.jsonl", "--test=test.jsonl", "--keys=id=nr,predicted=out", "--live=m"]
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (["--keys=id=nr,predicted=out"], {"nr": 5}),
+        ([], {}),
+        ([], {"id": "a"}),
+        ([], {"text": "No number"}),
+    ],
+    ids=["keys", "numbers", "ids", "lines"],
+)
+def test_printed_command_for_a_transcript_evaluates_the_same_answers(
+    vft: Vft, keys: list[str], line: Mapping[str, Any]
+) -> None:
+    text = line.get("text")
+    lines = [question(n, truth="No" if n == 2 else "Yes", text=text and f"{text}{'!' * n}") for n in range(4)]
+    ids = {name: value for name, value in line.items() if name != "text"}
+    write_lines(
+        "test.jsonl",
+        [{**one, **{name: f"{value}{n}" for name, value in ids.items()}} for n, one in enumerate(lines)],
+    )
+    with serving(lambda _, __: Reply("Yes")) as endpoint:
+        given = ["a.jsonl", "--test=test.jsonl", *keys, "--live=m"]
         out = vft(*given, f"--base-url={endpoint.url}", "--min-accuracy=1").out
 
+    assert "\nclosed 75.0 % < 100.0 % (3/4)\n" in out
     command = out.partition("to evaluate only the wrong answers: ")[2].splitlines()[0]
-    assert "\nclosed 0.0 % (0/4)\n" in vft(*shlex.split(command)[2:]).out
+    assert "\nclosed 0.0 % (0/1)\n" in vft(*shlex.split(command)[2:]).out
 
 
 @pytest.mark.parametrize("option", ["--test", "--baseline", "--report", "--ids", "--keys", "--judge", "--by"])
@@ -358,9 +377,12 @@ def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch
             "--concurrency is -1; expected a whole number",
         ),
         ("tuned.jsonl --judge=m --retries=1e3", "--retries is '1e3'; expected a whole number"),
-        ("tuned.jsonl --min-n=inf", "--min-n is 'inf'; expected a whole number"),
+        ("tuned.jsonl --by=a --min-n=inf", "--min-n is 'inf'; expected a whole number"),
         ("tuned.jsonl --min-accuracy=nan", "--min-accuracy is 'nan'; expected a number"),
-        ("tuned.jsonl --alpha=nan", "--alpha is 'nan'; expected a number"),
+        ("tuned.jsonl --baseline=b --alpha=nan", "--alpha is 'nan'; expected a number"),
+        ("tuned.jsonl --confidence=0.95", "--confidence needs a minimum or a baseline: --min-accuracy=N or"),
+        ("tuned.jsonl --min-accuracy=0.9 --margin=0.1", "--margin needs a baseline: --baseline=FILE"),
+        ("tuned.jsonl --min-accuracy=0.9 --min-n=3", "--min-n needs groups: --by=KEYS"),
         ("tuned.jsonl --ids=@none.txt", "none.txt: No such file or directory"),
         ("tuned.jsonl --ids=1,none", "no question has the id 'none'"),
         ("tuned.jsonl --keys=predictd=a", "no key 'predictd' (did you mean 'predicted'?)"),

@@ -203,6 +203,18 @@ def test_content_may_be_a_list_of_parts() -> None:
         assert {one.said for one in run(endpoint).matched.answers} == {"Yes"}
 
 
+def test_question_that_a_filter_stops_is_refused_and_not_asked_again() -> None:
+    def script(request: Request, _: int) -> Reply:
+        filtered = Reply(status=400, code="content_filter", message="The response was filtered")
+        return filtered if "[7]" in question_of(request) else Reply("Yes")
+
+    with serving(script) as endpoint:
+        for _ in range(2):
+            irregular = run(endpoint).matched.irregular
+            assert (irregular.refused, irregular.empty) == (["7"], ["7"])
+        assert len(endpoint.requests) == 40
+
+
 def test_lone_surrogate_is_replaced() -> None:
     with serving(always(Reply("Yes \ud800"))) as endpoint:
         assert {one.said for one in run(endpoint).matched.answers} == {"Yes ?"}

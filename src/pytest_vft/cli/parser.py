@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import pytest_vft
 from pytest_vft.errors import UsageError
 from pytest_vft.options import COMMANDS, OPTIONS, Argument, Command, Option, not_empty
-from pytest_vft.text import either, nearest
+from pytest_vft.text import either, nearest, safe
 
+MOST_DIGITS = 18  # of a number; int() refuses thousands
 # Without a width, argparse reads the width of the terminal per option, with a slow import.
 _WIDTH = 78
 
@@ -119,8 +120,8 @@ def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not valid; expected a number of at least 0")
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
+        raise argparse.ArgumentTypeError(f"{safe(text)!r} is not valid; expected a number of at least 0")
     return int(text)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import os
 
 from pytest_vft.cli.output import print_text
+from pytest_vft.cli.parser import MOST_DIGITS
 from pytest_vft.errors import UsageError
 from pytest_vft.report.example import render_example
 from pytest_vft.runs.settings import read_settings
@@ -16,8 +17,8 @@ from pytest_vft.text import safe
 def show(arguments: argparse.Namespace) -> int:
     """Print one example; write its images with --save. Return the exit code."""
     path, _, line = arguments.place.rpartition(":")
-    if not path or not line.isdecimal() or int(line) < 1:
-        what = "is a folder; " if Path(arguments.place).is_dir() else ""
+    if not path or not line.isdecimal() or len(line) > MOST_DIGITS or int(line) < 1:
+        what = "is a folder; " if os.path.isdir(arguments.place) else ""  # noqa: PTH112 - of any length
         raise UsageError(f"{arguments.place}: {what}expected FILE:LINE, as in train.jsonl:12")
     view = read_example(path, int(line), read_settings(vars(arguments), path=path))
     print_text(render_example(view))

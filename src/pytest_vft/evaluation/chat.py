@@ -25,6 +25,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST_IN_A_ROW = 10
+# The code of Azure's error for a prompt that its filter stops: the same prompt would be stopped again
+# (https://learn.microsoft.com/azure/ai-services/openai/concepts/content-filter).
+_FILTERED = "content_filter"
 _TEXT_PARTS = ("text", "output_text")  # others hold what a model thinks
 _FATAL = (401, 403, 404)
 _DEFAULT_URL = "https://api.openai.com/v1"  # of the openai package
@@ -153,7 +156,9 @@ class ChatModel:
     _left_out: set[str] = field(default_factory=set)
     _refused: int = 0  # number of formats that the server does not know
 
-    def ask(self, messages: Sequence[Mapping[str, Any]]) -> Completion | ChatFailure:
+    def ask(  # noqa: PLR0911 - one for each kind of answer
+        self, messages: Sequence[Mapping[str, Any]]
+    ) -> Completion | ChatFailure:
         """Return the answer to *messages*.
 
         Raises EvaluationError if every other request would fail too, because the key, the model or the
@@ -171,6 +176,8 @@ class ChatModel:
         except (AttributeError, TypeError, ValueError) as error:  # openai hardly validates responses
             return ChatFailure(f"the server's response is not a completion: {self._reason(error)}")
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if error.code == _FILTERED:
+                return Completion("", _FILTERED, self._reason(error), None, None)
             said = f"{error.param} {error}".lower()
             if "response_format" in sent and any(word in said for word in _FORMAT_WORDS):
                 self._refused = max(self._refused, refused + 1)

@@ -41,6 +41,11 @@ class ExampleFacts(TypedDict):
     """Number of messages with role assistant."""
     images: int
     """Number of images in all messages."""
+    placeholders: int
+    """Number of tags in texts, and of parts without a source, that stand for images; 0 for the format
+    openai."""
+    listed_images: int | None
+    """Number of images in a list beside the messages; None for an example or a format without such a list."""
     missing_image: str
     """What refers to an image in an example without images: a placeholder, or a key; "none"."""
     unanswered_calls: Sequence[str]
@@ -148,6 +153,8 @@ def measure_example(
         "messages": chat.total,
         "assistant_messages": assistants,
         "images": len(images),
+        "placeholders": chat.placeholders,
+        "listed_images": chat.listed,
         "missing_image": missing_image(rows, chat.others) if not images and not chat.faults else NONE,
         "unanswered_calls": unanswered_calls(rows) if all_calls and not chat.faults else (),
         "repeated_assistants": _repeated_assistants(role_texts) if assistants > 1 and not chat.faults else 0,

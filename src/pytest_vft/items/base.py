@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,18 +15,38 @@ from pytest_vft.errors import VftError, describe_os_error
 from pytest_vft.text import safe
 
 
-class ItemFailedError(Exception):
+class ItemFailedError(AssertionError):
     """A failed rule or gate; the text is the report of the failure, with all data escaped."""
 
 
 class VftItem(pytest.Item):
-    """An item with the marker `vft`, whose failures are reported as text without a traceback."""
+    """An item with the marker `vft`, whose failures are reported as text without a traceback.
 
-    def __init__(self, **more: Any) -> None:
+    Hooks of projects and plugins often read attributes of functions from any item. So the item has these
+    attributes, as a function without fixtures whose docstring is *doc*, in a module for its file.
+    """
+
+    cls = instance = None
+
+    def __init__(self, *, doc: str | None, **more: Any) -> None:
         super().__init__(**more)
         self.add_marker("vft")
         if self.config.pluginmanager.hasplugin("timeout"):
             self.add_marker(pytest.mark.timeout(0))  # one item does the work of all items
+        self.originalname = self.name
+        self.fixturenames: list[str] = []
+        self.funcargs: dict[str, object] = {}
+        self.module: ModuleType = self.parent.obj  # type: ignore[union-attr]  # see file_module()
+        self.function = self.obj = self._as_function(doc)
+
+    def _as_function(self, doc: str | None) -> Callable[[], None]:
+        def function() -> None:
+            self.runtest()
+
+        function.__name__ = function.__qualname__ = self.name
+        function.__doc__ = doc
+        function.__module__ = self.module.__name__
+        return function
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
         """Return the text of a failure of the data, a traceback for other exceptions."""
@@ -39,6 +60,36 @@ class VftItem(pytest.Item):
 
     def _initrequest(self) -> None:
         """Do nothing: pytest-retry resets fixtures with this method, and the item has no fixtures."""
+
+
+class _Folder(pytest.Directory):
+    """A folder in which nothing is collected."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """Return nothing."""
+        return ()
+
+
+def load_conftests(session: pytest.Session, paths: Iterable[str | Path]) -> None:
+    """Load the conftest files that apply to the files at *paths*, and to the root of the session.
+
+    pytest loads them for each folder that it collects, but does not collect the folders of these files.
+    """
+    folders = [session.config.rootpath, *(Path(os.path.abspath(path)).parent for path in paths)]  # noqa: PTH100 - a link stays a link
+    for folder in dict.fromkeys(folders):
+        collector = _Folder.from_parent(
+            session, path=folder, name=folder.name, nodeid=safe(folder.name, None)
+        )
+        report = session.ihook.pytest_make_collect_report(collector=collector)
+        if report.failed:
+            session.ihook.pytest_collectreport(report=report)
+
+
+def file_module(path: Path) -> ModuleType:
+    """Return a module that stands for the file at *path*, as the attribute *obj* of its collector."""
+    module = ModuleType(safe(path.stem, None))
+    module.__file__ = safe(path, None)
+    return module
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_vft.items.base import file_names, usage_errors
+from pytest_vft.items.base import file_names, load_conftests, usage_errors
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.nodes import DataFile, DatasetNode, RuleItem
 from pytest_vft.items.request import DATASET, SUBMIT, read_check_request
@@ -56,6 +56,11 @@ class DatasetRun:
                 "vft: write --vft-data=PATH; with a space, pytest may use the folder of PATH as its root"
             )
         return lines
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Load the conftest files of the folders with datasets, whose hooks apply to the items."""
+        load_conftests(session, [source.path for source in self._request.sources])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:

@@ -11,7 +11,15 @@ import pytest
 from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind
-from pytest_vft.items.base import ItemFailedError, VftItem, file_names, given_options, usage_errors
+from pytest_vft.items.base import (
+    ItemFailedError,
+    VftItem,
+    file_module,
+    file_names,
+    given_options,
+    load_conftests,
+    usage_errors,
+)
 from pytest_vft.naming import naming_for
 from pytest_vft.report.evaluation import result_targets, write_results
 from pytest_vft.report.evaluation_text import render_comparison, render_gate
@@ -46,6 +54,11 @@ class EvalRun:
             gated = KINDS if self.request.baseline is not None else tuple(self.request.minima)
             self.kinds = _kinds(path, arguments) or gated
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Load the conftest files of the folder with the predictions, whose hooks apply to the items."""
+        load_conftests(session, [self.request.predictions])
+
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Append the items of the predictions; collecting reads nothing."""
         names = file_names(session.config.rootpath, self.request.predictions)
@@ -78,6 +91,7 @@ class Predictions(pytest.File):
 
     def __init__(self, *, run: EvalRun, **more: Any) -> None:
         super().__init__(**more)
+        self.obj = file_module(self.path)
         self._run = run
 
     def collect(self) -> Iterable[pytest.Item]:
@@ -90,7 +104,7 @@ class EvalItem(VftItem):
     """The gates on the answers to one kind of questions."""
 
     def __init__(self, *, kind: Kind, run: EvalRun, **more: Any) -> None:
-        super().__init__(**more)
+        super().__init__(doc=f"The answers to {kind} questions reach the minimum.", **more)
         self.kind = kind
         self._run = run
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import LintError
 from pytest_vft.items.request import CheckRequest
 from pytest_vft.model import Report, Source
@@ -41,6 +42,11 @@ class SessionLint:
     def settings_of(self, source: Source) -> Settings:
         """Return the settings of a file."""
         return self._request.settings_of(source.path)
+
+    def rule(self, rule_id: str, source: Source | None) -> Rule | None:
+        """Return a rule as it applies to a file, or to all files; None for the id of a step."""
+        groups = self._request.groups if source is None else [self.settings_of(source)]
+        return next((settings.bound[rule_id] for settings in groups if rule_id in settings.bound), None)
 
     def why_ignored(self, rule_id: str, source: Source | None) -> str | None:
         """Return why a rule is ignored in a file, or in each configuration; None if it is not ignored."""

@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import VftWarning
-from pytest_vft.items.base import ItemFailedError, VftItem
+from pytest_vft.items.base import ItemFailedError, VftItem, file_module
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.request import DATASET
-from pytest_vft.model import Report, Source, Tally
+from pytest_vft.model import Report, RuleResult, Source, Tally
 from pytest_vft.report.item import ItemFailure, failure
 from pytest_vft.report.text import unknown_reason
 from pytest_vft.text import safe
+
+_HEADING = 68  # characters that a heading of pytest leaves of 80 columns
+_SHORTEST_MESSAGE = 20
 
 
 class DatasetNode(pytest.Collector):
@@ -27,6 +31,7 @@ class DatasetNode(pytest.Collector):
         self, *, rules: Collection[str], lint: SessionLint, source: Source | None = None, **more: Any
     ) -> None:
         super().__init__(**more)
+        self.obj = file_module(self.path)
         self.source = source
         self._rules = rules
         self._lint = lint
@@ -54,11 +59,20 @@ class DataFile(DatasetNode, pytest.File):
 class RuleItem(VftItem):
     """The rule of this name on one file, or on all files if *source* is None."""
 
-    def __init__(self, *, source: Source | None, lint: SessionLint, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, *, source: Source | None, lint: SessionLint, name: str, **more: Any) -> None:
+        rule = lint.rule(name, source)
+        super().__init__(name=name, doc=None if rule is None else safe(rule.summary, None), **more)
         self.source = source
         self.failing: ItemFailure | None = None
         self._lint = lint
+        if rule is not None:
+            self._describe(rule)
+
+    def _describe(self, rule: Rule | RuleResult) -> None:
+        """Set the properties of the item in JUnit reports: rule, severity and source of the rule."""
+        properties = {"rule": rule.id, "severity": rule.severity, "source": safe(rule.source, None)}
+        others = [pair for pair in self.user_properties if pair[0] not in properties]
+        self.user_properties[:] = [*others, *properties.items()]
 
     @property
     def shown_path(self) -> str:
@@ -69,6 +83,7 @@ class RuleItem(VftItem):
         """Fail, warn or skip according to the report of the session."""
         report = self._lint.report(self.source)
         rule = next(rule for rule in report.rules if rule.id == self.name)
+        self._describe(rule)  # again, since the severity depends on the number of findings
         reason = self._lint.why_ignored(self.name, self.source)
         if reason is not None:
             pytest.skip(f"ignored: {safe(reason, None)}")
@@ -99,12 +114,31 @@ class RuleItem(VftItem):
         except VftWarning:  # -W error
             raise ItemFailedError(failing.text) from None
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any, **__: Any) -> Any:
+        """Return the text of a failure; with --tb=line, its first finding, as pytest shows a crash there."""
+        text = super().repr_failure(excinfo)
+        if (
+            self.failing is None
+            or not isinstance(text, str)
+            or self.config.getoption("tbstyle", None) != "line"
+        ):
+            return text
+        shown: Any = excinfo.getrepr(style="line")
+        crash, traceback = shown.reprcrash, shown.reprtraceback
+        crash.path, crash.lineno = safe(self.failing.path, None), self.failing.line or 1
+        crash.message = f"{self.name}: {self.failing.message}"
+        del traceback.reprentries[1:]
+        traceback.reprentries[0].lines, traceback.reprentries[0].reprfileloc = text.split("\n"), None
+        return shown
+
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the path of the item and its name for headings."""
-        where = Path(self.shown_path).name if self.source else "all files"
+        where = self.shown_path if self.source else "all files"
         return Path(safe(self.path, None)), None, f"{self.name} in {where}"
 
     def location_of(self, failing: ItemFailure) -> tuple[str, int | None, str]:
-        """Return the location of *failing* for pytest: path relative to the root, line counted from 0."""
+        """Return the location of *failing* for pytest: path relative to the root, line from 0, heading."""
         path = os.path.relpath(failing.path, self.config.rootpath) if failing.path else self.location[0]
-        return safe(path, None), failing.line - 1 if failing.line else None, self.location[2]
+        name = self.location[2]
+        message = safe(failing.message, max(_HEADING - len(name), _SHORTEST_MESSAGE))
+        return safe(path, None), failing.line - 1 if failing.line else None, f"{name}: {message}"

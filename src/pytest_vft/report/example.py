@@ -11,7 +11,7 @@ from pytest_vft.formats.base import Chat, KeyPath, Message
 from pytest_vft.model import Finding, Split
 from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.links import masked
-from pytest_vft.report.layout import advice_lines, findings_lines
+from pytest_vft.report.layout import advice_lines, findings_lines, wrapped
 from pytest_vft.text import count, safe
 
 _LONGEST_LINE = 2_000  # characters of a line of text; an image pasted into a text is longer
@@ -31,7 +31,11 @@ class ShownImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleView:
-    """One line of a file as a chat; *start* is how the line begins, *images* are keyed by their path."""
+    """One line of a file as a chat.
+
+    *start* is how the line begins, *images* are keyed by their path, and *has_wider_rules* says that there
+    are rules on files and on the dataset, which are not judged.
+    """
 
     path: str
     line: int
@@ -41,6 +45,7 @@ class ExampleView:
     chat: Chat
     images: Mapping[KeyPath, ShownImage]
     findings: tuple[Finding, ...]
+    has_wider_rules: bool
 
 
 def render_example(view: ExampleView) -> str:
@@ -58,8 +63,17 @@ def render_example(view: ExampleView) -> str:
         lines.append("  " + safe(view.start, _LONGEST_VALUE))
     for (severity, rule), findings in groupby(view.findings, lambda one: (one.severity, one.rule)):
         lines += ["", f"{severity} {rule}", *_findings(view, list(findings))]
-    lines += [] if view.findings else ["", "no findings"]
+    lines += ["", *([] if view.findings else ["no findings"]), *_not_judged(view)]
     return "\n".join(lines) + "\n"
+
+
+def _not_judged(view: ExampleView) -> Iterator[str]:
+    urls = sum(image.reference[:4].lower() == "http" for image in view.images.values())
+    parts = ["rules on files and the dataset"] if view.has_wider_rules else []
+    if urls:
+        parts.append(f"{count(urls, 'image')} behind {'a URL' if urls == 1 else 'URLs'}, not fetched")
+    if parts:
+        yield from wrapped(f"not judged: {'; '.join(parts)} (vft check judges them)")
 
 
 def _findings(view: ExampleView, findings: Sequence[Finding]) -> Iterator[str]:

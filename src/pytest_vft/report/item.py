@@ -13,10 +13,11 @@ HEADLINE = 35  # characters that pytest's summary leaves of 80 columns
 
 
 class ItemFailure(NamedTuple):
-    """The text of a failure, a short text for a warning, and the place of the first finding."""
+    """The text of a failure, a short text for a warning, and the first finding: message and place."""
 
     text: str
     short: str
+    message: str
     path: str
     line: int | None
 
@@ -32,7 +33,7 @@ def failure(report: Report, rule: RuleResult, source: Source | None, most_shown:
     if tally.unknown and report.require_checked:
         reason = unknown_reason(report, rule)
         text = f"{tally.unknown:,} not checked\n{reason}"
-        return ItemFailure(text, reason, source.path if source else "", None)
+        return ItemFailure(text, reason, reason, source.path if source else "", None)
     return None
 
 
@@ -50,13 +51,12 @@ def _findings(report: Report, rule: RuleResult, source: Source | None, most_show
     hidden = max(failed, len(found)) - len(shown)
     if hidden > 0:
         lines.append(f"... and {hidden:,} more")
-    lines.append(f"do: {first.advice}")
+    lines.append(f"do: {safe(first.advice, None)}")
     more = f" (and {failed - 1:,} more)" if failed > 1 else ""
-    # pytest shows warnings as they are, and the advice of a rule file may not be trustworthy.
     short = safe(f"{rule.id}: {first.message}{more}. {first.advice}", None)
-    return ItemFailure("\n".join(lines), short, first.path, first.line)
+    return ItemFailure("\n".join(lines), short, first.message, first.path, first.line)
 
 
 def _line(finding: Finding) -> str:
     at = f" ({finding.pointer})" if finding.pointer else ""
-    return f"{place(finding)}: {finding.message}{at}"
+    return f"{place(finding)}: {safe(finding.message + at, None)}"

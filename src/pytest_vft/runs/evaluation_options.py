@@ -153,6 +153,7 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
     """
     given = {name: _value(name, value) for name, value in options.items() if value not in (None, False)}
     _check_absent(given, ("model",), option("write-batch", "FILE"))
+    _check_gates(given)
     minima = read_minima(given.get("min_accuracy"))
     scoring = _record(Scoring, given, judge=_judge(given))
     required = tuple(minima) if "=" in given.get("min_accuracy", "") else ()
@@ -174,6 +175,17 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
         keys=replace(as_keys(read_pairs("keys", given.get("keys", ""))), field=given.get("field")),
         ids=read_ids(given["ids"]) if "ids" in given else None,
     )
+
+
+def _check_gates(given: Mapping[str, Any]) -> None:
+    """Raise UsageError for an option of a gate without that gate, which would have no effect."""
+    baseline, minimum = option("baseline", "FILE"), option("min-accuracy", "N")
+    if "baseline" not in given:
+        _check_absent(given, ("margin", "alpha"), f"a baseline: {baseline}")
+        if "min_accuracy" not in given:
+            _check_absent(given, ("confidence",), f"a minimum or a baseline: {minimum} or {baseline}")
+    if "by" not in given:
+        _check_absent(given, ("min_n",), f"groups: {option('by', 'KEYS')}")
 
 
 def _nothing_judged(kinds: Collection[Kind]) -> EvaluationError:

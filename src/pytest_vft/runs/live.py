@@ -52,13 +52,28 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
             lines = ask_questions(questions, opened, live, spending, on_answer)
     except EvaluationError as error:
         raise EvaluationError(f"{error}; spent: {spending}") from None
-    own = Keys(id=(), predicted=("predicted_answer",), actual=("actual_answer", *keys.actual))
+    own = Keys(
+        id=_id_keys(questions, keys), predicted=("predicted_answer",), actual=("actual_answer", *keys.actual)
+    )
     matched = match(path, as_answers(path, enumerate(lines, 1), own), questions)
     matched = select_field(matched, keys.field)
     keys = replace(keys, predicted=Keys().predicted)  # those of the transcript
     return Evaluation(
         path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern, spending=spending
     )
+
+
+def _id_keys(questions: Sequence[Question], keys: Keys) -> Sequence[str]:
+    """Return the keys of ids in a transcript of *questions*; none if lines tell the questions apart.
+
+    evaluate() matches the transcript in the same way, so both name a question by the same id.
+    """
+    for ids in ([one.id for one in questions], [one.numbered for one in questions]):
+        if None not in ids and len(set(ids)) == len(ids) and keys.id == Keys().id:
+            return ("id",)
+        if any(id_ is not None for id_ in ids):
+            return ()
+    return ()
 
 
 def _selected(questions: Sequence[Question], wanted: set[str]) -> list[Question]:

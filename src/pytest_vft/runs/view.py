@@ -58,11 +58,12 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     raw = next(lines, b"")
     if isinstance(raw, LongLine):
         raise UsageError(f"{path}: line {line:,} has {count(raw.bytes, 'byte')}, too many to show")
+    end = start + len(raw)  # with the newline: without it, a blank line is no line
     raw = raw.removesuffix(b"\n")
     example = parse_line(raw).value
     data_format = load_format(source.data_format)
     chat = data_format.read(example)
-    shard = Shard(path, source.split, start, start + len(raw), source.data_format)
+    shard = Shard(path, source.split, start, end, source.data_format)
     return ExampleView(
         path=path,
         line=line,
@@ -72,6 +73,7 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
         chat=chat,
         images=dict(_images(data_format, example, chat)),
         findings=run_line(replace(settings, sources=(source,)), shard, line),
+        has_wider_rules=any(rule.scope in ("file", "dataset") for rule in settings.rules),
     )
 
 

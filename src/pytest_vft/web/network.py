@@ -70,10 +70,16 @@ def _overrides(given: str) -> dict[str, HostPort]:
         host, _, place = text.strip().partition("=")
         address, _, port = place.rpartition(":")
         try:
-            overrides[host.lower()] = (str(ip_address(address.strip("[]"))), int(port))
+            overrides[host.lower()] = (str(ip_address(address.strip("[]"))), _port(port))
         except ValueError:
             raise UsageError(f"{RESOLVE}: {text!r}: expected HOST=ADDRESS:PORT") from None
     return overrides
+
+
+def _port(text: str) -> int:
+    if not 0 < int(text) < 2**16:
+        raise ValueError(text)
+    return int(text)
 
 
 def idle_proxy() -> bool:
