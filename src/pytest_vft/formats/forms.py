@@ -13,11 +13,11 @@ from pytest_vft.formats.keys import IMAGE_KEYS, unknown_keys
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.formats.written import (
     IMAGE_TYPES,
+    ChatRows,
     ListedImage,
-    Transcript,
     WrittenMessage,
+    chat_rows,
     listed_images,
-    transcribe,
 )
 
 Schema = Mapping[str, Any]
@@ -103,17 +103,17 @@ class FormsFormat:
         if not isinstance(example, dict):
             return Chat((), 0, (Fault((), "the example is not an object"),))
         form, shape, faults = self._form(example)
-        messages, listed, transcript = _read(form, example, faults)
+        messages, listed, chat = _read(form, example, faults)
         known = shape.keys
         return Chat(
-            transcript.rows,
+            chat.rows,
             len(messages.messages) - messages.alternatives,
             faults,
             () if any(not fault.path for fault in faults) else unknown_keys(example, known, places=_BESIDE),
-            transcript.unsound,
+            chat.unsound,
             {key: example[key] for key in example if key in known.difference(form.consumed, form.images)},
             messages.alternatives,
-            transcript.placeholders,
+            chat.placeholders,
             None if listed is None else len(listed),
         )
 
@@ -135,13 +135,13 @@ class FormsFormat:
 
 def _read(
     form: Form, example: Mapping[str, Any], faults: Sequence[Fault]
-) -> tuple[Messages, list[ListedImage] | None, Transcript]:
+) -> tuple[Messages, list[ListedImage] | None, ChatRows]:
     if any(not fault.path for fault in faults):  # a key is missing, or the example has another format
-        return Messages(()), None, transcribe((), ())
+        return Messages(()), None, chat_rows((), ())
     faulty = {fault.path[:length] for fault in faults for length in range(1, len(fault.path) + 1)}
     messages = form.read(example, faulty.__contains__)
     listed = listed_images(example, form.images)
-    return messages, listed, transcribe(messages.messages, listed or (), tags=form.tags)
+    return messages, listed, chat_rows(messages.messages, listed or (), tags=form.tags)
 
 
 @dataclass(frozen=True, eq=False)

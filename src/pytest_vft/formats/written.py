@@ -53,7 +53,7 @@ class WrittenMessage(NamedTuple):
     unknown_keys: Sequence[Fault] = ()
 
 
-class Transcript(NamedTuple):
+class ChatRows(NamedTuple):
     """Messages of a chat, their places in the example by their paths in the chat, and unsound messages."""
 
     rows: list[MessageRow]
@@ -77,21 +77,21 @@ def listed_images(example: Mapping[str, Any], columns: Sequence[str]) -> list[Li
     return found
 
 
-def transcribe(
+def chat_rows(
     messages: Sequence[WrittenMessage], listed: Sequence[ListedImage], *, tags: bool = True
-) -> Transcript:
+) -> ChatRows:
     """Return *messages* with the *listed* images at their marks; *tags* in texts are marks."""
     marks = sum(_marks(message, tags=tags) for message in messages)
     queue = list(reversed(listed))
     unmarked = len(queue) - marks
     sound = [message for message in messages if message.sound]
     first = next((message for message in sound if message.role == "user"), sound[0] if sound else None)
-    transcript = Transcript([], {}, {}, marks)
+    chat = ChatRows([], {}, {}, marks)
     for position, message in enumerate(messages):
         path: KeyPath = ("messages", position)
-        transcript.places[path] = message.place
+        chat.places[path] = message.place
         if not message.sound:
-            transcript.unsound[path] = message.source
+            chat.unsound[path] = message.source
             continue
         pieces = list(_pieces(message, queue, unmarked if message is first else 0, tags=tags))
         texts: list[str] = []
@@ -100,13 +100,13 @@ def transcribe(
             if isinstance(piece, str):
                 texts.append(piece)
                 continue
-            transcript.places[*path, "content", number] = piece.place
+            chat.places[*path, "content", number] = piece.place
             image = _image(number, piece.value)
             if image is not None:
                 images.append(image)
         row = (position, message.role, _kind(message), texts, images, message.source, 0, message.unknown_keys)
-        transcript.rows.append(row)
-    return transcript
+        chat.rows.append(row)
+    return chat
 
 
 def _kind(message: WrittenMessage) -> ContentKind:
