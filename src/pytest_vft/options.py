@@ -14,6 +14,7 @@ PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
 _RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
 _CHECK = ("check", PYTEST)
+_FILES = ("check", "show", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
 _DECODING = ("check", "submit", PYTEST)
@@ -167,7 +168,7 @@ OPTIONS = (
         _RULES,
         "path",
     ),
-    Option("provider", "NAME", "provider whose limits apply (default: openai)", _RULES),
+    Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
     Option("model", "NAME", "model to train", _RULES),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
     Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
@@ -176,6 +177,7 @@ OPTIONS = (
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("data-format", "NAME", "data format (default: that of the first examples)", _FILES),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),

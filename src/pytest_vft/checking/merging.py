@@ -39,7 +39,10 @@ class FileTotals:
         except OSError as error:
             self.mark_unreadable(error)
             return ()
-        return [shard._replace(data_format=source.data_format, ignored=self.ignored) for shard in shards]
+        return [
+            shard._replace(data_format=source.data_format, layout=source.layout, ignored=self.ignored)
+            for shard in shards
+        ]
 
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""

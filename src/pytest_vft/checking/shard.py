@@ -74,7 +74,7 @@ class ShardLinter:
         return totals
 
     def _walk(self, shard: Shard, content: xxh3_128 | None) -> ShardTotals:
-        split, store, data_format = shard.split, self._store, load_format(shard.data_format)
+        split, store, data_format = shard.split, self._store, load_format(shard.data_format, shard.layout)
         context = FetchContext(shard.remotes, self._plan.now)
         count_image = self._count_image
         checks = self._judge.checks

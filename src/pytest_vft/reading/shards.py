@@ -22,7 +22,7 @@ class Shard(NamedTuple):
     """The bytes from *start* to *end* of the file at *path*, with settings of the file.
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
-    URLs of the shard.
+    URLs of the shard. *layout* are settings of the data format.
     """
 
     path: str
@@ -32,6 +32,7 @@ class Shard(NamedTuple):
     data_format: str = "openai"
     ignored: frozenset[str] = frozenset()
     remotes: Mapping[str, Remote] = {}
+    layout: Mapping[str, str] = {}
 
 
 class LongLine(NamedTuple):
