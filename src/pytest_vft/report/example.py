@@ -33,7 +33,8 @@ class ShownImage(NamedTuple):
 class ExampleView:
     """One line of a file as a chat.
 
-    *start* is how the line begins, *images* are keyed by their path, and *has_wider_rules* says that there
+    *start* is how the line begins, *places* are JSON pointers to the messages, *images* are keyed by their
+    path in the chat, and *has_wider_rules* says that there
     are rules on files and on the dataset, which are not judged.
     """
 

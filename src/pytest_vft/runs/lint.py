@@ -222,8 +222,8 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     """Lint files and return the report.
 
     *paths* are files, folders or globs; their split is that of the configuration, else that of the file
-    name, else train. Without any files, those of the configuration are linted. *data_format* is by default that
-    of the first examples of each file, and *provider* that of the data format. *config* is a
+    name, else train. Without any files, those of the configuration are linted. *data_format* is by default
+    that of the first examples of each file, and *provider* that of the data format. *config* is a
     configuration or the path of one; None uses the nearest one of each file. *offline* fetches no URLs, by
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
     "env"; *url_budget* is the time for all URLs in seconds, 0 for unlimited, by default 1,800; without

@@ -40,7 +40,7 @@ def group_notes(groups: Sequence[Settings]) -> Iterator[str]:
     if len(providers) > 1:
         yield (
             f"files have data formats of {len(providers):,} providers ({', '.join(providers)}): repeated "
-            "content is only found between files for the same provider; --provider=NAME applies one to all files"
+            "content is only found between files for the same provider; --provider=NAME applies one to all"
         )
 
 

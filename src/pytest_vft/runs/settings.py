@@ -35,8 +35,8 @@ _WAIVED = {"allow_private": "private addresses are allowed"}
 class Settings:
     """A configuration and the options on top of it; None for an option that was not given.
 
-    *provider_id* is the name of a provider or the path of a provider file; without one, and without one in the
-    configuration, the provider is that of the data format of the sources. *extend_select* and *ignore*
+    *provider_id* is the name of a provider or the path of a provider file; without one, and without one in
+    the configuration, the provider is that of the data format of the sources. *extend_select* and *ignore*
     hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
     maximum number of processes, by default one per CPU. *base_url* is the server that the data is for, if it
     is not that of the provider.
@@ -79,8 +79,9 @@ class Settings:
         """The data format of the sources; None if it is found out."""
         if self.data_format_name is not None or self.config.data_format is None:
             return self.data_format_name
-        with _naming(self.config, ""):
-            return _choice({"data-format": self.config.data_format}, "data-format", data_formats())
+        with _naming(self.config):
+            _choice({"data-format": self.config.data_format}, "data-format", data_formats())
+        return self.config.data_format
 
     def _find_provider(self, name: str, folder: Path) -> Provider:
         if is_provider_file(name):
