@@ -20,9 +20,10 @@ from pytest_vft.formats.base import MAX_FAULTS
 from pytest_vft.formats.openai import OpenAI
 from pytest_vft.json_schema import fast_validator
 from pytest_vft.model import Split
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import measure_image
-from pytest_vft.reading.remote import FetchContext, Remote
+from pytest_vft.reading.remote import Remote
 
 READ = OpenAI().read
 STORE = ImageStore(full=True)

@@ -12,6 +12,9 @@ _FORMATS = {
     "openai": "pytest_vft.formats.openai:OpenAI",
 }
 
+# Formats without local images.
+URLS_ONLY = frozenset({"openai", "openai-preference"})
+
 
 def data_formats() -> tuple[str, ...]:
     """Return the names of the data formats."""
