@@ -109,7 +109,7 @@ class ImageFacts(TypedDict):
     """The local path as written."""
     leads_to: str | None
     """What a local path leads to: a file, a folder, a pipe, a socket, a device, nothing, outside the roots,
-    or unreadable; None for other images."""
+    unreadable; None for other images."""
     outside_because: str | None
     """How a local path leads out of the roots."""
     read_error: str | None

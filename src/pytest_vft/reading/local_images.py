@@ -62,6 +62,18 @@ class LocalImages:
         self._seen[path] = found.target.kind, found.target.identity
         return found
 
+    def read(self, path: str) -> bytes | None:
+        """Return the content of the file at *path*, None if it is not opened or too large."""
+        descriptor = self._roots.open(path)[1]
+        if descriptor is None:
+            return None
+        try:
+            return _read_up_to(descriptor, self._largest)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+
     def pop_seen(self) -> dict[str, Seen]:
         """Return and forget the paths that were looked up since the last call."""
         seen, self._seen = self._seen, {}
