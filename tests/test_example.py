@@ -385,6 +385,11 @@ def test_embedded_image_is_measured() -> None:
         "expires": "never",
         "expired": False,
         "days_left": None,
+        "local": False,
+        "path": None,
+        "leads_to": None,
+        "outside_because": None,
+        "read_error": None,
     }
 
 

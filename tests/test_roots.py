@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_vft.reading.roots import Roots, Target
+from pytest_vft.reading.roots import Roots, PathTarget
 
 MADE = ("inside", "outside")
 
@@ -44,7 +44,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def content(path: str, *folders: Path) -> tuple[Target, bytes | None]:
+def content(path: str, *folders: Path) -> tuple[PathTarget, bytes | None]:
     roots = Roots([str(folder) for folder in folders])
     try:
         target, descriptor = roots.open(path)

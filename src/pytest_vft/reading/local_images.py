@@ -10,7 +10,7 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, measure_image
-from pytest_vft.reading.roots import REGULAR, UNREADABLE, FileIdentity, Roots, Target
+from pytest_vft.reading.roots import REGULAR, UNREADABLE, FileIdentity, Roots, PathTarget
 
 _MOST_REMEMBERED = 4096  # paths; an image with many questions is usually on neighbouring lines
 _HEAD = 1024 * 1024  # bytes of a file that is too large to be read
@@ -29,7 +29,7 @@ def image_roots(path: str, others: Sequence[str]) -> tuple[str, ...]:
 class LocalImage(NamedTuple):
     """What a local path leads to, with the key and measurements of the image if it is a file."""
 
-    target: Target
+    target: PathTarget
     key: int
     image: ImageMeasurements | None = None
 
@@ -96,7 +96,7 @@ class LocalImages:
                 data = _read_up_to(descriptor, self._largest)
                 size = os.fstat(descriptor).st_size
             except OSError as error:
-                target = Target(UNREADABLE, target.path, error.strerror or type(error).__name__)
+                target = PathTarget(UNREADABLE, target.path, error.strerror or type(error).__name__)
             else:
                 if data is not None:
                     return LocalImage(target, *self._store.measure(data))
@@ -126,6 +126,6 @@ def _by_header(head: bytes, size: int) -> ImageMeasurements:
     return image._replace(bytes=size, damage=None, decoder_error=None)
 
 
-def _key(target: Target) -> int:
+def _key(target: PathTarget) -> int:
     """Return the key of an image of which the content is not known."""
     return xxh3_128_intdigest(repr((target.path, target.identity)).encode(errors="surrogatepass"))

@@ -40,7 +40,7 @@ class FileIdentity(NamedTuple):
     inode: int
 
 
-class Target(NamedTuple):
+class PathTarget(NamedTuple):
     """What a local path leads to.
 
     *kind* is REGULAR, OUTSIDE, NOTHING, UNREADABLE or what the path is instead of a file: "a folder",
@@ -61,7 +61,7 @@ class _Root(NamedTuple):
     real: str
 
 
-class _Folder(NamedTuple):
+class _OpenFolder(NamedTuple):
     """A folder inside the roots: its real path, and its descriptor if the system has such."""
 
     real: str
@@ -83,18 +83,18 @@ class Roots:
     def __init__(self, folders: Sequence[str]) -> None:
         paths = dict.fromkeys(os.path.abspath(folder) for folder in folders)  # noqa: PTH100 - links are kept
         self._roots = [_Root(path, os.path.realpath(path)) for path in paths]
-        self._folders: dict[str, Sequence[_Folder | Target]] = {}
+        self._folders: dict[str, Sequence[_OpenFolder | PathTarget]] = {}
 
     def close(self) -> None:
         """Close the folders that are open."""
         for folder in list(self._folders):
             self._forget(folder)
 
-    def find(self, path: str) -> Target:
+    def find(self, path: str) -> PathTarget:
         """Return what *path* leads to, without opening it."""
         return self._find(path)[0]
 
-    def open(self, path: str) -> tuple[Target, int | None]:
+    def open(self, path: str) -> tuple[PathTarget, int | None]:
         """Return what *path* leads to and, for a regular file, its descriptor, which the caller closes."""
         target, folder, name = self._find(path)
         if folder is None or target.kind != REGULAR:
@@ -106,10 +106,10 @@ class Roots:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):  # replaced in between
             os.close(descriptor)
-            return Target(_kind(status), target.path), None
+            return PathTarget(_kind(status), target.path), None
         return target._replace(identity=_identity(status)), descriptor
 
-    def _find(self, path: str) -> tuple[Target, _Folder | None, str]:
+    def _find(self, path: str) -> tuple[PathTarget, _OpenFolder | None, str]:
         """Return what *path* leads to, with its folder and name if that is inside the roots."""
         while len(self._folders) > _MOST_FOLDERS:
             self._forget(next(iter(self._folders)))
@@ -117,13 +117,13 @@ class Roots:
         if name in ("", os.curdir, os.pardir):
             parent, name = path, os.curdir
         if "\0" in path or not path:
-            return Target(NOTHING, path), None, name
+            return PathTarget(NOTHING, path), None, name
         if os.sep == "/" and _WINDOWS.match(path):
-            return Target(OUTSIDE, path, _how(path)), None, name
-        worst: Target | None = None
+            return PathTarget(OUTSIDE, path, _how(path)), None, name
+        worst: PathTarget | None = None
         try:
             for folder in self._candidates(parent):
-                if isinstance(folder, Target):
+                if isinstance(folder, PathTarget):
                     target = folder._replace(path=os.path.join(folder.path, name))  # noqa: PTH118 - text
                     inside = None
                 else:
@@ -133,45 +133,49 @@ class Roots:
                 if worst is None or (target.kind, worst.kind) == (OUTSIDE, NOTHING):
                     worst = target
         except ValueError:  # not encodable as the name of a file
-            return Target(NOTHING, path), None, name
+            return PathTarget(NOTHING, path), None, name
         assert worst is not None  # noqa: S101 - there is at least one root
         return worst, None, name
 
-    def _in_folder(self, folder: _Folder, name: str) -> tuple[Target, _Folder | None, str]:
+    def _in_folder(self, folder: _OpenFolder, name: str) -> tuple[PathTarget, _OpenFolder | None, str]:
         path = os.path.join(folder.real, name)  # noqa: PTH118 - text
         try:
             status = folder.stat(name)
             if stat.S_ISLNK(status.st_mode):
                 real = os.path.realpath(path)
                 if not self._contains(real):
-                    return Target(OUTSIDE, real, "is a link to a file outside the image roots"), None, name
+                    return (
+                        PathTarget(OUTSIDE, real, "is a link to a file outside the image roots"),
+                        None,
+                        name,
+                    )
                 parent, name = os.path.split(real)
                 (resolved,) = self._candidates(parent)
-                if isinstance(resolved, Target):
+                if isinstance(resolved, PathTarget):
                     return resolved, None, name
                 folder, path, status = resolved, real, resolved.stat(name)
         except OSError as error:
             return _failed(path, error), None, name
-        return Target(_kind(status), path, identity=_identity(status)), folder, name
+        return PathTarget(_kind(status), path, identity=_identity(status)), folder, name
 
-    def _candidates(self, parent: str) -> Sequence[_Folder | Target]:
-        """Return the folders that *parent* names, one for each root; a Target for one that is not opened."""
+    def _candidates(self, parent: str) -> Sequence[_OpenFolder | PathTarget]:
+        """Return the folders that *parent* names, one for each root; a PathTarget for one that is not opened."""
         found = self._folders.get(parent)
         if found is None:
             roots = self._roots[:1] if os.path.isabs(parent) else self._roots  # noqa: PTH117 - text
             found = self._folders[parent] = [self._open_folder(root, parent) for root in roots]
         return found
 
-    def _open_folder(self, root: _Root, parent: str) -> _Folder | Target:
+    def _open_folder(self, root: _Root, parent: str) -> _OpenFolder | PathTarget:
         """Return the folder *parent*, relative to *root* or absolute."""
         path = os.path.normpath(os.path.join(root.path, parent))  # noqa: PTH118 - text
         if not any(_is_inside(path, one) for known in self._roots for one in known):
-            return Target(OUTSIDE, path, _how(parent))
+            return PathTarget(OUTSIDE, path, _how(parent))
         real = os.path.realpath(path)
         if not self._contains(real):
-            return Target(OUTSIDE, real, "leads through a link out of the image roots")
+            return PathTarget(OUTSIDE, real, "leads through a link out of the image roots")
         try:
-            return _Folder(real, self._descriptor(real) if _AT_FOLDER else None)
+            return _OpenFolder(real, self._descriptor(real) if _AT_FOLDER else None)
         except OSError as error:
             return _failed(real, error)
 
@@ -192,7 +196,7 @@ class Roots:
 
     def _forget(self, parent: str) -> None:
         for folder in self._folders.pop(parent):
-            if isinstance(folder, _Folder) and folder.descriptor is not None:
+            if isinstance(folder, _OpenFolder) and folder.descriptor is not None:
                 os.close(folder.descriptor)
 
 
@@ -210,10 +214,10 @@ def _how(path: str) -> str:
     return "is outside the image roots" if os.path.isabs(path) else "leads out of the image roots"  # noqa: PTH117 - text
 
 
-def _failed(path: str, error: OSError) -> Target:
+def _failed(path: str, error: OSError) -> PathTarget:
     if error.errno in _MISSING:
-        return Target(NOTHING, path)
-    return Target(UNREADABLE, path, error.strerror or type(error).__name__)
+        return PathTarget(NOTHING, path)
+    return PathTarget(UNREADABLE, path, error.strerror or type(error).__name__)
 
 
 def _kind(status: os.stat_result) -> str:
