@@ -141,6 +141,8 @@ def test_test_split_has_no_answers() -> None:
         "messages": 1,
         "assistant_messages": 0,
         "images": 1,
+        "placeholders": 0,
+        "listed_images": None,
         "missing_image": "none",
         "unanswered_calls": (),
         "repeated_assistants": 0,

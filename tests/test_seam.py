@@ -82,7 +82,7 @@ class Rows:
 def _rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(registry._FORMATS, "rows", f"{__name__}:Rows")  # noqa: SLF001 - as a new format would
     yield
-    registry.load_format.cache_clear()
+    registry._load.cache_clear()  # noqa: SLF001 - as above
 
 
 def write(folder: Path, *examples: Mapping[str, Any]) -> Source:
