@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_vft.reading.roots import Roots, PathTarget
+from pytest_vft.reading.roots import PathTarget, Roots
 
 MADE = ("inside", "outside")
 

@@ -10,7 +10,7 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, measure_image
-from pytest_vft.reading.roots import REGULAR, UNREADABLE, FileIdentity, Roots, PathTarget
+from pytest_vft.reading.roots import REGULAR, UNREADABLE, FileIdentity, PathTarget, Roots
 
 _MOST_REMEMBERED = 4096  # paths; an image with many questions is usually on neighbouring lines
 _HEAD = 1024 * 1024  # bytes of a file that is too large to be read

@@ -159,7 +159,7 @@ class Roots:
         return PathTarget(_kind(status), path, identity=_identity(status)), folder, name
 
     def _candidates(self, parent: str) -> Sequence[_OpenFolder | PathTarget]:
-        """Return the folders that *parent* names, one for each root; a PathTarget for one that is not opened."""
+        """Return the folders that *parent* names, one for each root; a target for one that is not opened."""
         found = self._folders.get(parent)
         if found is None:
             roots = self._roots[:1] if os.path.isabs(parent) else self._roots  # noqa: PTH117 - text
