@@ -178,6 +178,7 @@ OPTIONS = (
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
     Option("data-format", "NAME", "data format (default: that of the first examples)", _FILES),
+    Option("image-root", "DIR", "folder of local images, besides that of each file", _FILES, "list"),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),

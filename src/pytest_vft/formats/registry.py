@@ -18,6 +18,9 @@ _FORMATS = {
     "swift": "pytest_vft.formats.swift:Swift",
 }
 
+# Formats without local images.
+URLS_ONLY = frozenset({"openai", "openai-preference"})
+
 
 def data_formats() -> tuple[str, ...]:
     """Return the names of the data formats."""

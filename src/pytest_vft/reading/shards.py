@@ -22,7 +22,8 @@ class Shard(NamedTuple):
     """The bytes from *start* to *end* of the file at *path*, with settings of the file.
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
-    URLs of the shard. *layout* are settings of the data format.
+    URLs of the shard. *image_bytes* is the estimated size of its local images, and
+    *layout* are settings of the data format.
     """
 
     path: str
@@ -33,6 +34,12 @@ class Shard(NamedTuple):
     ignored: frozenset[str] = frozenset()
     remotes: Mapping[str, Remote] = {}
     layout: Mapping[str, str] = {}
+    image_bytes: int = 0
+
+    @property
+    def work(self) -> int:
+        """The bytes to read, those of local images included."""
+        return self.end - self.start + self.image_bytes
 
 
 class LongLine(NamedTuple):
