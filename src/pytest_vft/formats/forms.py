@@ -126,7 +126,7 @@ class FormsFormat:
         return self._last
 
     def _chat(self, example: Any) -> tuple[Chat, Mapping[KeyPath, KeyPath]]:
-        """Return *example* as a chat, and the places of its messages and images by their places in the chat."""
+        """Return *example* as a chat, and places in the example by places in the chat."""
         if not isinstance(example, dict):
             return Chat((), 0, (Fault((), "the example is not an object"),)), {}
         form, shape, faults = self._form(example)
