@@ -665,7 +665,11 @@ def test_shipped_provider_is_explained(id_: str) -> None:
 
     assert text.startswith(f"{id_}: ")
     assert all(model in text for model in load_provider(id_).models)
-    trainers = {"llamafactory": "max_tokens 2,048", "trl": "max_tokens 1,024", "swift": "example/may-be-too-long off"}
+    trainers = {
+        "llamafactory": "max_tokens 2,048",
+        "trl": "max_tokens 1,024",
+        "swift": "example/may-be-too-long off",
+    }
     assert trainers.get(id_, "max_tokens 65,536") in " ".join(text.split())
 
 

@@ -84,7 +84,9 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
             yield result
 
     files = [
-        FileTotals(source, (ignored or {}).get(source.path, frozenset()), open_file(source.path))
+        FileTotals(
+            source, (ignored or {}).get(source.path, frozenset()), open_file(source.path), plan.image_roots
+        )
         for source in sorted(sources, key=lambda source: SPLITS.index(source.split))
     ]
     with closing(store), warnings.catch_warnings(action="ignore"):  # here, since threads share the filter

@@ -26,10 +26,11 @@ from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import Line, parse_line
-from pytest_vft.reading.remote import FetchContext
+from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.shards import LongLine, Shard, read_batches
 
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
@@ -49,16 +50,19 @@ class ShardLinter:
         self._judge = RuleJudge(plan)
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
+        self._files: LocalImages | None = None
         self._count_image = lru_cache(_CACHED_SIZES)(plan.image_tokens.count) if plan.image_tokens else None
 
     def close(self) -> None:
-        """Close the cache of shards, but not the store."""
+        """Close the cache of shards and the folders of local images, but not the store."""
         if self._memory:
             self._memory.close()
+        if self._files:
+            self._files.close()
 
     def remembers(self, shard: Shard) -> bool:
         """Return whether the cache may have the result of *shard*, so that lint() only reads the shard."""
-        return self._memory is not None and self._memory.may_know(shard)
+        return self._memory is not None and self._memory.may_know(shard, self._local_images(shard))
 
     def lint(self, shard: Shard) -> ShardTotals:
         """Return the totals of *shard*. Raises OSError if it cannot be read.
@@ -66,18 +70,29 @@ class ShardLinter:
         The caller suppresses the warnings of decoders, which findings report better.
         """
         key = self._memory.key(shard) if self._memory else None
-        known = self._memory.recall(key, shard) if self._memory and key else None
+        files = self._local_images(shard)
+        known = self._memory.recall(key, shard, files) if self._memory and key else None
         if known:
             return known
         content = xxh3_128() if key else None
-        totals = self._walk(shard, content)
+        totals = self._walk(shard, content, files)
         if key and content:
-            totals.row = cache_row(key, content.digest(), totals)
+            totals.row = cache_row(key, content.digest(), totals, files)
         return totals
 
-    def _walk(self, shard: Shard, content: xxh3_128 | None) -> ShardTotals:
+    def _local_images(self, shard: Shard) -> LocalImages:
+        """Return the local images of the file of *shard*, which are also looked for in its folder."""
+        folders = image_roots(shard.path, self._plan.image_roots)
+        if self._files is None or self._files.folders != folders:
+            if self._files:
+                self._files.close()
+            self._files = LocalImages(folders, self._store, bounded=self._plan.bounded)
+        return self._files
+
+    def _walk(self, shard: Shard, content: xxh3_128 | None, files: LocalImages) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format)
-        context = FetchContext(shard.remotes, self._plan.now)
+        files.pop_seen()
+        context = FetchContext(shard.remotes, self._plan.now, files)
         count_image = self._count_image
         checks = self._judge.checks
         check_line, check_example = checks["line"], checks["example"]

@@ -17,8 +17,8 @@ from pytest_vft.facts.turns import RoleTexts, Shot, Turn, few_shot_answers, meas
 from pytest_vft.formats.base import Chat, Fault
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.model import Split, from_tuple
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.remote import FetchContext
 
 _MEASURED_KEYS = frozenset({"role", "content", "weight"})
 

@@ -31,8 +31,9 @@ class Settings:
 
     *provider_id* is the name of a provider or the path of a provider file. *extend_select* and *ignore*
     hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
-    maximum number of processes, by default one per CPU. *max_tokens* is the maximum number of tokens of an
-    example, 0 for no maximum, by default that of the provider. *base_url* is the server that the data is for, if it
+    maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
+    of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
+    default that of the provider. *base_url* is the server that the data is for, if it
     is not that of the provider.
     """
 
@@ -50,6 +51,7 @@ class Settings:
     max_findings: int | None = None
     url_budget: int = URL_BUDGET
     jobs: int | None = None
+    roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
 
@@ -79,6 +81,30 @@ class Settings:
             return provider.model(self.model_name)
         with _naming(self.config, "model: "):
             return provider.model(self.config.model)
+
+    @cached_property
+    def image_roots(self) -> tuple[str, ...]:
+        """The folders in which local images may be opened, besides that of each file, as absolute paths."""
+        roots = (*map(os.path.abspath, self.roots), *self._configured_roots())
+        for root in roots:
+            if not os.path.isdir(root):  # noqa: PTH112 - of any length
+                raise UsageError(f"image_root: {root}: no such folder")
+        return tuple(dict.fromkeys(roots))
+
+    def _configured_roots(self) -> Iterator[str]:
+        """Yield the roots of the configuration. Raises ConfigError for one outside its folder."""
+        config, roots = self.config, self.config.image_root
+        inner = os.path.realpath(config.folder)
+        for root in [roots] if isinstance(roots, str) else roots:
+            if "\0" in root:
+                raise ConfigError(f"{config.path}: image_root: {root}: no such folder")
+            path = os.path.abspath(config.folder / root)  # noqa: PTH100 - a link is named as written
+            if not Path(os.path.realpath(path)).is_relative_to(inner):
+                raise ConfigError(
+                    f'{config.path}: image_root "{root}" is outside its folder; '
+                    f"give --image-root={root} yourself if that is meant"
+                )
+            yield path
 
     @cached_property
     def catalogue(self) -> Mapping[str, Rule]:
@@ -187,7 +213,7 @@ class Settings:
             raise UsageError(f"max_tokens is {self.max_tokens}; expected at least 0")
         if self.url_budget < 0:
             raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
-        _ = self.model, self.rules, self.reasons_by_file
+        _ = self.image_roots, self.model, self.rules, self.reasons_by_file
 
 
 def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Settings:
@@ -220,6 +246,7 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         url_budget=URL_BUDGET if budget is None else budget,
         jobs=options.get("jobs"),
         max_tokens=options.get("max_tokens"),
+        roots=options.get("image_root") or (),
     )
 
 
