@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plans import plan
 
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.load import shipped_rules
@@ -23,7 +24,6 @@ from pytest_vft.model import Finding
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.shards import Shard
 from pytest_vft.runs.lint import lint
-from tests.plans import plan
 
 TRAINERS = ("llamafactory", "swift", "trl")
 QWEN = "Qwen/Qwen2.5-VL-7B-Instruct"

@@ -121,7 +121,7 @@ class Provider(NamedTuple):
         return self.models.get(name) or self.models.get(base_model(name)) or Model()
 
     def image_tokens(self, model: str | None) -> ImageTokens | None:
-        """Return the tokens of an image for *model*: those of the model, else of its family; None if unknown."""
+        """Return the tokens of an image for *model* or its family; None if they are unknown."""
         counter = self.describe(model).image_tokens
         if counter is None and model and self.any_model:
             return find_family_tokens(model, self.resizes)
@@ -233,7 +233,7 @@ def _model(provider_id: str, content: Mapping[str, Any]) -> Model:
 
 
 def _resize(content: Mapping[str, Any] | None) -> Resize | None:
-    return content and Resize(min_pixels=content["min_pixels"], max_pixels=content["max_pixels"])
+    return Resize(min_pixels=content["min_pixels"], max_pixels=content["max_pixels"]) if content else None
 
 
 @cache

@@ -20,8 +20,8 @@ from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
-from pytest_vft.facts.image import is_undecoded
 from pytest_vft.facts.first_keys import FirstKeys
+from pytest_vft.facts.image import is_undecoded
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
@@ -89,7 +89,9 @@ class ShardLinter:
             self._files = LocalImages(folders, self._store, bounded=self._plan.bounded)
         return self._files
 
-    def _walk(self, shard: Shard, content: xxh3_128 | None, files: LocalImages) -> ShardTotals:
+    def _walk(  # noqa: C901, PLR0915 - the loop over all lines of a dataset, where a call costs
+        self, shard: Shard, content: xxh3_128 | None, files: LocalImages
+    ) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format)
         files.pop_seen()
         context = FetchContext(shard.remotes, self._plan.now, files)

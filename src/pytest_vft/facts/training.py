@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from pytest_vft.facts.example import Example
@@ -32,7 +32,7 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "roles": _shown(roles),
             "first_role": next((role for role in roles if role != "system"), None),
             "late_systems": roles[1:].count("system"),
-            "repeated_turns": sum(one == other for one, other in zip(turns, turns[1:], strict=False)),
+            "repeated_turns": sum(one == other for one, other in pairwise(turns)),
             "mixed_content": {"string", "parts"} <= contents,
             "fields": [key for key, value in chat.others.items() if value],
             "image_tokens_at_least": example.image_tokens[0] if image_tokens or not example.images else None,

@@ -141,7 +141,7 @@ class Settings:
         return bound if self.max_tokens is None else self._bounded(bound, provider)
 
     def _bounded(self, bound: dict[str, Rule], provider: Provider) -> Mapping[str, Rule]:
-        """Return *bound* with *max_tokens* in the rules that have this limit and a statement of *provider*."""
+        """Return *bound* with *max_tokens* in the rules with this limit, if *provider* states them."""
         limited = [id_ for id_ in provider.rules if _MAX_TOKENS in self.catalogue[id_].limits]
         if not limited:
             raise UsageError(f"max_tokens: {provider.name} does not state what happens to long examples")
