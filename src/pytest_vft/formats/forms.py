@@ -55,13 +55,22 @@ class Messages(NamedTuple):
     alternatives: int = 0
 
 
+# Counts the marks that a trainer adds to messages with a number of listed images and of marks.
+OwnMarks = Callable[[Sequence[WrittenMessage], int, int], int]
+
+
+def _no_marks(messages: Sequence[WrittenMessage], listed: int, marks: int) -> int:  # noqa: ARG001 - OwnMarks
+    return 0
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Form:
     """A form of examples, which have all of the keys *told_by*.
 
     *properties* are the schemas of its keys, of which *required* must be there. *read* returns the messages
     of an example, without the values that are faulty, from the keys that are *consumed*. *images* are the
-    keys of listed images; *tags* in texts stand for images.
+    keys of listed images; *tags* in texts stand for images. *own_marks* counts the marks that the trainer
+    adds itself.
     """
 
     told_by: Sequence[str]
@@ -71,6 +80,7 @@ class Form:
     consumed: Sequence[str] = ()
     images: Sequence[str] = ("images", "image")
     tags: bool = True
+    own_marks: OwnMarks = _no_marks
 
     @cached_property
     def others(self) -> Sequence[str]:
@@ -144,7 +154,7 @@ class FormsFormat:
             read.unsound,
             {key: example[key] for key in form.others if key in example},
             alternatives,
-            read.placeholders,
+            read.placeholders + form.own_marks(messages, len(listed or ()), read.placeholders),
             None if listed is None else len(listed),
         )
         return chat, read.places
