@@ -116,6 +116,7 @@ def test_pages_with_a_stale_part_are_noticed() -> None:
 # Settings
 
 SAID: Mapping[str, Any] = {
+    "data_format": "sharegpt",
     "provider": "azure",
     "model": "gpt-4o-2024-08-06",
     "select": ["image, line", "file"],
@@ -130,6 +131,7 @@ SAID: Mapping[str, Any] = {
     "url_budget": 90,
     "no_cache": True,
     "max_findings": 7,
+    "max_tokens": 1000,
     "image_root": ["images"],
     "jobs": 2,
 }

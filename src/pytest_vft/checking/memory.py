@@ -73,7 +73,13 @@ class ShardMemory:
         if shard.work < _SMALLEST_SHARD or shard.end - shard.start > _LARGEST_SHARD:
             return None
         self._setting = self._setting or _setting(self._plan)
-        fields = (shard.split, shard.data_format, sorted(shard.ignored), shard.end - shard.start)
+        fields = (
+            shard.split,
+            shard.data_format,
+            sorted(shard.layout.items()),
+            sorted(shard.ignored),
+            shard.end - shard.start,
+        )
         head = next(_pieces(shard, _HEAD), b"")
         return xxh3_128_digest(self._setting + repr(fields).encode() + head)
 
@@ -191,6 +197,7 @@ def pack(totals: ShardTotals) -> bytes | None:
         [list(finding) for finding in totals.findings],
         totals.dropped,
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
+        totals.first_keys,
     ]
     try:
         return orjson.dumps(fields)
@@ -201,7 +208,7 @@ def pack(totals: ShardTotals) -> bytes | None:
 def unpack(packed: bytes) -> ShardTotals | None:
     """Return the totals that pack() returned as *packed*, None for anything else."""
     try:
-        numbers, columns, pointers, counts, findings, dropped, bad_lines = orjson.loads(packed)
+        numbers, columns, pointers, counts, findings, dropped, bad_lines, first_keys = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
@@ -216,6 +223,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
             findings=kept,
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
+            first_keys={key: (line, start) for key, (line, start) in first_keys.items()},
             bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
         )
     except (ValueError, TypeError, AttributeError):

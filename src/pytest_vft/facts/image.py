@@ -212,7 +212,7 @@ def _link_facts(
 def _local_facts(
     split: Split, role: str, detail: str, path: str, context: FetchContext
 ) -> tuple[int, ImageFacts]:
-    facts = _new_facts(split, role, detail, "none", "a path")
+    facts = _new_facts(split, role, detail, "path", "a path")
     facts["local"], facts["path"] = True, path
     if context.files is None:
         return xxh3_128_intdigest(path.encode()), facts
