@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_vft.evaluation.accuracy import Accuracy, Group
-from pytest_vft.evaluation.comparison import Comparison
+from pytest_vft.evaluation.comparison import Change, Comparison
 from pytest_vft.evaluation.gate import Cause, Gate
 from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions, MatchMethod
 from pytest_vft.evaluation.results import Results
@@ -16,6 +16,7 @@ from pytest_vft.text import count, safe
 
 MOST_SHOWN = 10
 _MOST_IDS = 5
+_MOST_PLACES = 3
 _QUOTED = 40
 
 _METHODS: Mapping[MatchMethod, str] = {
@@ -64,7 +65,7 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
         command = commands.get(str(gate.kind), ())
         lines += ["", *_gate(gate, results.predictions, results.test, command, most_shown)]
     for comparison in results.comparisons:
-        lines += ["", *_comparison(comparison, str(results.baseline))]
+        lines += ["", *_comparison(comparison, results.predictions, str(results.against), most_shown)]
     for kind, error in results.errors.items():
         lines += ["", f"error {kind}: {safe(error, None)}"]
     if results.spending.requests:
@@ -72,21 +73,27 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
     if results.unscored:
         unscored = count(results.unscored, "open answer")
         lines += ["", f"note: {unscored} not scored: no judge and no metric given"]
+    return "\n".join([*lines, "", verdict(results)]) + "\n"
+
+
+def verdict(results: Results) -> str:
+    """Return the last line: whether all gates pass."""
     verdicts = [gate.ok for gate in results.gates if gate.minimum is not None or not gate.ok]
     verdicts += [comparison.ok for comparison in results.comparisons]
     verdicts += [False for _ in results.errors]
-    failed = f"{verdicts.count(False):,} of {count(len(verdicts), 'gate')} failed"
-    verdict = "PASSED" if results.ok else "FAILED"
-    return (
-        "\n".join([*lines, "", f"{verdict}  {failed if verdicts else 'no minimum or baseline given'}"]) + "\n"
-    )
+    if not verdicts:
+        return "PASSED  no gate: no minimum and no other model given"
+    gates = f"of {count(len(verdicts), 'gate')}"
+    if results.ok:
+        return f"PASSED  {len(verdicts):,} {gates}"
+    return f"FAILED  {verdicts.count(False):,} {gates} failed"
 
 
 def _files(path: str, test: str | None, matched: MatchedPredictions) -> str:
     against = f" vs {safe(test, None)}" if test else ""
     return (
         f"{safe(path, None)}{against}: {count(matched.predictions, 'prediction')} to "
-        f"{count(len(matched.answers), 'question')}, {_METHODS[matched.how]}"
+        f"{count(matched.questions, 'question')}, {_METHODS[matched.how]}"
     )
 
 
@@ -114,15 +121,14 @@ def render_gate(  # noqa: PLR0913, PLR0917 - the parts of a message
     return "\n".join([first, _files(path, test, matched), *_irregular(matched.irregular), *rest])
 
 
-def render_comparison(comparison: Comparison, path: str, baseline: str) -> str:
-    """Return the message of a failed *comparison*."""
-    first, *rest = _comparison(comparison, baseline)
-    return "\n".join([first, f"{safe(path, None)} vs {safe(baseline, None)}, on the same questions", *rest])
+def render_comparison(comparison: Comparison, path: str, against: str, most_shown: int = MOST_SHOWN) -> str:
+    """Return the message of a failed *comparison* of the predictions at *path* with those at *against*."""
+    return "\n".join(_comparison(comparison, path, against, most_shown))
 
 
 def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_shown: int) -> Iterator[str]:
     accuracy = gate.accuracy
-    yield _headline(gate)
+    yield gate_headline(gate)
     yield f"  {_interval(accuracy)}"
     if gate.minimum is not None:
         yield from _minimum(gate, gate.minimum)
@@ -135,7 +141,11 @@ def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_
             tolerated = option("max-ungraded", f"{gate.scoring.max_ungraded:g}")
             yield f"    tolerated is {tolerated}; to ask the judge again: {option('retry-ungraded')}"
     if gate.ratings:
-        yield f"  ratings: {' | '.join(f'{rating} {number:,}' for rating, number in gate.ratings.items())}"
+        yield f"  ratings: {_ratings(gate.ratings)}"
+    if accuracy.questions < accuracy.n:
+        flips = f" (ids {_first_ids(gate.flips)})" if gate.flips else ""
+        flipped = f"{len(gate.flips):,} of {count(accuracy.questions, 'question')}"
+        yield f"  {flipped} answered right only at times{flips}"
     for key in gate.by:
         yield from _groups([group for group in gate.groups if group.key == key], most_shown)
     if gate.wrong:
@@ -154,7 +164,8 @@ def _groups(groups: Sequence[Group], most_shown: int) -> Iterator[str]:
         yield f"  ... and {count(len(groups) - len(shown), 'more group')} by {safe(groups[0].key)}"
 
 
-def _headline(gate: Gate) -> str:
+def gate_headline(gate: Gate) -> str:
+    """Return a line about *gate*."""
     accuracy, kind = gate.accuracy, gate.kind or "all"
     share = _percent(accuracy.share)
     compared = ""
@@ -169,13 +180,16 @@ def _headline(gate: Gate) -> str:
 
 
 def _interval(accuracy: Accuracy) -> str:
-    if accuracy.images is None:
+    if accuracy.questions < accuracy.n:
+        effective = f"effective n {accuracy.effective_n:,.0f} of {accuracy.n:,}"
+        images = f"{count(accuracy.images, 'image')}, " if accuracy.images else ""
+        basis = f"{images}{count(accuracy.questions, 'question')}, {effective}"
+    elif accuracy.images is None:
         basis = f"n {accuracy.n:,}; without a test split, answers are assumed to be independent"
     else:
         effective = f"effective n {accuracy.effective_n:,.0f} of {accuracy.n:,}"
         basis = f"{count(accuracy.images, 'image')}, {effective}"
-    low, high = accuracy.interval
-    return f"95 % interval {100 * low:.1f} to {_percent(high)} (Wilson; {basis})"
+    return f"95 % interval {_range(accuracy)} (Wilson; {basis})"
 
 
 def _minimum(gate: Gate, minimum: float) -> Iterator[str]:
@@ -240,26 +254,78 @@ def _said(mark: Mark) -> str:
     return f"id {safe(answer.id)}  said {_quoted(answer.said)}  truth {truth}"
 
 
-def _comparison(comparison: Comparison, baseline: str) -> Iterator[str]:
-    kind = comparison.kind or "all"
-    causes = ", ".join("worse" if cause == "low" else _CAUSES[cause] for cause in comparison.causes)
-    difference = f"{kind} {_points(comparison.difference)} points vs baseline"
-    yield f"{difference}{': ' + causes if causes else ''}"
-    ours, theirs = _share(comparison.accuracy), _share(comparison.baseline)
-    yield f"  {ours} vs {theirs} in {safe(baseline, None)}"
+def _comparison(comparison: Comparison, path: str, against: str, most_shown: int) -> Iterator[str]:
+    yield comparison_headline(comparison, against)
+    yield from _aligned(comparison_rows(comparison, path, against))
     low, high = comparison.interval
-    yield f"  95 % interval of the difference {_points(low)} to {_points(high)} points"
-    yield (
-        f"  right only here {comparison.better:,}, only in the baseline {comparison.worse:,}: "
-        f"exact McNemar p = {comparison.p:.3g}"
-    )
+    fixed, broken = comparison.fixed, comparison.broken
+    p = f"exact McNemar p = {comparison.p:.3g}"
+    yield f"  {len(fixed):,} fixed{_places(fixed)}, {len(broken):,} broken{_places(broken)}: {p}"
     if low <= 0 <= high:
         settled = _settled_by(comparison.settled_by, "question", "difference")
         yield f"  inconclusive: the interval contains 0; {settled}"
     elif comparison.p >= comparison.alpha:
         yield f"  inconclusive: exact McNemar p is not below {comparison.alpha:g}"
-    for mark in comparison.lost[:_MOST_IDS] if causes else ():
-        yield f"    lost: {_said(mark)}"
+    shown = broken[: most_shown or None]
+    for change in shown:
+        yield f"    broken: {_said(change.ours)}, {_quoted(change.theirs.answer.said)} before"
+    if len(broken) > len(shown):
+        yield f"    ... and {len(broken) - len(shown):,} more"
+
+
+def comparison_headline(comparison: Comparison, against: str) -> str:
+    """Return a line about *comparison* with the file *against*."""
+    causes = ", ".join("worse" if cause == "low" else _CAUSES[cause] for cause in comparison.causes)
+    points = f"{comparison.kind or 'all'} {_points(comparison.difference)} points"
+    return f"{points} against {safe(against, None)}{': ' + causes if causes else ''}"
+
+
+def comparison_rows(comparison: Comparison, path: str, against: str) -> list[list[str]]:
+    """Return a table of both models: a row of headings, a row for each model, one for the difference."""
+    low, high = comparison.interval
+    rows = [
+        ["", "accuracy", "95 % interval"],
+        [safe(path, None), _share(comparison.accuracy), _range(comparison.accuracy)],
+        [safe(against, None), _share(comparison.against), _range(comparison.against)],
+        [
+            "difference",
+            f"{_points(comparison.difference)} points",
+            f"{_points(low)} to {_points(high)} points",
+        ],
+    ]
+    if comparison.ratings or comparison.against_ratings:
+        ratings = ("ratings", _ratings(comparison.ratings), _ratings(comparison.against_ratings), "")
+        rows = [[*row, cell] for row, cell in zip(rows, ratings, strict=True)]
+    return rows
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield ("  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()
+
+
+def _places(changes: Sequence[Change]) -> str:
+    """Return the first places of *changes* in the test split, or their ids without one."""
+    if not changes:
+        return ""
+    questions = [change.ours.answer.question for change in changes[:_MOST_PLACES]]
+    lines = ",".join(str(question.line) for question in questions if question)
+    if lines:
+        place = f"{safe(questions[0].path, None) if questions[0] else ''}:{lines}"
+    else:
+        place = "ids " + ", ".join(safe(change.ours.answer.id) for change in changes[:_MOST_PLACES])
+    more = f" and {len(changes) - _MOST_PLACES:,} more" if len(changes) > _MOST_PLACES else ""
+    return f" ({place}{more})"
+
+
+def _ratings(ratings: Mapping[str, int]) -> str:
+    return " | ".join(f"{rating} {number:,}" for rating, number in ratings.items())
+
+
+def _range(accuracy: Accuracy) -> str:
+    low, high = accuracy.interval
+    return f"{100 * low:.1f} to {_percent(high)}"
 
 
 def _share(accuracy: Accuracy) -> str:
