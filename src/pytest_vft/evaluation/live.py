@@ -76,7 +76,7 @@ def ask_questions(
         answers[question.line, number] = answer
         on_answer(LiveProgress(len(answers), total, question, answer["predicted_answer"]))
 
-    def unanswered() -> Iterator[_Request]:
+    def unanswered() -> Iterator[_Asking]:
         nonlocal chat
         for number in numbers:
             for line, (messages, _) in read_prompts(questions[0].path):
@@ -88,7 +88,7 @@ def ask_questions(
                     continue
                 chat = chat or make_chat(live, live.parameters)
                 if budget.take(key):
-                    yield _Request(chat, by_line[line], number, key, messages)
+                    yield _Asking(chat, by_line[line], number, key, messages)
 
     work = paced(unanswered(), live.max_rate)
     done = in_parallel(work, lambda one: one.chat.ask(one.messages), live.concurrency)
@@ -104,7 +104,7 @@ def ask_questions(
     return [answers[question.line, number] for number in numbers for question in questions]
 
 
-class _Request(NamedTuple):
+class _Asking(NamedTuple):
     chat: ChatModel
     question: Question
     number: int
@@ -112,7 +112,7 @@ class _Request(NamedTuple):
     messages: Sequence[Mapping[str, Any]]
 
 
-def _answer(request: _Request, live: Live, completion: Completion) -> dict[str, Any]:
+def _answer(request: _Asking, live: Live, completion: Completion) -> dict[str, Any]:
     question = request.question
     id_ = question.id if question.id is not None else question.numbered
     return {

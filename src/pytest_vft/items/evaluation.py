@@ -22,7 +22,8 @@ from pytest_vft.items.base import (
 )
 from pytest_vft.naming import naming_for
 from pytest_vft.report.evaluation import result_targets, write_results
-from pytest_vft.report.evaluation_text import render_comparison, render_gate
+from pytest_vft.report.evaluation_comparison import render_comparison
+from pytest_vft.report.evaluation_text import render_gate
 from pytest_vft.runs.evaluation_options import read_request
 from pytest_vft.text import nearest
 

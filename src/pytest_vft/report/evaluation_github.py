@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark
-from pytest_vft.report.evaluation_text import render_comparison, render_gate, render_results
+from pytest_vft.report.evaluation_comparison import render_comparison
+from pytest_vft.report.evaluation_text import render_gate, render_results
 from pytest_vft.report.github import error_command
 
 

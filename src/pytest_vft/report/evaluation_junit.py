@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 
 from pytest_vft.evaluation.results import Results
-from pytest_vft.report.evaluation_text import render_comparison, render_gate
+from pytest_vft.report.evaluation_comparison import render_comparison
+from pytest_vft.report.evaluation_text import render_gate
 from pytest_vft.report.junit import render_suites, xml_text
 
 

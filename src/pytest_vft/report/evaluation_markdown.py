@@ -6,13 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_vft.evaluation.comparison import Change
 from pytest_vft.evaluation.results import Results
-from pytest_vft.report.evaluation_text import (
-    comparison_headline,
-    comparison_rows,
-    gate_headline,
-    render_results,
-    verdict,
-)
+from pytest_vft.report.evaluation_comparison import comparison_headline, comparison_rows
+from pytest_vft.report.evaluation_text import gate_headline, render_results, verdict
 from pytest_vft.report.markdown import code_cell, fitting
 from pytest_vft.text import safe
 

@@ -31,7 +31,8 @@ from pytest_vft.evaluation.scoring import (
 from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
-from pytest_vft.report.evaluation_text import render_comparison, render_gate
+from pytest_vft.report.evaluation_comparison import render_comparison
+from pytest_vft.report.evaluation_text import render_gate
 from pytest_vft.runs.rerun import cache_path, rerun_command, write_wrong_ids
 from pytest_vft.text import count, safe
 
