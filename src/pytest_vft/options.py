@@ -13,7 +13,9 @@ Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
 PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
 _RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
+_LENGTH = ("check", "show", PYTEST)
 _CHECK = ("check", PYTEST)
+_FILES = ("check", "show", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
 _DECODING = ("check", "submit", PYTEST)
@@ -174,6 +176,7 @@ OPTIONS = (
     ),
     Option("provider", "NAME", "provider whose limits apply (default: openai)", _RULES),
     Option("model", "NAME", "model to train", _RULES),
+    Option("max-tokens", "N", "maximum tokens of an example (0: no maximum)", _LENGTH, "count"),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
     Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
@@ -181,6 +184,7 @@ OPTIONS = (
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("image-root", "DIR", "folder of local images, besides that of each file", _FILES, "list"),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_vft.checking.executors import ShardResult
+from pytest_vft.checking.sizing import image_share, line_bytes
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import Source
 from pytest_vft.reading.files import BYTE_ORDER_MARK, OpenedFile
@@ -20,26 +21,36 @@ Fetch = Callable[[Iterable[str]], Mapping[str, Remote]]
 
 @dataclass(slots=True)
 class FileTotals:
-    """A file, the rules that are ignored in it, and its totals; *stopped_by* is why it was not read."""
+    """A file, the rules that are ignored in it, and its totals.
+
+    *image_roots* are folders of local images besides that of the file; *stopped_by* is why the file was not
+    read.
+    """
 
     source: Source
     ignored: frozenset[str]
     opened: OpenedFile
+    image_roots: tuple[str, ...] = ()
     totals: ShardTotals = field(default_factory=ShardTotals)
     stopped_by: str | None = None
 
     def shards(self, shard_bytes: int) -> Sequence[Shard]:
-        """Return the shards of the file, of about *shard_bytes*; none if it is not JSON Lines."""
+        """Return the shards of the file, of about *shard_bytes* of work; none if it is not JSON Lines."""
         opened, source = self.opened, self.source
         if opened.container != "JSONL":
             return ()
         start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+        whole = Shard(source.path, source.split, start, opened.bytes, source.data_format, self.ignored)
         try:
-            shards = cut_shards(source.path, source.split, start, opened.bytes, shard_bytes)
+            share = image_share(whole, self.image_roots)
+            cut = cut_shards(whole.path, whole.split, start, whole.end, line_bytes(shard_bytes, share))
         except OSError as error:
             self.mark_unreadable(error)
             return ()
-        return [shard._replace(data_format=source.data_format, ignored=self.ignored) for shard in shards]
+        return [
+            whole._replace(start=one.start, end=one.end, image_bytes=int((one.end - one.start) * share))
+            for one in cut
+        ]
 
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""
@@ -50,7 +61,7 @@ class FileTotals:
 def merge_files(
     files: Sequence[FileTotals], lint: LintShards, fetch: Fetch | None, *, shard_bytes: int, max_findings: int
 ) -> None:
-    """Add the totals of their shards, of about *shard_bytes*, to *files*.
+    """Add the totals of their shards, of about *shard_bytes* of work, to *files*.
 
     Shards with URLs are linted again after all URLs are fetched, each once. Without *fetch*, their first
     results count.

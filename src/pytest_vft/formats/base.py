@@ -119,9 +119,6 @@ class DataFormat(Protocol):
         A path in a chat is ("messages", POSITION) or ("messages", POSITION, "content", PART).
         """
 
-    def write(self, chat: Chat) -> tuple[dict[str, Any], Sequence[str]]:
-        """Return *chat* as an example, and descriptions of what the format cannot express."""
-
 
 def pointer(path: KeyPath) -> str:
     """Return *path* as a JSON pointer (RFC 6901)."""
