@@ -119,6 +119,9 @@ def make_client(credentials: Credentials, **options: Any) -> openai.OpenAI:
     return client
 
 
-def redirect_target(headers: Mapping[str, str], status: int) -> str | None:
-    """Return where an answer with these *headers* redirects to, None if it does not."""
-    return headers.get("location", "") if status // 100 == _REDIRECT else None
+def redirect_target(error: BaseException) -> str | None:
+    """Return where the answer of the server redirects to, None if *error* is not about a redirect."""
+    response = getattr(error, "response", None)  # of errors with a status
+    if response is None or response.status_code // 100 != _REDIRECT:
+        return None
+    return str(response.headers.get("location", "no address"))

@@ -206,9 +206,7 @@ class ChatModel:
 
     def _reason(self, error: BaseException) -> str:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
-        response = getattr(error, "response", None)  # of errors with a status
-        target = None if response is None else redirect_target(response.headers, response.status_code)
-        if target is not None:
+        if (target := redirect_target(error)) is not None:
             cause = f" (the server redirects to {target}; redirects are not followed)"
         return safe(self.masked(f"{error}{cause}"), 200)
 

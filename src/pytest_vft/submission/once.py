@@ -78,7 +78,7 @@ def may_have_worked(error: openai.APIError, thing: Thing) -> bool:
     A redirect may come after a job was created, but not after an upload: a second file would cost nothing.
     """
     if isinstance(error, openai.APIStatusError):
-        redirected = redirect_target(error.response.headers, error.status_code) is not None
+        redirected = redirect_target(error) is not None
         return error.status_code not in _REFUSALS and not (redirected and thing.kind == "file")
     return not isinstance(error.__cause__, _NOT_SENT)
 

@@ -95,11 +95,10 @@ class Server:
             return f"{self.address} did not answer in time"
         if isinstance(error, openai.APIConnectionError):
             return f"{self.address} cannot be reached: {self.safe(error.__cause__ or error)}"
-        if isinstance(error, openai.APIStatusError):
-            target = redirect_target(error.response.headers, error.status_code)
-            if target is not None:
-                where = self.safe(target or "no address")
-                return f"{error.status_code}: the server redirects to {where}; redirects are not followed"
+        target = redirect_target(error)
+        if target is not None and isinstance(error, openai.APIStatusError):
+            redirects = f"the server redirects to {self.safe(target)}; redirects are not followed"
+            return f"{error.status_code}: {redirects}"
         code = error.code or ""
         meaning = self.api.errors.get(code)
         if isinstance(error, openai.AuthenticationError):
