@@ -21,9 +21,8 @@ from pytest_vft.catalogue.pages import page
 from pytest_vft.catalogue.providers import read_provider_file
 from pytest_vft.cli import main
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError, VftError
-from pytest_vft.formats.registry import data_formats
 from pytest_vft.runs.config import load_config
-from pytest_vft.text import Safe, either
+from pytest_vft.text import Safe
 from pytest_vft.toml import MAX_BYTES, MAX_ENTRIES
 
 RULE = """
@@ -208,8 +207,11 @@ def test_id_that_exists_already_is_not_tested(capsys: pytest.CaptureFixture[str]
     [
         ('name = ""', "name is empty"),
         (
-            'name = "x"\ndata_formats = ["axolotl"]',
-            f"data_formats: there is no reader for 'axolotl' yet; expected {either(data_formats())}",
+            'name = "x"\ndata_formats = ["gemini"]',
+            (
+                "data_formats: there is no reader for 'gemini' yet; expected openai, openai-preference, "
+                "sharegpt, llamafactory, trl or swift"
+            ),
         ),
         ('name = "x"\nnot_stated = ["file/large"]', "not_stated: has no effect without extends; remove it"),
         (
