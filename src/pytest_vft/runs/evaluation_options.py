@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pytest_vft.errors import EvaluationError, UsageError, VftError
 from pytest_vft.evaluation.accuracy import Requirement
+from pytest_vft.evaluation.calibration import read_labels
 from pytest_vft.evaluation.comparison import Comparison, Tolerance
 from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.judge import Judge
@@ -29,6 +30,7 @@ Record = TypeVar("Record")
 _LISTS = ("by", "choices", "passing", "prices", "judge_prices")
 _INTEGERS = ("concurrency", "max_requests", "min_n", "repeat", "retries")
 _JUDGE = (
+    "judge_labels",
     "judge_url",
     "judge_images",
     "judge_itself",
@@ -61,6 +63,7 @@ class EvaluationRequest:
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
     ids: Collection[str] | None = None
+    judge_labels: str | None = None
 
     def run(
         self, kinds: Collection[Kind] = KINDS, on_answer: Callable[[LiveProgress], None] = lambda _: None
@@ -69,6 +72,7 @@ class EvaluationRequest:
 
         *on_answer* is called with each answer of a live model.
         """
+        labels = None if self.judge_labels is None else read_labels(self.judge_labels, self.keys)
         evaluation = self._evaluate(on_answer)
         scoring = self.scoring
         present = kinds_of(evaluation.matched.answers, scoring.choices)
@@ -90,6 +94,13 @@ class EvaluationRequest:
                 errors[kind] = error
         if not gates and not errors:
             errors = {"open": no_judge()} if unscored else dict.fromkeys(kinds, _nothing_judged(kinds))
+        calibration = None
+        judged = [kind for kind in kinds if scoring.metric_for(kind) == "judge"]
+        if labels is not None and judged and not errors:
+            try:
+                calibration = evaluation.calibration(labels, scoring)
+            except VftError as error:
+                errors[judged[0]] = error
         results = Results(
             predictions=self.predictions,
             test=self.test,
@@ -100,6 +111,8 @@ class EvaluationRequest:
             comparisons=comparisons,
             errors=errors,
             unscored=unscored,
+            judge_labels=self.judge_labels,
+            calibration=calibration,
             spending=evaluation.spending,
         )
         failed = [gate for gate in gates if not gate.ok]
@@ -159,6 +172,10 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
     required = tuple(minima) if "=" in given.get("min_accuracy", "") else ()
     if "open" in required and scoring.metric_for("open") == "judge" and scoring.judge is None:
         raise no_judge()
+    if "judge_labels" in given and all(scoring.metric_for(kind) != "judge" for kind in KINDS):
+        raise UsageError(
+            f"{option('judge-labels')} needs answers that the judge rates; leave out {option('metric')}"
+        )
     live = _live(given)
     if live is not None and "test" not in given:
         raise UsageError(f"a live model needs the test split: {option('test', 'FILE')}")
