@@ -21,7 +21,7 @@ from pytest_vft.text import count, either, safe
 _KEYS = ("rating", "human_rating", "label")  # of the rating in a file of labels
 
 
-class Label(NamedTuple):
+class HumanRating(NamedTuple):
     """The *rating* that people gave the answer with an *id*; *said* is the answer, None if not known."""
 
     place: str
@@ -55,12 +55,12 @@ class Calibration:
         return self.agreed / self.n
 
 
-def read_labels(path: str, keys: Keys) -> list[Label]:
+def read_labels(path: str, keys: Keys) -> list[HumanRating]:
     """Return the labels in the file at *path*: ids as in predictions by *keys*, each with a rating.
 
     Raises EvaluationError for a file without labels, and for a line that is not a label.
     """
-    labels: dict[tuple[str, str | None], Label] = {}
+    labels: dict[tuple[str, str | None], HumanRating] = {}
     for line, fields in unnested(read_lines_of_predictions(path), keys.names):
         place = f"{safe(path, None)}:{line}"
         id_, given, said = (
@@ -72,7 +72,7 @@ def read_labels(path: str, keys: Keys) -> list[Label]:
         rating = known_rating(given)
         if rating is None:
             raise EvaluationError(f"{place}: no rating {safe(given)!r}; expected {either(RATINGS)}")
-        label = Label(place, normalise_id(id_), rating, None if said is None else str(said))
+        label = HumanRating(place, normalise_id(id_), rating, None if said is None else str(said))
         first = labels.setdefault((label.id, label.said), label)
         if first.rating != rating:
             raise EvaluationError(f"{place}: {safe(label.id)!r} has another rating at {first.place}")
@@ -81,7 +81,7 @@ def read_labels(path: str, keys: Keys) -> list[Label]:
     return list(labels.values())
 
 
-def calibrate(marks: Sequence[Mark], labels: Sequence[Label], passing: Collection[str]) -> Calibration:
+def calibrate(marks: Sequence[Mark], labels: Sequence[HumanRating], passing: Collection[str]) -> Calibration:
     """Return how the ratings in *marks* agree with *labels*; ratings in *passing* are right.
 
     Raises EvaluationError for a label of an unknown answer, and if people and judge rated no answer both.

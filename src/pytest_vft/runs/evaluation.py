@@ -10,7 +10,7 @@ from typing import Unpack
 from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
 from pytest_vft.evaluation.accuracy import MIN_N, Requirement
 from pytest_vft.evaluation.answer_fields import select_field
-from pytest_vft.evaluation.calibration import Calibration, Label, calibrate, read_labels
+from pytest_vft.evaluation.calibration import Calibration, HumanRating, calibrate, read_labels
 from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
@@ -157,7 +157,7 @@ class Evaluation:
         read = read_labels(os.fspath(labels), self.keys)
         return self.calibration(read, Scoring(judge=as_judge(judge), **scoring))
 
-    def calibration(self, labels: Sequence[Label], scoring: Scoring) -> Calibration:
+    def calibration(self, labels: Sequence[HumanRating], scoring: Scoring) -> Calibration:
         """Like calibrate(), for labels that have been read and options that have been validated."""
         passing = scoring.judge.passing if scoring.judge else ()
         return calibrate(self.marks(None, scoring), labels, passing)

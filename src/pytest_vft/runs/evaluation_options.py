@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -23,6 +21,7 @@ from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.naming import option
 from pytest_vft.runs.evaluation import Evaluation, evaluate, no_judge, no_questions
 from pytest_vft.runs.live import evaluate_live
+from pytest_vft.runs.option_values import read_list, read_number, read_pairs, read_whole_number
 from pytest_vft.text import either, nearest
 
 Record = TypeVar("Record")
@@ -221,7 +220,7 @@ def read_minima(text: str | None) -> dict[Kind, float]:
             raise UsageError(
                 f"{option('min-accuracy')}: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
             )
-        minima[kind] = _number("min-accuracy", value)
+        minima[kind] = read_number("min-accuracy", value)
         check_share("min-accuracy", minima[kind])
     return minima
 
@@ -252,7 +251,7 @@ def _live(given: Mapping[str, Any]) -> Live | None:
 
 
 def _prices(given: Mapping[str, Any], name: str) -> tuple[float, ...] | None:
-    return tuple(_number(name, price) for price in given[name]) if name in given else None
+    return tuple(read_number(name, price) for price in given[name]) if name in given else None
 
 
 def _check_absent(given: Mapping[str, Any], names: Sequence[str], needed: str) -> None:
@@ -270,35 +269,7 @@ def _record(record: type[Record], given: Mapping[str, Any], **others: Any) -> Re
 def _value(name: str, value: Any) -> Any:
     """Return the *value* of the option *name* as the type that records have."""
     if name in _LISTS:
-        return _listed(value)
+        return read_list(value)
     if name in _INTEGERS:
-        return _whole_number(name, value)
-    return _number(name, value) if name in _NUMBERS else value
-
-
-def _number(name: str, text: str) -> float:
-    with suppress(ValueError):
-        if math.isfinite(number := float(text)):
-            return number
-    raise UsageError(f"{option(name.replace('_', '-'))} is {text!r}; expected a number")
-
-
-def _whole_number(name: str, text: str) -> int:
-    with suppress(ValueError):
-        return int(text)
-    raise UsageError(f"{option(name.replace('_', '-'))} is {text!r}; expected a whole number")
-
-
-def read_pairs(name_of_option: str, text: str) -> dict[str, str]:
-    """Return the pairs in *text*, NAME=VALUE, comma-separated. Raises UsageError for other text."""
-    pairs = {}
-    for part in _listed(text):
-        name, equals, value = part.partition("=")
-        if not equals or not value:
-            raise UsageError(f"{option(name_of_option)}: {part!r}: expected NAME=VALUE, comma-separated")
-        pairs[name] = value
-    return pairs
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+        return read_whole_number(name, value)
+    return read_number(name, value) if name in _NUMBERS else value
