@@ -278,7 +278,11 @@ def test_images_where_nobody_looks_and_their_causes_are_named(
         ),
         (
             json.dumps([{**text_only(n, "<image>Which?"), "images": ["1.jpg"]} for n in range(12)], indent=2),
-            {"file/not-jsonl": "is a JSON array of LLaMA-Factory records, not JSON Lines"},
+            {
+                "file/json-array": "is a JSON array, not JSON Lines",
+                "example/missing-image": "",
+                "example/unknown-key": "",
+            },
         ),
     ],
     ids=lambda value: ascii(value[:20]) if isinstance(value, str) else "",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_vft.checking.executors import ShardResult
-from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.checking.totals import ShardFinding, ShardTotals
+from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
-from pytest_vft.reading.files import BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.arrays import cut_array
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
 
@@ -20,26 +23,66 @@ Fetch = Callable[[Iterable[str]], Mapping[str, Remote]]
 
 @dataclass(slots=True)
 class FileTotals:
-    """A file, the rules that are ignored in it, and its totals; *stopped_by* is why it was not read."""
+    """A file, the rules that are ignored in it, and its totals; *stopped_by* is why it was not read.
+
+    The totals number records, which are the lines of JSON Lines or the elements of an array; *starts* has
+    the line on which each element starts, and is None for JSON Lines.
+    """
 
     source: Source
     ignored: frozenset[str]
     opened: OpenedFile
     totals: ShardTotals = field(default_factory=ShardTotals)
     stopped_by: str | None = None
+    starts: array[int] | None = None
+    _array_lines: int = 0
 
     def shards(self, shard_bytes: int) -> Sequence[Shard]:
-        """Return the shards of the file, of about *shard_bytes*; none if it is not JSON Lines."""
+        """Return the shards of the file, of about *shard_bytes*; none if it is of another kind."""
         opened, source = self.opened, self.source
-        if opened.container != "JSONL":
+        if not opened.is_read:
             return ()
-        start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
         try:
-            shards = cut_shards(source.path, source.split, start, opened.bytes, shard_bytes)
+            shards = self._cut(shard_bytes)
         except OSError as error:
             self.mark_unreadable(error)
             return ()
         return [shard._replace(data_format=source.data_format, ignored=self.ignored) for shard in shards]
+
+    def _cut(self, shard_bytes: int) -> Sequence[Shard]:
+        opened, (path, split, *_) = self.opened, self.source
+        if opened.container == ARRAY:
+            shards, self.starts, self._array_lines = cut_array(path, split, opened.bytes, shard_bytes)
+            return shards
+        start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+        return cut_shards(path, split, start, opened.bytes, shard_bytes)
+
+    @property
+    def lines(self) -> int:
+        """Number of lines."""
+        return self.totals.lines if self.starts is None else self._array_lines
+
+    def line(self, record: int) -> int:
+        """Return the line on which record number *record*, from 1, starts."""
+        return self.starts[min(record, len(self.starts)) - 1] if self.starts else record
+
+    def bad_lines(self) -> Mapping[str, LineRanges]:
+        """Return the lines that fail each rule: those on which the failing records start."""
+        if self.starts is None:
+            return self.totals.bad_lines
+        found: dict[str, LineRanges] = {}
+        for rule, ranges in self.totals.bad_lines.items():
+            lines = found[rule] = LineRanges()
+            for first, last in ranges:
+                for record in range(first, last + 1):
+                    lines.add(self.line(record))
+        return found
+
+    def located(self, found: ShardFinding) -> ShardFinding:
+        """Return *found*, whose line is the number of its record, with its place in the file."""
+        if self.starts is None or found.line is None:
+            return found
+        return found._replace(line=self.line(found.line), pointer=f"/{found.line - 1}{found.pointer}")
 
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""

@@ -15,14 +15,21 @@ SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and t
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
 _BLANK = (b"\n", b"\r\n")
-_BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
+BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
+
+
+class ArrayPart(NamedTuple):
+    """A part of a JSON array: whether it has the opening bracket and the closing one."""
+
+    opens: bool
+    closes: bool
 
 
 class Shard(NamedTuple):
     """The bytes from *start* to *end* of the file at *path*, with settings of the file.
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
-    URLs of the shard.
+    URLs of the shard; *part* is None for JSON Lines.
     """
 
     path: str
@@ -32,6 +39,7 @@ class Shard(NamedTuple):
     data_format: str = "openai"
     ignored: frozenset[str] = frozenset()
     remotes: Mapping[str, Remote] = {}
+    part: ArrayPart | None = None
 
 
 class LongLine(NamedTuple):
@@ -89,7 +97,7 @@ def read_lines(
 def _equal_lines(file: BinaryIO, line: bytes, left: int) -> bytes:
     """Read and return the next lines of *file* that equal *line*: about 1 MiB of *left* bytes at most."""
     pieces, lines, size = [], 1, 0
-    while lines and size < _BATCH:
+    while lines and size < BATCH:
         piece = file.read(min(lines * len(line), left))
         if piece == line * lines:
             pieces.append(piece)
@@ -107,7 +115,7 @@ def read_batches(shard: Shard) -> Iterator[list[bytes | LongLine]]:
     for line in read_lines(shard, folded=True):
         batch.append(line)
         size += len(line)
-        if size >= _BATCH:
+        if size >= BATCH:
             yield batch
             batch, size = [], 0
     if batch:
