@@ -282,6 +282,7 @@ def test_images_where_nobody_looks_and_their_causes_are_named(
                 "file/json-array": "is a JSON array, not JSON Lines",
                 "example/missing-image": "",
                 "example/unknown-key": "",
+                "dataset/conflicting-answers": "",
             },
         ),
     ],
