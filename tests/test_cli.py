@@ -231,7 +231,7 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ),
         ("check t --report=json", "expected FORMAT:FILE, as in json:report.json"),
         ("check t --report=json:", "expected FORMAT:FILE, as in json:report.json"),
-        ("check t --report=json:t/report.json", "t/report.json: "),
+        ("check t --report=json:t/report.json", "t/report.json: the folder t cannot be created: "),
         ("check t --config=none.toml", "none.toml: No such file or directory"),
         ("check t --test-data=t", "t: is given as train and as test split"),
         ("show t", "t: expected FILE:LINE, as in train.jsonl:12"),

@@ -20,9 +20,10 @@ from pytest_vft.formats.base import MAX_FAULTS
 from pytest_vft.formats.openai import OpenAI
 from pytest_vft.json_schema import fast_validator
 from pytest_vft.model import Split
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import measure_image
-from pytest_vft.reading.remote import FetchContext, Remote
+from pytest_vft.reading.remote import Remote
 
 READ = OpenAI().read
 STORE = ImageStore(full=True)
@@ -86,6 +87,8 @@ def test_strings_are_measured() -> None:
         "messages": 3,
         "assistant_messages": 1,
         "images": 0,
+        "placeholders": 0,
+        "listed_images": None,
         "missing_image": "none",
         "unanswered_calls": (),
         "repeated_assistants": 0,
@@ -138,6 +141,8 @@ def test_test_split_has_no_answers() -> None:
         "messages": 1,
         "assistant_messages": 0,
         "images": 1,
+        "placeholders": 0,
+        "listed_images": None,
         "missing_image": "none",
         "unanswered_calls": (),
         "repeated_assistants": 0,
@@ -382,6 +387,11 @@ def test_embedded_image_is_measured() -> None:
         "expires": "never",
         "expired": False,
         "days_left": None,
+        "local": False,
+        "path": None,
+        "leads_to": None,
+        "outside_because": None,
+        "read_error": None,
     }
 
 

@@ -187,7 +187,7 @@ def test_slashes_may_be_escaped() -> None:
             hf_column,
             {
                 "example/invalid-shape": "the example is a line with images in a column (TRL, Unsloth); "
-                "put each image into the content of its message, as an image_url part"
+                "--data-format=trl reads a file of these"
             },
         ),
         (

@@ -24,8 +24,8 @@ from pytest_vft.formats.base import Chat, Fault, KeyPath, pointer
 from pytest_vft.formats.chat import read_messages
 from pytest_vft.formats.openai import OpenAI
 from pytest_vft.model import Source
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.remote import FetchContext
 from pytest_vft.report.example import render_example
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings
@@ -82,7 +82,7 @@ class Rows:
 def _rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(registry._FORMATS, "rows", f"{__name__}:Rows")  # noqa: SLF001 - as a new format would
     yield
-    registry.load_format.cache_clear()
+    registry._load.cache_clear()  # noqa: SLF001 - as above
 
 
 def write(folder: Path, *examples: Mapping[str, Any]) -> Source:

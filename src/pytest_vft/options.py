@@ -13,7 +13,9 @@ Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
 PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
 _RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
+_LENGTH = ("check", "show", PYTEST)
 _CHECK = ("check", PYTEST)
+_FILES = ("check", "show", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
 _DECODING = ("check", "submit", PYTEST)
@@ -82,13 +84,14 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """A positional argument of a command; with *many*, any number of values."""
+    """A positional argument of a command; with *many*, any number of values, *optional* one or none."""
 
     name: str
     metavar: str
     help: str
     choices: tuple[str, ...] = ()
     many: bool = False
+    optional: bool = False
 
 
 class Command(NamedTuple):
@@ -149,7 +152,11 @@ COMMANDS = (
         "eval",
         "judge the predictions of a model",
         "pytest_vft.cli.evaluate:evaluate",
-        (Argument("predictions", "FILE", "JSONL file of ids with predicted and actual answers"),),
+        (
+            Argument(
+                "predictions", "FILE", "predictions: JSON Lines, a JSON array, CSV or TSV", optional=True
+            ),
+        ),
     ),
 )
 
@@ -164,6 +171,7 @@ OPTIONS = (
     ),
     Option("provider", "NAME", "provider whose limits apply (default: openai)", _RULES),
     Option("model", "NAME", "model to train", _RULES),
+    Option("max-tokens", "N", "maximum tokens of an example (0: no maximum)", _LENGTH, "count"),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
     Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
@@ -171,6 +179,7 @@ OPTIONS = (
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("image-root", "DIR", "folder of local images, besides that of each file", _FILES, "list"),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
@@ -225,6 +234,7 @@ OPTIONS = (
     Option("min-n", "N", "number of answers at which a group counts (default: 20)", _EVAL),
     Option("ids", "IDS", "judge only these questions; @FILE: the ids in a file", _EVAL),
     Option("keys", "PAIRS", "keys of the predictions: id=KEY,predicted=KEY,actual=KEY", _EVAL),
+    Option("field", "NAME", "field to compare of answers that are JSON objects", _EVAL),
     Option("id-pattern", "REGEX", r"pattern of the id in a question (default: \[(\d+)\])", _EVAL),
     Option("judge", "MODEL", "model that rates open answers (network)", _EVAL),
     Option("judge-url", "URL", "server of the judge (default: server of the model)", _EVAL),
@@ -233,6 +243,8 @@ OPTIONS = (
     Option("passing", "RATINGS", "ratings that pass (default: Very Similar,Mostly Similar)", _EVAL),
     Option("max-ungraded", "N", "tolerated share of ungraded answers (default: 0.01)", _EVAL),
     Option("retry-ungraded", "", "ask the judge again about ungraded answers of earlier runs", _EVAL, "flag"),
+    Option("write-batch", "FILE", "write the questions as input of OpenAI's Batch API", ("eval",)),
+    Option("model", "MODEL", "model of the requests that --write-batch writes", ("eval",)),
     Option("live", "MODEL", "model to ask first; FILE stores its answers (network)", _EVAL),
     Option("base-url", "URL", "server of the model (default: OPENAI_BASE_URL, else OpenAI)", ("eval",)),
     Option("provider", "NAME", "provider of model and judge: openai (default), azure or another", _EVAL),

@@ -105,9 +105,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     for other in known if len(name) <= _LONGEST_NAME else ():
         start = len(scope) if other.startswith(scope) else 0
         one, two = name[start:].lower(), other[start:].lower()
-        distance = _distance(one, two)
-        is_start = len(one) >= _SHORTEST_START and two.startswith(one)
-        if distance < least and (is_start or distance <= max(len(one), 3) // 3):
+        difference = abs(len(one) - len(two))  # the least distance
+        if len(one) >= _SHORTEST_START and two.startswith(one):
+            distance = most = difference
+        else:
+            most = max(len(one), 3) // 3
+            distance = _distance(one, two) if difference <= most else difference
+        if distance <= most and distance < least:
             best, least = other, distance
     return f" (did you mean {best!r}?)" if best else ""
 

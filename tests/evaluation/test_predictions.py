@@ -171,7 +171,7 @@ def test_answers_that_the_model_cut_or_refused_are_named() -> None:
         ("", "preds.jsonl: has no predictions"),
         ("\n\n", "preds.jsonl: has no predictions"),
         ('{"id": 1, "prediction": "a", "truth": "b"}\n{"id"', "preds.jsonl:2: "),
-        ("[1]\n", "preds.jsonl: is a JSON array; expected JSON Lines"),
+        ("[1]\n", "preds.jsonl:1: 1 is not a JSON object"),
         ("1\n", "preds.jsonl:1: not a JSON object"),
         ('{"id": 1, "predicted_anwser": "a"}', "no key predicted_answer or prediction (did you mean"),
         ('{"id": 1, "prediction": ["a"]}', "expected text or a number"),

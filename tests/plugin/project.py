@@ -103,7 +103,9 @@ class Project:
         self.run_apart("--junitxml=junit.xml", *arguments)
         cases = ET.parse(self.folder / "junit.xml").iter("testcase")  # noqa: S314 - written by pytest
         return {
-            f"{case.get('classname')}::{case.get('name')}": case[0].tag if len(case) else "passed"
+            f"{case.get('classname')}::{case.get('name')}": next(
+                (child.tag for child in case if child.tag != "properties"), "passed"
+            )
             for case in cases
         }
 

@@ -6,6 +6,8 @@ compares the compiled functions with jsonschema.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,15 +46,23 @@ class _Compiler:
 
     def compile(self, rules: Sequence[Rule]) -> Check:
         verdicts = [self._rule(rule) for rule in rules]
-        used = {fact for rule in rules for fact in (*rule.when, *rule.require)}
-        lines = [f"{name} = facts[{fact!r}]" for fact, name in self._facts.items() if fact in used]
-        lines += [f"{name} = {gate}" for gate, name in self._gates.items()]
+        lines = [f"{name} = {gate}" for gate, name in self._gates.items()]
         lines += ["return (", *(f"    {verdict}," for verdict in verdicts), ")"]
-        source = "\n    ".join(["def check(facts):", *lines])
+        body = self._with_facts("\n    ".join(lines))
+        source = f"def check(facts):\n    {body}"
         code = compile(source, f"<rules of scope {self._scope}>", "exec")
         exec(code, self._constants)  # noqa: S102 - see the docstring of the module
         check: Check = self._constants["check"]
         return check
+
+    def _with_facts(self, body: str) -> str:
+        """Return *body* with the facts that it names: in variables, or in place if it names them once."""
+        uses = Counter(re.findall(r"\bf\d+\b", body))
+        facts = {name: f"facts[{fact!r}]" for fact, name in self._facts.items()}
+        loads = [f"{name} = {facts[name]}\n    " for name in facts if uses[name] > 1]
+        return "".join(loads) + re.sub(
+            r"\bf\d+\b", lambda match: facts[match[0]] if uses[match[0]] == 1 else match[0], body
+        )
 
     def _rule(self, rule: Rule) -> str:
         """Return the expression for the verdict of *rule*; rules with the same `when` share a gate."""

@@ -47,7 +47,7 @@ def lint_shards(
     """
     with closing(ShardLinter(plan, store)) as linter:
         marked = [(shard, not linter.remembers(shard)) for shard in shards]
-        executor = workers(sum(shard.end - shard.start for shard, is_new in marked if is_new))
+        executor = workers(sum(shard.work for shard, is_new in marked if is_new))
         if executor is None:
             for shard in shards:
                 yield _lint(linter, shard)

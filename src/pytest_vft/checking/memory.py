@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 import PIL
@@ -18,6 +19,8 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotTable, TurnTable
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
+from pytest_vft.reading.local_images import LocalImages
+from pytest_vft.reading.roots import FileIdentity
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import Database
 from pytest_vft.regular_files import regular
@@ -40,6 +43,7 @@ _HEAD = 64 * 1024
 _PIECE = 1024 * 1024
 _SUM = 8  # bytes of the checksum in a value
 _CONTENT = 16  # bytes of the hash of the whole shard, which follows
+_FIRST_FILES = 16  # local images that show whether the images of a shard were replaced
 
 # Parts of the package whose code affects results.
 _PACKAGE = Path(__file__).parents[1]
@@ -50,8 +54,9 @@ class ShardMemory:
     """Totals of shards in shards.sqlite in *folder*, for one plan and one version of the code.
 
     The key is made of length and first 64 KiB, so that a new shard is not read twice; the hash of the
-    whole shard is compared as well. Shards with URLs are not cached, since their contents may change, nor
-    are shards with images that were too large to decode, since another run may decode them.
+    whole shard is compared as well, and the identity of each local image. Shards with URLs are not cached,
+    since their contents may change, nor are shards with images that were too large to decode, since another
+    run may decode them.
     """
 
     def __init__(self, folder: Path, plan: LintPlan) -> None:
@@ -65,42 +70,81 @@ class ShardMemory:
 
     def key(self, shard: Shard) -> bytes | None:
         """Return the key of *shard*, None if it is not cached. Raises OSError if it cannot be read."""
-        if not _SMALLEST_SHARD <= shard.end - shard.start <= _LARGEST_SHARD:
+        if shard.work < _SMALLEST_SHARD or shard.end - shard.start > _LARGEST_SHARD:
             return None
         self._setting = self._setting or _setting(self._plan)
         fields = (shard.split, shard.data_format, sorted(shard.ignored), shard.part, shard.end - shard.start)
         head = next(_pieces(shard, _HEAD), b"")
         return xxh3_128_digest(self._setting + repr(fields).encode() + head)
 
-    def may_know(self, shard: Shard) -> bool:
-        """Return whether the cache has totals for the key of *shard*."""
+    def may_know(self, shard: Shard, files: LocalImages) -> bool:
+        """Return whether the cache has totals for the key of *shard*, and its first *files* are unchanged."""
         try:
             key = self.key(shard)
         except OSError:
             return False
+        if key and shard.image_bytes:
+            row = self._row(key)
+            return row is not None and _are_unchanged(row.files, files, _FIRST_FILES)
         return bool(key and self._database.read("SELECT 1 FROM shards WHERE key = ?", (key,)))
 
-    def recall(self, key: bytes, shard: Shard) -> ShardTotals | None:
+    def recall(self, key: bytes, shard: Shard, files: LocalImages) -> ShardTotals | None:
         """Return the cached totals of *shard*, if any. Raises OSError if the shard cannot be read."""
-        rows = self._database.read("SELECT value FROM shards WHERE key = ?", (key,))
-        value = rows[0][0] if rows else None
-        if not isinstance(value, bytes):
-            return None
-        total, content, packed = value[:_SUM], value[_SUM : _SUM + _CONTENT], value[_SUM + _CONTENT :]
-        if xxh3_64_digest(key + content + packed) != total:
+        row = self._row(key)
+        if row is None or not _are_unchanged(row.files, files):
             return None
         hashed = xxh3_128()
         for piece in _pieces(shard, _PIECE):
             hashed.update(piece)
-        return unpack(packed) if hashed.digest() == content else None
+        return unpack(row.packed) if hashed.digest() == row.content else None
+
+    def _row(self, key: bytes) -> _Row | None:
+        rows = self._database.read("SELECT value FROM shards WHERE key = ?", (key,))
+        value = rows[0][0] if rows else None
+        if not isinstance(value, bytes) or xxh3_64_digest(key + value[_SUM:]) != value[:_SUM]:
+            return None
+        content, rest = value[_SUM : _SUM + _CONTENT], value[_SUM + _CONTENT :]
+        files, _, packed = rest.partition(b"\n")
+        return _Row(content, files, packed)
 
 
-def cache_row(key: bytes, content: bytes, totals: ShardTotals) -> tuple[bytes, bytes] | None:
-    """Return key and value for the cache, None if *totals* are not cached; *content* is the shard's hash."""
+class _Row(NamedTuple):
+    """A row of the cache: the hash of the shard, its local images, or nothing, and its totals."""
+
+    content: bytes
+    files: bytes
+    packed: bytes
+
+
+def _are_unchanged(packed: bytes, files: LocalImages, most: int | None = None) -> bool:
+    """Return whether the *packed* local images of a shard, or *most* of them, are as they were."""
+    if not packed:
+        return True
+    folders, seen = orjson.loads(packed)
+    if tuple(folders) != files.folders:
+        return False
+    return files.are_unchanged(
+        {path: (kind, identity and FileIdentity(*identity)) for path, kind, identity in seen[:most]}
+    )
+
+
+def cache_row(
+    key: bytes, content: bytes, totals: ShardTotals, files: LocalImages
+) -> tuple[bytes, bytes] | None:
+    """Return key and value for the cache, None if *totals* are not cached.
+
+    *content* is the hash of the shard, *files* the local images that were looked up for it.
+    """
+    seen = files.pop_seen()
     packed = None if totals.urls or totals.undecoded else pack(totals)
-    if packed is None or len(packed) > _LARGEST:
+    if packed is None:
         return None
-    return key, xxh3_64_digest(key + content + packed) + content + packed
+    try:
+        listed = [(path, kind, identity and tuple(identity)) for path, (kind, identity) in seen.items()]
+        row = content + (orjson.dumps((files.folders, listed)) if seen else b"") + b"\n" + packed
+    except TypeError:  # a path is not Unicode, or an inode has more than 64 bits
+        return None
+    return None if len(row) > _LARGEST else (key, xxh3_64_digest(key + row) + row)
 
 
 class RunCache:
@@ -147,6 +191,7 @@ def pack(totals: ShardTotals) -> bytes | None:
         [list(finding) for finding in totals.findings],
         totals.dropped,
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
+        totals.first_keys,
     ]
     try:
         return orjson.dumps(fields)
@@ -157,7 +202,7 @@ def pack(totals: ShardTotals) -> bytes | None:
 def unpack(packed: bytes) -> ShardTotals | None:
     """Return the totals that pack() returned as *packed*, None for anything else."""
     try:
-        numbers, columns, pointers, counts, findings, dropped, bad_lines = orjson.loads(packed)
+        numbers, columns, pointers, counts, findings, dropped, bad_lines, first_keys = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
@@ -172,6 +217,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
             findings=kept,
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
+            first_keys={key: (line, start) for key, (line, start) in first_keys.items()},
             bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
         )
     except (ValueError, TypeError, AttributeError):

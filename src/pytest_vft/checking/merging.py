@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_vft.checking.executors import ShardResult
+from pytest_vft.checking.sizing import image_share, line_bytes
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
-from pytest_vft.reading.arrays import cut_array
+from pytest_vft.reading.arrays import cut_array, open_array
 from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
@@ -23,39 +24,58 @@ Fetch = Callable[[Iterable[str]], Mapping[str, Remote]]
 
 @dataclass(slots=True)
 class FileTotals:
-    """A file, the rules that are ignored in it, and its totals; *stopped_by* is why it was not read.
+    """A file, the rules that are ignored in it, and its totals.
 
-    The totals number records, which are the lines of JSON Lines or the elements of an array; *starts* has
-    the line on which each element starts, and is None for JSON Lines.
+    *image_roots* are folders of local images besides that of the file; *stopped_by* is why the file was not
+    read. The totals number records, which are the lines of JSON Lines or the elements of an array; *starts*
+    has the line on which each element starts, and is None for JSON Lines.
     """
 
     source: Source
     ignored: frozenset[str]
     opened: OpenedFile
+    image_roots: tuple[str, ...] = ()
     totals: ShardTotals = field(default_factory=ShardTotals)
     stopped_by: str | None = None
     starts: array[int] | None = None
     _array_lines: int = 0
 
     def shards(self, shard_bytes: int) -> Sequence[Shard]:
-        """Return the shards of the file, of about *shard_bytes*; none if it is of another kind."""
-        opened, source = self.opened, self.source
-        if not opened.is_read:
+        """Return the shards of the file, of about *shard_bytes* of work; none if it is of another kind."""
+        if not self.opened.is_read:
             return ()
         try:
-            shards = self._cut(shard_bytes)
+            whole = self._whole()
+            share = image_share(whole, self.image_roots)
+            cut = self._cut(whole, line_bytes(shard_bytes, share))
         except OSError as error:
             self.mark_unreadable(error)
             return ()
-        return [shard._replace(data_format=source.data_format, ignored=self.ignored) for shard in shards]
+        return [
+            one._replace(
+                data_format=whole.data_format,
+                ignored=whole.ignored,
+                image_bytes=int((one.end - one.start) * share),
+            )
+            for one in cut
+        ]
 
-    def _cut(self, shard_bytes: int) -> Sequence[Shard]:
-        opened, (path, split, *_) = self.opened, self.source
+    def _whole(self) -> Shard:
+        """Return the file as one shard. Raises OSError if an array cannot be read."""
+        opened, (path, split, data_format, *_) = self.opened, self.source
         if opened.container == ARRAY:
-            shards, self.starts, self._array_lines = cut_array(path, split, opened.bytes, shard_bytes)
-            return shards
-        start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-        return cut_shards(path, split, start, opened.bytes, shard_bytes)
+            whole, _ = open_array(path, split, opened.bytes)
+        else:
+            start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+            whole = Shard(path, split, start, opened.bytes)
+        return whole._replace(data_format=data_format, ignored=self.ignored)
+
+    def _cut(self, whole: Shard, shard_bytes: int) -> Sequence[Shard]:
+        path, split, start, end, *_ = whole
+        if whole.part is None:
+            return cut_shards(path, split, start, end, shard_bytes)
+        shards, self.starts, self._array_lines = cut_array(path, split, end, shard_bytes)
+        return shards
 
     @property
     def lines(self) -> int:
@@ -93,7 +113,7 @@ class FileTotals:
 def merge_files(
     files: Sequence[FileTotals], lint: LintShards, fetch: Fetch | None, *, shard_bytes: int, max_findings: int
 ) -> None:
-    """Add the totals of their shards, of about *shard_bytes*, to *files*.
+    """Add the totals of their shards, of about *shard_bytes* of work, to *files*.
 
     Shards with URLs are linted again after all URLs are fetched, each once. Without *fetch*, their first
     results count.

@@ -18,7 +18,8 @@ class LintPlan:
     *image_tokens* counts the tokens of an image, None if that is unknown; with *full*, images are
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
     and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
-    signatures are judged.
+    signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
+    of each file.
     """
 
     rules: tuple[Rule, ...]
@@ -28,3 +29,4 @@ class LintPlan:
     bounded: bool = True
     cache: Path | None = None
     now: datetime = LONG_AGO
+    image_roots: tuple[str, ...] = ()

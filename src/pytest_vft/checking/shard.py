@@ -20,15 +20,18 @@ from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
+from pytest_vft.facts.first_keys import FirstKeys
 from pytest_vft.facts.image import is_undecoded
 from pytest_vft.facts.line import line_facts
+from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
 from pytest_vft.reading.arrays import parse_element, read_element_batches
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import Line, parse_line
-from pytest_vft.reading.remote import FetchContext
+from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.shards import LongLine, Shard, read_batches
 
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
@@ -48,16 +51,19 @@ class ShardLinter:
         self._judge = RuleJudge(plan)
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
+        self._files: LocalImages | None = None
         self._count_image = lru_cache(_CACHED_SIZES)(plan.image_tokens.count) if plan.image_tokens else None
 
     def close(self) -> None:
-        """Close the cache of shards, but not the store."""
+        """Close the cache of shards and the folders of local images, but not the store."""
         if self._memory:
             self._memory.close()
+        if self._files:
+            self._files.close()
 
     def remembers(self, shard: Shard) -> bool:
         """Return whether the cache may have the result of *shard*, so that lint() only reads the shard."""
-        return self._memory is not None and self._memory.may_know(shard)
+        return self._memory is not None and self._memory.may_know(shard, self._local_images(shard))
 
     def lint(self, shard: Shard) -> ShardTotals:
         """Return the totals of *shard*. Raises OSError if it cannot be read.
@@ -65,18 +71,31 @@ class ShardLinter:
         The caller suppresses the warnings of decoders, which findings report better.
         """
         key = self._memory.key(shard) if self._memory else None
-        known = self._memory.recall(key, shard) if self._memory and key else None
+        files = self._local_images(shard)
+        known = self._memory.recall(key, shard, files) if self._memory and key else None
         if known:
             return known
         content = xxh3_128() if key else None
-        totals = self._walk(shard, content)
+        totals = self._walk(shard, content, files)
         if key and content:
-            totals.row = cache_row(key, content.digest(), totals)
+            totals.row = cache_row(key, content.digest(), totals, files)
         return totals
 
-    def _walk(self, shard: Shard, content: xxh3_128 | None) -> ShardTotals:
+    def _local_images(self, shard: Shard) -> LocalImages:
+        """Return the local images of the file of *shard*, which are also looked for in its folder."""
+        folders = image_roots(shard.path, self._plan.image_roots)
+        if self._files is None or self._files.folders != folders:
+            if self._files:
+                self._files.close()
+            self._files = LocalImages(folders, self._store, bounded=self._plan.bounded)
+        return self._files
+
+    def _walk(  # noqa: C901, PLR0915 - the loop over all lines of a dataset, where a call costs
+        self, shard: Shard, content: xxh3_128 | None, files: LocalImages
+    ) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format)
-        context = FetchContext(shard.remotes, self._plan.now)
+        files.pop_seen()
+        context = FetchContext(shard.remotes, self._plan.now, files)
         count_image = self._count_image
         checks = self._judge.checks
         check_line, check_example = checks["line"], checks["example"]
@@ -84,7 +103,9 @@ class ShardLinter:
         totals = ShardTotals()
         lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
-        number = 0
+        training = self._judge.needs_optional("example", "message")
+        first_keys = FirstKeys() if self._judge.needs_optional("file") else None
+        number, start, offset = 0, 0, shard.start
         for raw, line in self._read(shard, content):
             first, number = number + 1, number + line.lines
             facts = line_facts(line, split)
@@ -93,10 +114,18 @@ class ShardLinter:
             if counted.failed:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
             totals.examples += not line.blank
+            if first_keys is not None:
+                start, offset = offset, offset + (len(raw) if isinstance(raw, bytes) else raw.bytes)
             if facts["kind"] != "object":
                 continue
             value = line.value
-            example = measure_example(data_format.read(value), split, store, context, count_image)
+            chat = data_format.read(value)
+            example = measure_example(chat, split, store, context, count_image)
+            if training:
+                add_training_facts(chat, example, image_tokens=count_image is not None)
+            if first_keys is not None:
+                first_keys.add(value, number, start)
+                totals.pictured += bool(example.images or chat.placeholders)
             counted = examples[check_example(example.facts)]
             counted.number += 1
             if counted.failed:
@@ -118,6 +147,7 @@ class ShardLinter:
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
             _add(totals, example, number, data_format, value, context)
         totals.lines = number
+        totals.first_keys = first_keys.places if first_keys else {}
         totals.measured = store.pop_measured()
         totals.counts = {
             "line": lines.counts(),

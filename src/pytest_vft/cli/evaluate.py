@@ -7,16 +7,24 @@ import sys
 from collections.abc import Callable
 
 from pytest_vft.cli.output import print_text
+from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.live import LiveProgress
 from pytest_vft.naming import naming_for
+from pytest_vft.options import OPTIONS
+from pytest_vft.report.batch import render_batch
 from pytest_vft.report.evaluation import render_results_as, result_targets, write_results
 from pytest_vft.report.evaluation_text import progress_line
+from pytest_vft.runs.batch import write_batch
 from pytest_vft.runs.evaluation_options import EvaluationRequest, read_request
 from pytest_vft.runs.live import LiveTally
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Judge predictions, print and write the verdicts; return the exit code."""
+    if arguments.write_batch:
+        return _write_batch(arguments)
+    if arguments.predictions is None:
+        raise UsageError("no file of predictions given; see 'vft eval --help'")
     targets = result_targets(arguments.report or ())
     with naming_for("command"):
         request = read_request(arguments.predictions, vars(arguments))
@@ -27,9 +35,24 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 2 if results.errors else 0 if results.ok else 1
 
 
+def _write_batch(arguments: argparse.Namespace) -> int:
+    """Write the input of a batch, and print what to do with it."""
+    defaults = {
+        option.name.replace("-", "_"): option.default for option in OPTIONS if "eval" in option.commands
+    }
+    given = {
+        name: value
+        for name, value in vars(arguments).items()
+        if name not in ("name", "write_batch") and value != defaults.get(name)
+    }
+    with naming_for("command"):
+        print_text(render_batch(write_batch(arguments.write_batch, given)))
+    return 0
+
+
 def _progress(request: EvaluationRequest) -> Callable[[LiveProgress], None]:
     """Return a function that shows the progress of a live run on stderr: in tenths without a terminal."""
-    tally = LiveTally(request.scoring)
+    tally = LiveTally(request.scoring, request.keys.field)
     terminal = sys.stderr.isatty()
 
     def show(progress: LiveProgress) -> None:

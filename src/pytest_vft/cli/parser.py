@@ -97,7 +97,7 @@ def _option_names(command: Command) -> list[str]:
 
 def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
     type_ = _one_of(argument.choices) if argument.choices else str
-    nargs = "*" if argument.many else None
+    nargs = "*" if argument.many else "?" if argument.optional else None
     parser.add_argument(argument.name, help=argument.help, metavar=argument.metavar, nargs=nargs, type=type_)
 
 

@@ -19,6 +19,7 @@ from pytest_vft.evaluation.scoring import (
     Metric,
     Normalisation,
     Scoring,
+    near_fields,
     near_misses,
     normalise_text,
 )
@@ -35,7 +36,8 @@ class Gate:
 
     *minimum* is None if only measured. *bound* is the one-sided lower bound at *confidence*. *short_by*
     is the number of right answers that are missing; *settled_by* is the number of answers at which the
-    interval would exclude *minimum*, if the share stayed as it is. *confusions* counts pairs of given and
+    interval would exclude *minimum*, if the share stayed as it is. *near_fields* counts the wrong answers
+    that a field of a JSON object would make right. *confusions* counts pairs of given and
     actual answer of closed questions, with "other" for an answer that is not a choice; *ratings* counts
     the ratings of the judge.
     """
@@ -53,6 +55,7 @@ class Gate:
     irregular: Irregularities = field(repr=False)
     wrong: Sequence[Mark] = field(repr=False)
     near_misses: Sequence[tuple[Mark, Normalisation]] = field(repr=False)
+    near_fields: Mapping[str, int]
     confusions: Mapping[tuple[str, str], int]
     ratings: Mapping[str, int]
     ungraded: Sequence[Mark] = field(repr=False)
@@ -112,6 +115,7 @@ def evaluate_gate(
         irregular=matched.irregular,
         wrong=wrong,
         near_misses=near_misses((mark for mark in wrong if mark.rating is None), strictest),
+        near_fields=near_fields(wrong, strictest),
         confusions=_confusions(wrong, scoring),
         ratings=dict(Counter(mark.rating for mark in graded if mark.rating is not None).most_common()),
         ungraded=ungraded,

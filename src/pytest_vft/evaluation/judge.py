@@ -47,6 +47,8 @@ Give one sentence of reason first, then one rating:
 
 Answer with a JSON object and nothing else: {"reason": "...", "rating": "..."}"""
 
+_SEVERAL = "There are several true answers. Rate the given answer by the one that is most similar to it."
+
 _SCHEMA: Mapping[str, Any] = {
     "type": "json_schema",
     "json_schema": {
@@ -206,10 +208,11 @@ def _prompts(answers: Sequence[Answer], judge: Judge) -> Iterator[tuple[Answer, 
 def _messages(answer: Answer, images: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     data = {
         "question": answer.question.text if answer.question else answer.fields.get("question"),
-        "true_answer": answer.truth,
+        "true_answer": list(answer.truths) if answer.others else answer.truth,
         "given_answer": answer.said,
     }
     # JSON reads an escaped < as <, so no value can contain </data>.
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     part = {"type": "text", "text": f"<data>\n{text}\n</data>"}
-    return [{"role": "system", "content": _PROMPT}, {"role": "user", "content": [part, *images]}]
+    prompt = f"{_PROMPT}\n\n{_SEVERAL}" if answer.others else _PROMPT
+    return [{"role": "system", "content": prompt}, {"role": "user", "content": [part, *images]}]

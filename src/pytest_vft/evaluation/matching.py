@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from pytest_vft.errors import EvaluationError, UsageError
+from pytest_vft.evaluation.batch import FAILED, line_label
 from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.questions import Question, normalise_id
 from pytest_vft.naming import option
@@ -22,7 +24,8 @@ class Irregularities:
 
     *missing* questions have no prediction; they and *empty* answers count as wrong. *repeated*
     questions have the same answer several times and count once. *refused* and *cut* answers are
-    reported as such by the model.
+    reported as such by the model, and requests for *failed* answers were refused by the server.
+    *malformed* answers do not have the field to compare.
     Missing questions and these fail every gate: *contradictory* questions have several different answers,
     *unknown* ids are not in the test split, and the actual answer of *disputed* predictions differs from
     that of the test split.
@@ -32,6 +35,8 @@ class Irregularities:
     empty: Sequence[str] = ()
     refused: Sequence[str] = ()
     cut: Sequence[str] = ()
+    failed: Sequence[str] = ()
+    malformed: Sequence[str] = ()
     repeated: Sequence[str] = ()
     contradictory: Sequence[str] = ()
     unknown: Sequence[str] = ()
@@ -83,14 +88,17 @@ def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question
         found = firsts.get(label)
         if found is None:
             missing.append(label)
-            answers.append(Answer(label, None, "", question.truth, question, {}))
+            answers.append(Answer(label, None, "", question.truth, question, {}, question.others))
             continue
-        truth = found.truth if question.truth is None else question.truth
+        truth, others = found.truth, found.others
+        if question.truth is not None:
+            truth, others = question.truth, question.others
+            same = found.truth is None or found.truth == truth
+            if not same and _differ((truth, *others), (str(found.truth), *found.others)):
+                disputed.append(label)
         if truth is None:
             raise EvaluationError(f"{question.place}: no actual answer here or in {path}:{found.line}")
-        if found.truth is not None and found.truth.strip() != truth.strip():
-            disputed.append(label)
-        answers.append(Answer(label, found.line, found.said, truth, question, found.fields))
+        answers.append(Answer(label, found.line, found.said, truth, question, found.fields, others))
     irregular = _irregular(
         answers,
         missing=missing,
@@ -100,6 +108,10 @@ def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question
         unknown=[label for label in firsts if label not in by_label],
     )
     return MatchedPredictions(how=how, predictions=len(predictions), answers=answers, irregular=irregular)
+
+
+def _differ(truths: Sequence[str], others: Sequence[str]) -> bool:
+    return {truth.strip() for truth in truths}.isdisjoint(other.strip() for other in others)
 
 
 def _unmatched(path: str, given: Sequence[str], split: str, labels: Sequence[str]) -> str:
@@ -138,7 +150,7 @@ def select_ids(matched: MatchedPredictions, ids: Collection[str]) -> MatchedPred
 
 def _labels(
     path: str, predictions: Sequence[Answer], questions: Sequence[Question]
-) -> tuple[MatchMethod, list[str], list[str]]:
+) -> tuple[MatchMethod, list[str], Sequence[str]]:
     """Return the method of matching, and the labels of questions and of predictions."""
     ids = [given.id for given in predictions]
     own: dict[MatchMethod, list[str | None]] = {
@@ -149,19 +161,52 @@ def _labels(
         labels = [label for label in found if label is not None]
         if len(labels) == len(questions):
             _check_distinct(labels, questions)
-            return how, labels, ids
+            return how, labels, _without_prefix(ids, labels)
         if labels:
             place = questions[found.index(None)].place
             raise EvaluationError(f"{place}: no id, but other questions and the predictions have ids")
     labels = [str(question.line) for question in questions]
     if all(isinstance(given.fields.get("line"), int) for given in predictions):
         return "line", labels, [str(given.fields["line"]) for given in predictions]
+    if "custom_id" in predictions[0].fields:
+        raise EvaluationError(
+            f"{path}: the output of the Batch API is in any order, and the questions of {questions[0].path} "
+            f"have no ids; give each question its id, such as {safe(predictions[0].id)!r}"
+        )
     if len(predictions) != len(questions):
         raise EvaluationError(
             f"{path}: {count(len(predictions), 'prediction')} and {count(len(questions), 'question')} cannot "
             "be matched by order; give both an id"
         )
     return "order", labels, labels
+
+
+def _without_prefix(ids: Sequence[str], labels: Sequence[str]) -> Sequence[str]:
+    """Return *ids* without a common prefix, as in task-0 and task-1, if this makes all of them *labels*."""
+    known = set(labels)
+    if known.isdisjoint(ids):
+        prefix = os.path.commonprefix(ids).rstrip("0123456789")  # noqa: RUF071 - ids are no paths
+        shorter = [id_.removeprefix(prefix) for id_ in ids]
+        if known.issuperset(shorter):
+            return shorter
+    return ids
+
+
+def label_questions(questions: Sequence[Question]) -> list[str]:
+    """Return the labels by which the predictions of a batch are matched: ids, else numbers, else lines.
+
+    Raises EvaluationError if only some questions have an id, or two have the same.
+    """
+    for found in ([one.id for one in questions], [one.numbered for one in questions]):
+        labels = [label for label in found if label is not None]
+        if len(labels) == len(questions):
+            _check_distinct(labels, questions)
+            return labels
+        if labels:
+            raise EvaluationError(
+                f"{questions[found.index(None)].place}: no id, but other questions have ids"
+            )
+    return [line_label(question) for question in questions]
 
 
 def _check_distinct(labels: Sequence[str], questions: Sequence[Question]) -> None:
@@ -191,8 +236,13 @@ def _distinct(
 def _irregular(answers: Sequence[Answer], **others: Sequence[str]) -> Irregularities:
     described = [one for one in answers if one.fields]
     return Irregularities(
-        empty=[one.id for one in answers if (not one.said or one.said.isspace()) and one.line is not None],
+        empty=[one.id for one in answers if (not one.said or one.said.isspace()) and _is_given(one)],
         cut=[one.id for one in described if one.fields.get("finish_reason") == "length"],
+        failed=[one.id for one in described if one.fields.get("finish_reason") == FAILED],
         refused=[one.id for one in described if one.fields.get("refusal")],
         **others,
     )
+
+
+def _is_given(answer: Answer) -> bool:
+    return answer.line is not None and answer.fields.get("finish_reason") != FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -29,8 +30,9 @@ class Question(NamedTuple):
 
     *line* is the number of the record, from 1: its line or, *in_array*, its place in a JSON array. *id* is
     the value of an id key, *numbered* the id that a pattern finds in *text*; *truth* is the actual answer,
-    if the record has one. *image* is a hash of the images of the target turn, None for text only: answers
-    with the same hash depend on each other. *fields* holds all keys but messages.
+    if the record has one, and *others* are actual answers that count as well. *image* is a hash of the
+    images of the target turn, None for text only: answers with the same hash depend on each other. *fields*
+    holds all keys but messages.
     """
 
     path: str
@@ -41,6 +43,7 @@ class Question(NamedTuple):
     truth: str | None
     image: str | None
     fields: Mapping[str, Any]
+    others: Sequence[str] = ()
     in_array: bool = False
 
     @property
@@ -159,19 +162,33 @@ def _question(
         raise EvaluationError(f"{path}:{line}: no user message to answer")
     text = "\n".join(text for row in rows[start:end] for text in row[3])
     images = [image[1] for _, image in _images(rows)]
-    truths = [text for row in rows[end:] for text in row[3]]
+    truths = [text for row in rows[end:] for text in row[3]][-1:]
     numbered = pattern.search(text)
     id_, actual = (next((example[key] for key in names if key in example), None) for names in keys)
+    truths = truths or read_truths(actual)
     return Question(
         path,
         line,
         None if id_ is None else normalise_id(id_),
         numbered[1] if numbered else None,
         text,
-        truths[-1] if truths else None if actual is None else str(actual),
+        truths[0] if truths else None,
         xxh3_128_hexdigest("\n".join(images).encode("utf-8", "surrogatepass")) if images else None,
         {key: value for key, value in example.items() if key != "messages"},
+        truths[1:],
     )
+
+
+def read_truths(value: object) -> list[str]:
+    """Return the actual answers in *value*, the most frequent one first: a scalar, or a list.
+
+    An entry of the list may be an object with the key `answer`, as in the annotations of VQA.
+    """
+    if isinstance(value, list):
+        given = [one.get("answer") if isinstance(one, dict) else one for one in value]
+        texts = [truth for one in given for truth in read_truths(one)]
+        return [text for text, _ in Counter(texts).most_common()]
+    return [] if value is None else [value if isinstance(value, str) else str(value)]
 
 
 def normalise_id(value: object) -> str:

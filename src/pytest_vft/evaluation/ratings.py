@@ -29,7 +29,7 @@ class Rating(NamedTuple):
 def read_rating(text: str) -> tuple[str, str] | None:
     """Return rating and reason in *text*, None if there is no rating."""
     text = text[-_MOST_READ:]
-    for found in reversed(list(_objects(text))):
+    for found in reversed(list(json_objects(text))):
         fields = {str(key).casefold(): value for key, value in found.items()}
         if "rating" in fields:
             rating = _known(fields["rating"])
@@ -48,7 +48,7 @@ def _known(value: object) -> str | None:
     return _BY_WORDS.get(words[found.end() :] if found else words)
 
 
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
+def json_objects(text: str) -> Iterator[Mapping[str, Any]]:
     """Yield the JSON objects in *text* that are not inside others."""
     decoder = json.JSONDecoder()
     start = text.find("{")

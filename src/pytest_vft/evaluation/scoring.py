@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypedDict, get_args
 
 from pytest_vft.errors import UsageError
+from pytest_vft.evaluation.answer_fields import answer_object, field_value
 from pytest_vft.evaluation.judge import Judge
 from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.ratings import Rating
@@ -188,7 +189,10 @@ def score(
         if kind is None or truth is None:
             marks.append(Mark(answer, kind, False))
         elif metrics[kind] != "judge":
-            marks.append(Mark(answer, kind, agree[kind](said, truth)))
+            equal = agree[kind]
+            marks.append(
+                Mark(answer, kind, equal(said, truth) or any(equal(said, one) for one in answer.others))
+            )
         elif not said.strip():
             marks.append(Mark(answer, kind, False))
         else:
@@ -224,8 +228,20 @@ def near_misses(marks: Iterable[Mark], normalise: Normalisation) -> list[tuple[M
     laxer = [(name, _equal(NORMALISE[name])) for name in names]
     found = []
     for mark in marks:
-        said, truth = mark.answer.said, mark.answer.truth
-        name = next((name for name, equal in laxer if truth is not None and equal(said, truth)), None)
+        said, truths = mark.answer.said, mark.answer.truths
+        name = next((name for name, equal in laxer if any(equal(said, truth) for truth in truths)), None)
         if name is not None:
             found.append((mark, name))
     return found
+
+
+def near_fields(marks: Iterable[Mark], normalise: Normalisation) -> dict[str, int]:
+    """Return the fields of JSON objects in *marks* with the number of answers that each would make right."""
+    equal = _equal(NORMALISE[normalise])
+    found: Counter[str] = Counter()
+    for mark in marks:
+        for name in answer_object(mark.answer.said):
+            value = field_value(mark.answer.said, name)
+            if value and any(equal(value, truth) for truth in mark.answer.truths):
+                found[name] += 1
+    return dict(found.most_common())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from pytest_vft.facts.calls import unanswered_calls
 from pytest_vft.facts.hidden import NONE, SHORTEST, image_in_text, missing_image
@@ -17,8 +17,8 @@ from pytest_vft.facts.turns import RoleTexts, Shot, Turn, few_shot_answers, meas
 from pytest_vft.formats.base import Chat, Fault
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.model import Split, from_tuple
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.remote import FetchContext
 
 _MEASURED_KEYS = frozenset({"role", "content", "weight"})
 
@@ -41,6 +41,11 @@ class ExampleFacts(TypedDict):
     """Number of messages with role assistant."""
     images: int
     """Number of images in all messages."""
+    placeholders: int
+    """Number of tags in texts, and of parts without a source, that stand for images; 0 for the format
+    openai."""
+    listed_images: int | None
+    """Number of images in a list beside the messages; None for an example or a format without such a list."""
     missing_image: str
     """What refers to an image in an example without images: a placeholder, or a key; "none"."""
     unanswered_calls: Sequence[str]
@@ -55,6 +60,27 @@ class ExampleFacts(TypedDict):
     """Lower bound of the tokens of texts and images."""
     tokens_at_most: int | None
     """Upper bound of the tokens of everything in the example, tools and message markup included."""
+    surplus_placeholders: NotRequired[int]
+    """Number of placeholders that have no image in the list beside the messages."""
+    surplus_images: NotRequired[int]
+    """Number of images in the list beside the messages that have no placeholder."""
+    roles: NotRequired[str]
+    """Roles of the messages in their order; equal roles in a row are written once, with their number."""
+    first_role: NotRequired[str | None]
+    """Role of the first message that is not a system message; None if there is none."""
+    late_systems: NotRequired[int]
+    """Number of system messages after the first message."""
+    repeated_turns: NotRequired[int]
+    """Number of messages that follow a message of the same side, system messages aside: user, tool and
+    function messages are one side, assistant messages the other."""
+    mixed_content: NotRequired[bool]
+    """Whether the content of one message is a string and that of another a list of parts."""
+    fields: NotRequired[Sequence[str]]
+    """Keys of the example besides its messages, such as tools, that have a value."""
+    image_tokens_at_least: NotRequired[int | None]
+    """Lower bound of the tokens of all images."""
+    image_tokens_at_most: NotRequired[int | None]
+    """Upper bound of the tokens of all images."""
 
 
 class Example(NamedTuple):
@@ -148,6 +174,8 @@ def measure_example(
         "messages": chat.total,
         "assistant_messages": assistants,
         "images": len(images),
+        "placeholders": chat.placeholders,
+        "listed_images": chat.listed,
         "missing_image": missing_image(rows, chat.others) if not images and not chat.faults else NONE,
         "unanswered_calls": unanswered_calls(rows) if all_calls and not chat.faults else (),
         "repeated_assistants": _repeated_assistants(role_texts) if assistants > 1 and not chat.faults else 0,

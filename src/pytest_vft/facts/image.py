@@ -13,11 +13,13 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.formats.base import Fault, ImageRow
 from pytest_vft.model import Split
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, is_opened
 from pytest_vft.reading.links import Link, read_link
-from pytest_vft.reading.remote import FetchContext, Remote, not_fetched
+from pytest_vft.reading.remote import Remote, not_fetched
+from pytest_vft.reading.roots import OUTSIDE, UNREADABLE
 
 Match = Literal["exact", "alias", "none"]
 
@@ -44,15 +46,16 @@ class ImageFacts(TypedDict):
     unknown_keys: Sequence[Fault]
     """Keys of the image and its content part that the format does not define; null values do not count."""
     scheme: str
-    """Scheme of the URL in lower case: data, https, file ...; "none" for a URL without a scheme."""
+    """Scheme of the URL in lower case: data, https, file ...; "none" for a URL without a scheme and for a
+    local path."""
     address: str
     """Description of the URL: of scheme s3, a path, bare base64, empty."""
     media_type: str | None
     """Media type that a data URL declares, as written; text/plain if it declares none (RFC 2397). For a
     fetched URL, the type that the server declares; None if that is not usable."""
     media_type_match: Match | None
-    """Whether the media type fits the format: "exact" (also if a server declares none), "alias" (image/jpg
-    for a JPEG) or "none"; None for an image that cannot be opened."""
+    """Whether the media type fits the format: "exact" (also if none is declared), "alias" (image/jpg for a
+    JPEG) or "none"; None for an image that cannot be opened."""
     encoding: str | None
     """"base64", or "other" if the payload of a data URL is not valid base64; None for other URLs."""
     encoding_error: str | None
@@ -100,6 +103,17 @@ class ImageFacts(TypedDict):
     """Whether the signature of the URL has expired; such a URL is not fetched."""
     days_left: int | None
     """Whole days until the signature expires, negative if it has expired."""
+    local: bool
+    """Whether the image is named by a local path, in a data format that has such paths."""
+    path: str | None
+    """The local path as written."""
+    leads_to: str | None
+    """What a local path leads to: a file, a folder, a pipe, a socket, a device, nothing, outside the roots,
+    unreadable; None for other images."""
+    outside_because: str | None
+    """How a local path leads out of the roots."""
+    read_error: str | None
+    """Why a local file cannot be read, in the words of the system."""
 
 
 class Image(NamedTuple):
@@ -115,6 +129,9 @@ class Image(NamedTuple):
 _UNKNOWN: Any = {
     **dict.fromkeys(ImageFacts.__annotations__),
     "unknown_keys": (),
+    "expires": "never",
+    "expired": False,
+    "local": False,
 }  # copying it is faster than a dict display
 _CACHED_HEADS = 64  # a dataset has few different heads of data URLs
 _LONGEST_HEAD = 256  # characters, detail included; longer heads are not cached
@@ -128,7 +145,9 @@ def image_facts(
     if not isinstance(detail, str):
         shown = "[...]" if isinstance(detail, list) else "{...}" if isinstance(detail, dict) else None
         detail = shown or json.dumps(detail)
-    if local or reference[:5].lower() != "data:":
+    if local:
+        return _local_facts(split, role, detail, reference, context)
+    if reference[:5].lower() != "data:":
         return _link_facts(split, role, detail, reference, context)
     head, _, payload = reference.partition(",")
     key, measured = store.look_up(payload)
@@ -190,11 +209,32 @@ def _link_facts(
     return xxh3_128_intdigest(url.encode()) if content is None else content, facts
 
 
+def _local_facts(
+    split: Split, role: str, detail: str, path: str, context: FetchContext
+) -> tuple[int, ImageFacts]:
+    facts = _new_facts(split, role, detail, "path", "a path")
+    facts["local"], facts["path"] = True, path
+    if context.files is None:
+        return xxh3_128_intdigest(path.encode()), facts
+    target, key, image = context.files.look_up(path)
+    facts["leads_to"] = target.kind
+    if image:
+        facts["media_type_match"] = "exact"
+        _add_measurements(facts, image)
+    elif target.kind == OUTSIDE:
+        facts["outside_because"] = target.words
+    elif target.kind == UNREADABLE:
+        facts["read_error"] = target.words
+    else:
+        facts["format"] = "none"
+        facts["openable"] = False
+    return key, facts
+
+
 def _new_facts(split: Split, role: str, detail: str, scheme: str, address: str) -> ImageFacts:
     facts: ImageFacts = _UNKNOWN.copy()
     facts["split"], facts["role"], facts["detail"] = split, role, detail
     facts["scheme"], facts["address"] = scheme, address
-    facts["expires"], facts["expired"] = "never", False
     return facts
 
 

@@ -74,7 +74,8 @@ class Chat(NamedTuple):
     conversation, as in preference data. *total* is the number of messages, unsound messages included.
     *faults* and *unknown_keys* are places in the example as it was written; *unsound* maps omitted
     places of the chat to their values. *others* holds the keys of the example besides its messages
-    (tools ...).
+    (tools ...). *placeholders* counts tags in texts and parts without a source that stand for images, and
+    *listed* the images in a list beside the messages; None without such a list.
     """
 
     rows: Sequence[MessageRow]
@@ -84,6 +85,8 @@ class Chat(NamedTuple):
     unsound: Mapping[KeyPath, Any] = {}
     others: Mapping[str, Any] = {}
     alternatives: int = 0
+    placeholders: int = 0
+    listed: int | None = None
 
     @property
     def messages(self) -> list[Message]:
@@ -115,9 +118,6 @@ class DataFormat(Protocol):
 
         A path in a chat is ("messages", POSITION) or ("messages", POSITION, "content", PART).
         """
-
-    def write(self, chat: Chat) -> tuple[dict[str, Any], Sequence[str]]:
-        """Return *chat* as an example, and descriptions of what the format cannot express."""
 
 
 def pointer(path: KeyPath) -> str:

@@ -44,7 +44,7 @@ def read_messages(  # noqa: C901 - the loop over all parts of a dataset, where a
                 if type_ == "image_url":
                     image = part["image_url"]
                     found: Sequence[Fault] = ()
-                    if len(part) > _FEWEST_KEYS or len(image) > 1 + ("detail" in image):
+                    if len(part) > _FEWEST_KEYS or len(image) > (2 if "detail" in image else 1):
                         found = part_keys(part, ("messages", position, "content", number))
                     images.append((number, image["url"], image.get("detail", "auto"), False, found))
                 elif type_ == "image_path":

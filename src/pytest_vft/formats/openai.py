@@ -33,7 +33,7 @@ class OpenAI:
             return self._read_unsound(example)
         messages = example["messages"]
         if len(example) == 1:
-            return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0))
+            return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0, 0, None))
         unknown = unknown_keys(example, self._shape.keys)
         return Chat(read_messages(messages), len(messages), (), unknown, others=_others(example))
 
@@ -49,7 +49,7 @@ class OpenAI:
         if not isinstance(example, dict):
             return Chat((), 0, (Fault((), "the example is not an object"),))
         faults = self._shape.faults(example)
-        unsound = _unsound(faults)
+        unsound = unsound_places(faults)
         messages = () if ("messages",) in unsound else example["messages"]
         by_message = Counter(path[1] for path, _ in faults if len(path) > 1)
         # A value that is not an example at all has no known keys.
@@ -59,7 +59,7 @@ class OpenAI:
             len(messages),
             faults,
             unknown,
-            {path: _value(example, path) for path in sorted(unsound, key=str)},
+            {path: value_at(example, path) for path in sorted(unsound, key=str)},
             _others(example),
         )
 
@@ -68,7 +68,7 @@ def _others(example: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in example.items() if key != "messages"}
 
 
-def _unsound(faults: Sequence[Fault]) -> set[KeyPath]:
+def unsound_places(faults: Sequence[Fault]) -> set[KeyPath]:
     """Return the paths of the parts, messages or list of messages that contain *faults*."""
     if len(faults) == MAX_FAULTS:
         return {("messages",)}  # the list of faults is cut
@@ -82,7 +82,7 @@ def _unsound(faults: Sequence[Fault]) -> set[KeyPath]:
     return unsound
 
 
-def _value(value: Any, path: KeyPath) -> Any:
+def value_at(value: Any, path: KeyPath) -> Any:
     """Return the value at *path* in *value*, None if there is none."""
     for key in path:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
@@ -10,7 +11,15 @@ from pytest_vft.formats.base import DataFormat
 # Modules and classes, imported when a file of the format is read.
 _FORMATS = {
     "openai": "pytest_vft.formats.openai:OpenAI",
+    "openai-preference": "pytest_vft.formats.openai_preference:OpenAIPreference",
+    "sharegpt": "pytest_vft.formats.sharegpt:ShareGpt",
+    "llamafactory": "pytest_vft.formats.llamafactory:LlamaFactory",
+    "trl": "pytest_vft.formats.trl:Trl",
+    "swift": "pytest_vft.formats.swift:Swift",
 }
+
+# Formats without local images.
+URLS_ONLY = frozenset({"openai", "openai-preference"})
 
 
 def data_formats() -> tuple[str, ...]:
@@ -18,9 +27,17 @@ def data_formats() -> tuple[str, ...]:
     return tuple(_FORMATS)
 
 
+def load_format(name: str, layout: Mapping[str, str] | None = None) -> DataFormat:
+    """Return the data format *name*, for examples with *layout* if the format has layouts.
+
+    Raises KeyError for a name that data_formats() does not list.
+    """
+    return _load(name, tuple(sorted((layout or {}).items())))
+
+
 @cache
-def load_format(name: str) -> DataFormat:
-    """Return the data format *name*. Raises KeyError for a name that data_formats() does not list."""
+def _load(name: str, layout: tuple[tuple[str, str], ...]) -> DataFormat:
     module, _, class_name = _FORMATS[name].partition(":")
-    data_format: DataFormat = getattr(import_module(module), class_name)()
+    format_class = getattr(import_module(module), class_name)
+    data_format: DataFormat = format_class(dict(layout)) if layout else format_class()
     return data_format

@@ -7,11 +7,16 @@ from functools import cached_property
 from typing import Any
 
 from pytest_vft.formats.base import MAX_FAULTS, Fault, KeyPath
+from pytest_vft.formats.foreign import foreign_part, recognise
 from pytest_vft.json_schema import SchemaError, describe, error_finder, fast_validator, hint
-from pytest_vft.resources import read_table
+from pytest_vft.text import nearest
 
 _ITEMS: Mapping[str, str] = {
     "messages": "message",
+    "conversations": "message",
+    "preferred_output": "message",
+    "non_preferred_output": "message",
+    "images": "image",
     "content": "content part",
     "tools": "tool",
     "tool_calls": "tool call",
@@ -22,19 +27,23 @@ _ITEMS: Mapping[str, str] = {
 class ExampleShape:
     """Validates the structure of an example: quickly with is_valid(), or place by place with faults().
 
-    *keys* are the keys that an example may have.
+    *keys* are the keys that an example of *data_format* may have.
     """
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, Any], data_format: str = "openai") -> None:
         self._schema = schema
+        self._data_format = data_format
         self.keys = frozenset(schema.get("properties", ()))
         self.is_valid = fast_validator(schema)
 
-    def faults(self, example: object) -> list[Fault]:
-        """Return a fault for each place that does not conform, at most MAX_FAULTS."""
-        foreign = self._foreign_example(example)
-        if foreign:
-            return [foreign]
+    def faults(self, example: object, *, foreign: bool = True) -> list[Fault]:
+        """Return a fault for each place that does not conform, at most MAX_FAULTS.
+
+        An example of another format has one fault that names the format, unless it is not *foreign*.
+        """
+        other = self._foreign_example(example) if foreign else None
+        if other:
+            return [other]
         faults: dict[Fault, None] = {}
         try:
             for error in self._errors(example):
@@ -49,38 +58,23 @@ class ExampleShape:
     def _errors(self) -> Callable[[Any], Iterator[SchemaError]]:
         return error_finder(self._schema)
 
-    @cached_property
-    def _other_formats(self) -> Mapping[str, Any]:
-        """Examples and parts in the formats of other tools, to be named in faults."""
-        return read_table("foreign-formats.toml")
-
     def _foreign_example(self, example: object) -> Fault | None:
-        if not isinstance(example, dict):
+        entry = recognise(example) if isinstance(example, dict) else None
+        data_format = entry and entry.get("data_format")
+        if entry is None or data_format == self._data_format:
             return None
-        for shape in self._other_formats["example"]:
-            keys = shape["keys"]
-            if not all(key in example for key in keys) or ("messages" in keys) != ("messages" in example):
-                continue
-            if "part" not in shape or shape["part"] in _part_types(example["messages"]):
-                return Fault((), f"the example is {shape['name']}; {shape['advice']}")
-        return None
+        advice = f"--data-format={data_format} reads a file of these" if data_format else entry["advice"]
+        return Fault((), f"the example is {entry['name']}; {advice}")
 
     def _words(self, error: SchemaError) -> str:
         words = describe(_name(error.path), error)
         if error.path[2:3] == ("content",) and error.path[-1] == "type":
-            for part in self._other_formats["part"]:
-                if part["type"] == error.value:
-                    return f"{words} (it is {part['name']}: {part['advice']})"
+            part = foreign_part(error.value)
+            if part:
+                return f"{words} (it is {part['name']}: {part['advice']})"
+        if error.keyword == "enum" and isinstance(error.value, str) and error.value.strip():
+            words += nearest(error.value, [one for one in error.expected if isinstance(one, str)])
         return words + hint(error.schema)
-
-
-def _part_types(messages: object) -> set[str]:
-    """Return the types of the content parts of *messages*, whatever these are."""
-    listed = messages if isinstance(messages, list) else []
-    contents = [message.get("content") for message in listed if isinstance(message, dict)]
-    parts = [part for content in contents if isinstance(content, list) for part in content]
-    types = [part.get("type") for part in parts if isinstance(part, dict)]
-    return {type_ for type_ in types if isinstance(type_, str)}
 
 
 def _name(path: KeyPath) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 import pybase64
-from xxhash import xxh3_128_intdigest
+from xxhash import xxh3_128, xxh3_128_intdigest
 
 from pytest_vft.reading.image_cache import ImageCache, MeasuredImage
 from pytest_vft.reading.images import ImageMeasurements, measure_image
@@ -19,6 +19,7 @@ _MISTAKES = (
     (("b'", 'b"'), "it is Python's b'...'; encode with b64encode(data).decode()"),
     ("data:", "it is another data URL; write the prefix data: once"),
 )
+_PIECE = 3 * 1024 * 1024  # bytes of an image that are encoded together, a multiple of three
 _FOREIGN = {"-": "of the URL-safe alphabet", "_": "of the URL-safe alphabet", "%": "of percent-encoding"}
 
 
@@ -67,6 +68,16 @@ class ImageStore:
             self._measure()
         return key, self._images[key]
 
+    def measure(self, data: bytes) -> tuple[int, ImageMeasurements]:
+        """Return key and measurements of the image *data*."""
+        key = content_key(data)
+        image = self._images.get(key)
+        if image is None:
+            length = -(-len(data) // 3) * 4  # of its base64 text
+            image = self._cache.look_up({key: length}).get(key) if self._cache else None
+            self._images[key] = image = image or self._measure_new(key, length, data)
+        return key, image
+
     def pop_measured(self) -> list[MeasuredImage]:
         """Return and forget the measurements that were made since the last call and are not in the cache."""
         measured, self._measured = self._measured, []
@@ -99,16 +110,25 @@ class ImageStore:
                 self._images[key] = None
                 sound = False
                 continue
-            self._images[key] = image = measure_image(data, full=self._full, bounded=self._bounded)
-            if self._cache and not image.is_undecoded:
-                self._measured.append(MeasuredImage(key, len(payload), image))
+            self._images[key] = self._measure_new(key, len(payload), data)
         self._pending.clear()
         return sound
+
+    def _measure_new(self, key: int, length: int, data: bytes) -> ImageMeasurements:
+        image = measure_image(data, full=self._full, bounded=self._bounded)
+        if self._cache and not image.is_undecoded:
+            self._measured.append(MeasuredImage(key, length, image))
+        return image
 
 
 def content_key(data: bytes) -> int:
     """Return the key of the image *data*, that of its canonical base64 text (RFC 4648)."""
-    return xxh3_128_intdigest(pybase64.b64encode(data))
+    if len(data) <= _PIECE:
+        return xxh3_128_intdigest(pybase64.b64encode(data))
+    hashed = xxh3_128()
+    for start in range(0, len(data), _PIECE):
+        hashed.update(pybase64.b64encode(data[start : start + _PIECE]))
+    return hashed.intdigest()
 
 
 def base64_problem(payload: str) -> str:

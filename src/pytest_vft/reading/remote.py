@@ -33,13 +33,6 @@ class Remote(NamedTuple):
     content: int | None = None
 
 
-class FetchContext(NamedTuple):
-    """What measuring needs besides the data: what was found behind URLs, and the time."""
-
-    remotes: Mapping[str, Remote]
-    now: datetime = LONG_AGO
-
-
 class FetchResults(NamedTuple):
     """A Remote for each URL; *trouble* is a local problem that explains why every server failed.
 

@@ -29,7 +29,8 @@ class Shard(NamedTuple):
     """The bytes from *start* to *end* of the file at *path*, with settings of the file.
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
-    URLs of the shard; *part* is None for JSON Lines.
+    URLs of the shard. *image_bytes* is the estimated size of its local images. *part* is None for JSON
+    Lines.
     """
 
     path: str
@@ -39,7 +40,13 @@ class Shard(NamedTuple):
     data_format: str = "openai"
     ignored: frozenset[str] = frozenset()
     remotes: Mapping[str, Remote] = {}
+    image_bytes: int = 0
     part: ArrayPart | None = None
+
+    @property
+    def work(self) -> int:
+        """The bytes to read, those of local images included."""
+        return self.end - self.start + self.image_bytes
 
 
 class LongLine(NamedTuple):

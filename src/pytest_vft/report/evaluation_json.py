@@ -67,6 +67,7 @@ def _gate_data(gate: Gate) -> dict[str, Any]:
         ],
         "wrong": [_mark_data(mark) for mark in gate.wrong],
         "near_misses": [{"id": mark.answer.id, "normalise": name} for mark, name in gate.near_misses],
+        "near_fields": gate.near_fields,
     }
 
 

@@ -31,6 +31,8 @@ _IRREGULAR = {
     "empty": "with an empty answer: counted as wrong",
     "refused": "refused by the model",
     "cut": "cut off at the model's token limit",
+    "failed": "whose request failed: counted as wrong",
+    "malformed": "without the field to compare: counted as wrong",
     "repeated": "with several equal answers: counted once",
     "contradictory": "with several different answers: no gate passes",
     "unknown": "predicted, but not in the test split: no gate passes",
@@ -214,6 +216,9 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
     for name, marks in by_name.items():
         first = _quoted(marks[0].answer.said)
         yield f"  near misses {len(marks):,} ({first} ...): {option('normalise', name)} would accept them"
+    for field, number in list(gate.near_fields.items())[:1]:
+        objects = count(number, "JSON object")
+        yield f"  near misses {objects}: {option('field', safe(field))} would accept them"
     if test and (place := next((one.answer.question for one in shown if one.answer.question), None)):
         yield f"  to show the image: vft show {_shown_place(test, place)} --save DIR"
     if command:

@@ -59,12 +59,16 @@ def write(report: Report, target: Target, display: Display = DEFAULT) -> None:
 
 
 def write_target(target: Target, text: str, inputs: Iterable[str]) -> None:
-    """Write *text* to *target* atomically.
+    """Write *text* to *target* atomically, and create missing folders.
 
     Raises UsageError if the file cannot be written, or is one of *inputs*, the files that the text is about.
     """
+    folder = target.path.parent
     try:
-        target.path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{target.path}: the folder {folder} cannot be created: {error.strerror}") from None
+    try:
         write_text(target.path, text, inputs=inputs)
     except OSError as error:
         raise UsageError(f"{target.path}: {error.strerror}") from None

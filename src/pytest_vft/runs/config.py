@@ -23,8 +23,8 @@ MAX_FINDINGS = 1_000
 class Config:
     """The content of a configuration file; its paths are relative to *folder*.
 
-    *ignore* maps patterns of rules to reasons, *per_file_ignores* maps globs of files to such tables,
-    and *allow* maps rules to the number of tolerated findings.
+    *ignore* maps patterns of rules to reasons, and *per_file_ignores* maps globs of files to such tables;
+    *allow* maps rules to the number of tolerated findings, and *image_root* names folders of local images.
     """
 
     path: Path | None = None
@@ -40,6 +40,7 @@ class Config:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     severity: Mapping[str, Severity] = field(default_factory=dict)
     rules: Sequence[str] = ()
+    image_root: str | Sequence[str] = ()
     max_findings: int = MAX_FINDINGS
     submit: Mapping[str, Any] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ from typing import Unpack
 
 from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
 from pytest_vft.evaluation.accuracy import MIN_N, Requirement
+from pytest_vft.evaluation.answer_fields import select_field
 from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
@@ -192,7 +193,8 @@ def evaluate(
 ) -> Evaluation:
     """Return the predictions at *predictions*, matched to the questions of the test split at *test*.
 
-    *keys* maps id, predicted and actual to the keys of the predictions. *id_pattern* is a regular
+    *keys* maps id, predicted and actual to the keys of the predictions, and field to the field to compare of
+    answers that are JSON objects. *id_pattern* is a regular
     expression with one group that finds the id in a question. With *ids*, only those are evaluated.
     Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
     """
@@ -203,7 +205,7 @@ def evaluate(
     else:
         questions = read_questions(split, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
         matched = match(path, answers, questions)
-    matched = matched if ids is None else select_ids(matched, ids)
+    matched = select_field(matched if ids is None else select_ids(matched, ids), keys.field)
     return Evaluation(path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern)
 
 

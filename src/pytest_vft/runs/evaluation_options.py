@@ -152,6 +152,7 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
     Raises UsageError for invalid options; no data is read.
     """
     given = {name: _value(name, value) for name, value in options.items() if value not in (None, False)}
+    _check_absent(given, ("model",), option("write-batch", "FILE"))
     _check_gates(given)
     minima = read_minima(given.get("min_accuracy"))
     scoring = _record(Scoring, given, judge=_judge(given))
@@ -171,7 +172,7 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
         requirement=_record(Requirement, given),
         scoring=scoring,
         live=live,
-        keys=as_keys(_pairs("keys", given.get("keys", ""))),
+        keys=replace(as_keys(read_pairs("keys", given.get("keys", ""))), field=given.get("field")),
         ids=read_ids(given["ids"]) if "ids" in given else None,
     )
 
@@ -195,7 +196,7 @@ def read_minima(text: str | None) -> dict[Kind, float]:
     """Return the minimum accuracy of each kind: "0.9" for both, or "closed=0.9,open=0.6"."""
     if text is None:
         return {}
-    pairs = _pairs("min-accuracy", text) if "=" in text else dict.fromkeys(KINDS, text)
+    pairs = read_pairs("min-accuracy", text) if "=" in text else dict.fromkeys(KINDS, text)
     minima: dict[Kind, float] = {}
     for name, value in pairs.items():
         kind = next((kind for kind in KINDS if kind == name), None)
@@ -271,7 +272,8 @@ def _whole_number(name: str, text: str) -> int:
     raise UsageError(f"{option(name.replace('_', '-'))} is {text!r}; expected a whole number")
 
 
-def _pairs(name_of_option: str, text: str) -> dict[str, str]:
+def read_pairs(name_of_option: str, text: str) -> dict[str, str]:
+    """Return the pairs in *text*, NAME=VALUE, comma-separated. Raises UsageError for other text."""
     pairs = {}
     for part in _listed(text):
         name, equals, value = part.partition("=")

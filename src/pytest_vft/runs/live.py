@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Unpack
 
 from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
+from pytest_vft.evaluation.answer_fields import field_value, select_field
 from pytest_vft.evaluation.live import Live, LiveOptions, LiveProgress, ask_questions
 from pytest_vft.evaluation.matching import match
 from pytest_vft.evaluation.predictions import Answer, Keys, as_answers, as_keys
@@ -55,6 +56,7 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
         id=_id_keys(questions, keys), predicted=("predicted_answer",), actual=("actual_answer", *keys.actual)
     )
     matched = match(path, as_answers(path, enumerate(lines, 1), own), questions)
+    matched = select_field(matched, keys.field)
     keys = replace(keys, predicted=Keys().predicted)  # those of the transcript
     return Evaluation(
         path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern, spending=spending
@@ -116,6 +118,7 @@ class LiveTally:
     """The answers of a live run so far that are *right*, of those that can be scored without a judge."""
 
     scoring: Scoring
+    field: str | None = None
     right: int = 0
     scored: int = 0
 
@@ -124,7 +127,8 @@ class LiveTally:
         question = progress.question
         if question.truth is None:
             return
-        answer = Answer("", None, progress.said, question.truth, question, {})
+        said = field_value(progress.said, self.field) or "" if self.field else progress.said
+        answer = Answer("", None, said, question.truth, question, {}, question.others)
         (kind,) = kinds_of([answer], self.scoring.choices)
         (mark,) = score([(answer, kind)], self.scoring, {})
         if mark.right is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 
 from pytest_vft.evaluation.gate import Gate
@@ -46,13 +45,14 @@ def rerun_command(  # noqa: PLR0913 - what decides which answers are right
 ) -> list[str]:
     """Return the command that evaluates only the answers listed in the file *ids*, by *scoring*."""
     default, default_keys = Scoring(), Keys()
-    given = {key.name: getattr(keys, key.name) for key in fields(Keys)}
+    given = {name: getattr(keys, name) for name in ("id", "predicted", "actual")}
     options = {
         "test": test,
         "ids": f"@{ids}",
         "keys": ",".join(
             f"{name}={names[0]}" for name, names in given.items() if names != getattr(default_keys, name)
         ),
+        "field": keys.field,
         "id-pattern": "" if id_pattern == ID_PATTERN else id_pattern,
         "metric": scoring.metric,
         "normalise": "" if scoring.normalise == default.normalise else scoring.normalise,

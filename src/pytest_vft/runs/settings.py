@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
 from pytest_vft.catalogue.providers import Provider, is_provider_file, load_provider, read_provider_file
-from pytest_vft.catalogue.select import bind_rules, listed, matching, select_bound
+from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
@@ -21,6 +21,7 @@ from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
 URL_BUDGET = 1_800  # seconds; at 20 requests per second and host, enough for 36,000 URLs on one host
+_MAX_TOKENS = "max_tokens"  # the limit that --max-tokens gives
 _WAIVED = {"allow_private": "private addresses are allowed"}
 
 
@@ -30,7 +31,9 @@ class Settings:
 
     *provider_id* is the name of a provider or the path of a provider file. *extend_select* and *ignore*
     hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
-    maximum number of processes, by default one per CPU. *base_url* is the server that the data is for, if it
+    maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
+    of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
+    default that of the provider. *base_url* is the server that the data is for, if it
     is not that of the provider.
     """
 
@@ -48,7 +51,9 @@ class Settings:
     max_findings: int | None = None
     url_budget: int = URL_BUDGET
     jobs: int | None = None
+    roots: Sequence[str] = ()
     base_url: str | None = None
+    max_tokens: int | None = None
 
     @cached_property
     def provider(self) -> Provider:
@@ -76,6 +81,30 @@ class Settings:
             return provider.model(self.model_name)
         with _naming(self.config, "model: "):
             return provider.model(self.config.model)
+
+    @cached_property
+    def image_roots(self) -> tuple[str, ...]:
+        """The folders in which local images may be opened, besides that of each file, as absolute paths."""
+        roots = (*map(os.path.abspath, self.roots), *self._configured_roots())
+        for root in roots:
+            if not os.path.isdir(root):  # noqa: PTH112 - of any length
+                raise UsageError(f"image_root: {root}: no such folder")
+        return tuple(dict.fromkeys(roots))
+
+    def _configured_roots(self) -> Iterator[str]:
+        """Yield the roots of the configuration. Raises ConfigError for one outside its folder."""
+        config, roots = self.config, self.config.image_root
+        inner = os.path.realpath(config.folder)
+        for root in [roots] if isinstance(roots, str) else roots:
+            if "\0" in root:
+                raise ConfigError(f"{config.path}: image_root: {root}: no such folder")
+            path = os.path.abspath(config.folder / root)  # noqa: PTH100 - a link is named as written
+            if not Path(os.path.realpath(path)).is_relative_to(inner):
+                raise ConfigError(
+                    f'{config.path}: image_root "{root}" is outside its folder; '
+                    f"give --image-root={root} yourself if that is meant"
+                )
+            yield path
 
     @cached_property
     def catalogue(self) -> Mapping[str, Rule]:
@@ -108,7 +137,23 @@ class Settings:
         """The rules that the provider or the configuration states, by id, including rules that are off."""
         config, provider = self.config, self.provider.for_model(self.model)
         with _naming(config):
-            return bind_rules(self.catalogue, provider, params=config.params, severity=config.severity)
+            bound = bind_rules(self.catalogue, provider, params=config.params, severity=config.severity)
+        return bound if self.max_tokens is None else self._bounded(bound, provider)
+
+    def _bounded(self, bound: dict[str, Rule], provider: Provider) -> Mapping[str, Rule]:
+        """Return *bound* with *max_tokens* in the rules with this limit, if *provider* states them."""
+        limited = [id_ for id_ in provider.rules if _MAX_TOKENS in self.catalogue[id_].limits]
+        if not limited:
+            raise UsageError(f"max_tokens: {provider.name} does not state what happens to long examples")
+        for id_ in limited:
+            bound.pop(id_, None)
+            if self.max_tokens:
+                severity = self.config.severity.get(id_)
+                values = {**self.config.params.get(id_, {}), _MAX_TOKENS: self.max_tokens}
+                statement = provider.rules[id_]._replace(off=None)
+                rule = bind_rule(self.catalogue[id_], statement, values, severity)
+                bound |= {id_: rule} if rule else {}
+        return {id_: bound[id_] for id_ in self.catalogue if id_ in bound}
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -164,9 +209,11 @@ class Settings:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
         if self.max_findings is not None and self.max_findings < 0:
             raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
+        if self.max_tokens is not None and self.max_tokens < 0:
+            raise UsageError(f"max_tokens is {self.max_tokens}; expected at least 0")
         if self.url_budget < 0:
             raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
-        _ = self.model, self.rules, self.reasons_by_file
+        _ = self.image_roots, self.model, self.rules, self.reasons_by_file
 
 
 def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Settings:
@@ -198,6 +245,8 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         max_findings=options.get("max_findings"),
         url_budget=URL_BUDGET if budget is None else budget,
         jobs=options.get("jobs"),
+        max_tokens=options.get("max_tokens"),
+        roots=options.get("image_root") or (),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from pytest_vft.errors import UsageError
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
 from pytest_vft.reading.files import ARRAY, open_file
+from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import measure_image
+from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.records import Record, read_records
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.example import ExampleView, ShownImage, render_example
@@ -61,6 +63,9 @@ def read_example(path: str, line: int | None, settings: Settings, element: int |
     data_format = load_format(source.data_format)
     chat = data_format.read(example)
     shard = record.shard._replace(data_format=source.data_format)
+    folders = image_roots(path, settings.image_roots)
+    with closing(LocalImages(folders, ImageStore(full=True), bounded=False)) as files:
+        images = dict(_images(data_format, example, chat, files, record.prefix))
     return ExampleView(
         path=path,
         line=record.line,
@@ -69,7 +74,7 @@ def read_example(path: str, line: int | None, settings: Settings, element: int |
         bytes=len(raw),
         start=raw[:1_000].decode(errors="replace"),
         chat=chat,
-        images=dict(_images(data_format, example, chat, record.prefix)),
+        images=images,
         findings=run_line(replace(settings, sources=(source,)), shard, record.line, record.prefix),
         has_wider_rules=any(rule.scope in ("file", "dataset") for rule in settings.rules),
     )
@@ -137,16 +142,17 @@ def _reaches(record: Record, line: int) -> bool:
 
 
 def _images(
-    data_format: DataFormat, example: Any, chat: Chat, prefix: str
+    data_format: DataFormat, example: Any, chat: Chat, files: LocalImages, prefix: str
 ) -> Iterator[tuple[KeyPath, ShownImage]]:
     images = ((message.position, image) for message in chat.messages for image in message.images)
     for number, (position, image) in enumerate(images, 1):
         path = ("messages", position, "content", image.part)
-        yield path, _shown(number, image, prefix + pointer(data_format.place(example, path)))
+        data = files.read(image.reference) if image.local else None
+        yield path, _shown(number, image, prefix + pointer(data_format.place(example, path)), data)
 
 
-def _shown(number: int, image: ImagePart, place: str) -> ShownImage:
-    data = measured = None
+def _shown(number: int, image: ImagePart, place: str, data: bytes | None) -> ShownImage:
+    measured = None
     if not image.local and image.reference[:5].lower() == "data:":
         with suppress(ValueError):
             data = pybase64.b64decode(image.reference.partition(",")[2], validate=True)
@@ -166,6 +172,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     select: str | Sequence[str] | None = None,
     extend_select: str | Sequence[str] = (),
     ignore: str | Sequence[str] = (),
+    image_roots: Sequence[str | os.PathLike[str]] = (),
     config: Config | str | os.PathLike[str] | None = None,
 ) -> str:
     """Return line *line*, from 1, of the file at *path* as text: its messages, images and findings.
@@ -180,6 +187,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
         "select": select,
         "extend_select": extend_select,
         "ignore": ignore,
+        "image_root": [os.fspath(root) for root in image_roots],
         "config": config,
     }
     path = os.fspath(path)

@@ -1,0 +1,217 @@
+"""Data formats whose examples have one of several forms, told apart by their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+from pytest_vft.formats.base import Chat, Fault, KeyPath
+from pytest_vft.formats.keys import IMAGE_KEYS, unknown_keys
+from pytest_vft.formats.shape import ExampleShape
+from pytest_vft.formats.written import (
+    IMAGE_TYPES,
+    ChatRows,
+    ListedImage,
+    WrittenMessage,
+    chat_rows,
+    listed_images,
+)
+
+Schema = Mapping[str, Any]
+
+TEXT: Schema = {"type": "string"}
+TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+ANYTHING: Schema = {}
+IMAGES: Schema = {
+    "type": ["array", "string", "object", "null"],
+    "items": {"type": ["string", "object"]},
+}
+_PART: Schema = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {"type": {"enum": ["text", *IMAGE_TYPES, "video", "video_url", "audio", "audio_url"]}},
+    "if": {"required": ["type"], "properties": {"type": {"const": "text"}}},
+    "then": {
+        "if": {"required": ["value"]},
+        "then": {"properties": {"value": TEXT}},
+        "else": {"required": ["text"], "properties": {"text": TEXT}},
+    },
+}
+PARTS: Schema = {"type": ["string", "array"], "items": _PART}
+# Videos and audios are known, but not checked.
+MEDIA: Mapping[str, Schema] = dict.fromkeys(("videos", "audios"), ANYTHING)
+
+_BESIDE = dict.fromkeys(IMAGE_KEYS, "images belong in a list beside the messages")
+
+# Tells whether there is a fault at a place or inside of it.
+IsFaulty = Callable[[KeyPath], bool]
+
+
+class Messages(NamedTuple):
+    """The messages of an example; the last *alternatives* of them are other answers."""
+
+    messages: Sequence[WrittenMessage]
+    alternatives: int = 0
+
+
+# Counts the marks that a trainer adds to messages with a number of listed images and of marks.
+OwnMarks = Callable[[Sequence[WrittenMessage], int, int], int]
+
+
+def _no_marks(messages: Sequence[WrittenMessage], listed: int, marks: int) -> int:  # noqa: ARG001 - OwnMarks
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Form:
+    """A form of examples, which have all of the keys *told_by*.
+
+    *properties* are the schemas of its keys, of which *required* must be there. *read* returns the messages
+    of an example, without the values that are faulty. *images* are the keys of listed images; *tags* in texts
+    stand for images. *own_marks* counts the marks that the trainer writes itself.
+    """
+
+    told_by: Sequence[str]
+    properties: Mapping[str, Schema]
+    required: Sequence[str]
+    read: Callable[[Mapping[str, Any], IsFaulty], Messages]
+    consumed: Sequence[str] = ()
+    images: Sequence[str] = ("images", "image")
+    tags: bool = True
+    own_marks: OwnMarks = _no_marks
+
+    @cached_property
+    def schema(self) -> Schema:
+        """JSON Schema of an example."""
+        images = dict.fromkeys(self.images, IMAGES)
+        return {
+            "type": "object",
+            "required": list(self.required),
+            "properties": {**self.properties, **images, **MEDIA},
+        }
+
+
+class FormsFormat:
+    """A data format with *forms*; the first one that an example has the keys of is its form."""
+
+    name: str
+
+    def __init__(self, forms: Sequence[Form]) -> None:
+        self._forms = [(form, ExampleShape(form.schema, self.name)) for form in forms]
+
+    @cached_property
+    def schema(self) -> Schema:
+        """JSON Schema of an example."""
+        return {"anyOf": [form.schema for form, _ in self._forms]}
+
+    def read(self, example: Any) -> Chat:
+        """Return *example*, a JSON value, as a chat of its sound parts."""
+        if not isinstance(example, dict):
+            return Chat((), 0, (Fault((), "the example is not an object"),))
+        form, shape, faults = self._form(example)
+        messages, listed, chat = _read(form, example, faults)
+        known = shape.keys
+        return Chat(
+            chat.rows,
+            len(messages.messages) - messages.alternatives,
+            faults,
+            () if any(not fault.path for fault in faults) else unknown_keys(example, known, places=_BESIDE),
+            chat.unsound,
+            {key: example[key] for key in example if key in known.difference(form.consumed, form.images)},
+            messages.alternatives,
+            chat.placeholders + form.own_marks(messages.messages, len(listed or ()), chat.placeholders),
+            None if listed is None else len(listed),
+        )
+
+    def place(self, example: Any, path: KeyPath) -> KeyPath:
+        """Return the place in *example* for *path*, a place in its chat."""
+        form, _, faults = self._form(example)
+        places = _read(form, example, faults)[2].places
+        return places.get(path) or places.get(path[:2]) or ()
+
+    def _form(self, example: Mapping[str, Any]) -> tuple[Form, ExampleShape, Sequence[Fault]]:
+        """Return the form of *example* with its shape, and the faults of *example*."""
+        for form, shape in self._forms:
+            if all(key in example for key in form.told_by):
+                faults = () if shape.is_valid(example) else shape.faults(example, foreign=False)
+                return form, shape, faults
+        form, shape = self._forms[0]
+        return form, shape, shape.faults(example)
+
+
+def _read(
+    form: Form, example: Mapping[str, Any], faults: Sequence[Fault]
+) -> tuple[Messages, list[ListedImage] | None, ChatRows]:
+    if any(not fault.path for fault in faults):  # a key is missing, or the example has another format
+        return Messages(()), None, chat_rows((), ())
+    faulty = {fault.path[:length] for fault in faults for length in range(1, len(fault.path) + 1)}
+    messages = form.read(example, faulty.__contains__)
+    listed = listed_images(example, form.images)
+    return messages, listed, chat_rows(messages.messages, listed or (), tags=form.tags)
+
+
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """How the messages of a list are written.
+
+    *roles* maps roles as written to roles in OpenAI's format; *role* and *content* are keys of a message, and
+    *known* its other keys. With *nullable*, a message may have no content.
+    """
+
+    roles: Mapping[str, str]
+    role: str = "role"
+    content: str = "content"
+    known: Sequence[str] = ()
+    contents: Schema = field(default_factory=lambda: PARTS)
+    nullable: bool = False
+
+    @cached_property
+    def schema(self) -> Schema:
+        """JSON Schema of a message."""
+        contents = self.contents
+        if self.nullable:
+            contents = {**contents, "type": [*contents["type"], "null"]}
+        return {
+            "type": "object",
+            "required": [self.role] if self.nullable else [self.role, self.content],
+            "properties": {self.role: {"enum": list(self.roles)}, self.content: contents},
+        }
+
+    @cached_property
+    def schema_of_list(self) -> Schema:
+        """JSON Schema of a list of messages."""
+        return {"type": "array", "minItems": 1, "items": self.schema}
+
+    def read(self, listed: Any, place: KeyPath, is_faulty: IsFaulty) -> list[WrittenMessage]:
+        """Return the messages of *listed*, which is at *place*; none if it is not a list."""
+        items = listed if isinstance(listed, list) else ()
+        return [self.read_one(turn, (*place, number), is_faulty) for number, turn in enumerate(items)]
+
+    def read_one(self, turn: Any, place: KeyPath, is_faulty: IsFaulty) -> WrittenMessage:
+        """Return the message *turn*, which is at *place*."""
+        if not isinstance(turn, dict):
+            return WrittenMessage("", None, place, turn, sound=False)
+        written, content = turn.get(self.role), turn.get(self.content)
+        source = turn if self.role == "role" else {"role": written, "content": content, **turn}
+        if is_faulty(place):
+            return WrittenMessage("", None, place, source, sound=False)
+        keys = {self.role, self.content, *self.known}
+        unknown = unknown_keys(turn, keys, place, _BESIDE) if len(turn) > len(keys.intersection(turn)) else ()
+        return WrittenMessage(self.roles[str(written)], content, place, source, unknown_keys=unknown)
+
+
+def text_message(role: str, text: Any, place: KeyPath, is_faulty: IsFaulty) -> WrittenMessage:
+    """Return the message with *role* whose *text* is at *place*."""
+    return WrittenMessage(role, text, place, {"role": role, "content": text}, sound=not is_faulty(place))
+
+
+def after_shared(
+    first: Sequence[WrittenMessage], second: Sequence[WrittenMessage]
+) -> Sequence[WrittenMessage]:
+    """Return the messages of *second* after those that *first* starts with as well."""
+    pairs = zip(first, second, strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0].source == pair[1].source, pairs))
+    return second[shared:]
