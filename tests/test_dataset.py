@@ -336,7 +336,7 @@ files_of_turns = st.lists(
 
 def file_totals(source: Source, totals: ShardTotals) -> FileTotals:
     opened = OpenedFile(0, LINES, byte_order_mark=False, error=None)
-    return FileTotals(source, frozenset(), opened, totals)
+    return FileTotals(source, frozenset(), opened, totals=totals)
 
 
 def test_without_turns_there_are_no_subjects() -> None:
