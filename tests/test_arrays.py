@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,9 @@ from pytest_vft.catalogue.cases import data_url
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.model import Report, Source
-from pytest_vft.reading import arrays
-from pytest_vft.reading.arrays import cut_array, parse_element, read_elements
+from pytest_vft.reading import elements
+from pytest_vft.reading.arrays import cut_array, parse_element
+from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.formats import render
@@ -60,9 +62,9 @@ def write(folder: Path, content: str | bytes, name: str = "train.json") -> Path:
 def read(path: Path, shard_bytes: int, longest: int = 10**6) -> Iterator[tuple[int, Line]]:
     """Yield the line and the value of each element, read in shards."""
     shards, starts, _ = cut_array(str(path), "train", path.stat().st_size, shard_bytes)
-    elements = [element for shard in shards for element in read_elements(shard, longest)]
-    assert len(elements) == len(starts)
-    for line, element in zip(starts, elements, strict=True):
+    them = [element for shard in shards for element in read_elements(shard, longest)]
+    assert len(them) == len(starts)
+    for line, element in zip(starts, them, strict=True):
         yield line, parse_element(element)
 
 
@@ -109,11 +111,11 @@ def test_any_array_is_read_to_the_same_values_with_their_lines_in_any_shards(  #
     )
     path = write(tmp_path_factory.mktemp("array"), text)
 
-    with patch.object(arrays, "_BUFFER", buffer):
-        elements = list(read(path, shard_bytes))
+    with patch.object(elements, "_BUFFER", buffer):
+        them = list(read(path, shard_bytes))
 
-    assert [(line, element.value) for line, element in elements] == list(places(text))
-    assert all(element.syntax == "JSON" for _, element in elements)
+    assert [(line, element.value) for line, element in them] == list(places(text))
+    assert all(element.syntax == "JSON" for _, element in them)
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -237,14 +239,12 @@ def test_long_elements_are_not_held(tmp_path: Path) -> None:
     values = ["a" * 300, {"a": ['"' * 200]}, "b", [1] * 200]
     path = write(tmp_path, json.dumps(values))
 
-    with patch.object(arrays, "_BUFFER", 16):
-        elements = list(
-            read_elements(cut_array(str(path), "train", path.stat().st_size, 10**6).shards[0], 100)
-        )
+    with patch.object(elements, "_BUFFER", 16):
+        them = list(read_elements(cut_array(str(path), "train", path.stat().st_size, 10**6).shards[0], 100))
 
-    sizes = [one.raw.bytes if isinstance(one.raw, LongLine) else len(one.raw) for one in elements]
+    sizes = [one.raw.bytes if isinstance(one.raw, LongLine) else len(one.raw) for one in them]
     assert sizes == [len(json.dumps(value)) for value in values]
-    assert [isinstance(one.raw, LongLine) for one in elements] == [True, True, False, True]
+    assert [isinstance(one.raw, LongLine) for one in them] == [True, True, False, True]
 
 
 def test_the_report_does_not_depend_on_shards_and_counts_all_bad_lines(tmp_path: Path) -> None:
@@ -321,6 +321,30 @@ def test_elements_are_shown_by_line_and_by_index(
     assert "no element #13; the array has 13 elements, from #0" in show("pretty.json:#13")
     assert "is not a JSON array; expected FILE:LINE" in show("train.jsonl:#0")
     assert "expected FILE:#INDEX" in show("pretty.json:#x")
+
+
+def test_records_of_trainers_are_read_in_their_format_with_places_in_the_array(tmp_path: Path) -> None:
+    write(tmp_path, base64.b64decode(IMAGE.partition(",")[2]), "1.png")
+    records = [
+        {
+            "conversations": [
+                {"from": "human", "value": f"<image>What is {n}?"},
+                {"from": "gpt", "value": f"{n}."},
+            ]
+        }
+        for n in range(12)
+    ]
+    for record in records:
+        record["image"] = "1.png"  # type: ignore[assignment]
+    records[7]["conversations"][1]["value"] = ""
+
+    report = lint(write(tmp_path, json.dumps(records, indent=2)), ignore=["file/json-array"])
+
+    assert report.files[0].data_format == "sharegpt"
+    assert (report.files[0].examples, report.files[0].images) == (12, 12)
+    assert [(one.rule, one.pointer) for one in report.findings] == [
+        ("message/empty-content", "/7/conversations/1")
+    ]
 
 
 def test_rows_of_a_spreadsheet_name_the_example_of_each_finding(tmp_path: Path) -> None:

@@ -204,6 +204,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         tallies=tallies,
         bad_lines=file.bad_lines(),
         data_format=file.source.data_format,
+        layout=file.source.layout,
     )
 
 

@@ -54,6 +54,7 @@ class FileTotals:
         return [
             one._replace(
                 data_format=whole.data_format,
+                layout=whole.layout,
                 ignored=whole.ignored,
                 image_bytes=int((one.end - one.start) * share),
             )
@@ -62,13 +63,14 @@ class FileTotals:
 
     def _whole(self) -> Shard:
         """Return the file as one shard. Raises OSError if an array cannot be read."""
-        opened, (path, split, data_format, *_) = self.opened, self.source
+        opened, source = self.opened, self.source
+        path, split = source.path, source.split
         if opened.container == ARRAY:
             whole, _ = open_array(path, split, opened.bytes)
         else:
             start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
             whole = Shard(path, split, start, opened.bytes)
-        return whole._replace(data_format=data_format, ignored=self.ignored)
+        return whole._replace(data_format=source.data_format, layout=source.layout, ignored=self.ignored)
 
     def _cut(self, whole: Shard, shard_bytes: int) -> Sequence[Shard]:
         path, split, start, end, *_ = whole

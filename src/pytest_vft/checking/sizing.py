@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_vft.formats.base import DataFormat
 from pytest_vft.formats.registry import URLS_ONLY, load_format
-from pytest_vft.reading.arrays import read_elements
+from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
@@ -28,7 +28,7 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
     """
     if shard.data_format in URLS_ONLY:
         return 0.0
-    data_format = load_format(shard.data_format)
+    data_format = load_format(shard.data_format, shard.layout)
     sampled = shard._replace(end=min(shard.end, shard.start + _SAMPLED_BYTES))
     records = (element.raw for element in read_elements(sampled)) if shard.part else read_lines(sampled)
     lines = [raw for raw in islice(records, _SAMPLE) if isinstance(raw, bytes)]
@@ -39,7 +39,7 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
 
 def line_bytes(shard_bytes: int, share: float) -> int:
     """Return how many bytes of lines are *shard_bytes* of work."""
-    return max(_LEAST, int(shard_bytes / (1 + share)))
+    return max(min(_LEAST, shard_bytes), int(shard_bytes / (1 + share)))
 
 
 def _paths(data_format: DataFormat, example: Any) -> Iterator[str]:

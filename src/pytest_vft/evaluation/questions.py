@@ -14,7 +14,8 @@ from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.formats.base import ImageRow, MessageRow
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import load_format
-from pytest_vft.reading.arrays import Element, open_array, parse_element, read_elements
+from pytest_vft.reading.arrays import open_array, parse_element
+from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, LINES, OpenedFile, open_file
 from pytest_vft.reading.lines import lift, parse_line
 from pytest_vft.reading.shards import LongLine, Shard, read_lines

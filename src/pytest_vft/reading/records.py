@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pytest_vft.model import Split
-from pytest_vft.reading.arrays import Element, open_array, parse_element, read_elements
+from pytest_vft.reading.arrays import open_array, parse_element
+from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.shards import ArrayPart, LongLine, Shard, read_lines
 
 
-class Record(NamedTuple):
+class FileRecord(NamedTuple):
     """A record as it is written, its line in the file, and the shard that holds only this record.
 
     *line* counts from 1 and is the first line of an element. *position* in the array counts from 0 and is
@@ -35,7 +36,7 @@ class Record(NamedTuple):
         return parse_element(self.element, lifted) if self.element else parse_line(self.raw, lifted)
 
 
-def read_records(path: str, split: Split, opened: OpenedFile) -> Iterator[Record]:
+def read_records(path: str, split: Split, opened: OpenedFile) -> Iterator[FileRecord]:
     """Yield the records of the file at *path*, which must be a container that is read.
 
     Raises OSError if the file cannot be read.
@@ -46,11 +47,11 @@ def read_records(path: str, split: Split, opened: OpenedFile) -> Iterator[Record
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     for line, raw in enumerate(read_lines(Shard(path, split, start, opened.bytes)), 1):
         end = start + (raw.bytes if isinstance(raw, LongLine) else len(raw))
-        yield Record(raw, line, Shard(path, split, start, end))
+        yield FileRecord(raw, line, Shard(path, split, start, end))
         start = end
 
 
-def _elements(path: str, split: Split, size: int) -> Iterator[Record]:
+def _elements(path: str, split: Split, size: int) -> Iterator[FileRecord]:
     whole, first_line = open_array(path, split, size)
     coming = read_elements(whole)
     element = next(coming, None)
@@ -59,5 +60,5 @@ def _elements(path: str, split: Split, size: int) -> Iterator[Record]:
         following = next(coming, None)
         part = ArrayPart(opens=element.start == whole.start, closes=following is None)
         shard = Shard(path, split, element.start, following.start if following else size, part=part)
-        yield Record(element.raw, first_line + element.line, shard, position, element)
+        yield FileRecord(element.raw, first_line + element.line, shard, position, element)
         element, position = following, position + 1

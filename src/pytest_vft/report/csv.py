@@ -29,7 +29,7 @@ def render_csv(report: Report) -> str:
 def _rows(report: Report) -> Iterator[tuple[object, ...]]:
     for file in report.files:
         findings = [finding for finding in report.findings if finding.path == file.path]
-        labels = read_labels(file.path, file.data_format, findings)
+        labels = read_labels(file, findings)
         for finding, label in zip(findings, labels, strict=True):
             yield _row(finding, label)
     for rule in report.rules:

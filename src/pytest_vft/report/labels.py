@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from pytest_vft.evaluation.predictions import Keys
 from pytest_vft.evaluation.questions import ID_PATTERN
-from pytest_vft.formats.base import pointer
+from pytest_vft.formats.base import DataFormat, pointer
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import load_format
-from pytest_vft.model import Finding
+from pytest_vft.model import FileResult, Finding
 from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.reading.links import masked
-from pytest_vft.reading.records import Record, read_records
+from pytest_vft.reading.records import FileRecord, read_records
 
 
 class Label(NamedTuple):
@@ -27,18 +27,18 @@ class Label(NamedTuple):
     images: Mapping[str, str] = {}
 
 
-def read_labels(path: str, data_format: str, findings: Sequence[Finding]) -> list[Label]:
-    """Return the label of the example of each of *findings* in the file at *path*, if it can be read."""
-    opened = open_file(path)
+def read_labels(file: FileResult, findings: Sequence[Finding]) -> list[Label]:
+    """Return the label of the example of each of *findings* in *file*, if it can be read."""
+    opened = open_file(file.path)
     if not opened.is_read:
         return [Label()] * len(findings)
     wanted = [_record_number(finding, in_array=opened.container == ARRAY) for finding in findings]
     labels: dict[int, Label] = {}
     with suppress(OSError):
-        records = enumerate(read_records(path, "train", opened), 1)
+        records = enumerate(read_records(file.path, file.split, opened), 1)
         for number, record in islice(records, max(wanted, default=0)):
             if number in wanted:
-                labels[number] = _label(record, data_format)
+                labels[number] = _label(record, load_format(file.data_format, file.layout))
     return [labels.get(number, Label()) for number in wanted]
 
 
@@ -49,8 +49,8 @@ def _record_number(finding: Finding, *, in_array: bool) -> int:
     return int(finding.pointer.split("/")[1]) + 1 if in_array else finding.line
 
 
-def _label(record: Record, data_format: str) -> Label:
-    value, form = record.parse().value, load_format(data_format)
+def _label(record: FileRecord, form: DataFormat) -> Label:
+    value = record.parse().value
     if not isinstance(value, dict):
         return Label()
     chat = form.read(value)

@@ -19,10 +19,11 @@ from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.local_images import LocalImages, image_roots
-from pytest_vft.reading.records import Record, read_records
+from pytest_vft.reading.records import FileRecord, read_records
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.example import ExampleView, ShownImage, render_example
 from pytest_vft.runs.config import Config
+from pytest_vft.runs.data_formats import with_data_formats
 from pytest_vft.runs.lint import run_line
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
@@ -43,6 +44,8 @@ def read_example(path: str, line: int | None, settings: Settings, element: int |
     source, *others = find_sources(settings.config, [path])
     if others:
         raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; give one")
+    (settings,) = with_data_formats(replace(settings, sources=(source,)))
+    (source,) = settings.sources
     path = source.path
     opened = open_file(path)
     if not opened.is_read:
@@ -60,9 +63,9 @@ def read_example(path: str, line: int | None, settings: Settings, element: int |
         raise UsageError(f"{path}: line {record.line:,} has {count(raw.bytes, 'byte')}, too many to show")
     raw = raw.removesuffix(b"\n")
     example = record.parse().value
-    data_format = load_format(source.data_format)
+    data_format = load_format(source.data_format, source.layout)
     chat = data_format.read(example)
-    shard = record.shard._replace(data_format=source.data_format)
+    shard = record.shard._replace(data_format=source.data_format, layout=source.layout)
     folders = image_roots(path, settings.image_roots)
     with closing(LocalImages(folders, ImageStore(full=True), bounded=False)) as files:
         images = dict(_images(data_format, example, chat, files, record.prefix))
@@ -74,8 +77,12 @@ def read_example(path: str, line: int | None, settings: Settings, element: int |
         bytes=len(raw),
         start=raw[:1_000].decode(errors="replace"),
         chat=chat,
+        places=[
+            record.prefix + pointer(data_format.place(example, ("messages", position)))
+            for position in range(chat.total + chat.alternatives)
+        ],
         images=images,
-        findings=run_line(replace(settings, sources=(source,)), shard, record.line, record.prefix),
+        findings=run_line(settings, shard, record.line, record.prefix),
         has_wider_rules=any(rule.scope in ("file", "dataset") for rule in settings.rules),
     )
 
@@ -92,7 +99,7 @@ def _check(path: str, line: int | None, element: int | None) -> None:
         raise UsageError(f"{path}: no line {line:,}; lines are numbered from 1")
 
 
-def _line(path: str, records: Iterable[Record], line: int) -> Record:
+def _line(path: str, records: Iterable[FileRecord], line: int) -> FileRecord:
     """Return the record on *line*. Raises UsageError if there is none."""
     last = 0
     for record in records:
@@ -102,7 +109,7 @@ def _line(path: str, records: Iterable[Record], line: int) -> Record:
     raise UsageError(f"{path}: no line {line:,}; the file has {count(last, 'line')}")
 
 
-def _element(path: str, records: Iterable[Record], index: int) -> Record:
+def _element(path: str, records: Iterable[FileRecord], index: int) -> FileRecord:
     """Return the element number *index*, from 0. Raises UsageError if there is none."""
     number = 0
     for number, record in enumerate(records, 1):  # noqa: B007 - the number of elements
@@ -111,7 +118,7 @@ def _element(path: str, records: Iterable[Record], index: int) -> Record:
     raise UsageError(f"{path}: no element #{index:,}; the array has {count(number, 'element')}, from #0")
 
 
-def _element_on(path: str, records: Iterable[Record], line: int) -> Record:
+def _element_on(path: str, records: Iterable[FileRecord], line: int) -> FileRecord:
     """Return the element that starts on *line*, else the one that contains *line*.
 
     Raises UsageError if there is none, or if several start there.
@@ -136,7 +143,7 @@ def _element_on(path: str, records: Iterable[Record], line: int) -> Record:
     return found
 
 
-def _reaches(record: Record, line: int) -> bool:
+def _reaches(record: FileRecord, line: int) -> bool:
     """Return whether *record*, which starts before *line*, contains it."""
     return isinstance(record.raw, LongLine) or line <= record.line + record.raw.count(b"\n")
 
@@ -167,6 +174,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     line: int | None = None,
     *,
     element: int | None = None,
+    data_format: str | None = None,
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
@@ -182,6 +190,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     Raises UsageError if the file does not have the line or the element, ConfigError or RuleFileError.
     """
     named = {
+        "data_format": data_format,
         "provider": provider,
         "model": model,
         "select": select,

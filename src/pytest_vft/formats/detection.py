@@ -1,0 +1,82 @@
+"""The data format of a file, by its first examples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import orjson
+
+from pytest_vft.formats.dataset_info import read_layout
+from pytest_vft.formats.foreign import recognise
+from pytest_vft.formats.registry import data_formats
+from pytest_vft.reading.arrays import open_array
+from pytest_vft.reading.elements import read_elements
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile, open_file
+from pytest_vft.regular_files import regular
+
+_EXAMPLES = 16
+_ENOUGH = 1024 * 1024  # bytes after which no further example is read
+_LONGEST = 8 * 1024 * 1024  # bytes of an example
+
+
+class DetectedFormat(NamedTuple):
+    """A data format with its layout."""
+
+    name: str
+    layout: Mapping[str, str] = {}
+
+
+def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
+    """Return the data format of the file at *path*, one of *among* or of all; never raises.
+
+    It is llamafactory if a dataset_info.json beside the file describes the file, else the format of most of
+    the first examples, else the first of *among*.
+    """
+    known = among or data_formats()
+    layout = read_layout(path) if "llamafactory" in known else None
+    if layout is not None:
+        return DetectedFormat("llamafactory", layout)
+    try:
+        found = Counter(filter(None, map(_data_format, _first_examples(path))))
+    except OSError:
+        return DetectedFormat(known[0])
+    return DetectedFormat(next((name for name, _ in found.most_common() if name in known), known[0]))
+
+
+def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects among the first lines or elements of the file at *path*. Raises OSError."""
+    opened = open_file(path)
+    if not opened.is_read:
+        return
+    size = 0
+    for raw in islice(_records(path, opened), _EXAMPLES):
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            value = None
+        if isinstance(value, dict):
+            yield value
+        size += len(raw)
+        if size > _ENOUGH:
+            return
+
+
+def _records(path: str, opened: OpenedFile) -> Iterator[bytes]:
+    if opened.container == ARRAY:
+        whole, _ = open_array(path, "train", opened.bytes)
+        start = whole._replace(end=min(whole.end, whole.start + _LONGEST))
+        yield from (element.raw for element in read_elements(start) if isinstance(element.raw, bytes))
+        return
+    with open(path, "rb", opener=regular) as file:
+        file.seek(len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0)
+        while line := file.readline(_LONGEST):
+            yield line
+
+
+def _data_format(example: Mapping[str, Any]) -> str | None:
+    """Return the data format of *example*; None if there is no reader."""
+    entry = recognise(example)
+    return entry.get("data_format") if entry else None
