@@ -48,6 +48,8 @@ class ShardLinter:
     def __init__(self, plan: LintPlan, store: ImageStore) -> None:
         self._plan = plan
         self._judge = RuleJudge(plan)
+        self._training = self._judge.needs_optional("example", "message")
+        self._keys = self._judge.needs_optional("file")
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
         self._files: LocalImages | None = None
@@ -102,8 +104,7 @@ class ShardLinter:
         totals = ShardTotals()
         lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
-        training = self._judge.needs_optional("example", "message")
-        first_keys = FirstKeys() if self._judge.needs_optional("file") else None
+        training, first_keys = self._training, FirstKeys() if self._keys else None
         number, start, offset = 0, 0, shard.start
         for raw, line in self._read(shard, content):
             first, number = number + 1, number + line.lines

@@ -26,7 +26,14 @@ from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.notes import allowed_notes, group_notes, name_notes, network_notes, split_notes
+from pytest_vft.runs.notes import (
+    allowed_notes,
+    group_notes,
+    length_notes,
+    name_notes,
+    network_notes,
+    split_notes,
+)
 from pytest_vft.runs.records import make_finding, rule_result
 from pytest_vft.runs.settings import Settings
 
@@ -185,6 +192,7 @@ def _report(
             *name_notes(settings.sources),
             *allowed_notes(results),
             *split_notes(linted.files),
+            *length_notes(settings, results),
             *troubles,
             *network_notes(settings.network, fetched),
         ),
