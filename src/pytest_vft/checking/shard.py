@@ -26,6 +26,7 @@ from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
+from pytest_vft.reading.arrays import parse_element, read_element_batches
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
@@ -159,11 +160,22 @@ class ShardLinter:
 
     def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[tuple[bytes | LongLine, Line]]:
         """Yield each line as read and parsed, with its images in the store; hash it into *content*."""
+        if shard.part:
+            yield from self._read_elements(shard, content)
+            return
         for batch in read_batches(shard):
             for raw, lifted in zip(batch, self._store.lift(batch), strict=True):
                 if content and isinstance(raw, bytes):  # a shard with a hash has no LongLine
                     content.update(raw)
                 yield raw, parse_line(raw, lifted)
+
+    def _read_elements(
+        self, shard: Shard, content: xxh3_128 | None
+    ) -> Iterator[tuple[bytes | LongLine, Line]]:
+        """Like _read(), for a part of an array."""
+        for batch in read_element_batches(shard, content.update if content else None):
+            for element, lifted in zip(batch, self._store.lift([one.raw for one in batch]), strict=True):
+                yield element.raw, parse_element(element, lifted)
 
     def _message_past(self, data_format: DataFormat, value: Any, example: Example, tokens: int) -> KeyPath:
         """Return the place of the message in which *example* exceeds *tokens*."""

@@ -131,8 +131,8 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
     )
 
 
-def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
-    """Return the findings on *shard*, which is line *line* of its file."""
+def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
+    """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
     plan = replace(_plan(settings, settings.rules), cache=None)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
@@ -140,7 +140,12 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
     with warnings.catch_warnings(action="ignore"):
         totals = linter.lint(shard)
     return tuple(
-        make_finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
+        make_finding(
+            by_id[found.rule],
+            by_id[found.rule].severity,
+            shard.path,
+            found._replace(line=line, pointer=prefix + found.pointer),
+        )
         for found in totals.findings
     )
 
