@@ -112,6 +112,8 @@ class ImageFacts(TypedDict):
     unreadable; None for other images."""
     outside_because: str | None
     """How a local path leads out of the roots."""
+    outside_path: str | None
+    """The absolute path that such a path leads to."""
     read_error: str | None
     """Why a local file cannot be read, in the words of the system."""
 
@@ -222,7 +224,7 @@ def _local_facts(
         facts["media_type_match"] = "exact"
         _add_measurements(facts, image)
     elif target.kind == OUTSIDE:
-        facts["outside_because"] = target.words
+        facts["outside_because"], facts["outside_path"] = target.words, target.path
     elif target.kind == UNREADABLE:
         facts["read_error"] = target.words
     else:

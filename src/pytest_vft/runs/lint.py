@@ -27,7 +27,7 @@ from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.notes import allowed_notes, group_notes, name_notes, network_notes, split_notes
-from pytest_vft.runs.records import make_finding, rule_result
+from pytest_vft.runs.records import make_finding, rule_result, rule_texts
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
@@ -162,6 +162,10 @@ def _report(
     results = tuple(rule_result(settings, rule, linted) for rule in rules)
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
+    texts = {
+        rule.id: rule_texts(rule, result, linted.folders.get(rule.id, ""))
+        for rule, result in zip(rules, results, strict=True)
+    }
     closes = settings.provider.closes
     model = settings.provider.describe(settings.model)
     return Report(
@@ -176,7 +180,7 @@ def _report(
         files=linted.files,
         rules=results,
         findings=tuple(
-            make_finding(by_id[found.rule], severities[found.rule], path, found)
+            make_finding(by_id[found.rule], severities[found.rule], path, found, texts[found.rule])
             for path, found in linted.findings
         ),
         dataset=linted.dataset,
