@@ -130,6 +130,7 @@ SAID: Mapping[str, Any] = {
     "url_budget": 90,
     "no_cache": True,
     "max_findings": 7,
+    "max_tokens": 1000,
     "image_root": ["images"],
     "jobs": 2,
 }

@@ -47,15 +47,17 @@ class CaseFile(NamedTuple):
 class Case:
     """An example in a rule file, with the verdict that it must get.
 
-    *message* is the expected message of a failing case; *values* are limits and parameters that replace
-    the default ones; *also* names other rules that the case inevitably fails; *fetched* maps URLs
-    to what a request would find.
+    *message* is the expected message of a failing case; *images* are the bytes of images by their paths
+    in the folder of the files; *values* are limits and parameters that replace the default ones; *also*
+    names other rules that the case inevitably fails; *fetched* maps URLs to what a request would find.
     """
 
     name: str
     verdict: Verdict
     message: str | None
+    data_format: str
     files: Sequence[CaseFile]
+    images: Mapping[str, bytes]
     values: Mapping[str, Any]
     also: Collection[str]
     fetched: Mapping[str, Remote]
@@ -78,9 +80,11 @@ def _case(name: str, content: Mapping[str, Any]) -> Case:
         name=name,
         verdict=Verdict[content["verdict"].upper()],
         message=content.get("message"),
+        data_format=content.get("data_format", "openai"),
         files=[
             CaseFile(file.get("split", "train"), _bytes(file)) for file in content.get("files", [content])
         ],
+        images={path: _image(found) for path, found in content.get("images", {}).items()},
         values={**content.get("params", {}), **content.get("limits", {})},
         also=content.get("also", ()),
         fetched={url: _remote(found) for url, found in content.get("fetched", {}).items()},
@@ -100,6 +104,12 @@ def _bytes(file: Mapping[str, Any]) -> bytes | None:
     if sum(map(sizes.__getitem__, tokens)) > _MAX_BYTES * 4 // 3:
         raise ValueError(f"its images have more than {_MAX_BYTES:,} bytes")
     return _TOKEN.sub(lambda token: data_url(token[1]), lines).encode()
+
+
+def _image(found: str) -> bytes:
+    """Return the bytes of the image that *found* describes, or *found* itself, which is not an image."""
+    token = _TOKEN.fullmatch(found)
+    return draw(token[1])[1] if token else found.encode()
 
 
 def _remote(found: str | Mapping[str, Any]) -> Remote:

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import date
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,9 +15,10 @@ from pytest_vft.catalogue.check_provider import check_provider
 from pytest_vft.catalogue.files import check_name, harmless, read_toml
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError, UsageError
+from pytest_vft.facts.families import Resize, family_tokens
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
 from pytest_vft.model import Severity
-from pytest_vft.resources import rules_root
+from pytest_vft.resources import read_table, rules_root
 from pytest_vft.text import nearest
 
 Effect = Literal["refuses", "loses"]
@@ -74,7 +76,8 @@ class Provider(NamedTuple):
     *extends* is the id of a parent, whose statements it inherits except those on the rules in
     *not_stated*. With *any_model* it accepts models that are not in *models*. *trains_on* is what selects
     the answers to train on; *unread* are fields that it accepts but does not use. *upload_command* is its
-    own command that uploads a file, with {file} in place of the file.
+    own command that uploads a file, with {file} in place of the file. *resizes* is how it scales an image
+    before the processor of the model does.
     """
 
     id: str
@@ -93,6 +96,7 @@ class Provider(NamedTuple):
     trains_on: str | None = None
     unread: Sequence[str] = ()
     transports: Sequence[str] = ()
+    resizes: Resize | None = None
     job_api: JobService | None = None
     upload_command: str | None = None
 
@@ -115,6 +119,13 @@ class Provider(NamedTuple):
         """Return the table of *model* or of its base model; an empty Model if there is none."""
         name = model or ""
         return self.models.get(name) or self.models.get(base_model(name)) or Model()
+
+    def image_tokens(self, model: str | None) -> ImageTokens | None:
+        """Return the tokens of an image for *model* or its family; None if they are unknown."""
+        counter = self.describe(model).image_tokens
+        if counter is None and model and self.any_model:
+            return find_family_tokens(model, self.resizes)
+        return counter
 
     def for_model(self, model: str | None) -> Provider:
         """Return this provider with its statements replaced by those of *model*, if any."""
@@ -200,6 +211,7 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
         models=models,
         rules=rules,
         data_formats=data_formats,
+        resizes=_resize(content.get("resizes")),
         job_api=JobService(**content["job_api"]) if "job_api" in content else None,
     )
 
@@ -218,6 +230,25 @@ def _model(provider_id: str, content: Mapping[str, Any]) -> Model:
         price_date=training.get("checked"),
         rules=_statements(provider_id, content),
     )
+
+
+def _resize(content: Mapping[str, Any] | None) -> Resize | None:
+    return Resize(min_pixels=content["min_pixels"], max_pixels=content["max_pixels"]) if content else None
+
+
+@cache
+def _families() -> Sequence[Mapping[str, Any]]:
+    families: Sequence[Mapping[str, Any]] = read_table("image-tokens.toml")["families"]
+    return families
+
+
+def find_family_tokens(model: str, resize: Resize | None) -> ImageTokens | None:
+    """Return the tokens of an image for the family of *model*, after *resize*; None for an unknown family."""
+    name = model.lower()
+    for family in _families():
+        if any(fnmatchcase(name, pattern) for pattern in family["models"]):
+            return family_tokens(family, resize)
+    return None
 
 
 def _statements(provider_id: str, content: Mapping[str, Any]) -> dict[str, RuleStatement]:

@@ -14,6 +14,7 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts, compile_check
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
+from pytest_vft.facts.scopes import optional_facts
 from pytest_vft.formats.base import KeyPath, pointer
 from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.shards import LongLine
@@ -48,6 +49,11 @@ class RuleJudge:
     def __init__(self, plan: LintPlan) -> None:
         self.rules = {scope: tuple(rule for rule in plan.rules if rule.scope == scope) for scope in SCOPES}
         self.checks = {scope: _compiled(scope, self.rules[scope]) for scope in SCOPES}
+
+    def needs_optional(self, *scopes: Scope) -> bool:
+        """Return whether a rule of one of *scopes* tests a fact that is measured only if it is needed."""
+        tested = ((scope, {*rule.when, *rule.require}) for scope in scopes for rule in self.rules[scope])
+        return any(facts & optional_facts(scope) for scope, facts in tested)
 
     def unknown(self, scope: Scope, verdicts: Verdicts) -> list[str]:
         """Return the ids of the rules whose verdict is unknown."""

@@ -19,6 +19,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import open_image_store
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
+from pytest_vft.facts.first_keys import key_facts
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
 from pytest_vft.reading.files import open_file
@@ -189,6 +190,8 @@ def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
         "image_examples": totals.image_examples if read else None,
         "images": totals.images if read else None,
         "skipped_examples": totals.skipped if read and skipping else None,
+        "pictured_examples": totals.pictured,
+        **key_facts(totals.first_keys),
     }
 
 

@@ -192,6 +192,7 @@ def pack(totals: ShardTotals) -> bytes | None:
         [totals.dropped, totals.unopened],
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
         totals.folders,
+        totals.first_keys,
     ]
     try:
         return orjson.dumps(fields)
@@ -202,9 +203,9 @@ def pack(totals: ShardTotals) -> bytes | None:
 def unpack(packed: bytes) -> ShardTotals | None:
     """Return the totals that pack() returned as *packed*, None for anything else."""
     try:
-        numbers, columns, pointers, counts, findings, counters, bad_lines, folders = orjson.loads(packed)
+        numbers, columns, pointers, counts, findings, counters, bad_lines, *others = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
-        dropped, unopened = counters
+        (dropped, unopened), (folders, first_keys) = counters, others
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
@@ -220,6 +221,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
             dropped=Counter(dropped),
             unopened=Counter(unopened),
             folders=folders,
+            first_keys={key: (line, start) for key, (line, start) in first_keys.items()},
             bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
         )
     except (ValueError, TypeError, AttributeError):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pytest_vft.catalogue.cases import CASE_TIME, Case, read_cases
 from pytest_vft.catalogue.conditions import Conditions
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.catalogue.providers import Provider, RuleStatement, load_provider
+from pytest_vft.catalogue.providers import Provider, RuleStatement, load_provider, provider_ids
 from pytest_vft.catalogue.select import bind_rule, select_rules
 from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.plan import LintPlan
@@ -40,10 +40,26 @@ class RuleTest(NamedTuple):
         return bool(self.cases) and not self.problems and not self.survivors
 
 
-def case_provider() -> Provider:
-    """Return the provider whose statements apply to cases without values of their own: openai."""
-    provider = load_provider("openai")
+def case_provider(data_format: str = "openai") -> Provider:
+    """Return the provider whose statements apply to cases in *data_format* without values of their own.
+
+    That is openai, or the first provider whose data formats include *data_format*.
+    """
+    ids = ["openai", *provider_ids()]
+    provider = next(filter(lambda one: data_format in one.data_formats, map(load_provider, ids)))
     return provider.for_model(provider.default_model)
+
+
+class CaseRules(dict[str, Sequence[Rule]]):
+    """The rules of *catalogue*, bound to the provider of a case, by the data format of the case."""
+
+    def __init__(self, catalogue: Mapping[str, Rule]) -> None:
+        super().__init__()
+        self._catalogue = catalogue
+
+    def __missing__(self, data_format: str) -> Sequence[Rule]:
+        rules = self[data_format] = select_rules(self._catalogue, case_provider(data_format))
+        return rules
 
 
 def run_rule_tests(rules: Mapping[str, Rule], catalogue: Mapping[str, Rule]) -> list[RuleTest]:
@@ -51,20 +67,20 @@ def run_rule_tests(rules: Mapping[str, Rule], catalogue: Mapping[str, Rule]) -> 
 
     Raises RuleFileError for a case that cannot be read.
     """
-    bound = select_rules({**catalogue, **rules}, case_provider())
+    bound = CaseRules({**catalogue, **rules})
     return [_test_rule(rule, bound) for rule in rules.values()]
 
 
-def _test_rule(rule: Rule, rules: Sequence[Rule]) -> RuleTest:
+def _test_rule(rule: Rule, rules: CaseRules) -> RuleTest:
     cases = read_cases(rule)
     if not cases:
         return RuleTest(rule.id, 0, ("no cases: write one that passes and one that fails",))
-    statement = case_provider().rules.get(rule.id, RuleStatement())
     problems = [
-        f"case {case.name}: openai does not state {name}; write limits = {{ {name} = ... }}"
+        f"case {case.name}: {provider.id} does not state {name}; write limits = {{ {name} = ... }}"
         for case in cases
+        for provider in [case_provider(case.data_format)]
         for name in rule.limits
-        if name not in case.values and name not in statement.limits
+        if name not in case.values and name not in provider.rules.get(rule.id, RuleStatement()).limits
     ]
     if not problems:
         found = {case.name: problem(rule, case, rules) for case in cases}
@@ -73,15 +89,16 @@ def _test_rule(rule: Rule, rules: Sequence[Rule]) -> RuleTest:
     return RuleTest(rule.id, len(cases), tuple(problems), alive)
 
 
-def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> CaseResult:
-    """Lint *case* with *rule* and the bound *rules*.
+def run_case(rule: Rule, case: Case, rules: CaseRules) -> CaseResult:
+    """Lint *case* with *rule* and the other *rules*.
 
     Other rules of scope file do not run: they test totals that short cases do not reach.
     """
-    tried = bind_rule(replace(rule, claim=False), case_provider().rules.get(rule.id), case.values)
+    provider = case_provider(case.data_format)
+    tried = bind_rule(replace(rule, claim=False), provider.rules.get(rule.id), case.values)
     if tried is None:
         raise ValueError(f"{rule.id}: case {case.name} has no value for a limit")
-    others = [other for other in rules if other.id != rule.id and other.scope != "file"]
+    others = [other for other in rules[case.data_format] if other.id != rule.id and other.scope != "file"]
     linted, findings = _lint(case, [tried, *others])
     tally = sum((file.tallies.get(rule.id, Tally()) for file in linted.files), Tally())
     tally += linted.dataset.get(rule.id, Tally())
@@ -94,7 +111,7 @@ def run_case(rule: Rule, case: Case, rules: Sequence[Rule]) -> CaseResult:
     return CaseResult(verdict, findings)
 
 
-def problem(rule: Rule, case: Case, rules: Sequence[Rule]) -> str | None:
+def problem(rule: Rule, case: Case, rules: CaseRules) -> str | None:
     """Return why *case* does not hold for *rule*, None if it does.
 
     The only findings of a failing case are those of *rule* with the expected message; a passing case has
@@ -136,7 +153,7 @@ def mutants(rule: Rule) -> Iterator[tuple[str, Rule]]:
                 yield f"{table}.{fact}.{keyword}", changed
 
 
-def survivors(rule: Rule, cases: Sequence[Case], rules: Sequence[Rule]) -> list[str]:
+def survivors(rule: Rule, cases: Sequence[Case], rules: CaseRules) -> list[str]:
     """Return the keywords of *rule* on which no case depends; all *cases* hold."""
     return [
         name
@@ -147,7 +164,7 @@ def survivors(rule: Rule, cases: Sequence[Case], rules: Sequence[Rule]) -> list[
 
 def _lint(case: Case, rules: Sequence[Rule]) -> tuple[LintResult, list[tuple[str, str]]]:
     """Return the result, and the findings with messages in which paths are the names of files."""
-    provider = case_provider()
+    provider = case_provider(case.data_format)
     plan = LintPlan(
         rules=tuple(rules),
         image_tokens=provider.describe(provider.default_model).image_tokens,
@@ -161,7 +178,11 @@ def _lint(case: Case, rules: Sequence[Rule]) -> tuple[LintResult, list[tuple[str
             path = Path(folder, f"{file.split}.jsonl")
             if file.content is not None:
                 path.write_bytes(file.content)
-            sources.append(Source(str(path), file.split))
+            sources.append(Source(str(path), file.split, case.data_format))
+        for place, content in case.images.items():
+            path = Path(folder, place)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         linted = lint_files(sources, plan, fetch=lambda _: case.fetched)
         found = [placed.found for placed in linted.findings]
         return linted, [(one.rule, one.message.replace(f"{folder}/", "")) for one in found]

@@ -20,8 +20,10 @@ from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
+from pytest_vft.facts.first_keys import FirstKeys
 from pytest_vft.facts.image import ImageFacts, is_undecoded
 from pytest_vft.facts.line import line_facts
+from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
 from pytest_vft.reading.context import FetchContext
@@ -87,7 +89,9 @@ class ShardLinter:
             self._files = LocalImages(folders, self._store, bounded=self._plan.bounded)
         return self._files
 
-    def _walk(self, shard: Shard, content: xxh3_128 | None, files: LocalImages) -> ShardTotals:
+    def _walk(  # noqa: C901, PLR0915 - the loop over all lines of a dataset, where a call costs
+        self, shard: Shard, content: xxh3_128 | None, files: LocalImages
+    ) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format)
         files.pop_seen()
         context = FetchContext(shard.remotes, self._plan.now, files)
@@ -98,7 +102,9 @@ class ShardLinter:
         totals = ShardTotals()
         lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
-        number = 0
+        training = self._judge.needs_optional("example", "message")
+        first_keys = FirstKeys() if self._judge.needs_optional("file") else None
+        number, start, offset = 0, 0, shard.start
         for raw, line in self._read(shard, content):
             first, number = number + 1, number + line.lines
             facts = line_facts(line, split)
@@ -107,10 +113,18 @@ class ShardLinter:
             if counted.failed:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
             totals.examples += not line.blank
+            if first_keys is not None:
+                start, offset = offset, offset + (len(raw) if isinstance(raw, bytes) else raw.bytes)
             if facts["kind"] != "object":
                 continue
             value = line.value
-            example = measure_example(data_format.read(value), split, store, context, count_image)
+            chat = data_format.read(value)
+            example = measure_example(chat, split, store, context, count_image)
+            if training:
+                add_training_facts(chat, example, image_tokens=count_image is not None)
+            if first_keys is not None:
+                first_keys.add(value, number, start)
+                totals.pictured += bool(example.images or chat.placeholders)
             counted = examples[check_example(example.facts)]
             counted.number += 1
             if counted.failed:
@@ -132,6 +146,7 @@ class ShardLinter:
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
             _add(totals, example, number, data_format, value, context)
         totals.lines = number
+        totals.first_keys = first_keys.places if first_keys else {}
         totals.measured = store.pop_measured()
         totals.counts = {
             "line": lines.counts(),

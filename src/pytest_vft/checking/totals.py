@@ -14,6 +14,7 @@ from typing import NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from pytest_vft.checking.compile import Verdicts
+from pytest_vft.facts.first_keys import MAX_KEYS
 from pytest_vft.facts.turns import Turn
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Scope
@@ -122,7 +123,9 @@ class ShotTable:
 class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
-    *skipped* counts the examples that fail a rule with a skip reason; *urls* are the web URLs of images,
+    *skipped* counts the examples that fail a rule with a skip reason, *pictured* those with images or
+    placeholders, if a rule needs the number; *first_keys* maps keys of examples to the line and byte where
+    they first appear, if a rule needs these; *urls* are the web URLs of images,
     and *unsettled* are lines with those that were fetched without a result; *linked* maps the low half of
     the key of an image, None if it is not settled, and the hash of its URL to the first line;
     *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the
@@ -144,6 +147,8 @@ class ShardTotals:
     tokens_at_most: int = 0
     image_tokens_at_least: int = 0
     image_tokens_at_most: int = 0
+    pictured: int = 0
+    first_keys: dict[str, tuple[int, int]] = field(default_factory=dict)
     urls: dict[str, None] = field(default_factory=dict)
     unsettled: list[tuple[int, str]] = field(default_factory=list)
     linked: dict[tuple[int | None, int], int] = field(default_factory=dict)
@@ -207,6 +212,9 @@ class ShardTotals:
         lines = self.lines
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        for key, (line, start) in other.first_keys.items():
+            if len(self.first_keys) < MAX_KEYS:
+                self.first_keys.setdefault(key, (lines + line, start))
         self.urls |= other.urls
         self.unsettled += [(lines + line, url) for line, url in other.unsettled]
         for keys, line in other.linked.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from pytest_vft.facts.calls import unanswered_calls
 from pytest_vft.facts.hidden import NONE, SHORTEST, image_in_text, missing_image
@@ -60,6 +60,27 @@ class ExampleFacts(TypedDict):
     """Lower bound of the tokens of texts and images."""
     tokens_at_most: int | None
     """Upper bound of the tokens of everything in the example, tools and message markup included."""
+    surplus_placeholders: NotRequired[int]
+    """Number of placeholders that have no image in the list beside the messages."""
+    surplus_images: NotRequired[int]
+    """Number of images in the list beside the messages that have no placeholder."""
+    roles: NotRequired[str]
+    """Roles of the messages in their order; equal roles in a row are written once, with their number."""
+    first_role: NotRequired[str | None]
+    """Role of the first message that is not a system message; None if there is none."""
+    late_systems: NotRequired[int]
+    """Number of system messages after the first message."""
+    repeated_turns: NotRequired[int]
+    """Number of messages that follow a message of the same side, system messages aside: user, tool and
+    function messages are one side, assistant messages the other."""
+    mixed_content: NotRequired[bool]
+    """Whether the content of one message is a string and that of another a list of parts."""
+    fields: NotRequired[Sequence[str]]
+    """Keys of the example besides its messages, such as tools, that have a value."""
+    image_tokens_at_least: NotRequired[int | None]
+    """Lower bound of the tokens of all images."""
+    image_tokens_at_most: NotRequired[int | None]
+    """Upper bound of the tokens of all images."""
 
 
 class Example(NamedTuple):

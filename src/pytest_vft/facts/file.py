@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from pytest_vft.model import Split
 
@@ -30,3 +30,13 @@ class FileFacts(TypedDict):
     """Number of images, repeated images included."""
     skipped_examples: int | None
     """Number of examples that fail a rule with a skip reason; None if no such rule ran."""
+    pictured_examples: NotRequired[int]
+    """Number of examples with at least one image or placeholder."""
+    images_column: NotRequired[bool]
+    """Whether an example has a key images or image."""
+    last_new_key: NotRequired[str]
+    """The key of an example or message that is the last to appear for the first time; "" without examples."""
+    last_new_key_line: NotRequired[int]
+    """The line on which that key first appears; 0 without examples."""
+    last_new_key_start: NotRequired[int]
+    """The position in the file of the first byte of that line."""

@@ -106,7 +106,7 @@ class ImageFacts(TypedDict):
     local: bool
     """Whether the image is named by a local path, in a data format that has such paths."""
     path: str | None
-    """The local path as written."""
+    """The local path as written; two quotes for an empty one."""
     leads_to: str | None
     """What a local path leads to: a file, a folder, a pipe, a socket, a device, nothing, outside the roots,
     unreadable; None for other images."""
@@ -214,8 +214,8 @@ def _link_facts(
 def _local_facts(
     split: Split, role: str, detail: str, path: str, context: FetchContext
 ) -> tuple[int, ImageFacts]:
-    facts = _new_facts(split, role, detail, "none", "a path")
-    facts["local"], facts["path"] = True, path
+    facts = _new_facts(split, role, detail, "path", "a path")
+    facts["local"], facts["path"] = True, path or '""'
     if context.files is None:
         return xxh3_128_intdigest(path.encode()), facts
     target, key, image = context.files.look_up(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from pytest_vft.formats.base import Fault
 from pytest_vft.model import Split
@@ -34,3 +34,6 @@ class MessageFacts(TypedDict):
     """Keys of the message and its texts that the format does not define; null values do not count."""
     image_in_text: str
     """What image the text contains, as base64 of more than 1,000 characters or as content parts; "none"."""
+    fields: NotRequired[Sequence[str]]
+    """Keys besides role and content with values that differ from the default: weight or loss of 0 or false,
+    name, tool_calls ...; detail if an image of the message has one."""

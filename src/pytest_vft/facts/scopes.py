@@ -8,7 +8,7 @@ import types
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.example import ExampleFacts
@@ -38,6 +38,13 @@ class FactType(NamedTuple):
 
     def __str__(self) -> str:
         return self.name + (" or unknown" if self.nullable else "")
+
+
+@cache
+def optional_facts(scope: Scope) -> frozenset[str]:
+    """Return the names of the facts of *scope* that are measured only if a rule needs one of them."""
+    hints = get_type_hints(FACTS[scope], include_extras=True)
+    return frozenset(name for name, hint in hints.items() if get_origin(hint) is NotRequired)
 
 
 @cache

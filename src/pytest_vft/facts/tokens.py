@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 # The longest token of o200k_base, the encoding of gpt-4o and gpt-4.1: 128 spaces. The vocabulary is named in
 # https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py
@@ -118,7 +118,15 @@ class PatchTokens:
         return min(max(1, number), self.budget)
 
 
-ImageTokens = TileTokens | PatchTokens
+class ImageTokens(Protocol):
+    """Counts the tokens of an image for a model."""
+
+    @property
+    def low_detail(self) -> int | None:
+        """Tokens of an image with detail low; None if they are not documented."""
+
+    def count(self, width: int | None, height: int | None, detail: str) -> Range:
+        """Return the tokens of an image of *width* by *height* pixels, None if the size is unknown."""
 
 
 def text_tokens(texts: Sequence[str]) -> Range:

@@ -57,13 +57,21 @@ class Messages(NamedTuple):
     alternatives: int = 0
 
 
+# Counts the marks that a trainer adds to messages with a number of listed images and of marks.
+OwnMarks = Callable[[Sequence[WrittenMessage], int, int], int]
+
+
+def _no_marks(messages: Sequence[WrittenMessage], listed: int, marks: int) -> int:  # noqa: ARG001 - OwnMarks
+    return 0
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Form:
     """A form of examples, which have all of the keys *told_by*.
 
     *properties* are the schemas of its keys, of which *required* must be there. *read* returns the messages
     of an example, without the values that are faulty. *images* are the keys of listed images; *tags* in texts
-    stand for images.
+    stand for images. *own_marks* counts the marks that the trainer writes itself.
     """
 
     told_by: Sequence[str]
@@ -73,6 +81,7 @@ class Form:
     consumed: Sequence[str] = ()
     images: Sequence[str] = ("images", "image")
     tags: bool = True
+    own_marks: OwnMarks = _no_marks
 
     @cached_property
     def schema(self) -> Schema:
@@ -113,7 +122,7 @@ class FormsFormat:
             chat.unsound,
             {key: example[key] for key in example if key in known.difference(form.consumed, form.images)},
             messages.alternatives,
-            chat.placeholders,
+            chat.placeholders + form.own_marks(messages.messages, len(listed or ()), chat.placeholders),
             None if listed is None else len(listed),
         )
 

@@ -6,7 +6,7 @@ swift/dataset/preprocessor/core.py, read 2026-11-29.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_vft.formats.forms import (
@@ -82,6 +82,11 @@ def _rejected(example: Mapping[str, Any], is_faulty: IsFaulty) -> list[WrittenMe
     return _TURNS.read(rejected, ("rejected_response",), is_faulty)
 
 
+def _own_marks(messages: Sequence[WrittenMessage], listed: int, marks: int) -> int:  # noqa: ARG001 - OwnMarks
+    """Return the number of images without a tag: the trainer puts tags before the first message."""
+    return max(0, listed - marks)
+
+
 class Swift(FormsFormat):
     """Messages whose images are parts, or tags with a list of images beside the messages."""
 
@@ -100,6 +105,7 @@ class Swift(FormsFormat):
                         **_OTHERS,
                     },
                     read=_read_messages,
+                    own_marks=_own_marks,
                 ),
                 Form(
                     told_by=["query"],
@@ -112,6 +118,7 @@ class Swift(FormsFormat):
                         **_OTHERS,
                     },
                     read=_read_query,
+                    own_marks=_own_marks,
                 ),
             ]
         )

@@ -60,6 +60,11 @@ def _read_preference(example: Mapping[str, Any], is_faulty: IsFaulty) -> Message
     return Messages([*prompt, *chosen, *rejected], len(rejected))
 
 
+def _own_marks(messages: Sequence[WrittenMessage], listed: int, marks: int) -> int:  # noqa: ARG001 - OwnMarks
+    """Return *listed* if a user message is a string: all images precede the first such message."""
+    return listed * any(one.role == "user" and isinstance(one.content, str) for one in messages)
+
+
 class Trl(FormsFormat):
     """Messages whose images are parts without a source, in the order of a list of images."""
 
@@ -75,6 +80,7 @@ class Trl(FormsFormat):
                     properties={"messages": _TURNS.schema_of_list, **_OTHERS},
                     read=_read_messages,
                     tags=False,
+                    own_marks=_own_marks,
                 ),
                 Form(
                     told_by=["chosen", "rejected"],
@@ -83,6 +89,7 @@ class Trl(FormsFormat):
                     properties={**dict.fromkeys(("prompt", "chosen", "rejected"), _TEXT_OR_TURNS), **_OTHERS},
                     read=_read_preference,
                     tags=False,
+                    own_marks=_own_marks,
                 ),
                 Form(
                     told_by=["prompt"],
@@ -91,6 +98,7 @@ class Trl(FormsFormat):
                     properties={**dict.fromkeys(("prompt", "completion"), _TEXT_OR_TURNS), **_OTHERS},
                     read=_read_completion,
                     tags=False,
+                    own_marks=_own_marks,
                 ),
             ]
         )

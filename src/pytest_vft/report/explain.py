@@ -9,7 +9,7 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.pages import statement_text
 from pytest_vft.catalogue.providers import Model, Provider, RuleStatement
 from pytest_vft.facts.scopes import fact_meanings, fact_types
-from pytest_vft.facts.tokens import TileTokens
+from pytest_vft.facts.tokens import PatchTokens, TileTokens
 from pytest_vft.model import Scope
 from pytest_vft.report.layout import wrapped
 from pytest_vft.text import count
@@ -44,7 +44,11 @@ def render_provider(provider: Provider, catalogue: Mapping[str, Rule]) -> str:
     off = "1 rule is off" if len(unstated) == 1 else f"{len(unstated)} rules are off"
     lines += _table(f"not stated: {off}", unstated)
     models = [(name, _model(model, catalogue)) for name, model in provider.models.items()]
-    others = [("any other" if models else "any", "tokens are unknown")] if provider.any_model else []
+    others = (
+        [("any other" if models else "any", "image tokens by family, where these are known")]
+        if provider.any_model
+        else []
+    )
     default = f" (by default {provider.default_model})" if provider.default_model else ""
     lines += _table(f"models{default}", [*models, *others])
     lines += _table("data", _data(provider))
@@ -87,7 +91,7 @@ def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
     tokens = model.image_tokens
     if isinstance(tokens, TileTokens):
         texts += [f"an image is {tokens.base:,} tokens and {tokens.tile:,} per tile"]
-    elif tokens:
+    elif isinstance(tokens, PatchTokens):
         texts += [f"an image is {tokens.multiplier:g} tokens per patch, at most {tokens.budget:,} patches"]
     else:
         texts += ["image tokens are unknown"]

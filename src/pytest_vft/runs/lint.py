@@ -142,7 +142,7 @@ def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
     config, full = settings.config, settings.depth != "header"
     return LintPlan(
         rules=rules,
-        image_tokens=settings.provider.describe(settings.model).image_tokens,
+        image_tokens=settings.provider.image_tokens(settings.model),
         full=full,
         bounded=settings.depth != "full",
         max_findings=config.max_findings if settings.max_findings is None else settings.max_findings,
@@ -219,6 +219,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     url_budget: int | None = None,
     cache: bool = True,
     max_findings: int | None = None,
+    max_tokens: int | None = None,
     image_roots: Paths = (),
     config: Config | str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
@@ -231,7 +232,8 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
     "env"; *url_budget* is the time for all URLs in seconds, 0 for unlimited, by default 1,800; without
     *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that are kept for each
-    rule and file (0: all), by default that of the configuration. *image_roots* are folders of local images,
+    rule and file (0: all), by default that of the configuration; *max_tokens* is the maximum of tokens of an
+    example (0: no maximum), by default that of the provider. *image_roots* are folders of local images,
     besides the folder of each file. Files are linted in this process, or by an
     *executor* of concurrent.futures whose workers find the files at the same paths.
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
@@ -254,6 +256,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "url_budget": url_budget,
             "no_cache": not cache,
             "max_findings": max_findings,
+            "max_tokens": max_tokens,
             "image_root": _strings(image_roots),
             "jobs": 1,
         },

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
 from pytest_vft.catalogue.providers import Provider, is_provider_file, load_provider, read_provider_file
-from pytest_vft.catalogue.select import bind_rules, listed, matching, select_bound
+from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
@@ -21,6 +21,7 @@ from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
 URL_BUDGET = 1_800  # seconds; at 20 requests per second and host, enough for 36,000 URLs on one host
+_MAX_TOKENS = "max_tokens"  # the limit that --max-tokens gives
 _WAIVED = {"allow_private": "private addresses are allowed"}
 
 
@@ -31,7 +32,8 @@ class Settings:
     *provider_id* is the name of a provider or the path of a provider file. *extend_select* and *ignore*
     hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
-    of the configuration. *base_url* is the server that the data is for, if it
+    of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
+    default that of the provider. *base_url* is the server that the data is for, if it
     is not that of the provider.
     """
 
@@ -51,6 +53,7 @@ class Settings:
     jobs: int | None = None
     roots: Sequence[str] = ()
     base_url: str | None = None
+    max_tokens: int | None = None
 
     @cached_property
     def provider(self) -> Provider:
@@ -134,7 +137,23 @@ class Settings:
         """The rules that the provider or the configuration states, by id, including rules that are off."""
         config, provider = self.config, self.provider.for_model(self.model)
         with _naming(config):
-            return bind_rules(self.catalogue, provider, params=config.params, severity=config.severity)
+            bound = bind_rules(self.catalogue, provider, params=config.params, severity=config.severity)
+        return bound if self.max_tokens is None else self._bounded(bound, provider)
+
+    def _bounded(self, bound: dict[str, Rule], provider: Provider) -> Mapping[str, Rule]:
+        """Return *bound* with *max_tokens* in the rules with this limit, if *provider* states them."""
+        limited = [id_ for id_ in provider.rules if _MAX_TOKENS in self.catalogue[id_].limits]
+        if not limited:
+            raise UsageError(f"max_tokens: {provider.name} does not state what happens to long examples")
+        for id_ in limited:
+            bound.pop(id_, None)
+            if self.max_tokens:
+                severity = self.config.severity.get(id_)
+                values = {**self.config.params.get(id_, {}), _MAX_TOKENS: self.max_tokens}
+                statement = provider.rules[id_]._replace(off=None)
+                rule = bind_rule(self.catalogue[id_], statement, values, severity)
+                bound |= {id_: rule} if rule else {}
+        return {id_: bound[id_] for id_ in self.catalogue if id_ in bound}
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -190,6 +209,8 @@ class Settings:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
         if self.max_findings is not None and self.max_findings < 0:
             raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
+        if self.max_tokens is not None and self.max_tokens < 0:
+            raise UsageError(f"max_tokens is {self.max_tokens}; expected at least 0")
         if self.url_budget < 0:
             raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
         _ = self.image_roots, self.model, self.rules, self.reasons_by_file
@@ -224,6 +245,7 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         max_findings=options.get("max_findings"),
         url_budget=URL_BUDGET if budget is None else budget,
         jobs=options.get("jobs"),
+        max_tokens=options.get("max_tokens"),
         roots=options.get("image_root") or (),
     )
 

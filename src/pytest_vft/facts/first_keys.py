@@ -1,0 +1,73 @@
+"""The keys of examples and messages by the line where they first appear.
+
+A loader that makes a table of a file takes the columns from the first block of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypedDict
+
+MAX_KEYS = 1_000  # a file with more has keys of its own in each example
+_MAX_SHAPES = 10_000
+_IMAGE_COLUMNS = ("images", "image")
+
+
+class FirstKeyFacts(TypedDict):
+    """The facts of a file that key_facts() returns."""
+
+    images_column: bool
+    last_new_key: str
+    last_new_key_line: int
+    last_new_key_start: int
+
+
+class FirstKeys:
+    """Maps each key to the line, and the byte where the line starts, of the first example that has the key.
+
+    A key of a message is written as in "messages[].role". The form of a content, text or list, counts as a
+    key as well: "messages[].content (list)".
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[str, tuple[int, int]] = {}
+        self._shapes: set[tuple[Any, ...]] = set()
+
+    def add(self, example: Mapping[str, Any], line: int, start: int) -> None:
+        """Add the keys of *example*, which is on *line*; the line starts at byte *start*."""
+        for name, value in example.items():
+            self._add([name], line, start)
+            rows = value if isinstance(value, list) else (value,)
+            prefix = f"{name}[]" if rows is value else name
+            for row in rows:
+                if not isinstance(row, dict):
+                    continue
+                shape = (prefix, type(row.get("content")), *row)
+                if shape not in self._shapes:
+                    if len(self._shapes) < _MAX_SHAPES:
+                        self._shapes.add(shape)
+                    self._add(_inner_keys(prefix, row), line, start)
+
+    def _add(self, keys: Iterable[str], line: int, start: int) -> None:
+        for key in keys:
+            if len(self.places) < MAX_KEYS:
+                self.places.setdefault(key, (line, start))
+
+
+def _inner_keys(name: str, value: Mapping[str, Any]) -> Iterator[str]:
+    for key, inner in value.items():
+        yield f"{name}.{key}"
+        if key == "content" and isinstance(inner, str | list):
+            yield f"{name}.{key} ({'text' if isinstance(inner, str) else 'list'})"
+
+
+def key_facts(places: Mapping[str, tuple[int, int]]) -> FirstKeyFacts:
+    """Return the facts about the keys of a file that first appear at *places*."""
+    last = max(places, key=lambda key: places[key][1], default="")
+    line, start = places.get(last, (0, 0))
+    return {
+        "images_column": any(key in places for key in _IMAGE_COLUMNS),
+        "last_new_key": last,
+        "last_new_key_line": line,
+        "last_new_key_start": start,
+    }

@@ -1,0 +1,62 @@
+"""Facts that rules for trainers test, measured only if a rule of the run needs one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+from typing import Any
+
+from pytest_vft.facts.example import Example
+from pytest_vft.formats.base import Chat, ImageRow
+
+# Roles that speak in the turn of the user: tools answer the assistant.
+_USER_SIDE = frozenset({"user", "tool", "function"})
+_SHOWN_ROLES = 6
+_AUTO = (None, "auto")
+
+
+def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> None:
+    """Add the facts for trainers to those of *example*, which *chat* was measured as.
+
+    *image_tokens* says that the tokens of images are known.
+    """
+    rows = chat.rows[: len(chat.rows) - chat.alternatives]
+    roles = [row[1] for row in rows]
+    contents = {row[2] for row in rows}
+    turns = [role in _USER_SIDE for role in roles if role != "system"]
+    surplus = chat.placeholders - (chat.listed or 0)
+    example.facts.update(
+        {
+            "surplus_placeholders": max(surplus, 0),
+            "surplus_images": max(-surplus, 0),
+            "roles": _shown(roles),
+            "first_role": next((role for role in roles if role != "system"), None),
+            "late_systems": roles[1:].count("system"),
+            "repeated_turns": sum(one == other for one, other in pairwise(turns)),
+            "mixed_content": {"string", "parts"} <= contents,
+            "fields": [key for key, value in chat.others.items() if value],
+            "image_tokens_at_least": example.image_tokens[0] if image_tokens or not example.images else None,
+            "image_tokens_at_most": example.image_tokens[1] if image_tokens or not example.images else None,
+        }
+    )
+    for position, _, _, _, images, source, _, _ in chat.rows:
+        example.messages[position]["fields"] = list(_fields(source, images))
+
+
+def _shown(roles: Sequence[str]) -> str:
+    """Return *roles*, equal roles in a row as one: "system, user (2), assistant"."""
+    runs = [(role, len(list(run))) for role, run in groupby(roles)]
+    texts = [f"{role} ({number:,})" if number > 1 else role for role, number in runs[:_SHOWN_ROLES]]
+    return ", ".join([*texts, "..."] if len(runs) > _SHOWN_ROLES else texts)
+
+
+def _fields(message: Mapping[str, Any], images: Sequence[ImageRow]) -> Iterator[str]:
+    """Yield the keys of *message* besides role and content whose values are not the default ones."""
+    for key, value in message.items():
+        if key in ("weight", "loss"):
+            if value is not None and not value:  # zero or false; any other value is the default
+                yield key
+        elif value and key not in ("role", "content"):
+            yield key
+    if any(image[2] not in _AUTO for image in images):
+        yield "detail"
