@@ -446,6 +446,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
             {
                 "path": "train.jsonl",
                 "split": "train",
+                "data_format": "openai",
                 "bytes": Path("train.jsonl").stat().st_size,
                 "lines": 10,
                 "examples": 10,

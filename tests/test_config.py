@@ -92,7 +92,7 @@ def test_none_is_needed() -> None:
 
     assert config == Config()
     assert (config.provider, config.model, config.select, config.max_findings) == (
-        "openai",
+        None,
         None,
         None,
         MAX_FINDINGS,

@@ -247,7 +247,7 @@ def test_slashes_may_be_escaped() -> None:
 def test_images_where_nobody_looks_and_their_causes_are_named(
     example: Callable[[int], Example], findings: dict[str, str]
 ) -> None:
-    report = linted(jsonl(example))
+    report = linted(jsonl(example), provider="openai")
 
     assert found(report) == findings
     assert {finding.line for finding in report.findings} == set(range(1, 13))
@@ -312,7 +312,7 @@ def test_files_and_lines_that_are_not_json_lines_are_named(content: str, finding
 def test_lines_of_other_formats_are_named_without_a_note_about_answers(
     example: Callable[[int], Example], name: str
 ) -> None:
-    report = linted(jsonl(example))
+    report = linted(jsonl(example), provider="openai")
 
     assert found(report).keys() == {"example/invalid-shape"}
     assert found(report)["example/invalid-shape"].startswith(f"the example is {name}; ")
@@ -335,7 +335,7 @@ def test_images_beside_messages_of_a_test_split_are_missed() -> None:
         jsonl(lambda n: {"messages": text_only(n, f"{n}?")["messages"][:1], "image": "a"})
     )
 
-    assert found(lint(test="test.jsonl", offline=True, cache=False)) == {
+    assert found(lint(test="test.jsonl", provider="openai", offline=True, cache=False)) == {
         "example/missing-image": "has a key image, but no image"
     }
 

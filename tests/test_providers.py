@@ -181,7 +181,7 @@ def test_extended_provider_gives_rules_and_data_formats_and_nothing_else() -> No
         "acme",
         "openai",
     )
-    assert list(extended.data_formats) == ["openai"]
+    assert list(extended.data_formats) == ["openai", "openai-preference"]
     assert (extended.closes, extended.models, extended.job_api) == (None, {}, None)
     assert parent.closes
     assert parent.job_api

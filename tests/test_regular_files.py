@@ -131,7 +131,7 @@ COMMANDS = {
     "show": "show pipe:1",
     "eval": "eval pipe",
     "eval, a split": "eval predictions --test=pipe",
-    "eval, other predictions": "eval predictions --baseline=pipe",
+    "eval, other predictions": "eval predictions --against=pipe",
     "eval, ids": "eval predictions --ids=@pipe",
     "rules": "rules --test=image/pipe.toml",
     "explain": "explain ./pipe",

@@ -157,14 +157,13 @@ def test_without_a_tokenizer_tokens_are_unknown(tmp_path: Path) -> None:
     assert (tally.passed, tally.unknown) == (0, 1)
 
 
-def test_an_example_is_shown_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_is_shown_as_it_is_read(tmp_path: Path) -> None:
     source = write(tmp_path, {**GOOD, "rows": [["ask", "What?"], ["shout", "!"], ["say", "That."]]})
-    monkeypatch.setattr("pytest_vft.runs.view.find_sources", lambda *_: (source,))
 
-    text = render_example(read_example(source.path, 1, Settings(config=Config())))
+    text = render_example(read_example(source.path, 1, Settings(config=Config(), data_format_name="rows")))
 
-    assert "/messages/0  user\n  What?\n  [image 1] PNG 16x16 RGB, " in text
-    assert "/messages/1\n  ['shout', '!']\n" in text
+    assert "/rows/0  user\n  What?\n  [image 1] PNG 16x16 RGB, " in text
+    assert "/rows/1\n  ['shout', '!']\n" in text
     assert "/rows/1  row 2 has no role" in text
 
 

@@ -236,8 +236,8 @@ def test_odd_messages_are_seen_all_the_same(show: Show, message: Any, seen: list
         ("{}", "  {}"),
         ('{"messages": "none"}', '  {"messages": "none"}'),
         (
-            '{"instruction": "a", "input": "b", "output": "c"}',
-            '  {"instruction": "a", "input": "b", "output": "c"}',
+            '{"prefix": "a", "image": "b", "suffix": "c"}',
+            '  {"prefix": "a", "image": "b", "suffix": "c"}',
         ),
         ('{"messages": "' + "A" * 1_000 + '"}', '  {"messages": "' + "A" * 185 + "…"),
     ],

@@ -207,8 +207,11 @@ def test_id_that_exists_already_is_not_tested(capsys: pytest.CaptureFixture[str]
     [
         ('name = ""', "name is empty"),
         (
-            'name = "x"\ndata_formats = ["axolotl"]',
-            "data_formats: there is no reader for 'axolotl' yet; expected openai",
+            'name = "x"\ndata_formats = ["gemini"]',
+            (
+                "data_formats: there is no reader for 'gemini' yet; expected openai, openai-preference, "
+                "sharegpt, llamafactory, trl or swift"
+            ),
         ),
         ('name = "x"\nnot_stated = ["file/large"]', "not_stated: has no effect without extends; remove it"),
         (

@@ -46,7 +46,7 @@ class Verdict(enum.IntEnum):
 
 
 class Source(NamedTuple):
-    """A file to check: its path as the user wrote it, its split and its data format.
+    """A file to check: its path as the user wrote it, its split and its data format with the layout.
 
     *split_from_name* says that the split is that of the file name, because nothing else states one.
     """
@@ -55,6 +55,7 @@ class Source(NamedTuple):
     split: Split = "train"
     data_format: str = "openai"
     split_from_name: bool = False
+    layout: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ class FileResult(NamedTuple):
     tallies: Mapping[str, Tally]
     bad_lines: Mapping[str, LineRanges] = {}
     data_format: str = "openai"
+    layout: Mapping[str, str] = {}
 
 
 class RuleResult(NamedTuple):
@@ -172,6 +174,7 @@ class Cost(NamedTuple):
 class Report:
     """Result of one run; the input of every report format.
 
+    *by_data_format* says that the provider is that of the data format, because nothing else states one;
     *model* is None if the provider accepts any model and none was named; *urls* is the number of distinct
     web URLs of images, and *unsettled* are those without a conclusive answer, unless the run is offline;
     *cost* is None if there is nothing to train on, or if tokens are unknown.
@@ -193,6 +196,7 @@ class Report:
     urls: int = 0
     unsettled: tuple[UnsettledUrl, ...] = ()
     cost: Cost | None = None
+    by_data_format: bool = False
 
     def __repr__(self) -> str:
         """Return one line: pytest and notebooks show it, and a report may be megabytes long."""

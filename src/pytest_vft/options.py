@@ -26,6 +26,7 @@ _DEPTHS = ("auto", "header", "full")
 FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown")
 _STEPS = ("plan", "preflight", "apply")
 _TEXT_OR_JSON = ("text", "json")
+EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
 
 
 # An empty list of rules is none, so that a variable in a workflow may be empty.
@@ -39,6 +40,10 @@ def not_empty(text: str) -> str:
 
         raise ArgumentTypeError("the value is empty")
     return text
+
+
+# Options that have another name now: the command, the old name and the new one.
+RENAMED = (("eval", "baseline", "against"),)
 
 
 class Option(NamedTuple):
@@ -169,7 +174,7 @@ OPTIONS = (
         _RULES,
         "path",
     ),
-    Option("provider", "NAME", "provider whose limits apply (default: openai)", _RULES),
+    Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
     Option("model", "NAME", "model to train", _RULES),
     Option("max-tokens", "N", "maximum tokens of an example (0: no maximum)", _LENGTH, "count"),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
@@ -179,6 +184,7 @@ OPTIONS = (
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("data-format", "NAME", "data format (default: that of the first examples)", _FILES),
     Option("image-root", "DIR", "folder of local images, besides that of each file", _FILES, "list"),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
@@ -222,8 +228,8 @@ OPTIONS = (
     Option("eval", "FILE", "judge these predictions", (PYTEST,)),
     Option("test", "FILE", "test split with the questions of the predictions", _EVAL),
     Option("min-accuracy", "N", "minimum accuracy: 0.9, or closed=0.9,open=0.6", _EVAL),
-    Option("baseline", "FILE", "predictions of another model: fail if these are worse", _EVAL),
-    Option("margin", "N", "tolerated drop in accuracy against the baseline (default: 0)", _EVAL),
+    Option("against", "FILE", "predictions of another model: fail if these are worse", _EVAL),
+    Option("margin", "N", "tolerated drop in accuracy against the other model (default: 0)", _EVAL),
     Option("alpha", "N", "significance level of McNemar's test (default: 0.05)", _EVAL),
     Option("confidence", "N", "require the lower confidence bound to reach the minimum, e.g. 0.95", _EVAL),
     Option("metric", "NAME", "exact, normalised_exact, token_f1 or judge (default: by kind)", _EVAL),
@@ -246,6 +252,7 @@ OPTIONS = (
     Option("write-batch", "FILE", "write the questions as input of OpenAI's Batch API", ("eval",)),
     Option("model", "MODEL", "model of the requests that --write-batch writes", ("eval",)),
     Option("live", "MODEL", "model to ask first; FILE stores its answers (network)", _EVAL),
+    Option("repeat", "N", "number of times that each question is asked (default: 1)", _EVAL),
     Option("base-url", "URL", "server of the model (default: OPENAI_BASE_URL, else OpenAI)", ("eval",)),
     Option("provider", "NAME", "provider of model and judge: openai (default), azure or another", _EVAL),
     Option("concurrency", "N", "number of concurrent requests (default: 8)", _EVAL),
@@ -258,8 +265,14 @@ OPTIONS = (
     Option("judge-prices", "IN,OUT", "prices of the judge", _EVAL),
     Option("fresh", "", "ask again, also what earlier runs asked", ("eval",), "flag"),
     Option(
-        "format", "", "output format on stdout (default: text)", ("eval",), "choice", _TEXT_OR_JSON, "text"
+        "format", "", "output format on stdout (default: text)", ("eval",), "choice", EVAL_FORMATS, "text"
     ),
-    Option("report", "FORMAT:FILE", "also write the verdicts to a file: json or text", _EVAL, "list"),
+    Option(
+        "report",
+        "FORMAT:FILE",
+        f"also write the verdicts to a file: {', '.join(EVAL_FORMATS)}",
+        _EVAL,
+        "list",
+    ),
     Option("max-shown", "N", "wrong answers shown (0: all; default: 10)", ("eval",), "count", default=10),
 )

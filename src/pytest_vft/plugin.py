@@ -5,11 +5,13 @@ This module imports only pytest and the table of options; pytest_vft.items is im
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from argparse import SUPPRESS, ArgumentTypeError
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from pytest_vft.options import OPTIONS
+from pytest_vft.options import OPTIONS, RENAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if option.pytest_name is not None:
             dest = option.pytest_name.removeprefix("--").replace("-", "_")
             group.addoption(option.pytest_name, dest=dest, **option.settings)
+    for command, old, new in RENAMED:
+        prefix = f"--vft-{command}-"
+        group.addoption(f"{prefix}{old}", help=SUPPRESS, type=partial(_refuse, f"{prefix}{new}"))
+
+
+def _refuse(new_name: str, _: str) -> NoReturn:
+    raise ArgumentTypeError(f"this option is now {new_name}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -47,12 +47,12 @@ def _files() -> None:
 
 
 def test_gates_that_pass(vft: Vft) -> None:
-    done = vft("tuned.jsonl", "--min-accuracy=closed=0.9,open=0.6", "--metric=exact", "--baseline=base.jsonl")
+    done = vft("tuned.jsonl", "--min-accuracy=closed=0.9,open=0.6", "--metric=exact", "--against=base.jsonl")
 
     assert (done.code, done.err) == (0, "")
     assert "\nclosed 90.5 % >= 90.0 % (172/190)\n  95 % interval 85.5 to 93.9 % " in done.out
-    assert "\nopen +18.0 points vs baseline\n" in done.out
-    assert done.out.endswith("\nPASSED  0 of 4 gates failed\n")
+    assert "\nopen +18.0 points against base.jsonl\n" in done.out
+    assert done.out.endswith("\nPASSED  4 of 4 gates\n")
     assert not Path(".vft_cache").exists()
 
 
@@ -80,16 +80,16 @@ def test_command_that_looks_at_the_wrong_ones_alone_does_so(vft: Vft) -> None:
     [
         ("wrong.jsonl --test=test.jsonl --min-accuracy=0.9", "in the test split are 0, 1, 2, ..."),
         ("wrong.jsonl --test=test.jsonl", "name the key of their ids: --keys=id=KEY"),
-        ("tuned.jsonl --test=test.jsonl --baseline=wrong.jsonl --ids=0", "none of 1 predicted id is in test"),
+        ("tuned.jsonl --test=test.jsonl --against=wrong.jsonl --ids=0", "none of 1 predicted id is in test"),
         ("open.jsonl --min-accuracy=closed=0.9", "name the choices: --choices=LIST"),
         ("open.jsonl --min-accuracy=0.9", "--judge=MODEL, or a metric that compares texts: --metric="),
         ("open.jsonl", "open answers need a judge: --judge=MODEL"),
-        ("open.jsonl --baseline=open.jsonl", "open answers need a judge: --judge=MODEL"),
+        ("open.jsonl --against=open.jsonl", "open answers need a judge: --judge=MODEL"),
         ("closed.jsonl --min-accuracy=0.1,open=0.1 --metric=exact", "expected NAME=VALUE"),
         ("closed.jsonl --min-accuracy=open=0.1 --metric=exact", "there are no open questions"),
-        ("closed.jsonl --baseline=open.jsonl", "there are no closed questions"),
+        ("closed.jsonl --against=open.jsonl", "there are no closed questions"),
         ("tuned.jsonl --ids=", "--ids"),
-        ("closed.jsonl --baseline=later.jsonl", "answers to 9 questions of this kind, not to 190; none with"),
+        ("closed.jsonl --against=later.jsonl", "answers to 9 questions of this kind, not to 190; none with"),
     ],
 )
 def test_gate_that_judges_nothing_is_an_error(vft: Vft, arguments: str, said: str) -> None:
@@ -108,9 +108,9 @@ def test_gate_that_judges_nothing_is_an_error(vft: Vft, arguments: str, said: st
 def test_gate_on_all_holds_where_all_are_of_one_kind(vft: Vft) -> None:
     write_lines("closed.jsonl", notebook(190, 0)[:190])
 
-    done = vft("closed.jsonl", "--min-accuracy=0.9", "--baseline=closed.jsonl")
+    done = vft("closed.jsonl", "--min-accuracy=0.9", "--against=closed.jsonl")
 
-    assert (done.code, done.out.splitlines()[-1]) == (0, "PASSED  0 of 2 gates failed")
+    assert (done.code, done.out.splitlines()[-1]) == (0, "PASSED  2 of 2 gates")
 
 
 def test_printed_command_has_every_setting_that_decides_what_is_right(vft: Vft) -> None:
@@ -168,7 +168,7 @@ def test_printed_command_for_a_transcript_evaluates_the_same_answers(
     assert "\nclosed 0.0 % (0/1)\n" in vft(*shlex.split(command)[2:]).out
 
 
-@pytest.mark.parametrize("option", ["--test", "--baseline", "--report", "--ids", "--keys", "--judge", "--by"])
+@pytest.mark.parametrize("option", ["--test", "--against", "--report", "--ids", "--keys", "--judge", "--by"])
 def test_empty_options_are_refused(vft: Vft, option: str) -> None:
     for value in ("", " "):
         done = vft("tuned.jsonl", f"{option}={value}")
@@ -180,7 +180,7 @@ def test_without_a_gate_it_tells_and_passes(vft: Vft) -> None:
 
     assert done.code == 0
     assert "\nclosed 90.5 % (172/190)\n" in done.out
-    assert done.out.endswith("\nPASSED  no minimum or baseline given\n")
+    assert done.out.endswith("\nPASSED  no gate: no minimum and no other model given\n")
 
 
 def test_one_minimum_for_both_wants_a_judge(vft: Vft) -> None:
@@ -322,7 +322,7 @@ def test_what_cannot_be_judged_is_refused_before_paying(vft: Vft) -> None:
             (["--test=test.jsonl"], "open answers need a judge"),
             (["--test=test.jsonl", "--min-accuracy=0.5"], "open answers need a judge"),
             (["--test=test.jsonl", "--min-accuracy=closed=0.5"], "there are no closed questions"),
-            (["--test=test.jsonl", "--metric=exact", "--baseline=none.jsonl"], "none.jsonl: No such file"),
+            (["--test=test.jsonl", "--metric=exact", "--against=none.jsonl"], "none.jsonl: No such file"),
             (["--test=test.jsonl", "--metric=exact", "--ids=3,77"], "no question has the id '77'"),
         ):
             done = vft(*given, *arguments)
@@ -379,9 +379,12 @@ def test_nothing_is_sent_without_a_key(vft: Vft, monkeypatch: pytest.MonkeyPatch
         ("tuned.jsonl --judge=m --retries=1e3", "--retries is '1e3'; expected a whole number"),
         ("tuned.jsonl --by=a --min-n=inf", "--min-n is 'inf'; expected a whole number"),
         ("tuned.jsonl --min-accuracy=nan", "--min-accuracy is 'nan'; expected a number"),
-        ("tuned.jsonl --baseline=b --alpha=nan", "--alpha is 'nan'; expected a number"),
-        ("tuned.jsonl --confidence=0.95", "--confidence needs a minimum or a baseline: --min-accuracy=N or"),
-        ("tuned.jsonl --min-accuracy=0.9 --margin=0.1", "--margin needs a baseline: --baseline=FILE"),
+        ("tuned.jsonl --against=b --alpha=nan", "--alpha is 'nan'; expected a number"),
+        (
+            "tuned.jsonl --confidence=0.95",
+            "--confidence needs a minimum or another model: --min-accuracy=N ",
+        ),
+        ("tuned.jsonl --min-accuracy=0.9 --margin=0.1", "--margin needs another model: --against=FILE"),
         ("tuned.jsonl --min-accuracy=0.9 --min-n=3", "--min-n needs groups: --by=KEYS"),
         ("tuned.jsonl --ids=@none.txt", "none.txt: No such file or directory"),
         ("tuned.jsonl --ids=1,none", "no question has the id 'none'"),

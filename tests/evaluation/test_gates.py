@@ -47,7 +47,7 @@ def test_gain_on_closed_questions_is_no_proof_and_that_on_open_ones_is() -> None
     closed = tuned.assert_not_worse_than("base.jsonl", kind="closed")
     open_ = tuned.assert_not_worse_than("base.jsonl", kind="open", metric="exact")
 
-    assert (closed.better, closed.worse, closed.p) == (5, 0, pytest.approx(0.0625))
+    assert (len(closed.fixed), len(closed.broken), closed.p) == (5, 0, pytest.approx(0.0625))
     assert "inconclusive: exact McNemar" in render_comparison(closed, "tuned.jsonl", "base.jsonl")
     assert open_.interval.low > 0
     assert open_.p < 1e-9
@@ -223,14 +223,14 @@ def test_group_may_be_written_in_the_test_split() -> None:
 def test_few_lost_answers_are_chance() -> None:
     comparison = assert_not_worse_than(write_closed(85, 100), write_closed(90, 100, "base.jsonl"))
 
-    assert (comparison.better, comparison.worse, comparison.p) == (0, 5, 0.0625)
+    assert (len(comparison.fixed), len(comparison.broken), comparison.p) == (0, 5, 0.0625)
     assert comparison.difference == pytest.approx(-0.05)
 
 
 def test_many_lost_answers_are_not() -> None:
     paths = write_closed(80, 100), write_closed(90, 100, "base.jsonl")
 
-    with pytest.raises(AssertionError, match=r"all -10.0 points vs baseline: worse(.|\n)*p = 0.00195"):
+    with pytest.raises(AssertionError, match=r"all -10.0 points against base.jsonl: worse(.|\n)*p = 0.00195"):
         assert_not_worse_than(*paths)
     assert assert_not_worse_than(*paths, margin=0.1).ok
     assert assert_not_worse_than(*paths, alpha=0.001).ok
@@ -253,12 +253,10 @@ def test_no_difference_is_proved_by_many_answers_only() -> None:
     )
 
 
-def test_baseline_must_answer_the_same_questions() -> None:
+def test_other_model_must_answer_the_same_questions() -> None:
     write_lines("base.jsonl", [prediction(n, "Yes", "Yes") for n in range(5, 15)])
 
-    with pytest.raises(
-        UsageError, match=r"the baseline has answers to 10 questions of this kind, not to 10.*'0'"
-    ):
+    with pytest.raises(UsageError, match=r"against has answers to 10 questions of this kind, not to 10.*'0'"):
         assert_not_worse_than(write_closed(9, 10), "base.jsonl")
 
 

@@ -157,7 +157,11 @@ def test_ratings_are_right_when_they_pass() -> None:
     marks = scored(
         given,
         Scoring(judge=judge),
-        {"0": Rating("Very Similar", ""), "1": Rating("Incorrect", ""), "2": Rating(None, "Hm")},
+        {
+            ("0", "a"): Rating("Very Similar", ""),
+            ("1", "a"): Rating("Incorrect", ""),
+            ("2", "a"): Rating(None, "Hm"),
+        },
     )
 
     assert [mark.right for mark in marks] == [True, False, None]

@@ -60,15 +60,13 @@ def test_only_kinds_that_something_is_asked_of_are_collected(project: Project) -
     ]
 
 
-def test_baseline_is_compared(project: Project) -> None:
-    better = project.run(
-        "--vft-eval=tuned.jsonl", "--vft-eval-metric=exact", "--vft-eval-baseline=base.jsonl"
-    )
-    worse = project.run(*GATES, "--vft-eval-baseline=tuned.jsonl")
+def test_other_model_is_compared(project: Project) -> None:
+    better = project.run("--vft-eval=tuned.jsonl", "--vft-eval-metric=exact", "--vft-eval-against=base.jsonl")
+    worse = project.run(*GATES, "--vft-eval-against=tuned.jsonl")
 
     better.assert_outcomes(passed=2)
     worse.assert_outcomes(passed=1, failed=1)
-    worse.stdout.fnmatch_lines(["open -18.0 points vs baseline: worse"])
+    worse.stdout.fnmatch_lines(["open -18.0 points against tuned.jsonl: worse"])
 
 
 def test_kind_without_questions_is_skipped(project: Project) -> None:
@@ -102,7 +100,7 @@ def test_gate_that_judges_nothing_fails(project: Project) -> None:
 
     wrong = project.run(*GATES, "--vft-eval-test=test.jsonl", "--vft-eval-min-accuracy=0.1")
     absent = project.run("--vft-eval=open.jsonl", "--vft-eval-min-accuracy=closed=0.1")
-    compared = project.run("--vft-eval=open.jsonl", "--vft-eval-baseline=open.jsonl")
+    compared = project.run("--vft-eval=open.jsonl", "--vft-eval-against=open.jsonl")
     named = project.run(
         "--vft-eval=open.jsonl",
         "--vft-eval-min-accuracy=0.01",

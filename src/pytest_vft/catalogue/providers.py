@@ -23,6 +23,9 @@ from pytest_vft.text import nearest
 
 Effect = Literal["refuses", "loses"]
 
+# Providers by data formats of their own; that of all others is openai.
+_PROVIDERS = {"trl": "trl", "llamafactory": "llamafactory", "sharegpt": "llamafactory", "swift": "swift"}
+
 
 class RuleStatement(NamedTuple):
     """The statement of a provider, or of a parent of that provider, on one rule.
@@ -154,6 +157,12 @@ def base_model(name: str) -> str:
 def provider_ids() -> list[str]:
     """Return the ids of the shipped providers."""
     return sorted(path.stem for path in (rules_root() / "providers").glob("*.toml"))
+
+
+def default_provider(data_format: str) -> str:
+    """Return the id of the provider whose own format *data_format* is."""
+    own = _PROVIDERS.get(data_format, "openai")
+    return own if own in provider_ids() else "openai"
 
 
 def is_provider_file(name: str) -> bool:

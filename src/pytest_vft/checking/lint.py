@@ -215,6 +215,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         tallies=tallies,
         bad_lines=file.totals.bad_lines,
         data_format=file.source.data_format,
+        layout=file.source.layout,
     )
 
 

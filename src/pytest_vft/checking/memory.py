@@ -73,7 +73,13 @@ class ShardMemory:
         if shard.work < _SMALLEST_SHARD or shard.end - shard.start > _LARGEST_SHARD:
             return None
         self._setting = self._setting or _setting(self._plan)
-        fields = (shard.split, shard.data_format, sorted(shard.ignored), shard.end - shard.start)
+        fields = (
+            shard.split,
+            shard.data_format,
+            sorted(shard.layout.items()),
+            sorted(shard.ignored),
+            shard.end - shard.start,
+        )
         head = next(_pieces(shard, _HEAD), b"")
         return xxh3_128_digest(self._setting + repr(fields).encode() + head)
 

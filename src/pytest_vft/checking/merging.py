@@ -41,6 +41,7 @@ class FileTotals:
             return ()
         start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
         whole = Shard(source.path, source.split, start, opened.bytes, source.data_format, self.ignored)
+        whole = whole._replace(layout=source.layout)
         try:
             share = image_share(whole, self.image_roots)
             cut = cut_shards(whole.path, whole.split, start, whole.end, line_bytes(shard_bytes, share))

@@ -92,7 +92,7 @@ class ShardLinter:
     def _walk(  # noqa: C901, PLR0915 - the loop over all lines of a dataset, where a call costs
         self, shard: Shard, content: xxh3_128 | None, files: LocalImages
     ) -> ShardTotals:
-        split, store, data_format = shard.split, self._store, load_format(shard.data_format)
+        split, store, data_format = shard.split, self._store, load_format(shard.data_format, shard.layout)
         files.pop_seen()
         context = FetchContext(shard.remotes, self._plan.now, files)
         count_image = self._count_image

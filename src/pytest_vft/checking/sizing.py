@@ -27,7 +27,7 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
     """
     if shard.data_format in URLS_ONLY:
         return 0.0
-    data_format = load_format(shard.data_format)
+    data_format = load_format(shard.data_format, shard.layout)
     sampled = shard._replace(end=min(shard.end, shard.start + _SAMPLED_BYTES))
     lines = [raw for raw in islice(read_lines(sampled), _SAMPLE) if isinstance(raw, bytes)]
     with closing(LocalImages(image_roots(shard.path, others), ImageStore(full=False))) as images:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest_vft
 from pytest_vft.errors import UsageError
-from pytest_vft.options import COMMANDS, OPTIONS, Argument, Command, Option, not_empty
+from pytest_vft.options import COMMANDS, OPTIONS, RENAMED, Argument, Command, Option, not_empty
 from pytest_vft.text import either, nearest, safe
 
 MOST_DIGITS = 18  # of a number; int() refuses thousands
@@ -80,6 +80,9 @@ def _cut(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
 
 def _unknown_option(command: Command, given: str) -> str:
     """Return what is wrong with the option *given*, which *command* does not have."""
+    for name, old, new in RENAMED:
+        if (command.name, f"--{old}") == (name, given):
+            return f"{given} is now --{new}"
     others = [other.name for other in COMMANDS if given in _option_names(other)]
     if others:
         return f"{given} is an option of vft {' and vft '.join(others)}, not of vft {command.name}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from pytest_vft.errors import EvaluationError
@@ -21,11 +21,13 @@ MIN_N = 20
 class Accuracy:
     """The number of *right* answers of *n*; *interval* is two-sided at 95 % and uses *effective_n*.
 
-    *images* is the number of images, None without a test split.
+    *questions* is less than *n* if questions were asked several times. *images* is the number of images,
+    None without a test split.
     """
 
     right: int
     n: int
+    questions: int
     images: int | None
     effective_n: float
     interval: Interval
@@ -94,25 +96,31 @@ class Requirement:
 def measure(marks: Sequence[Mark]) -> Accuracy:
     """Return the accuracy of *marks*, at least one and all graded."""
     right = [mark.right is True for mark in marks]
-    images = images_of_marks(marks)
-    effect = 1.0 if images is None else statistics.design_effect(right, images)
+    clusters = clusters_of(marks)
+    effect = 1.0 if clusters is None else statistics.design_effect(right, clusters)
+    images = {one.image for one in (mark.answer.question for mark in marks) if one and one.image}
     n, share = len(marks), sum(right) / len(marks)
     return Accuracy(
         right=sum(right),
         n=n,
-        images=None if images is None else sum(isinstance(one, str) for one in set(images)),
+        questions=len({mark.answer.id for mark in marks}),
+        images=None if marks[0].answer.question is None else len(images),
         effective_n=n / effect,
         interval=statistics.wilson(share, n / effect, statistics.two_sided(statistics.LEVEL)),
     )
 
 
-def images_of_marks(marks: Sequence[Mark]) -> list[object] | None:
-    """Return the image of each of *marks*, or its index for text only; None without a test split."""
+def clusters_of(marks: Sequence[Mark]) -> list[Hashable] | None:
+    """Return what each of *marks* shares with others: the image of the question, or else the question.
+
+    Return None for single answers without a test split, which has the images.
+    """
     if marks[0].answer.question is None:  # then no answer has one
-        return None
+        ids = [mark.answer.id for mark in marks]
+        return None if len(set(ids)) == len(ids) else list(ids)
     return [
-        mark.answer.question.image if mark.answer.question and mark.answer.question.image else number
-        for number, mark in enumerate(marks)
+        answer.question.image if answer.question and answer.question.image else (answer.id,)
+        for answer in (mark.answer for mark in marks)
     ]
 
 

@@ -270,6 +270,13 @@ class ChatFailures:
     noun: str
     reasons: list[str] = field(default_factory=list)
 
+    @property
+    def summary(self) -> str:
+        """The number of failures and the first reason, "" without any."""
+        if not self.reasons:
+            return ""
+        return f"; {len(self.reasons):,} failed, the first with: {self.reasons[0]}"
+
     def left_out(self, results: Iterable[tuple[T, R | ChatFailure]]) -> Iterator[tuple[T, R]]:
         """Yield *results* without failures, whose reasons are recorded.
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
+from typing import NamedTuple
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation import statistics
-from pytest_vft.evaluation.accuracy import Accuracy, images_of_marks, measure
+from pytest_vft.evaluation.accuracy import Accuracy, clusters_of, measure
 from pytest_vft.evaluation.gate import Cause, irregular_causes
 from pytest_vft.evaluation.matching import Irregularities
-from pytest_vft.evaluation.scoring import Kind, Mark
+from pytest_vft.evaluation.scoring import Kind, Mark, count_ratings
 from pytest_vft.evaluation.statistics import Interval
 from pytest_vft.naming import option
 from pytest_vft.text import count
 
 
+class Change(NamedTuple):
+    """The answers of both models to a question that only one of them got right."""
+
+    ours: Mark
+    theirs: Mark
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """When answers count as worse than those of a baseline.
+    """When answers count as worse than those of another model.
 
     They are worse if the accuracy is lower by more than *margin* and chance does not explain this:
     McNemar's p is below *alpha*, and the interval of the difference at 1 - alpha, which accounts for
@@ -38,32 +48,29 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The accuracy of a model and of a *baseline* on the same questions, and why the model is worse.
+    """The accuracy of a model and of the model *against* it on the same questions, and why it is worse.
 
-    *better* and *worse* count the questions that only the model or only the baseline got right; *lost*
-    are the answers of the model to the latter. *p* is that of McNemar's exact two-sided test. *interval*
-    is that of *difference*, two-sided at 95 %. *settled_by* is the number of questions at which it would
-    exclude 0, if the difference stayed as it is.
+    *fixed* and *broken* are the questions that only the model or only the other one got right, or got right
+    more often. *p* is that of McNemar's exact two-sided test of these questions. *interval* is that of
+    *difference*, two-sided at 95 %. *settled_by* is the number of questions at which it would exclude 0, if
+    the difference stayed as it is. *ratings* and *against_ratings* count the ratings of the judge.
     """
 
     kind: Kind | None
     accuracy: Accuracy
-    baseline: Accuracy
-    better: int
-    worse: int
+    against: Accuracy
+    difference: float
+    fixed: Sequence[Change] = field(repr=False)
+    broken: Sequence[Change] = field(repr=False)
     p: float
     interval: Interval
     margin: float
     alpha: float
     confidence: float | None
     settled_by: int | None
+    ratings: Mapping[str, int]
+    against_ratings: Mapping[str, int]
     causes: tuple[Cause, ...]
-    lost: Sequence[Mark] = field(repr=False)
-
-    @property
-    def difference(self) -> float:
-        """The accuracy of the model minus that of the baseline."""
-        return (self.better - self.worse) / self.accuracy.n
 
     @property
     def ok(self) -> bool:
@@ -78,20 +85,23 @@ def compare(
     tolerance: Tolerance,
     max_ungraded: float,
 ) -> Comparison:
-    """Return the comparison of two models, each pair holding that of the model first and the baseline second.
+    """Return the comparison of two models, each pair holding that of the model first and the other second.
 
     Raises UsageError if the questions are not the same, EvaluationError if no pair of marks is graded.
     """
     pairs = _pairs(*marks)
-    ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
-    changes = [int(one.right is True) - int(other.right is True) for one, other in pairs]
-    lost = [one for one, change in zip(ours, changes, strict=True) if change < 0]
-    n, better, worse = len(pairs), changes.count(1), len(lost)
-    images = images_of_marks(ours)
-    effect = 1.0 if images is None else statistics.design_effect(changes, images)
-    p = statistics.mcnemar(better, worse)
+    graded = [pair for pair in pairs if pair.ours.right is not None and pair.theirs.right is not None]
+    if not graded:
+        raise EvaluationError(f"the judge gave no valid rating for {count(len(pairs), 'pair')} of answers")
+    ours, theirs = [pair.ours for pair in graded], [pair.theirs for pair in graded]
+    changes = [_change(pair) for pair in graded]
+    n, better, worse = len(graded), changes.count(1), changes.count(-1)
+    clusters = clusters_of(ours)
+    effect = 1.0 if clusters is None else statistics.design_effect(changes, clusters)
+    fixed, broken = _changed(graded)
+    p = statistics.mcnemar(len(fixed), len(broken))
     causes = list(dict.fromkeys([*irregular_causes(irregular[0]), *irregular_causes(irregular[1])]))
-    if len(marks[0]) - n > max_ungraded * len(marks[0]):
+    if len(pairs) - n > max_ungraded * len(pairs):
         causes.append("ungraded")
     margin, alpha, confidence = tolerance.margin, tolerance.alpha, tolerance.confidence
     if confidence is not None:
@@ -106,34 +116,61 @@ def compare(
     return Comparison(
         kind=kind,
         accuracy=measure(ours),
-        baseline=measure(theirs),
-        better=better,
-        worse=worse,
+        against=measure(theirs),
+        difference=(better - worse) / n,
+        fixed=fixed,
+        broken=broken,
         p=p,
         interval=statistics.difference(better, worse, n, effect, z),
         margin=margin,
         alpha=alpha,
         confidence=confidence,
         settled_by=statistics.pairs_to_settle(better, worse, n, effect, z),
+        ratings=count_ratings(ours),
+        against_ratings=count_ratings(theirs),
         causes=tuple(causes),
-        lost=lost,
     )
 
 
-def _pairs(marks: Sequence[Mark], others: Sequence[Mark]) -> list[tuple[Mark, Mark]]:
-    """Return the marks of each question in pairs, without pairs in which one has no valid rating."""
-    mine = {mark.answer.id for mark in marks}
-    by_id = {mark.answer.id: mark for mark in others if mark.kind or mark.answer.id in mine}
-    marks = [mark for mark in marks if mark.kind or mark.answer.id in by_id]
-    absent = [mark.answer.id for mark in marks if mark.answer.id not in by_id]
-    if absent or len(marks) != len(by_id):
+def _pairs(marks: Sequence[Mark], others: Sequence[Mark]) -> list[Change]:
+    """Return the marks of each question in pairs; a model with fewer answers repeats them."""
+    ours, theirs = _by_id(marks), _by_id(others)
+    theirs = {id_: found for id_, found in theirs.items() if id_ in ours or any(one.kind for one in found)}
+    ours = {id_: found for id_, found in ours.items() if id_ in theirs or any(one.kind for one in found)}
+    absent = [id_ for id_ in ours if id_ not in theirs]
+    if absent or len(ours) != len(theirs):
+        example = f"; none with the id {absent[0]!r}" if absent else ""
         raise UsageError(
-            f"the baseline has answers to {count(len(by_id), 'question')} of this kind, not to {len(marks):,}"
-            f"{f'; none with the id {absent[0]!r}' if absent else ''}; give the test split of both: "
-            f"{option('test', 'FILE')}"
+            f"{option('against')} has answers to {count(len(theirs), 'question')} of this kind, "
+            f"not to {len(ours):,}{example}; give the test split of both: {option('test', 'FILE')}"
         )
-    pairs = [(mark, by_id[mark.answer.id]) for mark in marks]
-    graded = [(one, other) for one, other in pairs if one.right is not None and other.right is not None]
-    if not graded:
-        raise EvaluationError(f"the judge gave no valid rating for {count(len(marks), 'pair')} of answers")
-    return graded
+    return [pair for id_, found in ours.items() for pair in _repeated(found, theirs[id_])]
+
+
+def _by_id(marks: Sequence[Mark]) -> dict[str, list[Mark]]:
+    found: dict[str, list[Mark]] = {}
+    for mark in marks:
+        found.setdefault(mark.answer.id, []).append(mark)
+    return found
+
+
+def _repeated(ours: Sequence[Mark], theirs: Sequence[Mark]) -> list[Change]:
+    pairs = zip(cycle(ours), cycle(theirs), strict=False)
+    return [Change(*pair) for pair in islice(pairs, max(len(ours), len(theirs)))]
+
+
+def _change(pair: Change) -> int:
+    return int(pair.ours.right is True) - int(pair.theirs.right is True)
+
+
+def _changed(pairs: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+    """Return a pair for each question that the first model got right more often, and for each other one."""
+    sums: Counter[str] = Counter()
+    for pair in pairs:
+        sums[pair.ours.answer.id] += _change(pair)
+    firsts: dict[str, Change] = {}
+    for pair in pairs:
+        if _change(pair) * sums[pair.ours.answer.id] > 0:
+            firsts.setdefault(pair.ours.answer.id, pair)
+    fixed = [pair for id_, pair in firsts.items() if sums[id_] > 0]
+    return fixed, [pair for id_, pair in firsts.items() if sums[id_] < 0]

@@ -19,6 +19,7 @@ from pytest_vft.evaluation.scoring import (
     Metric,
     Normalisation,
     Scoring,
+    count_ratings,
     near_fields,
     near_misses,
     normalise_text,
@@ -36,7 +37,8 @@ class Gate:
 
     *minimum* is None if only measured. *bound* is the one-sided lower bound at *confidence*. *short_by*
     is the number of right answers that are missing; *settled_by* is the number of answers at which the
-    interval would exclude *minimum*, if the share stayed as it is. *near_fields* counts the wrong answers
+    interval would exclude *minimum*, if the share stayed as it is. *flips* are the questions that were asked
+    several times and answered right at times. *near_fields* counts the wrong answers
     that a field of a JSON object would make right. *confusions* counts pairs of given and
     actual answer of closed questions, with "other" for an answer that is not a choice; *ratings* counts
     the ratings of the judge.
@@ -56,6 +58,7 @@ class Gate:
     wrong: Sequence[Mark] = field(repr=False)
     near_misses: Sequence[tuple[Mark, Normalisation]] = field(repr=False)
     near_fields: Mapping[str, int]
+    flips: Sequence[str] = field(repr=False)
     confusions: Mapping[tuple[str, str], int]
     ratings: Mapping[str, int]
     ungraded: Sequence[Mark] = field(repr=False)
@@ -116,12 +119,20 @@ def evaluate_gate(
         wrong=wrong,
         near_misses=near_misses((mark for mark in wrong if mark.rating is None), strictest),
         near_fields=near_fields(wrong, strictest),
+        flips=_flips(graded) if accuracy.questions < accuracy.n else (),
         confusions=_confusions(wrong, scoring),
-        ratings=dict(Counter(mark.rating for mark in graded if mark.rating is not None).most_common()),
+        ratings=count_ratings(graded),
         ungraded=ungraded,
         by=requirement.keys,
         groups=groups,
     )
+
+
+def _flips(marks: Sequence[Mark]) -> list[str]:
+    """Return the ids of questions with right and wrong answers in *marks*."""
+    right = {mark.answer.id for mark in marks if mark.right}
+    wrong = {mark.answer.id for mark in marks if not mark.right}
+    return [id_ for id_ in dict.fromkeys(mark.answer.id for mark in marks) if id_ in right and id_ in wrong]
 
 
 def irregular_causes(irregular: Irregularities) -> list[Cause]:

@@ -109,8 +109,8 @@ def as_judge(judge: Judge | str | None) -> Judge | None:
 
 def rate_answers(
     answers: Sequence[Answer], judge: Judge, transcript: Transcript, spending: Spending
-) -> dict[str, Rating]:
-    """Return the rating of each of *answers* by id.
+) -> dict[tuple[str, str], Rating]:
+    """Return the rating of each of *answers*, by the id of the question and the text of the answer.
 
     Ratings in *transcript* are reused; without new ones, no client is created. Raises UsageError if
     the judge gave the answers itself, EvaluationError if the server fails or a limit is reached.
@@ -120,7 +120,7 @@ def rate_answers(
             f"the judge {judge.model!r} gave the answers itself; use another model, "
             f"or allow it: {option('judge-itself')}"
         )
-    ids: dict[str, list[str]] = {}  # the same answer to the same question is rated once
+    rated: dict[str, list[tuple[str, str]]] = {}  # the same answer to the same question is rated once
     budget, failures = Budget(spending, judge.limits, "judge", judge.model), ChatFailures("request")
     address = judge.address
     chat: ChatModel | None = None
@@ -130,8 +130,8 @@ def rate_answers(
         nonlocal chat, left
         for answer, messages in _prompts(answers, judge):
             key = request_key(address, judge.model, messages, judge.parameters)
-            ids.setdefault(key, []).append(answer.id)
-            if len(ids[key]) > 1 or _is_rated(transcript.answers.get(key), key, judge, spending):
+            rated.setdefault(key, []).append((answer.id, answer.said))
+            if len(rated[key]) > 1 or _is_rated(transcript.answers.get(key), key, judge, spending):
                 continue
             chat = chat or make_chat(judge, judge.parameters, _FORMATS)
             if budget.take(key):
@@ -141,8 +141,8 @@ def rate_answers(
 
     work = paced(unrated(), judge.max_rate)
     done = in_parallel(work, lambda one: _rate(one, budget), judge.concurrency)
-    for request, rated in failures.left_out(done):
-        transcript.append({"key": request.key, "model": judge.model, "base_url": address, **rated})
+    for request, rating in failures.left_out(done):
+        transcript.append({"key": request.key, "model": judge.model, "base_url": address, **rating})
     again = f"ratings are saved; {judge.again} to ask the rest"
     if failures.reasons:
         raise EvaluationError(
@@ -153,9 +153,9 @@ def rate_answers(
         raise EvaluationError(f"{count(left, 'answer')} not rated: {budget.limit_reached}; {again}")
     saved = transcript.answers
     return {
-        id_: Rating(saved[key].get("rating"), str(saved[key].get("said", "")))
-        for key, same in ids.items()
-        for id_ in same
+        one: Rating(saved[key].get("rating"), str(saved[key].get("said", "")))
+        for key, same in rated.items()
+        for one in same
     }
 
 
@@ -196,13 +196,16 @@ def _prompts(answers: Sequence[Answer], judge: Judge) -> Iterator[tuple[Answer, 
         for answer in answers:
             yield answer, _messages(answer, [])
         return
-    by_line = {answer.question.line: answer for answer in answers if answer.question}
-    if len(by_line) < len(answers):
+    by_line: dict[int, list[Answer]] = {}
+    for answer in answers:
+        if answer.question:
+            by_line.setdefault(answer.question.line, []).append(answer)
+    if not all(answer.question for answer in answers):
         raise UsageError(f"{option('judge-images')} needs the test split: {option('test', 'FILE')}")
     path = next(answer.question.path for answer in answers if answer.question)
     for line, prompt in read_prompts(path):
-        if line in by_line:
-            yield by_line[line], _messages(by_line[line], prompt.images)
+        for answer in by_line.get(line, ()):
+            yield answer, _messages(answer, prompt.images)
 
 
 def _messages(answer: Answer, images: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

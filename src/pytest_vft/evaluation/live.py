@@ -18,7 +18,7 @@ from pytest_vft.evaluation.chat import (
     paced,
 )
 from pytest_vft.evaluation.questions import Question, read_prompts
-from pytest_vft.evaluation.spending import Budget, Spending
+from pytest_vft.evaluation.spending import Budget, Spending, check_number
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.text import count
 
@@ -27,17 +27,23 @@ class LiveOptions(AccessOptions, total=False):
     """The optional settings of Live."""
 
     parameters: Mapping[str, Any]
+    repeat: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live(ModelAccess):
-    """A model to evaluate; *parameters* are sent with each request."""
+    """A model to evaluate; *parameters* are sent with each request, and each question *repeat* times."""
 
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
+    repeat: int = 1
+
+    def __post_init__(self) -> None:
+        ModelAccess.__post_init__(self)  # super() does not work in a dataclass with slots
+        check_number("repeat", self.repeat, 1, 100, whole=True)
 
 
 class LiveProgress(NamedTuple):
-    """Progress of a run: questions *answered* of *total*, and the last *question* with its answer."""
+    """Progress of a run: answers so far of *total*, and the last *question* with its answer."""
 
     answered: int
     total: int
@@ -52,57 +58,67 @@ def ask_questions(
     spending: Spending,
     on_answer: Callable[[LiveProgress], None],
 ) -> list[Mapping[str, Any]]:
-    """Return the answers to *questions*, all of one file, as lines of *transcript*.
+    """Return the answers to *questions*, all of one file, as lines of *transcript*, one repeat after another.
 
     Only questions without an answer in *transcript* are sent; without any, no client is created.
     Raises EvaluationError if a limit or failures of the server leave questions without an answer;
     the answers so far are in the transcript.
     """
     by_line = {question.line: question for question in questions}
-    answers: dict[int, Mapping[str, Any]] = {}
+    numbers = range(1, live.repeat + 1)
+    total = len(questions) * live.repeat
+    answers: dict[tuple[int, int], Mapping[str, Any]] = {}
     failures, budget = ChatFailures("question"), Budget(spending, live.limits, "model", live.model)
     address = live.address
     chat: ChatModel | None = None
 
-    def add(question: Question, answer: Mapping[str, Any]) -> None:
-        answers[question.line] = answer
-        on_answer(LiveProgress(len(answers), len(questions), question, answer["predicted_answer"]))
+    def add(question: Question, number: int, answer: Mapping[str, Any]) -> None:
+        answers[question.line, number] = answer
+        on_answer(LiveProgress(len(answers), total, question, answer["predicted_answer"]))
 
-    def unanswered() -> Iterator[tuple[ChatModel, Question, str, Sequence[Mapping[str, Any]]]]:
+    def unanswered() -> Iterator[_Asking]:
         nonlocal chat
-        for line, (messages, _) in read_prompts(questions[0].path):
-            if line not in by_line:
-                continue
-            key = request_key(address, live.model, messages, live.parameters)
-            if key in transcript.answers:
-                add(by_line[line], transcript.answers[key])
-                continue
-            chat = chat or make_chat(live, live.parameters)
-            if budget.take(key):
-                yield chat, by_line[line], key, messages
+        for number in numbers:
+            for line, (messages, _) in read_prompts(questions[0].path):
+                if line not in by_line:
+                    continue
+                key = request_key(address, live.model, messages, live.parameters, number)
+                if key in transcript.answers:
+                    add(by_line[line], number, transcript.answers[key])
+                    continue
+                chat = chat or make_chat(live, live.parameters)
+                if budget.take(key):
+                    yield _Asking(chat, by_line[line], number, key, messages)
 
     work = paced(unanswered(), live.max_rate)
-    done = in_parallel(work, lambda one: one[0].ask(one[3]), live.concurrency)
-    for (_, question, key, _), completion in failures.left_out(done):
-        answer = _answer(question, key, live, completion)
+    done = in_parallel(work, lambda one: one.chat.ask(one.messages), live.concurrency)
+    for request, completion in failures.left_out(done):
+        answer = _answer(request, live, completion)
         transcript.append({**answer, "base_url": address})
         budget.pay(completion.prompt_tokens, completion.completion_tokens)
-        add(question, answer)
-    if len(answers) < len(questions):
-        said = f"{len(answers):,} of {count(len(questions), 'question')} answered"
-        if failures.reasons:
-            said += f"; {len(failures.reasons):,} failed, the first with: {failures.reasons[0]}"
-        else:
-            said += f"; {budget.limit_reached}"
+        add(request.question, request.number, answer)
+    if len(answers) < total:
+        reason = failures.summary or f"; {budget.limit_reached}"
+        said = f"{len(answers):,} of {count(total, 'question')} answered{reason}"
         raise EvaluationError(f"{said}; {live.again} to ask the rest")
-    return [answers[question.line] for question in questions]
+    return [answers[question.line, number] for number in numbers for question in questions]
 
 
-def _answer(question: Question, key: str, live: Live, completion: Completion) -> dict[str, Any]:
+class _Asking(NamedTuple):
+    chat: ChatModel
+    question: Question
+    number: int
+    key: str
+    messages: Sequence[Mapping[str, Any]]
+
+
+def _answer(request: _Asking, live: Live, completion: Completion) -> dict[str, Any]:
+    question = request.question
     id_ = question.id if question.id is not None else question.numbered
     return {
         **({} if id_ is None else {"id": id_}),
         "line": question.line,
+        **({} if request.number == 1 else {"repeat": request.number}),
         "predicted_answer": completion.text.strip(),
         **({} if question.truth is None else {"actual_answer": question.truth}),
         "model": live.model,
@@ -110,5 +126,5 @@ def _answer(question: Question, key: str, live: Live, completion: Completion) ->
         **({} if completion.refusal is None else {"refusal": completion.refusal}),
         "prompt_tokens": completion.prompt_tokens,
         "completion_tokens": completion.completion_tokens,
-        "key": key,
+        "key": request.key,
     }

@@ -52,9 +52,18 @@ class MatchedPredictions:
     answers: Sequence[Answer] = field(repr=False)
     irregular: Irregularities = field(default_factory=Irregularities, repr=False)
 
+    @property
+    def questions(self) -> int:
+        """The number of questions, which may have several answers each."""
+        return len({answer.id for answer in self.answers})
+
 
 def match_without_split(path: str, predictions: Sequence[Answer]) -> MatchedPredictions:
-    """Return *predictions* matched without a test split: each line is its own question."""
+    """Return *predictions* matched without a test split: each line is its own question, or a repeated one."""
+    return _combined([_match_alone(path, run) for run in _runs(predictions)])
+
+
+def _match_alone(path: str, predictions: Sequence[Answer]) -> MatchedPredictions:
     ids = [given.id for given in predictions]
     if not all(ids):
         predictions = [given if given.id else given._replace(id=str(given.line)) for given in predictions]
@@ -75,9 +84,41 @@ def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question
     """Return *predictions*, of the file at *path*, matched to *questions*.
 
     They are matched by the ids of the questions, else by the ids that a pattern finds in the questions,
-    else by the lines that the predictions name, else by order.
+    else by the lines that the predictions name, else by order. A question that was asked several times has
+    several answers.
     Raises EvaluationError if none of these is possible, or if there is no actual answer.
     """
+    return _combined([_match_run(path, run, questions) for run in _runs(predictions)])
+
+
+def _runs(predictions: Sequence[Answer]) -> list[Sequence[Answer]]:
+    """Return *predictions* by their number in `repeat`, if questions have several answers."""
+    if all("repeat" not in given.fields for given in predictions):
+        return [predictions]
+    runs: dict[int, list[Answer]] = {}
+    for given in predictions:
+        number = given.fields.get("repeat", 1)
+        runs.setdefault(number if type(number) is int else 1, []).append(given)
+    asked = {given.id or str(given.fields.get("line", given.line)) for given in predictions}
+    return [runs[number] for number in sorted(runs)] if len(asked) < len(predictions) else [predictions]
+
+
+def _combined(runs: Sequence[MatchedPredictions]) -> MatchedPredictions:
+    if len(runs) == 1:
+        return runs[0]
+    irregular: dict[str, list[str]] = {}
+    for run in runs:
+        for name, ids in asdict(run.irregular).items():
+            irregular[name] = list(dict.fromkeys([*irregular.get(name, ()), *ids]))
+    return MatchedPredictions(
+        how=runs[0].how,
+        predictions=sum(run.predictions for run in runs),
+        answers=[answer for run in runs for answer in run.answers],
+        irregular=Irregularities(**irregular),
+    )
+
+
+def _match_run(path: str, predictions: Sequence[Answer], questions: Sequence[Question]) -> MatchedPredictions:
     how, labels, given = _labels(path, predictions, questions)
     by_label = dict(zip(labels, questions, strict=True))
     firsts, repeated, contradictory = _distinct(predictions, given)

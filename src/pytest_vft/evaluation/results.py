@@ -23,7 +23,7 @@ class Results:
 
     predictions: str
     test: str | None
-    baseline: str | None
+    against: str | None
     matched: MatchedPredictions = field(repr=False)
     judge: str | None
     gates: Sequence[Gate]

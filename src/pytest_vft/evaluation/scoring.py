@@ -174,11 +174,14 @@ def kinds_of(answers: Iterable[Answer], choices: Collection[str] = ()) -> list[K
 
 
 def score(
-    answers: Iterable[tuple[Answer, Kind | None]], scoring: Scoring, ratings: Mapping[str, Rating]
+    answers: Iterable[tuple[Answer, Kind | None]],
+    scoring: Scoring,
+    ratings: Mapping[tuple[str, str], Rating],
 ) -> list[Mark]:
     """Return a mark for each of *answers*, given with their kinds.
 
-    *ratings* are those of the judge by the id of the answer. An empty answer is wrong by every metric.
+    *ratings* are those of the judge by the id and the text of the answer. An empty answer is wrong by
+    every metric.
     """
     metrics = {kind: scoring.metric_for(kind) for kind in KINDS}
     agree = {kind: _agreement(metric, scoring) for kind, metric in metrics.items()}
@@ -196,7 +199,7 @@ def score(
         elif not said.strip():
             marks.append(Mark(answer, kind, False))
         else:
-            rating, judge_said = ratings.get(answer.id, _UNRATED)
+            rating, judge_said = ratings.get((answer.id, said), _UNRATED)
             right = None if rating is None else rating in passing
             marks.append(Mark(answer, kind, right, rating, judge_said))
     return marks
@@ -220,6 +223,11 @@ def _equal(normalise: Callable[[str], str]) -> Callable[[str, str], bool]:
         return wanted != "" and (said == truth or normalise(said) == wanted)
 
     return equal
+
+
+def count_ratings(marks: Iterable[Mark]) -> dict[str, int]:
+    """Return the ratings of *marks* with their numbers, the most frequent one first."""
+    return dict(Counter(mark.rating for mark in marks if mark.rating is not None).most_common())
 
 
 def near_misses(marks: Iterable[Mark], normalise: Normalisation) -> list[tuple[Mark, Normalisation]]:

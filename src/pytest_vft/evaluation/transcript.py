@@ -18,11 +18,15 @@ from pytest_vft.regular_files import read_bytes
 
 
 def request_key(
-    address: str, model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
+    address: str,
+    model: str,
+    messages: Sequence[Mapping[str, Any]],
+    parameters: Mapping[str, Any],
+    repeat: int = 1,
 ) -> str:
-    """Return the key of a request: the SHA-256 of its server, model, messages and parameters."""
-    request = orjson.dumps([address, model, messages, parameters], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(request).hexdigest()
+    """Return the key of a request: the SHA-256 of its server, model, messages, parameters and *repeat*."""
+    request = [address, model, messages, parameters, *([repeat] if repeat > 1 else [])]
+    return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 class Transcript:

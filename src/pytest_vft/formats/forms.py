@@ -13,8 +13,6 @@ from pytest_vft.formats.keys import IMAGE_KEYS, unknown_keys
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.formats.written import (
     IMAGE_TYPES,
-    ChatRows,
-    ListedImage,
     WrittenMessage,
     chat_rows,
     listed_images,
@@ -70,8 +68,9 @@ class Form:
     """A form of examples, which have all of the keys *told_by*.
 
     *properties* are the schemas of its keys, of which *required* must be there. *read* returns the messages
-    of an example, without the values that are faulty. *images* are the keys of listed images; *tags* in texts
-    stand for images. *own_marks* counts the marks that the trainer writes itself.
+    of an example, without the values that are faulty, from the keys that are *consumed*. *images* are the
+    keys of listed images; *tags* in texts stand for images. *own_marks* counts the marks that the trainer
+    adds itself.
     """
 
     told_by: Sequence[str]
@@ -84,6 +83,12 @@ class Form:
     own_marks: OwnMarks = _no_marks
 
     @cached_property
+    def others(self) -> Sequence[str]:
+        """The keys besides those of messages and listed images."""
+        read = {*self.consumed, *self.images}
+        return [key for key in (*self.properties, *MEDIA) if key not in read]
+
+    @cached_property
     def schema(self) -> Schema:
         """JSON Schema of an example."""
         images = dict.fromkeys(self.images, IMAGES)
@@ -94,6 +99,14 @@ class Form:
         }
 
 
+class _ReadExample(NamedTuple):
+    """An example with its chat, and places in the example by places in the chat."""
+
+    example: Any
+    chat: Chat
+    places: Mapping[KeyPath, KeyPath]
+
+
 class FormsFormat:
     """A data format with *forms*; the first one that an example has the keys of is its form."""
 
@@ -101,6 +114,7 @@ class FormsFormat:
 
     def __init__(self, forms: Sequence[Form]) -> None:
         self._forms = [(form, ExampleShape(form.schema, self.name)) for form in forms]
+        self._last = _ReadExample(None, Chat((), 0), {})  # findings of an example need its places
 
     @cached_property
     def schema(self) -> Schema:
@@ -109,28 +123,41 @@ class FormsFormat:
 
     def read(self, example: Any) -> Chat:
         """Return *example*, a JSON value, as a chat of its sound parts."""
-        if not isinstance(example, dict):
-            return Chat((), 0, (Fault((), "the example is not an object"),))
-        form, shape, faults = self._form(example)
-        messages, listed, chat = _read(form, example, faults)
-        known = shape.keys
-        return Chat(
-            chat.rows,
-            len(messages.messages) - messages.alternatives,
-            faults,
-            () if any(not fault.path for fault in faults) else unknown_keys(example, known, places=_BESIDE),
-            chat.unsound,
-            {key: example[key] for key in example if key in known.difference(form.consumed, form.images)},
-            messages.alternatives,
-            chat.placeholders + form.own_marks(messages.messages, len(listed or ()), chat.placeholders),
-            None if listed is None else len(listed),
-        )
+        return self._read(example).chat
 
     def place(self, example: Any, path: KeyPath) -> KeyPath:
         """Return the place in *example* for *path*, a place in its chat."""
-        form, _, faults = self._form(example)
-        places = _read(form, example, faults)[2].places
-        return places.get(path) or places.get(path[:2]) or ()
+        last = self._last if self._last.example is example else self._read(example)
+        return last.places.get(path) or last.places.get(path[:2]) or ()
+
+    def _read(self, example: Any) -> _ReadExample:
+        chat, places = self._chat(example)
+        self._last = _ReadExample(example, chat, places)
+        return self._last
+
+    def _chat(self, example: Any) -> tuple[Chat, Mapping[KeyPath, KeyPath]]:
+        """Return *example* as a chat, and places in the example by places in the chat."""
+        if not isinstance(example, dict):
+            return Chat((), 0, (Fault((), "the example is not an object"),)), {}
+        form, shape, faults = self._form(example)
+        if any(not fault.path for fault in faults):  # a key is missing, or the example has another format
+            return Chat((), 0, faults), {}
+        faulty = {fault.path[:length] for fault in faults for length in range(1, len(fault.path) + 1)}
+        messages, alternatives = form.read(example, faulty.__contains__)
+        listed = listed_images(example, form.images)
+        read = chat_rows(messages, listed or (), tags=form.tags)
+        chat = Chat(
+            read.rows,
+            len(messages) - alternatives,
+            faults,
+            unknown_keys(example, shape.keys, places=_BESIDE) if example.keys() - shape.keys else (),
+            read.unsound,
+            {key: example[key] for key in form.others if key in example},
+            alternatives,
+            read.placeholders + form.own_marks(messages, len(listed or ()), read.placeholders),
+            None if listed is None else len(listed),
+        )
+        return chat, read.places
 
     def _form(self, example: Mapping[str, Any]) -> tuple[Form, ExampleShape, Sequence[Fault]]:
         """Return the form of *example* with its shape, and the faults of *example*."""
@@ -140,17 +167,6 @@ class FormsFormat:
                 return form, shape, faults
         form, shape = self._forms[0]
         return form, shape, shape.faults(example)
-
-
-def _read(
-    form: Form, example: Mapping[str, Any], faults: Sequence[Fault]
-) -> tuple[Messages, list[ListedImage] | None, ChatRows]:
-    if any(not fault.path for fault in faults):  # a key is missing, or the example has another format
-        return Messages(()), None, chat_rows((), ())
-    faulty = {fault.path[:length] for fault in faults for length in range(1, len(fault.path) + 1)}
-    messages = form.read(example, faulty.__contains__)
-    listed = listed_images(example, form.images)
-    return messages, listed, chat_rows(messages.messages, listed or (), tags=form.tags)
 
 
 @dataclass(frozen=True, eq=False)

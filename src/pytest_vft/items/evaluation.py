@@ -22,7 +22,8 @@ from pytest_vft.items.base import (
 )
 from pytest_vft.naming import naming_for
 from pytest_vft.report.evaluation import result_targets, write_results
-from pytest_vft.report.evaluation_text import render_comparison, render_gate
+from pytest_vft.report.evaluation_comparison import render_comparison
+from pytest_vft.report.evaluation_text import render_gate
 from pytest_vft.runs.evaluation_options import read_request
 from pytest_vft.text import nearest
 
@@ -48,10 +49,10 @@ class EvalRun:
                 self.request = read_request(
                     path, {**given_options(config, "vft_eval_"), "base_url": base_url}
                 )
-            if not self.request.minima and self.request.baseline is None:
-                raise UsageError("no gate: write --vft-eval-min-accuracy=N or --vft-eval-baseline=FILE")
+            if not self.request.minima and self.request.against is None:
+                raise UsageError("no gate: write --vft-eval-min-accuracy=N or --vft-eval-against=FILE")
             self._targets = result_targets(config.getoption("vft_eval_report") or ())
-            gated = KINDS if self.request.baseline is not None else tuple(self.request.minima)
+            gated = KINDS if self.request.against is not None else tuple(self.request.minima)
             self.kinds = _kinds(path, arguments) or gated
 
     @pytest.hookimpl(tryfirst=True)
@@ -128,7 +129,7 @@ class EvalItem(VftItem):
             for gate in gates
             if not gate.ok
         ]
-        failed += [render_comparison(one, path, str(results.baseline)) for one in comparisons if not one.ok]
+        failed += [render_comparison(one, path, str(results.against)) for one in comparisons if not one.ok]
         if failed:
             raise ItemFailedError("\n".join(failed))
         if not gates:

@@ -20,6 +20,7 @@ from pytest_vft.report.submission import (
     render_plan_json,
     render_preflight,
 )
+from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submission import Submission, apply_plan, connect, make_plan, plan_path, record_path
 from pytest_vft.submission.job import conclude, follow
 from pytest_vft.submission.outcome import Event, Job
@@ -66,7 +67,7 @@ class SubmissionItem(RuleItem):
 
     def _plan(self, submission: Submission) -> JobPlan:
         assert self.source is not None  # noqa: S101 - a step is for one file
-        same = set(submission.settings.sources) == set(self._lint.settings_of(self.source).sources)
+        same = _files(submission.settings) == _files(self._lint.settings_of(self.source))
         return make_plan(submission, os.environ, report=self._lint.report(self.source) if same else None)
 
     def _plan_step(self, submission: Submission) -> str:
@@ -100,3 +101,8 @@ class SubmissionItem(RuleItem):
         if not outcome.ok:
             raise SubmissionError(Safe(text))
         return text if job.ended else text + next_commands(job.id, str(path))
+
+
+def _files(settings: Settings) -> set[tuple[str, str]]:
+    """Return the paths and splits of the files of *settings*."""
+    return {(source.path, source.split) for source in settings.sources}

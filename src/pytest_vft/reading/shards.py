@@ -22,7 +22,8 @@ class Shard(NamedTuple):
     """The bytes from *start* to *end* of the file at *path*, with settings of the file.
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
-    URLs of the shard. *image_bytes* is the estimated size of its local images.
+    URLs of the shard. *image_bytes* is the estimated size of its local images, and
+    *layout* are settings of the data format.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Shard(NamedTuple):
     data_format: str = "openai"
     ignored: frozenset[str] = frozenset()
     remotes: Mapping[str, Remote] = {}
+    layout: Mapping[str, str] = {}
     image_bytes: int = 0
 
     @property

@@ -30,7 +30,7 @@ def _rows(report: Report) -> Iterator[tuple[object, ...]]:
     for file in report.files:
         findings = [finding for finding in report.findings if finding.path == file.path]
         lines = {finding.line for finding in findings if finding.line is not None}
-        labels = read_labels(file.path, file.data_format, lines) if lines else {}
+        labels = read_labels(file, lines) if lines else {}
         for finding in findings:
             yield _row(finding, labels.get(finding.line or 0, Label()))
     for rule in report.rules:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from pytest_vft.evaluation.accuracy import Accuracy
-from pytest_vft.evaluation.comparison import Comparison
+from pytest_vft.evaluation.comparison import Change, Comparison
 from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark
@@ -28,10 +28,10 @@ def _results_data(results: Results) -> dict[str, Any]:
         "format": FORMAT,
         "ok": results.ok,
         "tool": {"name": "pytest-vft", "version": version("pytest-vft")},
-        **_attributes(results, "predictions", "test", "baseline", "judge"),
+        **_attributes(results, "predictions", "test", "against", "judge"),
         "matched_by": results.matched.how,
         "prediction_count": results.matched.predictions,
-        "question_count": len(results.matched.answers),
+        "question_count": results.matched.questions,
         "irregular": asdict(results.matched.irregular),
         "gates": [_gate_data(gate) for gate in results.gates],
         "comparisons": [_comparison_data(comparison) for comparison in results.comparisons],
@@ -44,7 +44,7 @@ def _results_data(results: Results) -> dict[str, Any]:
 def _accuracy_data(accuracy: Accuracy) -> dict[str, Any]:
     return {
         "accuracy": accuracy.share,
-        **_attributes(accuracy, "right", "n", "images", "effective_n", "interval"),
+        **_attributes(accuracy, "right", "n", "questions", "images", "effective_n", "interval"),
     }
 
 
@@ -67,7 +67,7 @@ def _gate_data(gate: Gate) -> dict[str, Any]:
         ],
         "wrong": [_mark_data(mark) for mark in gate.wrong],
         "near_misses": [{"id": mark.answer.id, "normalise": name} for mark, name in gate.near_misses],
-        "near_fields": gate.near_fields,
+        **_attributes(gate, "near_fields", "flips"),
     }
 
 
@@ -79,6 +79,7 @@ def _mark_data(mark: Mark) -> dict[str, Any]:
         "image": question.image if question else None,
         "question": question.text if question else None,
         **_attributes(answer, "said", "truth"),
+        "others": list(answer.others),
         "rating": mark.rating,
     }
 
@@ -87,11 +88,18 @@ def _comparison_data(comparison: Comparison) -> dict[str, Any]:
     return {
         **_attributes(comparison, "kind", "ok", "causes"),
         "accuracy": _accuracy_data(comparison.accuracy),
-        "baseline": _accuracy_data(comparison.baseline),
-        **_attributes(comparison, "difference", "interval", "better", "worse", "p"),
+        "against": _accuracy_data(comparison.against),
+        **_attributes(comparison, "difference", "interval", "p"),
         **_attributes(comparison, "margin", "alpha", "confidence", "settled_by"),
-        "lost": [mark.answer.id for mark in comparison.lost],
+        "fixed": [_change_data(change) for change in comparison.fixed],
+        "broken": [_change_data(change) for change in comparison.broken],
+        **_attributes(comparison, "ratings", "against_ratings"),
     }
+
+
+def _change_data(change: Change) -> dict[str, Any]:
+    theirs = change.theirs
+    return {**_mark_data(change.ours), "against_said": theirs.answer.said, "against_rating": theirs.rating}
 
 
 def _attributes(record: object, *names: str) -> dict[str, Any]:

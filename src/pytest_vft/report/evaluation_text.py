@@ -6,17 +6,26 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_vft.evaluation.accuracy import Accuracy, Group
-from pytest_vft.evaluation.comparison import Comparison
-from pytest_vft.evaluation.gate import Cause, Gate
+from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions, MatchMethod
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark, Normalisation
 from pytest_vft.naming import option
+from pytest_vft.report.evaluation_comparison import comparison_lines
+from pytest_vft.report.evaluation_words import (
+    CAUSES,
+    MOST_IDS,
+    conclusive_words,
+    first_ids,
+    interval_words,
+    percent,
+    quoted,
+    rating_words,
+    said_words,
+    share_words,
+)
+from pytest_vft.report.layout import MOST_SHOWN
 from pytest_vft.text import count, safe
-
-MOST_SHOWN = 10
-_MOST_IDS = 5
-_QUOTED = 40
 
 _METHODS: Mapping[MatchMethod, str] = {
     "id": "matched by id",
@@ -37,16 +46,6 @@ _IRREGULAR = {
     "unknown": "predicted, but not in the test split: no gate passes",
     "disputed": "with another actual answer than in the test split: no gate passes",
 }
-_CAUSES: Mapping[Cause, str] = {
-    "unknown": "unknown ids",
-    "missing": "missing predictions",
-    "contradictory": "contradictory answers",
-    "disputed": "disputed actual answers",
-    "ungraded": "too many ungraded",
-    "low": "too low",
-    "unproven": "not proved",
-    "group": "a group is too low",
-}
 
 
 def render_results(results: Results, commands: Mapping[str, Sequence[str]], most_shown: int) -> str:
@@ -64,7 +63,7 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
         command = commands.get(str(gate.kind), ())
         lines += ["", *_gate(gate, results.predictions, results.test, command, most_shown)]
     for comparison in results.comparisons:
-        lines += ["", *_comparison(comparison, str(results.baseline))]
+        lines += ["", *comparison_lines(comparison, results.predictions, str(results.against), most_shown)]
     for kind, error in results.errors.items():
         lines += ["", f"error {kind}: {safe(error, None)}"]
     if results.spending.requests:
@@ -72,21 +71,27 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
     if results.unscored:
         unscored = count(results.unscored, "open answer")
         lines += ["", f"note: {unscored} not scored: no judge and no metric given"]
+    return "\n".join([*lines, "", verdict(results)]) + "\n"
+
+
+def verdict(results: Results) -> str:
+    """Return the last line: whether all gates pass."""
     verdicts = [gate.ok for gate in results.gates if gate.minimum is not None or not gate.ok]
     verdicts += [comparison.ok for comparison in results.comparisons]
     verdicts += [False for _ in results.errors]
-    failed = f"{verdicts.count(False):,} of {count(len(verdicts), 'gate')} failed"
-    verdict = "PASSED" if results.ok else "FAILED"
-    return (
-        "\n".join([*lines, "", f"{verdict}  {failed if verdicts else 'no minimum or baseline given'}"]) + "\n"
-    )
+    if not verdicts:
+        return "PASSED  no gate: no minimum and no other model given"
+    gates = f"of {count(len(verdicts), 'gate')}"
+    if results.ok:
+        return f"PASSED  {len(verdicts):,} {gates}"
+    return f"FAILED  {verdicts.count(False):,} {gates} failed"
 
 
 def _files(path: str, test: str | None, matched: MatchedPredictions) -> str:
     against = f" vs {safe(test, None)}" if test else ""
     return (
         f"{safe(path, None)}{against}: {count(matched.predictions, 'prediction')} to "
-        f"{count(len(matched.answers), 'question')}, {_METHODS[matched.how]}"
+        f"{count(matched.questions, 'question')}, {_METHODS[matched.how]}"
     )
 
 
@@ -94,11 +99,7 @@ def _irregular(irregular: Irregularities) -> Iterator[str]:
     for name, words in _IRREGULAR.items():
         ids: Sequence[str] = getattr(irregular, name)
         if ids:
-            yield f"  {len(ids):,} {words} ({_first_ids(ids)})"
-
-
-def _first_ids(ids: Sequence[str]) -> str:
-    return ", ".join(map(safe, ids[:_MOST_IDS])) + (", ..." if len(ids) > _MOST_IDS else "")
+            yield f"  {len(ids):,} {words} ({first_ids(ids)})"
 
 
 def render_gate(  # noqa: PLR0913, PLR0917 - the parts of a message
@@ -114,28 +115,26 @@ def render_gate(  # noqa: PLR0913, PLR0917 - the parts of a message
     return "\n".join([first, _files(path, test, matched), *_irregular(matched.irregular), *rest])
 
 
-def render_comparison(comparison: Comparison, path: str, baseline: str) -> str:
-    """Return the message of a failed *comparison*."""
-    first, *rest = _comparison(comparison, baseline)
-    return "\n".join([first, f"{safe(path, None)} vs {safe(baseline, None)}, on the same questions", *rest])
-
-
 def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_shown: int) -> Iterator[str]:
     accuracy = gate.accuracy
-    yield _headline(gate)
+    yield gate_headline(gate)
     yield f"  {_interval(accuracy)}"
     if gate.minimum is not None:
         yield from _minimum(gate, gate.minimum)
     if gate.ungraded:
-        ids = _first_ids([mark.answer.id for mark in gate.ungraded])
+        ids = first_ids([mark.answer.id for mark in gate.ungraded])
         total = count(len(gate.ungraded) + accuracy.n, "answer")
         yield f"  {len(gate.ungraded):,} of {total} without a valid rating: left out (ids {ids})"
-        yield f"    for the first of them the judge said {_quoted(gate.ungraded[0].judge_said)}"
+        yield f"    for the first of them the judge said {quoted(gate.ungraded[0].judge_said)}"
         if "ungraded" in gate.causes:
             tolerated = option("max-ungraded", f"{gate.scoring.max_ungraded:g}")
             yield f"    tolerated is {tolerated}; to ask the judge again: {option('retry-ungraded')}"
     if gate.ratings:
-        yield f"  ratings: {' | '.join(f'{rating} {number:,}' for rating, number in gate.ratings.items())}"
+        yield f"  ratings: {rating_words(gate.ratings)}"
+    if accuracy.questions < accuracy.n:
+        flips = f" (ids {first_ids(gate.flips)})" if gate.flips else ""
+        flipped = f"{len(gate.flips):,} of {count(accuracy.questions, 'question')}"
+        yield f"  {flipped} answered right only at times{flips}"
     for key in gate.by:
         yield from _groups([group for group in gate.groups if group.key == key], most_shown)
     if gate.wrong:
@@ -149,58 +148,56 @@ def _groups(groups: Sequence[Group], most_shown: int) -> Iterator[str]:
     for group in shown:
         low = "" if group.ok else "too low: "
         few = ", too few answers for a verdict" if group.few else ""
-        yield f"  {low}{safe(group.key)}={safe(group.value)} {_share(group.accuracy)}{few}"
+        yield f"  {low}{safe(group.key)}={safe(group.value)} {share_words(group.accuracy)}{few}"
     if len(groups) > len(shown):
         yield f"  ... and {count(len(groups) - len(shown), 'more group')} by {safe(groups[0].key)}"
 
 
-def _headline(gate: Gate) -> str:
+def gate_headline(gate: Gate) -> str:
+    """Return a line about *gate*."""
     accuracy, kind = gate.accuracy, gate.kind or "all"
-    share = _percent(accuracy.share)
+    share = percent(accuracy.share)
     compared = ""
     if gate.minimum is not None:
-        minimum = _percent(gate.minimum)
+        minimum = percent(gate.minimum)
         if share == minimum and gate.short_by:
-            share, minimum = _percent(accuracy.share, 3), _percent(gate.minimum, 3)
+            share, minimum = percent(accuracy.share, 3), percent(gate.minimum, 3)
         compared = f" {'<' if gate.short_by else '>='} {minimum}"
-    others = ", ".join(_CAUSES[cause] for cause in gate.causes if cause != "low")
+    others = ", ".join(CAUSES[cause] for cause in gate.causes if cause != "low")
     right = f"({accuracy.right:,}/{accuracy.n:,})"
     return f"{kind} {share}{compared} {right}{'; ' if others else ''}{others}"
 
 
 def _interval(accuracy: Accuracy) -> str:
-    if accuracy.images is None:
+    if accuracy.questions < accuracy.n:
+        effective = f"effective n {accuracy.effective_n:,.0f} of {accuracy.n:,}"
+        images = f"{count(accuracy.images, 'image')}, " if accuracy.images else ""
+        basis = f"{images}{count(accuracy.questions, 'question')}, {effective}"
+    elif accuracy.images is None:
         basis = f"n {accuracy.n:,}; without a test split, answers are assumed to be independent"
     else:
         effective = f"effective n {accuracy.effective_n:,.0f} of {accuracy.n:,}"
         basis = f"{count(accuracy.images, 'image')}, {effective}"
-    low, high = accuracy.interval
-    return f"95 % interval {100 * low:.1f} to {_percent(high)} (Wilson; {basis})"
+    return f"95 % interval {interval_words(accuracy)} (Wilson; {basis})"
 
 
 def _minimum(gate: Gate, minimum: float) -> Iterator[str]:
     if gate.short_by:
         yield f"  short by {count(gate.short_by, 'answer')}"
     if gate.bound is not None and gate.confidence is not None:
-        yield f"  at least {_percent(gate.bound)} with a one-sided confidence of {gate.confidence:g}"
+        yield f"  at least {percent(gate.bound)} with a one-sided confidence of {gate.confidence:g}"
         settled, inconclusive = gate.bound >= minimum, "the lower bound is below the minimum"
     else:
         low, high = gate.accuracy.interval
         settled, inconclusive = not low <= minimum <= high, "the interval contains the minimum"
     if not settled:
-        yield f"  inconclusive: {inconclusive}; {_settled_by(gate.settled_by, 'answer', 'accuracy')}"
-
-
-def _settled_by(number: int | None, noun: str, what: str) -> str:
-    if number is None:
-        return f"no number of {noun}s would settle it if the {what} stayed the same"
-    return f"about {count(number, noun)} would settle it if the {what} stayed the same"
+        yield f"  inconclusive: {inconclusive}; {conclusive_words(gate.settled_by, 'answer', 'accuracy')}"
 
 
 def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most_shown: int) -> Iterator[str]:
     pairs = " | ".join(
         f"said {safe(said)}, truth {safe(truth)}: {number:,}"
-        for (said, truth), number in list(gate.confusions.items())[:_MOST_IDS]
+        for (said, truth), number in list(gate.confusions.items())[:MOST_IDS]
     )
     yield f"  wrong {len(gate.wrong):,}{': ' + pairs if pairs else ''}"
     passed = gate.minimum is not None and gate.ok
@@ -213,7 +210,7 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
     for mark, name in gate.near_misses:
         by_name.setdefault(name, []).append(mark)
     for name, marks in by_name.items():
-        first = _quoted(marks[0].answer.said)
+        first = quoted(marks[0].answer.said)
         yield f"  near misses {len(marks):,} ({first} ...): {option('normalise', name)} would accept them"
     for field, number in list(gate.near_fields.items())[:1]:
         objects = count(number, "JSON object")
@@ -228,57 +225,13 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
 def _mark(mark: Mark, path: str) -> str:
     answer = mark.answer
     place = f"{safe(path, None)}:{answer.line}" if answer.line else "no prediction"
-    question = f"  {_quoted(answer.question.text)}" if answer.question else ""
+    question = f"  {quoted(answer.question.text)}" if answer.question else ""
     at = f", {answer.question.place}" if answer.question else ""
     rating = f"  {mark.rating}" if mark.rating else ""
-    return f"{place}{at}{question}  {_said(mark)}{rating}"
-
-
-def _said(mark: Mark) -> str:
-    answer = mark.answer
-    truth = "unknown" if answer.truth is None else _quoted(answer.truth)
-    return f"id {safe(answer.id)}  said {_quoted(answer.said)}  truth {truth}"
-
-
-def _comparison(comparison: Comparison, baseline: str) -> Iterator[str]:
-    kind = comparison.kind or "all"
-    causes = ", ".join("worse" if cause == "low" else _CAUSES[cause] for cause in comparison.causes)
-    difference = f"{kind} {_points(comparison.difference)} points vs baseline"
-    yield f"{difference}{': ' + causes if causes else ''}"
-    ours, theirs = _share(comparison.accuracy), _share(comparison.baseline)
-    yield f"  {ours} vs {theirs} in {safe(baseline, None)}"
-    low, high = comparison.interval
-    yield f"  95 % interval of the difference {_points(low)} to {_points(high)} points"
-    yield (
-        f"  right only here {comparison.better:,}, only in the baseline {comparison.worse:,}: "
-        f"exact McNemar p = {comparison.p:.3g}"
-    )
-    if low <= 0 <= high:
-        settled = _settled_by(comparison.settled_by, "question", "difference")
-        yield f"  inconclusive: the interval contains 0; {settled}"
-    elif comparison.p >= comparison.alpha:
-        yield f"  inconclusive: exact McNemar p is not below {comparison.alpha:g}"
-    for mark in comparison.lost[:_MOST_IDS] if causes else ():
-        yield f"    lost: {_said(mark)}"
-
-
-def _share(accuracy: Accuracy) -> str:
-    return f"{_percent(accuracy.share)} ({accuracy.right:,}/{accuracy.n:,})"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}"
-
-
-def _percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %"
-
-
-def _quoted(text: str) -> str:
-    return repr(safe(text, _QUOTED)).replace("\\\\", "\\")
+    return f"{place}{at}{question}  {said_words(mark)}{rating}"
 
 
 def progress_line(answered: int, total: int, right: int, scored: int) -> str:
     """Return the progress of a live run: questions *answered*, and answers *right* of those *scored*."""
-    so_far = f", {_percent(right / scored)} of {scored:,} right so far" if scored else ""
+    so_far = f", {percent(right / scored)} of {scored:,} right so far" if scored else ""
     return f"vft: {answered:,} of {count(total, 'question')} answered{so_far}"

@@ -33,7 +33,8 @@ class ShownImage(NamedTuple):
 class ExampleView:
     """One line of a file as a chat.
 
-    *start* is how the line begins, *images* are keyed by their path, and *has_wider_rules* says that there
+    *start* is how the line begins, *places* are JSON pointers to the messages, *images* are keyed by their
+    path in the chat, and *has_wider_rules* says that there
     are rules on files and on the dataset, which are not judged.
     """
 
@@ -43,6 +44,7 @@ class ExampleView:
     bytes: int
     start: str
     chat: Chat
+    places: Sequence[str]
     images: Mapping[KeyPath, ShownImage]
     findings: tuple[Finding, ...]
     has_wider_rules: bool
@@ -56,9 +58,9 @@ def render_example(view: ExampleView) -> str:
     whole = chat.unsound.get(("messages",))
     unsound: Mapping[int, Any] = dict(enumerate(whole)) if isinstance(whole, list) else chat.unsound_messages
     sound = {message.position: message for message in chat.messages}
-    for position in range(chat.total or len(unsound)):
+    for position in range(len(view.places) or len(unsound)):
         message = sound.get(position)
-        lines += _message(view, message) if message else _unsound(position, unsound.get(position))
+        lines += _message(view, message) if message else _unsound(view, position, unsound.get(position))
     if not chat.total and not unsound:
         lines.append("  " + safe(view.start, _LONGEST_VALUE))
     for (severity, rule), findings in groupby(view.findings, lambda one: (one.severity, one.rule)):
@@ -89,7 +91,7 @@ def _findings(view: ExampleView, findings: Sequence[Finding]) -> Iterator[str]:
 
 def _message(view: ExampleView, message: Message) -> Iterator[str]:
     source = message.source
-    yield _heading(message.position, source)
+    yield _heading(view, message.position, source)
     here = ("messages", message.position, "content")
     unsound = {path[3]: part for path, part in view.chat.unsound.items() if path[:3] == here}
     texts = iter(message.texts)
@@ -106,21 +108,26 @@ def _message(view: ExampleView, message: Message) -> Iterator[str]:
     yield from _call(source.get("function_call"))
 
 
-def _unsound(position: int, message: object) -> Iterator[str]:
+def _unsound(view: ExampleView, position: int, message: object) -> Iterator[str]:
     """Yield the lines of a message that is not in the chat because its structure is invalid."""
     if not isinstance(message, dict):
-        yield f"/messages/{position}"
+        yield _place(view, position)
         yield "  " + safe(message, _LONGEST_VALUE)
         return
-    yield _heading(position, message)
+    yield _heading(view, position, message)
     content = message.get("content")
     for part in content if isinstance(content, list) else [content]:
         yield from _value(part)
 
 
-def _heading(position: int, message: Mapping[str, Any]) -> str:
+def _place(view: ExampleView, position: int) -> str:
+    """Return the JSON pointer of a message; in an unsound list of messages no message has a place."""
+    return safe(view.places[position], None) if view.places else f"/messages/{position}"
+
+
+def _heading(view: ExampleView, position: int, message: Mapping[str, Any]) -> str:
     weight = f" (weight {safe(message['weight'])})" if "weight" in message else ""
-    return f"/messages/{position}  {safe(message.get('role', 'no role'))}{weight}"
+    return f"{_place(view, position)}  {safe(message.get('role', 'no role'))}{weight}"
 
 
 def _value(part: object) -> Iterator[str]:

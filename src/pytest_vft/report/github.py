@@ -67,6 +67,13 @@ def _annotation(rule: RuleResult, group: Sequence[Finding], path: str) -> str:
     return f"::{rule.severity} file={_property(path)}{line},title={_property(rule.id)}::{_data(text)}"
 
 
+def error_command(path: str, line: int | None, title: str, text: str) -> str:
+    """Return the workflow command of an error at a *line* of the file at *path*; *text* may have lines."""
+    place = f"file={_property(repository_paths([path])[path])}{'' if line is None else f',line={line}'}"
+    safe_text = "\n".join(safe(part, _LONGEST) for part in text.split("\n"))
+    return f"::error {place},title={_property(title)}::{_data(safe_text)}"
+
+
 def _data(text: str) -> str:
     """Escape *text* for the runner, as escapeData of @actions/core does.
 

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_vft.model import Report
 
 FORMAT = "vft-report/1"
-_FILE_KEYS = ("path", "split", "bytes", "lines", "examples", "images", "distinct_images")
+_FILE_KEYS = ("path", "split", "data_format", "bytes", "lines", "examples", "images", "distinct_images")
 _FINDING_KEYS = ("rule", "severity", "path", "line", "pointer", "message", "advice", "image", "skips")
 
 

@@ -27,6 +27,15 @@ def render_junit(report: Report) -> str:
         _add_suite(root, report, file.tallies, file)
     if report.dataset:
         _add_suite(root, report, report.dataset, None)
+    return render_suites(root)
+
+
+def render_suites(root: ET.Element) -> str:
+    """Return *root* with its test suites as text, and set the numbers of their test cases."""
+    for suite in root:
+        suite.set("tests", str(len(suite)))
+        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     ET.indent(root)
@@ -37,27 +46,24 @@ def render_junit(report: Report) -> str:
 def _add_suite(
     root: ET.Element, report: Report, tallies: Mapping[str, Tally], file: FileResult | None
 ) -> None:
-    path = _text(file.path) if file else ALL_FILES
+    path = xml_text(file.path) if file else ALL_FILES
     suite = ET.SubElement(root, "testsuite", name=path)
     for rule in report.rules:
         if rule.id in tallies:
-            case = ET.SubElement(suite, "testcase", classname=path, name=_text(rule.id))
+            case = ET.SubElement(suite, "testcase", classname=path, name=xml_text(rule.id))
             _add_result(case, report, rule._replace(tally=tallies[rule.id]), file)
-    suite.set("tests", str(len(suite)))
-    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
 
 
 def _add_result(case: ET.Element, report: Report, rule: RuleResult, file: FileResult | None) -> None:
     """Add why *rule* fails or is skipped; a warning is output of a test case that passes."""
     failing = failure(report, rule, Source(file.path, file.split) if file else None, MOST_SHOWN)
     if failing and report.fails(rule):
-        headline = _text(failing.text.partition("\n")[0])
-        ET.SubElement(case, "failure", type=rule.severity, message=headline).text = _text(failing.text)
+        headline = xml_text(failing.text.partition("\n")[0])
+        ET.SubElement(case, "failure", type=rule.severity, message=headline).text = xml_text(failing.text)
     elif failing:
-        ET.SubElement(case, "system-out").text = _text(f"{rule.severity}: {failing.text}")
+        ET.SubElement(case, "system-out").text = xml_text(f"{rule.severity}: {failing.text}")
     elif reason := _skipped(report, rule, file):
-        ET.SubElement(case, "skipped", message=_text(reason))
+        ET.SubElement(case, "skipped", message=xml_text(reason))
 
 
 def _skipped(report: Report, rule: RuleResult, file: FileResult | None) -> str | None:
@@ -71,7 +77,7 @@ def _skipped(report: Report, rule: RuleResult, file: FileResult | None) -> str |
     return None if rule.tally.checked else "not applicable"
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Return *text* as escaped lines of characters that XML allows."""
     lines = "\n".join(safe(line, None) for line in text.split("\n"))
     return _NOT_XML.sub(lambda match: f"\\u{ord(match[0]):04x}", lines)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from pytest_vft.evaluation.predictions import Keys
 from pytest_vft.evaluation.questions import ID_PATTERN
-from pytest_vft.formats.base import pointer
+from pytest_vft.formats.base import DataFormat, pointer
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import load_format
+from pytest_vft.model import FileResult
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.links import masked
@@ -26,25 +27,25 @@ class Label(NamedTuple):
     images: Mapping[str, str] = {}
 
 
-def read_labels(path: str, data_format: str, lines: Collection[int]) -> dict[int, Label]:
-    """Return the labels of the examples on *lines* of the file at *path*, as far as they can be read."""
+def read_labels(file: FileResult, lines: Collection[int]) -> dict[int, Label]:
+    """Return the labels of the examples on *lines* of *file*, as far as they can be read."""
     labels: dict[int, Label] = {}
     last = max(lines, default=0)
-    opened = open_file(path)
+    opened = open_file(file.path)
     if opened.error or opened.container != "JSONL":
         return labels
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     with suppress(OSError):
-        for number, raw in enumerate(read_lines(Shard(path, "train", start, opened.bytes)), 1):
+        for number, raw in enumerate(read_lines(Shard(file.path, "train", start, opened.bytes)), 1):
             if number > last:
                 break
             if number in lines and not isinstance(raw, LongLine):
-                labels[number] = _label(raw, data_format)
+                labels[number] = _label(raw, load_format(file.data_format, file.layout))
     return labels
 
 
-def _label(raw: bytes, data_format: str) -> Label:
-    value, form = parse_line(raw).value, load_format(data_format)
+def _label(raw: bytes, form: DataFormat) -> Label:
+    value = parse_line(raw).value
     if not isinstance(value, dict):
         return Label()
     chat = form.read(value)

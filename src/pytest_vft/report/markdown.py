@@ -28,12 +28,12 @@ def render_markdown(report: Report, display: Display = DEFAULT) -> str:
     text = render_text(report, display)
     lines = [
         f"### vft: {verdict}",
-        *(["", *_HEAD, *_fitting(_row(report, rule) for rule in failed)] if failed else []),
+        *(["", *_HEAD, *fitting(_row(report, rule) for rule in failed)] if failed else []),
         "",
         "<details><summary>The whole report</summary>",
         "",
         # Indented lines are code, which the text cannot end.
-        *_fitting(f"    {line}" for line in text.splitlines()),
+        *fitting(f"    {line}" for line in text.splitlines()),
         "",
         "</details>",
     ]
@@ -44,22 +44,22 @@ def _row(report: Report, rule: RuleResult) -> str:
     findings = [finding for finding in report.findings if finding.rule == rule.id]
     folded = fold(by_message(findings)[0])
     cells = (
-        _code(rule.id),
+        code_cell(rule.id),
         amount(rule, findings),
-        _code(folded.place),
-        _code(folded.whole),
-        _code(findings[0].advice),
+        code_cell(folded.place),
+        code_cell(folded.whole),
+        code_cell(findings[0].advice),
     )
     return f"| {rule.severity} | {' | '.join(cells)} |"
 
 
-def _code(text: str) -> str:
+def code_cell(text: str) -> str:
     """Return *text* as code in a table cell, without links, mentions, HTML, backticks and bars."""
     harmless = safe(text, _LONGEST).replace("`", r"\x60").replace("|", r"\x7c")
     return f"`{harmless or ' '}`"
 
 
-def _fitting(lines: Iterable[str]) -> Iterator[str]:
+def fitting(lines: Iterable[str]) -> Iterator[str]:
     """Yield *lines* up to _ROOM characters."""
     room = _ROOM
     for line in lines:

@@ -42,7 +42,8 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
 
 def _head(report: Report, width: int) -> Iterator[str]:
     network = ("offline" if report.offline else "network on") if report.urls else None
-    yield header(report.provider, report.closes, len(report.rules), report.depth, network)
+    provider = report.provider + (" (from the data format)" if report.by_data_format else "")
+    yield header(provider, report.closes, len(report.rules), report.depth, network)
     for file in report.files:
         yield from file_lines(file, width=width)
     if report.cost is not None:
@@ -58,16 +59,26 @@ def header(provider: str, closes: str | None, rules: int, depth: str, network: s
 
 def file_lines(file: FileResult, *, width: int = WIDTH) -> Iterator[str]:
     """Yield the totals of *file*, in one line if the line fits."""
-    path = safe(file.path, None)
+    path, split = safe(file.path, None), f"{data_format(file)}{file.split}"
     if file.stopped_by:
-        details = f"{file.split}, not read: {file.stopped_by}"
+        details = f"{split}, not read: {file.stopped_by}"
     else:
         images = count(file.images, "image")
         if file.distinct_images < file.images:
             images += f" ({file.distinct_images:,} distinct)"
-        details = f"{file.split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
+        details = f"{split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
     whole = f"{path}  {details}"
     yield from [whole] if len(whole) <= width else [path, f"  {details}"]
+
+
+def data_format(file: FileResult) -> str:
+    """Return the data format of *file* before a comma; "" for OpenAI's."""
+    if file.data_format == "openai":
+        return ""
+    dataset = file.layout.get("dataset")
+    return (
+        f"{file.data_format} (dataset_info.json: {safe(dataset)}), " if dataset else f"{file.data_format}, "
+    )
 
 
 def _cost(cost: Cost, width: int) -> Iterator[str]:

@@ -35,6 +35,7 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
         },
         notes=(*dict.fromkeys(note for report in reports for note in report.notes), *notes),
         urls=sum(report.urls for report in reports),
+        by_data_format=any(report.by_data_format for report in reports),
         unsettled=_unsettled([one for report in reports for one in report.unsettled]),
         cost=_cost([report.cost for report in reports if report.cost is not None]),
     )

@@ -29,8 +29,9 @@ class Config:
 
     path: Path | None = None
     folder: Path = field(default_factory=Path)
-    provider: str = "openai"
+    provider: str | None = None
     model: str | None = None
+    data_format: str | None = None
     data: Mapping[Split, Sequence[str]] = field(default_factory=dict)
     select: Sequence[str] | None = None
     extend_select: Sequence[str] = ()

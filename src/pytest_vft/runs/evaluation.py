@@ -1,4 +1,4 @@
-"""The evaluation of predictions: assertions on accuracy, alone and against a baseline."""
+"""The evaluation of predictions: assertions on accuracy, alone and against another model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from pytest_vft.evaluation.scoring import (
 from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
-from pytest_vft.report.evaluation_text import render_comparison, render_gate
+from pytest_vft.report.evaluation_comparison import render_comparison
+from pytest_vft.report.evaluation_text import render_gate
 from pytest_vft.runs.rerun import cache_path, rerun_command, write_wrong_ids
 from pytest_vft.text import count, safe
 
@@ -109,7 +110,7 @@ class Evaluation:
     @without_inner_frames
     def assert_not_worse_than(  # noqa: PLR0913 - as above
         self,
-        baseline: StrPath,
+        against: StrPath,
         *,
         kind: Kind | None = None,
         judge: Judge | str | None = None,
@@ -118,23 +119,23 @@ class Evaluation:
         confidence: float | None = None,
         **scoring: Unpack[ScoringOptions],
     ) -> Comparison:
-        """Return the comparison, or raise AssertionError if the answers are worse than those of *baseline*.
+        """Return the comparison, or raise AssertionError if the answers are worse than those of *against*.
 
         See ComparisonOptions.
         """
         __tracebackhide__ = True
         tolerance = Tolerance(margin=margin, alpha=alpha, confidence=confidence)
-        path = os.fspath(baseline)
+        path = os.fspath(against)
         comparison = self.comparison(path, kind, tolerance, Scoring(judge=as_judge(judge), **scoring))
         if not comparison.ok:
             raise AssertionError(render_comparison(comparison, self.path, path))
         return comparison
 
     def comparison(
-        self, baseline: str, kind: Kind | None, tolerance: Tolerance, scoring: Scoring
+        self, against: str, kind: Kind | None, tolerance: Tolerance, scoring: Scoring
     ) -> Comparison:
-        """Return the comparison with the predictions at *baseline*, for options that have been validated."""
-        other = evaluate(baseline, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+        """Return the comparison with the predictions at *against*, for options that have been validated."""
+        other = evaluate(against, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
         other = replace(other, spending=self.spending)
         ids = {answer.id for answer in self.matched.answers}
         if ids < {answer.id for answer in other.matched.answers}:  # only some ids were selected
@@ -165,7 +166,7 @@ class Evaluation:
         unrated = (
             [answer for answer, found in pairs if found in judged and answer.said.strip()] if judged else []
         )
-        ratings: Mapping[str, Rating] = {}
+        ratings: Mapping[tuple[str, str], Rating] = {}
         if unrated:
             if scoring.judge is None:
                 raise no_judge()
@@ -232,14 +233,14 @@ def assert_min_accuracy(
 @without_inner_frames
 def assert_not_worse_than(
     predictions: StrPath,
-    baseline: StrPath,
+    against: StrPath,
     *,
     test: StrPath | None = None,
     keys: Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
     **options: Unpack[ComparisonOptions],
 ) -> Comparison:
-    """Return the comparison with *baseline*, or raise AssertionError if *predictions* are worse.
+    """Return the comparison with *against*, or raise AssertionError if *predictions* are worse.
 
     Tolerance describes when predictions are worse. *test*, *keys* and *id_pattern* are those of
     evaluate(), for both files; see ComparisonOptions for the others.
@@ -247,7 +248,7 @@ def assert_not_worse_than(
     """
     __tracebackhide__ = True
     evaluation = evaluate(predictions, test=test, keys=keys, id_pattern=id_pattern)
-    return evaluation.assert_not_worse_than(baseline, **options)
+    return evaluation.assert_not_worse_than(against, **options)
 
 
 def no_judge() -> UsageError:

@@ -27,7 +27,7 @@ from pytest_vft.text import either, nearest
 Record = TypeVar("Record")
 
 _LISTS = ("by", "choices", "passing", "prices", "judge_prices")
-_INTEGERS = ("concurrency", "max_requests", "min_n", "retries")
+_INTEGERS = ("concurrency", "max_requests", "min_n", "repeat", "retries")
 _JUDGE = (
     "judge_url",
     "judge_images",
@@ -53,7 +53,7 @@ class EvaluationRequest:
     test: str | None = None
     minima: Mapping[Kind, float] = field(default_factory=dict)
     required: Collection[Kind] = ()
-    baseline: str | None = None
+    against: str | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     requirement: Requirement = field(default_factory=Requirement)
     scoring: Scoring = field(default_factory=Scoring)
@@ -84,8 +84,8 @@ class EvaluationRequest:
             minimum = self.minima.get(kind)
             try:
                 gates.append(evaluation.gate(kind, replace(self.requirement, minimum=minimum), scoring))
-                if self.baseline is not None:
-                    comparisons.append(evaluation.comparison(self.baseline, kind, self.tolerance, scoring))
+                if self.against is not None:
+                    comparisons.append(evaluation.comparison(self.against, kind, self.tolerance, scoring))
             except VftError as error:
                 errors[kind] = error
         if not gates and not errors:
@@ -93,7 +93,7 @@ class EvaluationRequest:
         results = Results(
             predictions=self.predictions,
             test=self.test,
-            baseline=self.baseline,
+            against=self.against,
             matched=evaluation.matched,
             judge=scoring.judge.model if scoring.judge else None,
             gates=gates,
@@ -110,7 +110,7 @@ class EvaluationRequest:
         scoring = self.scoring
         if scoring.metric_for(kind) != "judge" or scoring.judge is not None or kind in self.minima:
             return True
-        return self.baseline is not None and not self.required
+        return self.against is not None and not self.required
 
     def _evaluate(self, on_answer: Callable[[LiveProgress], None]) -> Evaluation:
         path, test, live = self.predictions, self.test, self.live
@@ -141,8 +141,8 @@ class EvaluationRequest:
             if self.scoring.judge is None:
                 raise no_judge()
             self.scoring.judge.credentials()
-        if self.baseline is not None:
-            evaluate(self.baseline, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+        if self.against is not None:
+            evaluate(self.against, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
 
 
 def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequest:
@@ -179,11 +179,11 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
 
 def _check_gates(given: Mapping[str, Any]) -> None:
     """Raise UsageError for an option of a gate without that gate, which would have no effect."""
-    baseline, minimum = option("baseline", "FILE"), option("min-accuracy", "N")
-    if "baseline" not in given:
-        _check_absent(given, ("margin", "alpha"), f"a baseline: {baseline}")
+    against, minimum = option("against", "FILE"), option("min-accuracy", "N")
+    if "against" not in given:
+        _check_absent(given, ("margin", "alpha"), f"another model: {against}")
         if "min_accuracy" not in given:
-            _check_absent(given, ("confidence",), f"a minimum or a baseline: {minimum} or {baseline}")
+            _check_absent(given, ("confidence",), f"a minimum or another model: {minimum} or {against}")
     if "by" not in given:
         _check_absent(given, ("min_n",), f"groups: {option('by', 'KEYS')}")
 
@@ -226,7 +226,7 @@ def _judge(given: Mapping[str, Any]) -> Judge | None:
 
 def _live(given: Mapping[str, Any]) -> Live | None:
     if "live" not in given:
-        _check_absent(given, ("prices",), f"a live model: {option('live', 'MODEL')}")
+        _check_absent(given, ("prices", "repeat"), f"a live model: {option('live', 'MODEL')}")
         if "judge" not in given:
             asked = f"a model or a judge: {option('live', 'MODEL')} or {option('judge', 'MODEL')}"
             _check_absent(given, _ASKING, asked)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
 from pytest_vft.model import Source
 from pytest_vft.runs.config import nearest_configs
+from pytest_vft.runs.data_formats import with_data_formats
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
 
@@ -25,7 +26,8 @@ def find_groups(
 
     A configuration in *options* applies to all files, and the configuration of the current folder to the
     files that it lists, if no others are given. To any other file the nearest configuration applies: that
-    in the folder of the file or above, or else that of the current folder.
+    in the folder of the file or above, or else that of the current folder. Files with other data formats have
+    settings of their own if their providers differ.
     See read_settings() for *options* and the errors raised, and find_sources() for the other arguments.
     """
     settings = read_settings(options)
@@ -33,16 +35,17 @@ def find_groups(
     config_of = nearest_configs(config) if options.get("config") is None else lambda _: config
     sources = find_sources(config, paths, data=data, validation=validation, test=test, config_of=config_of)
     if not (paths or data or validation or test):
-        return (replace(settings, sources=sources),)
-    return joined(replace(settings, config=config_of(one.path), sources=(one,)) for one in sources)
+        return tuple(with_data_formats(replace(settings, sources=sources)))
+    groups = (replace(settings, config=config_of(one.path), sources=(one,)) for one in sources)
+    return joined(chain.from_iterable(map(with_data_formats, groups)))
 
 
 def joined(groups: Iterable[Settings]) -> tuple[Settings, ...]:
-    """Return *groups* with the files of each configuration in one group."""
-    settings: dict[Path | None, Settings] = {}
-    sources: dict[Path | None, list[Source]] = {}
+    """Return *groups* with the files of each configuration and provider in one group."""
+    settings: dict[Hashable, Settings] = {}
+    sources: dict[Hashable, list[Source]] = {}
     for group in groups:
-        path = group.config.path
-        settings.setdefault(path, group)
-        sources.setdefault(path, []).extend(group.sources)
-    return tuple(replace(group, sources=tuple(sources[path])) for path, group in settings.items())
+        key = group.config.path, group.provider.id if group.by_data_format else None
+        settings.setdefault(key, group)
+        sources.setdefault(key, []).extend(group.sources)
+    return tuple(replace(group, sources=tuple(sources[key])) for key, group in settings.items())

@@ -171,6 +171,7 @@ def _report(
     return Report(
         provider=settings.provider.id,
         provider_name=settings.provider.name,
+        by_data_format=settings.by_data_format and any(file.data_format != "openai" for file in linted.files),
         closes=closes.isoformat() if closes else None,
         model=settings.model,
         depth=settings.depth,
@@ -205,6 +206,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     *paths: str | os.PathLike[str],
     validation: Paths = (),
     test: Paths = (),
+    data_format: str | None = None,
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
@@ -227,7 +229,8 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     """Lint files and return the report.
 
     *paths* are files, folders or globs; their split is that of the configuration, else that of the file
-    name, else train. Without any files, those of the configuration are linted. *config* is a
+    name, else train. Without any files, those of the configuration are linted. *data_format* is by default
+    that of the first examples of each file, and *provider* that of the data format. *config* is a
     configuration or the path of one; None uses the nearest one of each file. *offline* fetches no URLs, by
     default if VFT_OFFLINE is set; *allow_private* allows URLs at private addresses; *proxy* is None or
     "env"; *url_budget* is the time for all URLs in seconds, 0 for unlimited, by default 1,800; without
@@ -242,6 +245,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     groups = find_groups(
         {
             "config": config,
+            "data_format": data_format,
             "provider": provider,
             "model": model,
             "select": select,

@@ -27,14 +27,20 @@ def name_notes(sources: Sequence[Source]) -> Iterator[str]:
 
 
 def group_notes(groups: Sequence[Settings]) -> Iterator[str]:
-    """Yield a note if files have different configurations."""
-    if len(groups) > 1:
-        configs = [settings.config.path for settings in groups[:_SHOWN]]
-        paths = ", ".join("none" if path is None else shown_path(str(path)) for path in configs)
-        more = f" and {len(groups) - _SHOWN:,} more" if len(groups) > _SHOWN else ""
+    """Yield notes if files have different configurations, or different providers by their data formats."""
+    configs = list(dict.fromkeys(settings.config.path for settings in groups))
+    if len(configs) > 1:
+        paths = ", ".join("none" if path is None else shown_path(str(path)) for path in configs[:_SHOWN])
+        more = f" and {len(configs) - _SHOWN:,} more" if len(configs) > _SHOWN else ""
         yield (
-            f"files have {len(groups):,} configurations ({paths}{more}): repeated content is only found "
+            f"files have {len(configs):,} configurations ({paths}{more}): repeated content is only found "
             "between files with the same configuration; --config=FILE applies one to all files"
+        )
+    providers = dict.fromkeys(settings.provider.id for settings in groups if settings.by_data_format)
+    if len(providers) > 1:
+        yield (
+            f"files have data formats of {len(providers):,} providers ({', '.join(providers)}): repeated "
+            "content is only found between files for the same provider; --provider=NAME applies one to all"
         )
 
 

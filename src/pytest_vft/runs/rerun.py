@@ -27,7 +27,8 @@ def write_wrong_ids(gate: Gate, predictions: str) -> Path:
     """Write the ids of the wrong answers of *gate*, one per line, to a file in the cache; return its path."""
     kind = f"-{gate.kind}" if gate.kind else ""
     path = cache_path(f"wrong-{_list_name(predictions)}{kind}.txt")
-    write_text(path, "".join(f"{mark.answer.id}\n" for mark in gate.wrong), errors="backslashreplace")
+    ids = dict.fromkeys(mark.answer.id for mark in gate.wrong)
+    write_text(path, "".join(f"{id_}\n" for id_ in ids), errors="backslashreplace")
     return path
 
 

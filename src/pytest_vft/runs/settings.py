@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vft.catalogue.load import Rule, load_rules, shipped_rules
-from pytest_vft.catalogue.providers import Provider, is_provider_file, load_provider, read_provider_file
+from pytest_vft.catalogue.providers import (
+    Provider,
+    default_provider,
+    is_provider_file,
+    load_provider,
+    read_provider_file,
+)
 from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError
+from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
 from pytest_vft.text import either, nearest
@@ -29,7 +36,8 @@ _WAIVED = {"allow_private": "private addresses are allowed"}
 class Settings:
     """A configuration and the options on top of it; None for an option that was not given.
 
-    *provider_id* is the name of a provider or the path of a provider file. *extend_select* and *ignore*
+    *provider_id* is the name of a provider or the path of a provider file; without one, and without one in
+    the configuration, the provider is that of the data format of the sources. *extend_select* and *ignore*
     hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
@@ -40,6 +48,7 @@ class Settings:
     config: Config
     sources: tuple[Source, ...] = ()
     provider_id: str | None = None
+    data_format_name: str | None = None
     model_name: str | None = None
     select: Sequence[str] | None = None
     extend_select: Sequence[str] = ()
@@ -60,8 +69,24 @@ class Settings:
         """The provider that the data is for."""
         if self.provider_id is not None:
             return self._find_provider(self.provider_id, Path())
+        if self.config.provider is None:
+            return load_provider(default_provider(self.sources[0].data_format if self.sources else "openai"))
         with _naming(self.config, "provider: "):
             return self._find_provider(self.config.provider, self.config.folder)
+
+    @property
+    def by_data_format(self) -> bool:
+        """Whether nothing but the data format of the sources states the provider."""
+        return self.provider_id is None and self.config.provider is None
+
+    @property
+    def data_format(self) -> str | None:
+        """The data format of the sources; None if it is found out."""
+        if self.data_format_name is not None or self.config.data_format is None:
+            return self.data_format_name
+        with _naming(self.config):
+            _choice({"data-format": self.config.data_format}, "data-format", data_formats())
+        return self.config.data_format
 
     def _find_provider(self, name: str, folder: Path) -> Provider:
         if is_provider_file(name):
@@ -230,6 +255,7 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         config=as_config(options.get("config"), path=path),
         provider_id=provider and os.fspath(provider),
         model_name=options.get("model"),
+        data_format_name=_choice(options, "data_format", data_formats()),
         select=select,
         extend_select=listed(options.get("extend_select") or ()),
         ignore=listed(options.get("ignore") or ()),

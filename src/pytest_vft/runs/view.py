@@ -25,6 +25,7 @@ from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.report.example import ExampleView, ShownImage, render_example
 from pytest_vft.runs.config import Config
+from pytest_vft.runs.data_formats import with_data_formats
 from pytest_vft.runs.lint import run_line
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
@@ -45,6 +46,8 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     source, *others = find_sources(settings.config, [path])
     if others:
         raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; give one")
+    (settings,) = with_data_formats(replace(settings, sources=(source,)))
+    (source,) = settings.sources
     path = source.path
     opened = open_file(path)
     if opened.error or opened.container != "JSONL":
@@ -63,9 +66,9 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     end = start + len(raw)  # with the newline: without it, a blank line is no line
     raw = raw.removesuffix(b"\n")
     example = parse_line(raw).value
-    data_format = load_format(source.data_format)
+    data_format = load_format(source.data_format, source.layout)
     chat = data_format.read(example)
-    shard = Shard(path, source.split, start, end, source.data_format)
+    shard = Shard(path, source.split, start, end, source.data_format, layout=source.layout)
     folders = image_roots(path, settings.image_roots)
     with closing(LocalImages(folders, ImageStore(full=True), bounded=False)) as files:
         images = dict(_images(data_format, example, chat, files))
@@ -76,8 +79,12 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
         bytes=len(raw),
         start=raw[:1_000].decode(errors="replace"),
         chat=chat,
+        places=[
+            pointer(data_format.place(example, ("messages", position)))
+            for position in range(chat.total + chat.alternatives)
+        ],
         images=images,
-        findings=run_line(replace(settings, sources=(source,)), shard, line),
+        findings=run_line(settings, shard, line),
         has_wider_rules=any(rule.scope in ("file", "dataset") for rule in settings.rules),
     )
 
@@ -107,6 +114,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     path: str | os.PathLike[str],
     line: int,
     *,
+    data_format: str | None = None,
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
     select: str | Sequence[str] | None = None,
@@ -121,6 +129,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
     Raises UsageError if the file does not have the line, ConfigError or RuleFileError.
     """
     named = {
+        "data_format": data_format,
         "provider": provider,
         "model": model,
         "select": select,

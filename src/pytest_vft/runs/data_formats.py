@@ -1,0 +1,38 @@
+"""The data formats of files, and the providers that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pytest_vft.catalogue.providers import default_provider
+from pytest_vft.errors import UsageError
+from pytest_vft.formats.detection import detect_format
+from pytest_vft.model import Source
+from pytest_vft.runs.settings import Settings
+from pytest_vft.text import either
+
+
+def with_data_formats(settings: Settings) -> Iterator[Settings]:
+    """Yield *settings* once for each provider, with the data formats of the files for that provider.
+
+    The first lines of each file are read. A stated provider decides which formats a file may have.
+    Raises UsageError if that provider does not read the data format that *settings* state.
+    """
+    known = () if settings.by_data_format else settings.provider.data_formats
+    if settings.data_format and known and settings.data_format not in known:
+        raise UsageError(
+            f"data format {settings.data_format}: {settings.provider.name} does not read it; "
+            f"expected {either(known)}"
+        )
+    groups: dict[str, list[Source]] = {}
+    among = (settings.data_format,) if settings.data_format else known
+    for source in settings.sources:
+        found = detect_format(source.path, among)
+        provider = default_provider(found.name) if settings.by_data_format else ""
+        placed = source._replace(data_format=found.name, layout=found.layout)
+        groups.setdefault(provider, []).append(placed)
+    if not groups:
+        yield settings
+    for sources in groups.values():
+        yield replace(settings, sources=tuple(sources))
