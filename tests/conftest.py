@@ -1,8 +1,14 @@
 """Fixtures for all tests: a plugin tester, and no access to the network."""
 
+import signal
+
 import pytest
 
 pytest_plugins = ["pytester"]
+
+# A shell starts background jobs with Ctrl-C ignored, and their children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

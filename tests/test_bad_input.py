@@ -132,7 +132,7 @@ def test_file_that_is_missing_and_folder_without_data_are_told_at_once(tmp_path:
 
 
 def test_huge_image_on_one_line_is_too_large_and_no_more(tmp_path: Path) -> None:
-    _, image = draw("jpeg 24x24 rgb bytes=157286400")
+    image = draw("jpeg 24x24 rgb")[1].ljust(157_286_400, b"\0")
     before, after = good(20).split(data_url("png 24x24 rgb").encode())
     line = before + b"data:image/jpeg;base64," + base64.b64encode(image) + after
 

@@ -37,7 +37,7 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
 
 def line_bytes(shard_bytes: int, share: float) -> int:
     """Return how many bytes of lines are *shard_bytes* of work."""
-    return max(_LEAST, int(shard_bytes / (1 + share)))
+    return max(min(_LEAST, shard_bytes), int(shard_bytes / (1 + share)))
 
 
 def _paths(data_format: DataFormat, example: Any) -> Iterator[str]:
