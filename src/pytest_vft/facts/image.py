@@ -17,16 +17,13 @@ from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, is_opened
-from pytest_vft.reading.links import Link, read_link
+from pytest_vft.reading.links import Link, read_link, without_scheme
 from pytest_vft.reading.remote import Remote, not_fetched
 from pytest_vft.reading.roots import OUTSIDE, UNREADABLE
 
 Match = Literal["exact", "alias", "none"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
-_LATE_SCHEME = re.compile(r"""([\s"'<(\[\ufeff\u200b]+)(data|https?):""", re.IGNORECASE)
-_WEB_ADDRESS = re.compile(r"www\.|//[\w-]+\.", re.IGNORECASE)
-_BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 _FETCHED = ("http", "https")
 
 # https://www.iana.org/assignments/media-types; aliases written by older browsers and cameras
@@ -190,7 +187,7 @@ def _link_facts(
 ) -> tuple[int, ImageFacts]:
     found = _SCHEME.match(url)
     scheme = found[0].lower() if found else "none"
-    address = f"of scheme {scheme}" if found else _without_scheme(url)
+    address = f"of scheme {scheme}" if found else without_scheme(url)
     facts = _new_facts(split, role, detail, scheme, address)
     remote = content = None
     if scheme in _FETCHED:
@@ -286,16 +283,3 @@ def _match(media_type: str, format_: str) -> Match:
     if name == _MEDIA_TYPES.get(format_):
         return "exact"
     return "alias" if _ALIASES.get(name) == format_ else "none"
-
-
-def _without_scheme(url: str) -> str:
-    """Return a description of *url*, which does not start with a scheme."""
-    if not url.strip():
-        return "empty"
-    late = _LATE_SCHEME.match(url)
-    if late:
-        before = "white space" if late[1].isspace() else repr(late[1])
-        return f"{late[2].lower()}: after {before}"
-    if _WEB_ADDRESS.match(url):
-        return "a web address without https:"
-    return "bare base64" if _BARE_BASE64.match(url) else "a path"
