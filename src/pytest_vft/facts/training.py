@@ -24,7 +24,9 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
     roles = [row[1] for row in rows]
     contents = {row[2] for row in rows}
     turns = [role in _USER_SIDE for role in roles if role != "system"]
-    surplus = chat.placeholders - (chat.listed or 0)
+    # Messages that are left out may have placeholders, and stand between others.
+    surplus = 0 if chat.faults else chat.placeholders - (chat.listed or 0)
+    repeated = 0 if chat.faults else sum(one == other for one, other in pairwise(turns))
     example.facts.update(
         {
             "surplus_placeholders": max(surplus, 0),
@@ -32,7 +34,7 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "roles": _shown(roles),
             "first_role": next((role for role in roles if role != "system"), None),
             "late_systems": roles[1:].count("system"),
-            "repeated_turns": sum(one == other for one, other in pairwise(turns)),
+            "repeated_turns": repeated,
             "mixed_content": {"string", "parts"} <= contents,
             "fields": [key for key, value in chat.others.items() if value],
             "image_tokens_at_least": example.image_tokens[0] if image_tokens or not example.images else None,

@@ -211,12 +211,16 @@ class Turns:
         if not isinstance(turn, dict):
             return WrittenMessage("", None, place, turn, sound=False)
         written, content = turn.get(self.role), turn.get(self.content)
-        source = turn if self.role == "role" else {"role": written, "content": content, **turn}
+        source: Mapping[str, Any] = turn
+        if self.role != "role":
+            others = {key: value for key, value in turn.items() if key not in (self.role, self.content)}
+            source = {"role": written, "content": content, **others}
         if is_faulty(place):
             return WrittenMessage("", None, place, source, sound=False)
         keys = {self.role, self.content, *self.known}
         unknown = unknown_keys(turn, keys, place, _BESIDE) if len(turn) > len(keys.intersection(turn)) else ()
-        return WrittenMessage(self.roles[str(written)], content, place, source, unknown_keys=unknown)
+        role = self.roles[str(written)]
+        return WrittenMessage(role, content, place, source, unknown_keys=unknown, key=self.content)
 
 
 def text_message(role: str, text: Any, place: KeyPath, is_faulty: IsFaulty) -> WrittenMessage:

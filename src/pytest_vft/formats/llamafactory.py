@@ -61,8 +61,9 @@ def _described(layout: Mapping[str, str]) -> Form:
         columns |= {name: layout[name] for name in INSTRUCTION if name in layout}
         return instruction_form(columns, images=images)
     with_calls = layout["formatting"] == "openai"
+    roles = {layout[tag]: role for tag, role in _TAGS.items() if tag in layout}
     turns = Turns(
-        {layout[tag]: role for tag, role in _TAGS.items() if tag in layout},
+        roles or SHAREGPT.roles,
         layout.get("role_tag", SHAREGPT.role),
         layout.get("content_tag", SHAREGPT.content),
         known=["tool_calls"] if with_calls else [],

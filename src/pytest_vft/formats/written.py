@@ -42,7 +42,8 @@ class WrittenMessage(NamedTuple):
     """A message as it was written.
 
     *role* is its role in OpenAI's format, *place* its place in the example. *source* is the message in
-    OpenAI's format, but with the role as written. A message that is not *sound* is left out of the chat.
+    OpenAI's format, but with the role as written, and *key* the key of its content. A message that is not
+    *sound* is left out of the chat.
     """
 
     role: str
@@ -51,6 +52,7 @@ class WrittenMessage(NamedTuple):
     source: Mapping[str, Any]
     sound: bool = True
     unknown_keys: Sequence[Fault] = ()
+    key: str = "content"
 
 
 class ChatRows(NamedTuple):
@@ -137,7 +139,7 @@ def _pieces(
         if isinstance(part, dict) and part["type"] in IMAGE_TYPES:
             source = _source(part)
             if source is not None:
-                yield ListedImage((*message.place, "content", number), source)
+                yield ListedImage((*message.place, message.key, number), source)
             elif queue:
                 yield queue.pop()
             continue

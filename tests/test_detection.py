@@ -1,0 +1,199 @@
+"""The data format of a file is found out, or stated, and a provider goes with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forms import Example, answered, asked, checked, examples_of, found, images, write
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_vft import UsageError, lint
+from pytest_vft.formats.detection import detect_format
+from pytest_vft.formats.foreign import recognise
+from pytest_vft.report.text import render_text
+
+SHAPE = "example/invalid-shape"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def checked_text(path: str, **options: Any) -> str:
+    return render_text(checked(path, **options))
+
+
+def test_the_header_says_which_format_and_why() -> None:
+    lines = checked_text(write(*examples_of("sharegpt")))
+
+    assert lines.startswith("vft: provider llamafactory (from the data format), ")
+    assert "\ntrain.jsonl  sharegpt, train, 12 examples, 12 images, " in lines
+
+
+def test_most_of_the_first_examples_decide_and_the_others_are_named_by_line() -> None:
+    good, other = examples_of("sharegpt"), examples_of("swift query")
+    write(other[0], *good[1:8], {"messages": [asked("Which?"), answered("1")]}, other[9])
+
+    report = checked()
+
+    assert report.files[0].data_format == "sharegpt"
+    assert [(one.line, one.message) for one in report.findings if one.rule == SHAPE] == [
+        (1, "the example is a query and response line (ms-swift); --data-format=swift reads a file of these"),
+        (9, "the example is in OpenAI's chat format; --data-format=openai reads a file of these"),
+        (
+            10,
+            "the example is a query and response line (ms-swift); --data-format=swift reads a file of these",
+        ),
+    ]
+
+
+def test_files_of_several_formats_have_a_provider_each() -> None:
+    write(*examples_of("swift query"), name="one.jsonl")
+    write(*examples_of("trl"), name="two.jsonl")
+
+    report = lint("one.jsonl", "two.jsonl", offline=True, cache=False)
+
+    assert found(report) == []
+    assert report.provider == "swift, trl"
+    assert [file.data_format for file in report.files] == ["swift", "trl"]
+    assert any(
+        note.startswith("files have data formats of 2 providers (swift, trl): ") for note in report.notes
+    )
+
+
+def test_a_stated_provider_reads_its_own_formats() -> None:
+    write(*examples_of("sharegpt"))
+
+    report = checked(provider="openai")
+
+    assert {finding.message for finding in report.findings} == {
+        "the example is a ShareGPT line; --data-format=sharegpt reads a file of these"
+    }
+    with pytest.raises(UsageError, match="data format sharegpt: OpenAI does not read it; expected openai or"):
+        checked(provider="openai", data_format="sharegpt")
+    with pytest.raises(
+        UsageError, match=r"data_format is 'sharegtp' \(did you mean 'sharegpt'\?\); expected openai, "
+    ):
+        checked(data_format="sharegtp")
+
+
+def test_the_option_decides_before_the_configuration_and_the_examples() -> None:
+    write(*examples_of("llamafactory"))
+    Path("vft.toml").write_text('data-format = "swift"')
+
+    assert checked().provider == "swift"
+    assert checked(data_format="llamafactory").provider == "llamafactory"
+
+
+def described(**dataset: Any) -> None:
+    Path("dataset_info.json").write_text(json.dumps({"other": {"file_name": "x.json"}, "cards": dataset}))
+
+
+def test_dataset_info_names_columns_and_tags() -> None:
+    examples = [
+        {
+            "id": n,
+            "dialog": [
+                {"who": "Q", "says": "<image>Which lot?"},
+                {"who": "tool", "says": "x"} if n < 0 else {"who": "A", "says": f"{n}"},
+            ],
+            "photos": [image],
+        }
+        for n, image in enumerate(images())
+    ]
+    write(*examples)
+    described(
+        file_name="train.jsonl",
+        formatting="sharegpt",
+        columns={"messages": "dialog", "images": "photos"},
+        tags={"role_tag": "who", "content_tag": "says", "user_tag": "Q", "assistant_tag": "A"},
+    )
+
+    report = checked()
+
+    assert found(report) == []
+    assert (report.provider, report.files[0].images) == ("llamafactory", 12)
+    assert "  llamafactory (dataset_info.json: cards), train, 12 examples, " in checked_text("train.jsonl")
+    examples[4]["dialog"][0]["who"] = "human"
+    write(*examples)
+    assert found(checked()) == [(SHAPE, 5, "/dialog/0/who")]
+
+
+def test_dataset_info_names_instructions_and_rankings() -> None:
+    write(*({"ask": f"<image>{n}?", "good": f"{n}", "bad": "?", "pic": i} for n, i in enumerate(images())))
+    described(
+        file_name="train.jsonl",
+        ranking=True,
+        columns={"prompt": "ask", "chosen": "good", "rejected": "bad", "images": "pic"},
+    )
+
+    report = checked()
+
+    assert found(report) == []
+    assert (report.files[0].answered, report.files[0].images) == (12, 12)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{",
+        '{"a": 1}',
+        '{"a": {"file_name": 7}}',
+        '{"a": {"file_name": "train.jsonl", "formatting": 7}}',
+    ],
+)
+def test_a_description_that_says_nothing_is_none(content: str) -> None:
+    write(*examples_of("swift query"))
+    Path("dataset_info.json").write_text(content)
+
+    assert checked().files[0].data_format == "swift"
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"columns": 7, "tags": [], "formatting": "sharegpt"},
+        {"columns": {"messages": None, "images": 7}, "tags": {"role_tag": {}}, "formatting": "openai"},
+        {"columns": {"prompt": "a", "query": "a", "response": "a", "history": "a"}},
+    ],
+)
+def test_odd_descriptions_are_read_as_far_as_they_go(described: Any) -> None:
+    write({"a": "a", "conversations": 7}, *examples_of("sharegpt"))
+    Path("dataset_info.json").write_text(json.dumps({"x": {"file_name": "train.jsonl", **described}}))
+
+    assert checked().files[0].data_format == "llamafactory"
+
+
+OPENAI_PARTS = st.builds(lambda text: {"type": "text", "text": text}, st.text()) | st.builds(
+    lambda url: {"type": "image_url", "image_url": {"url": url}}, st.text()
+)
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda role, content: {"role": role, "content": content},
+            st.sampled_from(["system", "user", "assistant"]),
+            st.text() | st.lists(OPENAI_PARTS),
+        ),
+        min_size=1,
+    ),
+    st.dictionaries(st.sampled_from(["tools", "parallel_tool_calls"]), st.just(True)),
+)
+def test_an_example_of_openai_is_never_taken_for_another(messages: list[Example], more: Example) -> None:
+    entry = recognise({"messages": messages, **more})
+
+    assert entry is not None
+    assert entry["data_format"] == "openai"
+
+
+def test_the_format_of_a_file_that_cannot_be_read_is_openai() -> None:
+    assert detect_format("none.jsonl").name == "openai"
+    assert detect_format(write("text")).name == "openai"
