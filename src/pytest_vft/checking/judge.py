@@ -114,5 +114,8 @@ def _finding(rule: Rule, subject: Subject) -> ShardFinding:
     message = fill(rule.message, {**rule.params, **subject.facts})
     image = None if subject.image is None else f"{subject.image:032x}"
     raw = subject.raw
-    example = xxh3_128_hexdigest(raw.partition(b"\n")[0]) if isinstance(raw, bytes) else None
+    example = None
+    if isinstance(raw, bytes):
+        one = raw.partition(b"\n")[0] if subject.lines > 1 else raw.removesuffix(b"\n")
+        example = xxh3_128_hexdigest(one)
     return ShardFinding(rule.id, subject.line, pointer(subject.place), message, image, example)

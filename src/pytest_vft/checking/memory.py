@@ -78,6 +78,7 @@ class ShardMemory:
             shard.data_format,
             sorted(shard.layout.items()),
             sorted(shard.ignored),
+            shard.part,
             shard.end - shard.start,
         )
         head = next(_pieces(shard, _HEAD), b"")

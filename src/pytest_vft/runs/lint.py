@@ -26,7 +26,14 @@ from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.notes import allowed_notes, group_notes, name_notes, network_notes, split_notes
+from pytest_vft.runs.notes import (
+    allowed_notes,
+    group_notes,
+    length_notes,
+    name_notes,
+    network_notes,
+    split_notes,
+)
 from pytest_vft.runs.records import make_finding, rule_result, rule_texts
 from pytest_vft.runs.settings import Settings
 
@@ -124,8 +131,8 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
     )
 
 
-def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
-    """Return the findings on *shard*, which is line *line* of its file."""
+def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
+    """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
     plan = replace(_plan(settings, settings.rules), cache=None)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
@@ -133,7 +140,12 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
     with warnings.catch_warnings(action="ignore"):
         totals = linter.lint(shard)
     return tuple(
-        make_finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
+        make_finding(
+            by_id[found.rule],
+            by_id[found.rule].severity,
+            shard.path,
+            found._replace(line=line, pointer=prefix + found.pointer),
+        )
         for found in totals.findings
     )
 
@@ -189,6 +201,7 @@ def _report(
             *name_notes(settings.sources),
             *allowed_notes(results),
             *split_notes(linted.files),
+            *length_notes(settings, results),
             *troubles,
             *network_notes(settings.network, fetched),
         ),
