@@ -33,7 +33,7 @@ def test_sound_files_are_silent_and_their_format_is_found_out(name: str) -> None
     assert (report.files[0].data_format, report.provider) == (FORMS[name].data_format, FORMS[name].provider)
     assert report.files[0].images == (0 if name == "openai-preference" else 12)
     assert report.files[0].answered == 12
-    assert report.notes == ()
+    assert [note for note in report.notes if not note.startswith("lengths of examples")] == []
 
 
 def planted(name: str, change: Callable[[Example], None]) -> list[tuple[str, int | None, str]]:
