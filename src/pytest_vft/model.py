@@ -128,9 +128,10 @@ class RuleResult(NamedTuple):
     """Result of one rule in the whole run.
 
     *subject* is the noun for what the rule judges; *severity* is the effective one, after `severity` and
-    `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode;
-    *allowed* is the number of findings that the configuration tolerates; *reason* is why the
-    rule is ignored, or None. The other fields are texts of the rule file.
+    `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode, and
+    *unopened* of those on local images that were not opened; *allowed* is the number of findings that the
+    configuration tolerates; *reason* is why the rule is ignored, or None. The other fields are texts of the
+    rule file.
     """
 
     id: str
@@ -139,6 +140,7 @@ class RuleResult(NamedTuple):
     tally: Tally
     truncated: int
     undecoded: int = 0
+    unopened: int = 0
     allowed: int | None = None
     reason: str | None = None
     summary: str = ""

@@ -18,6 +18,7 @@ _PYTHON = {
     "field": 'keys={{"field": "{}"}}',
     "judge-images": "Judge(images=True)",
     "judge-itself": "Judge(may_judge_itself=True)",
+    "judge-labels": "calibrate({})",
     "judge-prices": "Judge(prices={})",
     "judge-url": "Judge(base_url={})",
     "live": "vft_eval.run(model={})",

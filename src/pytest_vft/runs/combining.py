@@ -61,6 +61,8 @@ def _combined(results: Sequence[RuleResult]) -> RuleResult:
     return worst._replace(
         tally=sum((result.tally for result in results), Tally()),
         truncated=sum(result.truncated for result in results),
+        undecoded=sum(result.undecoded for result in results),
+        unopened=sum(result.unopened for result in results),
         allowed=worst.allowed if len(failed) == 1 else None,
         reason="; ".join(reasons) or None,
     )

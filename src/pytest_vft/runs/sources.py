@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
 from pytest_vft.runs.config import Config
-from pytest_vft.runs.globs import ANY_DEPTH, find_files
+from pytest_vft.runs.globs import by_length, find_files
 
 SUFFIXES = (".jsonl", ".ndjson")
 
@@ -164,8 +164,7 @@ def expand(given: str, folder: str = "") -> list[str]:
     if os.path.lexists(path):  # a broken link or unreadable file is a finding
         return [path]
     pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
-    matching = find_files(pattern) if ANY_DEPTH in pattern else glob.iglob(pattern)  # noqa: PTH207 - as above
-    found = _shortest(name for name in matching if os.path.isfile(name))  # noqa: PTH113 - as above
+    found = _shortest(find_files(pattern))
     if not found:
         raise UsageError(f"{given}: no such file")
     return found
@@ -173,9 +172,9 @@ def expand(given: str, folder: str = "") -> list[str]:
 
 def _shortest(paths: Iterable[str]) -> list[str]:
     """Return *paths* sorted, with the shortest path of each file that has several."""
-    distinct: dict[str, str] = {}
-    for path in sorted(paths, key=lambda path: (path.count(os.sep), path)):
-        distinct.setdefault(os.path.realpath(path), path)
+    distinct: dict[Hashable, str] = {}
+    for path in sorted(paths, key=by_length):
+        distinct.setdefault(file_identity(path), path)
     return sorted(distinct.values())
 
 
