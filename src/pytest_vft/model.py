@@ -103,7 +103,8 @@ class FileResult(NamedTuple):
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
     those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
-    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id.
+    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id;
+    so are *severities*, which holds those that differ from the severity of the rule in the whole run.
     """
 
     path: str
@@ -118,6 +119,7 @@ class FileResult(NamedTuple):
     stopped_by: str | None
     tallies: Mapping[str, Tally]
     bad_lines: Mapping[str, LineRanges] = {}
+    severities: Mapping[str, Severity] = {}
     data_format: str = "openai"
     layout: Mapping[str, str] = {}
 

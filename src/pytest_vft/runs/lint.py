@@ -216,7 +216,7 @@ def _report(
 
 @without_inner_frames
 def lint(  # noqa: PLR0913 - all by keyword, each with a default
-    *paths: str | os.PathLike[str],
+    *paths: Paths,
     validation: Paths = (),
     test: Paths = (),
     data_format: str | None = None,
@@ -284,9 +284,10 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     return run_groups(groups, executor=executor)
 
 
-def _strings(paths: Paths) -> list[str]:
-    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return [os.fspath(path) for path in listed]
+def _strings(paths: Paths | Sequence[Paths]) -> list[str]:
+    if isinstance(paths, str | os.PathLike):
+        return [os.fspath(paths)]
+    return [name for path in paths for name in _strings(path)]
 
 
 def assert_clean(report: Report) -> None:
