@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -28,12 +29,14 @@ _TOKEN = re.compile(r'\$image: ([^"]*)')
 _MODES = ("rgb", "rgba", "l", "la", "p", "cmyk", "1", "i;16")
 _OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as")
 _LONGEST_COMMENT = 65_533
-# Bounds of the images in cases, which rule files of strangers describe.
-_MAX_PIXELS = 40_000_000
-_MAX_BYTES = 64_000_000
-_MAX_IMAGES = 1_000  # of a case
+# Bounds of the images in cases, which rule files of strangers describe: far above the needs of shipped rules.
+_MAX_PIXELS = 4_000_000  # of an image, in all of its frames
+_MAX_BYTES = 12_000_000  # of an image
+_MAX_FILE_PIXELS = 10_000_000  # of all images of a rule file
+_MAX_FILE_BYTES = 64_000_000
+_MAX_FILE_IMAGES = 1_000
 _MOST = {"bytes": _MAX_BYTES, "cut": _MAX_BYTES, "tail": 255, "frames": 100}
-_MOST_DRAWN = 64  # images that are kept for other cases
+_MOST_DRAWN = 8  # images that are kept for other cases
 
 
 class CaseFile(NamedTuple):
@@ -63,16 +66,69 @@ class Case:
     fetched: Mapping[str, Remote]
 
 
+class _ImageToken(NamedTuple):
+    """An image as a case describes it: see draw(). None is for what the token does not mention."""
+
+    kind: str
+    size: tuple[int, int]
+    mode: str
+    bytes: int | None
+    cut: int
+    tail: int
+    frames: int | None
+    exif: str | None
+    media_type: str
+
+    @property
+    def pixels(self) -> int:
+        """The number of pixels in all frames."""
+        return self.size[0] * self.size[1] * (self.frames or 1)
+
+
 def read_cases(rule: Rule) -> list[Case]:
-    """Return the cases of *rule*. Raises RuleFileError for an invalid image token."""
+    """Return the cases of *rule*. Raises RuleFileError for invalid image tokens and for too many images."""
+    contents = read_toml(rule.path).get("cases", ())
+    names = [f"{content['verdict']}-{number}" for number, content in enumerate(contents, 1)]
+    images: list[_ImageToken] = []
+    for name, content in zip(names, contents, strict=True):
+        with _naming(rule, name):
+            images += map(_read_token, _tokens(content))
+    for problem in _excesses(images):
+        raise RuleFileError(f"{rule.path}: {problem}")
     cases = []
-    for number, content in enumerate(read_toml(rule.path).get("cases", ()), 1):
-        name = f"{content['verdict']}-{number}"
-        try:
+    for name, content in zip(names, contents, strict=True):
+        with _naming(rule, name):
             cases.append(_case(name, content))
-        except ValueError as error:
-            raise RuleFileError(f"{rule.path}: case {name}: {error}") from None
     return cases
+
+
+@contextmanager
+def _naming(rule: Rule, case: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise RuleFileError(f"{rule.path}: case {case}: {error}") from None
+
+
+def _tokens(content: object) -> Iterator[str]:
+    """Yield each image token in *content*, a case or a part of one."""
+    if isinstance(content, str):
+        yield from (token[1] for token in _TOKEN.finditer(content))
+    elif isinstance(content, Mapping | list):
+        for inner in content.values() if isinstance(content, Mapping) else content:
+            yield from _tokens(inner)
+
+
+def _excesses(images: Sequence[_ImageToken]) -> Iterator[str]:
+    """Yield a message for each bound of all *images* of a rule file that is exceeded."""
+    for found, noun, most in (
+        (len(images), "image", _MAX_FILE_IMAGES),
+        (sum(image.pixels for image in images), "pixel", _MAX_FILE_PIXELS),
+        (sum(image.bytes or 0 for image in images), "byte", _MAX_FILE_BYTES),
+    ):
+        if found > most:
+            its = "has" if noun == "image" else "the images of its cases have"
+            yield f"{its} {count(found, noun)}; expected at most {most:,}"
 
 
 def _case(name: str, content: Mapping[str, Any]) -> Case:
@@ -97,13 +153,8 @@ def _bytes(file: Mapping[str, Any]) -> bytes | None:
     if "base64" in file:
         return base64.b64decode(file["base64"], validate=True)
     lines: str = file["lines"]
-    tokens = [token[1] for token in _TOKEN.finditer(lines)]
-    if len(tokens) > _MAX_IMAGES:
-        raise ValueError(f"has {count(len(tokens), 'image')}; expected at most {_MAX_IMAGES:,}")
-    sizes = {token: len(data_url(token)) for token in set(tokens)}
-    if sum(map(sizes.__getitem__, tokens)) > _MAX_BYTES * 4 // 3:
-        raise ValueError(f"its images have more than {_MAX_BYTES:,} bytes")
-    return _TOKEN.sub(lambda token: data_url(token[1]), lines).encode()
+    urls = {token: data_url(token) for token in set(_tokens(lines))}
+    return _TOKEN.sub(lambda token: urls[token[1]], lines).encode()
 
 
 def _image(found: str) -> bytes:
@@ -141,6 +192,14 @@ def draw(token: str) -> tuple[str, bytes]:
     *bytes* pads the file to that size, *cut* removes bytes at its end, *tail* appends bytes. Raises
     ValueError, which names the invalid word.
     """
+    image = _read_token(token)
+    data = _pad(image.kind, _encode(image), image.bytes)
+    data = data[: max(len(data) - image.cut, 0)] + bytes(range(1, 1 + image.tail))
+    return image.media_type, data
+
+
+def _read_token(token: str) -> _ImageToken:
+    """Return the content of *token*. Raises ValueError, also if it is out of bounds."""
     words = token.split()
     if len(words) < 3:  # noqa: PLR2004 - format, size, mode
         raise ValueError(f"$image: {token}: expected FORMAT WxH MODE")
@@ -151,12 +210,26 @@ def draw(token: str) -> tuple[str, bytes]:
             raise ValueError(f"$image: {token}: unknown option {name!r}{nearest(name, _OPTIONS)}")
     if mode not in _MODES:
         raise ValueError(f"no mode {mode!r}{nearest(mode, _MODES)}")
-    given = _MOST.keys() & options.keys()
-    numbers = {name: _number(token, name, options[name], _MOST[name]) for name in given}
-    data = _encode(kind.upper(), _size(token, size), mode, numbers.get("frames"), options.get("exif"))
-    data = _pad(kind, data, numbers.get("bytes", len(data)))
-    data = data[: max(len(data) - numbers.get("cut", 0), 0)] + bytes(range(1, 1 + numbers.get("tail", 0)))
-    return options.get("as", f"image/{kind}"), data
+    numbers = {
+        name: _number(token, name, options[name], most) for name, most in _MOST.items() if name in options
+    }
+    image = _ImageToken(
+        kind=kind,
+        size=_size(token, size),
+        mode=mode,
+        bytes=numbers.get("bytes"),
+        cut=numbers.get("cut", 0),
+        tail=numbers.get("tail", 0),
+        frames=numbers.get("frames"),
+        exif=options.get("exif"),
+        media_type=options.get("as", f"image/{kind}"),
+    )
+    if image.pixels > _MAX_PIXELS:
+        frames = f" in {count(image.frames, 'frame')}" if image.frames else ""
+        raise ValueError(
+            f"$image: {token}: has {count(image.pixels, 'pixel')}{frames}; expected at most {_MAX_PIXELS:,}"
+        )
+    return image
 
 
 def _size(token: str, text: str) -> tuple[int, int]:
@@ -164,10 +237,7 @@ def _size(token: str, text: str) -> tuple[int, int]:
     found = re.fullmatch("([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
     if found is None:
         raise ValueError(f"$image: {token}: size is {text!r}; expected WIDTHxHEIGHT, as in 16x16")
-    width, height = int(found[1]), int(found[2])
-    if width * height > _MAX_PIXELS:
-        raise ValueError(f"$image: {token}: size is {text}; expected at most {_MAX_PIXELS:,} pixels")
-    return width, height
+    return int(found[1]), int(found[2])
 
 
 def _number(token: str, name: str, text: str, most: int) -> int:
@@ -177,28 +247,26 @@ def _number(token: str, name: str, text: str, most: int) -> int:
     return int(text)
 
 
-def _encode(kind: str, size: tuple[int, int], mode: str, frames: int | None, exif: str | None) -> bytes:
+def _encode(token: _ImageToken) -> bytes:
     from PIL import Image  # noqa: PLC0415 - for cases only
 
     # Gradients, since a cut must remove data, not a run of one colour.
-    gradient = Image.linear_gradient("L").resize(size)
+    gradient = Image.linear_gradient("L").resize(token.size)
     image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
-    if mode == "rgba":
+    if token.mode == "rgba":
         image.putalpha(gradient)  # WEBP saves opaque images as RGB
-    if mode in ("la", "i;16", "1"):
+    if token.mode in ("la", "i;16", "1"):
         image = image.convert("L")
-    image = image.convert(mode.upper())
-    saving: dict[str, Any] = {} if exif is None else {"exif": _exif(exif)}
-    if frames is not None:
-        if frames * size[0] * size[1] > _MAX_PIXELS:
-            raise ValueError(f"{count(frames, 'frame')} have more than {_MAX_PIXELS:,} pixels")
-        others = [image.rotate(90 * turn) for turn in range(1, frames)]
+    image = image.convert(token.mode.upper())
+    saving: dict[str, Any] = {} if token.exif is None else {"exif": _exif(token.exif)}
+    if token.frames is not None:
+        others = [image.rotate(90 * turn) for turn in range(1, token.frames)]
         saving |= {"save_all": True, "append_images": others}
-    target = BytesIO()
+    target, kind = BytesIO(), token.kind.upper()
     try:
         image.save(target, kind, **saving)
-    except (KeyError, OSError) as error:
-        raise ValueError(f"Pillow cannot write {kind} of mode {mode}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - encoders raise any exception
+        raise ValueError(f"Pillow cannot write {kind} of mode {token.mode}: {error}") from None
     return target.getvalue()
 
 
@@ -219,11 +287,11 @@ def _exif(what: str) -> bytes:
     return exif.tobytes()
 
 
-def _pad(kind: str, data: bytes, size: int) -> bytes:
-    """Return *data* padded to *size* bytes where its format allows arbitrary bytes."""
-    missing = size - len(data)
-    if missing == 0:
+def _pad(kind: str, data: bytes, size: int | None) -> bytes:
+    """Return *data* padded to *size* bytes, if any, where its format allows arbitrary bytes."""
+    if size is None or size == len(data):
         return data
+    missing = size - len(data)
     if missing < 0:
         raise ValueError(f"the image already has {len(data)} bytes, more than {size}")
     if kind == "jpeg":
