@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 import pytest_vft
 from pytest_vft.catalogue.cases import read_cases
 from pytest_vft.catalogue.load import load_rules, shipped_rules
-from pytest_vft.catalogue.pages import page
+from pytest_vft.catalogue.pages import page, plain
 from pytest_vft.catalogue.providers import read_provider_file
 from pytest_vft.cli import main
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError, VftError
@@ -205,23 +205,32 @@ def test_pipe_among_rules_is_refused() -> None:
         load_rules(Path("mine"))
 
 
-def test_folder_of_rules_may_be_a_link_itself() -> None:
+def test_link_to_a_folder_of_rules_is_accepted_of_a_person_only(capsys: pytest.CaptureFixture[str]) -> None:
     write(RULE, "elsewhere/image/wide.toml")
     Path("mine").symlink_to("elsewhere")
 
     assert list(load_rules(Path("mine"))) == ["image/wide"]
+    assert main(["rules", "--test=mine"]) == 1  # it has no cases
+    assert capsys.readouterr().out.startswith("image/wide: no cases")
+    write('rules = ["mine"]', "vft.toml")
+    assert main(["rules"]) == 2
+    assert capsys.readouterr().err.endswith("vft.toml: rules: mine: is a link; expected a folder\n")
 
 
 # Names
 
 
-@pytest.mark.parametrize("name", ["a b", "a\nb", "a\x1b[31m", "a,b", "a:b", "a*", "a`b", "<b>", "a\u202e"])
+@pytest.mark.parametrize(
+    "name", ["a b", "a\nb", "a\x1b[31m", "a,b", "a:b", "a*", "a`b", "<b>", "a\u202e", "-x", ".", "a" * 101]
+)
 def test_name_of_a_rule_is_a_word(name: str) -> None:
     write(RULE, f"mine/image/{name}.toml")
 
-    with pytest.raises(RuleFileError, match=r"expected a name of letters, digits, '-', '_' and '\.'$"):
+    with pytest.raises(
+        RuleFileError, match=r"expected a name of at most 100 letters, digits, '-', '_' and '\.'"
+    ):
         load_rules(Path("mine"))
-    with pytest.raises(RuleFileError, match="expected a name of letters"):
+    with pytest.raises(RuleFileError, match="expected a name of at most 100 letters"):
         read_provider_file(write('name = "x"', f"{name}.toml"), shipped_rules())
 
 
@@ -355,6 +364,9 @@ def test_any_bytes_are_read_or_an_error_of_ours(data: bytes) -> None:
 
 HOSTILE = {
     "html": "<script>alert(1)</script><img src=x onerror=alert(1)><!-- <a href='//evil'>",
+    "emphasis": "a*b*c _d_ __e__ ~~f~~ `g` ```h``` ***i*** snake_case_word",
+    "addresses": "https://evil.example HTTP://evil.example www.evil.example ftp://evil me@evil.example @name",
+    "characters": "&lt;b&gt; &#60;b&#62; &#x3c; &amp;lt; $x$ $$y$$ \\* \\_ \\a \\&lt;",
     "markdown": "[a](javascript:alert(1)) ![b](//evil) <http://evil> `` ` ``` [a]: //evil",
     "heading": "# Owned\n\n## Owned\n---\n```\n~~~\n> x\n- y\n1. z",
     "table": "a | b \\| c \\\\| <b>d</b>",
@@ -367,9 +379,38 @@ def toml(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def text_of(text: str) -> str:
+    """Return what a reader sees of Markdown without markup."""
+    tokens = MARKDOWN.parse(text)
+    assert {token.type for token in tokens} == {"paragraph_open", "inline", "paragraph_close"}
+    (inline,) = (token for token in tokens if token.type == "inline")
+    assert {child.type for child in inline.children or ()} <= {"text"}
+    return inline.children[0].content if inline.children else ""
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE.values() if "\n" not in text])
+def test_text_is_shown_as_it_is(text: str) -> None:
+    shown = plain(f"x {text}")
+
+    assert text_of(shown) == f"x {text}"
+    # GitHub makes links of these.
+    assert not re.search(r"(?i)(?<!\\):/|www\.|(?<!\\)@", shown)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from("*_`~$&;#lt<>[]()!\\:/@.w ab")))
+def test_any_text_is_shown_as_it_is(text: str) -> None:
+    shown = f"x{' '.join(text.split())}x"
+
+    assert text_of(plain(shown)) == shown
+
+
 def html_of(text: str) -> list[str]:
     """Return the HTML, links and images in Markdown, but for links to our own pages and addresses."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    tokens = MARKDOWN.parse(text)
     inner = [child for token in tokens for child in token.children or ()]
     found = [token.content for token in (*tokens, *inner) if token.type in ("html_block", "html_inline")]
     found += [str(child.attrs) for child in inner if child.type == "image"]
