@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.plans import plan
 
-from pytest_vft.catalogue.cases import data_url
+from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.providers import load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
@@ -303,6 +303,31 @@ def test_first_places_are_remembered() -> None:
     assert (known.first_keys, known.pictured) == (totals.first_keys, 1)
 
 
+def test_remembered_shard_may_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_vft.checking.memory._SMALLEST_SHARD", 1)
+    messages = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}]
+    moved = json.dumps(example(*messages, tools=[])) + "\n"
+    Path("vft.toml").write_text('[params]\n"file/late-key" = { block_bytes = 200 }\n', encoding="utf-8")
+    write(json.loads(moved), name="short.jsonl")
+
+    def found(path: str) -> list[str]:
+        report = lint(path, provider="trl", select="file/late-key", config="vft.toml")
+        return [finding.message for finding in report.findings]
+
+    assert found("short.jsonl") == []
+    longer = "".join(json.dumps(example(*messages)) + "\n" for _ in range(4))
+    Path("long.jsonl").write_text(longer + moved, encoding="utf-8")
+    monkeypatch.setattr(
+        "pytest_vft.checking.merging.cut_shards",
+        lambda path, split, start, size, _: [
+            Shard(path, split, start, len(longer)),
+            Shard(path, split, len(longer), size),
+        ],
+    )
+    for _ in range(2):  # linted, then remembered
+        assert found("long.jsonl") == ["line 5 is the first with tools, after the first 200 bytes"]
+
+
 def test_openai_pays_nothing() -> None:
     path = write(example(user(image()), assistant()))
     totals = ShardLinter(plan(), ImageStore(full=True)).lint(
@@ -310,3 +335,236 @@ def test_openai_pays_nothing() -> None:
     )
 
     assert (totals.first_keys, totals.pictured) == ({}, 0)
+
+
+# Data formats of the trainers
+
+QA = {
+    1: ("Who are they?", "They are Kane and Gretzka."),
+    2: ("What are they doing?", "They are celebrating a goal."),
+    3: ("Which colour is the grass?", "It is a bright green."),
+}
+Asked = Callable[[int, str, str], dict[str, Any]]
+
+
+def path_of(number: int) -> list[str]:
+    return [f"images/{number}.jpg"]
+
+
+def parts(words: str) -> list[dict[str, Any]]:
+    return [{"type": "image"}, text(words)]
+
+
+# Examples as the demo files of the trainers have them.
+DEMOS: dict[str, tuple[str, Asked]] = {
+    "llamafactory messages": (
+        "llamafactory",
+        lambda n, q, a: {
+            "messages": [{"role": "user", "content": f"<image>{q}"}, {"role": "assistant", "content": a}],
+            "images": path_of(n),
+        },
+    ),
+    "llamafactory ranking": (
+        "llamafactory",
+        lambda n, q, a: {
+            "conversations": [{"from": "human", "value": f"<image>{q}"}],
+            "chosen": {"from": "gpt", "value": a},
+            "rejected": {"from": "gpt", "value": f"I cannot say; {a}"},
+            "images": path_of(n),
+        },
+    ),
+    "llava": (
+        "llamafactory",
+        lambda n, q, a: {
+            "id": str(n),
+            "image": f"images/{n}.jpg",
+            "conversations": [{"from": "human", "value": f"<image>\n{q}"}, {"from": "gpt", "value": a}],
+        },
+    ),
+    "trl messages": (
+        "trl",
+        lambda n, q, a: example(user(*parts(q)), assistant(a), images=path_of(n)),
+    ),
+    "trl strings": (
+        "trl",
+        lambda n, q, a: example(
+            {"role": "user", "content": q}, {"role": "assistant", "content": a}, images=path_of(n)
+        ),
+    ),
+    "trl completion": (
+        "trl",
+        lambda n, q, a: {"prompt": [user(*parts(q))], "completion": [assistant(a)], "images": path_of(n)},
+    ),
+    "trl preference": (
+        "trl",
+        lambda n, q, a: {
+            "prompt": [user(*parts(q))],
+            "chosen": [assistant(a)],
+            "rejected": [assistant(f"I cannot say; {a}")],
+            "images": path_of(n),
+        },
+    ),
+    "swift query": (
+        "swift",
+        lambda n, q, a: {"query": f"<image>{q}", "response": a, "images": path_of(n)},
+    ),
+    "swift messages": (
+        "swift",
+        lambda n, q, a: example(
+            {"role": "system", "content": "You help."},
+            {"role": "user", "content": q},
+            {"role": "assistant", "content": a, "loss": True},
+            images=path_of(n),
+        ),
+    ),
+}
+
+
+@pytest.fixture
+def drawn(here: Path) -> None:
+    (here / "images").mkdir()
+    for number in QA:
+        _, data = draw(f"jpeg {60 + number}x64 rgb")
+        (here / f"images/{number}.jpg").write_bytes(data)
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("demo", DEMOS)
+def test_demo_files_pass_silently(demo: str) -> None:
+    provider, asked = DEMOS[demo]
+
+    report = lint(write(*(asked(n, *pair) for n, pair in QA.items())), provider=provider, model=QWEN)
+
+    assert report.ok
+    assert (report.findings, report.files[0].images) == ((), len(QA))
+    assert not any(rule.tally.unknown for rule in report.rules)
+
+
+def planted(*messages: dict[str, str], images: list[str] | None = None) -> dict[str, Any]:
+    return example(*messages, **({} if images is None else {"images": images}))
+
+
+def says(role: str, content: Any, **more: Any) -> dict[str, Any]:
+    return {"role": role, "content": content, **more}
+
+
+ONE = path_of(1)
+# Examples of LLaMA-Factory with a fault: rule, place, and severity of the finding.
+FAULTY: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
+    "two user turns": (
+        planted(
+            says("user", "<image>One?"), says("user", "Now!"), says("assistant", "It is one."), images=ONE
+        ),
+        ("example/role-order", ""),
+    ),
+    "user last": (
+        planted(
+            says("user", "<image>One?"), says("assistant", "It is one."), says("user", "So?"), images=ONE
+        ),
+        ("example/role-order", ""),
+    ),
+    "assistant first": (
+        planted(
+            says("assistant", "Hello to you."),
+            says("user", "<image>?"),
+            says("assistant", "It is one."),
+            images=ONE,
+        ),
+        ("example/role-order", ""),
+    ),
+    "late system": (
+        planted(
+            says("user", "<image>One?"),
+            says("system", "Be brief."),
+            says("assistant", "It is one."),
+            images=ONE,
+        ),
+        ("example/role-order", ""),
+    ),
+    "unknown role": (
+        planted(
+            says("developer", "Be brief."),
+            says("user", "<image>?"),
+            says("assistant", "It is one."),
+            images=ONE,
+        ),
+        ("example/invalid-shape", "/messages/0/role"),
+    ),
+    "a tag too many": (
+        planted(says("user", "<image><image>One?"), says("assistant", "It is one."), images=ONE),
+        ("example/placeholder-mismatch", ""),
+    ),
+    "a tag too few": (
+        planted(says("user", "One?"), says("assistant", "It is one."), images=ONE),
+        ("example/placeholder-mismatch", ""),
+    ),
+    "no list of images": (
+        planted(says("user", "<image>One?"), says("assistant", "It is one.")),
+        ("example/placeholder-mismatch", ""),
+    ),
+    "a list as content": (
+        planted(says("user", [text("<image>One?")]), says("assistant", "It is one."), images=ONE),
+        ("message/list-content", "/messages/0"),
+    ),
+    "a URL": (
+        planted(
+            says("user", "<image>One?"), says("assistant", "It is one."), images=["https://example.com/1.jpg"]
+        ),
+        ("image/unsupported-url-scheme", "/images/0"),
+    ),
+}
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("fault", FAULTY)
+def test_planted_fault_is_found_at_its_place(fault: str) -> None:
+    faulty, (rule, pointer) = FAULTY[fault]
+    sound = DEMOS["llamafactory messages"][1](2, *QA[2])
+
+    report = lint(write(sound, faulty), provider="llamafactory", model=QWEN, offline=True)
+
+    assert [(one.rule, one.line, one.pointer, one.severity) for one in report.findings] == [
+        (rule, 2, pointer, "error")
+    ]
+
+
+@pytest.mark.usefixtures("drawn")
+def test_swift_writes_missing_tags_and_keeps_surplus_ones_as_text() -> None:
+    few = {"query": "One?", "response": "It is one.", "images": ONE}
+    many = {"query": "<image><image>Two?", "response": "It is two.", "images": path_of(2)}
+
+    (finding,) = lint(write(few, many), provider="swift", model=QWEN).findings
+
+    assert (finding.rule, finding.line) == ("example/placeholder-mismatch", 2)
+
+
+@pytest.mark.usefixtures("drawn")
+def test_swift_reads_system_as_a_string_only() -> None:
+    system = says("system", [text("You help.")])
+    path = write(example(system, user(text("Which fruit?"), image()), assistant()))
+
+    report = lint(path, provider="swift", model=QWEN, data_format="swift")
+
+    assert [(one.rule, one.pointer) for one in report.findings] == [("message/list-content", "/messages/0")]
+
+
+@pytest.mark.usefixtures("drawn")
+def test_places_for_images_without_a_column_train_blind() -> None:
+    report = lint(write(example(user(*parts("Which fruit?")), assistant())), model=QWEN, provider="trl")
+
+    assert rules(report.findings) == ["file/missing-images-column", "example/placeholder-mismatch"]
+
+
+@pytest.mark.usefixtures("drawn")
+def test_lengths_that_were_not_checked_are_noted() -> None:
+    asked = DEMOS["trl messages"][1]
+    path = write(*(asked(n, *pair) for n, pair in QA.items()))
+
+    (note,) = lint(path, provider="trl").notes
+    assert note.startswith(
+        "lengths of examples with images were not checked: give the model with --model=NAME"
+    )
+    (note,) = lint(path, provider="trl", model="acme/\x1b[31mvl").notes
+    assert r"the image tokens of acme/\x1b[31mvl are unknown" in note
+    assert lint(path, provider="trl", max_tokens=0).notes == ()
+    assert lint(path, provider="trl", model=QWEN).notes == ()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pytest_vft.catalogue.cases import CASE_TIME, Case, read_cases
 from pytest_vft.catalogue.conditions import Conditions
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.catalogue.providers import Provider, RuleStatement, load_provider, provider_ids
+from pytest_vft.catalogue.providers import Provider, RuleStatement, default_provider, load_provider
 from pytest_vft.catalogue.select import bind_rule, select_rules
 from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.plan import LintPlan
@@ -43,10 +43,9 @@ class RuleTest(NamedTuple):
 def case_provider(data_format: str = "openai") -> Provider:
     """Return the provider whose statements apply to cases in *data_format* without values of their own.
 
-    That is openai, or the first provider whose data formats include *data_format*.
+    That is the provider whose own format *data_format* is.
     """
-    ids = ["openai", *provider_ids()]
-    provider = next(filter(lambda one: data_format in one.data_formats, map(load_provider, ids)))
+    provider = load_provider(default_provider(data_format))
     return provider.for_model(provider.default_model)
 
 

@@ -43,9 +43,12 @@ def _has_lists(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
 
 def _has_parts(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
     """Return whether *example* has a part of the type and with the key that *entry* names, if any."""
-    kind, key = entry.get("part"), entry.get("part_key")
+    kind, key, bare = entry.get("part"), entry.get("part_key"), entry.get("part_bare")
     return kind is None or any(
-        isinstance(part, dict) and part.get("type") == kind and (key is None or key in part)
+        isinstance(part, dict)
+        and part.get("type") == kind
+        and (key is None or key in part)
+        and not (bare and len(part) > 1)
         for message in _messages(example)
         for part in _parts(message)
     )

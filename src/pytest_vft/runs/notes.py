@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_vft.model import FileResult, RuleResult, Source
 from pytest_vft.reading.remote import FetchResults
-from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.settings import MAX_TOKENS, Settings
 from pytest_vft.runs.sources import shown_path
-from pytest_vft.text import count
+from pytest_vft.text import count, safe
 from pytest_vft.web.network import Network, idle_proxy
 
 _SHOWN = 5  # files in a note
@@ -73,6 +73,18 @@ def network_notes(network: Network, fetched: FetchResults) -> Iterator[str]:
     if causes:
         listed = ", ".join(f"{cause} ({number:,})" for cause, number in causes.most_common(5))
         yield f"{count(causes.total(), 'URL')} not settled: {listed}"
+
+
+def length_notes(settings: Settings, results: Iterable[RuleResult]) -> Iterator[str]:
+    """Yield a note if lengths of examples were not checked because the tokens of images are unknown."""
+    limited = {id_ for id_, rule in settings.bound.items() if MAX_TOKENS in rule.limits}
+    unknown = any(result.tally.unknown for result in results if result.id in limited)
+    if unknown and settings.provider.image_tokens(settings.model) is None:
+        model = settings.model
+        why = (
+            f"the image tokens of {safe(model)} are unknown" if model else "give the model with --model=NAME"
+        )
+        yield f"lengths of examples with images were not checked: {why}; --max-tokens=0 turns this check off"
 
 
 def split_notes(files: Sequence[FileResult]) -> list[str]:

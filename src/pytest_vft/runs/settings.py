@@ -28,7 +28,7 @@ from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
 URL_BUDGET = 1_800  # seconds; at 20 requests per second and host, enough for 36,000 URLs on one host
-_MAX_TOKENS = "max_tokens"  # the limit that --max-tokens gives
+MAX_TOKENS = "max_tokens"  # the limit that --max-tokens gives
 _WAIVED = {"allow_private": "private addresses are allowed"}
 
 
@@ -139,6 +139,8 @@ class Settings:
             path = self.config.folder / folder
             if not path.is_dir():
                 raise ConfigError(f"{self.config.path}: rules: {folder}: no such folder")
+            if path.is_symlink():
+                raise ConfigError(f"{self.config.path}: rules: {folder}: is a link; expected a folder")
             for id_, rule in load_rules(path).items():
                 if id_ in rules:
                     raise ConfigError(f"{rule.path}: a rule {id_} exists already; use another name")
@@ -167,14 +169,14 @@ class Settings:
 
     def _bounded(self, bound: dict[str, Rule], provider: Provider) -> Mapping[str, Rule]:
         """Return *bound* with *max_tokens* in the rules with this limit, if *provider* states them."""
-        limited = [id_ for id_ in provider.rules if _MAX_TOKENS in self.catalogue[id_].limits]
+        limited = [id_ for id_ in provider.rules if MAX_TOKENS in self.catalogue[id_].limits]
         if not limited:
             raise UsageError(f"max_tokens: {provider.name} does not state what happens to long examples")
         for id_ in limited:
             bound.pop(id_, None)
             if self.max_tokens:
                 severity = self.config.severity.get(id_)
-                values = {**self.config.params.get(id_, {}), _MAX_TOKENS: self.max_tokens}
+                values = {**self.config.params.get(id_, {}), MAX_TOKENS: self.max_tokens}
                 statement = provider.rules[id_]._replace(off=None)
                 rule = bind_rule(self.catalogue[id_], statement, values, severity)
                 bound |= {id_: rule} if rule else {}
