@@ -194,8 +194,9 @@ def test_only_regular_files_are_opened(inside: Path, opened: list[str]) -> None:
     assert opened == []
 
 
-def test_name_that_is_too_long_is_unreadable(inside: Path) -> None:
-    target, _ = content("x" * 300, inside)
+@pytest.mark.parametrize("path", ["x" * 300, "x/" * 1_000_000 + "x", "../" * 1_000_000 + "x"])
+def test_path_that_is_too_long_is_unreadable(inside: Path, path: str) -> None:
+    target, _ = content(path, inside)
 
     assert (target.kind, target.words) == ("unreadable", os.strerror(errno.ENAMETOOLONG))
 
