@@ -125,11 +125,11 @@ class Roots:
             for folder in self._candidates(parent):
                 if isinstance(folder, PathTarget):
                     target = folder._replace(path=os.path.join(folder.path, name))  # noqa: PTH118 - text
-                    inside = None
+                    inside, found = None, name
                 else:
-                    target, inside, name = self._in_folder(folder, name)
+                    target, inside, found = self._in_folder(folder, name)
                 if target.kind not in (NOTHING, OUTSIDE):
-                    return target, inside, name
+                    return target, inside, found
                 if worst is None or (target.kind, worst.kind) == (OUTSIDE, NOTHING):
                     worst = target
         except ValueError:  # not encodable as the name of a file
