@@ -22,6 +22,7 @@ def make_finding(rule: Rule, severity: Severity, path: str, found: ShardFinding)
         image=found.image,
         skips=rule.skips,
         example=found.example,
+        element=found.element,
     )
 
 
