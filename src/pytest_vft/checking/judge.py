@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -87,6 +88,8 @@ class Explainer:
             if rule.skips and subject.line != self._skipped:
                 self._skipped = subject.line
                 self.totals.skipped += subject.lines
+            if rule.below is not None:
+                self.totals.see_folder(rule.id, os.path.dirname(subject.facts[rule.below["path"]] or ""))  # noqa: PTH120 - text
             if rule.cut_after is not None and subject.message_past is not None:
                 self._keep(rule, subject._replace(place=subject.message_past(rule.params[rule.cut_after])))
             elif rule.each is None:

@@ -38,9 +38,10 @@ class PlacedFinding(NamedTuple):
 class LintResult:
     """The result for all files.
 
-    By rule, *dropped* counts findings that were not kept, and *undecoded* unknown verdicts on images that
-    were too large to decode. *urls* is the number of distinct web URLs of images, and *unsettled* maps those
-    that were fetched without a result to their paths and lines.
+    By rule, *dropped* counts findings that were not kept, *undecoded* unknown verdicts on images that were
+    too large to decode, and *unopened* those on local images that were not opened; *folders* are the common
+    folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
+    those that were fetched without a result to their paths and lines.
     """
 
     files: tuple[FileResult, ...]
@@ -48,6 +49,8 @@ class LintResult:
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
     undecoded: Mapping[str, int]
+    unopened: Mapping[str, int]
+    folders: Mapping[str, str]
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
@@ -123,10 +126,20 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         findings=tuple(findings),
         dropped=dropped,
         undecoded=sum((file.totals.undecoded for file in files), Counter()),
+        unopened=sum((file.totals.unopened for file in files), Counter()),
+        folders=_folders(files),
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
     )
+
+
+def _folders(files: Sequence[FileTotals]) -> Mapping[str, str]:
+    totals = ShardTotals()
+    for file in files:
+        for rule, folder in file.totals.folders.items():
+            totals.see_folder(rule, folder)
+    return totals.folders
 
 
 def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, int]]]:

@@ -21,7 +21,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import is_undecoded
+from pytest_vft.facts.image import ImageFacts, is_undecoded
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
@@ -141,8 +141,8 @@ class ShardLinter:
             for image in example.images:
                 counted = images[check_image(image.facts)]
                 counted.number += 1
-                if counted.unknown and is_undecoded(image.facts):
-                    totals.undecoded.update(self._judge.unknown("image", counted.verdicts))
+                if counted.unknown:
+                    self._count_unknown(counted.verdicts, image.facts, totals)
                 if counted.failed:
                     place = data_format.place(value, ("messages", image.message, "content", image.part))
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
@@ -168,6 +168,13 @@ class ShardLinter:
                 if content and isinstance(raw, bytes):  # a shard with a hash has no LongLine
                     content.update(raw)
                 yield raw, parse_line(raw, lifted)
+
+    def _count_unknown(self, verdicts: Verdicts, image: ImageFacts, totals: ShardTotals) -> None:
+        """Count the unknown *verdicts* on *image* whose cause is known."""
+        if is_undecoded(image):
+            totals.undecoded.update(self._judge.unknown("image", verdicts))
+        elif image["local"]:
+            totals.unopened.update(self._judge.unknown("image", verdicts))
 
     def _read_elements(
         self, shard: Shard, content: xxh3_128 | None

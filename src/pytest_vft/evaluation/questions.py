@@ -185,11 +185,20 @@ def read_truths(value: object) -> list[str]:
 
     An entry of the list may be an object with the key `answer`, as in the annotations of VQA.
     """
-    if isinstance(value, list):
-        given = [one.get("answer") if isinstance(one, dict) else one for one in value]
-        texts = [truth for one in given for truth in read_truths(one)]
-        return [text for text, _ in Counter(texts).most_common()]
-    return [] if value is None else [value if isinstance(value, str) else str(value)]
+    given = value if isinstance(value, list) else [value]
+    given = [one.get("answer") if isinstance(one, dict) and one is not value else one for one in given]
+    texts = [one if isinstance(one, str) else json_text(one) for one in given if one is not None]
+    return [text for text, _ in Counter(texts).most_common()] if len(texts) > 1 else texts
+
+
+def json_text(value: object) -> str:
+    """Return *value* as text: an object or a list as JSON, a scalar as Python writes it."""
+    if not isinstance(value, dict | list):
+        return str(value)
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # the JSON that orjson reads may be too deep for it to write
+        raise EvaluationError("an answer is nested too deeply; expected text or a number") from None
 
 
 def normalise_id(value: object) -> str:

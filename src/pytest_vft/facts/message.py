@@ -34,6 +34,9 @@ class MessageFacts(TypedDict):
     """Keys of the message and its texts that the format does not define; null values do not count."""
     image_in_text: str
     """What image the text contains, as base64 of more than 1,000 characters or as content parts; "none"."""
+    list_content: NotRequired[bool]
+    """Whether the content is a list with parts of other keys than type and value, the keys of LLaMA-Factory's
+    newer format."""
     fields: NotRequired[Sequence[str]]
     """Keys besides role and content with values that differ from the default: weight or loss of 0 or false,
     name, tool_calls ...; detail if an image of the message has one."""

@@ -12,6 +12,7 @@ from pytest_vft.evaluation.questions import Question
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark, Normalisation
 from pytest_vft.naming import option
+from pytest_vft.report.evaluation_calibration import calibration_lines
 from pytest_vft.report.evaluation_comparison import comparison_lines
 from pytest_vft.report.evaluation_words import (
     CAUSES,
@@ -65,6 +66,9 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
         lines += ["", *_gate(gate, results.predictions, results.test, command, most_shown)]
     for comparison in results.comparisons:
         lines += ["", *comparison_lines(comparison, results.predictions, str(results.against), most_shown)]
+    if results.calibration:
+        labels = str(results.judge_labels)
+        lines += ["", *calibration_lines(results.calibration, str(results.judge), labels)]
     for kind, error in results.errors.items():
         lines += ["", f"error {kind}: {safe(error, None)}"]
     if results.spending.requests:
