@@ -104,7 +104,8 @@ class FileResult(NamedTuple):
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
     those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
     file/not-jsonl), or None; *unchecked_media* counts videos and audios. *tallies* and
-    *bad_lines*, the lines that fail a rule, are keyed by rule id; so are *severities*, which holds those that differ from the severity of the rule in the whole run.
+    *bad_lines*, the lines that fail a rule, are keyed by rule id; so are *severities*, which holds those
+    that differ from the severity of the rule in the whole run.
     """
 
     path: str
