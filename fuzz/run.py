@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 NAMES = (
-    *("line", "openai-preference", "sharegpt", "llamafactory", "trl", "swift"),
+    *("line", "array", "openai-preference", "sharegpt", "llamafactory", "trl", "swift"),
     *("jpeg", "rule", "provider", "config", "content_range", "predictions"),
 )
 
