@@ -110,16 +110,17 @@ def _from_array(pixels: Any) -> Image.Image:
     from PIL import Image  # noqa: PLC0415 - see the module's docstring
 
     shape, kind = pixels.__array_interface__["shape"], pixels.__array_interface__["typestr"]
+    expected = (
+        f"its shape is {tuple(shape)} and its type {kind}; expected (height, width) or "
+        "(height, width, 3) with whole numbers from 0 to 255: array.astype('uint8')"
+    )
+    if kind == "|i1":  # Pillow would read -1 as 255
+        raise TypeError(expected)
     try:
-        if kind == "|i1":  # Pillow would read -1 as 255
-            raise TypeError
         _height, _width, *channels = shape
         return Image.fromarray(pixels[..., 0] if channels == [1] else pixels)
     except (TypeError, ValueError):
-        raise TypeError(
-            f"its shape is {tuple(shape)} and its type {kind}; expected (height, width) or "
-            "(height, width, 3) with whole numbers from 0 to 255: array.astype('uint8')"
-        ) from None
+        raise TypeError(expected) from None
 
 
 def _is_fit(image: Image.Image) -> bool:
