@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +21,7 @@ from pytest_vft.checking.executors import lint_shards
 from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.merging import FileTotals
-from pytest_vft.checking.shard import open_image_store
+from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.image import ImageFacts, image_facts
 from pytest_vft.model import Source
@@ -261,6 +262,15 @@ def test_replaced_image_is_seen_though_the_lines_are_the_same(kept: Source, deco
     assert decoded == [18]
 
 
+def test_shard_with_replaced_images_goes_to_a_worker(kept: Source) -> None:
+    settings = plan(cache=Path(".vft_cache"))
+    with closing(open_image_store(settings)) as store, closing(ShardLinter(settings, store)) as linter:
+        (shard,) = FileTotals(kept, frozenset(), open_file(kept.path)).shards(10**9)
+        assert linter.remembers(shard)
+        Path("images/2.png").write_bytes(draw("png 18x16 l bytes=401")[1])
+        assert not linter.remembers(shard)
+
+
 def test_image_that_is_written_again_is_seen(kept: Source) -> None:
     path = Path("images/2.png")
     before = path.stat()
@@ -399,6 +409,9 @@ def test_few_paths_outside_are_named() -> None:
 
     assert "data/train.jsonl:1  ../../home/ci/.ssh/id_rsa leads out of the image roots;" in text
     assert "data/train.jsonl:2  a.png is a link to a file outside the image roots;" in text
+    assert "do: Copy the images beside the file, or name their folder: --image-root=DIR" in " ".join(
+        text.split()
+    )
     assert "secret" not in text
 
 
