@@ -147,6 +147,26 @@ def test_files_limit_the_changes_and_what_is_left_out_is_said(check: Check) -> N
     assert "note: 1 file not checked: no change since" in done.out
 
 
+def test_named_file_that_git_cannot_compare_is_checked(check: Check, tmp_path: Path) -> None:
+    write("ignored/train.jsonl", faults=1)
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere.jsonl"
+    write(str(elsewhere), faults=1)
+
+    assert check("--since=main", "ignored/train.jsonl").paths == ["ignored/train.jsonl"]
+    assert check("--since=main", "a/train.jsonl", str(elsewhere)).paths == [str(elsewhere)]
+    assert check("--since=main", "ignored").paths == []
+
+
+def test_file_of_a_submodule_that_is_named_is_checked(check: Check) -> None:
+    write("module/train.jsonl", faults=1)
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "one"]):
+        git("-C", "module", *arguments)
+    git("add", "module")
+    git("commit", "-q", "-m", "module")
+
+    assert check("--since=HEAD", "module/train.jsonl").paths == ["module/train.jsonl"]
+
+
 def test_paths_are_shown_from_the_current_folder(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     write("a/train.jsonl")
     write("c/d [1].jsonl")

@@ -467,6 +467,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "failed": 2,
         "unknown": 0,
         "undecoded": 0,
+        "unopened": 0,
         "not_applicable": 0,
         "ignored": 0,
         "reason": None,

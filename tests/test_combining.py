@@ -176,3 +176,17 @@ def test_split_from_a_name_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
     assert "note: split by file name: a/test.jsonl (test), a/validation.jsonl (validation); state" in out
     assert main(["check", "--data=a/train.jsonl", "--test-data=a/test.jsonl"]) == 1
     assert "split by file name" not in capsys.readouterr().out
+
+
+def test_each_file_counts_by_its_own_severity(capsys: pytest.CaptureFixture[str]) -> None:
+    write("a/one.jsonl", grey=1)
+    write("b/two.jsonl", grey=3)
+
+    code = main(["check", "a", "b"])
+    text = capsys.readouterr().out
+    main(["check", "a", "b", "--format=junit"])
+    junit = capsys.readouterr().out
+
+    assert code == 1
+    assert text.endswith("FAILED  1 of 20 lines has errors (4 findings) in 1 of 2 files\n")
+    assert junit.count("<failure") == 1

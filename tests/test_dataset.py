@@ -16,11 +16,13 @@ from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.selftest import case_provider
 from pytest_vft.checking.totals import ShardTotals, TurnTable
 from pytest_vft.facts.turns import Turn
 from pytest_vft.model import SPLITS, Source, Split, Tally
+from pytest_vft.reading.files import LINES, OpenedFile
 
 LEAK = "dataset/split-leak"
 
@@ -332,9 +334,14 @@ files_of_turns = st.lists(
 )
 
 
+def file_totals(source: Source, totals: ShardTotals) -> FileTotals:
+    opened = OpenedFile(0, LINES, byte_order_mark=False, error=None)
+    return FileTotals(source, frozenset(), opened, totals=totals)
+
+
 def test_without_turns_there_are_no_subjects() -> None:
     assert list(recurring([])) == []
-    assert list(recurring([(Source("a.jsonl"), ShardTotals())])) == []
+    assert list(recurring([file_totals(Source("a.jsonl"), ShardTotals())])) == []
 
 
 @given(files_of_turns)
@@ -342,22 +349,19 @@ def test_without_turns_there_are_no_subjects() -> None:
 def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
     drawn = sorted(drawn, key=lambda file: SPLITS.index(file[0]))
     files = [
-        (
-            Source(f"{number}.jsonl", split),
-            ShardTotals(turns=turns(keys)),
-        )
+        file_totals(Source(f"{number}.jsonl", split), ShardTotals(turns=turns(keys)))
         for number, (split, keys) in enumerate(drawn)
     ]
     standing = Counter(key for _, keys in drawn for key in keys)
-    splits_of = {source.path: source.split for source, _ in files}
-    keys_at = {(source.path, line): turn.key for source, counted in files for line, turn in counted.turns}
+    splits_of = {file.source.path: file.source.split for file in files}
+    keys_at = {(file.source.path, line): turn.key for file in files for line, turn in file.totals.turns}
 
     subjects = [subject for subject in recurring(files) if subject.facts["kind"] == "target turn"]
 
     assert sum(subject.number for subject in subjects) == len(standing)
     assert sum(subject.number * subject.facts["copies"] for subject in subjects) == standing.total()
     for number, (place,), facts, named in subjects:
-        key = keys_at[place.source.path, place.line]
+        key = keys_at[place.file.source.path, place.record]
         assert named == (key if facts["copies"] > 1 else 0)
         assert number == 1 or facts["copies"] == 1
         assert facts["copies"] == standing[key]
@@ -366,4 +370,4 @@ def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
         ]
         first, _, at = facts["first"].rpartition(":")
         assert keys_at[first, int(at)] == key or facts["copies"] == 1
-        assert (place.source.split == splits_of[first]) == (len(facts["splits"]) == 1)
+        assert (place.split == splits_of[first]) == (len(facts["splits"]) == 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
+from evaluation.server import Reply, Request, question_of, serving
 from PIL import Image
 
 from pytest_vft import build_example, write_jsonl
+from pytest_vft.cli import main
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -82,6 +85,11 @@ def test_the_tutorial_is_true(tmp_path: Path) -> None:
 
 def test_the_guide_to_a_dirty_dataset_is_true(tmp_path: Path) -> None:
     assert follow("docs/how-to/adopt-on-a-dirty-dataset.md", tmp_path) == 3
+
+
+@pytest.mark.parametrize("trainer", ["llamafactory", "trl", "swift"])
+def test_the_guides_to_trainers_are_true(trainer: str, tmp_path: Path) -> None:
+    assert follow(f"docs/how-to/train-with-{trainer}.md", tmp_path) == 1
 
 
 def commands(workflow: Any, key: str = "") -> Iterator[str]:
@@ -217,3 +225,40 @@ def test_the_urls_of_the_project_lead_to_files_of_it() -> None:
     assert sorted(urls) == ["Changelog", "Documentation", "Homepage", "Issues"]
     for name in ("Changelog", "Documentation"):
         assert (ROOT / urls[name].removeprefix(OURS)).is_file()
+
+
+WRONG = range(15, 23)  # the questions that the new model answers wrong
+
+
+def new_model(request: Request, _: int) -> Reply:
+    number = int(re.findall(r"\[(\d+)\]", question_of(request))[0])
+    return Reply("Yes" if (number % 3 > 0) != (number in WRONG) else "No")
+
+
+def test_the_guide_to_a_gate_is_true(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = blocks("docs/how-to/gate-a-release.md")
+    Path("make_data.py").write_text(next(text for kind, text in page if kind == "python"), encoding="utf-8")
+    run("python make_data.py", tmp_path)
+    live, last_week, in_pytest = (
+        text.removeprefix("$ ").partition("\n")[::2] for kind, text in page if kind == "console"
+    )
+
+    with serving(new_model) as endpoint:
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-secret-of-the-tests")
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", endpoint.url.removesuffix("/v1"))
+        assert main(shlex.split(live[0])[1:]) == 0
+        assert steady(capsys.readouterr().out) == steady(live[1])
+        assert len(endpoint.requests) == 120
+        assert {one["model"] for one in endpoint.requests} == {"cards-prod"}
+        assert all("/deployments/cards-prod/" in path for path in endpoint.paths)
+        assert main(shlex.split(live[0])[1:]) == 0
+        assert len(endpoint.requests) == 120
+
+    capsys.readouterr()
+    assert main(shlex.split(last_week[0])[1:]) == 2
+    done = capsys.readouterr()
+    assert (done.out, steady(done.err)) == ("", steady(last_week[1]))
+    assert steady(run(in_pytest[0], tmp_path)) == steady(in_pytest[1])

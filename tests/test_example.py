@@ -391,6 +391,7 @@ def test_embedded_image_is_measured() -> None:
         "path": None,
         "leads_to": None,
         "outside_because": None,
+        "outside_path": None,
         "read_error": None,
     }
 

@@ -287,10 +287,6 @@ def test_images_where_nobody_looks_and_their_causes_are_named(
             "question,answer,path\nWhich lot?,Lot 1,1.jpg\n",
             {"file/not-jsonl": "is CSV (question,answer,path), not JSON Lines"},
         ),
-        (
-            json.dumps([{**text_only(n, "<image>Which?"), "images": ["1.jpg"]} for n in range(12)], indent=2),
-            {"file/not-jsonl": "is a JSON array of LLaMA-Factory records, not JSON Lines"},
-        ),
     ],
     ids=lambda value: ascii(value[:20]) if isinstance(value, str) else "",
 )

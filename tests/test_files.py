@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_vft.reading.files import BYTE_ORDER_MARK, HEAD, OpenedFile, container, open_file
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, HEAD, LINES, OpenedFile, container, open_file
 
 LINE = b'{"messages": [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}]}\n'
 JSON_OBJECTS = st.dictionaries(st.text(), st.none() | st.integers() | st.text(), max_size=4)
@@ -151,12 +151,14 @@ def test_any_objects_one_a_line_are_json_lines(objects: list[str], newline: str,
         (compact(COCO).encode(), "COCO annotations"),
         (json.dumps(COCO, indent=1).encode(), "COCO annotations"),
         (json.dumps([LABEL_STUDIO]).encode(), "a Label Studio export"),
-        (
-            json.dumps([{"messages": [], "images": ["a.jpg"]}], indent=2).encode(),
-            "a JSON array of LLaMA-Factory records",
-        ),
-        (b'[{"id": 1, "conversations": []}]', "a JSON array of ShareGPT records"),
-        (b'[{"prompt": "", "chosen": "", "rejected": ""}]', "a JSON array of preference records"),
+        (json.dumps([{"messages": [], "images": ["a.jpg"]}], indent=2).encode(), ARRAY),
+        (b'[{"id": 1, "conversations": []}]\n', ARRAY),
+        (b"\n[\n\n", ARRAY),
+        (b"[]\n[", LINES),
+        (b'[1]\r\n\r\n{"messages": []}\n', LINES),
+        (b"[1]\n]", ARRAY),
+        (b"[1,\n{", ARRAY),
+        (b'["a\n{', ARRAY),
     ],
 )
 def test_other_kinds_are_named(head: bytes, kind: str) -> None:

@@ -142,6 +142,31 @@ def test_a_jpeg_without_a_frame_may_take_the_most() -> None:
     )
 
 
+def chunk(name: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4) + name + body + zlib.crc32(name + body).to_bytes(4)
+
+
+TEXTS = {
+    "a text": [chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(60_000_000), 1))],
+    "an international text": [chunk(b"iTXt", b"k\0\1\0\0\0" + zlib.compress(bytes(2_000_000)))],
+    "a colour profile": [chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(2_000_000)))],
+    "many texts": [chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1_000_000)))] * 80,
+}
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("chunks", TEXTS.values(), ids=TEXTS)
+def test_texts_that_exceed_a_limit_of_pillow_are_no_damage(chunks: list[bytes], place: str) -> None:
+    png = saved("PNG")
+    at = 33 if place == "before" else len(png) - 12  # the pixels
+
+    for full in (True, False):
+        measured = measure_image(png[:at] + b"".join(chunks) + png[at:], full=full)
+        assert (measured.openable is not False, measured.decoder_error) == (True, None)
+        assert measured.damage in (None, *([] if full else ["none"]))
+    assert measure_image(png[:at] + b"".join(chunks) + png[at:-12], full=True).damage in (None, "truncated")
+
+
 # What is said
 
 

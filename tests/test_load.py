@@ -139,6 +139,7 @@ def test_rules_come_from_the_widest_scope_to_the_narrowest(tmp_path: Path) -> No
         "claim = true\n" + RULE,
         'bounds_fetch = "most"\n' + RULE,
         'waived_by = "allow_private"\n' + RULE,
+        RULE + '\n[below]\npath = "outside_path"\nmessage = "It is in {folder}"\nadvice = "Go to {folder}"\n',
     ],
 )
 def test_what_a_rule_may_say_is_read(tmp_path: Path, text: str) -> None:

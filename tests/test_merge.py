@@ -264,8 +264,8 @@ def test_ignored_rule_has_no_findings_and_is_counted(folder: Path) -> None:
 
 
 def test_file_that_is_not_lines_is_read_no_further(folder: Path) -> None:
-    path = folder / "array.jsonl"
-    path.write_bytes(b"[\n" + b"\n".join(LINES) + b"\n]")
+    path = folder / "page.jsonl"
+    path.write_bytes(b"<html>\n" + b"\n".join(LINES) + b"\n</html>")
 
     linted = lint(Source(str(path)))
 

@@ -571,6 +571,16 @@ def test_case_that_lacks_a_limit_is_named(capsys: pytest.CaptureFixture[str]) ->
             "claim: not allowed in a rule with limits",
         ),
         ('limits   = ["max_side"]', "limits   = []", "limits is empty"),
+        (
+            "[when]",
+            '[below]\npath = "outsid_path"\nmessage = "In {folder}"\nadvice = "Go"\n[when]',
+            "below.path: 'outsid_path' is not a fact that is a string (did you mean 'outside_path'?)",
+        ),
+        (
+            "[when]",
+            '[below]\npath = "outside_path"\nmessage = "In {path}"\nadvice = "Go"\n[when]',
+            "below.message: {path} is not {folder}",
+        ),
         ('limits   = ["max_side"]', "claim = true", "no limit 'max_side'"),
         ("[when]", "[params]\nmax_side = 3\n[when]", "params.max_side: also in limits"),
         ("{max_side}", "{max_sid}", "{max_sid} is not a fact, limit or parameter (did you mean 'max_side'?)"),

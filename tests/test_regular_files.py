@@ -159,6 +159,14 @@ def test_pipe_among_rules_is_an_error() -> None:
         lint("file")
 
 
+@pytest.mark.parametrize("name", ["vft.toml", "pyproject.toml"])
+def test_configuration_beside_the_data_is_no_pipe(name: str) -> None:
+    Path("pipe").rename(name)
+
+    with pytest.raises(ConfigError, match=rf"{name}: not a regular file"):
+        lint("file")
+
+
 @pytest.mark.parametrize(
     "name", ["images.sqlite", "images.sqlite-journal", "images.sqlite-wal", "shards.sqlite"]
 )
@@ -214,7 +222,48 @@ def test_file_has_its_shortest_path(circles: Path) -> None:
     assert expand("data") == ["data/deep/deeper/b.jsonl", "data/z.jsonl"]
 
 
+def test_shortest_path_counts_hard_links(here: Path) -> None:
+    Path("a").mkdir()
+    Path("b").mkdir()
+    Path("file").rename("a/zz.jsonl")
+    Path("b/hard.jsonl").hardlink_to("a/zz.jsonl")
+    Path("a/up").symlink_to(here)
+
+    for pattern in ("a/**/*.jsonl", "**/*.jsonl"):
+        assert expand(pattern) == ["a/zz.jsonl"]
+    assert expand("a/*/*/*.jsonl") == ["a/up/a/zz.jsonl"]
+
+
+def test_folders_below_folders_of_different_depth_have_their_shortest_paths(here: Path) -> None:
+    Path("x/1/2/3").mkdir(parents=True)
+    Path("y/1/target").mkdir(parents=True)
+    Path("file").rename("y/1/target/a.jsonl")
+    Path("x/1/2/3/link").symlink_to(here / "y" / "1" / "target")
+
+    assert expand("**/[13]/**/a.jsonl") == ["y/1/target/a.jsonl"]
+
+
+@pytest.mark.parametrize("step", ["*", "[!_]*", "**", "**/*"])
+def test_stars_over_linked_folders_end(circles: Path, step: str) -> None:
+    for name in "xyz":
+        (circles / name).symlink_to(circles)
+
+    found = expand(f"data/{f'{step}/' * 31}*.jsonl")
+
+    assert {Path(path).name for path in found} == {"a.jsonl", "b.jsonl"}
+
+
+@pytest.mark.parametrize("step", ["*", "**"])
+def test_stars_of_a_configuration_end(circles: Path, step: str) -> None:
+    for name in "xyz":
+        (circles / name).symlink_to(circles)
+    Path("vft.toml").write_text(f'[data]\ntrain = "data/{f"{step}/" * 31}*.jsonl"\n', encoding="utf-8")
+
+    assert [file.path for file in lint("data/deep/a.jsonl").files] == ["data/deep/a.jsonl"]
+
+
 PATTERNS = [
+    *("data/*/*.jsonl", "*/deep/*", "data/*/", "*", "./*/*/[ab].jsonl", "da*/de??/*.jsonl", "data/.h*/*"),
     *("**", "**/*", "data/**", "**/deep/*", "**/*/b.jsonl", "data/**/deeper/**/*.jsonl", "*/**/a.*"),
     *(
         "**/.hidden/*",

@@ -120,7 +120,7 @@ def test_findings_point_into_the_example_as_it_was_written(tmp_path: Path) -> No
 
     assert found(linted)[1:] == [  # the first says that there are too few examples
         ("image/unsupported-mode", 1, "/images/1"),
-        ("image/unsupported-url-scheme", 1, "/images/2"),
+        ("image/not-found", 1, "/images/2"),
         ("message/empty-content", 2, "/rows/1"),
         ("example/invalid-shape", 3, "/rows/1"),
         ("example/no-assistant", 4, ""),

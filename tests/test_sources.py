@@ -245,6 +245,15 @@ def test_file_given_by_its_own_path_wins_over_a_folder_or_glob(whole: str) -> No
     assert find_sources(Config(data={"train": [whole], "test": ["d/a.jsonl"]})) == expected
 
 
+def test_stated_split_wins_over_that_of_a_name_or_folder() -> None:
+    touch("d/held/val.jsonl", "d/held/x.jsonl", "d/train.jsonl")
+    held = (Source("d/held/val.jsonl", "test"), Source("d/held/x.jsonl", "test"))
+
+    assert find_sources(Config(), ["d/held/val.jsonl"], test=["d/held"]) == held
+    assert find_sources(Config(), ["d/held/val.jsonl"], test=["d/held/val.jsonl"]) == held[:1]
+    assert find_sources(Config(), ["d"], test=["d/held"]) == (*held, Source("d/train.jsonl"))
+
+
 def test_two_folders_that_hold_a_file_are_a_usage_error() -> None:
     touch("d/e/a.jsonl")
 

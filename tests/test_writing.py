@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -84,15 +86,42 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    read: list[str] = []
-    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
-    reader.start()
+    text = "through the pipe" * 10_000  # more than a pipe holds
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reading, True)
+    writer = threading.Thread(target=write_text, args=(pipe, text), daemon=True)
+    writer.start()
 
-    write_text(pipe, "through the pipe")
-
-    reader.join(timeout=10)
-    assert read == ["through the pipe"]
+    with os.fdopen(reading, encoding="utf-8") as file:
+        select([file], [], [], 10)  # an end would be read before the writer has opened the pipe
+        assert file.read() == text
+    writer.join(timeout=10)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+TO_A_PIPE = {
+    "report": "check train.jsonl --report=json:pipe",
+    "plan": "submit plan train.jsonl --plan=pipe",
+    "plan in its default place": "submit plan train.jsonl",
+    "pages": "rules --write-pages=.",
+}
+
+
+@pytest.mark.parametrize("command", TO_A_PIPE.values(), ids=TO_A_PIPE)
+def test_a_pipe_that_no_process_reads_is_not_waited_for(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    example = build_example("What is this?", "A dog.", [data_url("png 64x64 rgb")])
+    Path("train.jsonl").write_text(f"{json.dumps(example)}\n" * 10)
+    for pipe in ("pipe", "train.plan.json", "facts.md"):
+        os.mkfifo(pipe)
+
+    assert main([*command.split()]) == 2
+
+    assert re.fullmatch(
+        r"vft: (pipe|train\.plan\.json|facts\.md): is a pipe that no process reads\n", capsys.readouterr().err
+    )
 
 
 PROGRAM = "from pytest_vft.writing import write_text; write_text('/dev/stdout', 'report'); print('!')"

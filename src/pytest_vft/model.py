@@ -103,7 +103,8 @@ class FileResult(NamedTuple):
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
     those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
-    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id.
+    file/not-jsonl), or None. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id;
+    so are *severities*, which holds those that differ from the severity of the rule in the whole run.
     """
 
     path: str
@@ -118,6 +119,7 @@ class FileResult(NamedTuple):
     stopped_by: str | None
     tallies: Mapping[str, Tally]
     bad_lines: Mapping[str, LineRanges] = {}
+    severities: Mapping[str, Severity] = {}
     data_format: str = "openai"
     layout: Mapping[str, str] = {}
 
@@ -126,9 +128,10 @@ class RuleResult(NamedTuple):
     """Result of one rule in the whole run.
 
     *subject* is the noun for what the rule judges; *severity* is the effective one, after `severity` and
-    `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode;
-    *allowed* is the number of findings that the configuration tolerates; *reason* is why the
-    rule is ignored, or None. The other fields are texts of the rule file.
+    `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode, and
+    *unopened* of those on local images that were not opened; *allowed* is the number of findings that the
+    configuration tolerates; *reason* is why the rule is ignored, or None. The other fields are texts of the
+    rule file.
     """
 
     id: str
@@ -137,6 +140,7 @@ class RuleResult(NamedTuple):
     tally: Tally
     truncated: int
     undecoded: int = 0
+    unopened: int = 0
     allowed: int | None = None
     reason: str | None = None
     summary: str = ""

@@ -15,9 +15,10 @@ _interface: ContextVar[Interface] = ContextVar("interface", default="python")
 
 # Options that are not keyword arguments of the same name in Python.
 _PYTHON = {
-    "field": 'keys={{"field": "{}"}}',
+    "field": 'keys={{"field": {}}}',
     "judge-images": "Judge(images=True)",
     "judge-itself": "Judge(may_judge_itself=True)",
+    "judge-labels": "calibrate({})",
     "judge-prices": "Judge(prices={})",
     "judge-url": "Judge(base_url={})",
     "live": "vft_eval.run(model={})",

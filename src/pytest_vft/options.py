@@ -246,6 +246,7 @@ OPTIONS = (
     Option("judge-url", "URL", "server of the judge (default: server of the model)", _EVAL),
     Option("judge-images", "", "also send the images to the judge", _EVAL, "flag"),
     Option("judge-itself", "", "allow a judge to rate its own answers", _EVAL, "flag"),
+    Option("judge-labels", "FILE", "ratings by people, with which the judge is compared", _EVAL),
     Option("passing", "RATINGS", "ratings that pass (default: Very Similar,Mostly Similar)", _EVAL),
     Option("max-ungraded", "N", "tolerated share of ungraded answers (default: 0.01)", _EVAL),
     Option("retry-ungraded", "", "ask the judge again about ungraded answers of earlier runs", _EVAL, "flag"),

@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from pytest_vft.errors import UsageError
 
+# An open() of a pipe waits for a reader otherwise; Windows has no such pipes.
+_DO_NOT_WAIT = getattr(os, "O_NONBLOCK", 0)
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
@@ -18,7 +21,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Until then the file has a temporary name in the same folder. A symbolic link is kept, and its target
     is replaced. A pipe or a device, such as /dev/stdout, is written to directly.
-    Raises OSError, with the name of the file, if it cannot be written.
+    Raises OSError, with the name of the file, if it cannot be written, also for a pipe without a reader.
     """
     try:
         with _replacing(Path(path)) as file:
@@ -32,7 +35,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def _replacing(given: Path) -> Iterator[BinaryIO]:
     is_device = given.absolute().is_relative_to("/dev")  # also if it links to a file, as stdout may
     if is_device or (given.exists() and not given.is_file()):
-        with given.open("wb") as file:
+        with open(given, "wb", opener=_open_at_once) as file:
             yield file
         return
     target = Path(os.path.realpath(given))
@@ -45,6 +48,19 @@ def _replacing(given: Path) -> Iterator[BinaryIO]:
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open *path*, as an opener of open(), without waiting until a process reads a pipe. Raises OSError."""
+    try:
+        descriptor = os.open(path, flags | _DO_NOT_WAIT)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "is a pipe that no process reads", path) from None
+        raise
+    if _DO_NOT_WAIT:
+        os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def write_text(

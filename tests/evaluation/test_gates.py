@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 import pytest_vft
 from pytest_vft import EvaluationError, UsageError, assert_min_accuracy, assert_not_worse_than, evaluate
-from pytest_vft.report.evaluation_text import render_comparison
+from pytest_vft.report.evaluation_comparison import render_comparison
 
 from .files import notebook, prediction, question, write_lines
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vft import EvaluationError, evaluate
@@ -151,6 +152,47 @@ def test_batch_output_is_never_matched_by_order() -> None:
 
     with pytest.raises(EvaluationError, match=r"is in any order, .* give each question its id, such as 'b'"):
         answers(completion("b", "Yes"), completion("a", "No"), test=test)
+
+
+NAMES = ["body", "choices", "message", "content", "output", "type", "text", "item", "role", "status_code"]
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON, JSON, JSON)
+@settings(max_examples=50)
+def test_any_values_of_nested_layouts_are_read_or_named(one: Any, two: Any, three: Any) -> None:
+    for line in (
+        {"custom_id": one, "response": two},
+        {"custom_id": "1", "response": {"status_code": 200, "body": {"choices": one, "output": two}}},
+        {"custom_id": "1", "response": {"body": {"choices": [{"message": one}]}}, "error": two},
+        {
+            "object": "eval.run.output_item",
+            "datasource_item": one,
+            "sample": two,
+            "datasource_item_id": three,
+        },
+        {"prediction": one, "truth": two, "id": three},
+    ):
+        for keys in ({}, {"field": "text"}, {"predicted": "response.body.choices.0"}):
+            with suppress(EvaluationError):
+                answers(line, keys=keys)
+
+
+def test_deep_answers_are_named() -> None:
+    deep = "[" * 900 + "]" * 900
+    for name in ("prediction", "truth"):
+        text = f'{{"prediction": "a", "truth": "b", "{name}": {{"a": {deep}}}}}\n'
+        Path("p.jsonl").write_text(text, encoding="utf-8")
+        with pytest.raises(EvaluationError, match="nested too deeply"):
+            evaluate("p.jsonl")
 
 
 ENTRIES = [

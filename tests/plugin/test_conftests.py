@@ -112,6 +112,20 @@ def test_conftest_beside_or_above_the_data_works_with_only(
     assert (project.folder / "failed.txt").read_text() == "failed\n"
 
 
+def test_conftest_of_the_root_is_for_rules_on_the_dataset_as_well(project: Project) -> None:
+    project.pytester.makeconftest(
+        """
+        def pytest_itemcollected(item):
+            with open("seen.txt", "a") as file:
+                file.write(item.name + "\\n")
+        """
+    )
+
+    project.run("--vft-only", "--vft-select=dataset/split-leak", DATA[0])
+
+    assert "dataset/split-leak" in (project.folder / "seen.txt").read_text().splitlines()
+
+
 def test_conftest_elsewhere_is_for_elsewhere(project: Project) -> None:
     (project.folder / "other").mkdir()
     (project.folder / "other" / "conftest.py").write_text(textwrap.dedent(CONFTESTS["allure"]))

@@ -109,6 +109,17 @@ def test_a_folder_is_no_record(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_is_no_record(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.record")
+
+    with (
+        pytest.raises(UsageError, match=r"the record cannot be written \(not a regular file\)"),
+        open_record(tmp_path / "a.record", never),
+    ):
+        pytest.fail("a pipe is a record")
+
+
 def test_an_error_of_another_file_is_not_one_of_the_record(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), open_record(tmp_path / "a.record", never):
         (tmp_path / "missing").read_bytes()

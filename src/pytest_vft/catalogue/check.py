@@ -62,7 +62,7 @@ def _name_problems(
     known = [*facts, *names.limits, *names.params]
     integers = {name for name, fact in facts.items() if fact.name == "integer"}
     integers |= {name for name, kind in kinds.items() if kind == (int, False)}
-    yield from _message_problems(content["message"])
+    yield from _message_problems(content["message"], "message")
     for name, noun in sorted(placeholders(content["message"]).items()):
         if name not in known:
             yield f"message: {{{name}}} is not a fact, limit or parameter{nearest(name, known)}"
@@ -70,13 +70,13 @@ def _name_problems(
             yield f"message: {{{name}:{noun}}}: {name} is not an integer"
 
 
-def _message_problems(message: str) -> Iterator[str]:
+def _message_problems(message: str, key: str) -> Iterator[str]:
     stray = stray_brace(message)
     if stray:
-        yield f"message: {stray!r} is not a placeholder; expected {{NAME}} or {{NAME:NOUN}}"
+        yield f"{key}: {stray!r} is not a placeholder; expected {{NAME}} or {{NAME:NOUN}}"
     if message.count("{") > MAX_PLACEHOLDERS:
         found = count(message.count("{"), "placeholder")
-        yield f"message has {found}; expected at most {MAX_PLACEHOLDERS}"
+        yield f"{key} has {found}; expected at most {MAX_PLACEHOLDERS}"
 
 
 def _key_problems(
@@ -87,6 +87,14 @@ def _key_problems(
     listing = [name for name, fact in facts.items() if fact.faults]
     if each is not None and each not in listing:
         yield f"each: {each!r} is not a fact that lists faults{nearest(each, listing)}"
+    below = content.get("below", {})
+    strings = [name for name, fact in facts.items() if fact.name == "string"]
+    if below and below["path"] not in strings:
+        yield f"below.path: {below['path']!r} is not a fact that is a string{nearest(below['path'], strings)}"
+    for key in ("message", "advice") if below else ():
+        yield from _message_problems(below[key], f"below.{key}")
+        for other in sorted(placeholders(below[key]).keys() - {"folder"}):
+            yield f"below.{key}: {{{other}}} is not {{folder}}"
     numbers = [name for name, kind in kinds.items() if kind == (int, False)]
     for key, needed in (("cut_after", "example"), ("bounds_fetch", "image")):
         name = content.get(key)

@@ -33,7 +33,8 @@ class Rule:
     numbers with a default. *each* names a fact that lists faults; each fault is a finding. *cut_after*
     names a number of tokens: the finding is placed at the message that exceeds it. *bounds_fetch* names
     the maximum number of bytes to fetch of an image. *waived_by* names a network setting under which
-    findings are ignored. A rule that is *off* runs only if it is selected by its id. The lines of a
+    findings are ignored. *below* names a fact with an absolute path, and has texts for many findings
+    with a common folder. A rule that is *off* runs only if it is selected by its id. The lines of a
     file that fails a rule that *stops* are not read, so such a rule is always selected.
 
     A rule that is bound to a provider has the values of its limits in *params*; *skips* is the
@@ -60,6 +61,7 @@ class Rule:
     cut_after: str | None = None
     bounds_fetch: str | None = None
     waived_by: str | None = None
+    below: Mapping[str, str] | None = None
     off: bool = False
     stops: bool = False
 

@@ -11,6 +11,7 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement, load_provider, provider_ids
 from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.model import SCOPES
+from pytest_vft.writing import write_text
 
 # What Markdown reads as HTML, as a link or an image, as an escape, or as the start of code.
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|(?<=\])[(:\[]|\\(?=[\W_])|`{2,}")
@@ -90,7 +91,7 @@ def write_pages(rules: Mapping[str, Rule], folder: Path) -> list[Path]:
     texts |= {folder / "rules" / f"{rule.id}.md": page(rule) for rule in rules.values()}
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     return list(texts)
 
 

@@ -7,22 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.checking.merging import FileTotals
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.turns import Turn
-from pytest_vft.model import Source
+from pytest_vft.model import Split
 from pytest_vft.text import Safe, safe
 
 
 class Place(NamedTuple):
-    """A place in a file; *pointer* is a JSON pointer into the example."""
+    """The record of a file by its number, from 1; *pointer* is a JSON pointer into the example."""
 
-    source: Source
-    line: int
+    file: FileTotals
+    record: int
     pointer: str = ""
 
     def __str__(self) -> str:
-        return f"{safe(self.source.path, None)}:{self.line}"
+        return f"{safe(self.file.source.path, None)}:{self.file.line(self.record)}"
+
+    @property
+    def split(self) -> Split:
+        """The split of the file."""
+        return self.file.source.split
 
 
 class Recurring(NamedTuple):
@@ -40,25 +45,25 @@ class Recurring(NamedTuple):
 _Member = tuple[Place, Turn]  # an occurrence of a target turn
 
 
-def recurring(files: Sequence[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
+def recurring(files: Sequence[FileTotals]) -> Iterator[Recurring]:
     """Yield the subjects in *files*; the turns of a file that occur once are folded."""
-    times = Counter(key for _, totals in files for key in totals.turns.keys)
+    times = Counter(key for file in files for key in file.totals.turns.keys)
     groups: defaultdict[int, list[_Member]] = defaultdict(list)
-    for source, totals in files:
+    for file in files:
         once = 0
-        for line, turn in totals.turns:
+        for line, turn in file.totals.turns:
             if times[turn.key] > 1:
-                groups[turn.key].append((Place(source, line), turn))
+                groups[turn.key].append((Place(file, line), turn))
             else:
                 once, first = once + 1, line
         if once:
-            place = Place(source, first)
+            place = Place(file, first)
             yield Recurring(once, [place], _facts("target turn", [place]))
             yield Recurring(once, [place], _facts("question", [place], answers=1))
             yield Recurring(once, [place], _facts("example", [place]))
     for members in groups.values():
         yield from _turn(members)
-    leaked = {key for key, members in groups.items() if len({place.source.split for place, _ in members}) > 1}
+    leaked = {key for key, members in groups.items() if len({place.split for place, _ in members}) > 1}
     yield from _images(files, leaked)
     yield from _shots(files)
     yield from _linked(files)
@@ -71,14 +76,14 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
     occurrence, if any.
     """
     places = [place for place, _ in members]
-    elsewhere = [place for place in places if place.source.split != places[0].source.split]
+    elsewhere = [place for place in places if place.split != places[0].split]
     key = members[0][1].key
     yield Recurring(1, (elsewhere or places)[:1], _facts("target turn", places), key)
-    for split in dict.fromkeys(place.source.split for place in places):
+    for split in dict.fromkeys(place.split for place in places):
         answers: defaultdict[int, list[Place]] = defaultdict(list)
         words = 0
         for place, turn in members:
-            if place.source.split == split and turn.answer is not None:
+            if place.split == split and turn.answer is not None:
                 answers[turn.answer].append(place)
                 words = max(words, turn.words)
         groups = list(answers.values())
@@ -89,18 +94,18 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
             yield Recurring(1, same[:2][-1:], _facts("example", same), key)
 
 
-def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> Iterator[Recurring]:
+def _images(files: Sequence[FileTotals], leaked: set[int]) -> Iterator[Recurring]:
     """Yield the images of target turns, except turns that are *leaked* as a whole."""
-    if len({source.split for source, _ in files}) == 1:
+    if len({file.source.split for file in files}) == 1:
         return
     places: defaultdict[int, list[Place]] = defaultdict(list)
-    for source, totals in files:
-        for line, turn in totals.turns:
+    for file in files:
+        for line, turn in file.totals.turns:
             if turn.key not in leaked:
                 for image in turn.images:
                     known = places[image]
-                    if not known or known[-1].source.split != source.split:
-                        known.append(Place(source, line))
+                    if not known or known[-1].split != file.source.split:
+                        known.append(Place(file, line))
     once = [known[0] for known in places.values() if len(known) == 1]
     if once:
         yield Recurring(len(once), once[:1], _facts("image", once[:1]))
@@ -109,14 +114,14 @@ def _images(files: Sequence[tuple[Source, ShardTotals]], leaked: set[int]) -> It
             yield Recurring(1, known[1:2], _facts("image", known), image)
 
 
-def _shots(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
+def _shots(files: Iterable[FileTotals]) -> Iterator[Recurring]:
     times: Counter[int] = Counter()
     first: dict[int, Place] = {}
-    for source, totals in files:
-        times.update(totals.shots.keys)
-        for line, pointer, key in totals.shots:
+    for file in files:
+        times.update(file.totals.shots.keys)
+        for line, pointer, key in file.totals.shots:
             if key not in first:
-                first[key] = Place(source, line, pointer)
+                first[key] = Place(file, line, pointer)
     once = [key for key, number in times.items() if number == 1]
     if once:
         yield Recurring(len(once), [first[once[0]]], _facts("few-shot answer", [first[once[0]]]))
@@ -125,12 +130,12 @@ def _shots(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
             yield Recurring(1, [first[key]], _facts("few-shot answer", [first[key]], copies=number), key)
 
 
-def _linked(files: Iterable[tuple[Source, ShardTotals]]) -> Iterator[Recurring]:
+def _linked(files: Iterable[FileTotals]) -> Iterator[Recurring]:
     """Yield the images behind URLs, placed at the first line of each URL; those not settled are folded."""
     places: defaultdict[int | None, dict[int, Place]] = defaultdict(dict)
-    for source, totals in files:
-        for (image, url), line in totals.linked.items():
-            places[image].setdefault(url, Place(source, line))
+    for file in files:
+        for (image, url), line in file.totals.linked.items():
+            places[image].setdefault(url, Place(file, line))
     for image, by_url in places.items():
         known = list(by_url.values())
         if image is None:
@@ -151,7 +156,7 @@ def _facts(  # noqa: PLR0913 - all by keyword but two
     return {
         "kind": kind,
         "copies": copies or len(places),
-        "splits": list(dict.fromkeys(place.source.split for place in places)),
+        "splits": list(dict.fromkeys(place.split for place in places)),
         "first": Safe(places[0]),
         "answers": answers,
         "answer_words": None if answers is None else words,

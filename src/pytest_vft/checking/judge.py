@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -87,6 +88,8 @@ class Explainer:
             if rule.skips and subject.line != self._skipped:
                 self._skipped = subject.line
                 self.totals.skipped += subject.lines
+            if rule.below is not None:
+                self.totals.see_folder(rule.id, os.path.dirname(subject.facts[rule.below["path"]] or ""))  # noqa: PTH120 - text
             if rule.cut_after is not None and subject.message_past is not None:
                 self._keep(rule, subject._replace(place=subject.message_past(rule.params[rule.cut_after])))
             elif rule.each is None:
@@ -111,5 +114,8 @@ def _finding(rule: Rule, subject: Subject) -> ShardFinding:
     message = fill(rule.message, {**rule.params, **subject.facts})
     image = None if subject.image is None else f"{subject.image:032x}"
     raw = subject.raw
-    example = xxh3_128_hexdigest(raw.partition(b"\n")[0]) if isinstance(raw, bytes) else None
+    example = None
+    if isinstance(raw, bytes):
+        one = raw.partition(b"\n")[0] if subject.lines > 1 else raw.removesuffix(b"\n")
+        example = xxh3_128_hexdigest(one)
     return ShardFinding(rule.id, subject.line, pointer(subject.place), message, image, example)

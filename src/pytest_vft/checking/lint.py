@@ -38,9 +38,10 @@ class PlacedFinding(NamedTuple):
 class LintResult:
     """The result for all files.
 
-    By rule, *dropped* counts findings that were not kept, and *undecoded* unknown verdicts on images that
-    were too large to decode. *urls* is the number of distinct web URLs of images, and *unsettled* maps those
-    that were fetched without a result to their paths and lines.
+    By rule, *dropped* counts findings that were not kept, *undecoded* unknown verdicts on images that were
+    too large to decode, and *unopened* those on local images that were not opened; *folders* are the common
+    folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
+    those that were fetched without a result to their paths and lines.
     """
 
     files: tuple[FileResult, ...]
@@ -48,6 +49,8 @@ class LintResult:
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
     undecoded: Mapping[str, int]
+    unopened: Mapping[str, int]
+    folders: Mapping[str, str]
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
@@ -113,6 +116,8 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         findings += [PlacedFinding(file.source.path, found) for found in file.totals.findings]
         dropped += file.totals.dropped
     findings.sort(key=reading_order)
+    by_path = {file.source.path: file for file in files}
+    findings = [PlacedFinding(path, by_path[path].located(found)) for path, found in findings]
     results = sorted((_result(file, judge) for file in files), key=lambda result: order[result.path])
     trained = [file.totals for file in files if file.source.split == "train"]
     return LintResult(
@@ -121,18 +126,28 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         findings=tuple(findings),
         dropped=dropped,
         undecoded=sum((file.totals.undecoded for file in files), Counter()),
+        unopened=sum((file.totals.unopened for file in files), Counter()),
+        folders=_folders(files),
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
     )
 
 
+def _folders(files: Sequence[FileTotals]) -> Mapping[str, str]:
+    totals = ShardTotals()
+    for file in files:
+        for rule, folder in file.totals.folders.items():
+            totals.see_folder(rule, folder)
+    return totals.folders
+
+
 def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, int]]]:
     """Return the paths and lines of each URL in *files* that was fetched without a result."""
     places: defaultdict[str, dict[tuple[str, int], None]] = defaultdict(dict)
     for file in files:
-        for line, url in file.totals.unsettled:
-            places[url][file.source.path, line] = None
+        for record, url in file.totals.unsettled:
+            places[url][file.source.path, file.line(record)] = None
     return {url: tuple(lines) for url, lines in places.items()}
 
 
@@ -157,7 +172,7 @@ def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
     file.totals.counts["file"] = Counter([verdicts])
     found = judge.findings(verdicts, Subject("file", facts), file.ignored)
     file.totals.findings = [*found, *file.totals.findings]
-    if file.opened.container != "JSONL":
+    if not file.opened.is_read:
         by_rule = zip(judge.rules["file"], verdicts, strict=True)
         failed = (rule.id for rule, verdict in by_rule if rule.stops and verdict == FAIL)
         file.stopped_by = next(failed, f"it is {file.opened.container}")
@@ -165,7 +180,7 @@ def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
 
 def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
     opened, totals = file.opened, file.totals
-    read = opened.container == "JSONL"
+    read = opened.is_read
     return {
         "split": file.source.split,
         "bytes": opened.bytes,
@@ -192,7 +207,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         path=file.source.path,
         split=file.source.split,
         bytes=file.opened.bytes,
-        lines=file.totals.lines,
+        lines=file.lines,
         examples=file.totals.examples,
         questions=len(file.totals.turns),
         answered=file.totals.answered,
@@ -200,7 +215,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         distinct_images=len(file.totals.distinct_images),
         stopped_by=file.stopped_by,
         tallies=tallies,
-        bad_lines=file.totals.bad_lines,
+        bad_lines=file.bad_lines(),
         data_format=file.source.data_format,
         layout=file.source.layout,
     )
@@ -216,18 +231,18 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, places, facts, key in recurring([(file.source, file.totals) for file in files]):
+    for number, places, facts, key in recurring(files):
         verdicts = judge.checks["dataset"](facts)
         for place in places:
-            path = place.source.path
+            path = place.file.source.path
             found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
             findings += [
                 PlacedFinding(
-                    path, one._replace(line=place.line, pointer=place.pointer, example=f"{key:032x}")
+                    path, one._replace(line=place.record, pointer=place.pointer, example=f"{key:032x}")
                 )
                 for one in found
             ]
-        more = _tallies(rules, Counter({verdicts: number}), ignored[places[0].source.path])
+        more = _tallies(rules, Counter({verdicts: number}), ignored[places[0].file.source.path])
         for rule in rules:
             if rule.subject in (facts["kind"], "dataset"):
                 tallies[rule.id] += more[rule.id]

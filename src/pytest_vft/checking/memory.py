@@ -78,6 +78,7 @@ class ShardMemory:
             shard.data_format,
             sorted(shard.layout.items()),
             sorted(shard.ignored),
+            shard.part,
             shard.end - shard.start,
         )
         head = next(_pieces(shard, _HEAD), b"")
@@ -195,8 +196,9 @@ def pack(totals: ShardTotals) -> bytes | None:
         totals.shots.pointers,
         {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
         [list(finding) for finding in totals.findings],
-        totals.dropped,
+        [totals.dropped, totals.unopened],
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
+        totals.folders,
         totals.first_keys,
     ]
     try:
@@ -208,8 +210,9 @@ def pack(totals: ShardTotals) -> bytes | None:
 def unpack(packed: bytes) -> ShardTotals | None:
     """Return the totals that pack() returned as *packed*, None for anything else."""
     try:
-        numbers, columns, pointers, counts, findings, dropped, bad_lines, first_keys = orjson.loads(packed)
+        numbers, columns, pointers, counts, findings, counters, bad_lines, *others = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
+        (dropped, unopened), (folders, first_keys) = counters, others
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
@@ -223,6 +226,8 @@ def unpack(packed: bytes) -> ShardTotals | None:
             findings=kept,
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
+            unopened=Counter(unopened),
+            folders=folders,
             first_keys={key: (line, start) for key, (line, start) in first_keys.items()},
             bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
         )

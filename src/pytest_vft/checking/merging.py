@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_vft.checking.executors import ShardResult
 from pytest_vft.checking.sizing import image_share, line_bytes
-from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.checking.totals import ShardFinding, ShardTotals
+from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
-from pytest_vft.reading.files import BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.arrays import cut_array, open_array
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
 
@@ -24,7 +27,8 @@ class FileTotals:
     """A file, the rules that are ignored in it, and its totals.
 
     *image_roots* are folders of local images besides that of the file; *stopped_by* is why the file was not
-    read.
+    read. The totals number records, which are the lines of JSON Lines or the elements of an array; *starts*
+    has the line on which each element starts, and is None for JSON Lines.
     """
 
     source: Source
@@ -33,25 +37,74 @@ class FileTotals:
     image_roots: tuple[str, ...] = ()
     totals: ShardTotals = field(default_factory=ShardTotals)
     stopped_by: str | None = None
+    starts: array[int] | None = None
+    _array_lines: int = 0
 
     def shards(self, shard_bytes: int) -> Sequence[Shard]:
-        """Return the shards of the file, of about *shard_bytes* of work; none if it is not JSON Lines."""
-        opened, source = self.opened, self.source
-        if opened.container != "JSONL":
+        """Return the shards of the file, of about *shard_bytes* of work; none if it is of another kind."""
+        if not self.opened.is_read:
             return ()
-        start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-        whole = Shard(source.path, source.split, start, opened.bytes, source.data_format, self.ignored)
-        whole = whole._replace(layout=source.layout)
         try:
+            whole = self._whole()
             share = image_share(whole, self.image_roots)
-            cut = cut_shards(whole.path, whole.split, start, whole.end, line_bytes(shard_bytes, share))
+            cut = self._cut(whole, line_bytes(shard_bytes, share))
         except OSError as error:
             self.mark_unreadable(error)
             return ()
         return [
-            whole._replace(start=one.start, end=one.end, image_bytes=int((one.end - one.start) * share))
+            one._replace(
+                data_format=whole.data_format,
+                layout=whole.layout,
+                ignored=whole.ignored,
+                image_bytes=int((one.end - one.start) * share),
+            )
             for one in cut
         ]
+
+    def _whole(self) -> Shard:
+        """Return the file as one shard. Raises OSError if an array cannot be read."""
+        opened, source = self.opened, self.source
+        path, split = source.path, source.split
+        if opened.container == ARRAY:
+            whole, _ = open_array(path, split, opened.bytes)
+        else:
+            start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+            whole = Shard(path, split, start, opened.bytes)
+        return whole._replace(data_format=source.data_format, layout=source.layout, ignored=self.ignored)
+
+    def _cut(self, whole: Shard, shard_bytes: int) -> Sequence[Shard]:
+        path, split, start, end, *_ = whole
+        if whole.part is None:
+            return cut_shards(path, split, start, end, shard_bytes)
+        shards, self.starts, self._array_lines = cut_array(path, split, end, shard_bytes)
+        return shards
+
+    @property
+    def lines(self) -> int:
+        """Number of lines."""
+        return self.totals.lines if self.starts is None else self._array_lines
+
+    def line(self, record: int) -> int:
+        """Return the line on which record number *record*, from 1, starts."""
+        return self.starts[min(record, len(self.starts)) - 1] if self.starts else record
+
+    def bad_lines(self) -> Mapping[str, LineRanges]:
+        """Return the lines that fail each rule: those on which the failing records start."""
+        if self.starts is None:
+            return self.totals.bad_lines
+        found: dict[str, LineRanges] = {}
+        for rule, ranges in self.totals.bad_lines.items():
+            lines = found[rule] = LineRanges()
+            for first, last in ranges:
+                for record in range(first, last + 1):
+                    lines.add(self.line(record))
+        return found
+
+    def located(self, found: ShardFinding) -> ShardFinding:
+        """Return *found*, whose line is the number of its record, with its place in the file."""
+        if self.starts is None or found.line is None:
+            return found
+        return found._replace(line=self.line(found.line), pointer=f"/{found.line - 1}{found.pointer}")
 
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""

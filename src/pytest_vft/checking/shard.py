@@ -21,11 +21,12 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import is_undecoded
+from pytest_vft.facts.image import ImageFacts, is_undecoded
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
+from pytest_vft.reading.arrays import parse_element, read_element_batches
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
@@ -140,8 +141,8 @@ class ShardLinter:
             for image in example.images:
                 counted = images[check_image(image.facts)]
                 counted.number += 1
-                if counted.unknown and is_undecoded(image.facts):
-                    totals.undecoded.update(self._judge.unknown("image", counted.verdicts))
+                if counted.unknown:
+                    self._count_unknown(counted.verdicts, image.facts, totals)
                 if counted.failed:
                     place = data_format.place(value, ("messages", image.message, "content", image.part))
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
@@ -159,11 +160,29 @@ class ShardLinter:
 
     def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[tuple[bytes | LongLine, Line]]:
         """Yield each line as read and parsed, with its images in the store; hash it into *content*."""
+        if shard.part:
+            yield from self._read_elements(shard, content)
+            return
         for batch in read_batches(shard):
             for raw, lifted in zip(batch, self._store.lift(batch), strict=True):
                 if content and isinstance(raw, bytes):  # a shard with a hash has no LongLine
                     content.update(raw)
                 yield raw, parse_line(raw, lifted)
+
+    def _count_unknown(self, verdicts: Verdicts, image: ImageFacts, totals: ShardTotals) -> None:
+        """Count the unknown *verdicts* on *image* whose cause is known."""
+        if is_undecoded(image):
+            totals.undecoded.update(self._judge.unknown("image", verdicts))
+        elif image["local"]:
+            totals.unopened.update(self._judge.unknown("image", verdicts))
+
+    def _read_elements(
+        self, shard: Shard, content: xxh3_128 | None
+    ) -> Iterator[tuple[bytes | LongLine, Line]]:
+        """Like _read(), for a part of an array."""
+        for batch in read_element_batches(shard, content.update if content else None):
+            for element, lifted in zip(batch, self._store.lift([one.raw for one in batch]), strict=True):
+                yield element.raw, parse_element(element, lifted)
 
     def _message_past(self, data_format: DataFormat, value: Any, example: Example, tokens: int) -> KeyPath:
         """Return the place of the message in which *example* exceeds *tokens*."""

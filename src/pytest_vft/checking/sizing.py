@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_vft.formats.base import DataFormat
 from pytest_vft.formats.registry import URLS_ONLY, load_format
+from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
@@ -29,7 +30,8 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
         return 0.0
     data_format = load_format(shard.data_format, shard.layout)
     sampled = shard._replace(end=min(shard.end, shard.start + _SAMPLED_BYTES))
-    lines = [raw for raw in islice(read_lines(sampled), _SAMPLE) if isinstance(raw, bytes)]
+    records = (element.raw for element in read_elements(sampled)) if shard.part else read_lines(sampled)
+    lines = [raw for raw in islice(records, _SAMPLE) if isinstance(raw, bytes)]
     with closing(LocalImages(image_roots(shard.path, others), ImageStore(full=False))) as images:
         found = images.sizes([path for raw in lines for path in _paths(data_format, parse_line(raw).value)])
     return found / max(sum(map(len, lines)), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from array import array
 from collections import Counter
@@ -41,6 +42,14 @@ class ShardFinding(NamedTuple):
     message: str
     image: str | None
     example: str | None = None
+
+
+def common_folder(*folders: str) -> str:
+    """Return the folder that contains all *folders*, which are absolute; "" if there is none."""
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:  # on several drives of Windows, or "" among them
+        return ""
 
 
 @dataclass(slots=True)
@@ -120,7 +129,9 @@ class ShardTotals:
     and *unsettled* are lines with those that were fetched without a result; *linked* maps the low half of
     the key of an image, None if it is not settled, and the hash of its URL to the first line;
     *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the
-    unknown verdicts on images that were too large to decode. *kept* and *dropped* count the findings of
+    unknown verdicts on images that were too large to decode, and *unopened* those on local images that were
+    not opened. *folders* holds the common folder of the paths
+    that fail a rule, "" for paths without one. *kept* and *dropped* count the findings of
     each rule below and above the maximum; *bad_lines* are the lines that fail each rule. *measured* are
     images that are not in the cache, and *row* is key and value for the cache of shards: both belong to one
     shard and are not merged.
@@ -144,10 +155,12 @@ class ShardTotals:
     distinct_images: set[int] = field(default_factory=set)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
     undecoded: Counter[str] = field(default_factory=Counter)
+    unopened: Counter[str] = field(default_factory=Counter)
     findings: list[ShardFinding] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     bad_lines: dict[str, LineRanges] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
     turns: TurnTable = field(default_factory=TurnTable)
     shots: ShotTable = field(default_factory=ShotTable)
     measured: list[MeasuredImage] = field(default_factory=list)
@@ -172,6 +185,12 @@ class ShardTotals:
     def mark_bad(self, rule: str, line: int, lines: int = 1) -> None:
         """Note that *lines* from *line* on fail *rule*; lines come in ascending order."""
         self.bad_lines.setdefault(rule, LineRanges()).add(line, line + lines - 1)
+
+    def see_folder(self, rule: str, folder: str) -> None:
+        """Note that a path in *folder* fails *rule*."""
+        known = self.folders.setdefault(rule, folder)
+        if known != folder:
+            self.folders[rule] = common_folder(known, folder)
 
     def admit(self, rule: str, max_findings: int) -> bool:
         """Return whether another finding of *rule* may be kept; count it as dropped if not."""
@@ -204,12 +223,15 @@ class ShardTotals:
         for scope, counts in other.counts.items():
             self.counts.setdefault(scope, Counter()).update(counts)
         self.undecoded.update(other.undecoded)
+        self.unopened.update(other.unopened)
         self.dropped.update(other.dropped)
         for rule, ranges in other.bad_lines.items():
             self.bad_lines.setdefault(rule, LineRanges()).extend(ranges, lines)
         for finding in other.findings:
             if self.admit(finding.rule, max_findings):
                 self.keep(finding._replace(line=lines + (finding.line or 0)))
+        for rule, folder in other.folders.items():
+            self.see_folder(rule, folder)
         self.turns.extend(other.turns, lines)
         self.shots.extend(other.shots, lines)
 

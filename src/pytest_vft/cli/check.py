@@ -19,7 +19,7 @@ from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
 from pytest_vft.report.statistics import render_statistics
-from pytest_vft.runs.changes import changed_files, datasets, only_changed
+from pytest_vft.runs.changes import changed_files, datasets, only_changed, unknown_to_git
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import run, run_groups
 from pytest_vft.runs.settings import Settings, read_settings
@@ -93,7 +93,8 @@ def _select(arguments: argparse.Namespace) -> _Selection:
         new = datasets(changed)
         chosen = find_groups(options, new) if new else ()
     else:
-        chosen = only_changed(groups, changed)
+        named = [*files, *(path for paths in splits.values() for path in paths)]
+        chosen = only_changed(groups, [*changed, *unknown_to_git(named)])
     if not chosen:
         return _Selection((read_settings(options),), f"no dataset has changed since {arguments.since}")
     kept = sum(len(settings.sources) for settings in chosen)

@@ -16,11 +16,15 @@ from pytest_vft.text import safe
 
 def show(arguments: argparse.Namespace) -> int:
     """Print one example; write its images with --save. Return the exit code."""
-    path, _, line = arguments.place.rpartition(":")
-    if not path or not line.isdecimal() or len(line) > MOST_DIGITS or int(line) < 1:
+    path, _, given = arguments.place.rpartition(":")
+    number = given.removeprefix("#")
+    is_line = number == given
+    if not path or not number.isdecimal() or len(number) > MOST_DIGITS or int(number) < is_line:
         what = "is a folder; " if os.path.isdir(arguments.place) else ""  # noqa: PTH112 - of any length
-        raise UsageError(f"{arguments.place}: {what}expected FILE:LINE, as in train.jsonl:12")
-    view = read_example(path, int(line), read_settings(vars(arguments), path=path))
+        expected = "FILE:LINE, as in train.jsonl:12" if is_line else "FILE:#INDEX, as in train.json:#12"
+        raise UsageError(f"{arguments.place}: {what}expected {expected}")
+    line, element = (int(number), None) if is_line else (None, int(number))
+    view = read_example(path, line, read_settings(vars(arguments), path=path), element)
     print_text(render_example(view))
     if arguments.save:
         for saved in save_images(view, arguments.save):

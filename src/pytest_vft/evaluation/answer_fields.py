@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_vft.evaluation.matching import MatchedPredictions
 from pytest_vft.evaluation.predictions import Answer
+from pytest_vft.evaluation.questions import json_text
 from pytest_vft.evaluation.ratings import json_objects
 
 MALFORMED = "malformed_answer"  # key of a prediction that holds an answer without the field
@@ -42,7 +43,7 @@ def field_value(text: str, field: str) -> str | None:
     found: Any = answer_object(text).get(field)
     if found is None or isinstance(found, str):
         return found
-    return json.dumps(found, ensure_ascii=False)
+    return json_text(found) if isinstance(found, dict | list) else json.dumps(found)
 
 
 def answer_object(text: str) -> Mapping[str, Any]:

@@ -87,8 +87,8 @@ def _evals_item(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     https://developers.openai.com/api/reference/python/resources/evals/subresources/runs/subresources/output_items
     (read 2026-11-29). The keys of the item are those of the data that was evaluated.
     """
-    item = value_at(fields, "datasource_item.item", None) or value_at(fields, "datasource_item", None) or {}
-    sample = value_at(fields, "sample", None) or {}
+    source, sample = batch.as_object(fields.get("datasource_item")), batch.as_object(fields.get("sample"))
+    item = batch.as_object(source.get("item")) or source
     truth = next((item[name] for name in _ITEM_TRUTHS if name in item), None)
     return {
         **item,
@@ -101,6 +101,6 @@ def _evals_item(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _texts(output: object) -> Iterator[str]:
-    for message in output if isinstance(output, list) else ():
-        if isinstance(message, Mapping) and message.get("role") == "assistant":
+    for message in map(batch.as_object, batch.as_list(output)):
+        if message.get("role") == "assistant":
             yield batch.text_of(message.get("content"))

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from io import StringIO
 from typing import Any
 
+import orjson
+
 from pytest_vft.errors import EvaluationError
 from pytest_vft.evaluation.questions import read_objects
 from pytest_vft.reading.files import open_file
@@ -52,7 +54,8 @@ def _array(path: str, text: str) -> Lines:
         if text[at : at + 1] == "]":
             return
         try:
-            value, at = decoder.raw_decode(text, at)
+            start, (_, at) = at, decoder.raw_decode(text, at)
+            value = orjson.loads(text[start:at])
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
             raise EvaluationError(f"{path}:{line}: not an entry of a JSON array: {reason}") from None

@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
-
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation.gc_pause import gc_paused
 from pytest_vft.evaluation.layouts import layout_of, unnested
 from pytest_vft.evaluation.prediction_files import Lines, read_lines_of_predictions
-from pytest_vft.evaluation.questions import Question, normalise_id, read_truths
+from pytest_vft.evaluation.questions import Question, json_text, normalise_id, read_truths
 from pytest_vft.naming import option
 from pytest_vft.regular_files import read_text
 from pytest_vft.text import nearest, safe
@@ -134,7 +132,7 @@ def _id(path: str, line: int, value: object) -> str | None:
 
 def _said(path: str, line: int, value: object) -> str | None:
     """Return a predicted answer as text; an object is JSON, of which a field may be compared."""
-    return orjson.dumps(value).decode() if isinstance(value, dict) else _text(path, line, value)
+    return json_text(value) if isinstance(value, dict) else _text(path, line, value)
 
 
 def _text(path: str, line: int, value: object) -> str | None:

@@ -14,7 +14,9 @@ from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.formats.base import ImageRow, MessageRow
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import load_format
-from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
+from pytest_vft.reading.arrays import open_array, parse_element
+from pytest_vft.reading.elements import Element, read_elements
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, LINES, OpenedFile, open_file
 from pytest_vft.reading.lines import lift, parse_line
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.text import safe
@@ -25,12 +27,13 @@ DATA_FORMAT = "openai"  # the data format of test splits
 
 
 class Question(NamedTuple):
-    """A line of a test split.
+    """A record of a test split.
 
-    *id* is the value of an id key, *numbered* the id that a pattern finds in *text*; *truth* is the
-    actual answer, if the line has one, and *others* are actual answers that count as well. *image* is a
-    hash of the images of the target turn, None for text only: answers with the same hash depend on each
-    other. *fields* holds all keys but messages.
+    *line* is the number of the record, from 1: its line or, *in_array*, its place in a JSON array. *id* is
+    the value of an id key, *numbered* the id that a pattern finds in *text*; *truth* is the actual answer,
+    if the record has one, and *others* are actual answers that count as well. *image* is a hash of the
+    images of the target turn, None for text only: answers with the same hash depend on each other. *fields*
+    holds all keys but messages.
     """
 
     path: str
@@ -42,11 +45,12 @@ class Question(NamedTuple):
     image: str | None
     fields: Mapping[str, Any]
     others: Sequence[str] = ()
+    in_array: bool = False
 
     @property
     def place(self) -> str:
-        """The place of the question, as path:line."""
-        return f"{safe(self.path, None)}:{self.line}"
+        """The place of the question, as path:line or path:#index."""
+        return _place(safe(self.path, None), self.line, in_array=self.in_array)
 
 
 class Prompt(NamedTuple):
@@ -56,6 +60,10 @@ class Prompt(NamedTuple):
     images: Sequence[Mapping[str, Any]]
 
 
+def _place(path: str, line: int, *, in_array: bool) -> str:
+    return f"{path}:#{line - 1}" if in_array else f"{path}:{line}"
+
+
 def read_objects(
     path: str, parse: Callable[[Any], Any] = orjson.loads
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -63,19 +71,29 @@ def read_objects(
 
     Raises EvaluationError for any other line that is not blank.
     """
-    for line, raw in enumerate(_lines(path), 1):
+    opened = _opened(path)
+    if opened.container != LINES:
+        raise EvaluationError(f"{path}: is {opened.container}; expected JSON Lines")
+    return _objects(path, opened, parse)
+
+
+def _objects(
+    path: str, opened: OpenedFile, parse: Callable[[Any], Any]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield number and JSON object of each record of the file at *path*; see read_objects()."""
+    for number, (raw, element) in enumerate(_records(path, opened), 1):
         try:
             value = parse(raw)
         except orjson.JSONDecodeError:  # also raised for a LongLine, which is not bytes
             value = None
-        if type(value) is dict:
-            yield line, value
+        if type(value) is dict and not (element and element.fault):
+            yield number, value
             continue
-        parsed = parse_line(raw)
+        parsed = parse_element(element) if element else parse_line(raw)
         if not parsed.blank:
             reason = "too long" if isinstance(raw, LongLine) else "not a JSON object"
             reason = parsed.encoding_error or parsed.syntax_error or reason
-            raise EvaluationError(f"{path}:{line}: {reason}")
+            raise EvaluationError(f"{_place(path, number, in_array=element is not None)}: {reason}")
 
 
 def _parse_hashed(raw: bytes | LongLine) -> Any:
@@ -87,13 +105,22 @@ def _hashed(payload: memoryview) -> bytes:
     return b"#" + xxh3_128_hexdigest(payload).encode()
 
 
-def _lines(path: str) -> Iterator[bytes | LongLine]:
+def _opened(path: str) -> OpenedFile:
+    """Return size and kind of the file at *path*. Raises EvaluationError if it is not read."""
     opened = open_file(path)
-    if opened.error or opened.container != "JSONL":
+    if not opened.is_read:
         what = opened.error or f"is {opened.container}; expected JSON Lines"
         raise EvaluationError(f"{path}: {what}")
+    return opened
+
+
+def _records(path: str, opened: OpenedFile) -> Iterator[tuple[bytes | LongLine, Element | None]]:
+    """Yield the records of a test split as they are written, and as elements if it is an array."""
+    if opened.container == ARRAY:
+        whole, _ = open_array(path, "test", opened.bytes)
+        return ((element.raw, element) for element in read_elements(whole))
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    return read_lines(Shard(path, "test", start, opened.bytes))
+    return ((raw, None) for raw in read_lines(Shard(path, "test", start, opened.bytes)))
 
 
 def read_questions(
@@ -110,9 +137,11 @@ def read_questions(
         raise UsageError(f"id pattern {id_pattern!r}: {error}") from None
     if pattern.groups != 1:
         raise UsageError(f"id pattern {id_pattern!r}: expected exactly one group, as in {ID_PATTERN}")
+    opened = _opened(path)
+    in_array = opened.container == ARRAY
     questions = [
-        _question(path, line, example, pattern, (id_keys, actual_keys))
-        for line, example in read_objects(path, _parse_hashed)
+        _question(path, line, example, pattern, (id_keys, actual_keys))._replace(in_array=in_array)
+        for line, example in _objects(path, opened, _parse_hashed)
     ]
     if not questions:
         raise EvaluationError(f"{path}: has no questions")
@@ -156,11 +185,20 @@ def read_truths(value: object) -> list[str]:
 
     An entry of the list may be an object with the key `answer`, as in the annotations of VQA.
     """
-    if isinstance(value, list):
-        given = [one.get("answer") if isinstance(one, dict) else one for one in value]
-        texts = [truth for one in given for truth in read_truths(one)]
-        return [text for text, _ in Counter(texts).most_common()]
-    return [] if value is None else [value if isinstance(value, str) else str(value)]
+    given = value if isinstance(value, list) else [value]
+    given = [one.get("answer") if isinstance(one, dict) and one is not value else one for one in given]
+    texts = [one if isinstance(one, str) else json_text(one) for one in given if one is not None]
+    return [text for text, _ in Counter(texts).most_common()] if len(texts) > 1 else texts
+
+
+def json_text(value: object) -> str:
+    """Return *value* as text: an object or a list as JSON, a scalar as Python writes it."""
+    if not isinstance(value, dict | list):
+        return str(value)
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # the JSON that orjson reads may be too deep for it to write
+        raise EvaluationError("an answer is nested too deeply; expected text or a number") from None
 
 
 def normalise_id(value: object) -> str:
@@ -178,8 +216,8 @@ def normalise_id(value: object) -> str:
 
 
 def read_prompts(path: str) -> Iterator[tuple[int, Prompt]]:
-    """Yield line number and prompt of each question of the test split at *path*."""
-    for line, raw in enumerate(_lines(path), 1):
+    """Yield number and prompt of each question of the test split at *path*."""
+    for line, (raw, _) in enumerate(_records(path, _opened(path)), 1):
         if isinstance(raw, bytes) and raw.strip():
             rows = load_format(DATA_FORMAT).read(orjson.loads(raw)).rows
             _, end = target_turn(rows)

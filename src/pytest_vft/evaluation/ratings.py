@@ -32,14 +32,14 @@ def read_rating(text: str) -> tuple[str, str] | None:
     for found in reversed(list(json_objects(text))):
         fields = {str(key).casefold(): value for key, value in found.items()}
         if "rating" in fields:
-            rating = _known(fields["rating"])
+            rating = known_rating(fields["rating"])
             return None if rating is None else (rating, str(fields.get("reason", "")))
     *reason, last = text.strip().strip("`").strip().split("\n")
-    rating = _known(last)
+    rating = known_rating(last)
     return None if rating is None else (rating, "\n".join(reason).strip())
 
 
-def _known(value: object) -> str | None:
+def known_rating(value: object) -> str | None:
     """Return the rating that *value* means, in any case and with any marks around it."""
     if not isinstance(value, str):
         return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_vft.errors import VftError
+from pytest_vft.evaluation.calibration import Calibration
 from pytest_vft.evaluation.comparison import Comparison
 from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.matching import MatchedPredictions
@@ -18,7 +19,8 @@ class Results:
     """Gates and comparisons by kind; *errors* explain why a kind has no verdict.
 
     *judge* is the name of the judge's model. *unscored* counts the open answers that were not scored,
-    since there was no minimum, metric or judge for them. *spending* is what requests have cost.
+    since there was no minimum, metric or judge for them. *calibration* compares the judge with the ratings of
+    people in the file *judge_labels*. *spending* is what requests have cost.
     """
 
     predictions: str
@@ -30,6 +32,8 @@ class Results:
     comparisons: Sequence[Comparison]
     errors: Mapping[Kind, VftError]
     unscored: int = 0
+    judge_labels: str | None = None
+    calibration: Calibration | None = None
     spending: Spending = field(default_factory=Spending)
 
     @property

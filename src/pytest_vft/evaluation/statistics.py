@@ -7,7 +7,8 @@ answers: the number of answers divided by the design effect of the images.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -100,6 +101,32 @@ def mcnemar(better: int, worse: int) -> float:
         total += term
     p: float = 2 * total / 2**n
     return min(1.0, p)
+
+
+def cohen_kappa(counts: Mapping[tuple[str, str], int], z: float) -> tuple[float, Interval] | None:
+    """Return Cohen's kappa and its interval of *counts*, by the categories that two raters chose.
+
+    Cohen 1960, doi:10.1177/001316446002000104; the variance is that of Fleiss, Cohen and Everitt 1969,
+    doi:10.1037/h0028106. Return None if both raters chose a single category, the same one.
+    """
+    n = sum(counts.values())
+    one: Counter[str] = Counter()
+    two: Counter[str] = Counter()
+    for (first, second), number in counts.items():
+        one[first] += number
+        two[second] += number
+    chance = sum(one[category] * two[category] for category in one) / n**2
+    if chance == 1:
+        return None
+    agreed = sum(number for (first, second), number in counts.items() if first == second) / n
+    kappa = (agreed - chance) / (1 - chance)
+    spread = 0.0
+    for (first, second), number in counts.items():
+        weight = (1 - kappa) * (two[first] + one[second]) / n
+        spread += number / n * ((1 - weight) ** 2 if first == second else weight**2)
+    variance = max(0.0, spread - (kappa - chance * (1 - kappa)) ** 2) / n
+    half = z * math.sqrt(variance) / (1 - chance)
+    return kappa, Interval(max(-1.0, kappa - half), min(1.0, kappa + half))
 
 
 def difference(better: int, worse: int, n: int, effect: float, z: float) -> Interval:

@@ -17,16 +17,13 @@ from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, is_opened
-from pytest_vft.reading.links import Link, read_link
+from pytest_vft.reading.links import Link, read_link, without_scheme
 from pytest_vft.reading.remote import Remote, not_fetched
 from pytest_vft.reading.roots import OUTSIDE, UNREADABLE
 
 Match = Literal["exact", "alias", "none"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
-_LATE_SCHEME = re.compile(r"""([\s"'<(\[\ufeff\u200b]+)(data|https?):""", re.IGNORECASE)
-_WEB_ADDRESS = re.compile(r"www\.|//[\w-]+\.", re.IGNORECASE)
-_BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 _FETCHED = ("http", "https")
 
 # https://www.iana.org/assignments/media-types; aliases written by older browsers and cameras
@@ -106,12 +103,14 @@ class ImageFacts(TypedDict):
     local: bool
     """Whether the image is named by a local path, in a data format that has such paths."""
     path: str | None
-    """The local path as written."""
+    """The local path as written; two quotes for an empty one."""
     leads_to: str | None
     """What a local path leads to: a file, a folder, a pipe, a socket, a device, nothing, outside the roots,
     unreadable; None for other images."""
     outside_because: str | None
     """How a local path leads out of the roots."""
+    outside_path: str | None
+    """The absolute path that such a path leads to."""
     read_error: str | None
     """Why a local file cannot be read, in the words of the system."""
 
@@ -188,7 +187,7 @@ def _link_facts(
 ) -> tuple[int, ImageFacts]:
     found = _SCHEME.match(url)
     scheme = found[0].lower() if found else "none"
-    address = f"of scheme {scheme}" if found else _without_scheme(url)
+    address = f"of scheme {scheme}" if found else without_scheme(url)
     facts = _new_facts(split, role, detail, scheme, address)
     remote = content = None
     if scheme in _FETCHED:
@@ -213,7 +212,7 @@ def _local_facts(
     split: Split, role: str, detail: str, path: str, context: FetchContext
 ) -> tuple[int, ImageFacts]:
     facts = _new_facts(split, role, detail, "path", "a path")
-    facts["local"], facts["path"] = True, path
+    facts["local"], facts["path"] = True, path or '""'
     if context.files is None:
         return xxh3_128_intdigest(path.encode()), facts
     target, key, image = context.files.look_up(path)
@@ -222,7 +221,7 @@ def _local_facts(
         facts["media_type_match"] = "exact"
         _add_measurements(facts, image)
     elif target.kind == OUTSIDE:
-        facts["outside_because"] = target.words
+        facts["outside_because"], facts["outside_path"] = target.words, target.path
     elif target.kind == UNREADABLE:
         facts["read_error"] = target.words
     else:
@@ -284,16 +283,3 @@ def _match(media_type: str, format_: str) -> Match:
     if name == _MEDIA_TYPES.get(format_):
         return "exact"
     return "alias" if _ALIASES.get(name) == format_ else "none"
-
-
-def _without_scheme(url: str) -> str:
-    """Return a description of *url*, which does not start with a scheme."""
-    if not url.strip():
-        return "empty"
-    late = _LATE_SCHEME.match(url)
-    if late:
-        before = "white space" if late[1].isspace() else repr(late[1])
-        return f"{late[2].lower()}: after {before}"
-    if _WEB_ADDRESS.match(url):
-        return "a web address without https:"
-    return "bare base64" if _BARE_BASE64.match(url) else "a path"

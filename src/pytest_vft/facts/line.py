@@ -49,6 +49,6 @@ def line_facts(line: Line, split: Split) -> LineFacts:
         "syntax": syntax,
         "syntax_error": syntax_error,
         "column": column,
-        "kind": _KINDS.get(type(value), "null") if syntax == "JSON" else None,
+        "kind": _KINDS.get(type(value), "null" if syntax == "JSON" else None),
         "repeated_keys": repeated_keys,
     }

@@ -35,6 +35,9 @@ class MessageFacts(TypedDict):
     image_in_text: str
     """What image a text is, as base64 or content parts, or contains outside code, as base64 of more than
     1,000 characters; of answers and tools, only what image the whole text is; "none"."""
+    list_content: NotRequired[bool]
+    """Whether the content is a list with parts of other keys than type and value, the keys of LLaMA-Factory's
+    newer format."""
     fields: NotRequired[Sequence[str]]
     """Keys besides role and content with values that differ from the default: weight or loss of 0 or false,
     name, tool_calls ...; detail if an image of the message has one."""

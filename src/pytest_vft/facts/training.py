@@ -41,8 +41,14 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "image_tokens_at_most": example.image_tokens[1] if image_tokens or not example.images else None,
         }
     )
-    for position, _, _, _, images, source, _, _ in chat.rows:
-        example.messages[position]["fields"] = list(_fields(source, images))
+    for position, _, content, _, images, source, _, _ in chat.rows:
+        message = example.messages[position]
+        message["list_content"] = content == "parts" and any(map(_is_usual_part, source.get("content", ())))
+        message["fields"] = list(_fields(source, images))
+
+
+def _is_usual_part(part: Any) -> bool:
+    return not (isinstance(part, dict) and part.keys() <= {"type", "value"})
 
 
 def _shown(roles: Sequence[str]) -> str:

@@ -1,7 +1,12 @@
-"""Data formats: one module each, which reads an example into a chat and writes a chat as an example.
+"""Data formats: one module each, which reads an example into a chat.
 
-    name        form of an example
-    openai      messages of OpenAI's chat format, images as image_url parts
+    name               form of an example
+    openai             messages of OpenAI's chat format, images as image_url parts
+    openai-preference  such messages and two answers
+    sharegpt           conversations of human and gpt, images beside them (LLaVA)
+    llamafactory       messages, conversations or instructions with <image> in texts, images beside them
+    trl                messages with parts, or a prompt with its answers, images beside them
+    swift              messages or a query with its response, images in parts or beside them
 
 To add a format, write a module with a DataFormat and list it in formats/registry.py.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -11,7 +12,9 @@ import orjson
 from pytest_vft.formats.dataset_info import read_layout
 from pytest_vft.formats.foreign import recognise
 from pytest_vft.formats.registry import data_formats
-from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
+from pytest_vft.reading.arrays import open_array
+from pytest_vft.reading.elements import read_elements
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile, open_file
 from pytest_vft.regular_files import regular
 
 _EXAMPLES = 16
@@ -44,24 +47,33 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
 
 
 def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects among the first lines of the file at *path*. Raises OSError."""
+    """Yield the objects among the first lines or elements of the file at *path*. Raises OSError."""
     opened = open_file(path)
-    if opened.error or opened.container != "JSONL":
+    if not opened.is_read:
         return
     size = 0
+    for raw in islice(_records(path, opened), _EXAMPLES):
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            value = None
+        if isinstance(value, dict):
+            yield value
+        size += len(raw)
+        if size > _ENOUGH:
+            return
+
+
+def _records(path: str, opened: OpenedFile) -> Iterator[bytes]:
+    if opened.container == ARRAY:
+        whole, _ = open_array(path, "train", opened.bytes)
+        start = whole._replace(end=min(whole.end, whole.start + _LONGEST))
+        yield from (element.raw for element in read_elements(start) if isinstance(element.raw, bytes))
+        return
     with open(path, "rb", opener=regular) as file:
         file.seek(len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0)
-        for _ in range(_EXAMPLES):
-            line = file.readline(_LONGEST)
-            try:
-                value = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                value = None
-            if isinstance(value, dict):
-                yield value
-            size += len(line)
-            if not line or size > _ENOUGH:
-                return
+        while line := file.readline(_LONGEST):
+            yield line
 
 
 def _data_format(example: Mapping[str, Any]) -> str | None:

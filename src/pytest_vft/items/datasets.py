@@ -80,7 +80,7 @@ class DatasetRun:
                 lint=self._lint,
                 step=self._step if self._request.step in ids else None,
             )
-        names = {"path": root / DATASET, "name": DATASET, "nodeid": DATASET}
+        names = {"path": root, "name": DATASET, "nodeid": DATASET}
         yield DatasetNode.from_parent(session, **names, rules=self._ids[DATASET], lint=self._lint)
 
     def _step(self, file: DataFile) -> pytest.Item:

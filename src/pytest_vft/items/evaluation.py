@@ -22,6 +22,7 @@ from pytest_vft.items.base import (
 )
 from pytest_vft.naming import naming_for
 from pytest_vft.report.evaluation import result_targets, write_results
+from pytest_vft.report.evaluation_calibration import calibration_lines
 from pytest_vft.report.evaluation_comparison import render_comparison
 from pytest_vft.report.evaluation_text import render_gate
 from pytest_vft.runs.evaluation_options import read_request
@@ -82,9 +83,16 @@ class EvalRun:
         return self._results
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Show what requests have cost."""
-        if self._results is not None and self._results[0].spending.requests:
-            terminalreporter.write_line(f"vft: spent: {self._results[0].spending}")
+        """Show how the judge agrees with people, and what requests have cost."""
+        if self._results is None:
+            return
+        results = self._results[0]
+        if results.calibration:
+            labels = str(results.judge_labels)
+            for line in calibration_lines(results.calibration, str(results.judge), labels):
+                terminalreporter.write_line(line)
+        if results.spending.requests:
+            terminalreporter.write_line(f"vft: spent: {results.spending}")
 
 
 class Predictions(pytest.File):

@@ -75,7 +75,7 @@ def decode(
 ) -> tuple[Damage | None, str | None]:
     """Return the damage of *image*, opened from *data*, and the error of its decoder.
 
-    The damage is None if the image is not decoded, because it is too large or memory is short.
+    The damage is None if the image is not decoded, because it exceeds a limit or memory is short.
     """
     if image.width * image.height > MOST_DECODED_PIXELS:
         return None, None
@@ -105,11 +105,18 @@ def _load(
             image.draft("L", (max(1, width // 8), max(1, height // 8)))
         with waiting_turn(needed):
             image.load()
-    except MemoryError:
-        return None, None
     except Exception as error:  # noqa: BLE001 - as above
-        return (None, None) if is_memory_short(needed) else (failure, describe(error))
+        return (None, None) if is_limit(error) or is_memory_short(needed) else (failure, describe(error))
     return "none", None
+
+
+def is_limit(error: Exception) -> bool:
+    """Return whether *error* is a limit of this machine or of Pillow, which valid images may exceed.
+
+    Those of Pillow are for pixels, and for compressed texts and colour profiles of a PNG
+    (https://pillow.readthedocs.io/en/stable/PIL.html#PIL.PngImagePlugin.MAX_TEXT_CHUNK, read 2026-11-29).
+    """
+    return isinstance(error, MemoryError | Image.DecompressionBombError) or "MAX_TEXT_" in str(error)
 
 
 def describe(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pytest_vft.reading.text_files import text_container
 from pytest_vft.regular_files import regular
 
 HEAD = 65_536
+LINES, ARRAY = "JSONL", "a JSON array"  # the containers that are read
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -38,7 +39,7 @@ _PROBED = 64  # bytes that show an encoding
 class OpenedFile(NamedTuple):
     """What the first 64 KiB of a file show.
 
-    *container* is "JSONL" for a file that can be read line by line, otherwise its kind; "unreadable" if
+    *container* is LINES for a file that can be read line by line, otherwise its kind; "unreadable" if
     it cannot be read, in which case *error* is the system's message.
     """
 
@@ -46,6 +47,11 @@ class OpenedFile(NamedTuple):
     container: str
     byte_order_mark: bool
     error: str | None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the records of the file can be read: JSON Lines and JSON arrays."""
+        return self.container in (LINES, ARRAY)
 
 
 def open_file(path: str) -> OpenedFile:
@@ -68,7 +74,7 @@ def container(head: bytes) -> str:
             return name
     if head[_TAR_MAGIC] == b"ustar":
         return "a tar archive"
-    return _wide_encoding(head) or text_container(head.removeprefix(BYTE_ORDER_MARK)) or "JSONL"
+    return _wide_encoding(head) or text_container(head.removeprefix(BYTE_ORDER_MARK)) or LINES
 
 
 def _wide_encoding(head: bytes) -> str | None:

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from PIL import ExifTags, Image
 
 from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory, is_memory_short
-from pytest_vft.reading.decoding import OPENERS, Damage, decode, describe, is_sound
+from pytest_vft.reading.decoding import OPENERS, Damage, decode, describe, is_limit, is_sound
 from pytest_vft.reading.jpeg import ordinary_header
 from pytest_vft.reading.webp import WebpHeader, webp_header
 
 # Must be raised with each change that may affect the measurements of an image: it invalidates caches.
-MEASUREMENT_VERSION = 2
+MEASUREMENT_VERSION = 3
 
 _SIGNATURES = (
     (rb"\xff\xd8\xff", "JPEG"),
@@ -56,11 +56,11 @@ class ImageMeasurements(NamedTuple):
     """The measurements of one image; None for what cannot be measured.
 
     *format* is the format of the first bytes, or "unrecognised"; *openable* is whether a decoder can read
-    the header, None if memory was short; *damage* is "none" if the depth of the run found no damage, and
-    None for an image that is too large to decode. *frames* is the number in the header, 1 for a JPEG.
-    *orientation* is that of EXIF, from 1 to 8, and *geotagged* is whether EXIF contains a latitude or
-    longitude; they are 1 and False if EXIF is absent or cannot be read, or if it follows the pixels of a
-    PNG and these are not decoded.
+    the header, None if the image exceeds a limit of the decoder or memory was short; *damage* is "none" if
+    the depth of the run found no damage, and None for an image that is too large to decode. *frames* is the
+    number in the header, 1 for a JPEG. *orientation* is that of EXIF, from 1 to 8, and *geotagged* is
+    whether EXIF contains a latitude or longitude; they are 1 and False if EXIF is absent or cannot be read,
+    or if it follows the pixels of a PNG and these are not decoded.
     """
 
     bytes: int
@@ -137,7 +137,7 @@ def _not_opened(data: bytes, kind: str, error: Exception, *, ended: bool) -> Ima
     """Return the measurements of an image whose opener raised *error*, which may be due to the machine."""
     webp = webp_header(data) if kind == "WEBP" else None
     needed = decoder_memory(data, kind, webp.mode, webp.pixels) if webp else 0
-    if isinstance(error, MemoryError | Image.DecompressionBombError) or is_memory_short(needed):
+    if is_limit(error) or is_memory_short(needed):
         return _unopened(data, webp) if webp else ImageMeasurements(len(data), kind, openable=None)
     damage: Damage = "undecodable" if ended else "truncated"
     return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=describe(error))

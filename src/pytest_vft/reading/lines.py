@@ -12,6 +12,7 @@ import orjson
 
 from pytest_vft.model import from_tuple
 from pytest_vft.reading.shards import LongLine
+from pytest_vft.text import Safe, safe
 
 # Shorter payloads are not replaced; tokens are shorter.
 SHORTEST_LIFTED = 64
@@ -144,7 +145,14 @@ def _diagnose(raw: bytes) -> Line:
     try:
         return Line(len(raw), orjson.loads(raw))
     except orjson.JSONDecodeError as error:
-        return Line(len(raw), None, syntax="other", syntax_error=_cause(error), column=error.colno)
+        return Line(len(raw), None, syntax="other", syntax_error=_placed_cause(error), column=error.colno)
+
+
+def _placed_cause(error: json.JSONDecodeError) -> str:
+    """Return the cause of *error*, and its line if there are several, as in an element of an array."""
+    lines = error.doc.count("\n") + 1
+    place = f" on line {error.lineno:,} of its {lines:,} lines" if lines > 1 else ""
+    return Safe(safe(_cause(error)) + place)
 
 
 def _cause(error: json.JSONDecodeError) -> str:

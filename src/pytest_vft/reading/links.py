@@ -17,6 +17,9 @@ _SECRETS = re.compile(
 _USER = re.compile(r"(?<=//)[^/?#]*@")
 # Control characters and delimiters of a URL (https://url.spec.whatwg.org/#forbidden-domain-code-point).
 _NOT_IN_HOSTS = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
+_LATE_SCHEME = re.compile(r"""([\s"'<(\[\ufeff\u200b]+)(data|https?):""", re.IGNORECASE)
+_WEB_ADDRESS = re.compile(r"www\.|//[\w-]+\.", re.IGNORECASE)
+_BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
 
 
 class Link(NamedTuple):
@@ -109,3 +112,16 @@ def unsigned(url: str) -> str:
 def masked(url: str) -> str:
     """Return *url* with secrets masked: user names, signatures, tokens."""
     return _SECRETS.sub(r"\1=***", _USER.sub("***@", url))
+
+
+def without_scheme(url: str) -> str:
+    """Return a description of *url*, which does not start with a scheme."""
+    if not url.strip():
+        return "empty"
+    late = _LATE_SCHEME.match(url)
+    if late:
+        before = "white space" if late[1].isspace() else repr(late[1])
+        return f"{late[2].lower()}: after {before}"
+    if _WEB_ADDRESS.match(url):
+        return "a web address without https:"
+    return "bare base64" if _BARE_BASE64.match(url) else "a path"

@@ -68,7 +68,7 @@ class LocalImages:
         if descriptor is None:
             return None
         try:
-            return _read_up_to(descriptor, self._largest)
+            return _content(descriptor, os.fstat(descriptor).st_size, self._largest)
         except OSError:
             return None
         finally:
@@ -91,29 +91,30 @@ class LocalImages:
 
     def _read(self, path: str) -> LocalImage:
         target, descriptor = self._roots.open(path)
-        if descriptor is not None:
-            try:
-                data = _read_up_to(descriptor, self._largest)
-                size = os.fstat(descriptor).st_size
-            except OSError as error:
-                target = PathTarget(UNREADABLE, target.path, error.strerror or type(error).__name__)
-            else:
-                if data is not None:
-                    return LocalImage(target, *self._store.measure(data))
-                os.lseek(descriptor, 0, os.SEEK_SET)
-                return LocalImage(target, _key(target), _by_header(os.read(descriptor, _HEAD), size))
-            finally:
-                os.close(descriptor)
-        return LocalImage(target, _key(target))
+        if descriptor is None or target.identity is None:
+            return LocalImage(target, _key(target))
+        try:
+            data = _content(descriptor, target.identity.size, self._largest)
+            if data is not None:
+                return LocalImage(target, *self._store.measure(data))
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            header = _by_header(os.read(descriptor, _HEAD), target.identity.size)
+            return LocalImage(target, _key(target), header)
+        except OSError as error:
+            target = PathTarget(UNREADABLE, target.path, error.strerror or type(error).__name__)
+            return LocalImage(target, _key(target))
+        finally:
+            os.close(descriptor)
 
 
-def _read_up_to(descriptor: int, most: int) -> bytes | None:
-    """Return the content of an open file, None if it has more than *most* bytes."""
-    size = os.fstat(descriptor).st_size
+def _content(descriptor: int, size: int, most: int) -> bytes | None:
+    """Return the content of an open file of *size* bytes, None if it has more than *most*."""
     if size > most:
         return None
     data = os.read(descriptor, size + 1)
-    while len(data) <= most and (more := os.read(descriptor, max(size + 1 - len(data), _HEAD))):
+    if len(data) == size and size:  # not so for files that the system makes up, or that are being written
+        return data
+    while len(data) <= most and (more := os.read(descriptor, _HEAD)):
         data += more
     return data if len(data) <= most else None
 

@@ -15,7 +15,14 @@ SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and t
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
 _BLANK = (b"\n", b"\r\n")
-_BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
+BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
+
+
+class ArrayPart(NamedTuple):
+    """A part of a JSON array: whether it has the opening bracket and the closing one."""
+
+    opens: bool
+    closes: bool
 
 
 class Shard(NamedTuple):
@@ -23,7 +30,7 @@ class Shard(NamedTuple):
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
     URLs of the shard. *image_bytes* is the estimated size of its local images, and
-    *layout* are settings of the data format.
+    *layout* are settings of the data format. *part* is None for JSON Lines.
     """
 
     path: str
@@ -35,6 +42,7 @@ class Shard(NamedTuple):
     remotes: Mapping[str, Remote] = {}
     layout: Mapping[str, str] = {}
     image_bytes: int = 0
+    part: ArrayPart | None = None
 
     @property
     def work(self) -> int:
@@ -97,7 +105,7 @@ def read_lines(
 def _equal_lines(file: BinaryIO, line: bytes, left: int) -> bytes:
     """Read and return the next lines of *file* that equal *line*: about 1 MiB of *left* bytes at most."""
     pieces, lines, size = [], 1, 0
-    while lines and size < _BATCH:
+    while lines and size < BATCH:
         piece = file.read(min(lines * len(line), left))
         if piece == line * lines:
             pieces.append(piece)
@@ -115,7 +123,7 @@ def read_batches(shard: Shard) -> Iterator[list[bytes | LongLine]]:
     for line in read_lines(shard, folded=True):
         batch.append(line)
         size += len(line)
-        if size >= _BATCH:
+        if size >= BATCH:
             yield batch
             batch, size = [], 0
     if batch:

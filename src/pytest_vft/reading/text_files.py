@@ -6,16 +6,13 @@ import csv
 import re
 from itertools import islice
 
+import orjson
+
 _MARKUP = (("HTML", (b"<!doctype html", b"<html")), ("XML", (b"<?xml",)))
 # JSON documents of tools for images, and the keys that only they have.
 _DOCUMENTS = (
     ("COCO annotations", rb'"(images|annotations)"\s*:\s*\[\s*\{[^{}]*"(file_name|image_id)"\s*:'),
     ("a Label Studio export", rb'"(from_name|to_name|completed_by)"\s*:'),
-)
-_ARRAYS = (
-    ("ShareGPT records", (b'"conversations"',)),
-    ("LLaMA-Factory records", (b'"messages"', b'"images"')),
-    ("preference records", (b'"chosen"', b'"rejected"')),
 )
 _YAML = re.compile(rb"(#.*\n|\s)*(---\s|%YAML|(- )*[\w-]+:[ \t]*\r?\n[ \t-]|- [\w-]+: )")
 _NAME = re.compile(r"[\w.:/()#-]+( [\w.:/()#-]+)*")  # of a column
@@ -47,10 +44,17 @@ def _json_container(text: bytes) -> str | None:
             if re.search(keys, text):
                 return name
     if is_array:
-        kind = next((name for name, keys in _ARRAYS if all(key in text for key in keys)), None)
-        return f"a JSON array of {kind}" if kind else "a JSON array"
+        return None if rest.lstrip().startswith((b"{", b"[")) and _is_array(first) else "a JSON array"
     opens = first.rstrip().endswith((b"{", b"[", b","))
     return "pretty-printed JSON" if opens and rest.startswith((b" ", b"\t", b'"')) else None
+
+
+def _is_array(line: bytes) -> bool:
+    """Return whether *line* is a JSON array by itself: a record of JSON Lines, though a wrong one."""
+    try:
+        return isinstance(orjson.loads(line), list)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _table(text: bytes) -> str | None:

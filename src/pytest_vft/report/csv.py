@@ -29,10 +29,9 @@ def render_csv(report: Report) -> str:
 def _rows(report: Report) -> Iterator[tuple[object, ...]]:
     for file in report.files:
         findings = [finding for finding in report.findings if finding.path == file.path]
-        lines = {finding.line for finding in findings if finding.line is not None}
-        labels = read_labels(file, lines) if lines else {}
-        for finding in findings:
-            yield _row(finding, labels.get(finding.line or 0, Label()))
+        labels = read_labels(file, findings)
+        for finding, label in zip(findings, labels, strict=True):
+            yield _row(finding, label)
     for rule in report.rules:
         if rule.truncated:
             more = f"{count(rule.truncated, 'more finding')}, not kept (--max-findings=0 keeps them)"

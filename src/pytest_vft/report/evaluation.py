@@ -45,5 +45,5 @@ def write_results(
     results: Results, commands: Mapping[str, Sequence[str]], target: Target, most_shown: int
 ) -> None:
     """Write *results* to *target*; see render_results(). Raises UsageError if the file cannot be written."""
-    inputs = filter(None, (results.predictions, results.test, results.against))
+    inputs = filter(None, (results.predictions, results.test, results.against, results.judge_labels))
     write_target(target, render_results_as(target.format, results, commands, most_shown), inputs)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pytest_vft.evaluation.comparison import Change, Comparison
 from pytest_vft.report.evaluation_words import (
     CAUSES,
+    aligned_rows,
     conclusive_words,
     interval_words,
     points,
@@ -29,7 +30,7 @@ def render_comparison(comparison: Comparison, path: str, against: str, most_show
 def comparison_lines(comparison: Comparison, path: str, against: str, most_shown: int) -> Iterator[str]:
     """Yield the lines of *comparison*; at most *most_shown* broken questions, 0 for all."""
     yield comparison_headline(comparison, against)
-    yield from _aligned(comparison_rows(comparison, path, against))
+    yield from aligned_rows(comparison_rows(comparison, path, against))
     low, high = comparison.interval
     fixed, broken = comparison.fixed, comparison.broken
     p = f"exact McNemar p = {comparison.p:.3g}"
@@ -70,12 +71,6 @@ def comparison_rows(comparison: Comparison, path: str, against: str) -> list[lis
         ratings = ("ratings", rating_words(comparison.ratings), rating_words(comparison.against_ratings), "")
         rows = [[*row, cell] for row, cell in zip(rows, ratings, strict=True)]
     return rows
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield ("  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()
 
 
 def _places(changes: Sequence[Change]) -> str:

@@ -35,6 +35,7 @@ def _results_data(results: Results) -> dict[str, Any]:
         "irregular": asdict(results.matched.irregular),
         "gates": [_gate_data(gate) for gate in results.gates],
         "comparisons": [_comparison_data(comparison) for comparison in results.comparisons],
+        "calibration": _calibration_data(results),
         "errors": [{"kind": kind, "message": safe(error, None)} for kind, error in results.errors.items()],
         "unscored": results.unscored,
         "spent": [asdict(spent) for spent in results.spending.entries],
@@ -81,6 +82,20 @@ def _mark_data(mark: Mark) -> dict[str, Any]:
         **_attributes(answer, "said", "truth"),
         "others": list(answer.others),
         "rating": mark.rating,
+    }
+
+
+def _calibration_data(results: Results) -> dict[str, Any] | None:
+    if results.calibration is None:
+        return None
+    return {
+        "labels": results.judge_labels,
+        **_attributes(results.calibration, "n", "agreed", "same_verdict", "interval"),
+        **_attributes(results.calibration, "kappa", "kappa_interval", "left_out"),
+        "confusions": [
+            {"people": people, "judge": judge, "count": number}
+            for (people, judge), number in results.calibration.confusions.items()
+        ],
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pytest_vft.evaluation.calibration import Calibration
 from pytest_vft.evaluation.comparison import Change
 from pytest_vft.evaluation.results import Results
+from pytest_vft.report.evaluation_calibration import calibration_headlines, confusion_rows
 from pytest_vft.report.evaluation_comparison import comparison_headline, comparison_rows
 from pytest_vft.report.evaluation_text import gate_headline, render_results, verdict
 from pytest_vft.report.markdown import code_cell, fitting
@@ -27,10 +29,23 @@ def render_results_markdown(results: Results, commands: Mapping[str, Sequence[st
         lines += [_row(head), "| --- " * len(head) + "|", *map(_row, rows), ""]
         lines += _changes("fixed", comparison.fixed)
         lines += _changes("broken", comparison.broken)
+    if results.calibration:
+        lines += _calibration(results.calibration, results)
     lines += ["", "<details><summary>The whole report</summary>", ""]
     # Indented lines are code, which the text cannot end.
     lines += fitting(f"    {line}" for line in text.splitlines())
     return "\n".join([*lines, "", "</details>"]) + "\n"
+
+
+def _calibration(calibration: Calibration, results: Results) -> Iterator[str]:
+    yield ""
+    for line in calibration_headlines(calibration, str(results.judge), str(results.judge_labels)):
+        yield f"- {code_cell(line.strip())}"
+    yield ""
+    head, *rows = confusion_rows(calibration)
+    yield _row(head)
+    yield "| --- " * len(head) + "|"
+    yield from map(_row, rows)
 
 
 def _item(text: str, *, ok: bool) -> str:

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_vft.evaluation.accuracy import Accuracy, Group
 from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions, MatchMethod
+from pytest_vft.evaluation.questions import Question
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark, Normalisation
 from pytest_vft.naming import option
+from pytest_vft.report.evaluation_calibration import calibration_lines
 from pytest_vft.report.evaluation_comparison import comparison_lines
 from pytest_vft.report.evaluation_words import (
     CAUSES,
@@ -64,6 +66,9 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
         lines += ["", *_gate(gate, results.predictions, results.test, command, most_shown)]
     for comparison in results.comparisons:
         lines += ["", *comparison_lines(comparison, results.predictions, str(results.against), most_shown)]
+    if results.calibration:
+        labels = str(results.judge_labels)
+        lines += ["", *calibration_lines(results.calibration, str(results.judge), labels)]
     for kind, error in results.errors.items():
         lines += ["", f"error {kind}: {safe(error, None)}"]
     if results.spending.requests:
@@ -216,10 +221,16 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
         objects = count(number, "JSON object")
         yield f"  near misses {objects}: {option('field', safe(field))} would accept them"
     if test and (place := next((one.answer.question for one in shown if one.answer.question), None)):
-        yield f"  to show the image: vft show {shlex.quote(safe(test, None))}:{place.line} --save DIR"
+        yield f"  to show the image: vft show {_shown_place(test, place)} --save DIR"
     if command:
         rerun = " ".join(shlex.quote(safe(part, None)) for part in command)
         yield f"  to evaluate only the wrong answers: {rerun}"
+
+
+def _shown_place(test: str, question: Question) -> str:
+    """Return the place of *question* in the file at *test* as the shell reads it."""
+    _, _, number = question.place.rpartition(":")
+    return f"{shlex.quote(safe(test, None))}:{number}"
 
 
 def _mark(mark: Mark, path: str) -> str:

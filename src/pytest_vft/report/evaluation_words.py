@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_vft.evaluation.accuracy import Accuracy
 from pytest_vft.evaluation.gate import Cause
@@ -71,3 +71,10 @@ def percent(share: float, digits: int = 1) -> str:
 def quoted(text: str) -> str:
     """Return *text* in quotes, shortened."""
     return repr(safe(text, _QUOTED)).replace("\\\\", "\\")
+
+
+def aligned_rows(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield *rows* with cells of equal width in each column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield ("  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()

@@ -31,7 +31,7 @@ class ShownImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleView:
-    """One line of a file as a chat.
+    """One line of a file as a chat, or one *element* of an array, counted from 0.
 
     *start* is how the line begins, *places* are JSON pointers to the messages, *images* are keyed by their
     path in the chat, and *has_wider_rules* says that there
@@ -48,12 +48,16 @@ class ExampleView:
     images: Mapping[KeyPath, ShownImage]
     findings: tuple[Finding, ...]
     has_wider_rules: bool
+    element: int | None = None
 
 
 def render_example(view: ExampleView) -> str:
     """Return the messages and findings of *view* as text; text from the data never starts a line."""
     images = count(len(view.images), "image")
-    lines = [f"{safe(view.path, None)}:{view.line}  {view.split}, {images}, {count(view.bytes, 'byte')}"]
+    element = "" if view.element is None else f" (#{view.element})"
+    lines = [
+        f"{safe(view.path, None)}:{view.line}{element}  {view.split}, {images}, {count(view.bytes, 'byte')}"
+    ]
     chat = view.chat
     whole = chat.unsound.get(("messages",))
     unsound: Mapping[int, Any] = dict(enumerate(whole)) if isinstance(whole, list) else chat.unsound_messages

@@ -48,6 +48,7 @@ def as_data(report: Report) -> dict[str, Any]:
                 "severity": rule.severity,
                 **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored")),
                 "undecoded": rule.undecoded,
+                "unopened": rule.unopened,
                 "reason": rule.reason,
             }
             for rule in report.rules

@@ -51,7 +51,8 @@ def _add_suite(
     for rule in report.rules:
         if rule.id in tallies:
             case = ET.SubElement(suite, "testcase", classname=path, name=xml_text(rule.id))
-            _add_result(case, report, rule._replace(tally=tallies[rule.id]), file)
+            severity = file.severities.get(rule.id, rule.severity) if file else rule.severity
+            _add_result(case, report, rule._replace(tally=tallies[rule.id], severity=severity), file)
 
 
 def _add_result(case: ET.Element, report: Report, rule: RuleResult, file: FileResult | None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import NamedTuple
 
 from pytest_vft.evaluation.predictions import Keys
@@ -12,11 +13,10 @@ from pytest_vft.evaluation.questions import ID_PATTERN
 from pytest_vft.formats.base import DataFormat, pointer
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import load_format
-from pytest_vft.model import FileResult
-from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
-from pytest_vft.reading.lines import parse_line
+from pytest_vft.model import FileResult, Finding
+from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.reading.links import masked
-from pytest_vft.reading.shards import LongLine, Shard, read_lines
+from pytest_vft.reading.records import FileRecord, read_records
 
 
 class Label(NamedTuple):
@@ -27,25 +27,30 @@ class Label(NamedTuple):
     images: Mapping[str, str] = {}
 
 
-def read_labels(file: FileResult, lines: Collection[int]) -> dict[int, Label]:
-    """Return the labels of the examples on *lines* of *file*, as far as they can be read."""
-    labels: dict[int, Label] = {}
-    last = max(lines, default=0)
+def read_labels(file: FileResult, findings: Sequence[Finding]) -> list[Label]:
+    """Return the label of the example of each of *findings* in *file*, if it can be read."""
     opened = open_file(file.path)
-    if opened.error or opened.container != "JSONL":
-        return labels
-    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+    if not opened.is_read:
+        return [Label()] * len(findings)
+    wanted = [_record_number(finding, in_array=opened.container == ARRAY) for finding in findings]
+    labels: dict[int, Label] = {}
     with suppress(OSError):
-        for number, raw in enumerate(read_lines(Shard(file.path, "train", start, opened.bytes)), 1):
-            if number > last:
-                break
-            if number in lines and not isinstance(raw, LongLine):
-                labels[number] = _label(raw, load_format(file.data_format, file.layout))
-    return labels
+        records = enumerate(read_records(file.path, file.split, opened), 1)
+        for number, record in islice(records, max(wanted, default=0)):
+            if number in wanted:
+                labels[number] = _label(record, load_format(file.data_format, file.layout))
+    return [labels.get(number, Label()) for number in wanted]
 
 
-def _label(raw: bytes, form: DataFormat) -> Label:
-    value = parse_line(raw).value
+def _record_number(finding: Finding, *, in_array: bool) -> int:
+    """Return the number of the line or element of *finding*, from 1; 0 for a finding on the whole file."""
+    if finding.line is None:
+        return 0
+    return int(finding.pointer.split("/")[1]) + 1 if in_array else finding.line
+
+
+def _label(record: FileRecord, form: DataFormat) -> Label:
+    value = record.parse().value
     if not isinstance(value, dict):
         return Label()
     chat = form.read(value)
@@ -58,7 +63,7 @@ def _label(raw: bytes, form: DataFormat) -> Label:
         id=str(next(found, numbered[1] if numbered else "")),
         question=question,
         images={
-            pointer(form.place(value, ("messages", position, "content", image.part))): (
+            record.prefix + pointer(form.place(value, ("messages", position, "content", image.part))): (
                 f"image {number}" if image.reference[:5].lower() == "data:" else masked(image.reference)
             )
             for number, (position, image) in enumerate(images, 1)

@@ -171,11 +171,13 @@ def unknown_reason(report: Report, rule: RuleResult) -> str:
 
 def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
-    others = rule.tally.unknown - rule.undecoded
+    others = rule.tally.unknown - rule.undecoded - rule.unopened
     if others and rule.subject not in ("image", "linked image"):
         yield others, "not measured"
     elif others:
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
+    if rule.unopened:
+        yield rule.unopened, "not opened"
     if rule.undecoded:
         hint = "" if report.depth == "full" else "; depth full decodes one at a time"
         yield rule.undecoded, f"too large to decode here{hint}"

@@ -39,11 +39,7 @@ def _extent(report: Report) -> str:
     found = count(len(report.findings) + dropped(report), "finding")
     where = ""
     if len(report.files) > 1:
-        rules = _rules(report, severity)
-        files = sum(
-            bad[file.path] > 0 or any(rule in rules and tally.failed for rule, tally in file.tallies.items())
-            for file in report.files
-        )
+        files = sum(bad[file.path] > 0 or _has_failed(report, file, severity) for file in report.files)
         where = f" in {files:,} of {count(len(report.files), 'file')}"
     if not lines:
         return f"{found}{where}"
@@ -53,9 +49,18 @@ def _extent(report: Report) -> str:
 
 def bad_lines(report: Report, file: FileResult, severity: Severity) -> int:
     """Return the number of lines of *file* that fail a rule of *severity*."""
-    rules = _rules(report, severity)
+    rules = _rules(report, severity, file)
     return len(union(ranges for rule, ranges in file.bad_lines.items() if rule in rules))
 
 
-def _rules(report: Report, severity: Severity) -> set[str]:
-    return {rule.id for rule in report.rules if rule.tally.failed and rule.severity == severity}
+def _has_failed(report: Report, file: FileResult, severity: Severity) -> bool:
+    rules = _rules(report, severity, file)
+    return any(rule in rules and tally.failed for rule, tally in file.tallies.items())
+
+
+def _rules(report: Report, severity: Severity, file: FileResult | None = None) -> set[str]:
+    """Return the ids of the rules that failed with *severity*: in *file*, or in the whole run."""
+    own = file.severities if file else {}
+    return {
+        rule.id for rule in report.rules if rule.tally.failed and own.get(rule.id, rule.severity) == severity
+    }

@@ -13,7 +13,7 @@ from pytest_vft.evaluation.matching import label_questions
 from pytest_vft.evaluation.predictions import as_keys, read_ids
 from pytest_vft.evaluation.questions import ID_PATTERN, Question, normalise_id, read_questions
 from pytest_vft.naming import option
-from pytest_vft.runs.evaluation_options import read_pairs
+from pytest_vft.runs.option_values import read_pairs
 from pytest_vft.text import safe
 from pytest_vft.writing import replacing
 

@@ -42,6 +42,21 @@ def changed_files(revision: str, folder: str = ".") -> list[str]:
     return [os.path.relpath(path, folder) for path in paths if os.path.isfile(path)]  # noqa: PTH113 - as above
 
 
+def unknown_to_git(paths: Iterable[str], folder: str = ".") -> list[str]:
+    """Return the files at *paths* that git cannot compare.
+
+    These are ignored files, and those of submodules and outside the repository of *folder*.
+    Raises UsageError if git cannot tell.
+    """
+    files = [path for path in paths if os.path.isfile(path)]  # noqa: PTH113 - paths as the user wrote them
+    if not files:
+        return []
+    (root,) = _git("rev-parse", "--show-toplevel", folder=folder, failure="there is no git repository here")
+    names = _git("ls-files", "-z", folder=root, failure="git ls-files failed")
+    known = {file_identity(os.path.join(root, name)) for name in names}  # noqa: PTH118 - as git writes them
+    return [path for path in files if file_identity(path) not in known]
+
+
 def only_changed(groups: Iterable[Settings], changed: Iterable[str]) -> tuple[Settings, ...]:
     """Return the files of *groups* that are among the files *changed*."""
     identities = {file_identity(path) for path in changed}

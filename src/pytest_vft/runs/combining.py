@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_vft.model import Cost, Report, RuleResult, Tally, UnsettledUrl
+from pytest_vft.model import Cost, FileResult, Report, RuleResult, Severity, Tally, UnsettledUrl
 
 
 def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
     """Return *reports*, at least one, as one report with more *notes*.
 
-    A rule has the severity of its findings: error if it failed as an error in any report.
+    A rule has the severity of its findings: error if it failed as an error in any report. Its severity in
+    other files is among their severities.
     """
     first, *others = reports
     if not others:
         return replace(first, notes=(*first.notes, *notes))
     ids = dict.fromkeys(rule.id for report in reports for rule in report.rules)
     closes = {report.closes for report in reports}
+    rules = tuple(
+        _combined([rule for report in reports for rule in report.rules if rule.id == id_]) for id_ in ids
+    )
+    severities = {rule.id: rule.severity for rule in rules}
     return replace(
         first,
         provider=_names(report.provider for report in reports),
         provider_name=_names(report.provider_name for report in reports),
         closes=closes.pop() if len(closes) == 1 else None,
         model=_names(report.model for report in reports if report.model) or None,
-        files=tuple(file for report in reports for file in report.files),
-        rules=tuple(
-            _combined([rule for report in reports for rule in report.rules if rule.id == id_]) for id_ in ids
-        ),
+        files=tuple(file for report in reports for file in _files(report, severities)),
+        rules=rules,
         findings=tuple(finding for report in reports for finding in report.findings),
         dataset={
             id_: sum((report.dataset.get(id_, Tally()) for report in reports), Tally())
@@ -41,6 +44,12 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
     )
 
 
+def _files(report: Report, severities: Mapping[str, Severity]) -> list[FileResult]:
+    """Return the files of *report* with severities that differ from *severities*, those of all reports."""
+    own = {rule.id: rule.severity for rule in report.rules if rule.severity != severities[rule.id]}
+    return [file._replace(severities=own) for file in report.files]
+
+
 def _names(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(names))
 
@@ -52,6 +61,8 @@ def _combined(results: Sequence[RuleResult]) -> RuleResult:
     return worst._replace(
         tally=sum((result.tally for result in results), Tally()),
         truncated=sum(result.truncated for result in results),
+        undecoded=sum(result.undecoded for result in results),
+        unopened=sum(result.unopened for result in results),
         allowed=worst.allowed if len(failed) == 1 else None,
         reason="; ".join(reasons) or None,
     )

@@ -79,8 +79,8 @@ def nearest_configs(default: Config) -> Callable[[str], Config]:
 def _config_in(folder: Path) -> Config | None:
     for name in ("vft.toml", "pyproject.toml"):
         candidate = folder / name
-        exists = candidate.is_file() or candidate.is_symlink()  # a broken link is an error
-        table = _table(candidate) if exists else None
+        # Anything of this name: a broken link or a pipe is an error, as it hides a configuration.
+        table = _table(candidate) if os.path.lexists(candidate) else None
         if table is not None:
             return _config(candidate, table)
     return None

@@ -10,6 +10,7 @@ from typing import Unpack
 from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
 from pytest_vft.evaluation.accuracy import MIN_N, Requirement
 from pytest_vft.evaluation.answer_fields import select_field
+from pytest_vft.evaluation.calibration import Calibration, HumanRating, calibrate, read_labels
 from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
@@ -147,6 +148,19 @@ class Evaluation:
             tolerance,
             scoring.max_ungraded,
         )
+
+    @without_inner_frames
+    def calibrate(
+        self, labels: StrPath, *, judge: Judge | str, **scoring: Unpack[ScoringOptions]
+    ) -> Calibration:
+        """Return how the ratings of *judge* agree with those of people in the file *labels*."""
+        read = read_labels(os.fspath(labels), self.keys)
+        return self.calibration(read, Scoring(judge=as_judge(judge), **scoring))
+
+    def calibration(self, labels: Sequence[HumanRating], scoring: Scoring) -> Calibration:
+        """Like calibrate(), for labels that have been read and options that have been validated."""
+        passing = scoring.judge.passing if scoring.judge else ()
+        return calibrate(self.marks(None, scoring), labels, passing)
 
     def marks(self, kind: Kind | None, scoring: Scoring) -> Sequence[Mark]:
         """Return a mark for each answer of *kind*, or of an unknown kind.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from pytest_vft.errors import EvaluationError, UsageError, VftError
 from pytest_vft.evaluation.accuracy import Requirement
+from pytest_vft.evaluation.calibration import read_labels
 from pytest_vft.evaluation.comparison import Comparison, Tolerance
 from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.judge import Judge
@@ -22,6 +21,7 @@ from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.naming import option
 from pytest_vft.runs.evaluation import Evaluation, evaluate, no_judge, no_questions
 from pytest_vft.runs.live import evaluate_live
+from pytest_vft.runs.option_values import read_list, read_number, read_pairs, read_whole_number
 from pytest_vft.text import either, nearest
 
 Record = TypeVar("Record")
@@ -29,6 +29,7 @@ Record = TypeVar("Record")
 _LISTS = ("by", "choices", "passing", "prices", "judge_prices")
 _INTEGERS = ("concurrency", "max_requests", "min_n", "repeat", "retries")
 _JUDGE = (
+    "judge_labels",
     "judge_url",
     "judge_images",
     "judge_itself",
@@ -61,6 +62,7 @@ class EvaluationRequest:
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
     ids: Collection[str] | None = None
+    judge_labels: str | None = None
 
     def run(
         self, kinds: Collection[Kind] = KINDS, on_answer: Callable[[LiveProgress], None] = lambda _: None
@@ -69,6 +71,7 @@ class EvaluationRequest:
 
         *on_answer* is called with each answer of a live model.
         """
+        labels = None if self.judge_labels is None else read_labels(self.judge_labels, self.keys)
         evaluation = self._evaluate(on_answer)
         scoring = self.scoring
         present = kinds_of(evaluation.matched.answers, scoring.choices)
@@ -90,6 +93,13 @@ class EvaluationRequest:
                 errors[kind] = error
         if not gates and not errors:
             errors = {"open": no_judge()} if unscored else dict.fromkeys(kinds, _nothing_judged(kinds))
+        calibration = None
+        judged = [kind for kind in kinds if scoring.metric_for(kind) == "judge"]
+        if labels is not None and judged and not errors:
+            try:
+                calibration = evaluation.calibration(labels, scoring)
+            except VftError as error:
+                errors[judged[0]] = error
         results = Results(
             predictions=self.predictions,
             test=self.test,
@@ -100,6 +110,8 @@ class EvaluationRequest:
             comparisons=comparisons,
             errors=errors,
             unscored=unscored,
+            judge_labels=self.judge_labels,
+            calibration=calibration,
             spending=evaluation.spending,
         )
         failed = [gate for gate in gates if not gate.ok]
@@ -159,6 +171,10 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
     required = tuple(minima) if "=" in given.get("min_accuracy", "") else ()
     if "open" in required and scoring.metric_for("open") == "judge" and scoring.judge is None:
         raise no_judge()
+    if "judge_labels" in given and all(scoring.metric_for(kind) != "judge" for kind in KINDS):
+        raise UsageError(
+            f"{option('judge-labels')} needs answers that the judge rates; leave out {option('metric')}"
+        )
     live = _live(given)
     if live is not None and "test" not in given:
         raise UsageError(f"a live model needs the test split: {option('test', 'FILE')}")
@@ -204,7 +220,7 @@ def read_minima(text: str | None) -> dict[Kind, float]:
             raise UsageError(
                 f"{option('min-accuracy')}: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
             )
-        minima[kind] = _number("min-accuracy", value)
+        minima[kind] = read_number("min-accuracy", value)
         check_share("min-accuracy", minima[kind])
     return minima
 
@@ -235,7 +251,7 @@ def _live(given: Mapping[str, Any]) -> Live | None:
 
 
 def _prices(given: Mapping[str, Any], name: str) -> tuple[float, ...] | None:
-    return tuple(_number(name, price) for price in given[name]) if name in given else None
+    return tuple(read_number(name, price) for price in given[name]) if name in given else None
 
 
 def _check_absent(given: Mapping[str, Any], names: Sequence[str], needed: str) -> None:
@@ -253,35 +269,7 @@ def _record(record: type[Record], given: Mapping[str, Any], **others: Any) -> Re
 def _value(name: str, value: Any) -> Any:
     """Return the *value* of the option *name* as the type that records have."""
     if name in _LISTS:
-        return _listed(value)
+        return read_list(value)
     if name in _INTEGERS:
-        return _whole_number(name, value)
-    return _number(name, value) if name in _NUMBERS else value
-
-
-def _number(name: str, text: str) -> float:
-    with suppress(ValueError):
-        if math.isfinite(number := float(text)):
-            return number
-    raise UsageError(f"{option(name.replace('_', '-'))} is {text!r}; expected a number")
-
-
-def _whole_number(name: str, text: str) -> int:
-    with suppress(ValueError):
-        return int(text)
-    raise UsageError(f"{option(name.replace('_', '-'))} is {text!r}; expected a whole number")
-
-
-def read_pairs(name_of_option: str, text: str) -> dict[str, str]:
-    """Return the pairs in *text*, NAME=VALUE, comma-separated. Raises UsageError for other text."""
-    pairs = {}
-    for part in _listed(text):
-        name, equals, value = part.partition("=")
-        if not equals or not value:
-            raise UsageError(f"{option(name_of_option)}: {part!r}: expected NAME=VALUE, comma-separated")
-        pairs[name] = value
-    return pairs
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+        return read_whole_number(name, value)
+    return read_number(name, value) if name in _NUMBERS else value

@@ -1,10 +1,11 @@
-"""Files by a glob with **, in folders that links may join to a circle."""
+"""Files by a glob, in folders that links may join to a circle."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 
 ANY_DEPTH = "**"
@@ -12,9 +13,9 @@ _MAGIC = frozenset("*?[")
 
 
 def find_files(pattern: str) -> Iterator[str]:
-    """Yield the files that *pattern* matches, as glob.glob() does, but search each folder once.
+    """Yield the files that *pattern* matches, as glob.glob() does, but search each folder once at each step.
 
-    A folder that links lead to as well is the folder with the shortest path.
+    A folder that several paths lead to is the folder with the shortest path.
     """
     start = Path(pattern).anchor
     *steps, last = pattern[len(start) :].replace(os.sep, "/").split("/")
@@ -22,26 +23,34 @@ def find_files(pattern: str) -> Iterator[str]:
         steps, last = [*steps, last], "*"
     folders = [start]
     for step in steps:
-        folders = list(_all_below(folders) if step == ANY_DEPTH else _matching(folders, step))
+        any_depth = step == ANY_DEPTH
+        folders = list(_walk(folders if any_depth else _matching(folders, step), any_depth=any_depth))
     yield from filter(os.path.isfile, _matching(folders, last))
 
 
-def _all_below(folders: Iterable[str]) -> Iterator[str]:
-    """Yield *folders* and all folders below them, shortest paths first, each folder once."""
+def by_length(path: str) -> tuple[int, str]:
+    """Return a key that sorts paths by the number of their folders, then by name."""
+    return path.count(os.sep), path
+
+
+def _walk(folders: Iterable[str], *, any_depth: bool) -> Iterator[str]:
+    """Yield *folders* and, at *any_depth*, all folders below them, shortest paths first, each folder once."""
     seen: set[tuple[int, int]] = set()
-    level = list(folders)
-    while level:
-        fresh = []
-        for folder in level:
-            try:
-                found = Path(folder).stat()
-            except OSError:  # a broken link
-                continue
-            if (found.st_dev, found.st_ino) not in seen:
-                seen.add((found.st_dev, found.st_ino))
-                fresh.append(folder)
-        yield from fresh
-        level = [path for path in _matching(fresh, "*") if os.path.isdir(path)]  # noqa: PTH112 - paths are text
+    pending = [by_length(folder) for folder in folders]
+    heapify(pending)
+    while pending:
+        _, folder = heappop(pending)
+        try:
+            found = Path(folder).stat()
+        except (OSError, ValueError):  # a broken link, or NUL in a name
+            continue
+        if (found.st_dev, found.st_ino) in seen:
+            continue
+        seen.add((found.st_dev, found.st_ino))
+        yield folder
+        for path in _matching([folder], "*") if any_depth else ():
+            if os.path.isdir(path):  # noqa: PTH112 - paths are text
+                heappush(pending, by_length(path))
 
 
 def _matching(folders: Iterable[str], part: str) -> Iterator[str]:

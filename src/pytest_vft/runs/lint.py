@@ -34,7 +34,7 @@ from pytest_vft.runs.notes import (
     network_notes,
     split_notes,
 )
-from pytest_vft.runs.records import make_finding, rule_result
+from pytest_vft.runs.records import make_finding, rule_result, rule_texts
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
@@ -131,8 +131,8 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
     )
 
 
-def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]:
-    """Return the findings on *shard*, which is line *line* of its file."""
+def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
+    """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
     plan = replace(_plan(settings, settings.rules), cache=None)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
@@ -140,7 +140,12 @@ def run_line(settings: Settings, shard: Shard, line: int) -> tuple[Finding, ...]
     with warnings.catch_warnings(action="ignore"):
         totals = linter.lint(shard)
     return tuple(
-        make_finding(by_id[found.rule], by_id[found.rule].severity, shard.path, found._replace(line=line))
+        make_finding(
+            by_id[found.rule],
+            by_id[found.rule].severity,
+            shard.path,
+            found._replace(line=line, pointer=prefix + found.pointer),
+        )
         for found in totals.findings
     )
 
@@ -169,6 +174,10 @@ def _report(
     results = tuple(rule_result(settings, rule, linted) for rule in rules)
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
+    texts = {
+        rule.id: rule_texts(rule, result, linted.folders.get(rule.id, ""))
+        for rule, result in zip(rules, results, strict=True)
+    }
     closes = settings.provider.closes
     model = settings.provider.describe(settings.model)
     return Report(
@@ -184,7 +193,7 @@ def _report(
         files=linted.files,
         rules=results,
         findings=tuple(
-            make_finding(by_id[found.rule], severities[found.rule], path, found)
+            make_finding(by_id[found.rule], severities[found.rule], path, found, texts[found.rule])
             for path, found in linted.findings
         ),
         dataset=linted.dataset,
@@ -207,7 +216,7 @@ def _report(
 
 @without_inner_frames
 def lint(  # noqa: PLR0913 - all by keyword, each with a default
-    *paths: str | os.PathLike[str],
+    *paths: Paths,
     validation: Paths = (),
     test: Paths = (),
     data_format: str | None = None,
@@ -275,9 +284,10 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     return run_groups(groups, executor=executor)
 
 
-def _strings(paths: Paths) -> list[str]:
-    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return [os.fspath(path) for path in listed]
+def _strings(paths: Paths | Sequence[Paths]) -> list[str]:
+    if isinstance(paths, str | os.PathLike):
+        return [os.fspath(paths)]
+    return [name for path in paths for name in _strings(path)]
 
 
 def assert_clean(report: Report) -> None:

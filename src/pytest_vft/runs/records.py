@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import PurePath
+from typing import NamedTuple
+
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.lint import LintResult
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.model import Finding, RuleResult, Severity, Tally
 from pytest_vft.runs.settings import Settings
+from pytest_vft.text import Safe, fill, safe
+
+_TOP = 2  # parts of a path such as /home
+_FEW = 10  # findings on paths that are shown one by one
 
 
-def make_finding(rule: Rule, severity: Severity, path: str, found: ShardFinding) -> Finding:
-    """Return *found*, a finding of *rule* on the file at *path*, with *severity* and the texts of *rule*."""
+class RuleTexts(NamedTuple):
+    """The texts of the findings of a rule; *message* is None if each finding has its own."""
+
+    advice: str
+    message: str | None = None
+
+
+def rule_texts(rule: Rule, result: RuleResult, folder: str) -> RuleTexts:
+    """Return the texts for the findings of *rule*; *folder* is the common folder of their paths, if any.
+
+    A folder at the top of a file system is not worth naming.
+    """
+    if rule.below is None or len(PurePath(folder).parts) <= _TOP:
+        return RuleTexts(rule.advice)
+    advice = fill(rule.below["advice"], {"folder": Safe(safe(shlex.quote(folder), None))})
+    message = fill(rule.below["message"], {"folder": Safe(safe(folder, None))})
+    return RuleTexts(advice, message if result.tally.failed > _FEW else None)
+
+
+def make_finding(
+    rule: Rule, severity: Severity, path: str, found: ShardFinding, texts: RuleTexts | None = None
+) -> Finding:
+    """Return *found*, a finding of *rule* on the file at *path*, with *severity*.
+
+    *texts* are by default those of *rule*.
+    """
+    texts = texts or RuleTexts(rule.advice)
     return Finding(
         rule=rule.id,
         severity=severity,
         path=path,
         line=found.line,
         pointer=found.pointer,
-        message=found.message,
-        advice=rule.advice,
+        message=texts.message or found.message,
+        advice=texts.advice,
         image=found.image,
         skips=rule.skips,
         example=found.example,
@@ -39,6 +72,7 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
         tally=tally,
         truncated=linted.dropped.get(rule.id, 0),
         undecoded=linted.undecoded.get(rule.id, 0),
+        unopened=linted.unopened.get(rule.id, 0),
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
         summary=rule.summary,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
 from pytest_vft.runs.config import Config
-from pytest_vft.runs.globs import ANY_DEPTH, find_files
+from pytest_vft.runs.globs import by_length, find_files
 
 SUFFIXES = (".jsonl", ".ndjson")
 
@@ -25,9 +25,14 @@ _SPLIT_NAMES: Mapping[Split, tuple[str, ...]] = {
 
 
 class _Given(NamedTuple):
-    """A source, and whether its file was given by its own path and not by a folder or glob."""
+    """A source, and how it was given.
+
+    *stated* says that its split is neither that of its name nor the default for a file in a folder, and
+    *exact* that its file was given by its own path and not by a folder or glob.
+    """
 
     source: Source
+    stated: bool
     exact: bool
 
 
@@ -46,24 +51,27 @@ def find_sources(  # noqa: PLR0913 - all by keyword, each with a default
     Each path is a file, a folder or a glob. A file of *paths* has the split that its configuration states,
     else the split of its name, else train. The same holds for *data*, but there a file that is given by
     its own path is train whatever its name. *config_of* returns the configuration of the file at a path,
-    by default *config*. A file that is given by its own path takes precedence over a folder or glob that
-    holds it. Raises UsageError for a missing file and for a file in two splits.
+    by default *config*. A stated split takes precedence over that of a name, and a file that is given by its
+    own path over a folder or glob that holds it. Raises UsageError for a missing file and for a file in two
+    splits.
     """
     if not (paths or data or train or validation or test):
         return _configured(config, must_exist=True)
     configured: dict[Path | None, Mapping[Hashable, Split]] = {}
 
-    def source(path: str, *, is_train: bool) -> Source:
+    def given_as(path: str, *, exact: bool, is_train: bool) -> _Given:
         own = config_of(path) if config_of else config
         if own.path not in configured:
             sources = _configured(own, must_exist=False)
             configured[own.path] = {file_identity(one.path): one.split for one in sources}
         split = configured[own.path].get(file_identity(path)) or ("train" if is_train else None)
         named = None if split else split_of_name(path)
-        return Source(path, split or named or "train", split_from_name=named not in (None, "train"))
+        source = Source(path, split or named or "train", split_from_name=named not in (None, "train"))
+        stated = split is not None or (exact and not source.split_from_name)  # FILE alone means train
+        return _Given(source, stated, exact)
 
-    given = [_Given(source(path, is_train=False), exact) for path, exact in _expanded(paths)]
-    given += [_Given(source(path, is_train=exact), exact) for path, exact in _expanded(data)]
+    given = [given_as(path, exact=exact, is_train=False) for path, exact in _expanded(paths)]
+    given += [given_as(path, exact=exact, is_train=exact) for path, exact in _expanded(data)]
     given += _in_split(train, "train")
     given += _in_split(validation, "validation")
     given += _in_split(test, "test")
@@ -90,7 +98,7 @@ def file_identity(path: str) -> Hashable:
 
 def _in_split(names: Iterable[str], split: Split, folder: str = "") -> Iterator[_Given]:
     for path, exact in _expanded(names, folder):
-        yield _Given(Source(path, split), exact)
+        yield _Given(Source(path, split), stated=True, exact=exact)
 
 
 def _distinct(given: Iterable[_Given]) -> tuple[Source, ...]:
@@ -99,9 +107,9 @@ def _distinct(given: Iterable[_Given]) -> tuple[Source, ...]:
     for one in given:
         identity = file_identity(one.source.path)
         first = distinct.setdefault(identity, one)
-        if one.exact and not first.exact:
+        if one[1:] > first[1:]:
             distinct[identity] = one
-        elif one.exact == first.exact and one.source.split != first.source.split:
+        elif one[1:] == first[1:] and one.source.split != first.source.split:
             splits = f"{first.source.split} and as {one.source.split} split"
             raise UsageError(f"{one.source.path}: is given as {splits}")
     return tuple(one.source for one in distinct.values())
@@ -118,7 +126,7 @@ def _configured(config: Config, *, must_exist: bool) -> tuple[Source, ...]:
                 if must_exist:
                     raise ConfigError(f"{config.path}: data.{split}: {error}") from None
                 continue
-            given += [_Given(Source(shown_path(one.source.path), split), one.exact) for one in found]
+            given += [one._replace(source=Source(shown_path(one.source.path), split)) for one in found]
     try:
         return _distinct(given)
     except UsageError as error:
@@ -156,8 +164,7 @@ def expand(given: str, folder: str = "") -> list[str]:
     if os.path.lexists(path):  # a broken link or unreadable file is a finding
         return [path]
     pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
-    matching = find_files(pattern) if ANY_DEPTH in pattern else glob.iglob(pattern)  # noqa: PTH207 - as above
-    found = _shortest(name for name in matching if os.path.isfile(name))  # noqa: PTH113 - as above
+    found = _shortest(find_files(pattern))
     if not found:
         raise UsageError(f"{given}: no such file")
     return found
@@ -165,9 +172,9 @@ def expand(given: str, folder: str = "") -> list[str]:
 
 def _shortest(paths: Iterable[str]) -> list[str]:
     """Return *paths* sorted, with the shortest path of each file that has several."""
-    distinct: dict[str, str] = {}
-    for path in sorted(paths, key=lambda path: (path.count(os.sep), path)):
-        distinct.setdefault(os.path.realpath(path), path)
+    distinct: dict[Hashable, str] = {}
+    for path in sorted(paths, key=by_length):
+        distinct.setdefault(file_identity(path), path)
     return sorted(distinct.values())
 
 

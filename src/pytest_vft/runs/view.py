@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,12 @@ import pybase64
 from pytest_vft.errors import UsageError
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
-from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
+from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import measure_image
-from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
-from pytest_vft.reading.shards import LongLine, Shard, read_lines
+from pytest_vft.reading.records import FileRecord, read_records
+from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.example import ExampleView, ShownImage, render_example
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.data_formats import with_data_formats
@@ -35,12 +33,12 @@ from pytest_vft.writing import replacing
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tiff"}
 
 
-def read_example(path: str, line: int, settings: Settings) -> ExampleView:
-    """Return line *line*, from 1, of the file at *path*. Raises UsageError if there is none."""
-    if type(line) is not int:
-        raise UsageError(f"line is {line!r}; expected a whole number")
-    if line < 1:
-        raise UsageError(f"{path}: no line {line:,}; lines are numbered from 1")
+def read_example(path: str, line: int | None, settings: Settings, element: int | None = None) -> ExampleView:
+    """Return the example on *line*, from 1, of the file at *path*, or *element*, from 0, of a JSON array.
+
+    Raises UsageError if there is none.
+    """
+    _check(path, line, element)
     if Path(path).is_dir():
         raise UsageError(f"{path}: is a folder; expected a file and a line, as in train.jsonl:12")
     source, *others = find_sources(settings.config, [path])
@@ -50,53 +48,114 @@ def read_example(path: str, line: int, settings: Settings) -> ExampleView:
     (source,) = settings.sources
     path = source.path
     opened = open_file(path)
-    if opened.error or opened.container != "JSONL":
+    if not opened.is_read:
         raise UsageError(f"{path}: {opened.error or f'is {opened.container}; expected JSON Lines'}")
-    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    before = 0
-    lines = read_lines(Shard(path, source.split, start, opened.bytes))
-    for passed in islice(lines, min(line - 1, sys.maxsize)):
-        before += 1
-        start += passed.bytes if isinstance(passed, LongLine) else len(passed)
-    if start >= opened.bytes:
-        raise UsageError(f"{path}: no line {line:,}; the file has {count(before, 'line')}")
-    raw = next(lines, b"")
+    records = read_records(path, source.split, opened)
+    in_array = opened.container == ARRAY
+    if element is not None:
+        if not in_array:
+            raise UsageError(f"{path}: is not a JSON array; expected FILE:LINE, as in train.jsonl:12")
+        record = _element(path, records, element)
+    else:
+        record = (_element_on if in_array else _line)(path, records, line or 0)
+    raw = record.raw
     if isinstance(raw, LongLine):
-        raise UsageError(f"{path}: line {line:,} has {count(raw.bytes, 'byte')}, too many to show")
-    end = start + len(raw)  # with the newline: without it, a blank line is no line
+        raise UsageError(f"{path}: line {record.line:,} has {count(raw.bytes, 'byte')}, too many to show")
     raw = raw.removesuffix(b"\n")
-    example = parse_line(raw).value
+    example = record.parse().value
     data_format = load_format(source.data_format, source.layout)
     chat = data_format.read(example)
-    shard = Shard(path, source.split, start, end, source.data_format, layout=source.layout)
+    shard = record.shard._replace(data_format=source.data_format, layout=source.layout)
     folders = image_roots(path, settings.image_roots)
     with closing(LocalImages(folders, ImageStore(full=True), bounded=False)) as files:
-        images = dict(_images(data_format, example, chat, files))
+        images = dict(_images(data_format, example, chat, files, record.prefix))
     return ExampleView(
         path=path,
-        line=line,
+        line=record.line,
+        element=record.position,
         split=source.split,
         bytes=len(raw),
         start=raw[:1_000].decode(errors="replace"),
         chat=chat,
         places=[
-            pointer(data_format.place(example, ("messages", position)))
+            record.prefix + pointer(data_format.place(example, ("messages", position)))
             for position in range(chat.total + chat.alternatives)
         ],
         images=images,
-        findings=run_line(settings, shard, line),
+        findings=run_line(settings, shard, record.line, record.prefix),
         has_wider_rules=any(rule.scope in ("file", "dataset") for rule in settings.rules),
     )
 
 
+def _check(path: str, line: int | None, element: int | None) -> None:
+    if element is not None:
+        if line is not None:
+            raise UsageError(f"{path}: line and element are given; expected one")
+        if type(element) is not int or element < 0:
+            raise UsageError(f"element is {element!r}; expected a whole number of at least 0")
+    elif type(line) is not int:
+        raise UsageError(f"line is {line!r}; expected a whole number")
+    elif line < 1:
+        raise UsageError(f"{path}: no line {line:,}; lines are numbered from 1")
+
+
+def _line(path: str, records: Iterable[FileRecord], line: int) -> FileRecord:
+    """Return the record on *line*. Raises UsageError if there is none."""
+    last = 0
+    for record in records:
+        if record.line == line:
+            return record
+        last = record.line
+    raise UsageError(f"{path}: no line {line:,}; the file has {count(last, 'line')}")
+
+
+def _element(path: str, records: Iterable[FileRecord], index: int) -> FileRecord:
+    """Return the element number *index*, from 0. Raises UsageError if there is none."""
+    number = 0
+    for number, record in enumerate(records, 1):  # noqa: B007 - the number of elements
+        if record.position == index:
+            return record
+    raise UsageError(f"{path}: no element #{index:,}; the array has {count(number, 'element')}, from #0")
+
+
+def _element_on(path: str, records: Iterable[FileRecord], line: int) -> FileRecord:
+    """Return the element that starts on *line*, else the one that contains *line*.
+
+    Raises UsageError if there is none, or if several start there.
+    """
+    before = first = last = None
+    for record in records:
+        if record.line > line:
+            break
+        if record.line < line:
+            before = record
+        else:
+            first = first or record
+            last = record.position
+    if first and first.position != last:
+        span = f"#{first.position} to #{last}"
+        raise UsageError(
+            f"{path}: line {line:,} has the elements {span}; name one, as in {path}:#{first.position}"
+        )
+    found = first or before
+    if found is None or not (found is first or _reaches(found, line)):
+        raise UsageError(f"{path}: no element on line {line:,}")
+    return found
+
+
+def _reaches(record: FileRecord, line: int) -> bool:
+    """Return whether *record*, which starts before *line*, contains it."""
+    return isinstance(record.raw, LongLine) or line <= record.line + record.raw.count(b"\n")
+
+
 def _images(
-    data_format: DataFormat, example: Any, chat: Chat, files: LocalImages
+    data_format: DataFormat, example: Any, chat: Chat, files: LocalImages, prefix: str
 ) -> Iterator[tuple[KeyPath, ShownImage]]:
     images = ((message.position, image) for message in chat.messages for image in message.images)
     for number, (position, image) in enumerate(images, 1):
         path = ("messages", position, "content", image.part)
         data = files.read(image.reference) if image.local else None
-        yield path, _shown(number, image, pointer(data_format.place(example, path)), data)
+        yield path, _shown(number, image, prefix + pointer(data_format.place(example, path)), data)
 
 
 def _shown(number: int, image: ImagePart, place: str, data: bytes | None) -> ShownImage:
@@ -112,8 +171,9 @@ def _shown(number: int, image: ImagePart, place: str, data: bytes | None) -> Sho
 
 def show(  # noqa: PLR0913 - all by keyword, each with a default
     path: str | os.PathLike[str],
-    line: int,
+    line: int | None = None,
     *,
+    element: int | None = None,
     data_format: str | None = None,
     provider: str | os.PathLike[str] | None = None,
     model: str | None = None,
@@ -125,8 +185,9 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
 ) -> str:
     """Return line *line*, from 1, of the file at *path* as text: its messages, images and findings.
 
-    The other arguments are those of lint(). The text has no control characters.
-    Raises UsageError if the file does not have the line, ConfigError or RuleFileError.
+    In a JSON array this is the element on the line, or element number *element*, from 0. The other
+    arguments are those of lint(). The text has no control characters.
+    Raises UsageError if the file does not have the line or the element, ConfigError or RuleFileError.
     """
     named = {
         "data_format": data_format,
@@ -139,7 +200,7 @@ def show(  # noqa: PLR0913 - all by keyword, each with a default
         "config": config,
     }
     path = os.fspath(path)
-    return render_example(read_example(path, line, read_settings(named, path=path)))
+    return render_example(read_example(path, line, read_settings(named, path=path), element))
 
 
 def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:
@@ -148,7 +209,8 @@ def save_images(view: ExampleView, folder: Path) -> Iterator[Path]:
     for shown in view.images.values():
         if shown.data is not None and shown.measured is not None:
             suffix = _SUFFIXES.get(shown.measured.format, ".bin")
-            path = folder / f"{Path(view.path).stem}-{view.line}-{shown.number}{suffix}"
+            number = view.line if view.element is None else view.element
+            path = folder / f"{Path(view.path).stem}-{number}-{shown.number}{suffix}"
             with replacing(path) as file:
                 file.write(shown.data)
             yield path

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, get_args
 
 from pytest_vft.errors import UsageError
+from pytest_vft.regular_files import regular
 from pytest_vft.submission.locking import lock
 
 FORMAT = "vft-record/1"
@@ -92,7 +93,7 @@ def open_record(path: Path, wait: Callable[[], None]) -> Iterator[Record]:
     """
     path = path.resolve()
     with _explained(path, "nothing is created without a record. Give --plan=FILE in another folder"):
-        file = path.open("a+b", buffering=0)
+        file = open(path, "a+b", buffering=0, opener=regular if path.exists() else None)  # noqa: SIM115 - closed below
     with file:
         while not _locked(path, file):
             wait()

@@ -1,0 +1,64 @@
+"""The records of a whole file, one by one: the lines of JSON Lines or the elements of a JSON array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pytest_vft.model import Split
+from pytest_vft.reading.arrays import open_array, parse_element
+from pytest_vft.reading.elements import Element, read_elements
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.lines import Line, parse_line
+from pytest_vft.reading.shards import ArrayPart, LongLine, Shard, read_lines
+
+
+class FileRecord(NamedTuple):
+    """A record as it is written, its line in the file, and the shard that holds only this record.
+
+    *line* counts from 1 and is the first line of an element. *position* in the array counts from 0 and is
+    None, as is *element*, for a record of JSON Lines.
+    """
+
+    raw: bytes | LongLine
+    line: int
+    shard: Shard
+    position: int | None = None
+    element: Element | None = None
+
+    @property
+    def prefix(self) -> str:
+        """The JSON pointer of an element in its file; "" for a line, which is a JSON text by itself."""
+        return "" if self.position is None else f"/{self.position}"
+
+    def parse(self, lifted: bytes | None = None) -> Line:
+        """Return the record parsed; *lifted* is what lift() returned."""
+        return parse_element(self.element, lifted) if self.element else parse_line(self.raw, lifted)
+
+
+def read_records(path: str, split: Split, opened: OpenedFile) -> Iterator[FileRecord]:
+    """Yield the records of the file at *path*, which must be a container that is read.
+
+    Raises OSError if the file cannot be read.
+    """
+    if opened.container == ARRAY:
+        yield from _elements(path, split, opened.bytes)
+        return
+    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+    for line, raw in enumerate(read_lines(Shard(path, split, start, opened.bytes)), 1):
+        end = start + (raw.bytes if isinstance(raw, LongLine) else len(raw))
+        yield FileRecord(raw, line, Shard(path, split, start, end))
+        start = end
+
+
+def _elements(path: str, split: Split, size: int) -> Iterator[FileRecord]:
+    whole, first_line = open_array(path, split, size)
+    coming = read_elements(whole)
+    element = next(coming, None)
+    position = 0
+    while element:
+        following = next(coming, None)
+        part = ArrayPart(opens=element.start == whole.start, closes=following is None)
+        shard = Shard(path, split, element.start, following.start if following else size, part=part)
+        yield FileRecord(element.raw, first_line + element.line, shard, position, element)
+        element, position = following, position + 1
