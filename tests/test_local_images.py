@@ -399,6 +399,9 @@ def test_few_paths_outside_are_named() -> None:
 
     assert "data/train.jsonl:1  ../../home/ci/.ssh/id_rsa leads out of the image roots;" in text
     assert "data/train.jsonl:2  a.png is a link to a file outside the image roots;" in text
+    assert "do: Copy the images beside the file, or name their folder: --image-root=DIR" in " ".join(
+        text.split()
+    )
     assert "secret" not in text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 from evaluation.files import notebook, question, write_lines
-from evaluation.server import Reply, serving
+from evaluation.server import Reply, question_of, serving
 
 from .project import PYTEST_9, Project
 
@@ -155,6 +155,38 @@ def test_workers_ask_each_question_once(project: Project, monkeypatch: pytest.Mo
     result.assert_outcomes(passed=2)
     assert len(endpoint.requests) == 10 + 5
     assert set(endpoint.asked.values()) == {1}
+
+
+def test_flips_and_the_judge_are_shown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-the-tests")
+    write_lines("test.jsonl", [question(n, truth="A bee") for n in range(4)])
+    write_lines("labels.jsonl", [{"id": n, "rating": "Very Similar"} for n in range(3)])
+
+    def script(request: Mapping[str, object], before: int) -> Reply:
+        if request["model"] == "judge":
+            return Reply("Incorrect" if "A wasp" in question_of(request) else "Very Similar")
+        return Reply("A wasp" if before and "[3]" in question_of(request) else "Bees")
+
+    with serving(script) as endpoint:
+        result = project.run(
+            "--vft-eval=answers.jsonl",
+            "--vft-eval-live=tuned",
+            "--vft-eval-repeat=2",
+            "--vft-eval-test=test.jsonl",
+            "--vft-eval-judge=judge",
+            "--vft-eval-judge-labels=labels.jsonl",
+            f"--vft-base-url={endpoint.url}",
+            "--vft-eval-min-accuracy=open=0.9",
+        )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "open 87.5 % < 90.0 % (7/8)",
+            "  1 of 4 questions answered right only at times (ids 3)",
+            "judge judge gives the rating in labels.jsonl to 100.0 % (3/3)",
+        ]
+    )
 
 
 def test_fixture(project: Project) -> None:

@@ -27,13 +27,13 @@ class RuleTexts(NamedTuple):
 def rule_texts(rule: Rule, result: RuleResult, folder: str) -> RuleTexts:
     """Return the texts for the findings of *rule*; *folder* is the common folder of their paths, if any.
 
-    A folder at the top of a file system is not worth naming.
+    A few paths are shown one by one, and a folder at the top of a file system is not worth naming.
     """
-    if rule.below is None or len(PurePath(folder).parts) <= _TOP:
+    if rule.below is None or result.tally.failed <= _FEW or len(PurePath(folder).parts) <= _TOP:
         return RuleTexts(rule.advice)
     advice = fill(rule.below["advice"], {"folder": Safe(safe(shlex.quote(folder), None))})
     message = fill(rule.below["message"], {"folder": Safe(safe(folder, None))})
-    return RuleTexts(advice, message if result.tally.failed > _FEW else None)
+    return RuleTexts(advice, message)
 
 
 def make_finding(
