@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 import pytest_vft
-from pytest_vft.catalogue.cases import draw, read_cases
+from pytest_vft.catalogue.cases import read_cases
 from pytest_vft.catalogue.load import load_rules, shipped_rules
-from pytest_vft.catalogue.pages import page
+from pytest_vft.catalogue.pages import page, plain
 from pytest_vft.catalogue.providers import read_provider_file
 from pytest_vft.cli import main
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError, VftError
+from pytest_vft.facts.scopes import fact_types
 from pytest_vft.runs.config import load_config
 from pytest_vft.text import Safe
 from pytest_vft.toml import MAX_BYTES, MAX_ENTRIES
@@ -119,27 +122,59 @@ def test_rule_out_of_bounds_is_an_error(text: str, words: str) -> None:
         ("png -1x16 rgb", "size is '-1x16'; expected WIDTHxHEIGHT"),
         ("png 0x16 rgb", "size is '0x16'; expected WIDTHxHEIGHT"),
         (f"png {'9' * 5_000}x1 rgb", "expected WIDTHxHEIGHT"),
-        ("png 90000x90000 rgb", "expected at most 40,000,000 pixels"),
-        ("jpeg 16x16 rgb bytes=9999999999", "bytes is '9999999999'; expected a number from 0 to 64,000,000"),
-        ("jpeg 16x16 rgb cut=-5", "cut is '-5'; expected a number from 0 to 64,000,000"),
+        ("png 90000x90000 rgb", "has 8,100,000,000 pixels; expected at most 4,000,000"),
+        ("jpeg 16x16 rgb bytes=9999999999", "bytes is '9999999999'; expected a number from 0 to 12,000,000"),
+        ("jpeg 16x16 rgb cut=-5", "cut is '-5'; expected a number from 0 to 12,000,000"),
         ("jpeg 16x16 rgb tail=256", "tail is '256'; expected a number from 0 to 255"),
         ("gif 16x16 p frames=101", "frames is '101'; expected a number from 0 to 100"),
-        ("gif 4000x4000 p frames=100", "100 frames have more than 40,000,000 pixels"),
+        ("gif 400x400 p frames=100", "has 16,000,000 pixels in 100 frames; expected at most 4,000,000"),
+        ("pcx 70000x1 rgb", "Pillow cannot write PCX of mode rgb: "),
     ],
 )
 def test_image_out_of_bounds_is_an_error(token: str, words: str) -> None:
     assert words in problem(f"{RULE}\n[[cases]]\nverdict = 'pass'\nlines = '\"$image: {token}\"'\n")
 
 
-def test_images_of_a_case_are_bounded_together() -> None:
-    big = '"$image: jpeg 16x16 rgb bytes=30000000"'
+def test_images_of_a_file_are_bounded_before_any_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_vft.catalogue.cases.draw", lambda _: pytest.fail("an image was drawn"))
+    big, long = '"$image: jpeg 16x16 rgb bytes=11000000"', '"$image: webp 2000x2000 rgb"'
 
     for lines, words in (
-        (3 * big, "more than 64,000,000 bytes"),
-        ('"$image: png 1x1 l"' * 1_001, "1,001 images"),
+        ([6 * big], "the images of its cases have 66,000,000 bytes; expected at most 64,000,000"),
+        ([3 * big, 3 * big], "the images of its cases have 66,000,000 bytes; expected at most 64,000,000"),
+        ([long] * 3, "the images of its cases have 12,000,000 pixels; expected at most 10,000,000"),
+        (['"$image: png 1x1 l"' * 1_001], "has 1,001 images; expected at most 1,000"),
     ):
-        assert words in problem(f"{RULE}\n[[cases]]\nverdict = 'pass'\nlines = '{lines}'\n")
-    draw.cache_clear()
+        cases = "".join(f"\n[[cases]]\nverdict = 'pass'\nlines = '{one}'\n" for one in lines)
+        assert problem(RULE + cases) == words
+    files = f"[{{ lines = '{long}' }}, {{ split = 'validation', lines = '{long}' }}]"
+    images = "images = { 'a.png' = '$image: png 2000x2000 l' }"
+    assert "pixels" in problem(f"{RULE}\n[[cases]]\nverdict = 'pass'\nfiles = {files}\n{images}\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no module resource")
+def test_images_within_bounds_take_little_memory() -> None:
+    kinds = ("avif", "webp", "bmp", "tiff")
+    image = "\n".join(f'"$image: {kind} 1500x1500 rgb"' for kind in kinds)
+    write(f"{RULE}\n[[cases]]\nverdict = 'pass'\nlines = '''{image}'''\n")
+    program = (
+        "import resource; from pathlib import Path;"
+        "from pytest_vft.catalogue.load import load_rules; from pytest_vft.catalogue.cases import read_cases;"
+        "[read_cases(rule) for rule in load_rules(Path('mine')).values()];"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert int(done.stdout) < 400_000  # KiB
+
+
+def test_cases_and_keywords_are_bounded() -> None:
+    case = "\n[[cases]]\nverdict = 'pass'\nlines = ''\n"
+    assert problem(RULE + 201 * case) == "the file has 201 cases; expected at most 200"
+    facts = [name for name, type_ in fact_types("image").items() if type_.name == "integer"]
+    keywords = "minimum = 1\nmaximum = 9\nconst = 2\nenum = [2]\nnot = { const = 3 }\n"
+    when = "".join(f"[when.{name}]\n{keywords}" for name in facts)
+    assert re.fullmatch(r"when and require have \d+ keywords; expected at most 30", problem(RULE + when))
 
 
 # Links
@@ -170,23 +205,32 @@ def test_pipe_among_rules_is_refused() -> None:
         load_rules(Path("mine"))
 
 
-def test_folder_of_rules_may_be_a_link_itself() -> None:
+def test_link_to_a_folder_of_rules_is_accepted_of_a_person_only(capsys: pytest.CaptureFixture[str]) -> None:
     write(RULE, "elsewhere/image/wide.toml")
     Path("mine").symlink_to("elsewhere")
 
     assert list(load_rules(Path("mine"))) == ["image/wide"]
+    assert main(["rules", "--test=mine"]) == 1  # it has no cases
+    assert capsys.readouterr().out.startswith("image/wide: no cases")
+    write('rules = ["mine"]', "vft.toml")
+    assert main(["rules"]) == 2
+    assert capsys.readouterr().err.endswith("vft.toml: rules: mine: is a link; expected a folder\n")
 
 
 # Names
 
 
-@pytest.mark.parametrize("name", ["a b", "a\nb", "a\x1b[31m", "a,b", "a:b", "a*", "a`b", "<b>", "a\u202e"])
+@pytest.mark.parametrize(
+    "name", ["a b", "a\nb", "a\x1b[31m", "a,b", "a:b", "a*", "a`b", "<b>", "a\u202e", "-x", ".", "a" * 101]
+)
 def test_name_of_a_rule_is_a_word(name: str) -> None:
     write(RULE, f"mine/image/{name}.toml")
 
-    with pytest.raises(RuleFileError, match=r"expected a name of letters, digits, '-', '_' and '\.'$"):
+    with pytest.raises(
+        RuleFileError, match=r"expected a name of at most 100 letters, digits, '-', '_' and '\.'"
+    ):
         load_rules(Path("mine"))
-    with pytest.raises(RuleFileError, match="expected a name of letters"):
+    with pytest.raises(RuleFileError, match="expected a name of at most 100 letters"):
         read_provider_file(write('name = "x"', f"{name}.toml"), shipped_rules())
 
 
@@ -320,6 +364,9 @@ def test_any_bytes_are_read_or_an_error_of_ours(data: bytes) -> None:
 
 HOSTILE = {
     "html": "<script>alert(1)</script><img src=x onerror=alert(1)><!-- <a href='//evil'>",
+    "emphasis": "a*b*c _d_ __e__ ~~f~~ `g` ```h``` ***i*** snake_case_word",
+    "addresses": "https://evil.example HTTP://evil.example www.evil.example ftp://evil me@evil.example @name",
+    "characters": "&lt;b&gt; &#60;b&#62; &#x3c; &amp;lt; $x$ $$y$$ \\* \\_ \\a \\&lt;",
     "markdown": "[a](javascript:alert(1)) ![b](//evil) <http://evil> `` ` ``` [a]: //evil",
     "heading": "# Owned\n\n## Owned\n---\n```\n~~~\n> x\n- y\n1. z",
     "table": "a | b \\| c \\\\| <b>d</b>",
@@ -332,9 +379,38 @@ def toml(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def text_of(text: str) -> str:
+    """Return what a reader sees of Markdown without markup."""
+    tokens = MARKDOWN.parse(text)
+    assert {token.type for token in tokens} == {"paragraph_open", "inline", "paragraph_close"}
+    (inline,) = (token for token in tokens if token.type == "inline")
+    assert {child.type for child in inline.children or ()} <= {"text"}
+    return inline.children[0].content if inline.children else ""
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE.values() if "\n" not in text])
+def test_text_is_shown_as_it_is(text: str) -> None:
+    shown = plain(f"x {text}")
+
+    assert text_of(shown) == f"x {text}"
+    # GitHub makes links of these.
+    assert not re.search(r"(?i)(?<!\\):/|www\.|(?<!\\)@", shown)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from("*_`~$&;#lt<>[]()!\\:/@.w ab")))
+def test_any_text_is_shown_as_it_is(text: str) -> None:
+    shown = f"x{' '.join(text.split())}x"
+
+    assert text_of(plain(shown)) == shown
+
+
 def html_of(text: str) -> list[str]:
     """Return the HTML, links and images in Markdown, but for links to our own pages and addresses."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    tokens = MARKDOWN.parse(text)
     inner = [child for token in tokens for child in token.children or ()]
     found = [token.content for token in (*tokens, *inner) if token.type in ("html_block", "html_inline")]
     found += [str(child.attrs) for child in inner if child.type == "image"]

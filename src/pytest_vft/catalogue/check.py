@@ -14,6 +14,9 @@ from pytest_vft.resources import read_schema
 from pytest_vft.text import count, nearest, placeholders, stray_brace
 
 MAX_PLACEHOLDERS = 20
+# A rule is tested by running each of its cases with each mutant, one for each keyword of its conditions.
+MAX_CASES = 200
+MAX_KEYWORDS = 30
 
 
 def check_rule_file(path: Path) -> dict[str, Any]:
@@ -44,6 +47,7 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
         kinds |= kinds_of_values(conditions, facts)
     yield from _name_problems(content, names, kinds, facts)
     yield from _key_problems(scope, content, kinds, facts)
+    yield from _size_problems(content)
     for number, case in enumerate(content.get("cases", ())):
         yield from (f"cases.{number}{problem}" for problem in _case_problems(case, names))
 
@@ -77,6 +81,16 @@ def _message_problems(message: str, key: str) -> Iterator[str]:
     if message.count("{") > MAX_PLACEHOLDERS:
         found = count(message.count("{"), "placeholder")
         yield f"{key} has {found}; expected at most {MAX_PLACEHOLDERS}"
+
+
+def _size_problems(content: Mapping[str, Any]) -> Iterator[str]:
+    cases = len(content.get("cases", ()))
+    if cases > MAX_CASES:
+        yield f"the file has {count(cases, 'case')}; expected at most {MAX_CASES}"
+    conditions = [*content.get("when", {}).values(), *content["require"].values()]
+    keywords = sum(map(len, conditions))
+    if keywords > MAX_KEYWORDS:
+        yield f"when and require have {count(keywords, 'keyword')}; expected at most {MAX_KEYWORDS}"
 
 
 def _key_problems(

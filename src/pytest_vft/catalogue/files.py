@@ -32,8 +32,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def check_name(path: Path) -> None:
     """Check the name of the file at *path*, which is the id of a rule or provider. Raises RuleFileError."""
-    if not re.fullmatch(r"[\w.-]+", path.stem):
-        raise RuleFileError(f"{path}: expected a name of letters, digits, '-', '_' and '.'")
+    if not re.fullmatch(r"\w[\w.-]{0,99}", path.stem):
+        raise RuleFileError(
+            f"{path}: expected a name of at most 100 letters, digits, '-', '_' and '.', "
+            "which does not start with '-' or '.'"
+        )
 
 
 def harmless(content: Any) -> Any:

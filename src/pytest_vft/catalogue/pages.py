@@ -13,8 +13,19 @@ from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.model import SCOPES
 from pytest_vft.writing import write_text
 
-# What Markdown reads as HTML, as a link or an image, as an escape, or as the start of code.
-_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|(?<=\])[(:\[]|\\(?=[\W_])|`{2,}")
+# What Markdown, or GitHub's Markdown, reads as something other than text.
+_MARKUP = re.compile(
+    r"""
+      <(?=[A-Za-z/!?])                # HTML, and an address in brackets
+    | (?<=\])[(:\[]                   # a link or an image
+    | :(?=//) | (?<=www)\. | @        # an address without brackets
+    | \\(?=[\W_])                     # an escape
+    | &(?=\#?\w+;)                    # a character by its name or number
+    | [`*~$]                          # code, emphasis, a deletion, a formula
+    | (?<![^\W_])_ | _(?![^\W_])      # emphasis, which does not start or end within a word
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 # What Markdown does not read as a paragraph if a text starts with it.
 _BLOCK = re.compile(r"\d*(?=[#>+*=~|.)-])")
 _ADDRESS = re.compile(r"https?://[^\s<>]+")

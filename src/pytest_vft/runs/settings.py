@@ -139,6 +139,8 @@ class Settings:
             path = self.config.folder / folder
             if not path.is_dir():
                 raise ConfigError(f"{self.config.path}: rules: {folder}: no such folder")
+            if path.is_symlink():
+                raise ConfigError(f"{self.config.path}: rules: {folder}: is a link; expected a folder")
             for id_, rule in load_rules(path).items():
                 if id_ in rules:
                     raise ConfigError(f"{rule.path}: a rule {id_} exists already; use another name")
