@@ -22,7 +22,7 @@ from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
-from pytest_vft.reading.files import open_file
+from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
 from pytest_vft.reading.remote import ReadProgress
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
 
@@ -193,7 +193,7 @@ def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
         "images": totals.images if read else None,
         "skipped_examples": totals.skipped if read and skipping else None,
         "pictured_examples": totals.pictured,
-        **key_facts(totals.first_keys),
+        **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),
     }
 
 
