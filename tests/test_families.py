@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +98,28 @@ def test_any_image_has_a_range(
     least, most = counter.count(width, height, "auto")
     assert 0 <= least <= most
     assert counter.count(height, width, "auto") == (least, most)
+
+
+NAMES = {
+    "Qwen2-VL": "qwen2-vl",
+    "Qwen3-VL": "qwen3-vl",
+    "GLM-4.1V": "glm-4.1v",
+    "InternVL2": "internvl2",
+    "Gemma 3 and 3n": "gemma-3-4b",
+    "LLaVA-1.5": "llava-1.5",
+    "Pixtral 12B": "pixtral-12b",
+    "Mistral Small 3.1 and 3.2": "mistral-small-3.1",
+}
+
+
+def test_the_table_of_families_is_true() -> None:
+    page = (Path(__file__).parents[1] / "docs/explanation/tokens.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("| family | a 1920 x 1080 image")
+    rows = [
+        [cell.strip() for cell in row.split("|")[1:-1]] for row in table.partition("\n\n")[0].split("\n")[2:]
+    ]
+
+    assert len(rows) == len(read_table("image-tokens.toml")["families"]) == len(NAMES)
+    for families, least, most in rows:
+        counted = tokens("trl", NAMES[families.partition(",")[0]], (1920, 1080))
+        assert counted == (int(least.replace(",", "")), int(most.replace(",", "")))

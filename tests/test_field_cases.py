@@ -18,6 +18,7 @@ from PIL import Image
 
 from pytest_vft import build_example, lint
 from pytest_vft.facts.hidden import image_in_text
+from pytest_vft.facts.placeholders import placeholders
 from pytest_vft.formats.openai import OpenAI
 from pytest_vft.model import Report
 
@@ -25,6 +26,9 @@ Example = dict[str, Any]
 
 IMAGES = " (images belong in the content of a user message, as image_url parts)"
 NOT_JSON = "is not valid JSON: "
+SVG = "an SVG as a data URL"
+PARTS = "content parts as JSON"
+PRINTED = "content parts as Python prints them"
 NO_IMAGE = "image cannot be decoded: "
 
 
@@ -44,6 +48,13 @@ def encoded(number: int, kind: str = "JPEG") -> str:
 
 def data_url(number: int, kind: str = "JPEG") -> str:
     return f"data:image/{kind.lower()};base64,{encoded(number, kind)}"
+
+
+def small_url(kind: str = "PNG") -> str:
+    """Return the data URL of an image of a few bytes."""
+    file = BytesIO()
+    Image.new("L", (4, 4)).save(file, kind)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def good(number: int) -> Example:
@@ -342,13 +353,15 @@ def test_images_beside_messages_of_a_test_split_are_missed() -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (f'<img src="{data_url(1, "WEBP")}">', "a WEBP as a data URL"),
-        (f"![A crate]({data_url(1, 'GIF')})", "a GIF as a data URL"),
-        ("\n".join(encoded(1)[start : start + 76] for start in range(0, 9_000, 76)), "a JPEG as base64"),
-        (encoded(1)[:2_000], "a JPEG as base64"),  # cut
-        ('{"type": "input_image", "image_url": "https://example.com/a.jpg"}', "content parts as JSON"),
-        ("[{'text': 'a', 'type': 'text'}, {'type': 'image'}]", "content parts as Python prints them"),
+        # code, layouts and talk
+        (f'<img src="{data_url(1, "WEBP")}">', "none"),
+        (f"body {{ background: url({data_url(1)}) }}", "none"),
+        (f"const logo = '{data_url(1)}'", "none"),
+        (f"LOGO={data_url(1)}", "none"),
+        (f"What is wrong?\n```html\n{data_url(1)}\n```\nNothing?", "none"),
+        (f"# Tool\n![Logo]({data_url(1)})\nA tool.", "none"),
         (encoded(1)[:900], "none"),
+        (f"What is {small_url()}", "none"),
         ("/9j/" + "A" * 5_000, "none"),
         (f"data:image/png;base64,{'iVBORw0KGgo' * 500}", "none"),
         ("data:application/octet-stream;base64," + "A" * 5_000, "none"),
@@ -356,15 +369,94 @@ def test_images_beside_messages_of_a_test_split_are_missed() -> None:
         ("data:" * 50_000, "none"),
         ("/9j/" * 50_000 + "!", "none"),
         ('[{"type": "text", "text": "a"}]', "none"),
+        ('[{"type": "text", "bbox": [1], "text": "a"}, {"type": "image", "bbox": [2]}]', "none"),
+        ('{"elements": [{"type": "image", "bbox": [1]}]}', "none"),
+        ('{"type": "image", "alt": "Logo"}', "none"),
+        ('[{"type": "section", "text": {"type": "mrkdwn"}}, {"type": "image", "image_url": "a"}]', "none"),
+        ('[{"type": "image", "image_url": "https://example.com/a.png", "alt_text": "A dog"}]', "none"),
+        ('{"type": "doc", "content": [{"type": "image", "attrs": {"src": "a.png"}}]}', "none"),
+        ("[{'type': 'image', 'bbox': [1, 2]}]", "none"),
         ('Write {"type": "image_url"}.', "none"),
         ("[see {'type': 'image'}", "none"),
         ('[{"type": "image"', "none"),
         ("[" * 5_000 + '"type": "image"' + "]" * 5_000, "none"),
+        ("[{'" + "\\\\'" * 50_000 + "}", "none"),
+        # images
+        (f"![A crate]({data_url(1, 'GIF')})\nWhat is this?", "a GIF as a data URL"),
+        (f"{data_url(1)}\nWhy?", "a JPEG as a data URL"),
+        (f"One\n{data_url(1)}\nWhy?", "a JPEG as a data URL"),
+        ("\n".join(encoded(1)[start : start + 76] for start in range(0, 9_000, 76)), "a JPEG as base64"),
+        (encoded(1)[:2_000], "a JPEG as base64"),  # cut
+        (encoded(1).replace("+", "-").replace("/", "_").replace("_9j_", "/9j/"), "a JPEG as base64"),
+        (small_url(), "a PNG as a data URL"),
+        (small_url().replace("+", "-").replace("/", "_").replace("image_", "image/"), "a PNG as a data URL"),
+        (small_url("BMP"), "a BMP as a data URL"),
+        (small_url("TIFF"), "a TIFF as a data URL"),
+        ("data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4=", SVG),
+        ("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E", SVG),
+        ('{"type": "input_image", "image_url": "https://example.com/a.jpg"}', PARTS),
+        ('[{"image_url": {"url": "https://example.com/a.jpg"}}]', PARTS),
+        (
+            '[{"type": "text", "text": "a"}, {"type": "image_file", "image_file": {"file_id": "file-1"}}]',
+            PARTS,
+        ),
+        ('[{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "a"}}]', PARTS),
+        (json.dumps(json.dumps([{"type": "image", "image": "a.jpg"}])), PARTS),
+        ("[{'text': 'it\\'s \"a\"', 'type': 'text'}, {'type': 'image', 'image': 'a.jpg'}]", PRINTED),
+        ("[{'type': 'image', 'image': <PIL.Image.Image image mode=RGB size=4x4 at 0x7F00>}]", PRINTED),
+        ("[{'type': 'image_url', 'image_url': {'url': 'a.jpg', 'detail': None}}]", PRINTED),
     ],
     ids=lambda text: ascii(text[:20]),
 )
-def test_whole_images_in_texts_are_told_from_talk_about_them(text: str, what: str) -> None:
-    assert image_in_text(text) == what
+def test_images_in_questions_are_told_from_code_and_talk_about_them(text: str, what: str) -> None:
+    assert image_in_text([text], "user") == what
+
+
+@pytest.mark.parametrize("role", ["assistant", "tool"])
+def test_only_an_answer_that_is_nothing_but_an_image_is_reported(role: str) -> None:
+    assert image_in_text([f"Here it is:\n{data_url(1)}"], role) == "none"
+    assert image_in_text(['[{"type": "image", "image": "a.jpg"}]'], role) == "none"
+    assert image_in_text([f" {data_url(1)}\n"], role) == "a JPEG as a data URL"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("docker run <image>", []),
+        ("docker run `<image>`", []),
+        ("```\n<image>\n```", []),
+        ("List<Image>", []),
+        ("std::vector<image>", []),
+        ("Is this right?\nstd::vector<image>", []),
+        ("<image>\n<url>a.png</url>\n</image>", []),
+        ('<image href="a.png"/>', []),
+        ("<channel>\n<image>\n</channel>", []),
+        ("[img]https://example.com/a.png[/img]", []),
+        ("[image](a.png)", []),
+        ("[image]: https://example.com/a.png", []),
+        ("Usage: show <image>\n  <image>  the image", []),
+        ("What does the tag <image> mean?", []),
+        ("<image>Which?", ["<image>"]),
+        ("<image>\nWhich?", ["<image>"]),
+        ("Which?\n<image>", ["<image>"]),
+        ("Which? <image>", ["<image>"]),
+        ("<image><image>Which?", ["<image>", "<image>"]),
+        ("Image 1: <image>\nImage 2: <image>\nWhich?", ["<image>", "<image>"]),
+        ("Picture 1: <img>a.png</img>\nWhich?", ["<img>a.png</img>"]),
+        ("[IMAGE]\nWhich?", ["[IMAGE]"]),
+        ("{{image}}\r\nWhich?", ["{{image}}"]),
+    ],
+)
+def test_placeholders_are_told_from_code_and_markup(text: str, found: list[str]) -> None:
+    assert placeholders(text) == found
+
+
+def test_questions_without_their_images_are_not_compared() -> None:
+    def asked(number: int, **more: Any) -> Example:
+        return text_only(number, "<image>\nWhat is this?" if not more else "What is this?", **more)
+
+    for example in (asked, lambda number: asked(number, images=["a.jpg"])):
+        assert not any(rule.startswith("dataset/") for rule in found(linted(jsonl(example))))
 
 
 # Keys.

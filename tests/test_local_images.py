@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +21,7 @@ from pytest_vft.checking.executors import lint_shards
 from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.merging import FileTotals
-from pytest_vft.checking.shard import open_image_store
+from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.image import ImageFacts, image_facts
 from pytest_vft.model import Source
@@ -259,6 +260,15 @@ def test_replaced_image_is_seen_though_the_lines_are_the_same(kept: Source, deco
 
     assert ("image/unsupported-mode", 3, "/images/0") in found(remembering(kept))
     assert decoded == [18]
+
+
+def test_shard_with_replaced_images_goes_to_a_worker(kept: Source) -> None:
+    settings = plan(cache=Path(".vft_cache"))
+    with closing(open_image_store(settings)) as store, closing(ShardLinter(settings, store)) as linter:
+        (shard,) = FileTotals(kept, frozenset(), open_file(kept.path)).shards(10**9)
+        assert linter.remembers(shard)
+        Path("images/2.png").write_bytes(draw("png 18x16 l bytes=401")[1])
+        assert not linter.remembers(shard)
 
 
 def test_image_that_is_written_again_is_seen(kept: Source) -> None:

@@ -167,6 +167,16 @@ def test_broken_link_is_nothing(inside: Path) -> None:
     assert content("broken.jpg", inside)[0].kind == "nothing"
 
 
+def test_broken_link_does_not_change_the_name_for_the_next_root(inside: Path, tmp_path: Path) -> None:
+    (inside / "a.jpg").symlink_to("gone/b.jpg")
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (other / name).write_bytes(name.encode())
+
+    assert content("a.jpg", inside, other)[1] == b"a.jpg"
+
+
 def test_loop_of_links_ends(inside: Path) -> None:
     (inside / "one.jpg").symlink_to("two.jpg")
     (inside / "two.jpg").symlink_to("one.jpg")
@@ -194,8 +204,9 @@ def test_only_regular_files_are_opened(inside: Path, opened: list[str]) -> None:
     assert opened == []
 
 
-def test_name_that_is_too_long_is_unreadable(inside: Path) -> None:
-    target, _ = content("x" * 300, inside)
+@pytest.mark.parametrize("path", ["x" * 300, "x/" * 1_000_000 + "x", "../" * 1_000_000 + "x"])
+def test_path_that_is_too_long_is_unreadable(inside: Path, path: str) -> None:
+    target, _ = content(path, inside)
 
     assert (target.kind, target.words) == ("unreadable", os.strerror(errno.ENAMETOOLONG))
 

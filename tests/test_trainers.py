@@ -303,6 +303,31 @@ def test_first_places_are_remembered() -> None:
     assert (known.first_keys, known.pictured) == (totals.first_keys, 1)
 
 
+def test_remembered_shard_may_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_vft.checking.memory._SMALLEST_SHARD", 1)
+    messages = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}]
+    moved = json.dumps(example(*messages, tools=[])) + "\n"
+    Path("vft.toml").write_text('[params]\n"file/late-key" = { block_bytes = 200 }\n', encoding="utf-8")
+    write(json.loads(moved), name="short.jsonl")
+
+    def found(path: str) -> list[str]:
+        report = lint(path, provider="trl", select="file/late-key", config="vft.toml")
+        return [finding.message for finding in report.findings]
+
+    assert found("short.jsonl") == []
+    longer = "".join(json.dumps(example(*messages)) + "\n" for _ in range(4))
+    Path("long.jsonl").write_text(longer + moved, encoding="utf-8")
+    monkeypatch.setattr(
+        "pytest_vft.checking.merging.cut_shards",
+        lambda path, split, start, size, _: [
+            Shard(path, split, start, len(longer)),
+            Shard(path, split, len(longer), size),
+        ],
+    )
+    for _ in range(2):  # linted, then remembered
+        assert found("long.jsonl") == ["line 5 is the first with tools, after the first 200 bytes"]
+
+
 def test_openai_pays_nothing() -> None:
     path = write(example(user(image()), assistant()))
     totals = ShardLinter(plan(), ImageStore(full=True)).lint(

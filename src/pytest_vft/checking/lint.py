@@ -22,7 +22,7 @@ from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
-from pytest_vft.reading.files import open_file
+from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
 from pytest_vft.reading.remote import ReadProgress
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
 
@@ -146,8 +146,8 @@ def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, 
     """Return the paths and lines of each URL in *files* that was fetched without a result."""
     places: defaultdict[str, dict[tuple[str, int], None]] = defaultdict(dict)
     for file in files:
-        for record, url in file.totals.unsettled:
-            places[url][file.source.path, file.line(record)] = None
+        for entry, url in file.totals.unsettled:
+            places[url][file.source.path, file.line(entry)] = None
     return {url: tuple(lines) for url, lines in places.items()}
 
 
@@ -193,7 +193,7 @@ def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
         "images": totals.images if read else None,
         "skipped_examples": totals.skipped if read and skipping else None,
         "pictured_examples": totals.pictured,
-        **key_facts(totals.first_keys),
+        **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),
     }
 
 
@@ -238,7 +238,7 @@ def _judge_dataset(
             found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
             findings += [
                 PlacedFinding(
-                    path, one._replace(line=place.record, pointer=place.pointer, example=f"{key:032x}")
+                    path, one._replace(line=place.entry, pointer=place.pointer, example=f"{key:032x}")
                 )
                 for one in found
             ]

@@ -106,7 +106,7 @@ class ShardLinter:
         lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
         training, first_keys = self._training, FirstKeys() if self._keys else None
-        number, start, offset = 0, 0, shard.start
+        number, start = 0, 0
         for raw, line in self._read(shard, content):
             first, number = number + 1, number + line.lines
             facts = line_facts(line, split)
@@ -116,7 +116,10 @@ class ShardLinter:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
             totals.examples += not line.blank
             if first_keys is not None:
-                start, offset = offset, offset + (len(raw) if isinstance(raw, bytes) else raw.bytes)
+                start, totals.size = (
+                    totals.size,
+                    totals.size + (len(raw) if isinstance(raw, bytes) else raw.bytes),
+                )
             if facts["kind"] != "object":
                 continue
             value = line.value

@@ -34,7 +34,10 @@ def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]
 
 
 class ShardFinding(NamedTuple):
-    """A finding in a shard, whose *line* counts from the start of the shard."""
+    """A finding in a shard, whose *line* is the number of the entry in the shard, from 1.
+
+    *element* is the index of the entry in an array, once its place in the file is known.
+    """
 
     rule: str
     line: int | None
@@ -42,6 +45,7 @@ class ShardFinding(NamedTuple):
     message: str
     image: str | None
     example: str | None = None
+    element: int | None = None
 
 
 def common_folder(*folders: str) -> str:
@@ -124,17 +128,16 @@ class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
     *skipped* counts the examples that fail a rule with a skip reason, *pictured* those with images or
-    placeholders, if a rule needs the number; *first_keys* maps keys of examples to the line and byte where
-    they first appear, if a rule needs these; *urls* are the web URLs of images,
-    and *unsettled* are lines with those that were fetched without a result; *linked* maps the low half of
-    the key of an image, None if it is not settled, and the hash of its URL to the first line;
-    *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the
-    unknown verdicts on images that were too large to decode, and *unopened* those on local images that were
-    not opened. *folders* holds the common folder of the paths
-    that fail a rule, "" for paths without one. *kept* and *dropped* count the findings of
-    each rule below and above the maximum; *bad_lines* are the lines that fail each rule. *measured* are
-    images that are not in the cache, and *row* is key and value for the cache of shards: both belong to one
-    shard and are not merged.
+    placeholders, and *size* the bytes of all lines, if a rule needs the numbers; *first_keys* maps keys of
+    examples to the line and byte where they first appear, if a rule needs these; *urls* are the web URLs of
+    images, and *unsettled* are lines with those that were fetched without a result; *linked* maps the low
+    half of the key of an image, None if it is not settled, and the hash of its URL to the first line;
+    *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the unknown
+    verdicts on images that were too large to decode, and *unopened* those on local images that were not
+    opened. *folders* holds the common folder of the paths that fail a rule, "" for paths without one. *kept*
+    and *dropped* count the findings of each rule below and above the maximum; *bad_lines* are the lines that
+    fail each rule. *measured* are images that are not in the cache, and *row* is key and value for the cache
+    of shards: both belong to one shard and are not merged.
     """
 
     lines: int = 0
@@ -148,6 +151,7 @@ class ShardTotals:
     image_tokens_at_least: int = 0
     image_tokens_at_most: int = 0
     pictured: int = 0
+    size: int = 0
     first_keys: dict[str, tuple[int, int]] = field(default_factory=dict)
     urls: dict[str, None] = field(default_factory=dict)
     unsettled: list[tuple[int, str]] = field(default_factory=list)
@@ -209,12 +213,12 @@ class ShardTotals:
 
         The operation is associative: the result does not depend on the grouping of shards.
         """
-        lines = self.lines
+        lines, size = self.lines, self.size
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for key, (line, start) in other.first_keys.items():
             if len(self.first_keys) < MAX_KEYS:
-                self.first_keys.setdefault(key, (lines + line, start))
+                self.first_keys.setdefault(key, (lines + line, size + start))
         self.urls |= other.urls
         self.unsettled += [(lines + line, url) for line, url in other.unsettled]
         for keys, line in other.linked.items():

@@ -8,10 +8,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from pytest_vft.facts.calls import unanswered_calls
-from pytest_vft.facts.hidden import NONE, SHORTEST, image_in_text, missing_image
+from pytest_vft.facts.hidden import FIRST_CHARACTERS, NONE, SHORTEST, image_in_text
 from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.invisible import invisible_characters
 from pytest_vft.facts.message import MessageFacts
+from pytest_vft.facts.placeholders import FIRST_CHARACTERS as PLACEHOLDER_CHARACTERS
+from pytest_vft.facts.placeholders import has_unread_image, missing_image
 from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_tokens, text_tokens
 from pytest_vft.facts.turns import RoleTexts, Shot, Turn, few_shot_answers, measure_turn
 from pytest_vft.formats.base import Chat, Fault
@@ -47,7 +49,7 @@ class ExampleFacts(TypedDict):
     listed_images: int | None
     """Number of images in a list beside the messages; None for an example or a format without such a list."""
     missing_image: str
-    """What refers to an image in an example without images: a placeholder, or a key; "none"."""
+    """What refers to an image that the example lacks: a placeholder, or a key beside the messages; "none"."""
     unanswered_calls: Sequence[str]
     """Calls of tools and functions, except in the last message, that no following message answers."""
     repeated_assistants: int
@@ -103,7 +105,7 @@ _example = from_tuple(Example)
 _image = from_tuple(Image)
 
 
-def measure_example(
+def measure_example(  # noqa: C901, PLR0915 - the loop over all messages of a dataset, where a call costs
     chat: Chat, split: Split, store: ImageStore, context: FetchContext, count_image: CountImage | None
 ) -> Example:
     """Return the measurements of the example that *chat* was read from; no tokens without *count_image*."""
@@ -114,6 +116,7 @@ def measure_example(
     images_at_least = images_at_most = 0
     others_at_most = json_tokens(chat.others) if chat.others else 0
     assistants = all_calls = 0
+    hides_image = is_marked = False
     for position, role, content, written, shown, source, faults, unknown_keys in chat.rows:
         for image in shown:
             part, reference, _, _, unread = image
@@ -144,6 +147,11 @@ def measure_example(
                 parts = [*parts, *called]
                 invisible += sum(map(invisible_characters, parts[len(written) :]))
         role_texts.append((role, parts))
+        hidden = NONE
+        if length > SHORTEST or len(written) > 1 or stripped[:1] in FIRST_CHARACTERS:
+            hidden = image_in_text(written, role)
+            hides_image = hides_image or hidden is not NONE
+            is_marked = is_marked or stripped[:1] in PLACEHOLDER_CHARACTERS
         messages[position] = {
             "split": split,
             "role": role,
@@ -154,15 +162,21 @@ def measure_example(
             "invisible_characters": invisible,
             "calls": calls,
             "unknown_keys": unknown_keys,
-            "image_in_text": image_in_text(stripped) if length > SHORTEST or "type" in stripped else NONE,
+            "image_in_text": hidden,
         }
     rows = chat.rows
     if chat.alternatives:  # not part of the conversation
         role_texts, others = role_texts[: -chat.alternatives], role_texts[-chat.alternatives :]
         assistants -= sum(role == "assistant" for role, _ in others)
         rows = rows[: len(role_texts)]
+    missing = NONE
+    if (is_marked or not images) and not chat.faults:
+        missing = missing_image(rows, chat.others, len(images))
+        hides_image = hides_image or (not images and (missing is not NONE or has_unread_image(rows)))
     bounds = target_turn(rows)
-    turn = measure_turn(bounds, role_texts, images) if bounds[1] and not chat.faults else None
+    # Without the image that was meant, a question may be the same as another one.
+    is_whole = bounds[1] and not chat.faults and not hides_image
+    turn = measure_turn(bounds, role_texts, images) if is_whole else None
     trained = assistants > 1 and turn is not None and split == "train"
     text_at_least, text_at_most = text_tokens(texts)
     around = AROUND_MESSAGE * len(texts) + AROUND_EXAMPLE
@@ -176,7 +190,7 @@ def measure_example(
         "images": len(images),
         "placeholders": chat.placeholders,
         "listed_images": chat.listed,
-        "missing_image": missing_image(rows, chat.others) if not images and not chat.faults else NONE,
+        "missing_image": missing,
         "unanswered_calls": unanswered_calls(rows) if all_calls and not chat.faults else (),
         "repeated_assistants": _repeated_assistants(role_texts) if assistants > 1 and not chat.faults else 0,
         "repeated_images": turn.repeated if turn else 0,

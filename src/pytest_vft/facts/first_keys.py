@@ -61,13 +61,13 @@ def _inner_keys(name: str, value: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}.{key} ({'text' if isinstance(inner, str) else 'list'})"
 
 
-def key_facts(places: Mapping[str, tuple[int, int]]) -> FirstKeyFacts:
-    """Return the facts about the keys of a file that first appear at *places*."""
+def key_facts(places: Mapping[str, tuple[int, int]], before: int = 0) -> FirstKeyFacts:
+    """Return the facts about the keys of a file that first appear at *places*, after *before* bytes."""
     last = max(places, key=lambda key: places[key][1], default="")
     line, start = places.get(last, (0, 0))
     return {
         "images_column": any(key in places for key in _IMAGE_COLUMNS),
         "last_new_key": last,
         "last_new_key_line": line,
-        "last_new_key_start": start,
+        "last_new_key_start": before + start,
     }

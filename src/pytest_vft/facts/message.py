@@ -33,7 +33,8 @@ class MessageFacts(TypedDict):
     unknown_keys: Sequence[Fault]
     """Keys of the message and its texts that the format does not define; null values do not count."""
     image_in_text: str
-    """What image the text contains, as base64 of more than 1,000 characters or as content parts; "none"."""
+    """What image a text is, as base64 or content parts, or contains outside code, as base64 of more than
+    1,000 characters; of answers and tools, only what image the whole text is; "none"."""
     list_content: NotRequired[bool]
     """Whether the content is a list with parts of other keys than type and value, the keys of LLaMA-Factory's
     newer format."""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 REGULAR, OUTSIDE, NOTHING, UNREADABLE = "a file", "outside the roots", "nothing", "unreadable"
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")  # a drive, or a share of a network
+_LONGEST = 4096  # characters of a path; Linux takes no more bytes (PATH_MAX)
 _MOST_FOLDERS = 64  # that are open at a time; a process may have a few hundred open files
 # Windows has no links without administrator rights, and neither of these flags nor descriptors of folders.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -113,23 +114,22 @@ class Roots:
         """Return what *path* leads to, with its folder and name if that is inside the roots."""
         while len(self._folders) > _MOST_FOLDERS:
             self._forget(next(iter(self._folders)))
+        judged = _by_text(path)
+        if judged:
+            return judged, None, path
         parent, name = os.path.split(path)
         if name in ("", os.curdir, os.pardir):
             parent, name = path, os.curdir
-        if "\0" in path or not path:
-            return PathTarget(NOTHING, path), None, name
-        if os.sep == "/" and _WINDOWS.match(path):
-            return PathTarget(OUTSIDE, path, _how(path)), None, name
         worst: PathTarget | None = None
         try:
             for folder in self._candidates(parent):
                 if isinstance(folder, PathTarget):
                     target = folder._replace(path=os.path.join(folder.path, name))  # noqa: PTH118 - text
-                    inside = None
+                    inside, found = None, name
                 else:
-                    target, inside, name = self._in_folder(folder, name)
+                    target, inside, found = self._in_folder(folder, name)
                 if target.kind not in (NOTHING, OUTSIDE):
-                    return target, inside, name
+                    return target, inside, found
                 if worst is None or (target.kind, worst.kind) == (OUTSIDE, NOTHING):
                     worst = target
         except ValueError:  # not encodable as the name of a file
@@ -203,6 +203,17 @@ class Roots:
 def _is_inside(path: str, root: str) -> bool:
     path, root = os.path.normcase(path), os.path.normcase(root)
     return path == root or path.startswith(root if root.endswith(os.sep) else root + os.sep)
+
+
+def _by_text(path: str) -> PathTarget | None:
+    """Return what *path* leads to if that does not depend on the roots."""
+    if len(path) > _LONGEST:  # resolving takes time that grows with the square of the length
+        return PathTarget(UNREADABLE, path, os.strerror(errno.ENAMETOOLONG))
+    if "\0" in path or not path:
+        return PathTarget(NOTHING, path)
+    if os.sep == "/" and _WINDOWS.match(path):
+        return PathTarget(OUTSIDE, path, _how(path))
+    return None
 
 
 def _how(path: str) -> str:
