@@ -15,7 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("line", "array", "jpeg", "rule", "provider", "config", "content_range", "predictions")
+NAMES = (
+    *("line", "array", "openai-preference", "sharegpt", "llamafactory", "trl", "swift"),
+    *("jpeg", "rule", "provider", "config", "content_range", "predictions"),
+)
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import orjson
 from PIL import Image, UnidentifiedImageError
 
-from pytest_vft import VftError, lint
+from pytest_vft import VftError, lint, show
 from pytest_vft.catalogue.load import load_rules, shipped_rules
 from pytest_vft.catalogue.providers import read_provider_file
 from pytest_vft.evaluation.predictions import Keys, read_predictions
@@ -29,6 +30,8 @@ from pytest_vft.reading.jpeg import ordinary_header
 from pytest_vft.report.formats import render
 from pytest_vft.runs.config import load_config
 from pytest_vft.web.requesting import declared_size
+
+FORMATS = ("openai-preference", "sharegpt", "llamafactory", "trl", "swift")
 
 Target = Callable[[bytes, Path], None]
 
@@ -44,6 +47,18 @@ def fuzz_line(data: bytes, folder: Path) -> None:
     else:
         _check_text(render(report, "text"))
         json.loads(render(report, "json"))
+
+
+def fuzz_format(data_format: str, data: bytes, folder: Path) -> None:
+    """Check and show a file of *data_format* with these bytes; report and example must be writable."""
+    path = folder / "train.jsonl"
+    path.write_bytes(data)
+    try:
+        report = lint(path, data_format=data_format, offline=True, cache=False)
+        _check_text(render(report, "text"))
+        _check_text(show(path, 1, data_format=data_format))
+    except VftError as error:
+        _check_message(error)
 
 
 def fuzz_array(data: bytes, folder: Path) -> None:
@@ -119,6 +134,7 @@ def fuzz_predictions(data: bytes, folder: Path) -> None:
 
 TARGETS: Mapping[str, Target] = {
     "line": fuzz_line,
+    **{name: partial(fuzz_format, name) for name in FORMATS},
     "array": fuzz_array,
     "jpeg": fuzz_jpeg,
     "rule": fuzz_rule,

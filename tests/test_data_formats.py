@@ -120,6 +120,30 @@ def test_faulty_image_is_found_at_its_place(name: str, pointer: str) -> None:
     assert found(checked()) == [("image/undecodable", 3, pointer)]
 
 
+def test_videos_and_audios_are_known_and_counted() -> None:
+    examples = [
+        {**one, "videos": ["a.mp4", "b.mp4"], "audios": "c.wav"} for one in examples_of("swift query")
+    ]
+    write(*examples)
+
+    report = checked()
+
+    assert found(report) == []
+    assert report.notes == ("not checked: 36 video or audio files; vft checks texts and images",)
+
+
+def test_an_answer_without_loss_is_no_repeated_answer() -> None:
+    shot = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1", "loss": False}]
+    examples = examples_of("swift parts")
+    write(*({"messages": [*shot, *one["messages"]]} for one in examples))
+
+    assert found(checked()) == []
+
+    shot[1]["loss"] = True
+    write(*({"messages": [*shot, *one["messages"]]} for one in examples))
+    assert found(checked()) == [("dataset/repeated-answer", 1, "/messages/1")]
+
+
 def test_parts_with_values_are_read_and_placed() -> None:
     value = [{"type": "image", "value": "a.png"}, {"type": "text", "value": "Which lot?"}]
     example = {"conversations": [{"from": "human", "value": value}, gpt("1")]}

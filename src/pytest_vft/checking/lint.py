@@ -218,6 +218,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         bad_lines=file.bad_lines(),
         data_format=file.source.data_format,
         layout=file.source.layout,
+        unchecked_media=file.totals.unchecked_media,
     )
 
 

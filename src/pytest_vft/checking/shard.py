@@ -225,6 +225,7 @@ def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
 ) -> None:
     facts = example.facts
     totals.answered += facts["assistant_messages"] > 0
+    totals.unchecked_media += facts["unchecked_media"]
     totals.tokens_at_least += facts["tokens_at_least"] or 0
     totals.tokens_at_most += facts["tokens_at_most"] or 0
     if example.images:

@@ -145,6 +145,7 @@ class ShardTotals:
     answered: int = 0
     skipped: int = 0
     image_examples: int = 0
+    unchecked_media: int = 0
     images: int = 0
     tokens_at_least: int = 0
     tokens_at_most: int = 0

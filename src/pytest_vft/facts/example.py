@@ -18,6 +18,7 @@ from pytest_vft.facts.tokens import AROUND_EXAMPLE, AROUND_MESSAGE, Range, json_
 from pytest_vft.facts.turns import RoleTexts, Shot, Turn, few_shot_answers, measure_turn
 from pytest_vft.formats.base import Chat, Fault
 from pytest_vft.formats.chat import target_turn
+from pytest_vft.formats.keys import MEDIA_KEYS
 from pytest_vft.model import Split, from_tuple
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
@@ -48,6 +49,8 @@ class ExampleFacts(TypedDict):
     openai."""
     listed_images: int | None
     """Number of images in a list beside the messages; None for an example or a format without such a list."""
+    unchecked_media: int
+    """Number of videos and audios beside the messages, which are not checked."""
     missing_image: str
     """What refers to an image that the example lacks: a placeholder, or a key beside the messages; "none"."""
     unanswered_calls: Sequence[str]
@@ -190,6 +193,7 @@ def measure_example(  # noqa: C901, PLR0915 - the loop over all messages of a da
         "images": len(images),
         "placeholders": chat.placeholders,
         "listed_images": chat.listed,
+        "unchecked_media": _media(chat.others) if chat.others else 0,
         "missing_image": missing,
         "unanswered_calls": unanswered_calls(rows) if all_calls and not chat.faults else (),
         "repeated_assistants": _repeated_assistants(role_texts) if assistants > 1 and not chat.faults else 0,
@@ -200,6 +204,12 @@ def measure_example(  # noqa: C901, PLR0915 - the loop over all messages of a da
     }
     shots = few_shot_answers(bounds, rows, role_texts, images) if trained else ()
     return _example((facts, messages, images, turn, shots, texts, (images_at_least, images_at_most)))
+
+
+def _media(others: Mapping[str, Any]) -> int:
+    """Return the number of videos and audios in *others*, the keys of an example besides its messages."""
+    found = [others[key] for key in MEDIA_KEYS if others.get(key)]
+    return sum(len(one) if isinstance(one, list) else 1 for one in found)
 
 
 def _repeated_assistants(role_texts: Sequence[RoleTexts]) -> int:

@@ -71,12 +71,12 @@ def measure_turn(bounds: Bounds, texts: Sequence[RoleTexts], images: Sequence[Im
 def few_shot_answers(
     bounds: Bounds, rows: Sequence[MessageRow], texts: Sequence[RoleTexts], images: Sequence[Image]
 ) -> Sequence[Shot]:
-    """Return the answers before the target turn, except those with `weight` 0, which are not trained on."""
+    """Return the answers before the target turn, except those that are not trained on."""
     shots = []
     start = 0
     for position, role, _, _, _, source, _, _ in rows[: bounds[0]]:
         if role == "assistant":
-            if source.get("weight") != 0:
+            if source.get("weight") != 0 and source.get("loss") is not False:
                 shown = [image.key for image in images if start <= image.message <= position]
                 turn = [message for message in texts[start : position + 1] if message[0] != "system"]
                 shots.append(Shot(position, _key(turn, shown)))

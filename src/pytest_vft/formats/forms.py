@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from pytest_vft.formats.base import Chat, Fault, KeyPath
-from pytest_vft.formats.keys import IMAGE_KEYS, unknown_keys
+from pytest_vft.formats.keys import IMAGE_KEYS, MEDIA_KEYS, unknown_keys
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.formats.written import (
     IMAGE_TYPES,
@@ -39,8 +39,7 @@ _PART: Schema = {
     },
 }
 PARTS: Schema = {"type": ["string", "array"], "items": _PART}
-# Videos and audios are known, but not checked.
-MEDIA: Mapping[str, Schema] = dict.fromkeys(("videos", "audios"), ANYTHING)
+MEDIA: Mapping[str, Schema] = dict.fromkeys(MEDIA_KEYS, ANYTHING)
 
 _BESIDE = dict.fromkeys(IMAGE_KEYS, "images belong in a list beside the messages")
 

@@ -12,6 +12,8 @@ from pytest_vft.text import nearest, safe
 IMAGE_KEYS = frozenset(
     {"image", "images", "image_path", "image_paths", "image_url", "picture", "pictures", "video", "videos"}
 )
+# Keys of videos and audios, which are known, but not checked.
+MEDIA_KEYS = ("videos", "video", "audios", "audio")
 _IMAGES = "images belong in the content of a user message, as image_url parts"
 _MESSAGE_KEYS = frozenset(
     {"role", "content", "name", "weight", "refusal", "tool_calls", "function_call", "tool_call_id"}

@@ -127,7 +127,7 @@ def _marks(message: WrittenMessage, *, tags: bool) -> int:
         return content.count(TAG) if tags else 0
     parts = content if isinstance(content, list) else ()
     texts = sum((_text(part) or "").count(TAG) for part in parts) if tags else 0
-    return texts + sum(part["type"] in IMAGE_TYPES and _source(part) is None for part in parts)
+    return texts + sum(_is_image(part) and _source(part) is None for part in parts)
 
 
 def _pieces(
@@ -136,7 +136,7 @@ def _pieces(
     """Yield the texts and images of *message*; *unmarked* images of *queue* precede its first text."""
     content = message.content
     for number, part in enumerate(content if isinstance(content, list) else [content]):
-        if isinstance(part, dict) and part["type"] in IMAGE_TYPES:
+        if _is_image(part):
             source = _source(part)
             if source is not None:
                 yield ListedImage((*message.place, message.key, number), source)
@@ -170,6 +170,10 @@ def _text(part: Any) -> str | None:
         text = part.get("text", part.get("value")) if part["type"] == "text" else None
         return text if isinstance(text, str) else None
     return orjson.dumps(part).decode()  # the call of a tool
+
+
+def _is_image(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in IMAGE_TYPES
 
 
 def _source(part: Mapping[str, Any]) -> Any:

@@ -87,6 +87,13 @@ def length_notes(settings: Settings, results: Iterable[RuleResult]) -> Iterator[
         yield f"lengths of examples with images were not checked: {why}; --max-tokens=0 turns this check off"
 
 
+def media_notes(files: Sequence[FileResult]) -> Iterator[str]:
+    """Yield a note if there are videos or audios, which are not checked."""
+    number = sum(file.unchecked_media for file in files)
+    if number:
+        yield f"not checked: {count(number, 'video or audio file')}; vft checks texts and images"
+
+
 def split_notes(files: Sequence[FileResult]) -> list[str]:
     """Return a note for each training file with questions in which no example has an answer.
 
