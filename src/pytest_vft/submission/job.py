@@ -162,7 +162,7 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
         if not answered and policy.clock() - started > policy.search:
             raise ServerError(
                 f"{server.safe(job_id)}: no answer within {policy.search:,.0f} s: {update.trouble}; "
-                f"run 'vft submit follow {server.safe(job_id)}' again later"
+                "follow the job again later"
             )
         if update.job is not None and (update.events or update.job.under_way or update.job.status != status):
             news_at, status = policy.clock(), update.job.status
