@@ -568,3 +568,14 @@ def test_lengths_that_were_not_checked_are_noted() -> None:
     assert r"the image tokens of acme/\x1b[31mvl are unknown" in note
     assert lint(path, provider="trl", max_tokens=0).notes == ()
     assert lint(path, provider="trl", model=QWEN).notes == ()
+
+
+def test_long_texts_are_not_counted_in_the_encoding_of_another_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_vft.reading.tokenizer.count_tokens", lambda _: 500)
+    asked, said = "pear " * 4000, "It is a green pear."
+    path = write(example(user(text(asked)), assistant(said), images=[]))
+
+    (finding,) = lint(path, provider="trl", model=QWEN).findings
+
+    assert finding.rule == "example/may-be-too-long"
+    assert finding.message.startswith("has at least 4,005 tokens, of which images are up to 0")

@@ -20,9 +20,11 @@ from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
+from pytest_vft.facts.families import FamilyTokens
 from pytest_vft.facts.first_keys import FirstKeys
 from pytest_vft.facts.image import ImageFacts, is_undecoded
 from pytest_vft.facts.line import line_facts
+from pytest_vft.facts.tokens import text_bounds, text_tokens
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
@@ -54,6 +56,7 @@ class ShardLinter:
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
         self._files: LocalImages | None = None
+        self._count_text = text_bounds if isinstance(plan.image_tokens, FamilyTokens) else text_tokens
         self._count_image = lru_cache(_CACHED_SIZES)(plan.image_tokens.count) if plan.image_tokens else None
 
     def close(self) -> None:
@@ -105,6 +108,7 @@ class ShardLinter:
         totals = ShardTotals()
         lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
+        count_text = self._count_text
         training, first_keys = self._training, FirstKeys() if self._keys else None
         number, start = 0, 0
         for raw, line in self._read(shard, content):
@@ -124,7 +128,7 @@ class ShardLinter:
                 continue
             value = line.value
             chat = data_format.read(value)
-            example = measure_example(chat, split, store, context, count_image)
+            example = measure_example(chat, split, store, context, count_image, count_text)
             if training:
                 add_training_facts(chat, example, image_tokens=count_image is not None)
             if first_keys is not None:

@@ -27,6 +27,8 @@ _MEASURED_KEYS = frozenset({"role", "content", "weight"})
 
 # Maps width and height in pixels, if known, and detail to the tokens of an image.
 CountImage = Callable[[int | None, int | None, str], Range]
+# Maps the texts of messages to their tokens.
+CountText = Callable[[Sequence[str]], Range]
 
 
 class ExampleFacts(TypedDict):
@@ -108,8 +110,13 @@ _example = from_tuple(Example)
 _image = from_tuple(Image)
 
 
-def measure_example(  # noqa: C901, PLR0915 - the loop over all messages of a dataset, where a call costs
-    chat: Chat, split: Split, store: ImageStore, context: FetchContext, count_image: CountImage | None
+def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over all messages of a dataset, where a call costs
+    chat: Chat,
+    split: Split,
+    store: ImageStore,
+    context: FetchContext,
+    count_image: CountImage | None,
+    count_text: CountText = text_tokens,
 ) -> Example:
     """Return the measurements of the example that *chat* was read from; no tokens without *count_image*."""
     messages: dict[int, MessageFacts] = {}
@@ -181,7 +188,7 @@ def measure_example(  # noqa: C901, PLR0915 - the loop over all messages of a da
     is_whole = bounds[1] and not chat.faults and not hides_image
     turn = measure_turn(bounds, role_texts, images) if is_whole else None
     trained = assistants > 1 and turn is not None and split == "train"
-    text_at_least, text_at_most = text_tokens(texts)
+    text_at_least, text_at_most = count_text(texts)
     around = AROUND_MESSAGE * len(texts) + AROUND_EXAMPLE
     known = count_image is not None
     facts: ExampleFacts = {

@@ -143,8 +143,19 @@ def text_tokens(texts: Sequence[str]) -> Range:
         counted = count_tokens(texts)
         if counted is not None:
             return (counted, counted)
+    return _text_range(text, size, len(texts))
+
+
+def text_bounds(texts: Sequence[str]) -> Range:
+    """Return the tokens of *texts* in an encoding without a tokenizer here: at least words, at most bytes."""
+    text = "\n".join(texts)
+    return _text_range(text, len(text.encode(errors="surrogatepass")), len(texts))
+
+
+def _text_range(text: str, size: int, number: int) -> Range:
+    """Return the bounds for *text* of *size* bytes, which joins a *number* of texts."""
     words = len(text.split()) - text.count("\n/")
-    return (max(words, (size - len(texts)) // LONGEST_TOKEN), size)
+    return (max(words, (size - number) // LONGEST_TOKEN), size)
 
 
 def json_tokens(value: Any) -> int:
