@@ -135,6 +135,19 @@ def test_preflight_that_is_refused_fails(project: Project, fake: FakeServer) -> 
     result.stdout.fnmatch_lines(["refused: fine-tuning: this account cannot create fine-tuning jobs*"])
 
 
+def test_the_cause_is_first_in_the_summary(
+    project: Project, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    result = project.run(DATA, "--vft-submit=preflight")
+    result.stdout.fnmatch_lines(["FAILED train.jsonl::submit/preflight - no answer: http://127*"])
+
+    monkeypatch.setenv("OPENAI_BASE_URL", fake.url)
+    fake.faults = [Fault("GET", "/fine_tuning/jobs", 500, times=9)]
+    result = project.run(DATA, "--vft-submit=preflight")
+    result.stdout.fnmatch_lines(["FAILED train.jsonl::submit/preflight - no answer: 500 server_er*"])
+
+
 def test_apply_makes_one_job_and_ends_when_the_files_are_checked(planned: Project, fake: FakeServer) -> None:
     fake.script = [("queued", [])]
 

@@ -238,8 +238,10 @@ def test_preflight_explains_a_refusal(vft: Vft, fake: FakeServer, fault: Fault, 
     assert words in json.loads(printed.out)["refusals"][0]
 
 
-@pytest.mark.parametrize("path", [JOBS, "/files"])
-def test_preflight_keeps_what_it_found_when_the_server_fails(vft: Vft, fake: FakeServer, path: str) -> None:
+@pytest.mark.parametrize(("path", "subject"), [(JOBS, "fine-tuning"), ("/files", "files")])
+def test_preflight_keeps_what_it_found_when_the_server_fails(
+    vft: Vft, fake: FakeServer, path: str, subject: str
+) -> None:
     fake.model = {"shutdown_date": "2999-01-01"}
     fake.faults = [Fault("GET", path, 500, times=9)]
 
@@ -247,7 +249,7 @@ def test_preflight_keeps_what_it_found_when_the_server_fails(vft: Vft, fake: Fak
 
     assert printed.code == 2
     assert "model gpt-4o-2024-08-06: shuts down on 2999-01-01" in printed.out
-    assert printed.out.endswith("\nnot answered: asking the server: 500 server_error: as told\n")
+    assert printed.out.endswith(f"\nno answer: 500 server_error: as told ({subject})\n")
     assert "not proved" not in printed.out
     assert "may list" not in printed.out
 
@@ -259,7 +261,39 @@ def test_preflight_keeps_a_refusal_when_the_server_fails(vft: Vft, fake: FakeSer
 
     assert printed.code == 1
     assert (data["ok"], data["model_known"], len(data["refusals"])) == (False, False, 1)
-    assert data["failure"] == "asking the server: 500 server_error: as told"
+    assert data["failure"] == "500 server_error: as told (fine-tuning)"
+
+
+def test_preflight_asks_the_other_questions_when_one_has_no_answer(planned: Vft, fake: FakeServer) -> None:
+    planned("apply", "train.jsonl", "--yes")
+    fake.faults = [Fault("GET", "/models/gpt-4o-2024-08-06", 500, times=9)]
+    fake.faults += [Fault("GET", JOBS, 200, body="<p>Home</p>")]
+
+    printed = planned("preflight", "train.jsonl")
+
+    assert printed.code == 2
+    assert printed.out.splitlines()[1:] == [
+        "train.jsonl: already uploaded as file-001, which will be used",
+        "no answer: 500 server_error: as told (model gpt-4o-2024-08-06)",
+        (
+            f"no answer: GET {fake.url}{JOBS}: the answer does not follow the documentation of the API: Home "
+            "(fine-tuning)"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("address", [None, "http://127.0.0.1:9/v1"], ids=["fails", "is not there"])
+def test_preflight_without_any_answer_ends(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", address or fake.url)
+    paths = ("/models/gpt-4o-2024-08-06", JOBS, "/files")
+    fake.faults = [Fault("GET", path, 500, times=9) for path in paths]
+
+    printed = vft("preflight", "train.jsonl")
+
+    assert (printed.code, printed.out) == (2, "")
+    assert printed.err.startswith("vft: no answer: ")
 
 
 SAID = [
@@ -270,6 +304,8 @@ SAID = [
     ({"detail": "too long"}, "400: too long"),
     ({"detail": [{"loc": ["body", "model"], "msg": "too long", "type": "x"}]}, "400: body.model: too long"),
     ({"errors": ["too long", {"reason": "bad"}]}, "400: too long; bad"),
+    ({"error": {"message": None, "code": None}}, "400: no text"),
+    ({"error": {"message": None, "code": "bad", "param": None}}, "400 bad: code: bad"),
     ({"code": 7, "hint": ["x"]}, "400 7: code: 7, hint: x"),
     ({"detail": {"reason": None, "msg": ["bad"]}}, "400: bad"),
     (json.loads("[" * 400 + "]" * 400), "400: …"),
@@ -399,6 +435,24 @@ def test_apply_twice_makes_one_job(planned: Vft, fake: FakeServer) -> None:
     assert (fake.count("POST", "/files"), fake.count("POST", JOBS)) == (1, 1)
 
 
+def test_a_job_that_is_there_already_needs_no_upload(planned: Vft) -> None:
+    assert "uploading train.jsonl; then the server checks it" in planned("apply", "train.jsonl", "--yes").err
+    assert "uploading" not in planned("apply", "train.jsonl", "--yes").err
+
+
+def test_a_job_without_events_is_shown_with_its_model(planned: Vft, fake: FakeServer) -> None:
+    fake.faults = [Fault("GET", f"{JOBS}/ftjob-1/events", 404, "not_found", times=9)]
+    fake.job_end = {"fine_tuned_model": "ft:books"}
+    fake.script = [("running", []), ("succeeded", [])]
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert printed.code == 0
+    assert printed.err.count("events: not known (404 not_found: as told)\n") == 1
+    assert printed.out.startswith("events: not known (404 not_found: as told)\n")
+    assert printed.out.endswith("model: ft:books\nPASSED  ftjob-1: succeeded\n")
+
+
 def test_apply_refuses_a_file_that_changed(planned: Vft, fake: FakeServer) -> None:
     write_data(Path("train.jsonl"), examples=11)
 
@@ -499,6 +553,24 @@ FAILURES: Mapping[str, tuple[str, dict[str, object], list[dict[str, object]], st
         ),
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        ({"code": "bad", "message": None}, "error bad\n"),
+        ({"code": None, "message": "too few"}, "error: too few\n"),
+        ({"code": None, "message": None}, ""),
+    ],
+)
+def test_an_error_of_a_job_has_no_empty_part(
+    planned: Vft, fake: FakeServer, error: dict[str, object], line: str
+) -> None:
+    fake.script, fake.job_end = [("failed", [])], {"error": error}
+
+    printed = planned("apply", "train.jsonl", "--yes")
+
+    assert printed.out == f"{line}settings of the job: seed 1\nFAILED  ftjob-1: failed\n"
 
 
 @pytest.mark.parametrize("name", FAILURES)

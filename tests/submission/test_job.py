@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,7 +139,7 @@ def test_a_request_whose_outcome_is_unknown_is_never_repeated(
         with pytest.raises(ServerError, match=r"not known .*The server may have created it"):
             submit(server, request, record)
     assert fake.count("POST", path) == 1
-    assert "the server may have done so already; looking (0 of 0 s)" in heard[0]
+    assert any("the server may have done so already; looking (0 of 0 s)" in text for text in heard)
 
 
 @pytest.mark.parametrize("path", [JOBS, "/files"])
@@ -172,8 +174,9 @@ def test_an_unknown_outcome_stays_unknown_while_the_lists_fail(fake: FakeServer)
     fake.faults = [Fault("POST", JOBS, drop=True, late=True), Fault("GET", JOBS, times=0)]
     record, request = Record(), request_for("train.jsonl")
 
-    def fail_lists(_text: str) -> None:
-        fake.faults[1].times = 1_000
+    def fail_lists(text: str) -> None:
+        if "looking" in text:
+            fake.faults[1].times = 1_000
 
     server = replace(connect(fake), notify=fail_lists)
     fake.lag = 3_600
@@ -437,8 +440,73 @@ def test_following_ends_if_a_server_never_answers(fake: FakeServer, faults: dict
     updates = follow(connect(fake, deadline=None), job, lambda job: job.ended)
 
     assert next(updates).trouble
-    with pytest.raises(ServerError, match="no answer within 0 s: .*; follow the job again later"):
+    with pytest.raises(ServerError, match=r"no answer within 0 s: .*; follow the job again later"):
         list(updates)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"status": 404}, "404 server_error: as told"),
+        ({"status": 501}, "501 server_error: as told"),
+        ({"status": 200, "body": "<p>Home</p>"}, "does not follow the documentation of the API: Home"),
+        ({"status": 200, "body": {"data": [None]}}, 'the API: {"data": [null]}'),
+    ],
+)
+def test_a_server_without_events_and_checkpoints_has_jobs_with_outcomes(
+    fake: FakeServer, how: dict[str, Any], words: str
+) -> None:
+    job = start(fake)
+    fake.script = [("running", []), ("succeeded", [])]
+    fake.job_end = {"fine_tuned_model": "ft:books"}
+    fake.faults = [
+        Fault("GET", f"{JOBS}/{job}/{what}", times=99, **how) for what in ("events", "checkpoints")
+    ]
+
+    last = list(follow(connect(fake), job, lambda job: job.ended))[-1]
+    assert last.job is not None
+    outcome = conclude(connect(fake), last.job, [], last.events_unknown)
+
+    assert (outcome.ok, outcome.job.trained_model) == (True, "ft:books")
+    assert list(outcome.unknown) == ["events", "checkpoints"]
+    assert all(words in why for why in outcome.unknown.values())
+
+
+@pytest.mark.parametrize("body", ["null", "[]", '"no"', "<p>Home</p>", {"data": [None]}, {"data": {}}])
+@pytest.mark.parametrize("path", [JOBS, "/files"])
+def test_a_list_of_another_shape_is_quoted_with_its_request(
+    fake: FakeServer, path: str, body: object
+) -> None:
+    fake.faults = [Fault("GET", path, 200, body=body)]
+    quoted = "Home" if body == "<p>Home</p>" else body if isinstance(body, str) else json.dumps(body)
+
+    with pytest.raises(ServerError) as caught:
+        start(fake)
+    said = f"GET {fake.url}{path}: the answer does not follow the documentation of the API: {quoted}"
+    assert str(caught.value) == said
+    assert not fake.jobs
+
+
+def test_null_is_an_empty_list(fake: FakeServer) -> None:
+    fake.faults = [
+        Fault("GET", path, 200, body={"object": "list", "data": None}) for path in (JOBS, "/files")
+    ]
+
+    assert start(fake) == "ftjob-1"
+
+
+def test_values_of_other_types_and_cases_are_survived_without_a_warning(fake: FakeServer) -> None:
+    fake.file_states = ["Uploaded", "PROCESSED"]
+    fake.script = [("Running", []), ("SUCCEEDED", [])]
+    odd = {"hyperparameters": [7], "result_files": "x", "seed": "y", "trained_tokens": -1, "created_at": None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        job = start(fake)
+        fake.jobs[job] |= odd
+        outcome, _, _ = watch(connect(fake), job)
+
+    assert (outcome.ok, outcome.job.status) == (True, "succeeded")
+    assert (outcome.job.trained_tokens, outcome.job.epochs, outcome.job.seed) == (None, None, None)
 
 
 def test_following_a_job_that_is_not_there_says_so(fake: FakeServer) -> None:

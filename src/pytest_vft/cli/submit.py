@@ -116,7 +116,6 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
     check_plan(saved, plan.request, path)
     if not _confirmed(arguments, describe_job(plan.request)):
         return 1
-    _say("sending files; then the server checks them, and moderating images takes time")
     with _upload_progress() as progress:
         server = replace(server, progress=progress, notify=lambda text: _say(safe(text, None)))
         try:
@@ -200,10 +199,14 @@ def _watch(
     arguments: argparse.Namespace, submission: Submission, job_id: str, expected: JobExpectation
 ) -> int:
     """Show updates of a job until it ends, and its outcome; return the exit code."""
-    status = ""
+    status, events_known = "", True
 
     def show(update: JobUpdate) -> None:
         nonlocal status
+        nonlocal events_known
+        if update.events_unknown is not None and events_known:
+            events_known = False
+            _say(f"events: not known ({update.events_unknown})")
         if update.trouble is not None:
             _say(f"no news: {update.trouble}")
         for event in update.events:

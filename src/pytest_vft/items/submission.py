@@ -100,11 +100,12 @@ class SubmissionItem(RuleItem):
         check_plan(saved, plan.request, path)
         job: Job | None = apply_plan(server, plan.request, record_path(path))
         events: list[Event] = []
+        events_unknown: str | None = None
         for update in follow(server, str(job and job.id), lambda job: job.validated):
-            job = update.job or job
+            job, events_unknown = update.job or job, update.events_unknown
             events += update.events
         assert job is not None  # noqa: S101 - submit() returned it
-        outcome = conclude(server, job, events)
+        outcome = conclude(server, job, events, events_unknown)
         text = render_outcome(outcome, plan.expectation, server.api.safety, verdict_first=True)
         if not outcome.ok:
             raise SubmissionError(Safe(text))

@@ -45,6 +45,8 @@ def render_outcome(
 
 def _outcome_lines(outcome: JobOutcome, expected: JobExpectation, safety: Mapping[str, str]) -> Iterator[str]:
     job = outcome.job
+    for what, why in outcome.unknown.items():
+        yield from wrapped(f"{what}: not known ({why})")
     for reason in dict.fromkeys([*outcome.skips, *expected.skips]):
         images = count(outcome.skips.get(reason, 0), "image")
         yield f"left out: {images}: {safe(reason)} (expected {expected.skips.get(reason, 0):,})"
@@ -53,7 +55,8 @@ def _outcome_lines(outcome: JobOutcome, expected: JobExpectation, safety: Mappin
         yield from _safety(outcome, safety)
     if job.error is not None:
         code, message = job.error
-        yield from wrapped(f"error {safe(code)}: {safe(message, 500)}")
+        words = [f"error {safe(code)}".strip(), safe(message, 500)]
+        yield from wrapped(": ".join(filter(None, words)))
     for checkpoint in outcome.checkpoints:
         step = "" if checkpoint.step is None else f" at step {checkpoint.step:,}"
         metrics = render_metrics(checkpoint.metrics)
@@ -132,6 +135,7 @@ def render_outcome_json(outcome: JobOutcome, expected: JobExpectation) -> str:
         "expected_skips": expected.skips,
         "blocked": outcome.blocked,
         "safety_checks": [asdict(check) for check in outcome.checks],
+        "unknown": outcome.unknown,
         "checkpoints": [asdict(checkpoint) for checkpoint in outcome.checkpoints],
     }
     return harmless_json(data)

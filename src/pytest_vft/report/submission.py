@@ -164,8 +164,7 @@ def render_preflight(found: Preflight, *, verdict_first: bool = False) -> str:
     if found.ok:
         lines += wrapped("not proved: that the server creates the job; only 'vft submit apply' can tell")
     verdict = [f"refused: {refusal}" for refusal in found.refusals]
-    if found.failure is not None:
-        verdict.append(f"not answered: {found.failure}")
+    verdict += [f"no answer: {failure}" for failure in found.failures]
     return "\n".join([*verdict, *lines] if verdict_first else [*lines, *verdict]) + "\n"
 
 
@@ -179,7 +178,7 @@ def render_preflight_json(found: Preflight) -> str:
         "model": found.model,
         "model_known": found.model_known,
         "refusals": found.refusals,
-        "failure": found.failure,
+        "failure": "; ".join(found.failures) or None,
         "shutdown_date": closing and closing.date.isoformat(),
         "uploaded": found.uploaded,
         "jobs": [{"id": job.id, "status": job.status} for job in found.jobs],

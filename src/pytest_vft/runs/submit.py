@@ -112,7 +112,8 @@ def apply_job(
     """Upload the files of *plan* and create the job, which costs money; return the job if it exists already.
 
     *record* is the file that remembers what was created, by default the one next to the training file that
-    `vft submit apply` uses. *on_wait* is called with what is waited for, if a request has no clear answer.
+    `vft submit apply` uses. *on_wait* is called with what is uploaded, and with what is waited for, if a
+    request has no clear answer.
     Raises SubmissionError if a file changed since it was planned or is rejected, and ServerError if
     the outcome of a request stays unknown; see preflight_job() for *timeout* and the other errors.
     """
@@ -137,12 +138,13 @@ def follow_job(
     connected = _connect(timeout, **server)
     job: Job | None = None
     events: list[Event] = []
+    events_unknown: str | None = None
     for update in follow(connected, job_id, lambda job: job.ended):
         on_update(update)
-        job = update.job or job
+        job, events_unknown = update.job or job, update.events_unknown
         events += update.events
     assert job is not None  # noqa: S101 - follow() ends with a job or raises
-    return conclude(connected, job, events)
+    return conclude(connected, job, events, events_unknown)
 
 
 def cancel_job(job_id: str, **server: Unpack[ServerOptions]) -> Job:

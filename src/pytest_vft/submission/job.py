@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -34,11 +33,15 @@ _MAX_EVENTS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobUpdate:
-    """State of a job and its new events, or the error that prevented reading them (*trouble*)."""
+    """State of a job and its new events, or the error that prevented reading them (*trouble*).
+
+    *events_unknown* is why only the state can be read.
+    """
 
     job: Job | None = None
     events: tuple[Event, ...] = ()
     trouble: str | None = None
+    events_unknown: str | None = None
 
 
 def submit(server: Server, request: JobRequest, record: Record) -> Job:
@@ -137,24 +140,24 @@ def _is_job(made: Mapping[str, Any], request: JobRequest, ids: Mapping[Role, str
 def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterator[JobUpdate]:
     """Yield updates of a job, each event once and oldest first, until *until* is true of the job.
 
-    Temporary errors (429, 5xx, a broken connection) are updates, too. Raises ServerError at the
-    deadline, for other errors, for a job that is paused or in an unknown state and has no news, and for a
-    server that has not answered at all within the time for a search.
+    Temporary errors (429, 5xx, a broken connection) are updates, too; events that cannot be read do not keep
+    a job from its end. Raises ServerError at the deadline, for other errors, for a job that is paused or in
+    an unknown state and has no news, and for a server without any answer within the time for a search.
     """
     policy, seen, answered = server.retry_policy, set[str](), False
     started = news_at = policy.clock()
-    status = ""
+    status, failures = "", 0
     for wait in policy.waits():
-        pause = wait
         with server.explained(f"following {server.safe(job_id)}"):
             try:
                 job = read_job(server.data(server.once.fine_tuning.jobs.with_raw_response.retrieve(job_id)))
-                update = JobUpdate(job=job, events=tuple(_new_events(server, job_id, seen)))
-            except openai.APIError as error:
-                if not is_temporary(error):
+                update, error = _with_events(server, job, seen, last=failures + 1 >= policy.tries)
+            except openai.APIError as caught:
+                if not is_temporary(caught):
                     raise
-                pause = max(wait, retry_after(error))
-                update = JobUpdate(trouble=server.words(error))
+                update, error = JobUpdate(trouble=server.words(caught)), caught
+        failures = failures + 1 if error is not None else 0
+        pause = max(wait, retry_after(error)) if error is not None else wait
         yield update
         if update.job is not None and until(update.job):
             return
@@ -180,6 +183,24 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
         policy.sleep(pause)
 
 
+def _with_events(
+    server: Server, job: Job, seen: set[str], *, last: bool
+) -> tuple[JobUpdate, openai.APIError | None]:
+    """Return an update with the events of *job*, and the error if they may be read later.
+
+    *last* is whether they have failed too often to wait for them.
+    """
+    try:
+        return JobUpdate(job=job, events=tuple(_new_events(server, job.id, seen))), None
+    except openai.APIError as error:
+        words = server.words(error)
+        if is_temporary(error) and not last:
+            return JobUpdate(trouble=words), error
+        return JobUpdate(job=job, events_unknown=words), error
+    except ServerError as error:
+        return JobUpdate(job=job, events_unknown=str(error)), None
+
+
 def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:
     """Return the events whose ids are not in *seen*, oldest first, and add their ids to *seen*."""
     list_events = partial(server.once.fine_tuning.jobs.with_raw_response.list_events, job_id, limit=_PAGE)
@@ -193,14 +214,25 @@ def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:
     return sorted(new, key=lambda event: event.at)
 
 
-def conclude(server: Server, job: Job, events: Iterable[Event]) -> JobOutcome:
-    """Return the outcome of *job*, with its checkpoints if it has ended."""
+def conclude(
+    server: Server, job: Job, events: Iterable[Event], events_unknown: str | None = None
+) -> JobOutcome:
+    """Return the outcome of *job*, with its checkpoints if it has ended.
+
+    *events_unknown* is why *events* may be missing. Some servers have no events and no checkpoints.
+    """
+    unknown = {} if events_unknown is None else {"events": events_unknown}
     checkpoints: list[dict[str, Any]] = []
     if job.ended:
         list_checkpoints = partial(server.client.fine_tuning.jobs.checkpoints.with_raw_response.list, job.id)
-        with suppress(openai.APIError):  # not every server has checkpoints
+        try:
             checkpoints = list(server.listed(list_checkpoints, _PAGE))
-    return make_outcome(job, tuple(events), map(read_checkpoint, checkpoints), server.api.skip_reasons)
+        except openai.APIError as error:
+            unknown["checkpoints"] = server.words(error)
+        except ServerError as error:
+            unknown["checkpoints"] = str(error)
+    outcome = make_outcome(job, tuple(events), map(read_checkpoint, checkpoints), server.api.skip_reasons)
+    return replace(outcome, unknown=unknown)
 
 
 def cancel(server: Server, job_id: str) -> Job:

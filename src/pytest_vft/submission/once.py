@@ -7,19 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import httpx2
 import openai
 
 from pytest_vft.client import redirect_target
 from pytest_vft.errors import ServerError
 from pytest_vft.submission.record import Record, Thing
-from pytest_vft.submission.server import Server, is_temporary, retry_after
+from pytest_vft.submission.server import Server, is_temporary, never_sent, retry_after
 
 T = TypeVar("T")
 
 # A server that answers with another status may have carried out the request all the same.
 _REFUSALS = (400, 401, 402, 403, 404, 405, 409, 410, 411, 413, 414, 415, 421, 422, 428, 429, 431, 451)
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +78,7 @@ def may_have_worked(error: openai.APIError, thing: Thing) -> bool:
     if isinstance(error, openai.APIStatusError):
         redirected = redirect_target(error) is not None
         return error.status_code not in _REFUSALS and not (redirected and thing.kind == "file")
-    return not isinstance(error.__cause__, _NOT_SENT)
+    return not never_sent(error)
 
 
 def _created(record: Record, creation: Creation[T], made: T) -> T:

@@ -88,7 +88,7 @@ class SafetyCheck:
 class JobOutcome:
     """Outcome of a job; *skips* counts the skipped images that events mention, by skip reason.
 
-    Failed *checks* come first.
+    Failed *checks* come first. *unknown* maps what could not be read, events or checkpoints, to the reason.
     """
 
     job: Job
@@ -96,6 +96,7 @@ class JobOutcome:
     checks: tuple[SafetyCheck, ...] = ()
     blocked: bool = False
     checkpoints: tuple[Checkpoint, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -110,13 +111,13 @@ def read_job(data: Mapping[str, Any]) -> Job:
     code, message = error.get("code"), error.get("message")
     return Job(
         id=str(data.get("id")),
-        status=str(data.get("status")),
+        status=str(data.get("status")).lower(),
         model=_text(data.get("model")),
         trained_model=_text(data.get("fine_tuned_model")),
-        trained_tokens=_whole(tokens),
+        trained_tokens=_count(tokens),
         error=(str(code or ""), str(message or "")) if code or message else None,
         metadata=_mapping(data.get("metadata")),
-        epochs=next((number for number in map(_whole, _epochs(data)) if number is not None), None),
+        epochs=next((number for number in map(_count, _epochs(data)) if number is not None), None),
         seed=_whole(data.get("seed")),
     )
 
@@ -210,6 +211,11 @@ def _checkpoint_name(event: Event) -> str:
 
 def _whole(value: object) -> int | None:
     return value if type(value) is int else None
+
+
+def _count(value: object) -> int | None:
+    number = _whole(value)
+    return number if number is not None and number >= 0 else None
 
 
 def _text(value: object) -> str | None:

@@ -23,6 +23,7 @@ from pytest_vft.text import safe
 T = TypeVar("T")
 
 _BUSY = (408, 409, 429)
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _MAX_RETRY_AFTER = 600.0  # seconds; a longer Retry-After is ignored
 
 
@@ -61,7 +62,7 @@ class RawAnswer(Protocol):
 class Server:
     """A server of the fine-tuning API *api*.
 
-    *progress* is called with path, bytes sent and total bytes, *notify* with what is waited for.
+    *progress* is called with path, bytes sent and total bytes, *notify* with what is uploaded or waited for.
     """
 
     client: openai.OpenAI
@@ -179,6 +180,11 @@ def is_temporary(error: openai.APIError) -> bool:
         busy = error.status_code in _BUSY or error.status_code >= 500  # noqa: PLR2004 - errors of the server
         return busy and error.code != "insufficient_quota"
     return isinstance(error, openai.APIConnectionError)
+
+
+def never_sent(error: openai.APIError) -> bool:
+    """Return whether the request did not reach the server."""
+    return isinstance(error.__cause__, _NOT_SENT)
 
 
 def retry_after(error: openai.APIError) -> float:

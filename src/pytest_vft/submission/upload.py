@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -127,7 +127,7 @@ def _recorded_file(server: Server, thing: Thing, record: Record) -> str | None:
             server.notify(f"waiting until the server knows {server.safe(entry.id)}")
             policy.sleep(wait)
         else:
-            if state.get("status") not in _UNUSABLE:
+            if _status(state) not in _UNUSABLE:
                 return entry.id
             break
     record.add(thing, "gone")
@@ -139,7 +139,7 @@ def find_file(server: Server, file: JobFile) -> str | None:
     list_files = partial(server.client.files.with_raw_response.list, purpose="fine-tune")
     for found in server.listed(list_files, _MAX_FILES):
         same = (found.get("filename"), found.get("bytes")) == (file.name, file.bytes)
-        if same and found.get("purpose") == "fine-tune" and found.get("status") not in _UNUSABLE:
+        if same and found.get("purpose") == "fine-tune" and _status(found) not in _UNUSABLE:
             return str(found["id"])
     return None
 
@@ -150,6 +150,7 @@ def _send(server: Server, file: JobFile, thing: Thing, record: Record) -> str:
     Raises SubmissionError if the content is not that of the plan; the server does not get it all then.
     """
     _check_size(file)
+    server.notify(f"uploading {file.path}; then the server checks it, and moderating images takes time")
 
     def before_end(sent: Any) -> None:
         if sent.hexdigest() != file.sha256:
@@ -226,7 +227,7 @@ def _send_in_parts(
     except BaseException:
         with suppress(openai.APIError, ServerError):
             cancelled = server.data(server.client.uploads.with_raw_response.cancel(upload_id))
-            if cancelled.get("status") == "cancelled":
+            if _status(cancelled) == "cancelled":
                 on_cancelled()
         raise
     return _file_id(server, file, done, server.data(done).get("file"))
@@ -239,6 +240,11 @@ def _file_id(server: Server, file: JobFile, answer: RawAnswer, made: object) -> 
     return server.new_id(answer, made)
 
 
+def _status(data: Mapping[str, Any]) -> str | None:
+    status = data.get("status")
+    return None if status is None else str(status).lower()
+
+
 def await_file(server: Server, file: JobFile, id_: str) -> None:
     """Wait until the server has processed *file*.
 
@@ -249,7 +255,7 @@ def await_file(server: Server, file: JobFile, id_: str) -> None:
     for wait in policy.waits():
         with server.explained(f"waiting for {file.path}"):
             state = server.data(server.retried(lambda: server.once.files.with_raw_response.retrieve(id_)))
-        status = state.get("status")
+        status = _status(state)
         if status in _READY:
             return
         if status in _UNUSABLE:
