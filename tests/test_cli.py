@@ -930,7 +930,9 @@ HERE_ONLY = {
     "--quiet": "as for --format",
     "--exit-zero": "pytest has its own exit codes",
     "--fresh": "under pytest-xdist each worker would ask again",
+    "--write-batch": "a test judges predictions and writes none",
 }
+RENAMED = {"--vft-eval-baseline"}  # gives an error that names the new option
 
 
 class Options(list[str]):
@@ -962,9 +964,9 @@ def test_option_of_an_evaluation_is_one_of_the_command(vft: Vft, capsys: pytest.
     with pytest.raises(SystemExit):
         vft("eval", "--help")
     ours = set(re.findall(r"^  (?:-h, )?(--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
-    shared = {"--base-url", "--max-shown"}
+    shared = {"--base-url", "--max-shown", "--model"}
 
-    assert {name for name in options if name.startswith("--vft-eval-")} == {
+    assert {name for name in options if name.startswith("--vft-eval-")} - RENAMED == {
         option.replace("--", "--vft-eval-", 1) for option in ours - shared - HERE_ONLY.keys()
     }
     assert set(options) >= {option.replace("--", "--vft-", 1) for option in shared}
