@@ -762,6 +762,16 @@ def test_a_provider_file_with_a_job_api_is_applied(vft: Vft, fake: FakeServer) -
     assert [job["model"] for job in fake.jobs.values()] == ["acme-vl"]
 
 
+def test_a_provider_file_in_the_configuration_is_applied_and_followed(vft: Vft, fake: FakeServer) -> None:
+    Path("acme.toml").write_text(ACME)
+    Path("vft.toml").write_text('provider = "./acme.toml"\nmodel = "acme-vl"')
+
+    assert vft("plan", "train.jsonl").code == 0
+    assert vft("apply", "train.jsonl", "--yes").code == 0
+    assert vft("follow", "ftjob-1", "--plan=train.plan.json").code == 0
+    assert len(fake.jobs) == 1
+
+
 def test_a_key_does_not_go_to_openai_for_want_of_an_address(
     vft: Vft, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,9 +90,11 @@ def resume(submission: Submission, saved: Mapping[str, Any], **given: object) ->
     job = {key: value for key, value in {**request["settings"], **given}.items() if value is not None}
     if problem := settings_problem(job):
         raise UsageError(f"plan: {problem}")
+    planned = request.get("provider")
+    if settings.provider_id is None and settings.provider.id != planned:  # else that of the configuration
+        settings = replace(settings, provider_id=planned)
     settings = replace(
         settings,
-        provider_id=settings.provider_id or request.get("provider"),
         model_name=settings.model_name or request.get("model"),
     )
     return replace(submission, settings=settings, job=JobSettings(**job))
