@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("line", "jpeg", "rule", "provider", "config", "content_range", "predictions")
+NAMES = ("line", "array", "jpeg", "rule", "provider", "config", "content_range", "predictions")
 
 
 def main() -> int:

@@ -16,12 +16,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 from PIL import Image, UnidentifiedImageError
 
 from pytest_vft import VftError, lint
 from pytest_vft.catalogue.load import load_rules, shipped_rules
 from pytest_vft.catalogue.providers import read_provider_file
 from pytest_vft.evaluation.predictions import Keys, read_predictions
+from pytest_vft.reading.arrays import cut_array, open_array, parse_element
+from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.jpeg import ordinary_header
 from pytest_vft.report.formats import render
 from pytest_vft.runs.config import load_config
@@ -41,6 +44,26 @@ def fuzz_line(data: bytes, folder: Path) -> None:
     else:
         _check_text(render(report, "text"))
         json.loads(render(report, "json"))
+
+
+def fuzz_array(data: bytes, folder: Path) -> None:
+    """Check an array with these bytes between brackets, whole and in shards: its elements are the same."""
+    path = folder / "train.json"
+    path.write_bytes(b"[" + data)
+    size = 1 + len(data)
+    whole, first_line = open_array(str(path), "train", size)
+    elements = list(read_elements(whole))
+    shards, starts, _ = cut_array(str(path), "train", size, 1)
+    assert [first_line + element.line for element in elements] == list(starts)
+    parts = [element for shard in shards for element in read_elements(shard)]
+    assert [one[:2] for one in parts] == [one[:2] for one in elements], "shards change the elements"
+    try:
+        expected = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        pass
+    else:
+        assert [parse_element(element).value for element in elements] == expected, "the elements differ"
+    fuzz_line(b"[" + data, folder)
 
 
 def fuzz_jpeg(data: bytes, _folder: Path) -> None:
@@ -96,6 +119,7 @@ def fuzz_predictions(data: bytes, folder: Path) -> None:
 
 TARGETS: Mapping[str, Target] = {
     "line": fuzz_line,
+    "array": fuzz_array,
     "jpeg": fuzz_jpeg,
     "rule": fuzz_rule,
     "provider": fuzz_provider,

@@ -24,6 +24,7 @@ from pytest_vft.reading.arrays import cut_array, parse_element
 from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import LongLine
+from pytest_vft.report.findings import fingerprints
 from pytest_vft.report.formats import render
 
 IMAGE = data_url("png 16x16 rgb")
@@ -271,6 +272,17 @@ def test_repeated_content_is_found_between_arrays_and_lines(tmp_path: Path) -> N
     place = list(places(pretty.read_text()))[7][0]
     assert (finding.line, finding.pointer) == (1, "")
     assert f"{pretty}:{place}" in finding.message
+
+
+def test_fingerprints_do_not_change_when_elements_move(tmp_path: Path) -> None:
+    def names(examples: list[Any]) -> list[str]:
+        report = lint(write(tmp_path, json.dumps(examples)), select=["image/unsupported-mode"])
+        return fingerprints(report.findings, {str(tmp_path / "train.json"): "train.json"})
+
+    before = names([question(1, GREY), question(2, GREY)])
+
+    assert names([question(0), question(1, GREY), question(2, GREY)]) == before
+    assert len(set(before)) == 2
 
 
 def test_unchanged_shards_are_remembered_with_their_places(

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -328,7 +329,12 @@ def test_an_array_of_numpy_is_an_image() -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [Array((8, 8, 3), "<f4", bytes(768)), Array((3, 8, 8), "|u1", bytes(192)), Array((8,), "|u1", bytes(8))],
+    [
+        Array((8, 8, 3), "<f4", bytes(768)),
+        Array((3, 8, 8), "|u1", bytes(192)),
+        Array((8,), "|u1", bytes(8)),
+        Array((8, 8), "|i1", bytes(64)),
+    ],
 )
 def test_an_array_of_another_kind_is_named(array: Any) -> None:
     interface = array.__array_interface__
@@ -336,6 +342,14 @@ def test_an_array_of_another_kind_is_named(array: Any) -> None:
 
     with pytest.raises(UsageError, match=re.escape(f"the array cannot be encoded (TypeError: {kind}")):
         encode_image(array)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_refused(odd: float) -> None:
+    pixels = struct.pack("<4f", 0.0, odd, 1.0, 0.5)
+
+    with pytest.raises(UsageError, match="values that are not numbers or are infinite"):
+        encode_image(Array((2, 2), "<f4", pixels))
 
 
 @pytest.mark.parametrize(

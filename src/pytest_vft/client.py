@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import openai
 
 MASK = "***"
+_REDIRECT = 3  # hundreds of a status
 _SHORTEST_SECRET = 8  # characters; a shorter key is a placeholder that ordinary words may contain
 
 
@@ -92,15 +94,34 @@ def _check(base_url: str) -> None:
 
 
 def make_client(credentials: Credentials, **options: Any) -> openai.OpenAI:
-    """Return a client for the server of *credentials*; *options* are passed to openai.OpenAI."""
+    """Return a client for the server of *credentials*; *options* are passed to openai.OpenAI.
+
+    The client follows no redirects: they would send data to a server that nobody has named, and a request
+    that creates something twice.
+    """
     import openai  # noqa: PLC0415 - 0.6 s
 
+    own = None if "http_client" in options else openai.DefaultHttpxClient(follow_redirects=False)
+    options = {"http_client": own, **options}
     key = credentials.key or "none"  # a plan sends nothing and needs no key
+    client: openai.OpenAI
     if credentials.azure_version:
-        return openai.AzureOpenAI(
+        client = openai.AzureOpenAI(
             azure_endpoint=str(credentials.base_url),
             api_version=credentials.azure_version,
             api_key=key,
             **options,
         )
-    return openai.OpenAI(base_url=credentials.base_url, api_key=key, **options)
+    else:
+        client = openai.OpenAI(base_url=credentials.base_url, api_key=key, **options)
+    if own is not None:
+        weakref.finalize(client, own.close)
+    return client
+
+
+def redirect_target(error: BaseException) -> str | None:
+    """Return where the answer of the server redirects to, None if *error* is not about a redirect."""
+    response = getattr(error, "response", None)  # of errors with a status
+    if response is None or response.status_code // 100 != _REDIRECT:
+        return None
+    return str(response.headers.get("location", "no address"))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+from array import array
 from collections.abc import Mapping
 from io import BytesIO
+from math import isfinite
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias, cast, get_args
 
 from pytest_vft.errors import UsageError
@@ -104,18 +106,21 @@ def _encode(image: Image.Image | str | bytes | ImageArray, format_: ImageFormat 
         return _reencode(opened, format_, quality)
 
 
-def _from_array(array: Any) -> Image.Image:
+def _from_array(pixels: Any) -> Image.Image:
     from PIL import Image  # noqa: PLC0415 - see the module's docstring
 
-    shape, kind = array.__array_interface__["shape"], array.__array_interface__["typestr"]
+    shape, kind = pixels.__array_interface__["shape"], pixels.__array_interface__["typestr"]
+    expected = (
+        f"its shape is {tuple(shape)} and its type {kind}; expected (height, width) or "
+        "(height, width, 3) with whole numbers from 0 to 255: array.astype('uint8')"
+    )
+    if kind == "|i1":  # Pillow would read -1 as 255
+        raise TypeError(expected)
     try:
         _height, _width, *channels = shape
-        return Image.fromarray(array[..., 0] if channels == [1] else array)
+        return Image.fromarray(pixels[..., 0] if channels == [1] else pixels)
     except (TypeError, ValueError):
-        raise TypeError(
-            f"its shape is {tuple(shape)} and its type {kind}; expected (height, width) or "
-            "(height, width, 3) with whole numbers from 0 to 255: array.astype('uint8')"
-        ) from None
+        raise TypeError(expected) from None
 
 
 def _is_fit(image: Image.Image) -> bool:
@@ -159,6 +164,8 @@ def _eight_bit_grey(image: Image.Image) -> Image.Image:
     """Return *image*, which has one channel of more than 8 bits, as mode L; Pillow would clip it at 255."""
     floats = image.convert("F")
     floats.info.clear()  # a transparent grey value would have the old scale
+    if not isfinite(sum(array("f", floats.tobytes()))):
+        raise ValueError("it has values that are not numbers or are infinite")
     darkest, lightest = cast("tuple[float, float]", floats.getextrema())
     if image.mode != "F" and darkest >= 0 and (lightest <= _LIGHTEST or darkest == lightest):
         bits = max(int(lightest).bit_length(), _LIGHTEST.bit_length())

@@ -63,8 +63,9 @@ class Finding:
     """A failed verdict and its place.
 
     *line* counts from 1 and is None for a finding on a whole file; *pointer* is a JSON pointer into the
-    example ("" for the whole example); *image* is the content hash of the image, if there is one;
-    *example* is the content hash of the line or, for a rule on the dataset, of the content that recurs.
+    example ("" for the whole example) or, for *element* of a JSON array, counted from 0, into the array;
+    *image* is the content hash of the image, if there is one; *example* is the content hash of the line or,
+    for a rule on the dataset, of the content that recurs.
     """
 
     rule: str
@@ -77,6 +78,7 @@ class Finding:
     image: str | None = None
     skips: str | None = None
     example: str | None = None
+    element: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,14 @@ COMMANDS = (
         "check",
         "check files and report what is wrong",
         "pytest_vft.cli.check:check",
-        (Argument("files", "FILE", "JSONL files, folders or globs; - is standard input", many=True),),
+        (
+            Argument(
+                "files",
+                "FILE",
+                "JSON Lines files or JSON arrays, folders or globs; - is standard input",
+                many=True,
+            ),
+        ),
     ),
     Command(
         "show",

@@ -22,6 +22,7 @@ class Reply(NamedTuple):
     delay: float = 0.0
     message: str = "planted"
     body: bytes | None = None
+    location: str | None = None
     code: str | None = None
     usage: Any = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}  # noqa: RUF012 - constant
 
@@ -73,6 +74,8 @@ def serving(script: Script) -> Iterator[Endpoint]:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("retry-after-ms", "1")
+                if reply.location is not None:
+                    self.send_header("location", reply.location)
                 self.end_headers()
                 self.wfile.write(body)
             except OSError:

@@ -141,6 +141,17 @@ def test_wrong_key_or_model_ends_the_run_and_shows_no_key(status: int) -> None:
     assert len(endpoint.requests) <= 16
 
 
+def test_no_question_is_sent_where_a_server_redirects_to() -> None:
+    moved = "http://127.0.0.1:9/v1"
+    with (
+        serving(always(Reply(status=307, location=moved))) as endpoint,
+        pytest.raises(EvaluationError) as raised,
+    ):
+        run(endpoint)
+
+    assert f"(the server redirects to {moved}; redirects are not followed)" in str(raised.value)
+
+
 def test_server_that_only_fails_is_given_up() -> None:
     with serving(always(Reply(status=400))) as endpoint, pytest.raises(EvaluationError, match="10 questions"):
         run(endpoint, concurrency=2)

@@ -142,7 +142,11 @@ def test_apply_makes_one_job_and_ends_when_the_files_are_checked(planned: Projec
 
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
-        ["PASSED  ftjob-1: queued", "ftjob-1 continues on the server; to follow the job: vft submit *"]
+        [
+            "PASSED  ftjob-1: queued",
+            "ftjob-1 continues on the server",
+            "  to follow the job: vft submit follow ftjob-1 --plan=train.plan.json --base-url=http://127.0.*",
+        ]
     )
     assert planned.run(*APPLY).ret == pytest.ExitCode.OK
     assert len(fake.jobs) == 1

@@ -7,11 +7,13 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +26,7 @@ from pytest_vft.errors import UsageError
 from pytest_vft.submission.server import RetryPolicy
 
 from .conftest import write_data
-from .fake_server import KEY, FakeServer, Fault, event
+from .fake_server import KEY, FakeServer, Fault, event, serving
 
 JOBS = "/fine_tuning/jobs"
 
@@ -319,6 +321,79 @@ def test_apply_makes_the_job_and_follows_it(planned: Vft, fake: FakeServer) -> N
     assert fake.keys == {KEY}
 
 
+@pytest.mark.parametrize("step", ["follow", "cancel"])
+def test_the_printed_commands_go_to_the_server_of_the_job(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    Path("acme.toml").write_text(ACME)
+    options = ("train.jsonl", "--plan=my plan.json", "--model=x", "--provider=./acme.toml")
+    options = (*options, f"--base-url={fake.url}")
+    assert vft("plan", *options).code == 0
+
+    printed = vft("apply", *options, "--yes")
+
+    command = re.search(f"^  to {step} the job: vft submit (.*)$", printed.err, re.MULTILINE)
+    assert command is not None
+    assert vft(*shlex.split(command[1])).code == 0
+
+
+@pytest.mark.parametrize("step", ["follow", "cancel"])
+def test_a_job_is_not_looked_for_at_another_server_than_that_of_its_plan(
+    planned: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with serving(FakeServer()) as other:
+        monkeypatch.setenv("OPENAI_BASE_URL", other.url)
+        printed = planned(step, "ftjob-1", "--plan=train.plan.json")
+        said = (
+            f"train.plan.json: is a plan for {fake.url}, not for {other.url}; give its server by --base-url"
+        )
+        assert (printed.code, printed.err) == (2, f"vft: {said}\n")
+        assert not other.requests
+
+
+def test_the_provider_of_a_job_is_that_of_its_plan(
+    vft: Vft, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", fake.url.removesuffix("/v1"))
+    assert vft("plan", "train.jsonl", "--provider=azure").code == 0
+    fake.jobs["ftjob-1"] = {"id": "ftjob-1", "status": "running", "metadata": {}}
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+
+    assert vft("cancel", "ftjob-1", "--plan=train.plan.json").out == "ftjob-1: cancelled\n"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(
+    ("method", "path", "words"),
+    [
+        ("GET", "/files", "uploading train.jsonl: {}"),
+        ("POST", "/files", "uploading train.jsonl: {}"),
+        ("POST", JOBS, "creating the job: the outcome of the request is not known ({})"),
+    ],
+)
+def test_nothing_is_sent_where_a_server_redirects_to(  # noqa: PLR0913, PLR0917 - three places, four statuses
+    planned: Vft,
+    fake: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    method: str,
+    path: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr("pytest_vft.cli.submit.RetryPolicy", partial(RetryPolicy, search=0))
+    with serving(FakeServer()) as other:
+        fake.faults = [Fault(method, path, status, headers={"location": f"{other.url}{path}"})]
+        printed = planned("apply", "train.jsonl", "--yes")
+
+        said = f"{status}: the server redirects to {other.url}{path}; redirects are not followed"
+        assert printed.code == 2
+        assert words.format(said) in printed.err
+        assert not other.requests
+    assert fake.count("POST", JOBS) == (path == JOBS)
+
+
 def test_apply_twice_makes_one_job(planned: Vft, fake: FakeServer) -> None:
     assert planned("apply", "train.jsonl", "--yes").code == planned("apply", "train.jsonl", "--yes").code == 0
     assert (fake.count("POST", "/files"), fake.count("POST", JOBS)) == (1, 1)
@@ -562,8 +637,9 @@ def test_ctrl_c_says_that_the_job_goes_on(vft: Vft, fake: FakeServer) -> None:
 
     assert process.returncode == 130
     assert rest == (
-        "vft: ftjob-1 continues on the server; to follow the job: vft submit follow ftjob-1; "
-        "to cancel the job: vft submit cancel ftjob-1\n"
+        "vft: ftjob-1 continues on the server\n"
+        f"  to follow the job: vft submit follow ftjob-1 --base-url={fake.url}\n"
+        f"  to cancel the job: vft submit cancel ftjob-1 --base-url={fake.url}\n"
     )
 
 

@@ -100,8 +100,10 @@ def test_a_job_of_another_plan_is_not_taken(
         Fault("POST", JOBS, delay=0.6, late=True, status=200),
         Fault("POST", JOBS, drop=True, late=True),
         Fault("POST", JOBS, status=500, late=True),
+        Fault("POST", JOBS, status=202, late=True, body={"id": "op-1"}),
+        Fault("POST", JOBS, status=303, late=True, headers={"location": "/v1/models/x"}),
     ],
-    ids=["answers after the time-out", "drops the connection", "500"],
+    ids=["answers after the time-out", "drops the connection", "500", "202", "303"],
 )
 def test_a_job_whose_answer_is_lost_is_found_and_not_made_again(fake: FakeServer, fault: Fault) -> None:
     fake.faults = [fault]
@@ -116,8 +118,13 @@ def test_a_job_whose_answer_is_lost_is_found_and_not_made_again(fake: FakeServer
 @pytest.mark.parametrize("path", [JOBS, "/files"])
 @pytest.mark.parametrize(
     "how",
-    [{"drop": True}, {"status": 500}, {"status": 503}, {"status": 408}, {"status": 200, "body": "<p>OK</p>"}],
-    ids=["drops the connection", "500", "503", "408", "no JSON"],
+    [
+        {"drop": True},
+        *({"status": status} for status in (408, 425, 499, 500, 503)),
+        *({"status": 200, "body": body} for body in ("<p>OK</p>", "null", "[]", {"id": ""})),
+        {"status": 202, "body": {"id": "op-1", "object": "operation"}},
+    ],
+    ids=str,
 )
 def test_a_request_whose_outcome_is_unknown_is_never_repeated(
     fake: FakeServer, path: str, how: dict[str, Any]
@@ -208,6 +215,28 @@ def test_a_recorded_job_that_the_server_does_not_know_is_not_made_again(fake: Fa
     with pytest.raises(ServerError, match=r"ftjob-1 was created from this plan on .*another account"):
         submit(connect(fake), request, record)
     assert not fake.jobs
+
+
+def test_a_recorded_job_that_has_another_id_is_found_by_its_plan(fake: FakeServer) -> None:
+    record, request = Record(), request_for("train.jsonl")
+    submit(connect(fake), request, record)
+    fake.jobs["ftjob-9"] = fake.jobs.pop("ftjob-1") | {"id": "ftjob-9"}
+
+    assert submit(connect(fake), request, record).id == "ftjob-9"
+    fake.requests.clear()
+    assert submit(connect(fake), request, record).id == "ftjob-9"
+    assert fake.requests == [("GET", f"{JOBS}/ftjob-9")]
+
+
+@pytest.mark.parametrize("made", [{"object": None}, {"object": "job", "metadata": None}])
+def test_a_job_is_known_by_its_type_its_plan_or_its_file(
+    fake: FakeServer, monkeypatch: pytest.MonkeyPatch, made: dict[str, Any]
+) -> None:
+    add = fake._add_job  # noqa: SLF001 - the server of these tests
+    monkeypatch.setattr(fake, "_add_job", lambda body: add(body) | made)
+
+    assert start(fake) == "ftjob-1"
+    assert fake.count("POST", JOBS) == 1
 
 
 @pytest.mark.parametrize("gone", [True, False], ids=["deleted", "unusable"])

@@ -15,14 +15,14 @@ from pytest_vft.text import Safe, safe
 
 
 class Place(NamedTuple):
-    """The record of a file by its number, from 1; *pointer* is a JSON pointer into the example."""
+    """The entry of a file by its number, from 1; *pointer* is a JSON pointer into the example."""
 
     file: FileTotals
-    record: int
+    entry: int
     pointer: str = ""
 
     def __str__(self) -> str:
-        return f"{safe(self.file.source.path, None)}:{self.file.line(self.record)}"
+        return f"{safe(self.file.source.path, None)}:{self.file.line(self.entry)}"
 
     @property
     def split(self) -> Split:

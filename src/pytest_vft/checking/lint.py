@@ -146,8 +146,8 @@ def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, 
     """Return the paths and lines of each URL in *files* that was fetched without a result."""
     places: defaultdict[str, dict[tuple[str, int], None]] = defaultdict(dict)
     for file in files:
-        for record, url in file.totals.unsettled:
-            places[url][file.source.path, file.line(record)] = None
+        for entry, url in file.totals.unsettled:
+            places[url][file.source.path, file.line(entry)] = None
     return {url: tuple(lines) for url, lines in places.items()}
 
 
@@ -238,7 +238,7 @@ def _judge_dataset(
             found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
             findings += [
                 PlacedFinding(
-                    path, one._replace(line=place.record, pointer=place.pointer, example=f"{key:032x}")
+                    path, one._replace(line=place.entry, pointer=place.pointer, example=f"{key:032x}")
                 )
                 for one in found
             ]

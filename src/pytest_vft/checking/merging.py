@@ -27,7 +27,7 @@ class FileTotals:
     """A file, the rules that are ignored in it, and its totals.
 
     *image_roots* are folders of local images besides that of the file; *stopped_by* is why the file was not
-    read. The totals number records, which are the lines of JSON Lines or the elements of an array; *starts*
+    read. The totals number entries, which are the lines of JSON Lines or the elements of an array; *starts*
     has the line on which each element starts, and is None for JSON Lines.
     """
 
@@ -84,27 +84,30 @@ class FileTotals:
         """Number of lines."""
         return self.totals.lines if self.starts is None else self._array_lines
 
-    def line(self, record: int) -> int:
-        """Return the line on which record number *record*, from 1, starts."""
-        return self.starts[min(record, len(self.starts)) - 1] if self.starts else record
+    def line(self, entry: int) -> int:
+        """Return the line on which entry number *entry*, from 1, starts."""
+        return self.starts[min(entry, len(self.starts)) - 1] if self.starts else entry
 
     def bad_lines(self) -> Mapping[str, LineRanges]:
-        """Return the lines that fail each rule: those on which the failing records start."""
+        """Return the lines that fail each rule: those on which the failing entries start."""
         if self.starts is None:
             return self.totals.bad_lines
         found: dict[str, LineRanges] = {}
         for rule, ranges in self.totals.bad_lines.items():
             lines = found[rule] = LineRanges()
             for first, last in ranges:
-                for record in range(first, last + 1):
-                    lines.add(self.line(record))
+                for entry in range(first, last + 1):
+                    lines.add(self.line(entry))
         return found
 
     def located(self, found: ShardFinding) -> ShardFinding:
-        """Return *found*, whose line is the number of its record, with its place in the file."""
+        """Return *found*, whose line is the number of its entry, with its place in the file."""
         if self.starts is None or found.line is None:
             return found
-        return found._replace(line=self.line(found.line), pointer=f"/{found.line - 1}{found.pointer}")
+        element = found.line - 1
+        return found._replace(
+            line=self.line(found.line), pointer=f"/{element}{found.pointer}", element=element
+        )
 
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""

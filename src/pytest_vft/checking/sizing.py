@@ -30,8 +30,8 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
         return 0.0
     data_format = load_format(shard.data_format, shard.layout)
     sampled = shard._replace(end=min(shard.end, shard.start + _SAMPLED_BYTES))
-    records = (element.raw for element in read_elements(sampled)) if shard.part else read_lines(sampled)
-    lines = [raw for raw in islice(records, _SAMPLE) if isinstance(raw, bytes)]
+    entries = (element.raw for element in read_elements(sampled)) if shard.part else read_lines(sampled)
+    lines = [raw for raw in islice(entries, _SAMPLE) if isinstance(raw, bytes)]
     with closing(LocalImages(image_roots(shard.path, others), ImageStore(full=False))) as images:
         found = images.sizes([path for raw in lines for path in _paths(data_format, parse_line(raw).value)])
     return found / max(sum(map(len, lines)), 1)

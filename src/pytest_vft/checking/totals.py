@@ -34,7 +34,10 @@ def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]
 
 
 class ShardFinding(NamedTuple):
-    """A finding in a shard, whose *line* counts from the start of the shard."""
+    """A finding in a shard, whose *line* is the number of the entry in the shard, from 1.
+
+    *element* is the index of the entry in an array, once its place in the file is known.
+    """
 
     rule: str
     line: int | None
@@ -42,6 +45,7 @@ class ShardFinding(NamedTuple):
     message: str
     image: str | None
     example: str | None = None
+    element: int | None = None
 
 
 def common_folder(*folders: str) -> str:

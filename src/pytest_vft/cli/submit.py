@@ -36,6 +36,7 @@ from pytest_vft.runs.sources import find_sources
 from pytest_vft.runs.submission import (
     Submission,
     apply_plan,
+    base_url_to_give,
     connect,
     make_plan,
     plan_path,
@@ -49,6 +50,7 @@ from pytest_vft.submission.job_api import job_api
 from pytest_vft.submission.plan import (
     JobExpectation,
     JobPlan,
+    check_address,
     check_plan,
     read_expectation,
     read_plan,
@@ -123,16 +125,20 @@ def _apply(arguments: argparse.Namespace, submission: Submission) -> int:
             _say("interrupted; the same command looks for what was sent, and sends nothing twice")
             return INTERRUPTED
     arguments.plan = path
-    _say(next_commands(job.id, str(path)))
+    _say(_next_commands(arguments, submission, job.id))
     return _watch(arguments, submission, job.id, plan.expectation)
 
 
 def _follow(arguments: argparse.Namespace, submission: Submission) -> int:
-    expected = read_expectation(read_plan(arguments.plan)) if arguments.plan else JobExpectation()
+    saved = read_plan(arguments.plan) if arguments.plan else None
+    submission = _resume_job(arguments, submission, saved)
+    expected = read_expectation(saved) if saved else JobExpectation()
     return _watch(arguments, submission, arguments.target, expected)
 
 
 def _cancel(arguments: argparse.Namespace, submission: Submission) -> int:
+    saved = read_plan(arguments.plan) if arguments.plan else None
+    submission = _resume_job(arguments, submission, saved)
     print_text(render_job(cancel_job(arguments.target, **_server_options(submission))))
     return 0
 
@@ -141,6 +147,17 @@ def _resume(arguments: argparse.Namespace, submission: Submission, saved: Mappin
     """Return *submission* with the settings of the plan *saved*; options override them."""
     arguments.validation_data = arguments.validation_data or validation_paths(saved)
     return resume(submission, saved, **_job_options(arguments))
+
+
+def _resume_job(
+    arguments: argparse.Namespace, submission: Submission, saved: Mapping[str, Any] | None
+) -> Submission:
+    """Like _resume(), for a job; None is no plan. Raises UsageError if the job is at another server."""
+    if saved is None:
+        return submission
+    submission = _resume(arguments, submission, saved)
+    check_address(saved, _connect(submission).address, arguments.plan)
+    return submission
 
 
 def _make_plan(arguments: argparse.Namespace, submission: Submission) -> JobPlan:
@@ -204,13 +221,19 @@ def _watch(
             options = _server_options(submission)
             outcome = follow_job(job_id, **options, timeout=submission.timeout, on_update=show)
     except KeyboardInterrupt:
-        _say(next_commands(job_id, str(arguments.plan) if arguments.plan else None))
+        _say(_next_commands(arguments, submission, job_id))
         return INTERRUPTED
     if arguments.format == "json":
         print_text(render_outcome_json(outcome, expected))
     else:
         print_text(render_outcome(outcome, expected, job_api().safety))
     return 0 if outcome.ok else 1
+
+
+def _next_commands(arguments: argparse.Namespace, submission: Submission, job_id: str) -> str:
+    plan = str(arguments.plan) if arguments.plan else None
+    base_url = base_url_to_give(submission, os.environ)
+    return next_commands(job_id, plan=plan, provider=arguments.provider, base_url=base_url)
 
 
 def _say(text: str) -> None:

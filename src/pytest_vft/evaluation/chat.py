@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, TypeVar
 
 from pytest_vft.catalogue.providers import is_provider_file, load_provider
-from pytest_vft.client import Credentials, make_client, read_credentials
+from pytest_vft.client import Credentials, make_client, read_credentials, redirect_target
 from pytest_vft.errors import EvaluationError, UsageError, is_mistake
 from pytest_vft.evaluation.spending import Limits, Prices, check_number
 from pytest_vft.naming import option
@@ -29,7 +29,7 @@ MOST_IN_A_ROW = 10
 # (https://learn.microsoft.com/azure/ai-services/openai/concepts/content-filter).
 _FILTERED = "content_filter"
 _TEXT_PARTS = ("text", "output_text")  # others hold what a model thinks
-_FATAL = (401, 403, 404)
+_FATAL = (301, 302, 303, 307, 308, 401, 403, 404)
 _DEFAULT_URL = "https://api.openai.com/v1"  # of the openai package
 _DAY = 86_400  # seconds; sockets refuse time-outs of years
 # What a server that does not know a response format names in its error.
@@ -206,6 +206,8 @@ class ChatModel:
 
     def _reason(self, error: BaseException) -> str:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
+        if (target := redirect_target(error)) is not None:
+            cause = f" (the server redirects to {target}; redirects are not followed)"
         return safe(self.masked(f"{error}{cause}"), 200)
 
 

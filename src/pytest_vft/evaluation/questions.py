@@ -27,11 +27,11 @@ DATA_FORMAT = "openai"  # the data format of test splits
 
 
 class Question(NamedTuple):
-    """A record of a test split.
+    """An entry of a test split.
 
-    *line* is the number of the record, from 1: its line or, *in_array*, its place in a JSON array. *id* is
+    *line* is the number of the entry, from 1: its line or, *in_array*, its place in a JSON array. *id* is
     the value of an id key, *numbered* the id that a pattern finds in *text*; *truth* is the actual answer,
-    if the record has one, and *others* are actual answers that count as well. *image* is a hash of the
+    if the entry has one, and *others* are actual answers that count as well. *image* is a hash of the
     images of the target turn, None for text only: answers with the same hash depend on each other. *fields*
     holds all keys but messages.
     """
@@ -80,8 +80,8 @@ def read_objects(
 def _objects(
     path: str, opened: OpenedFile, parse: Callable[[Any], Any]
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield number and JSON object of each record of the file at *path*; see read_objects()."""
-    for number, (raw, element) in enumerate(_records(path, opened), 1):
+    """Yield number and JSON object of each entry of the file at *path*; see read_objects()."""
+    for number, (raw, element) in enumerate(_entries(path, opened), 1):
         try:
             value = parse(raw)
         except orjson.JSONDecodeError:  # also raised for a LongLine, which is not bytes
@@ -114,8 +114,8 @@ def _opened(path: str) -> OpenedFile:
     return opened
 
 
-def _records(path: str, opened: OpenedFile) -> Iterator[tuple[bytes | LongLine, Element | None]]:
-    """Yield the records of a test split as they are written, and as elements if it is an array."""
+def _entries(path: str, opened: OpenedFile) -> Iterator[tuple[bytes | LongLine, Element | None]]:
+    """Yield the entries of a test split as they are written, and as elements if it is an array."""
     if opened.container == ARRAY:
         whole, _ = open_array(path, "test", opened.bytes)
         return ((element.raw, element) for element in read_elements(whole))
@@ -217,7 +217,7 @@ def normalise_id(value: object) -> str:
 
 def read_prompts(path: str) -> Iterator[tuple[int, Prompt]]:
     """Yield number and prompt of each question of the test split at *path*."""
-    for line, (raw, _) in enumerate(_records(path, _opened(path)), 1):
+    for line, (raw, _) in enumerate(_entries(path, _opened(path)), 1):
         if isinstance(raw, bytes) and raw.strip():
             rows = load_format(DATA_FORMAT).read(orjson.loads(raw)).rows
             _, end = target_turn(rows)

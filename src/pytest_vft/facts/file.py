@@ -19,11 +19,11 @@ class FileFacts(TypedDict):
     read_error: str | None
     """The system's message if the file cannot be read."""
     container: str
-    """"JSONL", or the kind of file by its first 64 KiB: gzip, UTF-16, a JSON array, unreadable ..."""
+    """"JSONL", or the kind of file by its first 64 KiB: a JSON array, gzip, UTF-16, unreadable ..."""
     byte_order_mark: bool
     """Whether the file starts with the UTF-8 byte-order mark."""
     examples: int | None
-    """Number of lines that are not blank; None if the lines were not read."""
+    """Number of lines that are not blank, or of elements of an array; None if they were not read."""
     image_examples: int | None
     """Number of examples with at least one image."""
     images: int | None

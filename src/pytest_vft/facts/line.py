@@ -1,4 +1,4 @@
-"""Facts about one line."""
+"""Facts about one line, or one element of an array."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LineFacts(TypedDict):
     syntax_error: str | None
     """The error message of the JSON parser."""
     column: int | None
-    """Column of the syntax error, in characters from 1."""
+    """Column of the syntax error, in characters from 1; in an array, from the start of the element."""
     kind: str | None
     """JSON type: object, array, string, number, boolean or null."""
     repeated_keys: Sequence[str]

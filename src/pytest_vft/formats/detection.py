@@ -52,7 +52,7 @@ def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
     if not opened.is_read:
         return
     size = 0
-    for raw in islice(_records(path, opened), _EXAMPLES):
+    for raw in islice(_entries(path, opened), _EXAMPLES):
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -64,7 +64,7 @@ def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
             return
 
 
-def _records(path: str, opened: OpenedFile) -> Iterator[bytes]:
+def _entries(path: str, opened: OpenedFile) -> Iterator[bytes]:
     if opened.container == ARRAY:
         whole, _ = open_array(path, "train", opened.bytes)
         start = whole._replace(end=min(whole.end, whole.start + _LONGEST))

@@ -21,7 +21,15 @@ from pytest_vft.report.submission import (
     render_preflight,
 )
 from pytest_vft.runs.settings import Settings
-from pytest_vft.runs.submission import Submission, apply_plan, connect, make_plan, plan_path, record_path
+from pytest_vft.runs.submission import (
+    Submission,
+    apply_plan,
+    base_url_to_give,
+    connect,
+    make_plan,
+    plan_path,
+    record_path,
+)
 from pytest_vft.submission.job import conclude, follow
 from pytest_vft.submission.outcome import Event, Job
 from pytest_vft.submission.plan import JobPlan, check_plan, read_plan
@@ -100,7 +108,17 @@ class SubmissionItem(RuleItem):
         text = render_outcome(outcome, plan.expectation, server.api.safety, verdict_first=True)
         if not outcome.ok:
             raise SubmissionError(Safe(text))
-        return text if job.ended else text + next_commands(job.id, str(path))
+        return (
+            text
+            if job.ended
+            else text
+            + next_commands(
+                job.id,
+                plan=str(path),
+                provider=submission.settings.provider_id,
+                base_url=base_url_to_give(submission, os.environ),
+            )
+        )
 
 
 def _files(settings: Settings) -> set[tuple[str, str]]:

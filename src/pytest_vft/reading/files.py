@@ -50,7 +50,7 @@ class OpenedFile(NamedTuple):
 
     @property
     def is_read(self) -> bool:
-        """Whether the records of the file can be read: JSON Lines and JSON arrays."""
+        """Whether the entries of the file can be read: JSON Lines and JSON arrays."""
         return self.container in (LINES, ARRAY)
 
 

@@ -50,7 +50,7 @@ def _json_container(text: bytes) -> str | None:
 
 
 def _is_array(line: bytes) -> bool:
-    """Return whether *line* is a JSON array by itself: a record of JSON Lines, though a wrong one."""
+    """Return whether *line* is a JSON array by itself: an entry of JSON Lines, though a wrong one."""
     try:
         return isinstance(orjson.loads(line), list)
     except orjson.JSONDecodeError:

@@ -47,14 +47,15 @@ def repository_paths(files: Iterable[str]) -> Mapping[str, str]:
 
 
 def fingerprints(findings: Sequence[Finding], paths: Mapping[str, str]) -> list[str]:
-    """Return a fingerprint for each finding that does not change when its line moves.
+    """Return a fingerprint for each finding that does not change when its line or element moves.
 
     Findings with equal fingerprints, such as those on equal lines, are numbered.
     """
     seen: Counter[str] = Counter()
     names = []
     for one in findings:
-        content = "\0".join((one.rule, paths[one.path], one.example or "", one.pointer))
+        pointer = one.pointer if one.element is None else one.pointer.removeprefix(f"/{one.element}")
+        content = "\0".join((one.rule, paths[one.path], one.example or "", pointer))
         digest = xxh3_128_hexdigest(content.encode("utf-8", "surrogatepass"))
         seen[digest] += 1
         names.append(f"{digest}:{seen[digest]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -136,12 +137,20 @@ def render_outcome_json(outcome: JobOutcome, expected: JobExpectation) -> str:
     return harmless_json(data)
 
 
-def next_commands(job: str, plan: str | None = None) -> str:
-    """Return the commands that follow and cancel a job, which continues on the server."""
-    more = f" --plan={safe(plan, None)}" if plan else ""
+def next_commands(
+    job: str, *, plan: str | None = None, provider: str | None = None, base_url: str | None = None
+) -> str:
+    """Return the commands that follow and cancel a job, which continues on the server.
+
+    *plan*, *provider* and *base_url* are values of the options with these names, None without the option.
+    """
+    options = {"plan": plan, "provider": provider, "base-url": base_url}
+    words = [job, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
+    target = " ".join(safe(shlex.quote(word), None) for word in words)
     return (
-        f"{safe(job)} continues on the server; to follow the job: vft submit follow {safe(job)}{more}; "
-        f"to cancel the job: vft submit cancel {safe(job)}"
+        f"{safe(job)} continues on the server\n"
+        f"  to follow the job: vft submit follow {target}\n"
+        f"  to cancel the job: vft submit cancel {target}"
     )
 
 

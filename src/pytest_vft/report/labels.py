@@ -14,9 +14,9 @@ from pytest_vft.formats.base import DataFormat, pointer
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import load_format
 from pytest_vft.model import FileResult, Finding
-from pytest_vft.reading.files import ARRAY, open_file
+from pytest_vft.reading.entries import FileEntry, read_entries
+from pytest_vft.reading.files import open_file
 from pytest_vft.reading.links import masked
-from pytest_vft.reading.records import FileRecord, read_records
 
 
 class Label(NamedTuple):
@@ -32,25 +32,25 @@ def read_labels(file: FileResult, findings: Sequence[Finding]) -> list[Label]:
     opened = open_file(file.path)
     if not opened.is_read:
         return [Label()] * len(findings)
-    wanted = [_record_number(finding, in_array=opened.container == ARRAY) for finding in findings]
+    wanted = [_entry_number(finding) for finding in findings]
     labels: dict[int, Label] = {}
     with suppress(OSError):
-        records = enumerate(read_records(file.path, file.split, opened), 1)
-        for number, record in islice(records, max(wanted, default=0)):
+        entries = enumerate(read_entries(file.path, file.split, opened), 1)
+        for number, entry in islice(entries, max(wanted, default=0)):
             if number in wanted:
-                labels[number] = _label(record, load_format(file.data_format, file.layout))
+                labels[number] = _label(entry, load_format(file.data_format, file.layout))
     return [labels.get(number, Label()) for number in wanted]
 
 
-def _record_number(finding: Finding, *, in_array: bool) -> int:
+def _entry_number(finding: Finding) -> int:
     """Return the number of the line or element of *finding*, from 1; 0 for a finding on the whole file."""
     if finding.line is None:
         return 0
-    return int(finding.pointer.split("/")[1]) + 1 if in_array else finding.line
+    return finding.line if finding.element is None else finding.element + 1
 
 
-def _label(record: FileRecord, form: DataFormat) -> Label:
-    value = record.parse().value
+def _label(entry: FileEntry, form: DataFormat) -> Label:
+    value = entry.parse().value
     if not isinstance(value, dict):
         return Label()
     chat = form.read(value)
@@ -63,7 +63,7 @@ def _label(record: FileRecord, form: DataFormat) -> Label:
         id=str(next(found, numbered[1] if numbered else "")),
         question=question,
         images={
-            record.prefix + pointer(form.place(value, ("messages", position, "content", image.part))): (
+            entry.prefix + pointer(form.place(value, ("messages", position, "content", image.part))): (
                 f"image {number}" if image.reference[:5].lower() == "data:" else masked(image.reference)
             )
             for number, (position, image) in enumerate(images, 1)

@@ -55,6 +55,7 @@ def make_finding(
         image=found.image,
         skips=rule.skips,
         example=found.example,
+        element=found.element,
     )
 
 

@@ -219,6 +219,12 @@ def connect(
     return connect_to(credentials_for(_endpoint(submission), environ), retry_policy)
 
 
+def base_url_to_give(submission: Submission, environ: Mapping[str, str]) -> str | None:
+    """Return the address that another command needs as --base-url, None for the provider's own address."""
+    base_url = credentials_for(_endpoint(submission), environ).base_url
+    return None if base_url is None or is_own(base_url, submission.settings.provider) else base_url
+
+
 def _endpoint(submission: Submission) -> Endpoint:
     service = submission.settings.provider.jobs([source.path for source in submission.settings.sources])
     return Endpoint(submission.base_url, service.version, service.base_url, submission.named_by)

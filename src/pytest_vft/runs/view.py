@@ -15,11 +15,11 @@ import pybase64
 from pytest_vft.errors import UsageError
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
+from pytest_vft.reading.entries import FileEntry, read_entries
 from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import measure_image
 from pytest_vft.reading.local_images import LocalImages, image_roots
-from pytest_vft.reading.records import FileRecord, read_records
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.example import ExampleView, ShownImage, render_example
 from pytest_vft.runs.config import Config
@@ -50,39 +50,39 @@ def read_example(path: str, line: int | None, settings: Settings, element: int |
     opened = open_file(path)
     if not opened.is_read:
         raise UsageError(f"{path}: {opened.error or f'is {opened.container}; expected JSON Lines'}")
-    records = read_records(path, source.split, opened)
+    entries = read_entries(path, source.split, opened)
     in_array = opened.container == ARRAY
     if element is not None:
         if not in_array:
             raise UsageError(f"{path}: is not a JSON array; expected FILE:LINE, as in train.jsonl:12")
-        record = _element(path, records, element)
+        entry = _element(path, entries, element)
     else:
-        record = (_element_on if in_array else _line)(path, records, line or 0)
-    raw = record.raw
+        entry = (_element_on if in_array else _line)(path, entries, line or 0)
+    raw = entry.raw
     if isinstance(raw, LongLine):
-        raise UsageError(f"{path}: line {record.line:,} has {count(raw.bytes, 'byte')}, too many to show")
+        raise UsageError(f"{path}: line {entry.line:,} has {count(raw.bytes, 'byte')}, too many to show")
     raw = raw.removesuffix(b"\n")
-    example = record.parse().value
+    example = entry.parse().value
     data_format = load_format(source.data_format, source.layout)
     chat = data_format.read(example)
-    shard = record.shard._replace(data_format=source.data_format, layout=source.layout)
+    shard = entry.shard._replace(data_format=source.data_format, layout=source.layout)
     folders = image_roots(path, settings.image_roots)
     with closing(LocalImages(folders, ImageStore(full=True), bounded=False)) as files:
-        images = dict(_images(data_format, example, chat, files, record.prefix))
+        images = dict(_images(data_format, example, chat, files, entry.prefix))
     return ExampleView(
         path=path,
-        line=record.line,
-        element=record.position,
+        line=entry.line,
+        element=entry.position,
         split=source.split,
         bytes=len(raw),
         start=raw[:1_000].decode(errors="replace"),
         chat=chat,
         places=[
-            record.prefix + pointer(data_format.place(example, ("messages", position)))
+            entry.prefix + pointer(data_format.place(example, ("messages", position)))
             for position in range(chat.total + chat.alternatives)
         ],
         images=images,
-        findings=run_line(settings, shard, record.line, record.prefix),
+        findings=run_line(settings, shard, entry.line, entry.prefix),
         has_wider_rules=any(rule.scope in ("file", "dataset") for rule in settings.rules),
     )
 
@@ -99,39 +99,39 @@ def _check(path: str, line: int | None, element: int | None) -> None:
         raise UsageError(f"{path}: no line {line:,}; lines are numbered from 1")
 
 
-def _line(path: str, records: Iterable[FileRecord], line: int) -> FileRecord:
-    """Return the record on *line*. Raises UsageError if there is none."""
+def _line(path: str, entries: Iterable[FileEntry], line: int) -> FileEntry:
+    """Return the entry on *line*. Raises UsageError if there is none."""
     last = 0
-    for record in records:
-        if record.line == line:
-            return record
-        last = record.line
+    for entry in entries:
+        if entry.line == line:
+            return entry
+        last = entry.line
     raise UsageError(f"{path}: no line {line:,}; the file has {count(last, 'line')}")
 
 
-def _element(path: str, records: Iterable[FileRecord], index: int) -> FileRecord:
+def _element(path: str, entries: Iterable[FileEntry], index: int) -> FileEntry:
     """Return the element number *index*, from 0. Raises UsageError if there is none."""
     number = 0
-    for number, record in enumerate(records, 1):  # noqa: B007 - the number of elements
-        if record.position == index:
-            return record
+    for number, entry in enumerate(entries, 1):  # noqa: B007 - the number of elements
+        if entry.position == index:
+            return entry
     raise UsageError(f"{path}: no element #{index:,}; the array has {count(number, 'element')}, from #0")
 
 
-def _element_on(path: str, records: Iterable[FileRecord], line: int) -> FileRecord:
+def _element_on(path: str, entries: Iterable[FileEntry], line: int) -> FileEntry:
     """Return the element that starts on *line*, else the one that contains *line*.
 
     Raises UsageError if there is none, or if several start there.
     """
     before = first = last = None
-    for record in records:
-        if record.line > line:
+    for entry in entries:
+        if entry.line > line:
             break
-        if record.line < line:
-            before = record
+        if entry.line < line:
+            before = entry
         else:
-            first = first or record
-            last = record.position
+            first = first or entry
+            last = entry.position
     if first and first.position != last:
         span = f"#{first.position} to #{last}"
         raise UsageError(
@@ -143,9 +143,9 @@ def _element_on(path: str, records: Iterable[FileRecord], line: int) -> FileReco
     return found
 
 
-def _reaches(record: FileRecord, line: int) -> bool:
-    """Return whether *record*, which starts before *line*, contains it."""
-    return isinstance(record.raw, LongLine) or line <= record.line + record.raw.count(b"\n")
+def _reaches(entry: FileEntry, line: int) -> bool:
+    """Return whether *entry*, which starts before *line*, contains it."""
+    return isinstance(entry.raw, LongLine) or line <= entry.line + entry.raw.count(b"\n")
 
 
 def _images(

@@ -15,7 +15,7 @@ _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTA
 
 def answer_text(answer: object) -> str:
     """Return the words of *answer*, JSON data or text, in one line; "" without any."""
-    return " ".join(": ".join(dict.fromkeys(_words(answer, 0))).split())
+    return " ".join(": ".join(dict.fromkeys(filter(None, _words(answer, 0)))).split())
 
 
 def _words(answer: object, depth: int) -> Iterator[str]:
@@ -31,7 +31,8 @@ def _words(answer: object, depth: int) -> Iterator[str]:
         for value in known:
             yield from _words(value, depth + 1)
         if answer and not known:
-            yield ", ".join(f"{key}: {': '.join(_words(value, depth + 1))}" for key, value in answer.items())
+            words = {key: ": ".join(_words(value, depth + 1)) for key, value in answer.items()}
+            yield ", ".join(f"{key}: {value}" for key, value in words.items() if value)
     elif isinstance(answer, list):
         yield "; ".join(filter(None, (": ".join(_words(value, depth + 1)) for value in answer)))
     elif answer is not None:

@@ -60,7 +60,9 @@ def submit(server: Server, request: JobRequest, record: Record) -> Job:
 
 def find_jobs(server: Server, digest: str) -> list[Job]:
     """Return the jobs that were created from the plan with this digest, newest first."""
-    list_jobs = partial(server.client.fine_tuning.jobs.list, metadata={"vft_plan": digest}, limit=_PAGE)
+    list_jobs = partial(
+        server.client.fine_tuning.jobs.with_raw_response.list, metadata={"vft_plan": digest}, limit=_PAGE
+    )
     jobs = map(read_job, server.listed(list_jobs, _MAX_JOBS))  # a server may ignore the filter
     return [job for job in jobs if job.metadata.get("vft_plan") == digest]
 
@@ -72,12 +74,18 @@ def _recorded_job(server: Server, thing: Thing, record: Record) -> Job | None:
         return None
     with server.explained(f"reading {server.safe(entry.id)}"):
         try:
-            return read_job(server.data(server.client.fine_tuning.jobs.retrieve(str(entry.id))))
+            return read_job(
+                server.data(server.client.fine_tuning.jobs.with_raw_response.retrieve(str(entry.id)))
+            )
         except openai.NotFoundError:
+            listed = find_jobs(server, thing.key)
+            for job in sorted(listed, key=lambda job: job.status in ENDED_BADLY):  # the newest is the first
+                record.add(thing, "created", id_=job.id)
+                return job
             raise ServerError(
                 f"{server.safe(entry.id)} was created from this plan on {entry.at:%Y-%m-%d}, but "
-                f"{server.address} does not know it; is the key that of another account? To create another "
-                f"job, delete {record.path}"
+                f"{server.address} neither knows it nor lists a job of this plan; is the key that of another "
+                f"account? To create another job, delete {record.path}"
             ) from None
 
 
@@ -105,10 +113,25 @@ def _create_job(  # noqa: PLR0913, PLR0917 - once, from submit()
 
     def send() -> Job:
         record.add(thing, "sending", ended=sorted(ended or ()))
-        return read_job(server.created(server.once.fine_tuning.jobs.create(**request.body(ids))))
+        answer = server.once.fine_tuning.jobs.with_raw_response.create(**request.body(ids))
+        made = server.data(answer)
+        if not _is_job(made, request, ids):
+            raise server.unreadable(answer)
+        server.new_id(answer, made)
+        return read_job(made)
 
     creation = Creation(thing=thing, doing="creating the job", find=find, send=send, id_of=lambda job: job.id)
     return create_once(server, record, creation)
+
+
+def _is_job(made: Mapping[str, Any], request: JobRequest, ids: Mapping[Role, str]) -> bool:
+    """Return whether *made* describes a job: by its type, its plan or its training file."""
+    metadata = made.get("metadata")
+    return (
+        made.get("object") == "fine_tuning.job"
+        or made.get("training_file") == ids["training_file"]
+        or (isinstance(metadata, Mapping) and metadata.get("vft_plan") == request.digest)
+    )
 
 
 def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterator[JobUpdate]:
@@ -124,7 +147,7 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
         pause = wait
         with server.explained(f"following {server.safe(job_id)}"):
             try:
-                job = read_job(server.data(server.once.fine_tuning.jobs.retrieve(job_id)))
+                job = read_job(server.data(server.once.fine_tuning.jobs.with_raw_response.retrieve(job_id)))
                 update = JobUpdate(job=job, events=tuple(_new_events(server, job_id, seen)))
             except openai.APIError as error:
                 if not is_temporary(error):
@@ -140,7 +163,7 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
             resume = "resume the job on the server, then " if update.job.paused else ""
             raise ServerError(
                 f"{server.safe(job_id)}: still {server.safe(status)} and without news after "
-                f"{policy.patience:,.0f} s; {resume}run 'vft submit follow {server.safe(job_id)}' again"
+                f"{policy.patience:,.0f} s; {resume}follow the job again"
             )
         if policy.deadline is not None and policy.clock() - started + pause > policy.deadline:
             raise ServerError(
@@ -152,7 +175,7 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
 
 def _new_events(server: Server, job_id: str, seen: set[str]) -> list[Event]:
     """Return the events whose ids are not in *seen*, oldest first, and add their ids to *seen*."""
-    list_events = partial(server.once.fine_tuning.jobs.list_events, job_id, limit=_PAGE)
+    list_events = partial(server.once.fine_tuning.jobs.with_raw_response.list_events, job_id, limit=_PAGE)
     new: list[Event] = []
     for event in map(read_event, server.listed(list_events, _MAX_EVENTS)):  # newest first
         if event.id in seen:
@@ -167,7 +190,7 @@ def conclude(server: Server, job: Job, events: Iterable[Event]) -> JobOutcome:
     """Return the outcome of *job*, with its checkpoints if it has ended."""
     checkpoints: list[dict[str, Any]] = []
     if job.ended:
-        list_checkpoints = partial(server.client.fine_tuning.jobs.checkpoints.list, job.id)
+        list_checkpoints = partial(server.client.fine_tuning.jobs.checkpoints.with_raw_response.list, job.id)
         with suppress(openai.APIError):  # not every server has checkpoints
             checkpoints = list(server.listed(list_checkpoints, _PAGE))
     return make_outcome(job, tuple(events), map(read_checkpoint, checkpoints), server.api.skip_reasons)
@@ -176,4 +199,4 @@ def conclude(server: Server, job: Job, events: Iterable[Event]) -> JobOutcome:
 def cancel(server: Server, job_id: str) -> Job:
     """Cancel a job and return it. Raises ServerError."""
     with server.explained(f"cancelling {server.safe(job_id)}"):
-        return read_job(server.data(server.client.fine_tuning.jobs.cancel(job_id)))
+        return read_job(server.data(server.client.fine_tuning.jobs.with_raw_response.cancel(job_id)))

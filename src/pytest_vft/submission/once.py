@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,14 +10,15 @@ from typing import Generic, TypeVar
 import httpx2
 import openai
 
+from pytest_vft.client import redirect_target
 from pytest_vft.errors import ServerError
 from pytest_vft.submission.record import Record, Thing
 from pytest_vft.submission.server import Server, is_temporary, retry_after
 
 T = TypeVar("T")
 
-_TIMED_OUT = 408
-_FAILED = 500
+# A server that answers with another status may have carried out the request all the same.
+_REFUSALS = (400, 401, 402, 403, 404, 405, 409, 410, 411, 413, 414, 415, 421, 422, 428, 429, 431, 451)
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
@@ -57,7 +57,7 @@ def create_once(server: Server, record: Record, creation: Creation[T]) -> T:
         try:
             return _created(record, creation, creation.send())
         except openai.APIError as error:
-            if record.unsettled(thing) and may_have_worked(error):
+            if record.unsettled(thing) and may_have_worked(error, thing):
                 reason = server.words(error)
                 continue
             if record.unsettled(thing):
@@ -65,17 +65,21 @@ def create_once(server: Server, record: Record, creation: Creation[T]) -> T:
             if number >= policy.tries or not is_temporary(error):
                 raise
             policy.sleep(max(wait, retry_after(error)))
-        except (ServerError, json.JSONDecodeError) as error:  # the answer cannot be read
+        except ServerError as error:  # the answer cannot be read
             if not record.unsettled(thing):
                 raise
             reason = server.safe(error)
     raise AssertionError("waits never end")
 
 
-def may_have_worked(error: openai.APIError) -> bool:
-    """Return whether the server may have carried out the request in spite of *error*."""
+def may_have_worked(error: openai.APIError, thing: Thing) -> bool:
+    """Return whether the server may have created *thing* in spite of *error*.
+
+    A redirect may come after a job was created, but not after an upload: a second file would cost nothing.
+    """
     if isinstance(error, openai.APIStatusError):
-        return error.status_code >= _FAILED or error.status_code == _TIMED_OUT
+        redirected = redirect_target(error) is not None
+        return error.status_code not in _REFUSALS and not (redirected and thing.kind == "file")
     return not isinstance(error.__cause__, _NOT_SENT)
 
 
@@ -92,7 +96,7 @@ def _search(server: Server, creation: Creation[T]) -> T | None:
     policy = server.retry_policy
     started = policy.clock()
     for wait in policy.waits():
-        with suppress(openai.APIError, ServerError, json.JSONDecodeError):  # try again
+        with suppress(openai.APIError, ServerError):  # try again
             found = creation.find()
             if found is not None:
                 return found

@@ -277,6 +277,13 @@ def check_plan(saved: Mapping[str, Any], request: JobRequest, path: Path) -> Non
     )
 
 
+def check_address(saved: Mapping[str, Any], address: str, path: Path) -> None:
+    """Raise UsageError unless *saved*, read from *path*, is a plan for the server of *address*."""
+    planned = saved["request"].get("base_url")
+    if planned != address:
+        raise UsageError(f"{path}: is a plan for {planned}, not for {address}; give its server by --base-url")
+
+
 def read_expectation(saved: Mapping[str, Any]) -> JobExpectation:
     """Return the expected outcome of the job of the plan *saved*."""
     estimate = saved.get("estimate") or {}

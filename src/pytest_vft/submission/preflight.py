@@ -51,7 +51,7 @@ def preflight(server: Server, request: JobRequest, today: date) -> Preflight:
     try:
         with server.explained("asking the server"):
             try:
-                model = server.data(server.client.models.retrieve(request.model))
+                model = server.data(server.client.models.with_raw_response.retrieve(request.model))
                 model_known = True
                 closing = _closing(request.model, model.get("shutdown_date"), today)
             except (openai.NotFoundError, openai.PermissionDeniedError) as error:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+import httpx2
 import openai
 
-from pytest_vft.client import Credentials
+from pytest_vft.client import Credentials, redirect_target
 from pytest_vft.errors import ServerError
 from pytest_vft.submission.answer import answer_text
 from pytest_vft.submission.job_api import JobApi, job_api
@@ -50,6 +51,12 @@ class RetryPolicy:
             wait = min(wait * 1.5, self.longest)
 
 
+class RawAnswer(Protocol):
+    """An answer of the client's `with_raw_response`, which does not interpret it."""
+
+    http_response: httpx2.Response
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """A server of the fine-tuning API *api*.
@@ -81,8 +88,6 @@ class Server:
             yield
         except openai.APIError as error:
             raise ServerError(f"{doing}: {self.words(error)}") from None
-        except json.JSONDecodeError as error:
-            raise ServerError(f"{doing}: {self._unreadable(error.doc)}") from None
 
     def words(self, error: openai.APIError) -> str:
         """Return a description of *error* that does not contain the key."""
@@ -90,6 +95,10 @@ class Server:
             return f"{self.address} did not answer in time"
         if isinstance(error, openai.APIConnectionError):
             return f"{self.address} cannot be reached: {self.safe(error.__cause__ or error)}"
+        target = redirect_target(error)
+        if target is not None and isinstance(error, openai.APIStatusError):
+            redirects = f"the server redirects to {self.safe(target)}; redirects are not followed"
+            return f"{error.status_code}: {redirects}"
         code = error.code or ""
         meaning = self.api.errors.get(code)
         if isinstance(error, openai.AuthenticationError):
@@ -102,38 +111,55 @@ class Server:
         """Return text from the server, escaped and with the key masked."""
         return safe(self.credentials.masked(str(text)), 300)
 
-    def data(self, answer: object) -> dict[str, Any]:
+    def data(self, answer: RawAnswer) -> dict[str, Any]:
         """Return *answer* as plain data, with the key masked. Raises ServerError if it is not an object."""
-        if not isinstance(answer, openai.BaseModel):
-            raise ServerError(self._unreadable(answer))
-        data: dict[str, Any] = json.loads(self.credentials.masked(answer.to_json()))
-        return data
-
-    def created(self, answer: object) -> dict[str, Any]:
-        """Return *answer*, which describes what a request created. Raises ServerError if it has no id."""
-        data = answer if isinstance(answer, dict) else self.data(answer)
-        if not isinstance(data.get("id"), str) or not data["id"]:
-            raise ServerError(self._unreadable(data))
-        return data
-
-    def _unreadable(self, answer: object) -> str:
-        text = answer_text(answer)
-        shown = f": {self.safe(text)}" if text else ""
-        return f"{self.address}: the answer does not follow the documentation of the API{shown}"
-
-    def listed(self, list_items: Callable[[], Iterable[object]], limit: int) -> Iterator[dict[str, Any]]:
-        """Yield at most *limit* items of all pages of *list_items* as plain data, each item once."""
-        seen = set()
         try:
-            for item in islice(list_items(), limit):
-                data = self.data(item)
-                if data.get("id") in seen:  # a server without paging repeats the items
+            data = json.loads(answer.http_response.text)
+            # The key is masked in the text of JSON without needless escapes.
+            data = json.loads(self.credentials.masked(json.dumps(data)))
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict):
+            raise self.unreadable(answer)
+        return data
+
+    def new_id(self, answer: RawAnswer, made: object) -> str:
+        """Return the id of *made*, which *answer* describes. Raises ServerError if it has no id."""
+        id_ = made.get("id") if isinstance(made, dict) else None
+        if not isinstance(id_, str) or not id_:
+            raise self.unreadable(answer)
+        return id_
+
+    def unreadable(self, answer: RawAnswer) -> ServerError:
+        """Return an error that names the request and quotes *answer*, which is not as documented."""
+        response = answer.http_response
+        request = f"{response.request.method} {self.safe(response.request.url.copy_with(query=None))}"
+        text = self.safe(answer_text(response.text) or "no text")
+        return ServerError(f"{request}: the answer does not follow the documentation of the API: {text}")
+
+    def listed(self, list_page: Callable[..., RawAnswer], limit: int) -> Iterator[dict[str, Any]]:
+        """Yield at most *limit* items of all pages of *list_page* as plain data, each item once."""
+        return islice(self._items(list_page), limit)
+
+    def _items(self, list_page: Callable[..., RawAnswer]) -> Iterator[dict[str, Any]]:
+        seen: set[object] = set()
+        after: dict[str, str] = {}
+        while True:
+            answer = list_page(**after)
+            page = self.data(answer)
+            items = page.get("data", "")
+            items = [] if items is None else items  # how some servers write an empty list
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                raise self.unreadable(answer)
+            for item in items:
+                if str(item.get("id")) in seen:  # a server without paging repeats the items
                     return
-                if "id" in data:
-                    seen.add(data["id"])
-                yield data
-        except AttributeError as error:  # the client raises it for an HTML page
-            self.data(error.obj)
+                if item.get("id"):
+                    seen.add(str(item["id"]))
+                yield item
+            if page.get("has_more") is False or not items or not items[-1].get("id"):
+                return
+            after = {"after": str(items[-1]["id"])}
 
     def retried(self, send: Callable[[], T]) -> T:
         """Return the result of *send*, which creates nothing and is repeated after temporary errors."""

@@ -17,7 +17,7 @@ from pytest_vft.regular_files import regular
 from pytest_vft.submission.once import Creation, create_once
 from pytest_vft.submission.plan import JobFile
 from pytest_vft.submission.record import Record, Thing
-from pytest_vft.submission.server import Server
+from pytest_vft.submission.server import RawAnswer, Server
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -120,7 +120,7 @@ def _recorded_file(server: Server, thing: Thing, record: Record) -> str | None:
         return None
     for wait in policy.waits():
         try:
-            state = server.data(server.client.files.retrieve(str(entry.id)))
+            state = server.data(server.client.files.with_raw_response.retrieve(str(entry.id)))
         except openai.NotFoundError:
             if entry.age > policy.search:
                 break
@@ -136,7 +136,7 @@ def _recorded_file(server: Server, thing: Thing, record: Record) -> str | None:
 
 def find_file(server: Server, file: JobFile) -> str | None:
     """Return the id of *file* at the server, found by name and size, or None."""
-    list_files = partial(server.client.files.list, purpose="fine-tune")
+    list_files = partial(server.client.files.with_raw_response.list, purpose="fine-tune")
     for found in server.listed(list_files, _MAX_FILES):
         same = (found.get("filename"), found.get("bytes")) == (file.name, file.bytes)
         if same and found.get("purpose") == "fine-tune" and found.get("status") not in _UNUSABLE:
@@ -193,8 +193,10 @@ def _named(file: JobFile, section: Section) -> tuple[str, IO[bytes], str]:
 def _send_whole(server: Server, file: JobFile, before_end: Callable[[Any], None]) -> str:
     """Send *file* in one request and return its id; *before_end* gets the hash before the last bytes go."""
     with _section(server, file, 0, file.bytes, hashlib.sha256(), before_end) as section:
-        answer = server.once.files.create(file=_named(file, section), purpose="fine-tune", timeout=_TIMEOUT)
-    return str(server.created(answer)["id"])
+        answer = server.once.files.with_raw_response.create(
+            file=_named(file, section), purpose="fine-tune", timeout=_TIMEOUT
+        )
+    return _file_id(server, file, answer, server.data(answer))
 
 
 def _send_in_parts(
@@ -205,28 +207,36 @@ def _send_in_parts(
     An error and Ctrl-C cancel the upload; otherwise the server would keep the parts for an hour. A server
     does not cancel a completed upload, so *on_cancelled* is called when certainly no file was created.
     """
-    client = server.once.with_options(timeout=_TIMEOUT)
-    upload = client.uploads.create(
+    uploads = server.once.with_options(timeout=_TIMEOUT).uploads
+    upload = uploads.with_raw_response.create(
         bytes=file.bytes, filename=file.name, mime_type=_MEDIA_TYPE, purpose="fine-tune"
     )
-    upload_id = str(server.created(upload)["id"])
+    upload_id = server.new_id(upload, server.data(upload))
     try:
         parts, sent = [], hashlib.sha256()
         for start in range(0, file.bytes, server.api.part_bytes):
             length = min(server.api.part_bytes, file.bytes - start)
             with _section(server, file, start, length, sent) as section:
-                add = partial(client.uploads.parts.create, upload_id, data=_named(file, section))
+                add = partial(uploads.parts.with_raw_response.create, upload_id, data=_named(file, section))
                 part = server.retried(add)
-                parts.append(str(server.created(part)["id"]))
+                parts.append(server.new_id(part, server.data(part)))
                 sent = section.hash
         before_end(sent)
-        done = server.data(client.uploads.complete(upload_id, part_ids=parts))
+        done = uploads.with_raw_response.complete(upload_id, part_ids=parts)
     except BaseException:
         with suppress(openai.APIError, ServerError):
-            if server.data(server.client.uploads.cancel(upload_id)).get("status") == "cancelled":
+            cancelled = server.data(server.client.uploads.with_raw_response.cancel(upload_id))
+            if cancelled.get("status") == "cancelled":
                 on_cancelled()
         raise
-    return str(server.created(done.get("file"))["id"])
+    return _file_id(server, file, done, server.data(done).get("file"))
+
+
+def _file_id(server: Server, file: JobFile, answer: RawAnswer, made: object) -> str:
+    """Return the id of *made*, the new *file* in *answer*. Raises ServerError if it is something else."""
+    if not isinstance(made, dict) or (made.get("object") != "file" and made.get("filename") != file.name):
+        raise server.unreadable(answer)
+    return server.new_id(answer, made)
 
 
 def await_file(server: Server, file: JobFile, id_: str) -> None:
@@ -238,7 +248,7 @@ def await_file(server: Server, file: JobFile, id_: str) -> None:
     started = policy.clock()
     for wait in policy.waits():
         with server.explained(f"waiting for {file.path}"):
-            state = server.data(server.retried(lambda: server.once.files.retrieve(id_)))
+            state = server.data(server.retried(lambda: server.once.files.with_raw_response.retrieve(id_)))
         status = state.get("status")
         if status in _READY:
             return

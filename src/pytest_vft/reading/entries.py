@@ -1,4 +1,4 @@
-"""The records of a whole file, one by one: the lines of JSON Lines or the elements of a JSON array."""
+"""The entries of a whole file, one by one: the lines of JSON Lines or the elements of a JSON array."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.shards import ArrayPart, LongLine, Shard, read_lines
 
 
-class FileRecord(NamedTuple):
-    """A record as it is written, its line in the file, and the shard that holds only this record.
+class FileEntry(NamedTuple):
+    """An entry as it is written, its line in the file, and the shard that holds only this entry.
 
     *line* counts from 1 and is the first line of an element. *position* in the array counts from 0 and is
-    None, as is *element*, for a record of JSON Lines.
+    None, as is *element*, for an entry of JSON Lines.
     """
 
     raw: bytes | LongLine
@@ -32,12 +32,12 @@ class FileRecord(NamedTuple):
         return "" if self.position is None else f"/{self.position}"
 
     def parse(self, lifted: bytes | None = None) -> Line:
-        """Return the record parsed; *lifted* is what lift() returned."""
+        """Return the entry parsed; *lifted* is what lift() returned."""
         return parse_element(self.element, lifted) if self.element else parse_line(self.raw, lifted)
 
 
-def read_records(path: str, split: Split, opened: OpenedFile) -> Iterator[FileRecord]:
-    """Yield the records of the file at *path*, which must be a container that is read.
+def read_entries(path: str, split: Split, opened: OpenedFile) -> Iterator[FileEntry]:
+    """Yield the entries of the file at *path*, which must be a container that is read.
 
     Raises OSError if the file cannot be read.
     """
@@ -47,11 +47,11 @@ def read_records(path: str, split: Split, opened: OpenedFile) -> Iterator[FileRe
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     for line, raw in enumerate(read_lines(Shard(path, split, start, opened.bytes)), 1):
         end = start + (raw.bytes if isinstance(raw, LongLine) else len(raw))
-        yield FileRecord(raw, line, Shard(path, split, start, end))
+        yield FileEntry(raw, line, Shard(path, split, start, end))
         start = end
 
 
-def _elements(path: str, split: Split, size: int) -> Iterator[FileRecord]:
+def _elements(path: str, split: Split, size: int) -> Iterator[FileEntry]:
     whole, first_line = open_array(path, split, size)
     coming = read_elements(whole)
     element = next(coming, None)
@@ -60,5 +60,5 @@ def _elements(path: str, split: Split, size: int) -> Iterator[FileRecord]:
         following = next(coming, None)
         part = ArrayPart(opens=element.start == whole.start, closes=following is None)
         shard = Shard(path, split, element.start, following.start if following else size, part=part)
-        yield FileRecord(element.raw, first_line + element.line, shard, position, element)
+        yield FileEntry(element.raw, first_line + element.line, shard, position, element)
         element, position = following, position + 1
