@@ -223,8 +223,16 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
             "--depth: unknown 'ful' (did you mean 'full'?); expected auto, header or full",
         ),
         ("check t --format=jsn", "--format: unknown 'jsn' (did you mean 'json'?); expected text, concise, "),
-        ("check t --max-shown=-1", "--max-shown: '-1' is not valid; expected a number of at least 0"),
-        ("check t --max-shown=ten", "--max-shown: 'ten' is not valid; expected a number of at least 0"),
+        ("check t --max-shown=-1", "--max-shown: '-1' is not valid; expected a whole number from 0 to "),
+        ("check t --max-shown=ten", "--max-shown: 'ten' is not valid; expected a whole number from 0 to "),
+        (
+            "check t --url-budget=1e99",
+            "--url-budget: '1e99' is not valid; expected a whole number from 0",
+        ),
+        (
+            "check t --url-budget=0.1",
+            "--url-budget: '0.1' is not valid; expected a whole number from 0",
+        ),
         (
             "check t --report=jsn:out",
             "unknown report format 'jsn' (did you mean 'json'?); expected one of text, concise",

@@ -31,7 +31,16 @@ def test_missing_key_is_named(environ: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [f"{KEY}\nX: y", f"{KEY}\x1b[31m", f"{KEY}\0", f"schlüssel-{KEY}", f"\ufeff{KEY}", f"{KEY}\x7f"]
+    "key",
+    [
+        f"{KEY}\nX: y",
+        f"{KEY}\x1b[31m",
+        f"{KEY}\0",
+        f"schlüssel-{KEY}",
+        f"\ufeff{KEY}",
+        f"{KEY}\x7f",
+        *(f"{KEY}{end}" for end in "\x0b\x0c\x1f\x85\xa0\u2028\u3000"),
+    ],
 )
 @pytest.mark.parametrize("azure", [None, "2025-01-01"])
 def test_key_that_no_header_can_hold_is_refused_unseen(key: str, azure: str | None) -> None:

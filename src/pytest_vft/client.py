@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MASK = "***"
 _REDIRECT = 3  # hundreds of a status
 _SHORTEST_SECRET = 8  # characters; a shorter key is a placeholder that ordinary words may contain
+_BLANKS = " \t\r\n"  # what shells and files of secrets leave around a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def read_credentials(
         _check(base_url)
     elif azure_version:
         raise UsageError(f"no endpoint: give --base-url=https://RESOURCE.openai.azure.com, or set {address}")
-    key = environ.get(f"{prefix}_API_KEY", "").strip()
+    key = environ.get(f"{prefix}_API_KEY", "").strip(_BLANKS)
     if not key and key_wanted:
         raise MissingKeyError(
             f"no API key: set {prefix}_API_KEY (to any value if the server does not require a key)"

@@ -423,4 +423,5 @@ def test_key_is_never_printed(vft: Vft) -> None:
 
     assert done.code == 2
     assert "bad key ***" in done.out
+    assert len(endpoint.requests) == 1
     assert "sk-secret" not in done.out + done.err

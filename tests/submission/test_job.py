@@ -433,6 +433,17 @@ def test_following_survives_what_passes(fake: FakeServer, fault: Fault) -> None:
     assert len(troubles) >= 1
 
 
+@pytest.mark.parametrize("faults", [{"drop": True}, {"status": 503}], ids=["dropped", "503"])
+def test_following_ends_if_a_server_never_answers(fake: FakeServer, faults: dict[str, Any]) -> None:
+    job = start(fake)
+    fake.faults = [Fault("GET", f"{JOBS}/ftjob-1", times=10_000, **faults)]
+    updates = follow(connect(fake, deadline=None), job, lambda job: job.ended)
+
+    assert next(updates).trouble
+    with pytest.raises(ServerError, match=r"no answer within 0 s: .*; follow the job again later"):
+        list(updates)
+
+
 @pytest.mark.parametrize(
     ("how", "words"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -162,6 +164,21 @@ def test_each_report_format_says_what_is_not_settled(unsettled: Report) -> None:
         "%0Atrain.jsonl:1, 3, 5: sent in an encoding that was not requested"
         "%0Atrain.jsonl:4: sent as gzip that cannot be decompressed\n"
     )
+    rows = list(csv.DictReader(render(unsettled, "csv").splitlines()))
+    assert [(row["line"], row["message"], row["severity"], row["file"], row["rule"]) for row in rows] == [
+        *(
+            (line, "URL not settled: sent in an encoding that was not requested", "note", "train.jsonl", "")
+            for line in "135"
+        ),
+        ("4", "URL not settled: sent as gzip that cannot be decompressed", "note", "train.jsonl", ""),
+    ]
+    assert rows[0]["image"].endswith("/brotli.jpg?token=***")
+    (suite, *_) = ET.fromstring(render(unsettled, "junit"))  # noqa: S314 - our own text
+    assert suite.findtext("system-out") == (
+        "URL not settled: sent in an encoding that was not requested: lines 1, 3, 5\n"
+        "URL not settled: sent as gzip that cannot be decompressed: line 4"
+    )
+    assert suite.get("tests") == str(len(suite.findall("testcase")))
     assert ([one["level"] for one in notifications], lines) == (["note", "note"], [[1, 3, 5], [4]])
     assert [(one["severity"], one["location"]["lines"]["begin"]) for one in gitlab] == [
         ("info", 1),

@@ -124,7 +124,10 @@ def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or len(text) > MOST_DIGITS:
-        raise argparse.ArgumentTypeError(f"{safe(text)!r} is not valid; expected a number of at least 0")
+        most = 10**MOST_DIGITS - 1
+        raise argparse.ArgumentTypeError(
+            f"{safe(text)!r} is not valid; expected a whole number from 0 to {most:,}"
+        )
     return int(text)
 
 

@@ -1,11 +1,9 @@
-"""Requests to a chat model over an API, several at a time."""
+"""Requests to a chat model over an API."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, TypeVar
 
@@ -235,34 +233,6 @@ def _tokens(number: object) -> int | None:
 def _clean(text: str) -> str:
     """Return *text* without lone surrogates, which are valid in JSON but not in UTF-8."""
     return text.encode(errors="replace").decode()
-
-
-def in_parallel(work: Iterable[T], do: Callable[[T], R], concurrency: int) -> Iterator[tuple[T, R]]:
-    """Yield each item of *work* with the result of *do*, as they complete, *concurrency* at a time.
-
-    Items are taken from *work* only when they can start. Exceptions of *do* are raised here.
-    """
-    pending: dict[Future[R], T] = {}
-    waiting = iter(work)
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="vft-eval") as pool:
-        while True:
-            while len(pending) < concurrency and (taken := next(waiting, pool)) is not pool:
-                one: T = taken  # type: ignore[assignment]  # the pool only marks the end
-                pending[pool.submit(do, one)] = one
-            if not pending:
-                return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                yield pending.pop(future), future.result()
-
-
-def paced(work: Iterable[T], per_minute: float | None) -> Iterator[T]:
-    """Yield *work* at an even pace of at most *per_minute* items a minute, without a limit if None."""
-    due = time.monotonic()
-    for one in work:
-        if per_minute is not None:
-            time.sleep(max(0.0, due - time.monotonic()))
-            due = max(due, time.monotonic() - 60 / per_minute) + 60 / per_minute
-        yield one
 
 
 @dataclass(frozen=True, slots=True)

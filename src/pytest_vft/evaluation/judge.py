@@ -19,10 +19,9 @@ from pytest_vft.evaluation.chat import (
     ChatFailures,
     ChatModel,
     ModelAccess,
-    in_parallel,
     make_chat,
-    paced,
 )
+from pytest_vft.evaluation.parallel import in_parallel, paced
 from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.questions import read_prompts
 from pytest_vft.evaluation.ratings import PASSING, RATINGS, Rating, read_rating

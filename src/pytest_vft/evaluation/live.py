@@ -13,10 +13,9 @@ from pytest_vft.evaluation.chat import (
     ChatModel,
     Completion,
     ModelAccess,
-    in_parallel,
     make_chat,
-    paced,
 )
+from pytest_vft.evaluation.parallel import in_parallel, paced
 from pytest_vft.evaluation.questions import Question, read_prompts
 from pytest_vft.evaluation.spending import Budget, Spending, check_number
 from pytest_vft.evaluation.transcript import Transcript, request_key

@@ -18,7 +18,10 @@ _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 - wi
 
 
 def render_csv(report: Report) -> str:
-    """Return the findings of *report* as CSV, one row each; text that could be a formula starts with "'"."""
+    """Return *report* as CSV: a row for each finding, and for each place of a URL that was not settled.
+
+    Text that could be a formula starts with "'".
+    """
     table = io.StringIO()
     writer = csv.writer(table, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -36,6 +39,9 @@ def _rows(report: Report) -> Iterator[tuple[object, ...]]:
         if rule.truncated:
             more = f"{count(rule.truncated, 'more finding')}, not kept (--max-findings=0 keeps them)"
             yield "", "", "", "", rule.id, more, rule.severity, ""
+    for one in report.unsettled:
+        for path, line in one.places:
+            yield line, "", "", one.url, "", f"URL not settled: {one.cause}", "note", path
 
 
 def _row(finding: Finding, label: Label) -> tuple[object, ...]:

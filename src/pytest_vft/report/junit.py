@@ -14,6 +14,7 @@ from pytest_vft.model import FileResult, Report, RuleResult, Source, Tally
 from pytest_vft.report.item import failure
 from pytest_vft.report.layout import MOST_SHOWN
 from pytest_vft.report.text import unknown_reason
+from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.text import safe
 
 ALL_FILES = "all files"
@@ -21,7 +22,10 @@ _NOT_XML = re.compile("[\ufffe\uffff]")  # beside the characters that safe() esc
 
 
 def render_junit(report: Report) -> str:
-    """Return *report* with a test case for each rule and file, as the items of pytest."""
+    """Return *report* with a test case for each rule and file, as the items of pytest.
+
+    URLs that were not settled are output of the suite of their file.
+    """
     root = ET.Element("testsuites", name="vft")
     for file in report.files:
         _add_suite(root, report, file.tallies, file)
@@ -33,7 +37,7 @@ def render_junit(report: Report) -> str:
 def render_suites(root: ET.Element) -> str:
     """Return *root* with its test suites as text, and set the numbers of their test cases."""
     for suite in root:
-        suite.set("tests", str(len(suite)))
+        suite.set("tests", str(len(suite.findall("testcase"))))
         for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
             suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
     for name in ("tests", "failures", "errors"):
@@ -53,6 +57,10 @@ def _add_suite(
             case = ET.SubElement(suite, "testcase", classname=path, name=xml_text(rule.id))
             severity = file.severities.get(rule.id, rule.severity) if file else rule.severity
             _add_result(case, report, rule._replace(tally=tallies[rule.id], severity=severity), file)
+    unsettled = [one for one in unsettled_lines(report) if file and one.path == file.path]
+    if unsettled:
+        texts = [f"URL not settled: {cause_and_lines(one)}" for one in unsettled]
+        ET.SubElement(suite, "system-out").text = xml_text("\n".join(texts))
 
 
 def _add_result(case: ET.Element, report: Report, rule: RuleResult, file: FileResult | None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.folding import by_message, fold
 from pytest_vft.report.layout import DEFAULT, WIDTH, Display, advice_lines, findings_lines, remarked, wrapped
-from pytest_vft.report.unsettled import shown_lines, unsettled_lines
+from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
@@ -191,14 +191,7 @@ def _unsettled(report: Report, display: Display) -> Iterator[str]:
     """Yield the lines with URLs that were not settled, by file and cause."""
     groups, most = unsettled_lines(report), display.most_shown
     shown = groups[:most] if most else groups
-    texts = [
-        (
-            safe(group.path, None),
-            f"{group.cause}: {'line' if len(group.lines) == 1 else 'lines'} {shown_lines(group, most)}",
-            "",
-        )
-        for group in shown
-    ]
+    texts = [(safe(group.path, None), cause_and_lines(group, most), "") for group in shown]
     yield from findings_lines(texts, width=display.width)
     if len(shown) < len(groups):
         yield f"  ... and {len(groups) - len(shown):,} more (--max-shown=0 shows them)"

@@ -43,6 +43,12 @@ def shown_lines(group: UnsettledLines, most_shown: int = MOST_SHOWN) -> str:
     return ", ".join(shown) + (f" and {count(hidden, 'more line')}" if hidden else "")
 
 
+def cause_and_lines(group: UnsettledLines, most_shown: int = MOST_SHOWN) -> str:
+    """Return *group* as text, as in "time-out: lines 1-3, 7"; see shown_lines()."""
+    noun = "line" if len(group.lines) == 1 else "lines"
+    return f"{group.cause}: {noun} {shown_lines(group, most_shown)}"
+
+
 def settled_words(report: Report) -> str:
     """Return how many URLs were not settled, as in "2 of 5 URLs not settled", "" if all were."""
     left = len(report.unsettled)

@@ -141,10 +141,10 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
     """Yield updates of a job, each event once and oldest first, until *until* is true of the job.
 
     Temporary errors (429, 5xx, a broken connection) are updates, too; events that cannot be read do not keep
-    a job from its end. Raises ServerError at the
-    deadline, for other errors, and for a job that is paused or in an unknown state and has no news.
+    a job from its end. Raises ServerError at the deadline, for other errors, for a job that is paused or in
+    an unknown state and has no news, and for a server without any answer within the time for a search.
     """
-    policy, seen = server.retry_policy, set[str]()
+    policy, seen, answered = server.retry_policy, set[str](), False
     started = news_at = policy.clock()
     status, failures = "", 0
     for wait in policy.waits():
@@ -161,6 +161,12 @@ def follow(server: Server, job_id: str, until: Callable[[Job], bool]) -> Iterato
         yield update
         if update.job is not None and until(update.job):
             return
+        answered = answered or update.job is not None
+        if not answered and policy.clock() - started > policy.search:
+            raise ServerError(
+                f"{server.safe(job_id)}: no answer within {policy.search:,.0f} s: {update.trouble}; "
+                "follow the job again later"
+            )
         if update.job is not None and (update.events or update.job.under_way or update.job.status != status):
             news_at, status = policy.clock(), update.job.status
         elif update.job is not None and policy.clock() - news_at + pause > policy.patience:

@@ -31,8 +31,8 @@ _MAX_RETRY_AFTER = 600.0  # seconds; a longer Retry-After is ignored
 class RetryPolicy:
     """Waiting times in seconds, growing from *first* to *longest*, and the maximum number of *tries*.
 
-    *search* is how long to look for what a server may have created. *patience* is how long a job may stay
-    paused, or in a state that is not documented, without news.
+    *search* is how long to look for what a server may have created, or for a job to follow. *patience* is
+    how long a job may stay paused, or in a state that is not documented, without news.
     """
 
     first: float = 2.0
