@@ -12,8 +12,14 @@ _MARKUP = (("HTML", (b"<!doctype html", b"<html")), ("XML", (b"<?xml",)))
 # JSON documents of tools for images, and the keys that only they have.
 _DOCUMENTS = (
     ("COCO annotations", rb'"(images|annotations)"\s*:\s*\[\s*\{[^{}]*"(file_name|image_id)"\s*:'),
-    ("COCO annotations", rb'"images"\s*:\s*\[\s*\](?s:.*)"annotations"\s*:\s*\['),
-    ("COCO annotations", rb'"annotations"\s*:\s*\[\s*\](?s:.*)"images"\s*:\s*\['),
+    (
+        "COCO annotations",  # with empty lists, on one line
+        rb'\A(?=.*"images"\s*:\s*\[)(?=.*"annotations"\s*:\s*\[).*"categories"\s*:\s*\[',
+    ),
+    (
+        "COCO annotations",
+        rb'\A\{\s*\n\s*"(images|annotations)"\s*:\s*\[\s*\],\s*"(images|annotations)"\s*:\s*\[',
+    ),
     ("a Label Studio export", rb'"(from_name|to_name|completed_by)"\s*:'),
 )
 _YAML = re.compile(rb"(#.*\n|\s)*(---\s|%YAML|(- )*[\w-]+:[ \t]*\r?\n[ \t-]|- [\w-]+: )")
