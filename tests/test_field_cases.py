@@ -240,7 +240,7 @@ def test_slashes_may_be_escaped() -> None:
         ),
         (
             lambda n: with_url(n, "data:image/jpeg;base64," + base64.b64encode(encoded(n).encode()).decode()),
-            {"image/undecodable": NO_IMAGE + "it is base64 again: the image is encoded twice"},
+            {"image/undecodable": NO_IMAGE + "it is base64 again: encoded twice; decode it once"},
         ),
         (
             lambda n: with_url(n, pointer(n)),
@@ -249,8 +249,22 @@ def test_slashes_may_be_escaped() -> None:
         (
             lambda n: with_url(n, " " + data_url(n)),
             {
-                "image/unsupported-url-scheme": "URL is data: after white space; "
+                "image/unsupported-url-scheme": "URL is data: after white space (remove it); "
                 "expected scheme data, http or https"
+            },
+        ),
+        (
+            lambda n: with_url(n, f"b'{data_url(n)}'"),
+            {
+                "image/unsupported-url-scheme": "URL is Python's b'...' (convert bytes with .decode()); "
+                "expected scheme data, http or https"
+            },
+        ),
+        (
+            lambda n: with_url(n, f"data:image/jpeg;base64,crates/{n}.jpg"),
+            {
+                "image/invalid-base64": "payload is not valid base64: it is a path; "
+                "encode the content of the file"
             },
         ),
     ],

@@ -480,7 +480,7 @@ def test_token_of_no_image_is_no_base64() -> None:
     [
         ("QUJ", "its 3 characters are badly padded"),
         ("QUI=QUI=", "its 8 characters are badly padded"),
-        ("QU\nJD", "character 3 is '\\n', white space"),
+        ("QU\nJD", "character 3 is '\\n', white space; remove it"),
         ("QU_D", "character 3 is '_', of the URL-safe alphabet"),
         ("QU-D", "character 3 is '-', of the URL-safe alphabet"),
         ("QU%3D", "character 3 is '%', of percent-encoding"),

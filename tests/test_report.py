@@ -336,7 +336,7 @@ def test_allowance_is_in_the_title_and_a_lower_one_is_noted() -> None:
 
     _, block, end = blocks(lint(write("train.jsonl", {4: GREY})))
 
-    assert block.startswith("warning image/unsupported-mode: 1 image (allowed: 3)  train.jsonl:4")
+    assert block.startswith("warning image/unsupported-mode: 1 image (allowed: 3)\n  train.jsonl:4  ")
     assert "note: allow: image/unsupported-mode has 1 finding of 3 allowed; lower it to 1\n" in end
     assert end.endswith("\nPASSED  1 of 10 lines has warnings (1 finding)")
 
@@ -508,9 +508,9 @@ def test_warning_takes_one_line() -> None:
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        (2, "train.jsonl:1  word word (/messages/0/content/1)"),
-        (5, "train.jsonl:1  word word word word word"),
-        (9, "train.jsonl:1"),
+        (2, "  train.jsonl:1  word word (/messages/0/content/1)"),
+        (5, "  train.jsonl:1  word word word word word"),
+        (9, f"\n  train.jsonl:1  {'word ' * 9}".rstrip() + "\n" + " " * 17 + "(/messages/0/content/1)"),
     ],
 )
 def test_warning_says_what_there_is_room_for(words: int, shown: str) -> None:
@@ -519,7 +519,7 @@ def test_warning_says_what_there_is_room_for(words: int, shown: str) -> None:
 
     _, block, _ = blocks(a_report([rule], [finding]), width=84)
 
-    assert block == f"warning image/too-large: 1 image  {shown}"
+    assert block == f"warning image/too-large: 1 image{shown}"
 
 
 def test_warning_that_fails_the_run_is_shown_like_an_error() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +13,11 @@ from hypothesis import strategies as st
 from pytest_vft.reading.links import masked, read_link, unsigned
 
 END = datetime(2026, 1, 1, 1, tzinfo=UTC)
+POLICY = b64encode(
+    json.dumps(
+        {"Statement": [{"Condition": {"DateLessThan": {"AWS:EpochTime": int(END.timestamp())}}}]}
+    ).encode(),
+).decode()
 
 
 @pytest.mark.parametrize(
@@ -22,12 +29,25 @@ END = datetime(2026, 1, 1, 1, tzinfo=UTC)
         "sv=2024&se=2026-01-01T01%3A00%3A00Z&sig=a",
         "se=2026-01-01T02:00%2B01:00&sig=a",
         "Expires=1767229200&Signature=a&Key-Pair-Id=b",
-        "ex=6955c710&is=695474b0&hm=a",
-        "oh=00_Af&oe=6955C710",
+        f"Policy={POLICY.replace('=', '_')}&Signature=a&Key-Pair-Id=b",
     ],
 )
 def test_signatures_say_when_they_end(query: str) -> None:
     assert read_link(f"https://example.com/a.jpg?{query}").expires == END
+
+
+@pytest.mark.parametrize(
+    ("host", "query"),
+    [
+        ("cdn.discordapp.com", "ex=6955c710&is=695474b0&hm=a"),
+        ("media.discordapp.net", "ex=6955c710&is=695474b0&hm=a"),
+        ("scontent.xx.fbcdn.net", "oh=00_Af&oe=6955C710"),
+        ("scontent.cdninstagram.com", "oh=00_Af&oe=6955C710"),
+    ],
+)
+def test_short_keys_are_an_expiry_on_their_hosts_only(host: str, query: str) -> None:
+    assert read_link(f"https://{host}/a.jpg?{query}").expires == END
+    assert read_link(f"https://{host}.example.com/a.jpg?{query}").expires is None
 
 
 @pytest.mark.parametrize(
@@ -42,6 +62,9 @@ def test_signatures_say_when_they_end(query: str) -> None:
         "ex=-1&hm=" + "f" * 5000,
         "ex=" + "f" * 5000 + "&hm=a",
         "Expires=never&Signature=a",
+        "Policy=e30_&Signature=a&Key-Pair-Id=b",
+        "Policy=W10_&Signature=a&Key-Pair-Id=b",
+        "Policy=a&Signature=a&Key-Pair-Id=b",
         "X-Amz-Expires=3600",
         "X-Amz-Date=20260101T000000Z&X-Amz-Expires=" + "9" * 30,
         "Expires=" + "9" * 5000 + "&Signature=a",

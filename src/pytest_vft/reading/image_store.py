@@ -19,6 +19,8 @@ _MISTAKES = (
     (("b'", 'b"'), "it is Python's b'...'; encode with b64encode(data).decode()"),
     ("data:", "it is another data URL; write the prefix data: once"),
 )
+_PATH = re.compile(r"[^\0-\x1f]+\.(?:jpe?g|png|webp|gif)", re.IGNORECASE)
+_LONGEST_PATH = 1_024
 _PIECE = 3 * 1024 * 1024  # bytes of an image that are encoded together, a multiple of three
 _FOREIGN = {"-": "of the URL-safe alphabet", "_": "of the URL-safe alphabet", "%": "of percent-encoding"}
 
@@ -136,10 +138,12 @@ def base64_problem(payload: str) -> str:
     for start, problem in _MISTAKES:
         if payload[:5].lower().startswith(start):
             return problem
+    if len(payload) <= _LONGEST_PATH and _PATH.fullmatch(payload.strip()):
+        return "it is a path; encode the content of the file"
     wrong = _NOT_BASE64.search(payload)
     if wrong is None:
         return f"its {len(payload):,} characters are badly padded"
     letter = wrong[0]
     place = f"character {wrong.start() + 1:,} is {letter!r}"
-    kind = "white space" if letter.isspace() else _FOREIGN.get(letter)
+    kind = "white space; remove it" if letter.isspace() else _FOREIGN.get(letter)
     return f"{place}, {kind}" if kind else place

@@ -40,11 +40,14 @@ _SIGNATURES = (
 # What is encoded by mistake instead of an image.
 _NO_IMAGES = (
     (rb"version https://git-lfs\.github\.com/spec/", "it is a Git LFS pointer; run git lfs pull"),
-    (rb"/9j/|iVBORw0KGgo|UklGR|R0lGOD", "it is base64 again: the image is encoded twice"),
-    (rb"(?i)\s*data:", "it is a data URL: the image is encoded twice"),
-    (rb"b['\"]", "it is Python's b'...' instead of the bytes"),
+    (rb"/9j/|iVBORw0KGgo|UklGR|R0lGOD", "it is base64 again: encoded twice; decode it once"),
+    (rb"(?i)\s*data:", "it is a data URL: encoded twice; decode it once"),
+    (rb"b['\"]", "it is Python's b'...'; encode the bytes"),
     (rb"(?i)https?://[\x21-\x7e]+\s*\Z", "it is a URL instead of the image"),
-    (rb"(?i)[^\0-\x1f]{1,1024}\.(jpe?g|png|webp|gif)\s*\Z", "it is a path instead of the image"),
+    (
+        rb"(?i)[^\0-\x1f]{1,1024}\.(jpe?g|png|webp|gif)\s*\Z",
+        "it is a path; encode the content of the file",
+    ),
 )
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # signatures lie within, which bounds the search through white space and comments

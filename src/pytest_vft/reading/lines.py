@@ -22,6 +22,8 @@ _LONGEST_HEAD = 128
 _BACKSLASH = ord("\\")  # searching for an int is faster than for bytes
 # Starts of what is not JSON, and what they show.
 _MISTAKES = (
+    (("<<<<<<< ", "||||||| ", "=======", ">>>>>>> "), "a marker of a merge conflict"),
+    (("//", "/*", "#"), "a comment, which JSON does not have,"),
     ("'", "Python's single quote instead of a double quote"),
     (("b'", 'b"'), "Python's bytes instead of a string"),
     ("None", "Python's None instead of null"),

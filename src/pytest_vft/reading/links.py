@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import orjson
+import pybase64
+
 from pytest_vft.reading.addresses import Address, is_local_name, literal_address, why_not_public
 
 _SECRETS = re.compile(
@@ -17,6 +20,13 @@ _SECRETS = re.compile(
 _USER = re.compile(r"(?<=//)[^/?#]*@")
 # Control characters and delimiters of a URL (https://url.spec.whatwg.org/#forbidden-domain-code-point).
 _NOT_IN_HOSTS = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
+# Hosts that sign URLs with a hexadecimal time: the key of the time and that of the signature.
+_HEX_EXPIRIES = (
+    (re.compile(r"(cdn|media)\.discordapp\.(com|net)"), "ex", "hm"),
+    (re.compile(r"(.+\.)?(fbcdn\.net|cdninstagram\.com)"), "oe", "oh"),
+)
+_CLOUDFRONT = str.maketrans("-_~", "+=/")
+_BYTES = ("b'", 'b"')
 _LATE_SCHEME = re.compile(r"""([\s"'<(\[\ufeff\u200b]+)(data|https?):""", re.IGNORECASE)
 _WEB_ADDRESS = re.compile(r"www\.|//[\w-]+\.", re.IGNORECASE)
 _BARE_BASE64 = re.compile(r"/9j/|iVBORw0KGgo|UklGR|R0lGOD")  # JPEG, PNG, WEBP, GIF
@@ -49,7 +59,7 @@ def read_link(url: str) -> Link:
         return Link(problem=f"it is not a URL: {error}")
     if not host:
         return Link(problem="it has no host")
-    link = Link(host, expires=_expiry(parts.query))
+    link = Link(host, expires=_expiry(host, parts.query))
     if "@" in parts.netloc:
         return link._replace(problem="it contains a user name or password, which are never sent")
     address = literal_address(host)
@@ -68,14 +78,16 @@ def _spelt(host: str, address: Address) -> str:
     return shown if host == str(address) else f"{host} ({shown})"
 
 
-def _expiry(query: str) -> datetime | None:
-    """Return when the signature in *query* expires, None without one.
+def _expiry(host: str, query: str) -> datetime | None:
+    """Return when the signature in *query*, of a URL of *host*, expires; None without one.
 
     Amazon S3: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html, Google:
     https://cloud.google.com/storage/docs/authentication/signatures, Azure:
     https://learn.microsoft.com/rest/api/storageservices/create-service-sas, Discord:
     https://docs.discord.com/developers/reference#signed-attachment-cdn-urls; the CDN of Facebook and
-    Instagram signs in the same way with oe and oh; CloudFront and older signatures use Expires.
+    Instagram signs in the same way with oe and oh. These keys are short, and mean other things elsewhere.
+    CloudFront and older signatures use Expires, or a policy:
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-custom-policy.html
     """
     try:
         fields = {key.lower(): value for key, value in parse_qsl(query, max_num_fields=100)}
@@ -88,12 +100,20 @@ def _expiry(query: str) -> datetime | None:
             return expiry.astimezone(UTC) if expiry.tzinfo else expiry.replace(tzinfo=UTC)
         if "expires" in fields and "signature" in fields:
             return _time(int(fields["expires"]))
-        for expires, signature in (("ex", "hm"), ("oe", "oh")):
-            if expires in fields and signature in fields:
+        if "policy" in fields and "signature" in fields and "key-pair-id" in fields:
+            return _time(_policy_expiry(fields["policy"]))
+        for hosts, expires, signature in _HEX_EXPIRIES:
+            if expires in fields and signature in fields and hosts.fullmatch(host):
                 return _time(int(fields[expires], 16))
-    except (KeyError, ValueError, OverflowError, OSError):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
         pass
     return None
+
+
+def _policy_expiry(policy: str) -> int:
+    """Return the time of the end in a custom policy of CloudFront, base64 with three other characters."""
+    statement = orjson.loads(pybase64.b64decode(policy.translate(_CLOUDFRONT)))["Statement"][0]
+    return int(statement["Condition"]["DateLessThan"]["AWS:EpochTime"])
 
 
 def _time(seconds: int) -> datetime:
@@ -106,7 +126,7 @@ def _time(seconds: int) -> datetime:
 def unsigned(url: str) -> str:
     """Return *url* without its query if that is a signature, which differs each time a URL is signed."""
     parts = urlsplit(url)
-    return parts._replace(query="").geturl() if _expiry(parts.query) else url
+    return parts._replace(query="").geturl() if _expiry(parts.hostname or "", parts.query) else url
 
 
 def masked(url: str) -> str:
@@ -120,8 +140,10 @@ def without_scheme(url: str) -> str:
         return "empty"
     late = _LATE_SCHEME.match(url)
     if late:
-        before = "white space" if late[1].isspace() else repr(late[1])
-        return f"{late[2].lower()}: after {before}"
+        cure = "white space (remove it)" if late[1].isspace() else repr(late[1])
+        return f"{late[2].lower()}: after {cure}"
+    if url.startswith(_BYTES):
+        return "Python's b'...' (convert bytes with .decode())"
     if _WEB_ADDRESS.match(url):
         return "a web address without https:"
     return "bare base64" if _BARE_BASE64.match(url) else "a path"

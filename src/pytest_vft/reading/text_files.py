@@ -16,10 +16,15 @@ _DOCUMENTS = (
         "COCO annotations",  # with empty lists, on one line
         rb'\A(?=.*"images"\s*:\s*\[)(?=.*"annotations"\s*:\s*\[).*"categories"\s*:\s*\[',
     ),
+    (
+        "COCO annotations",
+        rb'\A\{\s*\n\s*"(images|annotations)"\s*:\s*\[\s*\],\s*"(images|annotations)"\s*:\s*\[',
+    ),
     ("a Label Studio export", rb'"(from_name|to_name|completed_by)"\s*:'),
 )
 _YAML = re.compile(rb"(#.*\n|\s)*(---\s|%YAML|(- )*[\w-]+:[ \t]*\r?\n[ \t-]|- [\w-]+: )")
 _NAME = re.compile(r"[\w.:/()#-]+( [\w.:/()#-]+)*")  # of a column
+_ONE_COLUMN = re.compile(rb'([A-Za-z_]\w*)\r?\n"')  # a name, and a value in quotes
 _TABLES = (("CSV", ","), ("TSV", "\t"), ("CSV", ";"))
 _SHOWN_NAMES = 40  # characters of the names of columns
 
@@ -63,6 +68,8 @@ def _is_array(line: bytes) -> bool:
 
 def _table(text: bytes) -> str | None:
     """Return CSV or TSV with the names of its columns if *text* starts with a row of names."""
+    if column := _ONE_COLUMN.match(text):
+        return f"CSV ({_shown([column[1].decode()])})"
     lines = text.decode(errors="replace").splitlines(keepends=True)
     for kind, separator in _TABLES:
         try:
@@ -71,7 +78,7 @@ def _table(text: bytes) -> str | None:
             continue
         if (
             len(names) > 1
-            and all(map(_NAME.fullmatch, names))
+            and all(map(_NAME.fullmatch, names if names[0] else names[1:]))  # pandas does not name its index
             and all(len(row) >= len(names) for row in rows)
         ):
             return f"{kind} ({_shown(names)})"

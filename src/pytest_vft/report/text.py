@@ -108,14 +108,14 @@ def size(number: int) -> str:
 
 
 def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display: Display) -> Iterator[str]:
-    """Yield the findings of *rule*; in one line if they do not fail the run."""
+    """Yield the findings of *rule*; only the first message if they do not fail the run."""
     title = f"{rule.severity} {rule.id}: {amount(rule, findings)}"
     if rule.allowed is not None:
         title += f" (allowed: {rule.allowed:,})"
     most, width = display.most_shown, display.width
     groups = by_message(findings)
     if not report.fails(rule):
-        yield _one_line(title, groups[0], width)
+        yield from _first_message(title, groups[0], width)
         return
     skips = next((finding.skips for finding in findings), None)
     remark = safe(f'{report.provider_name}: "{skips}"', None) if skips else ""
@@ -132,12 +132,16 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
         yield from advice_lines(advice, width=width)
 
 
-def _one_line(title: str, group: Sequence[Finding], width: int) -> str:
-    """Return *title* with the place of *group* and, as far as there is room, its message and lines."""
+def _first_message(title: str, group: Sequence[Finding], width: int) -> Iterator[str]:
+    """Yield *title* with the place, message and lines of *group*: in one line if the message has room."""
     where, message, _, others = folded = fold(group)
-    texts = [f"  {text}" for text in (folded.whole, message + others, message)]
-    lines = [f"{title}  {where}{safe(text, None)}" for text in (*texts, others, "")]
-    return next((line for line in lines if len(line) <= width), lines[-1])
+    for text in (folded.whole, message + others, message):
+        line = f"{title}  {where}  {safe(text, None)}"
+        if len(line) <= width:
+            yield line
+            return
+    yield title
+    yield from findings_lines([(where, message, folded.pointer + others)], width=width)
 
 
 def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
