@@ -133,8 +133,8 @@ class RuleItem(VftItem):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the path of the item and its name for headings."""
-        where = self.shown_path if self.source else "all files"
-        return Path(safe(self.path, None)), None, f"{self.name} in {where}"
+        path, where = (self.path, self.shown_path) if self.source else (self.path / DATASET, "all files")
+        return Path(safe(path, None)), None, f"{self.name} in {where}"
 
     def location_of(self, failing: ItemFailure) -> tuple[str, int | None, str]:
         """Return the location of *failing* for pytest: path relative to the root, line from 0, heading."""
