@@ -436,6 +436,7 @@ def test_only_an_answer_that_is_nothing_but_an_image_is_reported(role: str) -> N
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        ("1" * 200_000 + "<", []),
         ("docker run <image>", []),
         ("docker run `<image>`", []),
         ("```\n<image>\n```", []),

@@ -522,6 +522,21 @@ def test_warning_says_what_there_is_room_for(words: int, shown: str) -> None:
     assert block == f"warning image/too-large: 1 image{shown}"
 
 
+def test_warning_shows_its_first_messages() -> None:
+    rule = a_rule(failed=5, severity="warning")
+    findings = [a_finding(line=n, severity="warning", message=f"key {n % 4} is unknown") for n in range(5)]
+
+    _, block, _ = blocks(a_report([rule], findings))
+
+    title, *lines = block.splitlines()
+    assert title == "warning image/too-large: 5 images"
+    assert [line.split("  ")[2] for line in lines[:3]] == [
+        f"key {number} is unknown (/messages/0/content/1){'; 1 more: 4' if not number else ''}"
+        for number in range(3)
+    ]
+    assert lines[3:] == ["  ... and 1 more (--format=concise shows them)"]
+
+
 def test_warning_that_fails_the_run_is_shown_like_an_error() -> None:
     rule = a_rule(failed=1, severity="warning")
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from pytest_vft.facts.calls import unanswered_calls
-from pytest_vft.facts.hidden import FIRST_CHARACTERS, NONE, SHORTEST, image_in_text
+from pytest_vft.facts.hidden import NONE, POSSIBLE_STARTS, SHORTEST, image_in_text
 from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.invisible import invisible_characters
 from pytest_vft.facts.message import MessageFacts
@@ -158,7 +158,7 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
                 invisible += sum(map(invisible_characters, parts[len(written) :]))
         role_texts.append((role, parts))
         hidden = NONE
-        if length > SHORTEST or len(written) > 1 or stripped[:1] in FIRST_CHARACTERS:
+        if length > SHORTEST or len(written) > 1 or stripped.startswith(POSSIBLE_STARTS):
             hidden = image_in_text(written, role)
             hides_image = hides_image or hidden is not NONE
             is_marked = is_marked or stripped[:1] in PLACEHOLDER_CHARACTERS

@@ -15,19 +15,20 @@ from pytest_vft.reading.images import image_format, measure_image
 
 NONE = "none"
 SHORTEST = 1_000  # characters of base64 beside other text; a text about images may quote less
-# First characters of texts that may be an image, content parts or a placeholder, whatever their length.
-FIRST_CHARACTERS = frozenset("[{<\"'dD")
+# Starts of texts that may be an image, content parts or a placeholder, whatever their length.
+POSSIBLE_STARTS = ("data:", "[", "{", "<", '"', "'")
 
 _ROLES = frozenset({"system", "user"})  # answers are generated, and may be HTML, CSS or JSON with images
 # The base64 of the first bytes of JPEG, PNG, WEBP and GIF.
 _STARTS = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD")
+# Patterns that few datasets need are compiled at their first use.
 _HEAD = r"data:[^,\s]{0,100},"
 _CHARACTER = "[A-Za-z0-9+/_-]"  # the last two in URL-safe base64
 _WRAPPED = rf"(?:{_CHARACTER}{{57,80}}\r?\n){{2,}}{_CHARACTER}*"
-_WHOLE = re.compile(rf"(?i:({_HEAD}))?({_WRAPPED}|{_CHARACTER}+)={{0,3}}")
-_LONG = re.compile(
-    rf"((?i:{_HEAD})|(?=(?:{'|'.join(_STARTS)})))({_WRAPPED}|{_CHARACTER}{{{SHORTEST},}}(?!{_CHARACTER}))={{0,2}}"
-)
+_WHOLE = rf"(?i:({_HEAD}))?({_WRAPPED}|{_CHARACTER}+)={{0,3}}"
+_ANY_START = f"(?=(?:{'|'.join(_STARTS)}))"
+_UNBROKEN = rf"{_CHARACTER}{{{SHORTEST},}}(?!{_CHARACTER})"
+_LONG = rf"((?i:{_HEAD})|{_ANY_START})({_WRAPPED}|{_UNBROKEN})={{0,2}}"
 _MARKDOWN = re.compile(r"!\[[^\]\n]{0,200}\]\(\Z")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
 _TO_STANDARD = str.maketrans("-_", "+/", "\r\n")
@@ -37,9 +38,8 @@ _AN = frozenset({"AVIF", "ICO", "SVG"})
 
 _MOST_NESTED = 3  # times that a program encodes parts as JSON
 _PARTS = re.compile(r"""["']?\s*\[?\s*\{\s*\\*["']""")
-_PYTHON_TOKEN = re.compile(
-    r"""b?'([^'\\]*(?:\\.[^'\\]*)*)'|b?"([^"\\]*(?:\\.[^"\\]*)*)"|\b(True|False|None)\b|<PIL\.[^<>]{1,200}>""",
-    re.DOTALL,
+_PRINTED = (
+    r"""b?'([^'\\]*(?:\\.[^'\\]*)*)'|b?"([^"\\]*(?:\\.[^"\\]*)*)"|\b(True|False|None)\b|<PIL\.[^<>]{1,200}>"""
 )
 _PYTHON_WORDS = {"True": "true", "False": "false", "None": "null"}
 _TEXT_TYPES = frozenset({"text", "input_text"})
@@ -67,7 +67,7 @@ def image_in_text(texts: Sequence[str], role: str) -> str:
 def _whole_image(text: str) -> str | None:
     """Return what image *text* is; None for another text."""
     if text[:5].lower() == "data:" or (len(text) > SHORTEST and text.startswith(_STARTS)):
-        found = _WHOLE.fullmatch(text)
+        found = re.fullmatch(_WHOLE, text)
         if found:
             return _image(found[1], found[2])
         head, _, payload = text.partition(",")
@@ -80,7 +80,7 @@ def _long_image(text: str) -> str | None:
     """Return what long image *text* contains outside code; None without one."""
     if len(text) <= SHORTEST or not ("base64," in text or any(start in text for start in _STARTS)):
         return None
-    for found in _LONG.finditer(text):
+    for found in re.finditer(_LONG, text):
         if _stands_alone(text, found.start(), found.end()):
             image = _image(found[1], found[2])
             if image:
@@ -130,7 +130,7 @@ def _content_parts(text: str) -> str | None:
             value = _json(value)
     if _are_parts(value):
         return "content parts as JSON"
-    if value is None and "'" in text and _are_parts(_json(_PYTHON_TOKEN.sub(_as_json, text))):
+    if value is None and "'" in text and _are_parts(_json(re.sub(_PRINTED, _as_json, text, flags=re.DOTALL))):
         return "content parts as Python prints them"
     return None
 

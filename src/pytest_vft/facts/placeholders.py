@@ -21,13 +21,13 @@ _PLACEHOLDER = (
     r"|<start_of_image>|<img>[^<\n]+</img>|\[img\]|\[image(?: ?\d+)?\]|\{image\}|\{\{ ?image ?\}\})"
 )
 _ROW = rf"{_PLACEHOLDER}(?:[ \t]*{_PLACEHOLDER})*+"
-# Placeholders stand at the start of a text, at its end after a sentence, or on a line of their own.
+# Placeholders stand at the start of a text, at its end after a sentence, or on a line of their own. The
+# pattern is compiled at its first use, because few datasets need it.
 # Markdown writes [image](URL), [image][1] and [image]: URL.
-_STANDING = re.compile(
-    rf"\A{_ROW}(?![\[(:`>.,;/=|-])|^(?:\w+ ?\d+: ?)?{_ROW}[ \t]*\r?$|(?<=[.?!:])[ \t]*{_ROW}\Z",
-    re.IGNORECASE | re.MULTILINE,
+_STANDING = (
+    rf"\A{_ROW}(?![\[(:`>.,;/=|-])|^(?:\w{1, 20} ?\d{1, 4}: ?)?{_ROW}[ \t]*\r?$|(?<=[.?!:])[ \t]*{_ROW}\Z"
 )
-_ONE = re.compile(_PLACEHOLDER, re.IGNORECASE)
+_FLAGS = re.IGNORECASE | re.MULTILINE
 _CODE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
 _QWEN = re.compile(r"<img>[^<\n]+</img>")
 _CLOSING = re.compile(r"</[A-Za-z]|\[/img\]", re.IGNORECASE)
@@ -64,4 +64,8 @@ def placeholders(text: str) -> list[str]:
     text = _CODE.sub("", text.strip())
     if _CLOSING.search(_QWEN.sub("", text)):
         return []
-    return [one for found in _STANDING.finditer(text) for one in _ONE.findall(found[0])]
+    return [
+        one
+        for found in re.finditer(_STANDING, text, _FLAGS)
+        for one in re.findall(_PLACEHOLDER, found[0], _FLAGS)
+    ]

@@ -12,6 +12,7 @@ from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
+_MOST_WARNED = 3  # messages of a rule that does not fail the run
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
 
@@ -108,14 +109,14 @@ def size(number: int) -> str:
 
 
 def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display: Display) -> Iterator[str]:
-    """Yield the findings of *rule*; only the first message if they do not fail the run."""
+    """Yield the findings of *rule*; only the first messages if they do not fail the run."""
     title = f"{rule.severity} {rule.id}: {amount(rule, findings)}"
     if rule.allowed is not None:
         title += f" (allowed: {rule.allowed:,})"
     most, width = display.most_shown, display.width
     groups = by_message(findings)
     if not report.fails(rule):
-        yield from _first_message(title, groups[0], width)
+        yield from _warning(title, groups, width)
         return
     skips = next((finding.skips for finding in findings), None)
     remark = safe(f'{report.provider_name}: "{skips}"', None) if skips else ""
@@ -132,16 +133,21 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
         yield from advice_lines(advice, width=width)
 
 
-def _first_message(title: str, group: Sequence[Finding], width: int) -> Iterator[str]:
-    """Yield *title* with the place, message and lines of *group*: in one line if the message has room."""
-    where, message, _, others = folded = fold(group)
-    for text in (folded.whole, message + others, message):
+def _warning(title: str, groups: Sequence[Sequence[Finding]], width: int) -> Iterator[str]:
+    """Yield *title* with the first messages of *groups*: in one line if there is room for a single one."""
+    where, message, _, others = first = fold(groups[0])
+    for text in (first.whole, message + others, message) if len(groups) == 1 else ():
         line = f"{title}  {where}  {safe(text, None)}"
         if len(line) <= width:
             yield line
             return
     yield title
-    yield from findings_lines([(where, message, folded.pointer + others)], width=width)
+    shown = groups[:_MOST_WARNED]
+    folded = [fold(group) for group in shown]
+    yield from findings_lines([(f.place, f.message, f.pointer + f.others) for f in folded], width=width)
+    hidden = sum(map(len, groups[len(shown) :]))
+    if hidden:
+        yield f"  ... and {hidden:,} more (--format=concise shows them)"
 
 
 def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
