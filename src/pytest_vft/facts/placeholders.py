@@ -25,7 +25,7 @@ _ROW = rf"{_PLACEHOLDER}(?:[ \t]*{_PLACEHOLDER})*+"
 # pattern is compiled at its first use, because few datasets need it.
 # Markdown writes [image](URL), [image][1] and [image]: URL.
 _STANDING = (
-    rf"\A{_ROW}(?![\[(:`>.,;/=|-])|^(?:\w{1, 20} ?\d{1, 4}: ?)?{_ROW}[ \t]*\r?$|(?<=[.?!:])[ \t]*{_ROW}\Z"
+    rf"\A{_ROW}(?![\[(:`>.,;/=|-])|^(?:\w{{1,20}} ?\d{{1,4}}: ?)?{_ROW}[ \t]*\r?$|(?<=[.?!:])[ \t]*{_ROW}\Z"
 )
 _FLAGS = re.IGNORECASE | re.MULTILINE
 _CODE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
