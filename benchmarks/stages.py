@@ -24,9 +24,9 @@ from xxhash import xxh3_128_intdigest
 from pytest_vft.facts.example import measure_example
 from pytest_vft.facts.line import line_facts
 from pytest_vft.formats.registry import load_format
+from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import lift, parse_line
-from pytest_vft.reading.remote import FetchContext
 from pytest_vft.reading.shards import LongLine, Shard, read_batches
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.lint import lint

@@ -119,7 +119,7 @@ def test_what_is_no_foreign_format_just_has_no_messages(example: dict[str, Any])
     ],
 )
 def test_foreign_part_is_named(kind: str, words: str) -> None:
-    ((path, said),) = faults(user({"type": "text", "text": "One?"}, {"type": kind}), ANSWER)
+    ((path, said),) = faults(user({"type": "text", "text": "One?"}, {"type": kind, "source": {}}), ANSWER)
 
     assert path == ("messages", 0, "content", 1, "type")
     assert said.startswith(f'type is "{kind}"; expected text, image_url or refusal (it is {words}: ')

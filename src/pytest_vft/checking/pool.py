@@ -31,7 +31,9 @@ class WorkerPool(Executor):
     def __init__(self, jobs: int, context: BaseContext) -> None:
         self._max_workers = jobs
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
-        turn = context.Lock()  # for images that are decoded one at a time
+        # For images that are decoded one at a time. Without a reference the lock would be gone before a new
+        # process opens it by its name.
+        self._turn = turn = context.Lock()
         pipes, self._workers = [], []
         for _ in range(jobs):  # before any thread starts: a fork copies locks that other threads hold
             ours, theirs = context.Pipe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ def check_streams() -> None:
     closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
     for name in closed:
         null = Path(os.devnull).open("r" if name == "stdin" else "w")  # noqa: SIM115 - until the process ends
+        atexit.register(null.close)
         setattr(sys, name, null)
     if "stdout" in closed:
         raise UsageError("standard output is closed")
