@@ -76,6 +76,8 @@ class Evaluation:
     matched: MatchedPredictions = field(repr=False)
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
+    data_format: str | None = None
+    image_roots: Sequence[str] = ()
     spending: Spending = field(default_factory=Spending, repr=False, compare=False)
 
     @without_inner_frames
@@ -138,7 +140,14 @@ class Evaluation:
         self, against: str, kind: Kind | None, tolerance: Tolerance, scoring: Scoring
     ) -> Comparison:
         """Return the comparison with the predictions at *against*, for options that have been validated."""
-        other = evaluate(against, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+        other = evaluate(
+            against,
+            test=self.test,
+            keys=self.keys,
+            id_pattern=self.id_pattern,
+            data_format=self.data_format,
+            image_roots=self.image_roots,
+        )
         other = replace(other, spending=self.spending)
         ids = {answer.id for answer in self.matched.answers}
         if ids < {answer.id for answer in other.matched.answers}:  # only some ids were selected
@@ -195,24 +204,35 @@ class Evaluation:
         """Write the ids of the wrong answers to a file; return the command that evaluates only them."""
         ids = write_wrong_ids(gate, self.path)
         return rerun_command(
-            self.path, ids, gate.scoring, test=self.test, keys=self.keys, id_pattern=self.id_pattern
+            self.path,
+            ids,
+            gate.scoring,
+            test=self.test,
+            keys=self.keys,
+            id_pattern=self.id_pattern,
+            data_format=self.data_format,
+            image_roots=self.image_roots,
         )
 
 
 @without_inner_frames
-def evaluate(
+def evaluate(  # noqa: PLR0913 - all by keyword, each with a default
     predictions: StrPath,
     *,
     test: StrPath | None = None,
     keys: Keys | Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
     ids: Collection[str] | None = None,
 ) -> Evaluation:
     """Return the predictions at *predictions*, matched to the questions of the test split at *test*.
 
     *keys* maps id, predicted and actual to the keys of the predictions, and field to the field to compare of
     answers that are JSON objects. *id_pattern* is a regular
-    expression with one group that finds the id in a question. With *ids*, only those are evaluated.
+    expression with one group that finds the id in a question. *data_format* is that of the split, by default
+    that of its first examples, and its local images are in its folder or in *image_roots*. With *ids*, only
+    those are evaluated.
     Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
     """
     path, split, keys = os.fspath(predictions), None if test is None else os.fspath(test), as_keys(keys)
@@ -220,50 +240,85 @@ def evaluate(
     if split is None:
         matched = match_without_split(path, answers)
     else:
-        questions = read_questions(split, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
+        questions = read_questions(
+            split,
+            id_keys=keys.id,
+            actual_keys=keys.actual,
+            id_pattern=id_pattern,
+            data_format=data_format,
+            image_roots=image_roots,
+        )
         matched = match(path, answers, questions)
     matched = select_field(matched if ids is None else select_ids(matched, ids), keys.field)
-    return Evaluation(path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern)
+    return Evaluation(
+        path=path,
+        test=split,
+        matched=matched,
+        keys=keys,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+    )
 
 
 @without_inner_frames
-def assert_min_accuracy(
+def assert_min_accuracy(  # noqa: PLR0913 - all by keyword, each with a default
     predictions: StrPath,
     minimum: float,
     *,
     test: StrPath | None = None,
     keys: Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
     **options: Unpack[AccuracyOptions],
 ) -> Gate:
     """Return the gate of *predictions*, or raise AssertionError if the accuracy is below *minimum*.
 
-    *test*, *keys* and *id_pattern* are those of evaluate(); see AccuracyOptions for the others.
+    *test*, *keys*, *id_pattern*, *data_format* and *image_roots* are those of evaluate(); see
+    AccuracyOptions for the others.
     Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
     """
     __tracebackhide__ = True
-    evaluation = evaluate(predictions, test=test, keys=keys, id_pattern=id_pattern)
+    evaluation = evaluate(
+        predictions,
+        test=test,
+        keys=keys,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+    )
     return evaluation.assert_min_accuracy(minimum, **options)
 
 
 @without_inner_frames
-def assert_not_worse_than(
+def assert_not_worse_than(  # noqa: PLR0913 - all by keyword, each with a default
     predictions: StrPath,
     against: StrPath,
     *,
     test: StrPath | None = None,
     keys: Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
     **options: Unpack[ComparisonOptions],
 ) -> Comparison:
     """Return the comparison with *against*, or raise AssertionError if *predictions* are worse.
 
-    Tolerance describes when predictions are worse. *test*, *keys* and *id_pattern* are those of
-    evaluate(), for both files; see ComparisonOptions for the others.
+    Tolerance describes when predictions are worse. *test*, *keys*, *id_pattern*,
+    *data_format* and *image_roots* are those of evaluate(), for both files; see ComparisonOptions for the
+    others.
     Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
     """
     __tracebackhide__ = True
-    evaluation = evaluate(predictions, test=test, keys=keys, id_pattern=id_pattern)
+    evaluation = evaluate(
+        predictions,
+        test=test,
+        keys=keys,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+    )
     return evaluation.assert_not_worse_than(against, **options)
 
 

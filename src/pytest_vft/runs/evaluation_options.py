@@ -67,6 +67,8 @@ class EvaluationRequest:
     live: Live | None = None
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
+    data_format: str | None = None
+    image_roots: Sequence[str] = ()
     ids: Collection[str] | None = None
     judge_labels: str | None = None
 
@@ -133,14 +135,25 @@ class EvaluationRequest:
     def _evaluate(self, on_answer: Callable[[LiveProgress], None]) -> Evaluation:
         path, test, live = self.predictions, self.test, self.live
         keys, pattern, ids = self.keys, self.id_pattern, self.ids
+        data_format, roots = self.data_format, self.image_roots
         if live is None or test is None:
-            return evaluate(path, test=test, keys=keys, id_pattern=pattern, ids=ids)
+            return evaluate(
+                path,
+                test=test,
+                keys=keys,
+                id_pattern=pattern,
+                data_format=data_format,
+                image_roots=roots,
+                ids=ids,
+            )
         return evaluate_live(
             path,
             live,
             test=test,
             keys=keys,
             id_pattern=pattern,
+            data_format=data_format,
+            image_roots=roots,
             ids=ids,
             before=self._check_before_asking,
             on_answer=on_answer,
@@ -160,7 +173,14 @@ class EvaluationRequest:
                 raise no_judge()
             self.scoring.judge.credentials()
         if self.against is not None:
-            evaluate(self.against, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+            evaluate(
+                self.against,
+                test=self.test,
+                keys=self.keys,
+                id_pattern=self.id_pattern,
+                data_format=self.data_format,
+                image_roots=self.image_roots,
+            )
 
 
 def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequest:
@@ -195,6 +215,7 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
         requirement=_record(Requirement, given),
         scoring=scoring,
         live=live,
+        image_roots=tuple(given.get("image_root", ())),
         keys=replace(as_keys(read_pairs("keys", given.get("keys", ""))), field=given.get("field")),
         ids=read_ids(given["ids"]) if "ids" in given else None,
     )
