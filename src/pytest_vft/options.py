@@ -74,6 +74,11 @@ class Option(NamedTuple):
         return f"--vft-{self.name}" if PYTEST in self.commands else None
 
     @property
+    def is_merged(self) -> bool:
+        """Whether several values are merged or refused: no gate of an evaluation replaces another one."""
+        return self.kind == "text" and (self.commands in (_EVAL, ("eval",)) or self.name == "eval")
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of argparse's add_argument()."""
         settings: dict[str, Any] = {"help": self.help, "default": self.default}
@@ -81,7 +86,7 @@ class Option(NamedTuple):
             return settings | {"action": "store_true"}
         if self.name not in _MAY_BE_EMPTY:
             settings["type"] = not_empty
-        if self.kind == "list":
+        if self.kind == "list" or self.is_merged:
             settings["action"] = "append"
         if self.kind in ("integer", "count"):
             settings["type"] = int

@@ -22,7 +22,8 @@ from pytest_vft.evaluation.statistics import mcnemar
 
 from .files import prediction, question, write_lines
 
-GIVEN = ["eval", "new.jsonl", "--test=test.jsonl", "--against=old.jsonl", "--min-accuracy=0.5"]
+COMPARED = ["eval", "new.jsonl", "--test=test.jsonl", "--against=old.jsonl"]
+GIVEN = [*COMPARED, "--min-accuracy=0.5"]
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +81,7 @@ def test_github_annotates_gates_that_fail(capsys: pytest.CaptureFixture[str]) ->
     passed = capsys.readouterr().out
     assert passed.endswith("PASSED  2 of 2 gates\n")
 
-    assert main([*GIVEN, "--min-accuracy=0.9", "--alpha=0.5", "--format=github"]) == 1
+    assert main([*COMPARED, "--min-accuracy=0.9", "--alpha=0.5", "--format=github"]) == 1
 
     *_, verdict, gate, comparison = capsys.readouterr().out.splitlines()
     assert verdict == "FAILED  2 of 2 gates failed"
@@ -93,7 +94,7 @@ def test_github_annotates_gates_that_fail(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_junit_has_a_case_for_each_gate(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*GIVEN, "--min-accuracy=0.9", "--report=junit:junit.xml"]) == 1
+    assert main([*COMPARED, "--min-accuracy=0.9", "--report=junit:junit.xml"]) == 1
 
     root = ET.parse("junit.xml").getroot()  # noqa: S314 - our own file
     assert root.attrib == {"name": "vft eval", "tests": "2", "failures": "1", "errors": "0"}

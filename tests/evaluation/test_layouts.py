@@ -94,11 +94,9 @@ def test_keys_may_be_paths() -> None:
         "gold": {"x": "d"},
     }
 
-    (answer,) = answers(
-        line, keys={"id": "nr", "predicted": "choices.1.text", "actual": "gold.x"} | {"id": "n"}
-    )
+    (answer,) = answers(line, keys={"id": "gold.x", "predicted": "choices.1.text", "actual": "gold.x"})
 
-    assert (answer.said, answer.truth) == ("b", "c")
+    assert (answer.id, answer.said, answer.truth) == ("c", "b", "c")
     with pytest.raises(EvaluationError, match=r"no key choices\.2\.text"):
         answers(line, keys={"predicted": "choices.2.text"})
 
@@ -213,11 +211,14 @@ def test_json_array_is_read_with_the_lines_of_its_entries(indent: int | None) ->
 
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.text() | st.integers() | st.none(), max_size=3)))
 def test_any_array_is_read_like_its_entries(entries: list[dict[str, Any]]) -> None:
-    whole = [{**entry, "prediction": "a", "truth": "b"} for entry in [{}, *entries]]
+    whole = [
+        {**entry, "number": number, "prediction": "a", "truth": "b"}
+        for number, entry in enumerate([{}, *entries])
+    ]
     Path("p.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")
 
     try:
-        found = [one.id for one in evaluate("p.json", keys={"id": "no id"}).matched.answers]
+        found = [one.id for one in evaluate("p.json", keys={"id": "number"}).matched.answers]
     except EvaluationError as error:
         found = [str(error)]
 

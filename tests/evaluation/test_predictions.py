@@ -78,6 +78,11 @@ def test_without_ids_lines_are_in_order() -> None:
     assert (found.how, [one.said for one in found.answers]) == ("order", ["a", "b", "c"])
 
 
+def test_other_number_of_lines_is_another_order() -> None:
+    with pytest.raises(EvaluationError, match="1 prediction and 3 questions cannot be matched by order"):
+        matched([{"prediction": "a"}], [question(0, text="Who?")] * 3)
+
+
 def test_lines_may_be_named() -> None:
     found = matched(
         [{"line": line, "prediction": said, "truth": "x"} for line, said in ((3, "c"), (1, "a"))], QUESTIONS
@@ -200,7 +205,10 @@ def test_what_is_no_prediction_is_named(lines: str, said: str) -> None:
             [question(14), question(0, text="Who?")],
             "test.jsonl:2: no id, but other questions and the predictions have ids",
         ),
-        ([question(0, text="Who?")] * 3, "2 predictions and 3 questions cannot be matched by order"),
+        (
+            [question(0, text="Who?")] * 3,
+            "the predictions have ids (14, 14), the questions of test.jsonl have none",
+        ),
     ],
 )
 def test_what_cannot_be_matched_is_named(questions: list[Mapping[str, Any]], said: str) -> None:

@@ -48,6 +48,26 @@ def test_gate_that_fails_says_so_in_the_summary(project: Project) -> None:
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--vft-eval-min-accuracy=closed=0.9", "--vft-eval-min-accuracy=closed=0.1"],
+            "'closed' is '0.9' and",
+        ),
+        (
+            ["--vft-eval=tuned.jsonl", "--vft-eval-min-accuracy=0.1"],
+            "--vft-eval names 2 files of predictions",
+        ),
+    ],
+)
+def test_no_gate_and_no_file_replaces_another(project: Project, options: list[str], said: str) -> None:
+    result = project.run(*GATES, *options)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{said}*"])
+
+
 def test_id_can_be_copied(project: Project) -> None:
     result = project.run(*GATES, "--vft-eval-min-accuracy=0.4", "base.jsonl::eval/closed")
 

@@ -17,6 +17,7 @@ from pytest_vft.report.evaluation_text import progress_line
 from pytest_vft.runs.batch import write_batch
 from pytest_vft.runs.evaluation_options import EvaluationRequest, read_request
 from pytest_vft.runs.live import LiveTally
+from pytest_vft.runs.option_values import merge_values
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -40,13 +41,13 @@ def _write_batch(arguments: argparse.Namespace) -> int:
     defaults = {
         option.name.replace("-", "_"): option.default for option in OPTIONS if "eval" in option.commands
     }
-    given = {
-        name: value
-        for name, value in vars(arguments).items()
-        if name not in ("name", "write_batch") and value != defaults.get(name)
-    }
     with naming_for("command"):
-        print_text(render_batch(write_batch(arguments.write_batch, given)))
+        given = {
+            name: value
+            for name, value in merge_values(vars(arguments)).items()
+            if name != "name" and value != defaults.get(name)
+        }
+        print_text(render_batch(write_batch(given.pop("write_batch"), given)))
     return 0
 
 

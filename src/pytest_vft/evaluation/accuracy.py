@@ -96,8 +96,7 @@ class Requirement:
 def measure(marks: Sequence[Mark]) -> Accuracy:
     """Return the accuracy of *marks*, at least one and all graded."""
     right = [mark.right is True for mark in marks]
-    clusters = clusters_of(marks)
-    effect = 1.0 if clusters is None else statistics.design_effect(right, clusters)
+    effect = dependence(right, marks)
     images = {one.image for one in (mark.answer.question for mark in marks) if one and one.image}
     n, share = len(marks), sum(right) / len(marks)
     return Accuracy(
@@ -110,14 +109,24 @@ def measure(marks: Sequence[Mark]) -> Accuracy:
     )
 
 
-def clusters_of(marks: Sequence[Mark]) -> list[Hashable] | None:
-    """Return what each of *marks* shares with others: the image of the question, or else the question.
+def dependence(values: Sequence[float], marks: Sequence[Mark]) -> float:
+    """Return the design effect of *values*, one for each of *marks*.
 
-    Return None for single answers without a test split, which has the images.
+    It is the largest of those of images, of questions and of repeats: several answers to a question are
+    never worth more than one question.
     """
-    if marks[0].answer.question is None:  # then no answer has one
-        ids = [mark.answer.id for mark in marks]
-        return None if len(set(ids)) == len(ids) else list(ids)
+    ids = [mark.answer.id for mark in marks]
+    questions = len(set(ids))
+    effects = [len(ids) / questions]
+    if questions < len(ids):
+        effects.append(statistics.design_effect(values, ids))
+    if marks[0].answer.question is not None:  # then every answer has one
+        effects.append(statistics.design_effect(values, _images(marks)))
+    return max(effects)
+
+
+def _images(marks: Sequence[Mark]) -> list[Hashable]:
+    """Return the image of each of *marks*, or the question if it has no image."""
     return [
         answer.question.image if answer.question and answer.question.image else (answer.id,)
         for answer in (mark.answer for mark in marks)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation import statistics
-from pytest_vft.evaluation.accuracy import Accuracy, clusters_of, measure
+from pytest_vft.evaluation.accuracy import Accuracy, dependence, measure
 from pytest_vft.evaluation.gate import Cause, irregular_causes
-from pytest_vft.evaluation.matching import Irregularities
+from pytest_vft.evaluation.matching import Irregularities, differ
 from pytest_vft.evaluation.scoring import Kind, Mark, count_ratings
 from pytest_vft.evaluation.statistics import Interval
 from pytest_vft.naming import option
@@ -54,6 +54,7 @@ class Comparison:
     more often. *p* is that of McNemar's exact two-sided test of these questions. *interval* is that of
     *difference*, two-sided at 95 %. *settled_by* is the number of questions at which it would exclude 0, if
     the difference stayed as it is. *ratings* and *against_ratings* count the ratings of the judge.
+    *disputed* are the ids of questions with different actual answers in both files.
     """
 
     kind: Kind | None
@@ -70,6 +71,7 @@ class Comparison:
     settled_by: int | None
     ratings: Mapping[str, int]
     against_ratings: Mapping[str, int]
+    disputed: Sequence[str] = field(repr=False)
     causes: tuple[Cause, ...]
 
     @property
@@ -96,11 +98,13 @@ def compare(
     ours, theirs = [pair.ours for pair in graded], [pair.theirs for pair in graded]
     changes = [_change(pair) for pair in graded]
     n, better, worse = len(graded), changes.count(1), changes.count(-1)
-    clusters = clusters_of(ours)
-    effect = 1.0 if clusters is None else statistics.design_effect(changes, clusters)
+    effect = dependence(changes, ours)
     fixed, broken = _changed(graded)
     p = statistics.mcnemar(len(fixed), len(broken))
     causes = list(dict.fromkeys([*irregular_causes(irregular[0]), *irregular_causes(irregular[1])]))
+    disputed = [pair for pair in pairs if differ(pair.ours.answer.truths, pair.theirs.answer.truths)]
+    if disputed and "disputed" not in causes:
+        causes.append("disputed")
     if len(pairs) - n > max_ungraded * len(pairs):
         causes.append("ungraded")
     margin, alpha, confidence = tolerance.margin, tolerance.alpha, tolerance.confidence
@@ -128,6 +132,7 @@ def compare(
         settled_by=statistics.pairs_to_settle(better, worse, n, effect, z),
         ratings=count_ratings(ours),
         against_ratings=count_ratings(theirs),
+        disputed=list(dict.fromkeys(pair.ours.answer.id for pair in disputed)),
         causes=tuple(causes),
     )
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal
 
 from pytest_vft.errors import EvaluationError, UsageError
-from pytest_vft.evaluation.batch import FAILED, line_label
+from pytest_vft.evaluation.batch import FAILED
 from pytest_vft.evaluation.predictions import Answer
+from pytest_vft.evaluation.question_labels import MatchMethod, first_ids, has_line, label_answers
 from pytest_vft.evaluation.questions import Question, normalise_id
 from pytest_vft.naming import option
 from pytest_vft.text import count, safe
-
-MatchMethod = Literal["id", "pattern", "line", "order", "none"]
-"""How predictions are matched to questions: `none` without a test split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +56,7 @@ class MatchedPredictions:
 
 def match_without_split(path: str, predictions: Sequence[Answer]) -> MatchedPredictions:
     """Return *predictions* matched without a test split: each line is its own question, or a repeated one."""
+    _check_ids(path, predictions)
     return _combined([_match_alone(path, run) for run in _runs(predictions)])
 
 
@@ -88,7 +85,30 @@ def match(path: str, predictions: Sequence[Answer], questions: Sequence[Question
     several answers.
     Raises EvaluationError if none of these is possible, or if there is no actual answer.
     """
+    if not all(has_line(given) for given in predictions):  # the lines of a transcript are enough
+        _check_ids(path, predictions)
     return _combined([_match_run(path, run, questions) for run in _runs(predictions)])
+
+
+def _check_ids(path: str, predictions: Sequence[Answer]) -> None:
+    """Raise EvaluationError if some of *predictions* have no id, or an id has different actual answers."""
+    firsts: dict[str, Answer] = {}
+    for given in predictions:
+        firsts.setdefault(given.id, given)
+    if len(firsts) == len(predictions) and "" not in firsts:
+        return
+    if "" in firsts and len(firsts) > 1:
+        raise EvaluationError(
+            f"{path}:{firsts[''].line}: no id, but other predictions have ids; give each prediction its id"
+        )
+    for given in predictions if "" not in firsts else ():
+        first = firsts[given.id]
+        if differ(first.truths, given.truths):
+            raise EvaluationError(
+                f"{path}:{given.line}: the id {safe(given.id)!r} is also that of line {first.line}, with "
+                "another actual answer; give each question its own id, or name the key of the ids: "
+                f"{option('keys', 'id=KEY')}"
+            )
 
 
 def _runs(predictions: Sequence[Answer]) -> list[Sequence[Answer]]:
@@ -120,7 +140,7 @@ def _combined(runs: Sequence[MatchedPredictions]) -> MatchedPredictions:
 
 
 def _match_run(path: str, predictions: Sequence[Answer], questions: Sequence[Question]) -> MatchedPredictions:
-    how, labels, given = _labels(path, predictions, questions)
+    how, labels, given = label_answers(path, predictions, questions)
     by_label = dict(zip(labels, questions, strict=True))
     firsts, repeated, contradictory = _distinct(predictions, given)
     if firsts.keys().isdisjoint(by_label):
@@ -135,8 +155,7 @@ def _match_run(path: str, predictions: Sequence[Answer], questions: Sequence[Que
         truth, others = found.truth, found.others
         if question.truth is not None:
             truth, others = question.truth, question.others
-            same = found.truth is None or found.truth == truth
-            if not same and _differ((truth, *others), (str(found.truth), *found.others)):
+            if found.truth != truth and differ((truth, *others), found.truths):
                 disputed.append(label)
         if truth is None:
             raise EvaluationError(f"{question.place}: no actual answer here or in {path}:{found.line}")
@@ -152,7 +171,10 @@ def _match_run(path: str, predictions: Sequence[Answer], questions: Sequence[Que
     return MatchedPredictions(how=how, predictions=len(predictions), answers=answers, irregular=irregular)
 
 
-def _differ(truths: Sequence[str], others: Sequence[str]) -> bool:
+def differ(truths: Sequence[str], others: Sequence[str]) -> bool:
+    """Return whether no actual answer is in both lists; a list without any differs from nothing."""
+    if not truths or not others:
+        return False
     return {truth.strip() for truth in truths}.isdisjoint(other.strip() for other in others)
 
 
@@ -160,13 +182,9 @@ def _unmatched(path: str, given: Sequence[str], split: str, labels: Sequence[str
     """Return why no prediction has a question."""
     return (
         f"{path}: none of {count(len(given), 'predicted id')} is in {split}: predicted are "
-        f"{_first(given)}, in the test split are {_first(labels)}; give the test split of these predictions, "
-        f"or name the key of their ids: {option('keys', 'id=KEY')}"
+        f"{first_ids(given)}, in the test split are {first_ids(labels)}; give the test split of these "
+        f"predictions, or name the key of their ids: {option('keys', 'id=KEY')}"
     )
-
-
-def _first(ids: Sequence[str]) -> str:
-    return ", ".join(map(safe, ids[:3])) + (", ..." if len(ids) > 3 else "")  # noqa: PLR2004 - enough to recognise
 
 
 def select_ids(matched: MatchedPredictions, ids: Collection[str]) -> MatchedPredictions:
@@ -188,75 +206,6 @@ def select_ids(matched: MatchedPredictions, ids: Collection[str]) -> MatchedPred
         if name != "unknown"
     }
     return replace(matched, answers=answers, irregular=replace(matched.irregular, **irregular))
-
-
-def _labels(
-    path: str, predictions: Sequence[Answer], questions: Sequence[Question]
-) -> tuple[MatchMethod, list[str], Sequence[str]]:
-    """Return the method of matching, and the labels of questions and of predictions."""
-    ids = [given.id for given in predictions]
-    own: dict[MatchMethod, list[str | None]] = {
-        "id": [question.id for question in questions],
-        "pattern": [question.numbered for question in questions],
-    }
-    for how, found in own.items() if all(ids) else ():
-        labels = [label for label in found if label is not None]
-        if len(labels) == len(questions):
-            _check_distinct(labels, questions)
-            return how, labels, _without_prefix(ids, labels)
-        if labels:
-            place = questions[found.index(None)].place
-            raise EvaluationError(f"{place}: no id, but other questions and the predictions have ids")
-    labels = [str(question.line) for question in questions]
-    if all(isinstance(given.fields.get("line"), int) for given in predictions):
-        return "line", labels, [str(given.fields["line"]) for given in predictions]
-    if "custom_id" in predictions[0].fields:
-        raise EvaluationError(
-            f"{path}: the output of the Batch API is in any order, and the questions of {questions[0].path} "
-            f"have no ids; give each question its id, such as {safe(predictions[0].id)!r}"
-        )
-    if len(predictions) != len(questions):
-        raise EvaluationError(
-            f"{path}: {count(len(predictions), 'prediction')} and {count(len(questions), 'question')} cannot "
-            "be matched by order; give both an id"
-        )
-    return "order", labels, labels
-
-
-def _without_prefix(ids: Sequence[str], labels: Sequence[str]) -> Sequence[str]:
-    """Return *ids* without a common prefix, as in task-0 and task-1, if this makes all of them *labels*."""
-    known = set(labels)
-    if known.isdisjoint(ids):
-        prefix = os.path.commonprefix(ids).rstrip("0123456789")  # noqa: RUF071 - ids are no paths
-        shorter = [id_.removeprefix(prefix) for id_ in ids]
-        if known.issuperset(shorter):
-            return shorter
-    return ids
-
-
-def label_questions(questions: Sequence[Question]) -> list[str]:
-    """Return the labels by which the predictions of a batch are matched: ids, else numbers, else lines.
-
-    Raises EvaluationError if only some questions have an id, or two have the same.
-    """
-    for found in ([one.id for one in questions], [one.numbered for one in questions]):
-        labels = [label for label in found if label is not None]
-        if len(labels) == len(questions):
-            _check_distinct(labels, questions)
-            return labels
-        if labels:
-            raise EvaluationError(
-                f"{questions[found.index(None)].place}: no id, but other questions have ids"
-            )
-    return [line_label(question) for question in questions]
-
-
-def _check_distinct(labels: Sequence[str], questions: Sequence[Question]) -> None:
-    places: dict[str, str] = {}
-    for label, question in zip(labels, questions, strict=True):
-        first = places.setdefault(label, question.place)
-        if first != question.place:
-            raise EvaluationError(f"{question.place}: the id {safe(label)!r} is also the id of {first}")
 
 
 def _distinct(

@@ -115,6 +115,12 @@ def _keys_of(
         predicted = layout.predicted
         if actual is None and keys.actual == _DEFAULT.actual:
             actual = layout.actual
+    if id_ is None and keys.id != _DEFAULT.id and keys.id and "line" not in fields:
+        expected = " or ".join(map(safe, keys.id))
+        hint = nearest(keys.id[0], fields) or f" among {safe(', '.join(fields))}"
+        raise EvaluationError(
+            f"{path}:{line}: no key {expected}{hint}; name that of the ids: {option('keys', 'id=KEY')}"
+        )
     if predicted is None:
         expected = " or ".join(keys.predicted)
         hint = nearest(keys.predicted[0], fields) or f" among {safe(', '.join(fields))}"

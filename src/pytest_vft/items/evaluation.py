@@ -42,10 +42,12 @@ class EvalRun:
         self._selected: Sequence[Kind] = ()
         self._results: tuple[Results, Mapping[str, Sequence[str]]] | None = None
         with usage_errors():
-            path = config.getoption("vft_eval")
-            if path is None:
+            paths: Sequence[str] = config.getoption("vft_eval") or ()
+            if not paths:
                 raise UsageError("no predictions: write --vft-eval=FILE")
-            base_url = config.getoption("vft_base_url")
+            if len(set(paths)) > 1:
+                raise UsageError(f"--vft-eval names {len(set(paths))} files of predictions; expected one")
+            path, base_url = paths[0], config.getoption("vft_base_url")
             with naming_for("pytest"):
                 self.request = read_request(
                     path, {**given_options(config, "vft_eval_"), "base_url": base_url}

@@ -9,6 +9,7 @@ from pytest_vft.report.evaluation_words import (
     CAUSES,
     aligned_rows,
     conclusive_words,
+    first_ids,
     interval_words,
     points,
     quoted,
@@ -40,6 +41,9 @@ def comparison_lines(comparison: Comparison, path: str, against: str, most_shown
         yield f"  inconclusive: the interval contains 0; {settled}"
     elif comparison.p >= comparison.alpha:
         yield f"  inconclusive: exact McNemar p is not below {comparison.alpha:g}"
+    if comparison.disputed:
+        number, ids = len(comparison.disputed), first_ids(comparison.disputed)
+        yield f"  {number:,} with different actual answers in both files: no gate passes ({ids})"
     shown = broken[: most_shown or None]
     for change in shown:
         yield f"    broken: {said_words(change.ours)}, {quoted(change.theirs.answer.said)} before"

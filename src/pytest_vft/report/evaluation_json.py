@@ -108,7 +108,7 @@ def _comparison_data(comparison: Comparison) -> dict[str, Any]:
         **_attributes(comparison, "margin", "alpha", "confidence", "settled_by"),
         "fixed": [_change_data(change) for change in comparison.fixed],
         "broken": [_change_data(change) for change in comparison.broken],
-        **_attributes(comparison, "ratings", "against_ratings"),
+        **_attributes(comparison, "ratings", "against_ratings", "disputed"),
     }
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_vft.evaluation.accuracy import Accuracy, Group
 from pytest_vft.evaluation.gate import Gate
-from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions, MatchMethod
+from pytest_vft.evaluation.matching import Irregularities, MatchedPredictions
+from pytest_vft.evaluation.question_labels import MatchMethod
 from pytest_vft.evaluation.questions import Question
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import Mark, Normalisation

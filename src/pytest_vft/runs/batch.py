@@ -9,8 +9,8 @@ from typing import Any
 from pytest_vft.errors import UsageError
 from pytest_vft.evaluation.batch import WrittenBatch, requests
 from pytest_vft.evaluation.live import Live
-from pytest_vft.evaluation.matching import label_questions
 from pytest_vft.evaluation.predictions import as_keys, read_ids
+from pytest_vft.evaluation.question_labels import label_questions
 from pytest_vft.evaluation.questions import ID_PATTERN, Question, normalise_id, read_questions
 from pytest_vft.naming import option
 from pytest_vft.runs.option_values import read_pairs

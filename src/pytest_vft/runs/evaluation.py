@@ -82,6 +82,8 @@ class Evaluation:
     def assert_min_accuracy(self, minimum: float, **options: Unpack[AccuracyOptions]) -> Gate:
         """Return the gate, or raise AssertionError if the accuracy is below *minimum*."""
         __tracebackhide__ = True
+        if minimum is None:
+            raise UsageError(f"{option('min-accuracy')} is None; expected a share from 0 to 1, such as 0.9")
         gate = self.measure(minimum, **options)
         if not gate.ok:
             command = self.write_wrong_ids(gate)

@@ -21,7 +21,13 @@ from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.naming import option
 from pytest_vft.runs.evaluation import Evaluation, evaluate, no_judge, no_questions
 from pytest_vft.runs.live import evaluate_live
-from pytest_vft.runs.option_values import read_list, read_number, read_pairs, read_whole_number
+from pytest_vft.runs.option_values import (
+    merge_values,
+    read_list,
+    read_number,
+    read_pairs,
+    read_whole_number,
+)
 from pytest_vft.text import either, nearest
 
 Record = TypeVar("Record")
@@ -163,7 +169,8 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
     None and False are values that were not given.
     Raises UsageError for invalid options; no data is read.
     """
-    given = {name: _value(name, value) for name, value in options.items() if value not in (None, False)}
+    merged = merge_values(options)
+    given = {name: _value(name, value) for name, value in merged.items() if value not in (None, False)}
     _check_absent(given, ("model",), option("write-batch", "FILE"))
     _check_gates(given)
     minima = read_minima(given.get("min_accuracy"))

@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from pytest_vft.errors import UsageError
 from pytest_vft.naming import option
+from pytest_vft.text import safe
+
+_PARTS = ("by", "choices", "keys", "min_accuracy", "passing")  # options that are lists of parts
+
+
+def merge_values(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *options* with one text for the values of each option of an evaluation.
+
+    Raises UsageError for several values of an option that is no list.
+    """
+    return {
+        name: _merged(name, value) if isinstance(value, list) and name != "report" else value
+        for name, value in options.items()
+    }
+
+
+def _merged(name: str, values: Sequence[str]) -> str:
+    if name in _PARTS:
+        return ",".join(values)
+    if len(set(values)) > 1:
+        given = " and ".join(repr(safe(value)) for value in values)
+        raise UsageError(f"{option(name.replace('_', '-'))} is given as {given}; expected one value")
+    return values[0]
 
 
 def read_number(name: str, text: str) -> float:
@@ -25,13 +50,20 @@ def read_whole_number(name: str, text: str) -> int:
 
 
 def read_pairs(name_of_option: str, text: str) -> dict[str, str]:
-    """Return the pairs in *text*, NAME=VALUE, comma-separated. Raises UsageError for other text."""
-    pairs = {}
+    """Return the pairs in *text*, NAME=VALUE, comma-separated.
+
+    Raises UsageError for other text and for a name with several values.
+    """
+    pairs: dict[str, str] = {}
     for part in read_list(text):
         name, equals, value = part.partition("=")
         if not equals or not value:
             raise UsageError(f"{option(name_of_option)}: {part!r}: expected NAME=VALUE, comma-separated")
-        pairs[name] = value
+        if pairs.setdefault(name, value) != value:
+            raise UsageError(
+                f"{option(name_of_option)}: {safe(name)!r} is {safe(pairs[name])!r} and {safe(value)!r}; "
+                "expected one value"
+            )
     return pairs
 
 
