@@ -188,9 +188,10 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
     if (is_marked or not images) and not chat.faults:
         missing = missing_image(rows, chat.others, len(images))
         hides_image = hides_image or (not images and (missing is not NONE or has_unread_image(rows)))
+    media = _media(chat.others) if chat.others else 0
     bounds = target_turn(rows)
-    # Without the image that was meant, a question may be the same as another one.
-    is_whole = bounds[1] and not chat.faults and not hides_image
+    # Without the image, video or audio that was meant, a question may be the same as another one.
+    is_whole = bounds[1] and not chat.faults and not hides_image and not media
     turn = measure_turn(bounds, role_texts, images) if is_whole else None
     trained = assistants > 1 and turn is not None and split == "train"
     text_at_least, text_at_most = count_text(texts)
@@ -205,7 +206,7 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
         "images": len(images),
         "placeholders": chat.placeholders,
         "listed_images": chat.listed,
-        "unchecked_media": _media(chat.others) if chat.others else 0,
+        "unchecked_media": media,
         "missing_image": missing,
         "unanswered_calls": unanswered_calls(rows) if all_calls and not chat.faults else (),
         "repeated_assistants": _repeated_assistants(rows) if assistants > 1 and not chat.faults else 0,
