@@ -41,7 +41,8 @@ def read_description(path: str) -> Description:
     """Return what a dataset_info.json beside the file at *path* says of it, if there is one.
 
     The layout has the name of the dataset, its formatting, and its columns and tags by name; it is None if
-    no dataset has the file. The first dataset whose formatting is known has it.
+    no dataset has the file. "unusable" says why the trainer cannot use the description. The first dataset
+    whose formatting is known counts.
     """
     folder, name = os.path.split(path)
     try:
@@ -89,11 +90,27 @@ def _described(name: str, datasets: Mapping[str, Mapping[str, Any]]) -> Descript
 
 
 def _layout(dataset: str, described: Mapping[str, Any]) -> Mapping[str, str]:
+    formatting = described.get("formatting", "alpaca")
     columns = _named(described.get("columns"), _COLUMNS)
+    unusable = _unusable(formatting, columns, ranking=bool(described.get("ranking")))
+    if unusable:
+        return {"dataset": dataset, "formatting": formatting, "unusable": unusable}
     if not described.get("ranking"):
         columns = {name: key for name, key in columns.items() if name not in ("chosen", "rejected")}
-    formatting = described.get("formatting", "alpaca")
     return {"dataset": dataset, "formatting": formatting, **columns, **_named(described.get("tags"), _TAGS)}
+
+
+def _unusable(formatting: str, columns: Mapping[str, str], *, ranking: bool) -> str | None:
+    """Return why the trainer ends with a KeyError for each example; None if it does not.
+
+    Columns that are given replace all default ones. Source: https://pypi.org/project/llamafactory/0.9.5/,
+    llamafactory/data/parser.py and converter.py, read 2026-11-29.
+    """
+    if formatting != "alpaca" and "messages" not in columns:
+        return "has columns without messages; expected the key of the messages"
+    if ranking and "kto_tag" not in columns and not {"chosen", "rejected"} <= columns.keys():
+        return "has ranking without the columns chosen and rejected; expected both"
+    return None
 
 
 def _named(given: Any, default: Mapping[str, str]) -> Mapping[str, str]:
