@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forms import Example, answered, asked, checked, examples_of, found, images, write
+from forms import Example, answered, asked, checked, examples_of, found, images, parts, write
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -197,3 +198,99 @@ def test_an_example_of_openai_is_never_taken_for_another(messages: list[Example]
 def test_the_format_of_a_file_that_cannot_be_read_is_openai() -> None:
     assert detect_format("none.jsonl").name == "openai"
     assert detect_format(write("text")).name == "openai"
+
+
+def numbered(example: Callable[[int, str], Example]) -> str:
+    return write(*(example(n, image) for n, image in enumerate(images())))
+
+
+SWIFT_ONLY: dict[str, Callable[[int, str], Example]] = {
+    "roles of tools": lambda n, i: {
+        "messages": [
+            asked(),
+            {"role": "tool_call", "content": '{"name": "f", "arguments": {}}'},
+            {"role": "tool_response", "content": f"{n}"},
+            answered(f"{n}"),
+        ],
+        "images": [i],
+    },
+    "loss": lambda n, i: {"messages": [asked(), {**answered(f"{n}"), "loss": True}], "images": [i]},
+    "loss in some": lambda n, i: {
+        "messages": [
+            asked(),
+            {**answered(f"{n}"), **({"loss": False} if n == 9 else {})},
+            asked("And the date?"),
+            answered("x"),
+        ],
+        "images": [i],
+    },
+    "loss beside parts": lambda n, i: {
+        "messages": [
+            {"role": "user", "content": parts({"type": "image_url", "image_url": {"url": i}}, "Which?")},
+            {**answered(f"{n}"), "loss": True},
+        ]
+    },
+    "rejected images": lambda n, i: {
+        "messages": [asked(), answered(f"{n}")],
+        "images": [i],
+        "rejected_images": ["images/0.png" if n else "images/1.png"],
+    },
+    "URLs": lambda n, _: {
+        "messages": [asked(), answered(f"{n}")],
+        "images": [f"https://example.com/{n}.png"],
+    },
+    "texts to continue": lambda n, i: {"messages": [answered(f"<image>{n}")], "images": [i]},
+}
+
+
+@pytest.mark.parametrize("example", SWIFT_ONLY.values(), ids=SWIFT_ONLY)
+def test_what_only_swift_reads_is_of_swift(example: Callable[[int, str], Example]) -> None:
+    report = checked(numbered(example))
+
+    assert report.files[0].data_format == "swift"
+    assert found(report) == []
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_videos_and_audios_beside_messages_are_of_llamafactory(kind: str) -> None:
+    report = checked(
+        numbered(
+            lambda n, _: {
+                "messages": [asked(f"<{kind}>What is it?"), answered(f"{n}")],
+                f"{kind}s": [f"{n}.{kind}"],
+            }
+        )
+    )
+
+    assert report.files[0].data_format == "llamafactory"
+    assert found(report) == []
+
+
+@pytest.mark.parametrize("key", ["objects", "images", "image", "rejected_response", "videos"])
+@pytest.mark.parametrize("value", [None, "", {}])
+def test_an_empty_key_does_not_decide(key: str, value: object) -> None:
+    write(*({"messages": [asked("Which?"), answered(f"{n}")], key: value} for n in range(12)))
+
+    assert checked().files[0].data_format == "openai"
+
+
+def test_an_empty_list_of_images_is_of_trl_and_null_is_a_text_of_any_format() -> None:
+    write(*({"messages": [asked("Which?"), answered(f"{n}")], "images": []} for n in range(12)))
+    assert checked().files[0].data_format == "trl"
+
+    trl = examples_of("trl")
+    write(*({"messages": [asked("Which?"), answered(f"{n}")], "images": None} for n in range(12)), trl[0])
+    assert checked().files[0].data_format == "trl"
+
+
+@pytest.mark.parametrize("container", ["lines", "array"])
+def test_large_examples_are_read_to_their_end(container: str) -> None:
+    large = "A" * (9 * 1024 * 1024)
+    examples = [
+        {"messages": examples_of("trl")[0]["messages"], "note": large, "images": ["images/0.png"]}
+    ] * 2
+    name = "train.jsonl" if container == "lines" else "train.json"
+    text = "".join(json.dumps(example) + "\n" for example in examples)
+    Path(name).write_text(text if container == "lines" else json.dumps(examples))
+
+    assert detect_format(name).name == "trl"

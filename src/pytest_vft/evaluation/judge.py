@@ -23,7 +23,7 @@ from pytest_vft.evaluation.chat import (
 )
 from pytest_vft.evaluation.parallel import in_parallel, paced
 from pytest_vft.evaluation.predictions import Answer
-from pytest_vft.evaluation.questions import read_prompts
+from pytest_vft.evaluation.questions import check_prompts, read_prompts
 from pytest_vft.evaluation.ratings import PASSING, RATINGS, Rating, read_rating
 from pytest_vft.evaluation.spending import Budget, Spending
 from pytest_vft.evaluation.statistics import check_share
@@ -201,9 +201,10 @@ def _prompts(answers: Sequence[Answer], judge: Judge) -> Iterator[tuple[Answer, 
             by_line.setdefault(answer.question.line, []).append(answer)
     if not all(answer.question for answer in answers):
         raise UsageError(f"{option('judge-images')} needs the test split: {option('test', 'FILE')}")
-    path = next(answer.question.path for answer in answers if answer.question)
-    for line, prompt in read_prompts(path):
-        for answer in by_line.get(line, ()):
+    split = next(answer.question.split for answer in answers if answer.question)
+    check_prompts(split, by_line)
+    for line, prompt in read_prompts(split, by_line):
+        for answer in by_line[line]:
             yield answer, _messages(answer, prompt.images)
 
 
