@@ -139,6 +139,38 @@ def test_dataset_info_names_instructions_and_rankings() -> None:
     assert (report.files[0].answered, report.files[0].images) == (12, 12)
 
 
+UNUSABLE = {
+    "has columns without messages; expected": {"formatting": "sharegpt", "columns": {"images": "images"}},
+    "has ranking without the columns chosen and rejected": {"formatting": "sharegpt", "ranking": True},
+}
+
+
+@pytest.mark.parametrize("words", UNUSABLE)
+def test_descriptions_that_the_trainer_cannot_use_are_faults(words: str) -> None:
+    write(*examples_of("sharegpt"))
+    described(file_name="train.jsonl", **UNUSABLE[words])
+
+    findings = checked().findings
+
+    assert {one.rule for one in findings} == {SHAPE}
+    assert all(f"dataset_info.json {words}" in one.message for one in findings)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"columns": {"messages": "conversations", "images": "images"}},
+        {"columns": {"messages": "conversations", "images": "images", "chosen": "a", "rejected": "b"}},
+        {},
+    ],
+)
+def test_descriptions_that_the_trainer_uses_are_no_faults(more: Any) -> None:
+    write(*examples_of("sharegpt"))
+    described(file_name="train.jsonl", formatting="sharegpt", **more)
+
+    assert SHAPE not in {one.rule for one in checked().findings}
+
+
 @pytest.mark.parametrize(
     "content",
     [

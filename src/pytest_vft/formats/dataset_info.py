@@ -31,7 +31,8 @@ _TAGS = {
 def read_layout(path: str) -> Mapping[str, str] | None:
     """Return how the file at *path* is described in a dataset_info.json beside it; None if it is not.
 
-    The layout has the name of the dataset, its formatting, and its columns and tags by name.
+    The layout has the name of the dataset, its formatting, and its columns and tags by name; "unusable" says
+    why the trainer cannot use the description.
     """
     folder, name = os.path.split(path)
     try:
@@ -52,9 +53,25 @@ def _layout(dataset: str, described: Mapping[str, Any]) -> Mapping[str, str] | N
     if formatting not in ("alpaca", "sharegpt", "openai"):
         return None
     columns = _named(described.get("columns"), _COLUMNS)
+    unusable = _unusable(formatting, columns, ranking=bool(described.get("ranking")))
+    if unusable:
+        return {"dataset": dataset, "formatting": formatting, "unusable": unusable}
     if not described.get("ranking"):
         columns = {name: key for name, key in columns.items() if name not in ("chosen", "rejected")}
     return {"dataset": dataset, "formatting": formatting, **columns, **_named(described.get("tags"), _TAGS)}
+
+
+def _unusable(formatting: str, columns: Mapping[str, str], *, ranking: bool) -> str | None:
+    """Return why the trainer ends with a KeyError for each example; None if it does not.
+
+    Columns that are given replace all default ones. Source: https://pypi.org/project/llamafactory/0.9.5/,
+    llamafactory/data/parser.py and converter.py, read 2026-11-29.
+    """
+    if formatting != "alpaca" and "messages" not in columns:
+        return "has columns without messages; expected the key of the messages"
+    if ranking and "kto_tag" not in columns and not {"chosen", "rejected"} <= columns.keys():
+        return "has ranking without the columns chosen and rejected; expected both"
+    return None
 
 
 def _named(given: Any, default: Mapping[str, str]) -> Mapping[str, str]:
