@@ -16,7 +16,7 @@ from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
 from pytest_vft.evaluation.judge import Judge, as_judge, rate_answers
 from pytest_vft.evaluation.matching import MatchedPredictions, match, match_without_split, select_ids
-from pytest_vft.evaluation.predictions import Answer, Keys, as_keys, read_predictions
+from pytest_vft.evaluation.predictions import Keys, as_keys, read_predictions
 from pytest_vft.evaluation.questions import ID_PATTERN, read_questions
 from pytest_vft.evaluation.ratings import Rating
 from pytest_vft.evaluation.scoring import (
@@ -34,37 +34,11 @@ from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
 from pytest_vft.report.evaluation_comparison import render_comparison
 from pytest_vft.report.evaluation_text import render_gate
+from pytest_vft.runs.answer_options import AccuracyOptions, ComparisonOptions
 from pytest_vft.runs.rerun import cache_path, rerun_command, write_wrong_ids
-from pytest_vft.text import count, safe
+from pytest_vft.runs.unjudged import no_judge, no_questions
 
 StrPath = str | os.PathLike[str]
-
-_SHOWN_TRUTHS = 4
-
-
-class _AnswerOptions(ScoringOptions, total=False):
-    kind: Kind | None
-    judge: Judge | str | None
-    confidence: float | None
-
-
-class AccuracyOptions(_AnswerOptions, total=False):
-    """Options of a required accuracy.
-
-    *kind* "closed" evaluates only questions whose actual answer is Yes, No or one of *choices*, "open"
-    only the others. *judge* is a Judge or the name of its model. *by*, *min_n* and *confidence* are those
-    of Requirement, all others those of Scoring.
-    """
-
-    by: str | Sequence[str] | None
-    min_n: int
-
-
-class ComparisonOptions(_AnswerOptions, total=False):
-    """Options of a comparison: *kind*, *judge* and those of Scoring and Tolerance."""
-
-    margin: float
-    alpha: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,28 +294,3 @@ def assert_not_worse_than(  # noqa: PLR0913 - all by keyword, each with a defaul
         image_roots=image_roots,
     )
     return evaluation.assert_not_worse_than(against, **options)
-
-
-def no_judge() -> UsageError:
-    """Return the error for open answers that nothing can score."""
-    return UsageError(
-        f"open answers need a judge: {option('judge', 'MODEL')}, "
-        f"or a metric that compares texts: {option('metric', 'normalised_exact')}"
-    )
-
-
-def no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
-    """Return why *answers* have none of *kind*, and what makes a question closed."""
-    truths = list(dict.fromkeys(answer.truth for answer in answers if answer.truth is not None))
-    number = count(len(answers), "question")
-    if kind is None or not truths:
-        return f"none of {number} can be judged: no prediction and no actual answer"
-    if kind == "open":
-        return f"there are no open questions: the actual answers of all {number} are Yes, No or choices"
-    shown = ", ".join(repr(safe(truth)) for truth in truths[:_SHOWN_TRUTHS])
-    more = ", ..." if len(truths) > _SHOWN_TRUTHS else ""
-    choices = "LIST" if more or any("," in truth for truth in truths) else ",".join(map(safe, truths))
-    return (
-        f"there are no closed questions: the actual answers of {number} are {shown}{more}, and none is Yes, "
-        f"No or a choice; name the choices: {option('choices', choices)}"
-    )
