@@ -132,7 +132,7 @@ def rate_answers(
             rated.setdefault(key, []).append((answer.id, answer.said))
             if len(rated[key]) > 1 or _is_rated(transcript.answers.get(key), key, judge, spending):
                 continue
-            chat = chat or make_chat(judge, judge.parameters, _FORMATS)
+            chat = chat or make_chat(judge, judge.parameters, budget, _FORMATS)
             if budget.take(key):
                 yield _Request(chat, key, messages)
             else:
@@ -150,6 +150,7 @@ def rate_answers(
         )
     if left:
         raise EvaluationError(f"{count(left, 'answer')} not rated: {budget.limit_reached}; {again}")
+    budget.check(f"{len(rated):,} of {count(len(rated), 'answer')} rated")
     saved = transcript.answers
     return {
         one: Rating(saved[key].get("rating"), str(saved[key].get("said", "")))
@@ -180,7 +181,6 @@ def _rate(request: _Request, budget: Budget) -> dict[str, str | None] | ChatFail
         completion = request.chat.ask(request.messages)
         if isinstance(completion, ChatFailure):
             return completion
-        budget.pay(completion.prompt_tokens, completion.completion_tokens)
         said = completion.refusal or completion.text
         complete = completion.finish_reason not in _INCOMPLETE and not completion.refusal
         rated = read_rating(completion.text) if complete else None

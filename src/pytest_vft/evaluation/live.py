@@ -85,7 +85,7 @@ def ask_questions(
                 if key in transcript.answers:
                     add(by_line[line], number, transcript.answers[key])
                     continue
-                chat = chat or make_chat(live, live.parameters)
+                chat = chat or make_chat(live, live.parameters, budget)
                 if budget.take(key):
                     yield _Asking(chat, by_line[line], number, key, messages)
 
@@ -94,12 +94,13 @@ def ask_questions(
     for request, completion in failures.left_out(done):
         answer = _answer(request, live, completion)
         transcript.append({**answer, "base_url": address})
-        budget.pay(completion.prompt_tokens, completion.completion_tokens)
         add(request.question, request.number, answer)
+    said = f"{len(answers):,} of {count(total, 'question')} answered"
     if len(answers) < total:
-        reason = failures.summary or f"; {budget.limit_reached}"
-        said = f"{len(answers):,} of {count(total, 'question')} answered{reason}"
-        raise EvaluationError(f"{said}; {live.again} to ask the rest")
+        raise EvaluationError(
+            f"{said}{failures.summary or f'; {budget.limit_reached}'}; {live.again} to ask the rest"
+        )
+    budget.check(said)
     return [answers[question.line, number] for number in numbers for question in questions]
 
 
