@@ -44,8 +44,9 @@ class Case:
     """An example in a rule file, with the verdict that it must get.
 
     *message* is the expected message of a failing case; *layout* is what a dataset_info.json says of the
-    files; *images* are the bytes of images by their paths in the folder of the files; *values* are limits and parameters that replace the default ones; *also*
-    names other rules that the case inevitably fails; *fetched* maps URLs to what a request would find.
+    files; *images* are the bytes of images by their paths in the folder of the files; *values* are limits
+    and parameters that replace the default ones; *also* names other rules that the case inevitably fails;
+    *fetched* maps URLs to what a request would find.
     """
 
     name: str
