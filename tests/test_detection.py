@@ -172,6 +172,19 @@ def test_descriptions_that_the_trainer_uses_are_no_faults(more: Any) -> None:
     assert SHAPE not in {one.rule for one in checked().findings}
 
 
+def test_columns_that_no_example_has_are_missing() -> None:
+    examples = examples_of("sharegpt")
+    columns = {"messages": "conversations", "images": "images"}
+    write(*examples)
+    described(file_name="train.jsonl", formatting="sharegpt", columns=columns)
+    assert found(checked()) == []
+    described(file_name="train.jsonl", formatting="sharegpt", columns={**columns, "videos": "clips"})
+
+    (finding,) = checked().findings
+
+    assert finding.message == "no example has clips, which dataset_info.json describes"
+
+
 @pytest.mark.parametrize("content", ["{}", '{"a": 1}', '{"a": {"file_name": 7}}', '{"a": {"columns": {}}}'])
 def test_a_description_of_other_files_is_none(content: str) -> None:
     write(*examples_of("swift query"))
