@@ -13,7 +13,7 @@ from forms import BARE, FORMS, Example, answered, checked, examples_of, found, g
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_vft import show
+from pytest_vft import lint, show
 from pytest_vft.formats.base import Chat
 from pytest_vft.formats.registry import data_formats, load_format
 
@@ -337,6 +337,7 @@ def test_an_example_is_shown_as_it_is_read(name: str) -> None:
         assert "/non_preferred_output/0  assistant\n  ?" in shown
     else:
         assert "  [image 1] PNG 66x64 RGB, " in shown
+        assert ", detail " not in shown
         assert "Which" in shown
 
 
@@ -425,3 +426,55 @@ def test_any_value_is_read_and_placed(value: Any) -> None:
         for message in chat.messages:
             for image in message.images:
                 data_format.place(value, ("messages", message.position, "content", image.part))
+
+
+def calls_in_a_row() -> Example:
+    call = {"role": "tool_call", "content": '{"name": "f", "arguments": {}}'}
+    results = [{"role": "tool_response", "content": result} for result in "12"]
+    messages = [{"role": "user", "content": "Both?"}, call, call, *results, answered("1 and 2")]
+    return {"messages": messages, "loss_scale": 1}
+
+
+def test_calls_in_a_row_are_no_repeated_role() -> None:
+    Path("train.jsonl").write_text(json.dumps(calls_in_a_row()) + "\n", encoding="utf-8")
+
+    report = lint("train.jsonl", data_format="swift", select="example/repeated-role", provider="swift")
+
+    assert report.findings == ()
+
+
+def test_answers_in_a_row_are_a_repeated_role() -> None:
+    example = {"messages": [{"role": "user", "content": "Both?"}, answered("1"), answered("2")]}
+    Path("train.jsonl").write_text(json.dumps(example) + "\n", encoding="utf-8")
+
+    report = lint("train.jsonl", data_format="swift", select="example/repeated-role", provider="swift")
+
+    assert [one.rule for one in report.findings] == ["example/repeated-role"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, []),
+        ({"rejected": {"from": "human", "value": "2"}}, ['from is "human"; expected gpt or function_call']),
+        ({"rejected": None}, ['the example has "chosen" without "rejected"; expected both']),
+        ({"chosen": None}, ['the example has "rejected" without "chosen"; expected both']),
+        ({"chosen": None, "rejected": None}, []),
+    ],
+)
+def test_ranked_answers_are_two_of_the_assistant(changed: Example, words: list[str]) -> None:
+    asked = {"conversations": [{"from": "human", "value": "One?"}], "chosen": gpt("1"), "rejected": gpt("2")}
+
+    chat = load_format("sharegpt").read({**asked, **changed})
+
+    assert list(map(str, chat.faults)) == words
+
+
+def test_ranked_instructions_have_two_answers() -> None:
+    read = load_format("llamafactory").read
+
+    assert not read({"instruction": "One?", "chosen": "1", "rejected": "2"}).faults
+    assert not read({"instruction": "One?", "output": "1", "chosen": None}).faults
+    assert list(map(str, read({"instruction": "One?", "chosen": "1"}).faults)) == [
+        'the example has "chosen" without "rejected"; expected both'
+    ]

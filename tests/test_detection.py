@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forms import Example, answered, asked, checked, examples_of, found, images, write
+from forms import Example, answered, asked, checked, examples_of, found, images, parts, write
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,22 +140,113 @@ def test_dataset_info_names_instructions_and_rankings() -> None:
     assert (report.files[0].answered, report.files[0].images) == (12, 12)
 
 
+UNUSABLE = {
+    "has columns without messages; expected": {"formatting": "sharegpt", "columns": {"images": "images"}},
+    "has ranking without the columns chosen and rejected": {"formatting": "sharegpt", "ranking": True},
+}
+
+
+@pytest.mark.parametrize("words", UNUSABLE)
+def test_descriptions_that_the_trainer_cannot_use_are_faults(words: str) -> None:
+    write(*examples_of("sharegpt"))
+    described(file_name="train.jsonl", **UNUSABLE[words])
+
+    findings = checked().findings
+
+    assert {one.rule for one in findings} == {SHAPE}
+    assert all(f"dataset_info.json {words}" in one.message for one in findings)
+
+
 @pytest.mark.parametrize(
-    "content",
+    "more",
     [
-        "",
-        "[]",
-        "{",
-        '{"a": 1}',
-        '{"a": {"file_name": 7}}',
-        '{"a": {"file_name": "train.jsonl", "formatting": 7}}',
+        {"columns": {"messages": "conversations", "images": "images"}},
+        {"columns": {"messages": "conversations", "images": "images", "chosen": "a", "rejected": "b"}},
+        {},
     ],
 )
-def test_a_description_that_says_nothing_is_none(content: str) -> None:
+def test_descriptions_that_the_trainer_uses_are_no_faults(more: Any) -> None:
+    write(*examples_of("sharegpt"))
+    described(file_name="train.jsonl", formatting="sharegpt", **more)
+
+    assert SHAPE not in {one.rule for one in checked().findings}
+
+
+def test_columns_that_no_example_has_are_missing() -> None:
+    examples = examples_of("sharegpt")
+    columns = {"messages": "conversations", "images": "images"}
+    write(*examples)
+    described(file_name="train.jsonl", formatting="sharegpt", columns=columns)
+    assert found(checked()) == []
+    described(file_name="train.jsonl", formatting="sharegpt", columns={**columns, "videos": "clips"})
+
+    (finding,) = checked().findings
+
+    assert finding.message == "no example has clips, which dataset_info.json describes"
+
+
+@pytest.mark.parametrize("content", ["{}", '{"a": 1}', '{"a": {"file_name": 7}}', '{"a": {"columns": {}}}'])
+def test_a_description_of_other_files_is_none(content: str) -> None:
     write(*examples_of("swift query"))
     Path("dataset_info.json").write_text(content)
 
-    assert checked().files[0].data_format == "swift"
+    report = checked()
+
+    assert report.files[0].data_format == "swift"
+    assert not any("dataset_info" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        ("", "not used: it is not JSON"),
+        ('{"a": {"file_name": "train.jsonl"', "not used: it is not JSON"),
+        ("[]", "not used: it is not an object with datasets by name"),
+        (
+            '{"a": {"file_name": "train.jsonl", "formatting": 7}}',
+            "the dataset a has the formatting 7; expected alpaca, sharegpt or openai",
+        ),
+        (" " * (4 * 1024 * 1024 + 1), "not used: it is larger than 4,194,304 bytes"),
+    ],
+)
+def test_a_description_that_cannot_be_used_is_named(content: str, trouble: str) -> None:
+    write(*examples_of("llamafactory"))
+    Path("dataset_info.json").write_text(content)
+
+    report = checked()
+
+    assert found(report) == []
+    assert f"dataset_info.json: {trouble}" in report.notes
+    assert not any("dataset_info" in note for note in checked(data_format="swift").notes)
+    assert not any("dataset_info" in note for note in checked(provider="openai").notes)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+def test_a_description_that_is_no_regular_file_is_named() -> None:
+    write(*examples_of("llamafactory"))
+    os.mkfifo("dataset_info.json")
+
+    assert "dataset_info.json: not used: not a regular file" in checked().notes
+
+
+def test_a_description_has_its_file_by_any_spelling_and_the_first_that_fits_counts() -> None:
+    write(*examples_of("sharegpt"))
+    one = {
+        "file_name": "./train.jsonl",
+        "formatting": "sharegpt",
+        "columns": {"messages": "conversations", "images": "images"},
+    }
+    datasets = {"odd": {**one, "formatting": "parquet"}, "cards": one, "again": one}
+    Path("dataset_info.json").write_text(json.dumps(datasets))
+
+    report = checked()
+
+    assert found(report) == []
+    assert report.files[0].layout["dataset"] == "cards"
+    assert (
+        "dataset_info.json: 3 datasets have the file train.jsonl; "
+        "the first with a known formatting is used: cards" in report.notes
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,3 +290,99 @@ def test_an_example_of_openai_is_never_taken_for_another(messages: list[Example]
 def test_the_format_of_a_file_that_cannot_be_read_is_openai() -> None:
     assert detect_format("none.jsonl").name == "openai"
     assert detect_format(write("text")).name == "openai"
+
+
+def numbered(example: Callable[[int, str], Example]) -> str:
+    return write(*(example(n, image) for n, image in enumerate(images())))
+
+
+SWIFT_ONLY: dict[str, Callable[[int, str], Example]] = {
+    "roles of tools": lambda n, i: {
+        "messages": [
+            asked(),
+            {"role": "tool_call", "content": '{"name": "f", "arguments": {}}'},
+            {"role": "tool_response", "content": f"{n}"},
+            answered(f"{n}"),
+        ],
+        "images": [i],
+    },
+    "loss": lambda n, i: {"messages": [asked(), {**answered(f"{n}"), "loss": True}], "images": [i]},
+    "loss in some": lambda n, i: {
+        "messages": [
+            asked(),
+            {**answered(f"{n}"), **({"loss": False} if n == 9 else {})},
+            asked("And the date?"),
+            answered("x"),
+        ],
+        "images": [i],
+    },
+    "loss beside parts": lambda n, i: {
+        "messages": [
+            {"role": "user", "content": parts({"type": "image_url", "image_url": {"url": i}}, "Which?")},
+            {**answered(f"{n}"), "loss": True},
+        ]
+    },
+    "rejected images": lambda n, i: {
+        "messages": [asked(), answered(f"{n}")],
+        "images": [i],
+        "rejected_images": ["images/0.png" if n else "images/1.png"],
+    },
+    "URLs": lambda n, _: {
+        "messages": [asked(), answered(f"{n}")],
+        "images": [f"https://example.com/{n}.png"],
+    },
+    "texts to continue": lambda n, i: {"messages": [answered(f"<image>{n}")], "images": [i]},
+}
+
+
+@pytest.mark.parametrize("example", SWIFT_ONLY.values(), ids=SWIFT_ONLY)
+def test_what_only_swift_reads_is_of_swift(example: Callable[[int, str], Example]) -> None:
+    report = checked(numbered(example))
+
+    assert report.files[0].data_format == "swift"
+    assert found(report) == []
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_videos_and_audios_beside_messages_are_of_llamafactory(kind: str) -> None:
+    report = checked(
+        numbered(
+            lambda n, _: {
+                "messages": [asked(f"<{kind}>What is it?"), answered(f"{n}")],
+                f"{kind}s": [f"{n}.{kind}"],
+            }
+        )
+    )
+
+    assert report.files[0].data_format == "llamafactory"
+    assert found(report) == []
+
+
+@pytest.mark.parametrize("key", ["objects", "images", "image", "rejected_response", "videos"])
+@pytest.mark.parametrize("value", [None, "", {}])
+def test_an_empty_key_does_not_decide(key: str, value: object) -> None:
+    write(*({"messages": [asked("Which?"), answered(f"{n}")], key: value} for n in range(12)))
+
+    assert checked().files[0].data_format == "openai"
+
+
+def test_an_empty_list_of_images_is_of_trl_and_null_is_a_text_of_any_format() -> None:
+    write(*({"messages": [asked("Which?"), answered(f"{n}")], "images": []} for n in range(12)))
+    assert checked().files[0].data_format == "trl"
+
+    trl = examples_of("trl")
+    write(*({"messages": [asked("Which?"), answered(f"{n}")], "images": None} for n in range(12)), trl[0])
+    assert checked().files[0].data_format == "trl"
+
+
+@pytest.mark.parametrize("container", ["lines", "array"])
+def test_large_examples_are_read_to_their_end(container: str) -> None:
+    large = "A" * (9 * 1024 * 1024)
+    examples = [
+        {"messages": examples_of("trl")[0]["messages"], "note": large, "images": ["images/0.png"]}
+    ] * 2
+    name = "train.jsonl" if container == "lines" else "train.json"
+    text = "".join(json.dumps(example) + "\n" for example in examples)
+    Path(name).write_text(text if container == "lines" else json.dumps(examples))
+
+    assert detect_format(name).name == "trl"

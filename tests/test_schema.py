@@ -70,7 +70,10 @@ def test_what_other_rules_say_is_no_fault(example: dict[str, Any]) -> None:
         ({"prompt": "One?", "completion": "1", "label": True}, "a KTO line"),
         ({"prompt": "One?", "chosen": "1", "rejected": "2"}, "a preference line (chosen and rejected)"),
         ({"conversations": [], "chosen": {}, "rejected": {}}, "a ShareGPT line"),
-        ({"messages": [], "chosen": {}, "rejected": {}}, "a preference line of LLaMA-Factory"),
+        (
+            {"messages": [], "chosen": {"role": "assistant"}, "rejected": {"role": "assistant"}},
+            "a preference line of LLaMA-Factory",
+        ),
         ({"custom_id": "1", "method": "POST", "body": {"messages": []}}, "a request of the Batch API"),
         ({"id": "1", "custom_id": "1", "response": {}}, "a result of the Batch API"),
         ({"image": "a.jpg", "prefix": "One?", "suffix": "1"}, "a line of Roboflow (prefix and suffix)"),

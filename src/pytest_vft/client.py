@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -94,15 +94,24 @@ def _check(base_url: str) -> None:
         raise UsageError(f"base URL {base_url!r}: expected https://HOST/PATH")
 
 
-def make_client(credentials: Credentials, **options: Any) -> openai.OpenAI:
+def make_client(
+    credentials: Credentials, before_request: Callable[[object], None] | None = None, **options: Any
+) -> openai.OpenAI:
     """Return a client for the server of *credentials*; *options* are passed to openai.OpenAI.
+
+    *before_request* is called before each request, also before retries.
 
     The client follows no redirects: they would send data to a server that nobody has named, and a request
     that creates something twice.
     """
     import openai  # noqa: PLC0415 - 0.6 s
 
-    own = None if "http_client" in options else openai.DefaultHttpxClient(follow_redirects=False)
+    hooks = {"request": [before_request] if before_request else []}
+    own = (
+        None
+        if "http_client" in options
+        else openai.DefaultHttpxClient(follow_redirects=False, event_hooks=hooks)
+    )
     options = {"http_client": own, **options}
     key = credentials.key or "none"  # a plan sends nothing and needs no key
     client: openai.OpenAI

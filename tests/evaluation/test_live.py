@@ -249,7 +249,64 @@ def test_limit_on_cost_stops() -> None:
     with serving(always(Reply("Yes"))) as endpoint, pytest.raises(EvaluationError, match=r"\$0\.01"):
         run(endpoint, max_cost=0.01, prices=(10, 100), concurrency=2)
 
-    assert 5 <= len(endpoint.requests) <= 6
+    assert len(endpoint.requests) == 5
+
+
+def test_requests_in_flight_do_not_exceed_the_cost() -> None:
+    with serving(always(Reply("Yes", delay=0.01))) as endpoint:
+        with pytest.raises(EvaluationError, match=r"7 of 40 questions answered; max_cost is reached"):
+            run(endpoint, max_cost=0.0151, prices=(10, 100), concurrency=8)
+        assert len(endpoint.requests) == 7
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        ({"prompt_tokens": 9_000, "completion_tokens": 1}, "max_cost is exceeded"),
+        (None, "the server reports no token usage, so max_cost cannot be kept"),
+    ],
+    ids=["cost", "usage"],
+)
+def test_cost_of_the_last_answers_is_checked_too(usage: Any, said: str) -> None:
+    write_lines("test.jsonl", [question(number, truth="Yes") for number in range(3)])
+    both_asked = threading.Barrier(2)
+
+    def script(request: Request, _: int) -> Reply:
+        if "[0]" in question_of(request):
+            return Reply("Yes")
+        both_asked.wait(10)
+        return Reply("Yes", usage=usage)
+
+    with serving(script) as endpoint:
+        with pytest.raises(
+            EvaluationError, match=f"3 of 3 questions answered; {said}; they are saved.*spent"
+        ):
+            run(endpoint, max_cost=0.01, prices=(10, 100))
+        run(endpoint, max_cost=0.01, prices=(10, 100))
+        assert len(endpoint.requests) == 3
+
+
+def test_retries_are_requests() -> None:
+    with serving(lambda _, before: Reply("Yes") if before else Reply(status=429)) as endpoint:
+        evaluation = run(endpoint)
+        assert evaluation.spending.requests == len(endpoint.requests) == 80
+
+
+def test_limit_on_requests_holds_for_retries() -> None:
+    with serving(always(Reply(status=503))) as endpoint:
+        with pytest.raises(EvaluationError, match=r"max_requests is reached; .*4 requests to the model"):
+            run(endpoint, max_requests=4, retries=50)
+        assert len(endpoint.requests) == 4
+
+
+def test_request_without_what_the_server_refused_is_a_request() -> None:
+    def script(request: Request, _: int) -> Reply:
+        return Reply(status=400, message="no temperature") if "temperature" in request else Reply("Yes")
+
+    with serving(script) as endpoint:
+        evaluation = run(endpoint, concurrency=1)
+
+    assert evaluation.spending.requests == len(endpoint.requests) == 41
 
 
 def test_limit_on_rate_spreads_questions() -> None:

@@ -34,12 +34,11 @@ class WrittenBatch(NamedTuple):
 def requests(questions: Mapping[str, Question], model: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
     """Yield a line of input for each of *questions*, all of one file, by their custom ids."""
     custom_ids = {question.line: custom_id for custom_id, question in questions.items()}
-    path = next(question.path for question in questions.values())
-    for line, (messages, _) in read_prompts(path):
-        if line in custom_ids:
-            body = {"model": model, "messages": messages, **parameters}
-            request = {"custom_id": custom_ids[line], "method": "POST", "url": "/v1/chat/completions"}
-            yield orjson.dumps({**request, "body": body}) + b"\n"
+    split = next(question.split for question in questions.values())
+    for line, (messages, _) in read_prompts(split, custom_ids):
+        body = {"model": model, "messages": messages, **parameters}
+        request = {"custom_id": custom_ids[line], "method": "POST", "url": "/v1/chat/completions"}
+        yield orjson.dumps({**request, "body": body}) + b"\n"
 
 
 def line_label(question: Question) -> str:

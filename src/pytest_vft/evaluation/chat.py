@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, TypeVar
 from pytest_vft.catalogue.providers import is_provider_file, load_provider
 from pytest_vft.client import Credentials, make_client, read_credentials, redirect_target
 from pytest_vft.errors import EvaluationError, UsageError, is_mistake
-from pytest_vft.evaluation.spending import Limits, Prices, check_number
+from pytest_vft.evaluation.request_count import LimitReached, RequestCount
+from pytest_vft.evaluation.spending import Budget, Limits, Prices, check_number
 from pytest_vft.naming import option
 from pytest_vft.text import count, safe
 
@@ -143,25 +144,39 @@ class ChatModel:
     """A model behind *client*, asked with *parameters*; temperature is left out once it was refused.
 
     *formats* are response formats: the first that the server knows is sent, or none. *masked* removes the
-    API key from texts of the server.
+    API key from texts of the server. *requests* counts the requests of each thread against the budget.
     """
 
     client: openai.OpenAI
     model: str
     parameters: Mapping[str, Any]
+    requests: RequestCount
     formats: Sequence[Mapping[str, Any]] = ()
     masked: Callable[[str], str] = str
     _left_out: set[str] = field(default_factory=set)
     _refused: int = 0  # number of formats that the server does not know
 
-    def ask(  # noqa: PLR0911 - one for each kind of answer
-        self, messages: Sequence[Mapping[str, Any]]
-    ) -> Completion | ChatFailure:
-        """Return the answer to *messages*.
+    def ask(self, messages: Sequence[Mapping[str, Any]]) -> Completion | ChatFailure:
+        """Return the answer to *messages*, a request that the budget has counted, and settle it.
 
         Raises EvaluationError if every other request would fail too, because the key, the model or the
         address is wrong.
         """
+        tokens = None
+        self.requests.start()
+        try:
+            answer = self._ask(messages)
+            if isinstance(answer, Completion):
+                tokens = answer.prompt_tokens, answer.completion_tokens
+        except LimitReached:
+            answer = ChatFailure(str(self.requests.budget.limit_reached))
+        finally:
+            self.requests.budget.settle(tokens)
+        return answer
+
+    def _ask(  # noqa: PLR0911 - one for each kind of answer
+        self, messages: Sequence[Mapping[str, Any]]
+    ) -> Completion | ChatFailure:
         import openai  # noqa: PLC0415 - 0.6 s, for those who call an API only
 
         sent = {name: value for name, value in self.parameters.items() if name not in self._left_out}
@@ -175,14 +190,14 @@ class ChatModel:
             return ChatFailure(f"the server's response is not a completion: {self._reason(error)}")
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             if error.code == _FILTERED:
-                return Completion("", _FILTERED, self._reason(error), None, None)
+                return Completion("", _FILTERED, self._reason(error), 0, 0)
             said = f"{error.param} {error}".lower()
             if "response_format" in sent and any(word in said for word in _FORMAT_WORDS):
                 self._refused = max(self._refused, refused + 1)
-                return self.ask(messages)
+                return self._ask(messages)
             if "temperature" in sent and "temperature" in said:
                 self._left_out.add("temperature")
-                return self.ask(messages)
+                return self._ask(messages)
             return ChatFailure(self._reason(error))
         except openai.OpenAIError as error:
             if isinstance(error, openai.APIStatusError) and error.status_code in _FATAL:
@@ -210,12 +225,20 @@ class ChatModel:
 
 
 def make_chat(
-    access: ModelAccess, parameters: Mapping[str, Any], formats: Sequence[Mapping[str, Any]] = ()
+    access: ModelAccess,
+    parameters: Mapping[str, Any],
+    budget: Budget,
+    formats: Sequence[Mapping[str, Any]] = (),
 ) -> ChatModel:
     """Return a chat with the model of *access*. Raises MissingKeyError if there is no API key."""
-    credentials = access.credentials()
-    client = make_client(credentials, timeout=access.timeout, max_retries=access.retries)
-    return ChatModel(client, access.model, parameters, formats, credentials.masked)
+    credentials, requests = access.credentials(), RequestCount(budget)
+    client = make_client(
+        credentials,
+        before_request=requests.before_request,
+        timeout=access.timeout,
+        max_retries=access.retries,
+    )
+    return ChatModel(client, access.model, parameters, requests, formats, credentials.masked)
 
 
 def _text(content: Any) -> str:

@@ -23,7 +23,7 @@ from pytest_vft.evaluation.chat import (
 )
 from pytest_vft.evaluation.parallel import in_parallel, paced
 from pytest_vft.evaluation.predictions import Answer
-from pytest_vft.evaluation.questions import read_prompts
+from pytest_vft.evaluation.questions import check_prompts, read_prompts
 from pytest_vft.evaluation.ratings import PASSING, RATINGS, Rating, read_rating
 from pytest_vft.evaluation.spending import Budget, Spending
 from pytest_vft.evaluation.statistics import check_share
@@ -132,7 +132,7 @@ def rate_answers(
             rated.setdefault(key, []).append((answer.id, answer.said))
             if len(rated[key]) > 1 or _is_rated(transcript.answers.get(key), key, judge, spending):
                 continue
-            chat = chat or make_chat(judge, judge.parameters, _FORMATS)
+            chat = chat or make_chat(judge, judge.parameters, budget, _FORMATS)
             if budget.take(key):
                 yield _Request(chat, key, messages)
             else:
@@ -150,6 +150,7 @@ def rate_answers(
         )
     if left:
         raise EvaluationError(f"{count(left, 'answer')} not rated: {budget.limit_reached}; {again}")
+    budget.check(f"{len(rated):,} of {count(len(rated), 'answer')} rated")
     saved = transcript.answers
     return {
         one: Rating(saved[key].get("rating"), str(saved[key].get("said", "")))
@@ -180,7 +181,6 @@ def _rate(request: _Request, budget: Budget) -> dict[str, str | None] | ChatFail
         completion = request.chat.ask(request.messages)
         if isinstance(completion, ChatFailure):
             return completion
-        budget.pay(completion.prompt_tokens, completion.completion_tokens)
         said = completion.refusal or completion.text
         complete = completion.finish_reason not in _INCOMPLETE and not completion.refusal
         rated = read_rating(completion.text) if complete else None
@@ -201,9 +201,10 @@ def _prompts(answers: Sequence[Answer], judge: Judge) -> Iterator[tuple[Answer, 
             by_line.setdefault(answer.question.line, []).append(answer)
     if not all(answer.question for answer in answers):
         raise UsageError(f"{option('judge-images')} needs the test split: {option('test', 'FILE')}")
-    path = next(answer.question.path for answer in answers if answer.question)
-    for line, prompt in read_prompts(path):
-        for answer in by_line.get(line, ()):
+    split = next(answer.question.split for answer in answers if answer.question)
+    check_prompts(split, by_line)
+    for line, prompt in read_prompts(split, by_line):
+        for answer in by_line[line]:
             yield answer, _messages(answer, prompt.images)
 
 

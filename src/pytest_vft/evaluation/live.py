@@ -16,7 +16,7 @@ from pytest_vft.evaluation.chat import (
     make_chat,
 )
 from pytest_vft.evaluation.parallel import in_parallel, paced
-from pytest_vft.evaluation.questions import Question, read_prompts
+from pytest_vft.evaluation.questions import Question, check_prompts, read_prompts
 from pytest_vft.evaluation.spending import Budget, Spending, check_number
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.text import count
@@ -64,6 +64,8 @@ def ask_questions(
     the answers so far are in the transcript.
     """
     by_line = {question.line: question for question in questions}
+    split = questions[0].split
+    check_prompts(split, by_line)
     numbers = range(1, live.repeat + 1)
     total = len(questions) * live.repeat
     answers: dict[tuple[int, int], Mapping[str, Any]] = {}
@@ -78,14 +80,12 @@ def ask_questions(
     def unanswered() -> Iterator[_Asking]:
         nonlocal chat
         for number in numbers:
-            for line, (messages, _) in read_prompts(questions[0].path):
-                if line not in by_line:
-                    continue
+            for line, (messages, _) in read_prompts(split, by_line):
                 key = request_key(address, live.model, messages, live.parameters, number)
                 if key in transcript.answers:
                     add(by_line[line], number, transcript.answers[key])
                     continue
-                chat = chat or make_chat(live, live.parameters)
+                chat = chat or make_chat(live, live.parameters, budget)
                 if budget.take(key):
                     yield _Asking(chat, by_line[line], number, key, messages)
 
@@ -94,12 +94,13 @@ def ask_questions(
     for request, completion in failures.left_out(done):
         answer = _answer(request, live, completion)
         transcript.append({**answer, "base_url": address})
-        budget.pay(completion.prompt_tokens, completion.completion_tokens)
         add(request.question, request.number, answer)
+    said = f"{len(answers):,} of {count(total, 'question')} answered"
     if len(answers) < total:
-        reason = failures.summary or f"; {budget.limit_reached}"
-        said = f"{len(answers):,} of {count(total, 'question')} answered{reason}"
-        raise EvaluationError(f"{said}; {live.again} to ask the rest")
+        raise EvaluationError(
+            f"{said}{failures.summary or f'; {budget.limit_reached}'}; {live.again} to ask the rest"
+        )
+    budget.check(said)
     return [answers[question.line, number] for number in numbers for question in questions]
 
 

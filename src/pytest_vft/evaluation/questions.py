@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 from xxhash import xxh3_128_hexdigest
 
 from pytest_vft.errors import EvaluationError, UsageError
-from pytest_vft.formats.base import ImageRow, MessageRow
+from pytest_vft.evaluation.prompts import Prompt, images_of, make_prompt, open_images
+from pytest_vft.evaluation.splits import Split, conversation, open_split
 from pytest_vft.formats.chat import target_turn
-from pytest_vft.formats.registry import load_format
 from pytest_vft.reading.arrays import open_array, parse_element
 from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, LINES, OpenedFile, open_file
@@ -23,7 +23,6 @@ from pytest_vft.text import safe
 
 ID_PATTERN = r"\[(\d+)\]"
 _NUMERIC_ID = re.compile(r"\[?(\d+)(?:\.0+)?\]?")
-DATA_FORMAT = "openai"  # the data format of test splits
 
 
 class Question(NamedTuple):
@@ -36,7 +35,7 @@ class Question(NamedTuple):
     holds all keys but messages.
     """
 
-    path: str
+    split: Split
     line: int
     id: str | None
     numbered: str | None
@@ -48,16 +47,14 @@ class Question(NamedTuple):
     in_array: bool = False
 
     @property
+    def path(self) -> str:
+        """The path of the test split."""
+        return self.split.path
+
+    @property
     def place(self) -> str:
         """The place of the question, as path:line or path:#index."""
         return _place(safe(self.path, None), self.line, in_array=self.in_array)
-
-
-class Prompt(NamedTuple):
-    """The *messages* of a question without the answer, and the content parts of its *images*."""
-
-    messages: Sequence[Mapping[str, Any]]
-    images: Sequence[Mapping[str, Any]]
 
 
 def _place(path: str, line: int, *, in_array: bool) -> str:
@@ -123,13 +120,20 @@ def _entries(path: str, opened: OpenedFile) -> Iterator[tuple[bytes | LongLine, 
     return ((raw, None) for raw in read_lines(Shard(path, "test", start, opened.bytes)))
 
 
-def read_questions(
-    path: str, *, id_keys: Sequence[str], actual_keys: Sequence[str], id_pattern: str = ID_PATTERN
+def read_questions(  # noqa: PLR0913 - all but the path by keyword, most with a default
+    path: str,
+    *,
+    id_keys: Sequence[str],
+    actual_keys: Sequence[str],
+    id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
 ) -> list[Question]:
-    """Return the questions of the test split at *path*.
+    """Return the questions of the test split at *path*, in *data_format* or that of its first examples.
 
-    The actual answer is that of a final assistant message, else the value of one of *actual_keys*.
-    Raises EvaluationError for a file that is not a test split, UsageError for an invalid pattern.
+    The actual answer is that of a final assistant message, the chosen one of several, else the value of one
+    of *actual_keys*. Images at local paths are in the folder of the file or in *image_roots*.
+    Raises EvaluationError for a file that is not a test split, UsageError for an invalid pattern or format.
     """
     try:
         pattern = re.compile(id_pattern)
@@ -138,9 +142,11 @@ def read_questions(
     if pattern.groups != 1:
         raise UsageError(f"id pattern {id_pattern!r}: expected exactly one group, as in {ID_PATTERN}")
     opened = _opened(path)
+    split = open_split(path, data_format, image_roots)
+    keys = (id_keys, actual_keys)
     in_array = opened.container == ARRAY
     questions = [
-        _question(path, line, example, pattern, (id_keys, actual_keys))._replace(in_array=in_array)
+        _question(split, line, example, pattern, keys, in_array=in_array)
         for line, example in _objects(path, opened, _parse_hashed)
     ]
     if not questions:
@@ -148,35 +154,40 @@ def read_questions(
     return questions
 
 
-def _question(
-    path: str,
+def _question(  # noqa: PLR0913 - what a question is made of
+    split: Split,
     line: int,
     example: Mapping[str, Any],
     pattern: re.Pattern[str],
     keys: tuple[Sequence[str], Sequence[str]],
+    *,
+    in_array: bool,
 ) -> Question:
-    rows = load_format(DATA_FORMAT).read(example).rows
+    chat = split.read(example)
+    rows = conversation(chat)
+    place = _place(split.path, line, in_array=in_array)
     if not rows:
-        raise EvaluationError(f"{path}:{line}: no list of messages; run 'vft check' on it")
+        raise EvaluationError(f"{place}: no list of messages; run 'vft check' on it")
     start, end = target_turn(rows)
     if not end:
-        raise EvaluationError(f"{path}:{line}: no user message to answer")
+        raise EvaluationError(f"{place}: no user message to answer")
     text = "\n".join(text for row in rows[start:end] for text in row[3])
-    images = [image[1] for _, image in _images(rows)]
+    images = [image[1] for _, image in images_of(rows)]
     truths = [text for row in rows[end:] for text in row[3]][-1:]
     numbered = pattern.search(text)
     id_, actual = (next((example[key] for key in names if key in example), None) for names in keys)
     truths = truths or read_truths(actual)
     return Question(
-        path,
+        split,
         line,
         None if id_ is None else normalise_id(id_),
         numbered[1] if numbered else None,
         text,
         truths[0] if truths else None,
         xxh3_128_hexdigest("\n".join(images).encode("utf-8", "surrogatepass")) if images else None,
-        {key: value for key, value in example.items() if key != "messages"},
+        {key: value for key, value in example.items() if key not in split.conversation_keys},
         truths[1:],
+        in_array,
     )
 
 
@@ -215,24 +226,20 @@ def normalise_id(value: object) -> str:
     return found[1] if found else text
 
 
-def read_prompts(path: str) -> Iterator[tuple[int, Prompt]]:
-    """Yield number and prompt of each question of the test split at *path*."""
-    for line, (raw, _) in enumerate(_entries(path, _opened(path)), 1):
-        if isinstance(raw, bytes) and raw.strip():
-            rows = load_format(DATA_FORMAT).read(orjson.loads(raw)).rows
-            _, end = target_turn(rows)
-            images = [source["content"][image[0]] for source, image in _images(rows)]
-            yield line, Prompt([row[5] for row in rows[:end]], images)
+def read_prompts(split: Split, lines: Container[int]) -> Iterator[tuple[int, Prompt]]:
+    """Yield number and prompt of each question of *split* whose number is in *lines*.
 
-
-def _images(rows: Sequence[MessageRow]) -> list[tuple[Mapping[str, Any], ImageRow]]:
-    """Return the images of the target turn with their messages, else those of all earlier turns.
-
-    "And the second one?" refers to an image of an earlier turn.
+    Raises EvaluationError for a question whose images cannot all be sent.
     """
-    start, end = target_turn(rows)
-    for turn in (rows[start:end], rows[:end]):
-        found = [(row[5], image) for row in turn for image in row[4]]
-        if found:
-            return found
-    return []
+    opened = _opened(split.path)
+    with open_images(split) as images:
+        for line, (raw, element) in enumerate(_entries(split.path, opened), 1):
+            if line in lines and isinstance(raw, bytes) and raw.strip():
+                place = _place(safe(split.path, None), line, in_array=element is not None)
+                yield line, make_prompt(split, orjson.loads(raw), images, place)
+
+
+def check_prompts(split: Split, lines: Container[int]) -> None:
+    """Raise EvaluationError if a question of *split* has an image that cannot be sent."""
+    for _ in read_prompts(split, lines):
+        pass

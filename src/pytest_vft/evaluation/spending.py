@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Condition
 from typing import Literal, NamedTuple
 
-from pytest_vft.errors import UsageError, is_mistake
+from pytest_vft.errors import EvaluationError, UsageError, is_mistake
 from pytest_vft.naming import option
 from pytest_vft.text import count
 
 __tracebackhide__ = is_mistake
+
+_ROUNDING = 1e-9  # of sums of costs
 
 Role = Literal["model", "judge"]
 
@@ -97,45 +99,88 @@ def _described(spent: Spent) -> str:
 class Budget:
     """The requests to one model that a run may still make; safe to use from several threads.
 
-    The limits hold for everything that the run spends, on the model and on its judge.
+    The limits hold for everything that the run spends, on the model and on its judge. Near the limit of
+    cost, a request waits for those in flight: it is made only if it fits at the highest cost so far.
     """
 
     def __init__(self, spending: Spending, limits: Limits, role: Role, model: str) -> None:
         self._limits = limits
         self._spending = spending
         self._spent = spending.by_model.setdefault((role, model), Spent(role=role, model=model))
-        self._lock = Lock()
+        self._settled = Condition()
+        self._in_flight = 0
+        self._highest = 0.0  # cost of one request
 
     def take(self, key: str) -> bool:
-        """Count a request for *key*, unless a limit is reached."""
-        with self._lock:
+        """Count a request for *key*, which settle() ends, unless a limit is reached."""
+        with self._settled:
+            while self._in_flight and self._costs_too_much(self._in_flight + 1):
+                self._settled.wait()
             if self.limit_reached is not None:
                 return False
             self._spent.requests += 1
             self._spending.keys.add(key)
+            self._in_flight += 1
             return True
 
-    def pay(self, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        """Add the tokens of an answer, None if the server does not report them."""
-        with self._lock:
-            spent, prices = self._spent, self._limits.prices
-            if prompt_tokens is None or completion_tokens is None:
-                spent.without_usage += 1
-                return
-            spent.prompt_tokens += prompt_tokens
-            spent.completion_tokens += completion_tokens
-            if prices is not None:
-                dollars = prompt_tokens * prices.prompt + completion_tokens * prices.completion
-                spent.cost = (spent.cost or 0.0) + dollars / 1_000_000
+    def take_again(self) -> bool:
+        """Count a repetition of a request in flight, unless the number of requests is reached."""
+        with self._settled:
+            if self._has_all_requests:
+                return False
+            self._spent.requests += 1
+            return True
+
+    def settle(self, tokens: tuple[int | None, int | None] | None) -> None:
+        """End a request: add its *tokens* of prompt and answer, None if the server does not report them.
+
+        *tokens* is None for a request without an answer.
+        """
+        with self._settled:
+            self._in_flight -= 1
+            if tokens is not None:
+                self._pay(*tokens)
+            self._settled.notify_all()
+
+    def _pay(self, prompt_tokens: int | None, completion_tokens: int | None) -> None:
+        spent, prices = self._spent, self._limits.prices
+        if prompt_tokens is None or completion_tokens is None:
+            spent.without_usage += 1
+            return
+        spent.prompt_tokens += prompt_tokens
+        spent.completion_tokens += completion_tokens
+        if prices is not None:
+            dollars = (prompt_tokens * prices.prompt + completion_tokens * prices.completion) / 1_000_000
+            spent.cost = (spent.cost or 0.0) + dollars
+            self._highest = max(self._highest, dollars)
+
+    def _costs_too_much(self, requests: int) -> bool:
+        """Return whether that many *requests* more could exceed the limit of cost."""
+        most = self._limits.max_cost
+        return most is not None and self._spending.cost + requests * self._highest > most * (1 + _ROUNDING)
+
+    @property
+    def _has_all_requests(self) -> bool:
+        most = self._limits.max_requests
+        return most is not None and self._spending.requests >= most
+
+    def check(self, done: str) -> None:
+        """Raise EvaluationError, which says what is *done*, if the limit of cost was not kept."""
+        if (exceeded := self._exceeded) is not None:
+            raise EvaluationError(f"{done}; {exceeded}; they are saved, and not paid for again")
+
+    @property
+    def _exceeded(self) -> str | None:
+        """Why the limit of cost was not kept, None if it was."""
+        if self._limits.max_cost is not None and self._spent.without_usage:
+            return f"the server reports no token usage, so {option('max-cost')} cannot be kept"
+        return f"{option('max-cost')} is exceeded" if self._costs_too_much(0) else None
 
     @property
     def limit_reached(self) -> str | None:
         """Why no request may be made any more, None if one may."""
-        limits = self._limits
-        if limits.max_cost is not None and self._spent.without_usage:
-            return f"the server reports no token usage, so {option('max-cost')} cannot be kept"
-        if limits.max_requests is not None and self._spending.requests >= limits.max_requests:
+        if (exceeded := self._exceeded) is not None:
+            return exceeded
+        if self._has_all_requests:
             return f"{option('max-requests')} is reached"
-        if limits.max_cost is not None and self._spending.cost >= limits.max_cost:
-            return f"{option('max-cost')} is reached"
-        return None
+        return f"{option('max-cost')} is reached" if self._costs_too_much(1) else None

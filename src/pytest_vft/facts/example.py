@@ -23,6 +23,7 @@ from pytest_vft.model import Split, from_tuple
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
 
+_CALL_ROLES = frozenset({"tool_call", "function_call"})  # roles as written of messages that are calls
 _MEASURED_KEYS = frozenset({"role", "content", "weight"})
 
 # Maps width and height in pixels, if known, and detail to the tokens of an image.
@@ -82,6 +83,10 @@ class ExampleFacts(TypedDict):
     function messages are one side, assistant messages the other."""
     mixed_content: NotRequired[bool]
     """Whether the content of one message is a string and that of another a list of parts."""
+    equal_answers: NotRequired[bool]
+    """Whether the other answer of an example with two answers is the same as the first one."""
+    unlisted_images: NotRequired[int]
+    """Number of images with a source of their own, in an example that has a list of images as well."""
     fields: NotRequired[Sequence[str]]
     """Keys of the example besides its messages, such as tools, that have a value."""
     image_tokens_at_least: NotRequired[int | None]
@@ -180,9 +185,10 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
     if (is_marked or not images) and not chat.faults:
         missing = missing_image(rows, chat.others, len(images))
         hides_image = hides_image or (not images and (missing is not NONE or has_unread_image(rows)))
+    media = _media(chat.others) if chat.others else 0
     bounds = target_turn(rows)
-    # Without the image that was meant, a question may be the same as another one.
-    is_whole = bounds[1] and not chat.faults and not hides_image
+    # Without the image, video or audio that was meant, a question may be the same as another one.
+    is_whole = bounds[1] and not chat.faults and not hides_image and not media
     turn = measure_turn(bounds, role_texts, images) if is_whole else None
     trained = assistants > 1 and turn is not None and split == "train"
     text_at_least, text_at_most = count_text(texts)
@@ -197,10 +203,10 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
         "images": len(images),
         "placeholders": chat.placeholders,
         "listed_images": chat.listed,
-        "unchecked_media": _media(chat.others) if chat.others else 0,
+        "unchecked_media": media,
         "missing_image": missing,
         "unanswered_calls": unanswered_calls(rows) if all_calls and not chat.faults else (),
-        "repeated_assistants": _repeated_assistants(role_texts) if assistants > 1 and not chat.faults else 0,
+        "repeated_assistants": _repeated_assistants(rows) if assistants > 1 and not chat.faults else 0,
         "repeated_images": turn.repeated if turn else 0,
         "last_role": role_texts[-1][0] if role_texts else None,
         "tokens_at_least": text_at_least + images_at_least if known else None,
@@ -235,8 +241,12 @@ def _media(others: Mapping[str, Any]) -> int:
     return sum(len(one) if isinstance(one, list) else 1 for one in found)
 
 
-def _repeated_assistants(role_texts: Sequence[RoleTexts]) -> int:
-    return sum(first[0] == second[0] == "assistant" for first, second in pairwise(role_texts))
+def _repeated_assistants(rows: Sequence[MessageRow]) -> int:
+    """Return the number of assistant messages after another one; one after another, calls are usual."""
+    return sum(
+        first[1] == second[1] == "assistant" and second[5].get("role") not in _CALL_ROLES
+        for first, second in pairwise(rows)
+    )
 
 
 def _calls(message: Mapping[str, Any]) -> list[str]:

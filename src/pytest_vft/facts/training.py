@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from pytest_vft.facts.example import Example
-from pytest_vft.formats.base import Chat, ImageRow
+from pytest_vft.formats.base import Chat, ImageRow, MessageRow
 
 # Roles that speak in the turn of the user: tools answer the assistant.
 _USER_SIDE = frozenset({"user", "tool", "function"})
@@ -20,13 +20,14 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
 
     *image_tokens* says that the tokens of images are known.
     """
-    rows = chat.rows[: len(chat.rows) - chat.alternatives]
+    rows, others = _conversation(chat)
     roles = [row[1] for row in rows]
     contents = {row[2] for row in rows}
     turns = [role in _USER_SIDE for role in roles if role != "system"]
     # Messages that are left out may have placeholders, and stand between others.
     surplus = 0 if chat.faults else chat.placeholders - (chat.listed or 0)
     repeated = 0 if chat.faults else sum(one == other for one, other in pairwise(turns))
+    listed = 0 if chat.faults else chat.listed or 0
     example.facts.update(
         {
             "surplus_placeholders": max(surplus, 0),
@@ -36,6 +37,8 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "late_systems": roles[1:].count("system"),
             "repeated_turns": repeated,
             "mixed_content": {"string", "parts"} <= contents,
+            "equal_answers": bool(others) and not chat.faults and _are_equal(rows[-len(others) :], others),
+            "unlisted_images": max(len(example.images) - listed, 0) if listed else 0,
             "fields": [key for key, value in chat.others.items() if value],
             "image_tokens_at_least": example.image_tokens[0] if image_tokens or not example.images else None,
             "image_tokens_at_most": example.image_tokens[1] if image_tokens or not example.images else None,
@@ -45,6 +48,22 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
         message = example.messages[position]
         message["list_content"] = content == "parts" and any(map(_is_usual_part, source.get("content", ())))
         message["fields"] = list(_fields(source, images))
+
+
+def _conversation(chat: Chat) -> tuple[Sequence[MessageRow], Sequence[MessageRow]]:
+    """Return the messages of *chat*, and those of its other answer."""
+    end = len(chat.rows) - chat.alternatives
+    return chat.rows[:end], chat.rows[end:]
+
+
+def _are_equal(answer: Sequence[MessageRow], other: Sequence[MessageRow]) -> bool:
+    """Tell whether both answers have the same roles, contents and calls."""
+    return [_said(row) for row in answer] == [_said(row) for row in other]
+
+
+def _said(row: MessageRow) -> tuple[str, Sequence[str], Sequence[str], Any]:
+    _, role, _, texts, images, source, _, _ = row
+    return role, texts, [image[1] for image in images], source.get("tool_calls")
 
 
 def _is_usual_part(part: Any) -> bool:

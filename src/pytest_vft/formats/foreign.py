@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from pytest_vft.formats.written import TAG
 from pytest_vft.resources import read_table
 
 _OPENAI: Mapping[str, Any] = {"name": "in OpenAI's chat format", "data_format": "openai"}
 _IMAGE: Mapping[str, Any] = {"part": "image"}
+_OPENAI_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 
 
 @cache
@@ -20,14 +20,12 @@ def _table() -> Mapping[str, Any]:
 
 def recognise(example: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the entry of foreign-formats.toml that *example* has the keys of; None without one."""
-    if len(example) == 1 and "messages" in example and not _has_parts(example, _IMAGE):
+    if len(example) == 1 and "messages" in example and _is_plain(example):
         return _OPENAI  # the table takes a millisecond to read
-    with_messages = "messages" in example
+    with_messages = example.get("messages") is not None
     for entry in _table()["example"]:
         keys = entry["keys"]
-        if not all(key in example for key in keys) or ("messages" in keys) != with_messages:
-            continue
-        if _has_lists(example, entry) and _has_parts(example, entry) and _has_tags(example, entry):
+        if ("messages" in keys) == with_messages and _has_keys(example, entry) and _has_marks(example, entry):
             return entry  # type: ignore[no-any-return]
     return None
 
@@ -37,8 +35,35 @@ def foreign_part(kind: object) -> Mapping[str, Any] | None:
     return next((part for part in _table()["part"] if part["type"] == kind), None)
 
 
-def _has_lists(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
-    return all(isinstance(example[key], list) for key in entry.get("lists", ()))
+def _is_plain(example: Mapping[str, Any]) -> bool:
+    """Return whether the messages of *example* have OpenAI's roles, no mark of ms-swift, no image part."""
+    return not _has_parts(example, _IMAGE) and all(
+        message.get("role") in _OPENAI_ROLES and "loss" not in message and "loss_scale" not in message
+        for message in _messages(example)
+        if isinstance(message.get("role"), str)
+    )
+
+
+def _has_keys(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Return whether *example* has the keys of *entry*; beside messages, an empty value tells nothing."""
+    empty: Sequence[Any] = (None,)
+    if "messages" in entry["keys"]:
+        empty = (None, "", {}) if entry.get("empty_list") else (None, "", {}, [])
+    return all(
+        example.get(key) is not None and (key == "messages" or example[key] not in empty)
+        for key in entry["keys"]
+    ) and all(isinstance(example[key], list) for key in entry.get("lists", ()))
+
+
+def _has_marks(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    return (
+        _has_parts(example, entry)
+        and _has_tag(example, entry.get("tag"))
+        and _has_role(example, entry.get("roles"))
+        and _has_message_key(example, entry.get("message_keys"))
+        and _has_url(example, entry.get("urls"))
+        and ("only_role" not in entry or {m.get("role") for m in _messages(example)} == {entry["only_role"]})
+    )
 
 
 def _has_parts(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
@@ -54,14 +79,30 @@ def _has_parts(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
     )
 
 
-def _has_tags(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
-    """Return whether *example* has a text with a tag, if *entry* says so."""
-    if not entry.get("tags"):
+def _has_tag(example: Mapping[str, Any], tag: str | None) -> bool:
+    """Return whether *example* has a text with *tag*, if any."""
+    if tag is None:
         return True
     texts = (
         part.get("text") if isinstance(part, dict) else part for m in _messages(example) for part in _parts(m)
     )
-    return any(isinstance(text, str) and TAG in text for text in texts)
+    return any(isinstance(text, str) and tag in text for text in texts)
+
+
+def _has_role(example: Mapping[str, Any], roles: Sequence[str] | None) -> bool:
+    return roles is None or any(message.get("role") in roles for message in _messages(example))
+
+
+def _has_message_key(example: Mapping[str, Any], keys: Sequence[str] | None) -> bool:
+    return keys is None or any(message.get(key) is not None for message in _messages(example) for key in keys)
+
+
+def _has_url(example: Mapping[str, Any], key: str | None) -> bool:
+    """Return whether a value of the list at *key* of *example*, if any, is a URL."""
+    if key is None:
+        return True
+    listed = example[key] if isinstance(example[key], list) else [example[key]]
+    return any(isinstance(value, str) and value.startswith(("http://", "https://")) for value in listed)
 
 
 def _messages(example: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

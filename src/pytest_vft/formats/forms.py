@@ -17,6 +17,7 @@ from pytest_vft.formats.written import (
     chat_rows,
     listed_images,
 )
+from pytest_vft.text import safe
 
 Schema = Mapping[str, Any]
 
@@ -69,7 +70,7 @@ class Form:
     *properties* are the schemas of its keys, of which *required* must be there. *read* returns the messages
     of an example, without the values that are faulty, from the keys that are *consumed*. *images* are the
     keys of listed images; *tags* in texts stand for images. *own_marks* counts the marks that the trainer
-    adds itself.
+    adds itself. An example with one of the keys *together* must have all of them.
     """
 
     told_by: Sequence[str]
@@ -80,6 +81,7 @@ class Form:
     images: Sequence[str] = ("images", "image")
     tags: bool = True
     own_marks: OwnMarks = _no_marks
+    together: Sequence[str] = ()
 
     @cached_property
     def others(self) -> Sequence[str]:
@@ -163,9 +165,18 @@ class FormsFormat:
         for form, shape in self._forms:
             if all(key in example for key in form.told_by):
                 faults = () if shape.is_valid(example) else shape.faults(example, foreign=False)
-                return form, shape, faults
+                return form, shape, (*faults, *_apart(example, form.together))
         form, shape = self._forms[0]
         return form, shape, shape.faults(example)
+
+
+def _apart(example: Mapping[str, Any], keys: Sequence[str]) -> Sequence[Fault]:
+    """Return a fault if *example* has values for some of *keys*, but not for all."""
+    missing = [key for key in keys if example.get(key) is None]
+    if not missing or len(missing) == len(keys):
+        return ()
+    given = next(key for key in keys if key not in missing)
+    return [Fault((), f'the example has "{safe(given)}" without "{safe(missing[0])}"; expected both')]
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +241,7 @@ def text_message(role: str, text: Any, place: KeyPath, is_faulty: IsFaulty) -> W
 def after_shared(
     first: Sequence[WrittenMessage], second: Sequence[WrittenMessage]
 ) -> Sequence[WrittenMessage]:
-    """Return the messages of *second* after those that *first* starts with as well."""
+    """Return the messages of *second* after those that *first* starts with as well, at least the last one."""
     pairs = zip(first, second, strict=False)
     shared = sum(1 for _ in takewhile(lambda pair: pair[0].source == pair[1].source, pairs))
-    return second[shared:]
+    return second[min(shared, max(len(second) - 1, 0)) :]

@@ -7,7 +7,9 @@ Source: https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md and sr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from pytest_vft.formats.base import Chat, Fault
 from pytest_vft.formats.forms import Form, FormsFormat, Turns
 from pytest_vft.formats.tagged import COLUMNS, INSTRUCTION, SHAREGPT, conversation_form, instruction_form
 
@@ -37,13 +39,19 @@ class LlamaFactory(FormsFormat):
     """Messages or conversations with tags, or instructions, with images beside them.
 
     *layout* is the description of a dataset: its formatting, and its columns and tags by name. Without it the
-    keys of each example tell its form.
+    keys of each example tell its form. With a description that the trainer cannot use, no example is sound.
     """
 
     name = "llamafactory"
 
     def __init__(self, layout: Mapping[str, str] | None = None) -> None:
-        super().__init__([_described(layout)] if layout else _usual())
+        unusable = layout.get("unusable") if layout else None
+        super().__init__([_described(layout)] if layout and not unusable else _usual())
+        self._unusable = unusable and Chat((), 0, (Fault((), f"dataset_info.json {unusable}"),))
+
+    def read(self, example: Any) -> Chat:
+        """Return *example*, a JSON value, as a chat of its sound parts."""
+        return self._unusable or super().read(example)
 
 
 def _usual() -> Sequence[Form]:

@@ -48,7 +48,12 @@ def conversation_form(
     *columns* maps the names of the other columns (see COLUMNS) to their keys.
     """
     system, chosen, rejected = (columns.get(name) for name in ("system", "chosen", "rejected"))
-    turn = {**turns.schema, "type": ["object", "null"]}
+    answers = {"enum": [written for written, role in turns.roles.items() if role == "assistant"]}
+    answer = {
+        **turns.schema,
+        "type": ["object", "null"],
+        "properties": {**turns.schema["properties"], turns.role: answers},
+    }
 
     def read(example: Mapping[str, Any], is_faulty: IsFaulty) -> Messages:
         messages = [
@@ -62,12 +67,13 @@ def conversation_form(
         ]
         return Messages([*messages, *answers], max(len(answers) - 1, 0))
 
-    kinds = {"system": TEXT_OR_NULL, "chosen": turn, "rejected": turn}
+    kinds = {"system": TEXT_OR_NULL, "chosen": answer, "rejected": answer}
     return Form(
         told_by=[key],
         required=[key],
         consumed=[key, *(columns[name] for name in kinds if name in columns)],
         images=images,
+        together=[columns[name] for name in ("chosen", "rejected") if name in columns],
         read=read,
         properties={key: turns.schema_of_list, **_properties(columns, kinds)},
     )
@@ -106,6 +112,7 @@ def instruction_form(columns: Mapping[str, str], *, images: Sequence[str] = _IMA
         required=[prompt],
         consumed=[prompt, *(columns[name] for name in kinds if name in columns)],
         images=images,
+        together=[columns[name] for name in ("chosen", "rejected") if name in columns],
         read=read,
         properties={prompt: TEXT_OR_NULL, **_properties(columns, kinds)},
     )
