@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from pytest_vft.errors import EvaluationError, UsageError, VftError
-from pytest_vft.evaluation.accuracy import Requirement
-from pytest_vft.evaluation.calibration import read_labels
+from pytest_vft.evaluation.accuracy import Requirement, check_groups
+from pytest_vft.evaluation.answer_fields import select_in_answer
+from pytest_vft.evaluation.calibration import HumanRating, check_labels, read_labels
 from pytest_vft.evaluation.comparison import Comparison, Tolerance
 from pytest_vft.evaluation.gate import Gate
-from pytest_vft.evaluation.judge import Judge
-from pytest_vft.evaluation.live import Live, LiveProgress
-from pytest_vft.evaluation.predictions import Answer, Keys, as_keys, read_ids
+from pytest_vft.evaluation.judge import Judge, judges_itself
+from pytest_vft.evaluation.live import Live, LiveProgress, answer_to_come
+from pytest_vft.evaluation.predictions import Keys, as_keys, read_ids
 from pytest_vft.evaluation.questions import ID_PATTERN, Question
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds_of
@@ -78,7 +79,8 @@ class EvaluationRequest:
         *on_answer* is called with each answer of a live model.
         """
         labels = None if self.judge_labels is None else read_labels(self.judge_labels, self.keys)
-        evaluation = self._evaluate(on_answer)
+        evaluation = self._evaluate(on_answer, labels or ())
+        check_labels(labels or (), {answer.id for answer in evaluation.matched.answers} if labels else ())
         scoring = self.scoring
         present = kinds_of(evaluation.matched.answers, scoring.choices)
         gates: list[Gate] = []
@@ -130,7 +132,9 @@ class EvaluationRequest:
             return True
         return self.against is not None and not self.required
 
-    def _evaluate(self, on_answer: Callable[[LiveProgress], None]) -> Evaluation:
+    def _evaluate(
+        self, on_answer: Callable[[LiveProgress], None], labels: Sequence[HumanRating]
+    ) -> Evaluation:
         path, test, live = self.predictions, self.test, self.live
         keys, pattern, ids = self.keys, self.id_pattern, self.ids
         if live is None or test is None:
@@ -142,13 +146,16 @@ class EvaluationRequest:
             keys=keys,
             id_pattern=pattern,
             ids=ids,
-            before=self._check_before_asking,
+            before=lambda questions: self._check_before_asking(questions, labels),
             on_answer=on_answer,
         )
 
-    def _check_before_asking(self, questions: Sequence[Question]) -> None:
+    def _check_before_asking(self, questions: Sequence[Question], labels: Sequence[HumanRating]) -> None:
         """Raise an error if answers to *questions* could not be judged, before they cost anything."""
-        answers = [Answer("", None, "", question.truth, question, {}) for question in questions]
+        answers = [select_in_answer(answer_to_come(question), self.keys.field) for question in questions]
+        check_groups(answers, self.requirement.keys)
+        names = {name for one in questions for name in (one.id, one.numbered, str(one.line))}
+        check_labels(labels, {name for name in names if name is not None})
         present = kinds_of(answers, self.scoring.choices)
         for kind in self.required:
             if kind not in present:
@@ -183,6 +190,8 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
             f"{option('judge-labels')} needs answers that the judge rates; leave out {option('metric')}"
         )
     live = _live(given)
+    if live and scoring.judge and live.model == scoring.judge.model and not scoring.judge.may_judge_itself:
+        raise judges_itself(live.model)
     if live is not None and "test" not in given:
         raise UsageError(f"a live model needs the test split: {option('test', 'FILE')}")
     return _record(
