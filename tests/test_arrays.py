@@ -26,6 +26,7 @@ from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.findings import fingerprints
 from pytest_vft.report.formats import render
+from pytest_vft.report.text import render_text
 
 IMAGE = data_url("png 16x16 rgb")
 GREY = data_url("png 16x16 l")
@@ -246,6 +247,23 @@ def test_long_elements_are_not_held(tmp_path: Path) -> None:
     sizes = [one.raw.bytes if isinstance(one.raw, LongLine) else len(one.raw) for one in them]
     assert sizes == [len(json.dumps(value)) for value in values]
     assert [isinstance(one.raw, LongLine) for one in them] == [True, True, False, True]
+
+
+def test_elements_on_one_line_are_named_and_not_counted_as_one_line(tmp_path: Path) -> None:
+    examples = [question(number, GREY if number in {2, 5, 6, 9} else IMAGE) for number in range(12)]
+    one_line = write(tmp_path, json.dumps(examples), "one-line.json")
+    pretty = write(tmp_path, json.dumps(examples, indent=1), "pretty.json")
+    lines = [line for line, _ in places(pretty.read_text())]
+
+    text = render_text(lint(one_line, select=["image"]))
+
+    assert "(/2/messages/0/content/1); 3 more" in " ".join(text.split())
+    assert ": #5-6, #9\n" in text
+    assert text.endswith("\nFAILED  4 findings\n")
+    text = " ".join(render_text(lint(pretty, select=["image"])).split())
+    assert f"3 more, same image: {lines[5]}, {lines[6]}, {lines[9]} " in text
+    assert " 4 of " in text
+    assert "#" not in text
 
 
 def test_the_report_does_not_depend_on_shards_and_counts_all_bad_lines(tmp_path: Path) -> None:

@@ -337,6 +337,7 @@ def test_an_example_is_shown_as_it_is_read(name: str) -> None:
         assert "/non_preferred_output/0  assistant\n  ?" in shown
     else:
         assert "  [image 1] PNG 66x64 RGB, " in shown
+        assert ", detail " not in shown
         assert "Which" in shown
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,22 +172,81 @@ def test_descriptions_that_the_trainer_uses_are_no_faults(more: Any) -> None:
     assert SHAPE not in {one.rule for one in checked().findings}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "[]",
-        "{",
-        '{"a": 1}',
-        '{"a": {"file_name": 7}}',
-        '{"a": {"file_name": "train.jsonl", "formatting": 7}}',
-    ],
-)
-def test_a_description_that_says_nothing_is_none(content: str) -> None:
+def test_columns_that_no_example_has_are_missing() -> None:
+    examples = examples_of("sharegpt")
+    columns = {"messages": "conversations", "images": "images"}
+    write(*examples)
+    described(file_name="train.jsonl", formatting="sharegpt", columns=columns)
+    assert found(checked()) == []
+    described(file_name="train.jsonl", formatting="sharegpt", columns={**columns, "videos": "clips"})
+
+    (finding,) = checked().findings
+
+    assert finding.message == "no example has clips, which dataset_info.json describes"
+
+
+@pytest.mark.parametrize("content", ["{}", '{"a": 1}', '{"a": {"file_name": 7}}', '{"a": {"columns": {}}}'])
+def test_a_description_of_other_files_is_none(content: str) -> None:
     write(*examples_of("swift query"))
     Path("dataset_info.json").write_text(content)
 
-    assert checked().files[0].data_format == "swift"
+    report = checked()
+
+    assert report.files[0].data_format == "swift"
+    assert not any("dataset_info" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        ("", "not used: it is not JSON"),
+        ('{"a": {"file_name": "train.jsonl"', "not used: it is not JSON"),
+        ("[]", "not used: it is not an object with datasets by name"),
+        (
+            '{"a": {"file_name": "train.jsonl", "formatting": 7}}',
+            "the dataset a has the formatting 7; expected alpaca, sharegpt or openai",
+        ),
+        (" " * (4 * 1024 * 1024 + 1), "not used: it is larger than 4,194,304 bytes"),
+    ],
+)
+def test_a_description_that_cannot_be_used_is_named(content: str, trouble: str) -> None:
+    write(*examples_of("llamafactory"))
+    Path("dataset_info.json").write_text(content)
+
+    report = checked()
+
+    assert found(report) == []
+    assert f"dataset_info.json: {trouble}" in report.notes
+    assert not any("dataset_info" in note for note in checked(data_format="swift").notes)
+    assert not any("dataset_info" in note for note in checked(provider="openai").notes)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+def test_a_description_that_is_no_regular_file_is_named() -> None:
+    write(*examples_of("llamafactory"))
+    os.mkfifo("dataset_info.json")
+
+    assert "dataset_info.json: not used: not a regular file" in checked().notes
+
+
+def test_a_description_has_its_file_by_any_spelling_and_the_first_that_fits_counts() -> None:
+    write(*examples_of("sharegpt"))
+    one = {
+        "file_name": "./train.jsonl",
+        "formatting": "sharegpt",
+        "columns": {"messages": "conversations", "images": "images"},
+    }
+    datasets = {"odd": {**one, "formatting": "parquet"}, "cards": one, "again": one}
+    Path("dataset_info.json").write_text(json.dumps(datasets))
+
+    report = checked()
+
+    assert found(report) == []
+    assert report.files[0].layout["dataset"] == "cards"
+    assert (
+        "dataset_info.json: 3 datasets have the file train.jsonl; "
+        "the first with a known formatting is used: cards" in report.notes
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,15 +43,17 @@ class CaseFile(NamedTuple):
 class Case:
     """An example in a rule file, with the verdict that it must get.
 
-    *message* is the expected message of a failing case; *images* are the bytes of images by their paths
-    in the folder of the files; *values* are limits and parameters that replace the default ones; *also*
-    names other rules that the case inevitably fails; *fetched* maps URLs to what a request would find.
+    *message* is the expected message of a failing case; *layout* is what a dataset_info.json says of the
+    files; *images* are the bytes of images by their paths in the folder of the files; *values* are limits
+    and parameters that replace the default ones; *also* names other rules that the case inevitably fails;
+    *fetched* maps URLs to what a request would find.
     """
 
     name: str
     verdict: Verdict
     message: str | None
     data_format: str
+    layout: Mapping[str, str]
     files: Sequence[CaseFile]
     images: Mapping[str, bytes]
     values: Mapping[str, Any]
@@ -111,6 +113,7 @@ def _case(name: str, content: Mapping[str, Any]) -> Case:
         verdict=Verdict[content["verdict"].upper()],
         message=content.get("message"),
         data_format=content.get("data_format", "openai"),
+        layout=content.get("layout", {}),
         files=[
             CaseFile(file.get("split", "train"), _bytes(file)) for file in content.get("files", [content])
         ],

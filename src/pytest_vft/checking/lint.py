@@ -19,7 +19,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import open_image_store
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
-from pytest_vft.facts.first_keys import key_facts
+from pytest_vft.facts.first_keys import key_facts, missing_columns
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.model import SCOPES, SPLITS, Cost, FileResult, Source, Tally, Verdict
 from pytest_vft.reading.files import BYTE_ORDER_MARK, open_file
@@ -193,6 +193,8 @@ def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
         "images": totals.images if read else None,
         "skipped_examples": totals.skipped if read and skipping else None,
         "pictured_examples": totals.pictured,
+        "missing_columns": missing_columns(totals.first_keys, file.source.layout),
+        "formatting": file.source.layout.get("formatting", ""),
         **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),
     }
 

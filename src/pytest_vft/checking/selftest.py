@@ -177,7 +177,7 @@ def _lint(case: Case, rules: Sequence[Rule]) -> tuple[LintResult, list[tuple[str
             path = Path(folder, f"{file.split}.jsonl")
             if file.content is not None:
                 path.write_bytes(file.content)
-            sources.append(Source(str(path), file.split, case.data_format))
+            sources.append(Source(str(path), file.split, case.data_format, layout=case.layout))
         for place, content in case.images.items():
             path = Path(folder, place)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 from pytest_vft.model import Split
@@ -34,6 +35,10 @@ class FileFacts(TypedDict):
     """Number of examples with at least one image or placeholder."""
     images_column: NotRequired[bool]
     """Whether an example has a key images or image."""
+    missing_columns: NotRequired[Sequence[str]]
+    """Keys of images, videos and audios that dataset_info.json describes and no example has."""
+    formatting: NotRequired[str]
+    """The formatting that dataset_info.json states for the file; "" without a description."""
     last_new_key: NotRequired[str]
     """The key of an example or message that is the last to appear for the first time; "" without examples."""
     last_new_key_line: NotRequired[int]

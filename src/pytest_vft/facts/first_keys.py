@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 MAX_KEYS = 1_000  # a file with more has keys of its own in each example
 _MAX_SHAPES = 10_000
 _IMAGE_COLUMNS = ("images", "image")
+_MEDIA_COLUMNS = ("images", "videos", "audios")
 
 
 class FirstKeyFacts(TypedDict):
@@ -71,3 +72,11 @@ def key_facts(places: Mapping[str, tuple[int, int]], before: int = 0) -> FirstKe
         "last_new_key_line": line,
         "last_new_key_start": before + start,
     }
+
+
+def missing_columns(places: Mapping[str, tuple[int, int]], layout: Mapping[str, str]) -> list[str]:
+    """Return the keys of media in *layout* that are not among *places*, the keys of a file."""
+    if not places or len(places) >= MAX_KEYS:
+        return []
+    described = [layout[column] for column in _MEDIA_COLUMNS if column in layout]
+    return [key for key in described if key not in places]

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from pytest_vft.regular_files import regular
+from pytest_vft.text import count, either, safe
 
 DATASET_INFO = "dataset_info.json"
 _LARGEST = 4 * 1024 * 1024  # bytes; that of LLaMA-Factory has 18 kB for 90 datasets
+_FORMATTINGS = ("alpaca", "sharegpt", "openai")
 # What holds for a dataset without columns, and for one without tags.
 _COLUMNS = {"messages": "conversations", "prompt": "instruction", "query": "input", "response": "output"}
 _TAGS = {
@@ -28,30 +30,67 @@ _TAGS = {
 }
 
 
-def read_layout(path: str) -> Mapping[str, str] | None:
-    """Return how the file at *path* is described in a dataset_info.json beside it; None if it is not.
+class Description(NamedTuple):
+    """What a dataset_info.json says of a file: its layout, and what is wrong or ambiguous."""
 
-    The layout has the name of the dataset, its formatting, and its columns and tags by name; "unusable" says
-    why the trainer cannot use the description.
+    layout: Mapping[str, str] | None = None
+    trouble: str = ""
+
+
+def read_description(path: str) -> Description:
+    """Return what a dataset_info.json beside the file at *path* says of it, if there is one.
+
+    The layout has the name of the dataset, its formatting, and its columns and tags by name; it is None if
+    no dataset has the file. "unusable" says why the trainer cannot use the description. The first dataset
+    whose formatting is known counts.
     """
     folder, name = os.path.split(path)
     try:
         with open(os.path.join(folder, DATASET_INFO), "rb", opener=regular) as file:  # noqa: PTH118 - a path as the user wrote it
-            datasets = orjson.loads(file.read(_LARGEST))
-    except (OSError, ValueError):  # JSON errors are ValueErrors
-        return None
+            content = file.read(_LARGEST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return Description()
+    except (OSError, ValueError) as error:  # ValueError for a path with a NUL
+        reason = error.strerror if isinstance(error, OSError) else None
+        return Description(trouble=f"not used: {reason or type(error).__name__}")
+    if len(content) > _LARGEST:
+        return Description(trouble=f"not used: it is larger than {_LARGEST:,} bytes")
+    try:
+        datasets = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return Description(trouble="not used: it is not JSON")
     if not isinstance(datasets, dict):
-        return None
-    for dataset, described in datasets.items():
-        if isinstance(described, dict) and described.get("file_name") == name:
-            return _layout(dataset, described)
-    return None
+        return Description(trouble="not used: it is not an object with datasets by name")
+    return _described(name, {key: one for key, one in datasets.items() if _is_of(one, name)})
 
 
-def _layout(dataset: str, described: Mapping[str, Any]) -> Mapping[str, str] | None:
+def _is_of(described: Any, name: str) -> bool:
+    file_name = described.get("file_name") if isinstance(described, dict) else None
+    return isinstance(file_name, str) and os.path.normpath(file_name) == name
+
+
+def _described(name: str, datasets: Mapping[str, Mapping[str, Any]]) -> Description:
+    """Return what the first of *datasets* with a known formatting says of the file *name*."""
+    usable = [key for key, one in datasets.items() if one.get("formatting", "alpaca") in _FORMATTINGS]
+    if not usable:
+        odd = next(iter(datasets), None)
+        if odd is None:
+            return Description()
+        return Description(
+            trouble=f"the dataset {safe(odd)} has the formatting {safe(datasets[odd]['formatting'])}; "
+            f"expected {either(_FORMATTINGS)}"
+        )
+    trouble = ""
+    if len(datasets) > 1:
+        trouble = (
+            f"{count(len(datasets), 'dataset')} have the file {safe(name, None)}; the first with a known "
+            f"formatting is used: {safe(usable[0])}"
+        )
+    return Description(_layout(usable[0], datasets[usable[0]]), trouble)
+
+
+def _layout(dataset: str, described: Mapping[str, Any]) -> Mapping[str, str]:
     formatting = described.get("formatting", "alpaca")
-    if formatting not in ("alpaca", "sharegpt", "openai"):
-        return None
     columns = _named(described.get("columns"), _COLUMNS)
     unusable = _unusable(formatting, columns, ranking=bool(described.get("ranking")))
     if unusable:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pytest_vft.formats.dataset_info import read_layout
+from pytest_vft.formats.dataset_info import read_description
 from pytest_vft.formats.foreign import recognise
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.reading.arrays import open_array
@@ -36,7 +36,7 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
     most of the first examples, else the first of *among*.
     """
     known = among or data_formats()
-    layout = read_layout(path) if "llamafactory" in known else None
+    layout = read_description(path).layout if "llamafactory" in known else None
     if layout is not None:
         return DetectedFormat("llamafactory", layout)
     first: Counter[str] = Counter()

@@ -19,7 +19,10 @@ _LONGEST_VALUE = 200  # characters of any other value
 
 
 class ShownImage(NamedTuple):
-    """An image of an example at the JSON pointer *pointer*; *data* is None if the file does not hold it."""
+    """An image of an example at the JSON pointer *pointer*; *data* is None if the file does not hold it.
+
+    *has_detail* says that the data format has a detail for each image.
+    """
 
     number: int
     pointer: str
@@ -27,6 +30,7 @@ class ShownImage(NamedTuple):
     detail: Any
     data: bytes | None
     measured: ImageMeasurements | None
+    has_detail: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,4 +165,5 @@ def _described(image: ShownImage) -> str:
         frames = f", {measured.frames} frames" if (measured.frames or 1) > 1 else ""
         turned = f", EXIF orientation {measured.orientation}" if (measured.orientation or 1) > 1 else ""
         described = f"{measured.format}{size}, {count(measured.bytes, 'byte')}{frames}{turned}"
-    return f"[image {image.number}] {described}, detail {safe(image.detail)}"
+    detail = f", detail {safe(image.detail)}" if image.has_detail else ""
+    return f"[image {image.number}] {described}{detail}"

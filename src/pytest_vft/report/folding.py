@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from pytest_vft.line_ranges import LineRanges
@@ -16,6 +16,7 @@ class Folded(NamedTuple):
     """The place and message of the first finding of a group, its pointer, and the other findings.
 
     *pointer* and *others* are as they follow the message: " (/messages/0)", "; 12 more: 4, 9-18, b.jsonl:3".
+    Elements of an array on the line of the first finding are "#1-11", counted from 0.
     """
 
     place: str
@@ -60,9 +61,23 @@ def fold(group: Sequence[Finding], most_shown: int = MOST_SHOWN) -> Folded:
     if others:
         image = ", same image" if first.image and {one.image for one in group} == {first.image} else ""
         elsewhere = [one for one in others if (one.path, one.line) != (first.path, first.line)]
-        lines = ", ".join(_shortened(_lines(elsewhere, first.path), most_shown))
+        beside = [one for one in others if (one.path, one.line) == (first.path, first.line)]
+        places = chain(_elements(beside, first.element), _lines(elsewhere, first.path))
+        lines = ", ".join(_shortened(places, most_shown))
         more = f"; {len(others):,} more{image}{f': {lines}' if lines else ''}"
     return Folded(place(first), first.message, pointer, more)
+
+
+def _elements(findings: Sequence[Finding], but: int | None) -> Iterator[str]:
+    """Yield the ranges of array elements of *findings*, without the element *but*."""
+    ranges = LineRanges()
+    for number in sorted({one.element for one in findings if one.element is not None} - {but}):
+        ranges.add(number)
+    yield from (f"#{_range(first, last)}" for first, last in ranges)
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _lines(findings: Sequence[Finding], here: str) -> Iterator[str]:
@@ -73,7 +88,7 @@ def _lines(findings: Sequence[Finding], here: str) -> Iterator[str]:
         if finding.line is not None:
             ranges.add(finding.line)
     for path, ranges in by_path.items():
-        shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+        shown = [_range(first, last) for first, last in ranges]
         if path != here:
             shown[:1] = [":".join([safe(path, None), *shown[:1]])]
         yield from shown

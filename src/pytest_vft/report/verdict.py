@@ -32,7 +32,10 @@ def _judged(report: Report) -> str:
 
 
 def _extent(report: Report) -> str:
-    """Return the number of lines with errors, or with warnings if there are no errors."""
+    """Return the number of lines with errors, or with warnings if there are no errors.
+
+    Lines are not counted if one has several examples, as in a JSON array without line breaks.
+    """
     severity: Severity = "error" if _rules(report, "error") else "warning"
     bad = {file.path: bad_lines(report, file, severity) for file in report.files}
     lines, total = sum(bad.values()), sum(file.lines for file in report.files)
@@ -41,7 +44,7 @@ def _extent(report: Report) -> str:
     if len(report.files) > 1:
         files = sum(bad[file.path] > 0 or _has_failed(report, file, severity) for file in report.files)
         where = f" in {files:,} of {count(len(report.files), 'file')}"
-    if not lines:
+    if not lines or any(file.lines < file.examples for file in report.files):
         return f"{found}{where}"
     have = "has" if lines == 1 else "have"
     return f"{lines:,} of {count(total, 'line')} {have} {severity}s ({found}){where}"

@@ -28,6 +28,7 @@ from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.notes import (
     allowed_notes,
+    description_notes,
     group_notes,
     length_notes,
     media_notes,
@@ -200,6 +201,7 @@ def _report(
         dataset=linted.dataset,
         notes=(
             *name_notes(settings.sources),
+            *description_notes(settings),
             *allowed_notes(results),
             *split_notes(linted.files),
             *media_notes(linted.files),

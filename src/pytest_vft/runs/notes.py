@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from pytest_vft.formats.dataset_info import DATASET_INFO, read_description
+from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import FileResult, RuleResult, Source
 from pytest_vft.reading.remote import FetchResults
 from pytest_vft.runs.settings import MAX_TOKENS, Settings
@@ -24,6 +27,23 @@ def name_notes(sources: Sequence[Source]) -> Iterator[str]:
             f"split by file name: {', '.join(named[:_SHOWN])}{more}; state splits in [tool.vft.data] or with "
             "--data=FILE, --validation-data and --test-data"
         )
+
+
+def description_notes(settings: Settings) -> Iterator[str]:
+    """Yield a note for each dataset_info.json that cannot be used or is ambiguous, if one may be used."""
+    if settings.data_format:
+        formats: Sequence[str] = (settings.data_format,)
+    else:
+        formats = data_formats() if settings.by_data_format else settings.provider.data_formats
+    if "llamafactory" not in formats:
+        return
+    notes: dict[str, None] = {}
+    for path in (source.path for source in settings.sources):
+        trouble = read_description(path).trouble
+        if trouble:
+            described = os.path.join(os.path.dirname(path), DATASET_INFO)  # noqa: PTH118, PTH120 - a path as the user wrote it
+            notes[f"{safe(described, None)}: {trouble}"] = None
+    yield from list(notes)[:_SHOWN]
 
 
 def group_notes(groups: Sequence[Settings]) -> Iterator[str]:

@@ -14,7 +14,7 @@ import pybase64
 
 from pytest_vft.errors import UsageError
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, KeyPath, pointer
-from pytest_vft.formats.registry import load_format
+from pytest_vft.formats.registry import URLS_ONLY, load_format
 from pytest_vft.reading.entries import FileEntry, read_entries
 from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.reading.image_store import ImageStore
@@ -155,7 +155,8 @@ def _images(
     for number, (position, image) in enumerate(images, 1):
         path = ("messages", position, "content", image.part)
         data = files.read(image.reference) if image.local else None
-        yield path, _shown(number, image, prefix + pointer(data_format.place(example, path)), data)
+        shown = _shown(number, image, prefix + pointer(data_format.place(example, path)), data)
+        yield path, shown._replace(has_detail=data_format.name in URLS_ONLY)
 
 
 def _shown(number: int, image: ImagePart, place: str, data: bytes | None) -> ShownImage:
