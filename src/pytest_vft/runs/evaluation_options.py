@@ -18,10 +18,10 @@ from pytest_vft.evaluation.predictions import Keys, as_keys, read_ids
 from pytest_vft.evaluation.questions import ID_PATTERN, Question
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds_of
-from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.naming import option
 from pytest_vft.runs.evaluation import Evaluation, evaluate
 from pytest_vft.runs.live import evaluate_live
+from pytest_vft.runs.minima import read_minima
 from pytest_vft.runs.option_values import (
     merge_values,
     read_list,
@@ -30,7 +30,7 @@ from pytest_vft.runs.option_values import (
     read_whole_number,
 )
 from pytest_vft.runs.unjudged import no_judge, no_questions
-from pytest_vft.text import either, nearest
+from pytest_vft.text import either
 
 Record = TypeVar("Record")
 
@@ -239,23 +239,6 @@ def _check_gates(given: Mapping[str, Any]) -> None:
 
 def _nothing_judged(kinds: Collection[Kind]) -> EvaluationError:
     return EvaluationError(f"nothing was judged: there are no {either(sorted(kinds))} questions")
-
-
-def read_minima(text: str | None) -> dict[Kind, float]:
-    """Return the minimum accuracy of each kind: "0.9" for both, or "closed=0.9,open=0.6"."""
-    if text is None:
-        return {}
-    pairs = read_pairs("min-accuracy", text) if "=" in text else dict.fromkeys(KINDS, text)
-    minima: dict[Kind, float] = {}
-    for name, value in pairs.items():
-        kind = next((kind for kind in KINDS if kind == name), None)
-        if kind is None:
-            raise UsageError(
-                f"{option('min-accuracy')}: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
-            )
-        minima[kind] = read_number("min-accuracy", value)
-        check_share("min-accuracy", minima[kind])
-    return minima
 
 
 def _judge(given: Mapping[str, Any]) -> Judge | None:
