@@ -964,7 +964,7 @@ def test_option_of_an_evaluation_is_one_of_the_command(vft: Vft, capsys: pytest.
     with pytest.raises(SystemExit):
         vft("eval", "--help")
     ours = set(re.findall(r"^  (?:-h, )?(--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
-    shared = {"--base-url", "--max-shown", "--model"}
+    shared = {"--base-url", "--max-shown", "--model", "--data-format", "--image-root"}
 
     assert {name for name in options if name.startswith("--vft-eval-")} - RENAMED == {
         option.replace("--", "--vft-eval-", 1) for option in ours - shared - HERE_ONLY.keys()

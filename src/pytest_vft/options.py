@@ -196,8 +196,10 @@ OPTIONS = (
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
     Option("validation-data", "PATH", "validation data", _CHECK, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
-    Option("data-format", "NAME", "data format (default: that of the first examples)", _FILES),
-    Option("image-root", "DIR", "folder of local images, besides that of each file", _FILES, "list"),
+    Option("data-format", "NAME", "data format (default: that of the first examples)", (*_FILES, "eval")),
+    Option(
+        "image-root", "DIR", "folder of local images, besides that of each file", (*_FILES, "eval"), "list"
+    ),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".jsonl", ".ndjson")
 # Options that do not ask for datasets, and those that do not if predictions are given.
 _SHAPING = ("vft_max_shown",)
-_SHARED = ("vft_only", "vft_base_url", "vft_require_checked")
+_SHARED = ("vft_only", "vft_base_url", "vft_require_checked", "vft_data_format", "vft_image_root")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -122,6 +122,43 @@ def test_nothing_is_sent_without_its_image(
     assert not Path("b.jsonl").exists()
 
 
+def test_format_and_roots_may_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pictures").mkdir()
+    Path("a.png").rename("pictures/b.png")
+    write_lines("test.jsonl", [{"messages": [ASKED, ANSWER], "images": ["b.png"]}])
+    write_lines("preds.jsonl", [{"line": 1, "predicted_answer": "No"}])
+    given = ["--data-format=llamafactory", "--image-root=pictures"]
+
+    ((message,),) = write_batch(*given)
+    capsys.readouterr()
+    assert main(["eval", "preds.jsonl", "--test=test.jsonl", "--min-accuracy=1", *given]) == 1
+
+    assert message["content"][0]["image_url"] == {"url": URL}
+    assert " ".join(given[:1]) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("--data-format=lama", "data format 'lama': unknown"),
+        ("--image-root=gone", "--image-root: gone: no such folder"),
+    ],
+)
+def test_unusable_options_are_named(given: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_lines("test.jsonl", [FORMATS["swift"]])
+    write_lines("preds.jsonl", [{"line": 1, "predicted_answer": "No"}])
+
+    assert main(["eval", "preds.jsonl", "--test=test.jsonl", given]) != 0
+
+    assert words in capsys.readouterr().err
+
+
+def test_a_format_needs_a_test_split(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "preds.jsonl", "--data-format=trl"]) != 0
+
+    assert "need the test split: --test=FILE" in capsys.readouterr().err
+
+
 def test_a_placeholder_of_openai_is_not_sent_without_an_image() -> None:
     write_lines("test.jsonl", [{"messages": [ASKED, ANSWER]}])
 

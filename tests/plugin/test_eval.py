@@ -336,3 +336,15 @@ def test_broken_predictions_fail_with_their_place(project: Project) -> None:
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["base.jsonl:1: *"])
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_format_of_the_test_split_may_be_given(project: Project) -> None:
+    message = {"role": "user", "content": "<image>Is it red?"}
+    answer = {"role": "assistant", "content": "Yes"}
+    write_lines("test.jsonl", [{"messages": [message, answer], "images": ["a.png"]}])
+    write_lines("preds.jsonl", [{"line": 1, "predicted_answer": "Yes"}])
+    given = ("--vft-eval=preds.jsonl", "--vft-eval-test=test.jsonl", "--vft-eval-min-accuracy=closed=1")
+
+    result = project.run(*given, "--vft-data-format=llamafactory", "--vft-image-root=.")
+
+    result.assert_outcomes(passed=1)

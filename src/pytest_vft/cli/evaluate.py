@@ -26,6 +26,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         return _write_batch(arguments)
     if arguments.predictions is None:
         raise UsageError("no file of predictions given; see 'vft eval --help'")
+    if arguments.test is None and (arguments.data_format or arguments.image_root):
+        raise UsageError("--data-format and --image-root need the test split: --test=FILE")
     targets = result_targets(arguments.report or ())
     with naming_for("command"):
         request = read_request(arguments.predictions, vars(arguments))

@@ -15,6 +15,7 @@ from pytest_vft.formats.base import Chat, ImageRow, MessageRow
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import URLS_ONLY
 from pytest_vft.formats.written import TAG
+from pytest_vft.naming import option
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.roots import NOTHING, REGULAR, UNREADABLE
@@ -135,7 +136,10 @@ def _embedded(path: str, local: LocalImages, place: str) -> str:
         kind, _, words, _ = local.look_up(path).target
         problems = {NOTHING: "is not found", UNREADABLE: f"is not readable: {words}", REGULAR: "is too large"}
         problem = problems.get(kind) or words or f"is {kind}"
-        raise EvaluationError(f"{place}: image {safe(path)!r} {problem}; nothing was sent")
+        raise EvaluationError(
+            f"{place}: image {safe(path)!r} {problem}; nothing was sent; expected a file "
+            f"in the folder of the test split or in {option('image-root', 'DIR')}"
+        )
     media_type = next((kind for magic, kind in _MEDIA_TYPES.items() if data.startswith(magic)), None)
     if data.startswith(_RIFF) and data[_WEBP] == b"WEBP":
         media_type = "image/webp"

@@ -29,6 +29,7 @@ from pytest_vft.runs.evaluation_options import read_request
 from pytest_vft.text import nearest
 
 _PREFIX = "eval/"
+_SHARED = ("base_url", "data_format", "image_root")  # options of checks as well
 
 
 class EvalRun:
@@ -47,11 +48,10 @@ class EvalRun:
                 raise UsageError("no predictions: write --vft-eval=FILE")
             if len(set(paths)) > 1:
                 raise UsageError(f"--vft-eval names {len(set(paths))} files of predictions; expected one")
-            path, base_url = paths[0], config.getoption("vft_base_url")
+            path = paths[0]
+            shared = {name: config.getoption(f"vft_{name}") for name in _SHARED}
             with naming_for("pytest"):
-                self.request = read_request(
-                    path, {**given_options(config, "vft_eval_"), "base_url": base_url}
-                )
+                self.request = read_request(path, {**given_options(config, "vft_eval_"), **shared})
             if not self.request.minima and self.request.against is None:
                 raise UsageError("no gate: write --vft-eval-min-accuracy=N or --vft-eval-against=FILE")
             self._targets = result_targets(config.getoption("vft_eval_report") or ())

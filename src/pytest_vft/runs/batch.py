@@ -17,7 +17,7 @@ from pytest_vft.runs.option_values import read_pairs
 from pytest_vft.text import safe
 from pytest_vft.writing import replacing
 
-_USED = ("test", "model", "keys", "id_pattern", "ids")
+_USED = ("test", "model", "keys", "id_pattern", "ids", "data_format", "image_root")
 
 
 def write_batch(path: str, given: Mapping[str, Any]) -> WrittenBatch:
@@ -34,7 +34,14 @@ def write_batch(path: str, given: Mapping[str, Any]) -> WrittenBatch:
         raise UsageError(f"{option('write-batch')} needs {' and '.join(needed)}")
     test, model, keys = given["test"], given["model"], as_keys(read_pairs("keys", given.get("keys", "")))
     pattern = given.get("id_pattern", ID_PATTERN)
-    questions = read_questions(test, id_keys=keys.id, actual_keys=keys.actual, id_pattern=pattern)
+    questions = read_questions(
+        test,
+        id_keys=keys.id,
+        actual_keys=keys.actual,
+        id_pattern=pattern,
+        data_format=given.get("data_format"),
+        image_roots=given.get("image_root") or (),
+    )
     labels = dict(zip(label_questions(questions), questions, strict=True))
     if "ids" in given:
         labels = _selected(labels, [normalise_id(id_) for id_ in read_ids(given["ids"])])

@@ -16,7 +16,7 @@ from pytest_vft.evaluation.gate import Gate, evaluate_gate
 from pytest_vft.evaluation.gc_pause import gc_paused
 from pytest_vft.evaluation.judge import Judge, as_judge, rate_answers
 from pytest_vft.evaluation.matching import MatchedPredictions, match, match_without_split, select_ids
-from pytest_vft.evaluation.predictions import Answer, Keys, as_keys, read_predictions
+from pytest_vft.evaluation.predictions import Keys, as_keys, read_predictions
 from pytest_vft.evaluation.questions import ID_PATTERN, read_questions
 from pytest_vft.evaluation.ratings import Rating
 from pytest_vft.evaluation.scoring import (
@@ -34,37 +34,11 @@ from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
 from pytest_vft.report.evaluation_comparison import render_comparison
 from pytest_vft.report.evaluation_text import render_gate
+from pytest_vft.runs.answer_options import AccuracyOptions, ComparisonOptions
 from pytest_vft.runs.rerun import cache_path, rerun_command, write_wrong_ids
-from pytest_vft.text import count, safe
+from pytest_vft.runs.unjudged import no_judge, no_questions
 
 StrPath = str | os.PathLike[str]
-
-_SHOWN_TRUTHS = 4
-
-
-class _AnswerOptions(ScoringOptions, total=False):
-    kind: Kind | None
-    judge: Judge | str | None
-    confidence: float | None
-
-
-class AccuracyOptions(_AnswerOptions, total=False):
-    """Options of a required accuracy.
-
-    *kind* "closed" evaluates only questions whose actual answer is Yes, No or one of *choices*, "open"
-    only the others. *judge* is a Judge or the name of its model. *by*, *min_n* and *confidence* are those
-    of Requirement, all others those of Scoring.
-    """
-
-    by: str | Sequence[str] | None
-    min_n: int
-
-
-class ComparisonOptions(_AnswerOptions, total=False):
-    """Options of a comparison: *kind*, *judge* and those of Scoring and Tolerance."""
-
-    margin: float
-    alpha: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +50,8 @@ class Evaluation:
     matched: MatchedPredictions = field(repr=False)
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
+    data_format: str | None = None
+    image_roots: Sequence[str] = ()
     spending: Spending = field(default_factory=Spending, repr=False, compare=False)
 
     @without_inner_frames
@@ -138,7 +114,14 @@ class Evaluation:
         self, against: str, kind: Kind | None, tolerance: Tolerance, scoring: Scoring
     ) -> Comparison:
         """Return the comparison with the predictions at *against*, for options that have been validated."""
-        other = evaluate(against, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+        other = evaluate(
+            against,
+            test=self.test,
+            keys=self.keys,
+            id_pattern=self.id_pattern,
+            data_format=self.data_format,
+            image_roots=self.image_roots,
+        )
         other = replace(other, spending=self.spending)
         ids = {answer.id for answer in self.matched.answers}
         if ids < {answer.id for answer in other.matched.answers}:  # only some ids were selected
@@ -195,24 +178,35 @@ class Evaluation:
         """Write the ids of the wrong answers to a file; return the command that evaluates only them."""
         ids = write_wrong_ids(gate, self.path)
         return rerun_command(
-            self.path, ids, gate.scoring, test=self.test, keys=self.keys, id_pattern=self.id_pattern
+            self.path,
+            ids,
+            gate.scoring,
+            test=self.test,
+            keys=self.keys,
+            id_pattern=self.id_pattern,
+            data_format=self.data_format,
+            image_roots=self.image_roots,
         )
 
 
 @without_inner_frames
-def evaluate(
+def evaluate(  # noqa: PLR0913 - all by keyword, each with a default
     predictions: StrPath,
     *,
     test: StrPath | None = None,
     keys: Keys | Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
     ids: Collection[str] | None = None,
 ) -> Evaluation:
     """Return the predictions at *predictions*, matched to the questions of the test split at *test*.
 
     *keys* maps id, predicted and actual to the keys of the predictions, and field to the field to compare of
     answers that are JSON objects. *id_pattern* is a regular
-    expression with one group that finds the id in a question. With *ids*, only those are evaluated.
+    expression with one group that finds the id in a question. *data_format* is that of the split, by default
+    that of its first examples, and its local images are in its folder or in *image_roots*. With *ids*, only
+    those are evaluated.
     Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
     """
     path, split, keys = os.fspath(predictions), None if test is None else os.fspath(test), as_keys(keys)
@@ -220,73 +214,83 @@ def evaluate(
     if split is None:
         matched = match_without_split(path, answers)
     else:
-        questions = read_questions(split, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
+        questions = read_questions(
+            split,
+            id_keys=keys.id,
+            actual_keys=keys.actual,
+            id_pattern=id_pattern,
+            data_format=data_format,
+            image_roots=image_roots,
+        )
         matched = match(path, answers, questions)
     matched = select_field(matched if ids is None else select_ids(matched, ids), keys.field)
-    return Evaluation(path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern)
+    return Evaluation(
+        path=path,
+        test=split,
+        matched=matched,
+        keys=keys,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+    )
 
 
 @without_inner_frames
-def assert_min_accuracy(
+def assert_min_accuracy(  # noqa: PLR0913 - all by keyword, each with a default
     predictions: StrPath,
     minimum: float,
     *,
     test: StrPath | None = None,
     keys: Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
     **options: Unpack[AccuracyOptions],
 ) -> Gate:
     """Return the gate of *predictions*, or raise AssertionError if the accuracy is below *minimum*.
 
-    *test*, *keys* and *id_pattern* are those of evaluate(); see AccuracyOptions for the others.
+    *test*, *keys*, *id_pattern*, *data_format* and *image_roots* are those of evaluate(); see
+    AccuracyOptions for the others.
     Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
     """
     __tracebackhide__ = True
-    evaluation = evaluate(predictions, test=test, keys=keys, id_pattern=id_pattern)
+    evaluation = evaluate(
+        predictions,
+        test=test,
+        keys=keys,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+    )
     return evaluation.assert_min_accuracy(minimum, **options)
 
 
 @without_inner_frames
-def assert_not_worse_than(
+def assert_not_worse_than(  # noqa: PLR0913 - all by keyword, each with a default
     predictions: StrPath,
     against: StrPath,
     *,
     test: StrPath | None = None,
     keys: Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
     **options: Unpack[ComparisonOptions],
 ) -> Comparison:
     """Return the comparison with *against*, or raise AssertionError if *predictions* are worse.
 
-    Tolerance describes when predictions are worse. *test*, *keys* and *id_pattern* are those of
-    evaluate(), for both files; see ComparisonOptions for the others.
+    Tolerance describes when predictions are worse. *test*, *keys*, *id_pattern*,
+    *data_format* and *image_roots* are those of evaluate(), for both files; see ComparisonOptions for the
+    others.
     Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
     """
     __tracebackhide__ = True
-    evaluation = evaluate(predictions, test=test, keys=keys, id_pattern=id_pattern)
+    evaluation = evaluate(
+        predictions,
+        test=test,
+        keys=keys,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+    )
     return evaluation.assert_not_worse_than(against, **options)
-
-
-def no_judge() -> UsageError:
-    """Return the error for open answers that nothing can score."""
-    return UsageError(
-        f"open answers need a judge: {option('judge', 'MODEL')}, "
-        f"or a metric that compares texts: {option('metric', 'normalised_exact')}"
-    )
-
-
-def no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
-    """Return why *answers* have none of *kind*, and what makes a question closed."""
-    truths = list(dict.fromkeys(answer.truth for answer in answers if answer.truth is not None))
-    number = count(len(answers), "question")
-    if kind is None or not truths:
-        return f"none of {number} can be judged: no prediction and no actual answer"
-    if kind == "open":
-        return f"there are no open questions: the actual answers of all {number} are Yes, No or choices"
-    shown = ", ".join(repr(safe(truth)) for truth in truths[:_SHOWN_TRUTHS])
-    more = ", ..." if len(truths) > _SHOWN_TRUTHS else ""
-    choices = "LIST" if more or any("," in truth for truth in truths) else ",".join(map(safe, truths))
-    return (
-        f"there are no closed questions: the actual answers of {number} are {shown}{more}, and none is Yes, "
-        f"No or a choice; name the choices: {option('choices', choices)}"
-    )

@@ -19,7 +19,7 @@ from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds_of
 from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.naming import option
-from pytest_vft.runs.evaluation import Evaluation, evaluate, no_judge, no_questions
+from pytest_vft.runs.evaluation import Evaluation, evaluate
 from pytest_vft.runs.live import evaluate_live
 from pytest_vft.runs.option_values import (
     merge_values,
@@ -28,6 +28,7 @@ from pytest_vft.runs.option_values import (
     read_pairs,
     read_whole_number,
 )
+from pytest_vft.runs.unjudged import no_judge, no_questions
 from pytest_vft.text import either, nearest
 
 Record = TypeVar("Record")
@@ -67,6 +68,8 @@ class EvaluationRequest:
     live: Live | None = None
     keys: Keys = field(default_factory=Keys)
     id_pattern: str = ID_PATTERN
+    data_format: str | None = None
+    image_roots: Sequence[str] = ()
     ids: Collection[str] | None = None
     judge_labels: str | None = None
 
@@ -132,16 +135,17 @@ class EvaluationRequest:
 
     def _evaluate(self, on_answer: Callable[[LiveProgress], None]) -> Evaluation:
         path, test, live = self.predictions, self.test, self.live
-        keys, pattern, ids = self.keys, self.id_pattern, self.ids
         if live is None or test is None:
-            return evaluate(path, test=test, keys=keys, id_pattern=pattern, ids=ids)
+            return self._read(path, self.ids)
         return evaluate_live(
             path,
             live,
             test=test,
-            keys=keys,
-            id_pattern=pattern,
-            ids=ids,
+            keys=self.keys,
+            id_pattern=self.id_pattern,
+            data_format=self.data_format,
+            image_roots=self.image_roots,
+            ids=self.ids,
             before=self._check_before_asking,
             on_answer=on_answer,
         )
@@ -160,7 +164,19 @@ class EvaluationRequest:
                 raise no_judge()
             self.scoring.judge.credentials()
         if self.against is not None:
-            evaluate(self.against, test=self.test, keys=self.keys, id_pattern=self.id_pattern)
+            self._read(self.against)
+
+    def _read(self, path: str, ids: Collection[str] | None = None) -> Evaluation:
+        """Return the evaluation of the predictions at *path*."""
+        return evaluate(
+            path,
+            test=self.test,
+            keys=self.keys,
+            id_pattern=self.id_pattern,
+            data_format=self.data_format,
+            image_roots=self.image_roots,
+            ids=ids,
+        )
 
 
 def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequest:
@@ -195,6 +211,7 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
         requirement=_record(Requirement, given),
         scoring=scoring,
         live=live,
+        image_roots=tuple(given.get("image_root", ())),
         keys=replace(as_keys(read_pairs("keys", given.get("keys", ""))), field=given.get("field")),
         ids=read_ids(given["ids"]) if "ids" in given else None,
     )

@@ -29,6 +29,8 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
     test: StrPath,
     keys: Keys | Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
     ids: Collection[str] | None = None,
     before: Callable[[Sequence[Question]], None] = lambda _: None,
     on_answer: Callable[[LiveProgress], None] = lambda _: None,
@@ -36,12 +38,19 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
     """Ask the model of *live* the questions of the split at *test* and return the evaluation.
 
     Only questions without an answer in *transcript* are asked, so an interrupted run can be resumed.
-    *keys*, *id_pattern* and *ids* are those of evaluate(). *before* is called with the questions before
-    the first request. Raises EvaluationError if a question has no actual answer, which is found before the
-    first request, or no answer in the end.
+    All others but *before* and *on_answer* are those of evaluate(). *before* is called with the questions
+    before the first request. Raises EvaluationError if a question has no actual answer or an image that
+    cannot be sent, which is found before the first request, or no answer in the end.
     """
     path, split, keys = os.fspath(transcript), os.fspath(test), as_keys(keys)
-    questions = read_questions(split, id_keys=keys.id, actual_keys=keys.actual, id_pattern=id_pattern)
+    questions = read_questions(
+        split,
+        id_keys=keys.id,
+        actual_keys=keys.actual,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+    )
     if ids is not None:
         questions = _selected(questions, {normalise_id(id_) for id_ in ids})
     _check_answerable(questions, keys)
@@ -59,7 +68,14 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
     matched = select_field(matched, keys.field)
     keys = replace(keys, predicted=Keys().predicted)  # those of the transcript
     return Evaluation(
-        path=path, test=split, matched=matched, keys=keys, id_pattern=id_pattern, spending=spending
+        path=path,
+        test=split,
+        matched=matched,
+        keys=keys,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+        spending=spending,
     )
 
 
@@ -99,18 +115,28 @@ def _check_answerable(questions: Sequence[Question], keys: Keys) -> None:
 
 
 @without_inner_frames
-def run_live(
+def run_live(  # noqa: PLR0913 - all by keyword, most with a default
     *,
     model: str,
     test: StrPath,
     transcript: StrPath,
     keys: Keys | Mapping[str, str] | None = None,
     id_pattern: str = ID_PATTERN,
+    data_format: str | None = None,
+    image_roots: Sequence[str] = (),
     **options: Unpack[LiveOptions],
 ) -> Evaluation:
     """Like evaluate_live(), for *model* and the *options* of Live."""
     live = Live(model=model, **options)
-    return evaluate_live(transcript, live, test=test, keys=keys, id_pattern=id_pattern)
+    return evaluate_live(
+        transcript,
+        live,
+        test=test,
+        keys=keys,
+        id_pattern=id_pattern,
+        data_format=data_format,
+        image_roots=image_roots,
+    )
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from pytest_vft.errors import UsageError
 from pytest_vft.naming import option
 from pytest_vft.text import safe
 
+_KEPT = ("report", "image_root")  # lists whose values are not merged
 _PARTS = ("by", "choices", "keys", "min_accuracy", "passing")  # options that are lists of parts
 
 
@@ -20,7 +21,7 @@ def merge_values(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises UsageError for several values of an option that is no list.
     """
     return {
-        name: _merged(name, value) if isinstance(value, list) and name != "report" else value
+        name: _merged(name, value) if isinstance(value, list) and name not in _KEPT else value
         for name, value in options.items()
     }
 

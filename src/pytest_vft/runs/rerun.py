@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_vft.evaluation.gate import Gate
@@ -42,7 +42,15 @@ def _list_name(path: str) -> str:
 
 
 def rerun_command(  # noqa: PLR0913 - what decides which answers are right
-    predictions: str, ids: Path, scoring: Scoring, *, test: str | None, keys: Keys, id_pattern: str
+    predictions: str,
+    ids: Path,
+    scoring: Scoring,
+    *,
+    test: str | None,
+    keys: Keys,
+    id_pattern: str,
+    data_format: str | None,
+    image_roots: Sequence[str],
 ) -> list[str]:
     """Return the command that evaluates only the answers listed in the file *ids*, by *scoring*."""
     default, default_keys = Scoring(), Keys()
@@ -55,13 +63,15 @@ def rerun_command(  # noqa: PLR0913 - what decides which answers are right
         ),
         "field": keys.field,
         "id-pattern": "" if id_pattern == ID_PATTERN else id_pattern,
+        "data-format": data_format,
         "metric": scoring.metric,
         "normalise": "" if scoring.normalise == default.normalise else scoring.normalise,
         "min-f1": "" if scoring.min_f1 == default.min_f1 else f"{scoring.min_f1:g}",
         "choices": ",".join(scoring.choices),
         **(_judge_options(scoring.judge) if scoring.judge else {}),
     }
-    return ["vft", "eval", predictions, *_written(options)]
+    roots = [f"--image-root={root}" for root in image_roots]
+    return ["vft", "eval", predictions, *_written(options), *roots]
 
 
 def _judge_options(judge: Judge) -> dict[str, str | bool | None]:
