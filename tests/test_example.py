@@ -110,6 +110,7 @@ def test_strings_are_measured() -> None:
             "calls": 0,
             "unknown_keys": (),
             "image_in_text": "none",
+            "image_in_answer": "none",
         }
         for role, length in (("system", 9), ("user", 4), ("assistant", 1))
     ]

@@ -98,6 +98,8 @@ class _Compiler:
             return f"all({self._fragment('item', value)} for item in {fact})"
         if keyword == "maxItems" and value == 0:
             return f"not {fact}"  # much faster than the length
+        if keyword == "const" and isinstance(value, bool):
+            return f"{fact} is {value}"  # faster than a comparison
         constant = frozenset(value) if keyword == "enum" else value
         known = self._constants.items()
         same = (name for name, other in known if type(other) is type(constant) and other == constant)

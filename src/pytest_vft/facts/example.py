@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from pytest_vft.facts.calls import unanswered_calls
-from pytest_vft.facts.hidden import NONE, POSSIBLE_STARTS, SHORTEST, image_in_text
+from pytest_vft.facts.hidden import NONE, QUESTION_ROLES, image_in_text, may_hide
 from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.invisible import invisible_characters
 from pytest_vft.facts.message import MessageFacts
@@ -128,6 +128,7 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
     images: list[Image] = []
     role_texts: list[RoleTexts] = []
     texts: list[str] = []
+    pieces: list[str] = []
     images_at_least = images_at_most = 0
     others_at_most = json_tokens(chat.others) if chat.others else 0
     assistants = all_calls = 0
@@ -146,9 +147,7 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
         parts = written
         text = parts[0] if len(parts) == 1 else "".join(parts)
         texts.append(text)
-        stripped = text.strip()
-        length, calls = len(stripped), 0
-        invisible = 0 if text.isascii() else invisible_characters(text)
+        length, calls = len(text.strip()), 0
         assistants += role == "assistant"
         if len(source) > 2 or content == "absent":  # noqa: PLR2004 - role and content
             others_at_most += _other_tokens(source)
@@ -160,13 +159,8 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
                     length += len(refusal)
                     parts = [*parts, refusal]
                 parts = [*parts, *called]
-                invisible += sum(map(invisible_characters, parts[len(written) :]))
         role_texts.append((role, parts))
-        hidden = NONE
-        if length > SHORTEST or len(written) > 1 or stripped.startswith(POSSIBLE_STARTS):
-            hidden = image_in_text(written, role)
-            hides_image = hides_image or hidden is not NONE
-            is_marked = is_marked or stripped[:1] in PLACEHOLDER_CHARACTERS
+        pieces += parts
         messages[position] = {
             "split": split,
             "role": role,
@@ -174,12 +168,15 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
             "images": len(shown),
             "shape_faults": faults,
             "text_length": length,
-            "invisible_characters": invisible,
+            "invisible_characters": 0,
             "calls": calls,
             "unknown_keys": unknown_keys,
-            "image_in_text": hidden,
+            "image_in_text": NONE,
+            "image_in_answer": NONE,
         }
     rows = chat.rows
+    if may_hide(pieces):
+        hides_image, is_marked = _add_hidden(messages, rows, role_texts)
     if chat.alternatives:  # not part of the conversation
         role_texts, others = role_texts[: -chat.alternatives], role_texts[-chat.alternatives :]
         assistants -= sum(role == "assistant" for role, _ in others)
@@ -217,6 +214,25 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
     }
     shots = few_shot_answers(bounds, rows, role_texts, images) if trained else ()
     return _example((facts, messages, images, turn, shots, texts, (images_at_least, images_at_most)))
+
+
+def _add_hidden(
+    messages: Mapping[int, MessageFacts], rows: Sequence[MessageRow], role_texts: Sequence[RoleTexts]
+) -> tuple[bool, bool]:
+    """Add what people or models do not see in texts to *messages*.
+
+    Returns whether a text contains an image, and whether one starts as a placeholder does.
+    """
+    hides_image = is_marked = False
+    for (position, role, _, written, *_), (_, texts) in zip(rows, role_texts, strict=True):
+        facts = messages[position]
+        facts["invisible_characters"] = sum(map(invisible_characters, texts))
+        hidden = image_in_text(written, role)
+        if hidden is not NONE:
+            hides_image = True
+            facts["image_in_text" if role in QUESTION_ROLES else "image_in_answer"] = hidden
+        is_marked = is_marked or "".join(written).strip()[:1] in PLACEHOLDER_CHARACTERS
+    return hides_image, is_marked
 
 
 def _media(others: Mapping[str, Any]) -> int:

@@ -15,10 +15,10 @@ from pytest_vft.reading.images import image_format, measure_image
 
 NONE = "none"
 SHORTEST = 1_000  # characters of base64 beside other text; a text about images may quote less
-# Starts of texts that may be an image, content parts or a placeholder, whatever their length.
-POSSIBLE_STARTS = ("data:", "[", "{", "<", '"', "'")
 
-_ROLES = frozenset({"system", "user"})  # answers are generated, and may be HTML, CSS or JSON with images
+QUESTION_ROLES = frozenset(
+    {"system", "user"}
+)  # answers are generated, and may be HTML, CSS or JSON with images
 # The base64 of the first bytes of JPEG, PNG, WEBP and GIF.
 _STARTS = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD")
 # Patterns that few datasets need are compiled at their first use.
@@ -48,6 +48,16 @@ _IMAGE_KEYS = frozenset({"image", "image_url", "image_file", "source"})
 _PART_KEYS = frozenset({"type", "detail", "cache_control"})
 
 
+def may_hide(texts: Sequence[str]) -> bool:
+    """Return whether one of *texts* may contain something that is not seen: quick for ordinary texts."""
+    joined = "\n".join(("", *texts))
+    if not joined.isascii() or "<" in joined or "[" in joined or "{" in joined or "data:" in joined:
+        return True
+    if '\n"' in joined or "\n'" in joined:
+        return True
+    return len(joined) > SHORTEST and max(map(len, texts)) > SHORTEST
+
+
 def image_in_text(texts: Sequence[str], role: str) -> str:
     """Return what image a message with *texts* contains: "a JPEG as a data URL" ...; "none".
 
@@ -57,7 +67,7 @@ def image_in_text(texts: Sequence[str], role: str) -> str:
     for text in texts:
         stripped = text.strip()
         found = _whole_image(stripped)
-        if not found and role in _ROLES:
+        if not found and role in QUESTION_ROLES:
             found = _content_parts(stripped) or _long_image(stripped)
         if found:
             return found

@@ -32,9 +32,11 @@ class MessageFacts(TypedDict):
     """Number of tool and function calls."""
     unknown_keys: Sequence[Fault]
     """Keys of the message and its texts that the format does not define; null values do not count."""
+    image_in_answer: str
+    """What image a text of an answer or a tool is; "none"."""
     image_in_text: str
-    """What image a text is, as base64 or content parts, or contains outside code, as base64 of more than
-    1,000 characters; of answers and tools, only what image the whole text is; "none"."""
+    """What image a text of a question is, as base64 or content parts, or contains outside code, as base64 of
+    more than 1,000 characters; "none"."""
     list_content: NotRequired[bool]
     """Whether the content is a list with parts of other keys than type and value, the keys of LLaMA-Factory's
     newer format."""
