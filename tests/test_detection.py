@@ -343,6 +343,17 @@ def test_what_only_swift_reads_is_of_swift(example: Callable[[int, str], Example
     assert found(report) == []
 
 
+def test_one_url_in_a_file_of_llamafactory_is_a_fault_of_that_example() -> None:
+    examples = examples_of("llamafactory")
+    examples[4]["images"] = ["https://example.com/4.png"]
+    write(*examples)
+
+    report = checked()
+
+    assert report.files[0].data_format == "llamafactory"
+    assert found(report) == [("image/unsupported-url-scheme", 5, "/images/0")]
+
+
 @pytest.mark.parametrize("kind", ["video", "audio"])
 def test_videos_and_audios_beside_messages_are_of_llamafactory(kind: str) -> None:
     report = checked(

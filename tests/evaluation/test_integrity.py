@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 
-from pytest_vft import EvaluationError, UsageError, assert_min_accuracy, assert_not_worse_than, evaluate
+from pytest_vft import (
+    EvaluationError,
+    Judge,
+    UsageError,
+    assert_min_accuracy,
+    assert_not_worse_than,
+    evaluate,
+)
 from pytest_vft.cli import main
 
 from .files import prediction, question, write_lines
+from .server import Endpoint, Reply, serving
 
 
 def write_right(number: int, path: str = "preds.jsonl") -> str:
@@ -132,3 +140,63 @@ def test_minimum_of_none_is_no_gate() -> None:
     with pytest.raises(UsageError, match=re.escape("minimum is None; expected a share from 0 to 1")):
         assert_min_accuracy(write_right(3), None)  # type: ignore[arg-type]  # the mistake
     assert evaluate("preds.jsonl").measure(None).ok
+
+
+# Mistakes that are known before anything is paid
+
+
+def ask(endpoint: Endpoint, *options: str) -> int:
+    server = [f"--base-url={endpoint.url}", "--min-accuracy=0.5"]
+    return main(["eval", "a.jsonl", "--test=test.jsonl", *server, *options])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--live=m --judge=m", "the judge 'm' gave the answers itself; use another model"),
+        ("--live=m --judge=j --by=nokey", "does not have the key 'nokey' of --by"),
+        ("--live=m --judge=j --judge-labels=labels.jsonl", "labels.jsonl:1: no answer has the id '77'"),
+        ("--judge=j --by=nokey", "does not have the key 'nokey' of --by"),
+        ("--judge=j --judge-labels=labels.jsonl", "labels.jsonl:1: no answer has the id '77'"),
+    ],
+)
+def test_nothing_is_asked_after_a_mistake(
+    capsys: pytest.CaptureFixture[str], options: str, said: str
+) -> None:
+    write_lines("test.jsonl", [question(n, truth=f"Ann {n}") for n in range(3)])
+    if "--live" not in options:
+        write_lines("a.jsonl", [prediction(n, "Bob", f"Ann {n}") for n in range(3)])
+    write_lines("labels.jsonl", [{"id": 77, "rating": "Incorrect"}])
+
+    with serving(lambda _, __: Reply('{"rating": "Incorrect"}')) as endpoint:
+        assert ask(endpoint, *options.split()) == 2
+        assert endpoint.requests == []
+    captured = capsys.readouterr()
+    assert said in captured.out + captured.err
+
+
+def test_keys_of_a_transcript_are_groups() -> None:
+    write_lines("test.jsonl", [{**question(n, truth="Yes"), "shelf": "a"} for n in range(20)])
+    with serving(lambda _, __: Reply("Yes")) as endpoint:
+        assert ask(endpoint, "--live=m", "--by=shelf,model,finish_reason") == 0
+
+
+def test_field_is_selected_before_kinds_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    write_lines("test.jsonl", [question(n, truth='{"open": "Yes", "why": "-"}') for n in range(3)])
+    with serving(lambda _, __: Reply('{"open": "Yes", "why": "?"}')) as endpoint:
+        assert ask(endpoint, "--live=m", "--field=open") == 0
+    captured = capsys.readouterr()
+    assert "closed 100.0 % >= 50.0 % (3/3)" in captured.out
+    assert "100.0 % of 3 right so far" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"model": ""}, "the name of the model is empty"),
+        ({"model": "m", "passing": ()}, "Judge(passing) has no rating; expected at least one of "),
+    ],
+)
+def test_judge_needs_a_model_and_a_rating(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        Judge(**settings)

@@ -324,3 +324,34 @@ def test_key_is_in_no_file_and_no_text() -> None:
 
     for path in Path().rglob("*"):
         assert path.is_dir() or b"sk-secret" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": [{"loc": ["body", "response_format", "type"], "msg": "Input should be 'text'"}]},
+        [{"loc": ["body", "response_format"]}],
+        {"error": {"message": "invalid"}, "detail": "no response_format"},
+    ],
+    ids=["detail", "list", "beside"],
+)
+def test_response_format_may_be_refused_anywhere_in_the_body(body: Any) -> None:
+    write(2)
+
+    def script(request: Request, _: int) -> Reply:
+        if "response_format" in request:
+            return Reply(status=422, body=json.dumps(body).encode())
+        return graded(RATINGS[0])
+
+    with serving(script) as endpoint:
+        assert measure(endpoint).accuracy.right == 2
+
+
+def test_body_without_a_message_is_quoted() -> None:
+    write(1)
+    body = b'{"detail": "model is asleep"}'
+    with (
+        serving(lambda _, __: Reply(status=422, body=body)) as endpoint,
+        pytest.raises(EvaluationError, match=r'Error code: 422 - {"detail": "model is asleep"}'),
+    ):
+        measure(endpoint)

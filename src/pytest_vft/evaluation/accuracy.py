@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_vft.errors import EvaluationError
 from pytest_vft.evaluation import statistics
+from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.scoring import Mark
 from pytest_vft.evaluation.spending import check_number
 from pytest_vft.evaluation.statistics import Interval
@@ -144,7 +145,7 @@ def measure_groups(marks: Sequence[Mark], requirement: Requirement) -> list[Grou
 def _groups_by(key: str, marks: Sequence[Mark], requirement: Requirement) -> list[Group]:
     members: dict[str, list[Mark]] = {}
     for mark in marks:
-        members.setdefault(_value(mark, key), []).append(mark)
+        members.setdefault(_value(mark.answer, key), []).append(mark)
     groups = []
     for value, found in members.items():
         accuracy = measure(found)
@@ -161,10 +162,17 @@ def _groups_by(key: str, marks: Sequence[Mark], requirement: Requirement) -> lis
     return sorted(groups, key=lambda group: (group.few, group.ok, group.accuracy.share))
 
 
-def _value(mark: Mark, key: str) -> str:
-    for fields in (mark.answer.fields, mark.answer.question.fields if mark.answer.question else {}):
+def check_groups(answers: Iterable[Answer], keys: Sequence[str]) -> None:
+    """Raise EvaluationError if one of *answers* has no value of a key in *keys*."""
+    for answer in answers if keys else ():
+        for key in keys:
+            _value(answer, key)
+
+
+def _value(answer: Answer, key: str) -> str:
+    for fields in (answer.fields, answer.question.fields if answer.question else {}):
         if key in fields:
             return str(fields[key])
-    if mark.answer.line is None:
+    if answer.line is None:
         return "(no prediction)"
-    raise EvaluationError(f"the answer to {mark.answer.id!r} does not have the key {key!r} of {option('by')}")
+    raise EvaluationError(f"the answer to {answer.id!r} does not have the key {key!r} of {option('by')}")

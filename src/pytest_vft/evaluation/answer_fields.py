@@ -23,13 +23,16 @@ def select_field(matched: MatchedPredictions, field: str | None) -> MatchedPredi
     """
     if field is None:
         return matched
-    answers = [_selected(answer, field) for answer in matched.answers]
+    answers = [select_in_answer(answer, field) for answer in matched.answers]
     malformed = [answer.id for answer in answers if MALFORMED in answer.fields]
     irregular = replace(matched.irregular, malformed=malformed)
     return replace(matched, answers=answers, irregular=irregular)
 
 
-def _selected(answer: Answer, field: str) -> Answer:
+def select_in_answer(answer: Answer, field: str | None) -> Answer:
+    """Like select_field(), for one *answer*."""
+    if field is None:
+        return answer
     truth = answer.truth and (field_value(answer.truth, field) or answer.truth)
     others = tuple(field_value(other, field) or other for other in answer.others)
     said, fields = field_value(answer.said, field), answer.fields

@@ -81,6 +81,13 @@ def read_labels(path: str, keys: Keys) -> list[HumanRating]:
     return list(labels.values())
 
 
+def check_labels(labels: Sequence[HumanRating], ids: Collection[str]) -> None:
+    """Raise EvaluationError for a label of an answer whose id is not in *ids*."""
+    for label in labels:
+        if label.id not in ids:
+            raise EvaluationError(f"{label.place}: no answer has the id {safe(label.id)!r}")
+
+
 def calibrate(marks: Sequence[Mark], labels: Sequence[HumanRating], passing: Collection[str]) -> Calibration:
     """Return how the ratings in *marks* agree with *labels*; ratings in *passing* are right.
 
@@ -90,9 +97,8 @@ def calibrate(marks: Sequence[Mark], labels: Sequence[HumanRating], passing: Col
     for mark in marks:
         by_id.setdefault(mark.answer.id, []).append(mark)
     pairs: Counter[tuple[str, str]] = Counter()
+    check_labels(labels, by_id)
     for label in labels:
-        if label.id not in by_id:
-            raise EvaluationError(f"{label.place}: no answer has the id {safe(label.id)!r}")
         rated = (mark for mark in by_id[label.id] if label.said in (None, mark.answer.said))
         rating = next((mark.rating for mark in rated if mark.rating is not None), None)
         if rating is not None:

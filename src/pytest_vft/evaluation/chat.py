@@ -76,6 +76,8 @@ class ModelAccess:
     fresh: bool = False
 
     def __post_init__(self) -> None:
+        if not self.model.strip():
+            raise UsageError("the name of the model is empty")
         check_number("concurrency", self.concurrency, 1, 1_000, whole=True)
         check_number("timeout", self.timeout, 0.001, _DAY)
         check_number("retries", self.retries, 0, 100, whole=True)
@@ -191,7 +193,7 @@ class ChatModel:
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             if error.code == _FILTERED:
                 return Completion("", _FILTERED, self._reason(error), 0, 0)
-            said = f"{error.param} {error}".lower()
+            said = f"{error.param} {error} {error.response.text}".lower()  # FastAPI names it in "detail"
             if "response_format" in sent and any(word in said for word in _FORMAT_WORDS):
                 self._refused = max(self._refused, refused + 1)
                 return self._ask(messages)
@@ -221,6 +223,9 @@ class ChatModel:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         if (target := redirect_target(error)) is not None:
             cause = f" (the server redirects to {target}; redirects are not followed)"
+        response = getattr(error, "response", None)
+        if response is not None and str(error) == f"Error code: {response.status_code}":
+            cause = f" - {response.text}{cause}"  # a body in which openai finds no message
         return safe(self.masked(f"{error}{cause}"), 200)
 
 

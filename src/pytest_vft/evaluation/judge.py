@@ -29,7 +29,7 @@ from pytest_vft.evaluation.spending import Budget, Spending
 from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.evaluation.transcript import Transcript, request_key
 from pytest_vft.naming import option
-from pytest_vft.text import count, nearest
+from pytest_vft.text import count, either, nearest, safe
 
 __tracebackhide__ = is_mistake
 
@@ -89,6 +89,8 @@ class Judge(ModelAccess):
     def __post_init__(self) -> None:
         ModelAccess.__post_init__(self)  # super() does not work in a dataclass with slots
         check_share("max-ungraded", self.max_ungraded)
+        if not self.passing:
+            raise UsageError(f"{option('passing')} has no rating; expected at least one of {either(RATINGS)}")
         for rating in self.passing:
             if rating not in RATINGS:
                 raise UsageError(
@@ -106,6 +108,14 @@ def as_judge(judge: Judge | str | None) -> Judge | None:
     return Judge(model=judge) if isinstance(judge, str) else judge
 
 
+def judges_itself(model: str) -> UsageError:
+    """Return the error for a judge of its own answers."""
+    return UsageError(
+        f"the judge {safe(model)!r} gave the answers itself; use another model, "
+        f"or allow it: {option('judge-itself')}"
+    )
+
+
 def rate_answers(
     answers: Sequence[Answer], judge: Judge, transcript: Transcript, spending: Spending
 ) -> dict[tuple[str, str], Rating]:
@@ -115,10 +125,7 @@ def rate_answers(
     the judge gave the answers itself, EvaluationError if the server fails or a limit is reached.
     """
     if not judge.may_judge_itself and any(answer.fields.get("model") == judge.model for answer in answers):
-        raise UsageError(
-            f"the judge {judge.model!r} gave the answers itself; use another model, "
-            f"or allow it: {option('judge-itself')}"
-        )
+        raise judges_itself(judge.model)
     rated: dict[str, list[tuple[str, str]]] = {}  # the same answer to the same question is rated once
     budget, failures = Budget(spending, judge.limits, "judge", judge.model), ChatFailures("request")
     address = judge.address

@@ -16,6 +16,7 @@ from pytest_vft.evaluation.chat import (
     make_chat,
 )
 from pytest_vft.evaluation.parallel import in_parallel, paced
+from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.questions import Question, check_prompts, read_prompts
 from pytest_vft.evaluation.spending import Budget, Spending, check_number
 from pytest_vft.evaluation.transcript import Transcript, request_key
@@ -110,6 +111,12 @@ class _Asking(NamedTuple):
     number: int
     key: str
     messages: Sequence[Mapping[str, Any]]
+
+
+def answer_to_come(question: Question) -> Answer:
+    """Return an answer to *question* as it will be in a transcript, without what it says."""
+    keys = ("line", "model", "finish_reason", "prompt_tokens", "completion_tokens", "key", "base_url")
+    return Answer("", question.line, "", question.truth, question, dict.fromkeys(keys), question.others)
 
 
 def _answer(request: _Asking, live: Live, completion: Completion) -> dict[str, Any]:

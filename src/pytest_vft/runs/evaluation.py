@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Unpack
 
 from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
-from pytest_vft.evaluation.accuracy import MIN_N, Requirement
+from pytest_vft.evaluation.accuracy import MIN_N, Requirement, check_groups
 from pytest_vft.evaluation.answer_fields import select_field
 from pytest_vft.evaluation.calibration import Calibration, HumanRating, calibrate, read_labels
 from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
@@ -84,7 +84,9 @@ class Evaluation:
 
     def gate(self, kind: Kind | None, requirement: Requirement, scoring: Scoring) -> Gate:
         """Like measure(), for options that have been validated."""
-        return evaluate_gate(self.matched, self.marks(kind, scoring), kind, requirement, scoring)
+        return evaluate_gate(
+            self.matched, self.marks(kind, scoring, requirement.keys), kind, requirement, scoring
+        )
 
     @without_inner_frames
     def assert_not_worse_than(  # noqa: PLR0913 - as above
@@ -147,8 +149,8 @@ class Evaluation:
         passing = scoring.judge.passing if scoring.judge else ()
         return calibrate(self.marks(None, scoring), labels, passing)
 
-    def marks(self, kind: Kind | None, scoring: Scoring) -> Sequence[Mark]:
-        """Return a mark for each answer of *kind*, or of an unknown kind.
+    def marks(self, kind: Kind | None, scoring: Scoring, by: Sequence[str] = ()) -> Sequence[Mark]:
+        """Return a mark for each answer of *kind*, or of an unknown kind, which have the keys in *by*.
 
         Raises UsageError for open answers without a judge, EvaluationError without answers of *kind*.
         """
@@ -161,6 +163,7 @@ class Evaluation:
                 pairs = [pair for pair in pairs if pair[1] in (kind, None)]
         if not any(found for _, found in pairs):
             raise EvaluationError(no_questions(kind, self.matched.answers))
+        check_groups((answer for answer, _ in pairs), by)
         judged = [one for one in KINDS if scoring.metric_for(one) == "judge"]
         unrated = (
             [answer for answer, found in pairs if found in judged and answer.said.strip()] if judged else []

@@ -7,20 +7,21 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from pytest_vft.errors import EvaluationError, UsageError, VftError
-from pytest_vft.evaluation.accuracy import Requirement
-from pytest_vft.evaluation.calibration import read_labels
+from pytest_vft.evaluation.accuracy import Requirement, check_groups
+from pytest_vft.evaluation.answer_fields import select_in_answer
+from pytest_vft.evaluation.calibration import HumanRating, check_labels, read_labels
 from pytest_vft.evaluation.comparison import Comparison, Tolerance
 from pytest_vft.evaluation.gate import Gate
-from pytest_vft.evaluation.judge import Judge
-from pytest_vft.evaluation.live import Live, LiveProgress
-from pytest_vft.evaluation.predictions import Answer, Keys, as_keys, read_ids
+from pytest_vft.evaluation.judge import Judge, judges_itself
+from pytest_vft.evaluation.live import Live, LiveProgress, answer_to_come
+from pytest_vft.evaluation.predictions import Keys, as_keys, read_ids
 from pytest_vft.evaluation.questions import ID_PATTERN, Question
 from pytest_vft.evaluation.results import Results
 from pytest_vft.evaluation.scoring import KINDS, Kind, Scoring, kinds_of
-from pytest_vft.evaluation.statistics import check_share
 from pytest_vft.naming import option
 from pytest_vft.runs.evaluation import Evaluation, evaluate
 from pytest_vft.runs.live import evaluate_live
+from pytest_vft.runs.minima import read_minima
 from pytest_vft.runs.option_values import (
     merge_values,
     read_list,
@@ -29,7 +30,7 @@ from pytest_vft.runs.option_values import (
     read_whole_number,
 )
 from pytest_vft.runs.unjudged import no_judge, no_questions
-from pytest_vft.text import either, nearest
+from pytest_vft.text import either
 
 Record = TypeVar("Record")
 
@@ -81,7 +82,8 @@ class EvaluationRequest:
         *on_answer* is called with each answer of a live model.
         """
         labels = None if self.judge_labels is None else read_labels(self.judge_labels, self.keys)
-        evaluation = self._evaluate(on_answer)
+        evaluation = self._evaluate(on_answer, labels or ())
+        check_labels(labels or (), {answer.id for answer in evaluation.matched.answers} if labels else ())
         scoring = self.scoring
         present = kinds_of(evaluation.matched.answers, scoring.choices)
         gates: list[Gate] = []
@@ -133,7 +135,9 @@ class EvaluationRequest:
             return True
         return self.against is not None and not self.required
 
-    def _evaluate(self, on_answer: Callable[[LiveProgress], None]) -> Evaluation:
+    def _evaluate(
+        self, on_answer: Callable[[LiveProgress], None], labels: Sequence[HumanRating]
+    ) -> Evaluation:
         path, test, live = self.predictions, self.test, self.live
         if live is None or test is None:
             return self._read(path, self.ids)
@@ -146,13 +150,16 @@ class EvaluationRequest:
             data_format=self.data_format,
             image_roots=self.image_roots,
             ids=self.ids,
-            before=self._check_before_asking,
+            before=lambda questions: self._check_before_asking(questions, labels),
             on_answer=on_answer,
         )
 
-    def _check_before_asking(self, questions: Sequence[Question]) -> None:
+    def _check_before_asking(self, questions: Sequence[Question], labels: Sequence[HumanRating]) -> None:
         """Raise an error if answers to *questions* could not be judged, before they cost anything."""
-        answers = [Answer("", None, "", question.truth, question, {}) for question in questions]
+        answers = [select_in_answer(answer_to_come(question), self.keys.field) for question in questions]
+        check_groups(answers, self.requirement.keys)
+        names = {name for one in questions for name in (one.id, one.numbered, str(one.line))}
+        check_labels(labels, {name for name in names if name is not None})
         present = kinds_of(answers, self.scoring.choices)
         for kind in self.required:
             if kind not in present:
@@ -199,6 +206,8 @@ def read_request(predictions: str, options: Mapping[str, Any]) -> EvaluationRequ
             f"{option('judge-labels')} needs answers that the judge rates; leave out {option('metric')}"
         )
     live = _live(given)
+    if live and scoring.judge and live.model == scoring.judge.model and not scoring.judge.may_judge_itself:
+        raise judges_itself(live.model)
     if live is not None and "test" not in given:
         raise UsageError(f"a live model needs the test split: {option('test', 'FILE')}")
     return _record(
@@ -230,23 +239,6 @@ def _check_gates(given: Mapping[str, Any]) -> None:
 
 def _nothing_judged(kinds: Collection[Kind]) -> EvaluationError:
     return EvaluationError(f"nothing was judged: there are no {either(sorted(kinds))} questions")
-
-
-def read_minima(text: str | None) -> dict[Kind, float]:
-    """Return the minimum accuracy of each kind: "0.9" for both, or "closed=0.9,open=0.6"."""
-    if text is None:
-        return {}
-    pairs = read_pairs("min-accuracy", text) if "=" in text else dict.fromkeys(KINDS, text)
-    minima: dict[Kind, float] = {}
-    for name, value in pairs.items():
-        kind = next((kind for kind in KINDS if kind == name), None)
-        if kind is None:
-            raise UsageError(
-                f"{option('min-accuracy')}: no kind {name!r}{nearest(name, KINDS)}; known: {', '.join(KINDS)}"
-            )
-        minima[kind] = read_number("min-accuracy", value)
-        check_share("min-accuracy", minima[kind])
-    return minima
 
 
 def _judge(given: Mapping[str, Any]) -> Judge | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Unpack
 
 from pytest_vft.errors import EvaluationError, UsageError, without_inner_frames
-from pytest_vft.evaluation.answer_fields import field_value, select_field
+from pytest_vft.evaluation.answer_fields import select_field, select_in_answer
 from pytest_vft.evaluation.live import Live, LiveOptions, LiveProgress, ask_questions
 from pytest_vft.evaluation.matching import match
 from pytest_vft.evaluation.predictions import Answer, Keys, as_answers, as_keys
@@ -153,8 +153,8 @@ class LiveTally:
         question = progress.question
         if question.truth is None:
             return
-        said = field_value(progress.said, self.field) or "" if self.field else progress.said
-        answer = Answer("", None, said, question.truth, question, {}, question.others)
+        answer = Answer("", None, progress.said, question.truth, question, {}, question.others)
+        answer = select_in_answer(answer, self.field)
         (kind,) = kinds_of([answer], self.scoring.choices)
         (mark,) = score([(answer, kind)], self.scoring, {})
         if mark.right is not None:
