@@ -425,3 +425,16 @@ def test_key_is_never_printed(vft: Vft) -> None:
     assert "bad key ***" in done.out
     assert len(endpoint.requests) == 1
     assert "sk-secret" not in done.out + done.err
+
+
+def test_reports_have_all_groups(vft: Vft) -> None:
+    rows = [
+        {"id": n, "prediction": "Yes", "actual": "Yes" if n % 2 else "No", "page": n // 2} for n in range(60)
+    ]
+    write_lines("many.jsonl", rows)
+
+    done = vft("many.jsonl", "--by=page", "--report=markdown:many.md", "--report=junit:many.xml")
+
+    assert "... and 20 more groups by page" in done.out
+    assert Path("many.md").read_text().count("| `page=") == 30
+    assert Path("many.xml").read_text().count("page=") == 30

@@ -18,7 +18,7 @@ def render_results_junit(results: Results, commands: Mapping[str, Sequence[str]]
     suite = ET.SubElement(root, "testsuite", name=xml_text(path))
     for gate in results.gates:
         command = commands.get(str(gate.kind), ())
-        text = render_gate(gate, path, results.test, results.matched, command, most_shown)
+        text = render_gate(gate, path, results.test, results.matched, command, most_shown, all_groups=True)
         _add_case(suite, f"{gate.kind} accuracy", text, ok=gate.ok)
     for comparison in results.comparisons:
         text = render_comparison(comparison, path, against, most_shown)

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_vft.evaluation.calibration import Calibration
 from pytest_vft.evaluation.comparison import Change
+from pytest_vft.evaluation.gate import Gate
 from pytest_vft.evaluation.results import Results
 from pytest_vft.report.evaluation_calibration import calibration_headlines, confusion_rows
 from pytest_vft.report.evaluation_comparison import comparison_headline, comparison_rows
 from pytest_vft.report.evaluation_text import gate_headline, render_results, verdict
+from pytest_vft.report.evaluation_words import share_words
 from pytest_vft.report.markdown import code_cell, fitting
 from pytest_vft.text import safe
 
@@ -22,6 +24,8 @@ def render_results_markdown(results: Results, commands: Mapping[str, Sequence[st
     lines = [f"### vft eval: {verdict(results)}", ""]
     lines += [_item(gate_headline(gate), ok=gate.ok) for gate in results.gates]
     lines += [_item(f"error {kind}: {error}", ok=False) for kind, error in results.errors.items()]
+    for gate in results.gates:
+        lines += _groups(gate)
     for comparison in results.comparisons:
         against = str(results.against)
         lines += [_item(comparison_headline(comparison, against), ok=comparison.ok), ""]
@@ -35,6 +39,25 @@ def render_results_markdown(results: Results, commands: Mapping[str, Sequence[st
     # Indented lines are code, which the text cannot end.
     lines += fitting(f"    {line}" for line in text.splitlines())
     return "\n".join([*lines, "", "</details>"]) + "\n"
+
+
+def _groups(gate: Gate) -> Iterator[str]:
+    """Yield a table of all groups of *gate*."""
+    if not gate.groups:
+        return
+    yield ""
+    yield f"| {gate.kind or 'all'} answers with | accuracy | verdict |"
+    yield "| --- | --- | --- |"
+    rows = (
+        [
+            f"{safe(group.key)}={safe(group.value)}",
+            share_words(group.accuracy),
+            "too few answers for a verdict" if group.few else "fine" if group.ok else "too low",
+        ]
+        for group in gate.groups
+    )
+    yield from fitting(map(_row, rows))
+    yield ""
 
 
 def _calibration(calibration: Calibration, results: Results) -> Iterator[str]:

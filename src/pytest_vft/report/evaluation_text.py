@@ -64,7 +64,7 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
     ]
     for gate in results.gates:
         command = commands.get(str(gate.kind), ())
-        lines += ["", *_gate(gate, results.predictions, results.test, command, most_shown)]
+        lines += ["", *_gate(gate, results.predictions, results.test, command, most_shown, most_shown)]
     for comparison in results.comparisons:
         lines += ["", *comparison_lines(comparison, results.predictions, str(results.against), most_shown)]
     if results.calibration:
@@ -115,13 +115,18 @@ def render_gate(  # noqa: PLR0913, PLR0917 - the parts of a message
     matched: MatchedPredictions,
     command: Sequence[str],
     most_shown: int = MOST_SHOWN,
+    *,
+    all_groups: bool = False,
 ) -> str:
     """Return the message of a failed *gate*; the first line is short enough for pytest's summary."""
-    first, *rest = _gate(gate, path, test, command, most_shown)
+    most_groups = 0 if all_groups else most_shown
+    first, *rest = _gate(gate, path, test, command, most_shown, most_groups)
     return "\n".join([first, _files(path, test, matched), *_irregular(matched.irregular), *rest])
 
 
-def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_shown: int) -> Iterator[str]:
+def _gate(  # noqa: PLR0913, PLR0917 - as render_gate()
+    gate: Gate, path: str, test: str | None, command: Sequence[str], most_shown: int, most_groups: int
+) -> Iterator[str]:
     accuracy = gate.accuracy
     yield gate_headline(gate)
     yield f"  {_interval(accuracy)}"
@@ -142,7 +147,7 @@ def _gate(gate: Gate, path: str, test: str | None, command: Sequence[str], most_
         flipped = f"{len(gate.flips):,} of {count(accuracy.questions, 'question')}"
         yield f"  {flipped} answered right only at times{flips}"
     for key in gate.by:
-        yield from _groups([group for group in gate.groups if group.key == key], most_shown)
+        yield from _groups([group for group in gate.groups if group.key == key], most_groups)
     if gate.wrong:
         yield from _wrong(gate, path, test, command, most_shown)
 
