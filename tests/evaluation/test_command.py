@@ -429,7 +429,8 @@ def test_key_is_never_printed(vft: Vft) -> None:
 
 def test_reports_have_all_groups(vft: Vft) -> None:
     rows = [
-        {"id": n, "prediction": "Yes", "actual": "Yes" if n % 2 else "No", "page": n // 2} for n in range(60)
+        {"id": n, "predicted_answer": "Yes", "actual_answer": "Yes" if n % 2 else "No", "page": n // 2}
+        for n in range(60)
     ]
     write_lines("many.jsonl", rows)
 
