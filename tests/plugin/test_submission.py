@@ -12,7 +12,7 @@ from submission.fake_server import KEY, FakeServer, Fault, serving
 
 import pytest_vft.items.submission  # noqa: F401 - openai takes 0.6 s to import; pytester forgets modules
 
-from .project import Project
+from .project import PYTEST_9, Project
 
 DATA = "--vft-data=train.jsonl"
 APPLY = (DATA, "--vft-submit=apply", "--vft-yes")
@@ -135,6 +135,7 @@ def test_preflight_that_is_refused_fails(project: Project, fake: FakeServer) -> 
     result.stdout.fnmatch_lines(["refused: fine-tuning: this account cannot create fine-tuning jobs*"])
 
 
+@pytest.mark.skipif(not PYTEST_9, reason="pytest 8 shows the id only")
 def test_the_cause_is_first_in_the_summary(
     project: Project, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +177,7 @@ def test_apply_tells_why_a_job_failed(planned: Project, fake: FakeServer) -> Non
         [
             "FAILED  ftjob-1: failed",
             "error invalid_n_examples: has 7 example(s)",
-            "FAILED train.jsonl::submit/apply - FAILED  ftjob-1: failed",
+            "FAILED train.jsonl::submit/apply" + (" - FAILED  ftjob-1: failed" if PYTEST_9 else ""),
         ]
     )
 
