@@ -79,9 +79,10 @@ def _table(path: str, text: str) -> Lines:
     """Yield the rows of the table *text*; an empty cell is no value."""
     head = text[: text.find("\n") + 1] or text
     reader = csv.reader(StringIO(text, newline=""), delimiter=max(_SEPARATORS, key=head.count), strict=True)
-    names = next(reader)
-    line = reader.line_num + 1
+    line = 1
     try:
+        names = next(reader)
+        line = reader.line_num + 1
         for row in reader:
             if row and len(row) != len(names):
                 raise EvaluationError(
