@@ -362,7 +362,8 @@ def test_worker_answers_after_what_it_raises_or_cannot_send() -> None:
         assert executor is not None
         assert isinstance(executor.submit(int, "x").exception(), ValueError)
         assert "pickle" in str(executor.submit(threading.Lock).exception())
-        assert "pickle" in str(executor.submit(lambda: 1).exception())
+        # Python 3.13 and 3.14 say it in other words than before.
+        assert "<lambda>" in str(executor.submit(lambda: 1).exception())
         assert [executor.submit(abs, -number).result() for number in range(4)] == [0, 1, 2, 3]
 
 
