@@ -9,17 +9,19 @@ from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pytest_vft.catalogue.check_provider import check_provider
 from pytest_vft.catalogue.files import check_name, harmless, read_toml
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError, UsageError
-from pytest_vft.facts.families import Resize, family_tokens
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
 from pytest_vft.model import Severity
 from pytest_vft.resources import read_table, rules_root
 from pytest_vft.text import nearest
+
+if TYPE_CHECKING:
+    from pytest_vft.facts.families import Resize
 
 Effect = Literal["refuses", "loses"]
 
@@ -242,7 +244,11 @@ def _model(provider_id: str, content: Mapping[str, Any]) -> Model:
 
 
 def _resize(content: Mapping[str, Any] | None) -> Resize | None:
-    return Resize(min_pixels=content["min_pixels"], max_pixels=content["max_pixels"]) if content else None
+    if not content:
+        return None
+    from pytest_vft.facts.families import Resize  # noqa: PLC0415 - 2 ms, for trainers only
+
+    return Resize(min_pixels=content["min_pixels"], max_pixels=content["max_pixels"])
 
 
 @cache
@@ -253,6 +259,8 @@ def _families() -> Sequence[Mapping[str, Any]]:
 
 def find_family_tokens(model: str, resize: Resize | None) -> ImageTokens | None:
     """Return the tokens of an image for the family of *model*, after *resize*; None for an unknown family."""
+    from pytest_vft.facts.families import family_tokens  # noqa: PLC0415 - as above
+
     name = model.lower()
     for family in _families():
         if any(fnmatchcase(name, pattern) for pattern in family["models"]):

@@ -20,11 +20,10 @@ from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
-from pytest_vft.facts.families import FamilyTokens
 from pytest_vft.facts.first_keys import FirstKeys
 from pytest_vft.facts.image import ImageFacts, is_undecoded
 from pytest_vft.facts.line import line_facts
-from pytest_vft.facts.tokens import text_bounds, text_tokens
+from pytest_vft.facts.tokens import text_tokens
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
@@ -56,7 +55,7 @@ class ShardLinter:
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
         self._files: LocalImages | None = None
-        self._count_text = text_bounds if isinstance(plan.image_tokens, FamilyTokens) else text_tokens
+        self._count_text = plan.image_tokens.count_text if plan.image_tokens else text_tokens
         self._count_image = lru_cache(_CACHED_SIZES)(plan.image_tokens.count) if plan.image_tokens else None
 
     def close(self) -> None:

@@ -18,8 +18,6 @@ from pytest_vft.model import Report
 from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
-from pytest_vft.report.statistics import render_statistics
-from pytest_vft.runs.changes import changed_files, datasets, only_changed, unknown_to_git
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import run, run_groups
 from pytest_vft.runs.settings import Settings, read_settings
@@ -65,6 +63,8 @@ def check(arguments: argparse.Namespace) -> int:
 def _print(report: Report, arguments: argparse.Namespace) -> None:
     display = Display(arguments.max_shown, text_width(), quiet=arguments.quiet)
     if arguments.statistics:
+        from pytest_vft.report.statistics import render_statistics  # noqa: PLC0415 - for --statistics only
+
         print_text("" if report.ok and arguments.quiet else render_statistics(report))
         return
     if arguments.format == "github":  # the log shows the text, because GitHub shows few annotations
@@ -84,17 +84,19 @@ def _select(arguments: argparse.Namespace) -> _Selection:
     given = bool(files) or any(splits.values())
     if arguments.explicit and not given:
         return _Selection((read_settings(options),), "no files after --")
-    changed = None if arguments.since is None else changed_files(arguments.since)
+    if arguments.since is None:
+        return _Selection(find_groups(options, files, **splits))
+    from pytest_vft.runs import changes  # noqa: PLC0415 - for --since only
+
+    changed = changes.changed_files(arguments.since)
     groups = find_groups(options, files, **splits)
-    if changed is None:
-        return _Selection(groups)
     found = sum(len(settings.sources) for settings in groups)
     if not given and not found:
-        new = datasets(changed)
+        new = changes.datasets(changed)
         chosen = find_groups(options, new) if new else ()
     else:
         named = [*files, *(path for paths in splits.values() for path in paths)]
-        chosen = only_changed(groups, [*changed, *unknown_to_git(named)])
+        chosen = changes.only_changed(groups, [*changed, *changes.unknown_to_git(named)])
     if not chosen:
         return _Selection((read_settings(options),), f"no dataset has changed since {arguments.since}")
     kept = sum(len(settings.sources) for settings in chosen)

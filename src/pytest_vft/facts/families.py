@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pytest_vft.facts.tokens import Range
+from pytest_vft.facts.tokens import Range, text_bounds
 
 _THINNEST = 200  # the ratio of sides above which the processors of Qwen and GLM raise
 
@@ -118,6 +118,8 @@ class FamilyTokens:
     @property
     def low_detail(self) -> None:
         """None: there is no detail to choose."""
+
+    count_text = staticmethod(text_bounds)
 
     def count(self, width: int | None, height: int | None, detail: str) -> Range:  # noqa: ARG002 - as ImageTokens
         """Return the tokens of an image of *width* by *height* pixels; 0 for an unknown size."""

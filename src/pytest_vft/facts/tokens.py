@@ -31,6 +31,35 @@ _SHORTEST_SIDE = 768
 Range = tuple[int, int]
 
 
+def text_tokens(texts: Sequence[str]) -> Range:
+    """Return the tokens of *texts*, one for each message, in the encoding o200k_base.
+
+    A token has between one and LONGEST_TOKEN bytes. No token spans two words, except 194 tokens of
+    source code that contain a line break followed by a slash.
+    """
+    text = "\n".join(texts)
+    size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+    if size > ASK_ABOVE:
+        from pytest_vft.reading.tokenizer import count_tokens  # noqa: PLC0415 - 4 ms; for long texts only
+
+        counted = count_tokens(texts)
+        if counted is not None:
+            return (counted, counted)
+    return _text_range(text, size, len(texts))
+
+
+def text_bounds(texts: Sequence[str]) -> Range:
+    """Return the tokens of *texts* in an encoding without a tokenizer here: at least words, at most bytes."""
+    text = "\n".join(texts)
+    return _text_range(text, len(text.encode(errors="surrogatepass")), len(texts))
+
+
+def _text_range(text: str, size: int, number: int) -> Range:
+    """Return the bounds for *text* of *size* bytes, which joins a *number* of texts."""
+    words = len(text.split()) - text.count("\n/")
+    return (max(words, (size - number) // LONGEST_TOKEN), size)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileTokens:
     """Tokens of an image for a model that charges *base* tokens, and *tile* tokens for each tile.
@@ -45,6 +74,8 @@ class TileTokens:
     def low_detail(self) -> int:
         """Tokens of an image with detail low."""
         return self.base
+
+    count_text = staticmethod(text_tokens)
 
     def count(self, width: int | None, height: int | None, detail: str) -> Range:
         """Return the tokens of an image of *width* by *height* pixels.
@@ -90,6 +121,8 @@ class PatchTokens:
     def low_detail(self) -> None:
         """None: the tokens of detail low are not documented."""
 
+    count_text = staticmethod(text_tokens)
+
     def count(self, width: int | None, height: int | None, detail: str) -> Range:  # noqa: ARG002 - as TileTokens
         """Return the tokens of an image of *width* by *height* pixels, whatever its *detail*.
 
@@ -119,7 +152,7 @@ class PatchTokens:
 
 
 class ImageTokens(Protocol):
-    """Counts the tokens of an image for a model."""
+    """Counts the tokens of images and texts for a model."""
 
     @property
     def low_detail(self) -> int | None:
@@ -128,34 +161,8 @@ class ImageTokens(Protocol):
     def count(self, width: int | None, height: int | None, detail: str) -> Range:
         """Return the tokens of an image of *width* by *height* pixels, None if the size is unknown."""
 
-
-def text_tokens(texts: Sequence[str]) -> Range:
-    """Return the tokens of *texts*, one for each message, in the encoding o200k_base.
-
-    A token has between one and LONGEST_TOKEN bytes. No token spans two words, except 194 tokens of
-    source code that contain a line break followed by a slash.
-    """
-    text = "\n".join(texts)
-    size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
-    if size > ASK_ABOVE:
-        from pytest_vft.reading.tokenizer import count_tokens  # noqa: PLC0415 - 4 ms; for long texts only
-
-        counted = count_tokens(texts)
-        if counted is not None:
-            return (counted, counted)
-    return _text_range(text, size, len(texts))
-
-
-def text_bounds(texts: Sequence[str]) -> Range:
-    """Return the tokens of *texts* in an encoding without a tokenizer here: at least words, at most bytes."""
-    text = "\n".join(texts)
-    return _text_range(text, len(text.encode(errors="surrogatepass")), len(texts))
-
-
-def _text_range(text: str, size: int, number: int) -> Range:
-    """Return the bounds for *text* of *size* bytes, which joins a *number* of texts."""
-    words = len(text.split()) - text.count("\n/")
-    return (max(words, (size - number) // LONGEST_TOKEN), size)
+    def count_text(self, texts: Sequence[str], /) -> Range:
+        """Return the tokens of *texts*, one for each message."""
 
 
 def json_tokens(value: Any) -> int:
