@@ -87,7 +87,7 @@ def _naming(rule: Rule, case: str) -> Iterator[None]:
 
 
 def _tokens(content: object) -> Iterator[str]:
-    """Yield each image token in *content*, a case or a part of one."""
+    """Yield each image token in *content*, a case or any value in it."""
     if isinstance(content, str):
         yield from (token[1] for token in _TOKEN.finditer(content))
     elif isinstance(content, Mapping | list):

@@ -95,7 +95,7 @@ def encode(image: ImageToken) -> bytes:
 def _encode(token: ImageToken) -> bytes:
     from PIL import Image  # noqa: PLC0415 - for cases only
 
-    # Gradients, since a cut must remove data, not a run of one colour.
+    # A gradient, because one colour is compressed to so little that a cut would not remove any of it.
     gradient = Image.linear_gradient("L").resize(token.size)
     image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
     if token.mode == "rgba":

@@ -51,7 +51,7 @@ class RuleJudge:
         self.checks = {scope: _compiled(scope, self.rules[scope]) for scope in SCOPES}
 
     def needs_optional(self, *scopes: Scope) -> bool:
-        """Return whether a rule of one of *scopes* tests a fact that is measured only if it is needed."""
+        """Return whether any rule in *scopes* tests an optional fact, which is measured only then."""
         tested = ((scope, {*rule.when, *rule.require}) for scope in scopes for rule in self.rules[scope])
         return any(facts & optional_facts(scope) for scope, facts in tested)
 

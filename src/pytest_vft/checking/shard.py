@@ -208,7 +208,7 @@ class _VerdictCount:
 
 
 class _VerdictCounts(dict[Verdicts, _VerdictCount]):
-    """The counts of one scope by tuples of verdicts, each of which is searched once."""
+    """The counts of one scope by tuples of verdicts; each tuple is searched for failures only once."""
 
     def __missing__(self, verdicts: Verdicts) -> _VerdictCount:
         counted = self[verdicts] = _VerdictCount(verdicts, FAIL in verdicts, UNKNOWN in verdicts)

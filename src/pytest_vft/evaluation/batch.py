@@ -13,8 +13,8 @@ import orjson
 
 from pytest_vft.evaluation.questions import Question, read_prompts
 
-MOST_REQUESTS = 50_000  # of one file
-MOST_BYTES = 200_000_000  # of one file
+MOST_REQUESTS = 50_000  # in a file
+MOST_BYTES = 200_000_000  # of a file
 FAILED = "failed"  # finish reason of a request that has no answer
 
 _TEXT_PARTS = ("text", "output_text")

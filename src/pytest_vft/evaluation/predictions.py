@@ -22,7 +22,7 @@ class Keys:
     """The keys of a line of predictions; the first key that a line has is used.
 
     The first key of each list is that of OpenAI's cookbook. A key may be a path in nested objects and
-    lists, with dots between its steps. *field* is the field to compare of answers that are JSON objects.
+    lists, with dots between its steps. *field* is the field of JSON answers to compare.
     """
 
     id: Sequence[str] = ("example_id", "id", "question_id")
