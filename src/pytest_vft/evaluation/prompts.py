@@ -17,18 +17,14 @@ from pytest_vft.formats.registry import URLS_ONLY
 from pytest_vft.formats.written import TAG
 from pytest_vft.naming import option
 from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.images import image_format
 from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.roots import NOTHING, REGULAR, UNREADABLE
 from pytest_vft.text import count, safe
 
 _SENT = ("data:", "http:", "https:")  # starts of URLs that a server reads
 _KEPT = ("name", "tool_calls", "tool_call_id")  # keys of a message besides role and content
-_MEDIA_TYPES = {
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"GIF8": "image/gif",
-}
-_RIFF, _WEBP = b"RIFF", slice(8, 12)
+_EMBEDDED = frozenset({"JPEG", "PNG", "WEBP", "GIF"})
 
 
 class Prompt(NamedTuple):
@@ -140,11 +136,9 @@ def _embedded(path: str, local: LocalImages, place: str) -> str:
             f"{place}: image {safe(path)!r} {problem}; nothing was sent; expected a file "
             f"in the folder of the test split or in {option('image-root', 'DIR')}"
         )
-    media_type = next((kind for magic, kind in _MEDIA_TYPES.items() if data.startswith(magic)), None)
-    if data.startswith(_RIFF) and data[_WEBP] == b"WEBP":
-        media_type = "image/webp"
-    if media_type is None:
+    format_ = image_format(data)
+    if format_ not in _EMBEDDED:
         raise EvaluationError(
             f"{place}: image {safe(path)!r} is not a JPEG, PNG, WEBP or GIF; nothing was sent"
         )
-    return f"data:{media_type};base64,{pybase64.b64encode(data).decode()}"
+    return f"data:image/{format_.lower()};base64,{pybase64.b64encode(data).decode()}"
