@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from xxhash import xxh3_128_intdigest
 
@@ -113,6 +113,13 @@ class ImageFacts(TypedDict):
     """The absolute path that such a path leads to."""
     read_error: str | None
     """Why a local file cannot be read, in the words of the system."""
+    head: NotRequired[str]
+    """What a data URL has before its comma, at most 100 characters; "none" for other images."""
+    unusual_characters: NotRequired[str]
+    """Characters of an s3 or gs URI besides letters from a to z, digits, _, -, / and dots, each once; "none"
+    for other images."""
+    aspect_ratio: NotRequired[int | None]
+    """The longer side divided by the shorter side, rounded up."""
 
 
 class Image(NamedTuple):
@@ -125,8 +132,10 @@ class Image(NamedTuple):
     reference: str
 
 
+# Facts that are measured only if a rule needs one of them.
+_OPTIONAL = frozenset({"head", "unusual_characters", "aspect_ratio"})
 _UNKNOWN: Any = {
-    **dict.fromkeys(ImageFacts.__annotations__),
+    **dict.fromkeys(name for name in ImageFacts.__annotations__ if name not in _OPTIONAL),
     "unknown_keys": (),
     "expires": "never",
     "expired": False,
