@@ -1,8 +1,9 @@
 """What the statements of the provider together say of examples is what the checker of Together's client says.
 
-The outcomes are those of check_file() in together 2.14.0, the last version that reads examples. They are compared
-with the checker itself where this version is installed.
+The outcomes are those of check_file() in together 2.14.0, the last version that reads examples. They are
+compared with the checker itself where this version is installed.
 """
+# ruff: noqa: E501 - tables of examples are read in lines
 
 from __future__ import annotations
 

@@ -132,10 +132,10 @@ class ShardTotals:
     needs the numbers; *first_keys* maps keys of examples to the line and byte where they first appear, if a
     rule needs these; *urls* are the web URLs of images, and *unsettled* are lines with those that were
     fetched without a result; *linked* maps the low half of the key of an image, None if it is not settled,
-    and the hash of its URL to the first line; *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the unknown
-    verdicts on images that were too large to decode, and *unopened* those on local images that were not
-    opened. *folders* holds the common folder of the paths that fail a rule, "" for paths without one. *kept*
-    and *dropped* count the findings of each rule below and above the maximum; *bad_lines* are the lines that
+    and the hash of its URL to the first line; *distinct_images* holds the low half of the keys of images.
+    *undecoded* counts, for each rule, the unknown verdicts on images that were too large to decode, and
+    *unopened* those on local images that were not opened. *folders* holds the common folder of the paths that
+    fail a rule, "" for paths without one. *kept* and *dropped* count the findings of each rule below and above the maximum; *bad_lines* are the lines that
     fail each rule. *measured* are images that are not in the cache, and *row* is key and value for the cache
     of shards: both belong to one shard and are not merged.
     """
