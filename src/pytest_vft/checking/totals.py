@@ -135,9 +135,10 @@ class ShardTotals:
     and the hash of its URL to the first line; *distinct_images* holds the low half of the keys of images.
     *undecoded* counts, for each rule, the unknown verdicts on images that were too large to decode, and
     *unopened* those on local images that were not opened. *folders* holds the common folder of the paths that
-    fail a rule, "" for paths without one. *kept* and *dropped* count the findings of each rule below and above the maximum; *bad_lines* are the lines that
-    fail each rule. *measured* are images that are not in the cache, and *row* is key and value for the cache
-    of shards: both belong to one shard and are not merged.
+    fail a rule, "" for paths without one. *kept* and *dropped* count the findings of each rule below and
+    above the maximum; *bad_lines* are the lines that fail each rule. *measured* are images that are not in
+    the cache, and *row* is key and value for the cache of shards: both belong to one shard, and are not
+    merged.
     """
 
     lines: int = 0
