@@ -191,12 +191,10 @@ def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
         "examples": totals.examples if read else None,
         "image_examples": totals.image_examples if read else None,
         "images": totals.images if read else None,
-        "imageless_examples": (totals.examples - totals.image_examples) * bool(totals.image_examples)
-        if read
-        else None,
         "skipped_examples": totals.skipped if read and skipping else None,
         "pictured_examples": totals.pictured,
-        "systemless_examples": (totals.examples - totals.with_system) * bool(totals.with_system),
+        "imageless_examples": totals.imageless if totals.image_examples else 0,
+        "systemless_examples": totals.systemless if totals.with_system else 0,
         "missing_columns": missing_columns(totals.first_keys, file.source.layout),
         "formatting": file.source.layout.get("formatting", ""),
         **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),

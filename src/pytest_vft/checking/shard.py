@@ -133,7 +133,10 @@ class ShardLinter:
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
-                totals.with_system += any(row[1] == "system" for row in chat.rows)
+                has_system, is_sound = any(row[1] == "system" for row in chat.rows), not chat.faults
+                totals.with_system += has_system
+                totals.imageless += is_sound and not example.images
+                totals.systemless += is_sound and not has_system
             counted = examples[check_example(example.facts)]
             counted.number += 1
             if counted.failed:
