@@ -221,6 +221,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         data_format=file.source.data_format,
         layout=file.source.layout,
         unchecked_media=file.totals.unchecked_media,
+        image_roots=file.image_roots,
     )
 
 
@@ -234,14 +235,20 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, places, facts, key in recurring(files):
+    for number, places, facts, key, first in recurring(files):
         verdicts = judge.checks["dataset"](facts)
         for place in places:
             path = place.file.source.path
             found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
             findings += [
                 PlacedFinding(
-                    path, one._replace(line=place.entry, pointer=place.pointer, example=f"{key:032x}")
+                    path,
+                    one._replace(
+                        line=place.entry,
+                        pointer=place.pointer,
+                        example=f"{key:032x}",
+                        first=first.location if first and first.location != place.location else None,
+                    ),
                 )
                 for one in found
             ]

@@ -56,6 +56,7 @@ def make_finding(
         skips=rule.skips,
         example=found.example,
         element=found.element,
+        first=found.first,
     )
 
 
