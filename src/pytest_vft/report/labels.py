@@ -29,11 +29,12 @@ def read_labels(file: FileResult, findings: Sequence[Finding]) -> list[Label]:
     """Return the label of the example of each of *findings* in *file*, if it can be read."""
     form = load_format(file.data_format, file.layout)
     wanted = [entry_number(finding.line, finding.element) for finding in findings]
-    labels = {number: _label(entry, form) for number, entry in read_again(file.path, file.split, wanted)}
+    labels = {number: label_of(entry, form) for number, entry in read_again(file.path, file.split, wanted)}
     return [labels.get(number, Label()) for number in wanted]
 
 
-def _label(entry: FileEntry, form: DataFormat) -> Label:
+def label_of(entry: FileEntry, form: DataFormat) -> Label:
+    """Return the label of *entry*, whose data format is *form*; an empty one if it is not a JSON object."""
     value = entry.parse().value
     if not isinstance(value, dict):
         return Label()
