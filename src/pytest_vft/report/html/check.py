@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vft.line_ranges import LineRanges, union
@@ -13,8 +12,8 @@ from pytest_vft.model import FileResult, Report
 from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.report.html.album import Album
 from pytest_vft.report.html.cards import Card, example_cards, galleries
-from pytest_vft.report.html.page import Page, one_file, write_page
-from pytest_vft.report.layout import DEFAULT, Display
+from pytest_vft.report.html.page import Page
+from pytest_vft.report.layout import Display
 from pytest_vft.report.text import NOT_CHECKED, data_format, size, unknown_lines
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import bad_lines, verdict
@@ -44,19 +43,6 @@ class FileRow(NamedTuple):
     bar: tuple[BarPart, ...]
 
 
-def render_html(report: Report, display: Display = DEFAULT) -> str:
-    """Return *report* as a page in one file; see write_html()."""
-    return one_file(_page(report, display))
-
-
-def write_html(report: Report, path: Path, display: Display = DEFAULT) -> None:
-    """Write *report* as a page: one file if the name of *path* ends in .html, else a folder.
-
-    Examples are read again from the files that were checked. Raises UsageError if a file cannot be written.
-    """
-    write_page(_page(report, display), path, [file.path for file in report.files])
-
-
 def bar(**lines: int) -> tuple[BarPart, ...]:
     """Return a bar of the parts *lines*, each wide enough to be seen."""
     total = sum(lines.values())
@@ -70,7 +56,8 @@ def bar(**lines: int) -> tuple[BarPart, ...]:
     return tuple(parts)
 
 
-def _page(report: Report, display: Display) -> Page:
+def check_page(report: Report, display: Display) -> Page:
+    """Return the page about *report*. Examples are read again from the files that were checked."""
     album = Album(enabled=display.images)
     word, _, sentence = verdict(report).partition("  ")
     found = galleries(report, album)
