@@ -38,6 +38,7 @@ FLOORS = (
         "client",
         "naming",
         "clock",
+        "locking",
     },
     {"reading"},
     {"formats"},
@@ -45,6 +46,7 @@ FLOORS = (
     {"catalogue"},
     {"checking", "web", "submission", "evaluation"},
     {"report"},
+    {"outputs"},
     {"runs"},
     {""},  # the package itself, which resolves the public names
     {"items"},
