@@ -11,7 +11,6 @@ from pytest_vft.reading.measurers import Measurer
 
 # The facts of scope dataset that are found by fingerprints: within a split, and between splits.
 _WITHIN, _BETWEEN = "similar_images", "leaking_images"
-_HEADER_FACT = "aspect"  # the only fact about what an image shows that needs no pixels
 
 
 def needed_measurers(rules: Iterable[Rule], sources: Sequence[Source] = ()) -> tuple[Measurer, ...]:
@@ -33,14 +32,13 @@ def needed_measurers(rules: Iterable[Rule], sources: Sequence[Source] = ()) -> t
 
 def needs_pixels(rule: Rule) -> bool:
     """Return whether *rule* judges what decoded images show."""
-    tested = {*rule.when, *rule.require}
     if rule.scope == "image":
-        return not tested.isdisjoint(optional_facts("image") - {_HEADER_FACT})
-    return rule.scope == "dataset" and not tested.isdisjoint((_WITHIN, _BETWEEN))
+        return bool(needed_measurers([rule]))
+    return rule.scope == "dataset" and not {*rule.when, *rule.require}.isdisjoint((_WITHIN, _BETWEEN))
 
 
 def _measurers() -> Iterator[Measurer]:
     from pytest_vft.reading.fingerprint import Fingerprints  # noqa: PLC0415 - for runs with such rules
-    from pytest_vft.reading.quality import Colours, Light, Shape, Sharpness  # noqa: PLC0415 - as above
+    from pytest_vft.reading.quality import Colours, Light, Sharpness  # noqa: PLC0415 - as above
 
-    yield from (Shape(), Colours(), Light(), Sharpness(), Fingerprints())
+    yield from (Colours(), Light(), Sharpness(), Fingerprints())

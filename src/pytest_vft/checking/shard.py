@@ -51,7 +51,7 @@ class ShardLinter:
     def __init__(self, plan: LintPlan, store: ImageStore) -> None:
         self._plan = plan
         self._judge = RuleJudge(plan)
-        self._training = self._judge.needs_optional("example", "message")
+        self._training = self._judge.needs_optional("example", "message", "image")
         self._keys = self._judge.needs_optional("file")
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
@@ -102,7 +102,7 @@ class ShardLinter:
         files.pop_seen()
         context = FetchContext(shard.remotes, self._plan.now, files)
         count_image = self._count_image
-        checks = self._judge.checks
+        checks = self._judge.checks_for(shard.data_format)
         check_line, check_example = checks["line"], checks["example"]
         check_message, check_image = checks["message"], checks["image"]
         totals = ShardTotals()
@@ -134,6 +134,7 @@ class ShardLinter:
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
+                totals.with_system += any(row[1] == "system" for row in chat.rows)
             counted = examples[check_example(example.facts)]
             counted.number += 1
             if counted.failed:

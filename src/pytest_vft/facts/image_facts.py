@@ -93,8 +93,15 @@ class ImageFacts(TypedDict):
     """The absolute path that such a path leads to."""
     read_error: str | None
     """Why a local file cannot be read, in the words of the system."""
-    aspect: NotRequired[int | None]
-    """Shorter side in percent of the longer side."""
+    head: NotRequired[str]
+    """What a data URL has before its comma, at most 100 characters; "none" for other images."""
+    unusual_characters: NotRequired[str]
+    """Characters of an s3 or gs URI besides letters from a to z, digits, _, -, / and dots, each once; "none"
+    for other images."""
+    aspect_ratio: NotRequired[int | None]
+    """The longer side divided by the shorter side, rounded up."""
+    narrowness: NotRequired[int | None]
+    """The shorter side in percent of the longer side."""
     colours: NotRequired[bool | None]
     """Whether red, green and blue differ visibly anywhere; None for an image in colour that was not
     decoded."""

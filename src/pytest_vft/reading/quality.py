@@ -1,4 +1,4 @@
-"""Whether an image is dark, bright, nearly empty, blurred, without colours or long and thin.
+"""Whether an image is dark, bright, nearly empty, blurred or without colours.
 
 Formulas and thresholds: docs/explanation/image-content.md.
 """
@@ -14,7 +14,6 @@ from PIL import Image, ImageChops, ImageStat
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.views import DecodedImage, View
 
-_HEADER: frozenset[View] = frozenset()
 _SHADES = 1 / 20  # of the pixels are darker than the darkest shade that counts
 _LIGHTS = 99 / 100  # of the pixels are not brighter than the brightest light that counts
 _EDGES = 995 / 1000  # of the differences of neighbours are not stronger than the edges that count
@@ -22,19 +21,6 @@ _SMALLEST = 8  # pixels of a side, below which there is no coarse scale to compa
 _QUARTER = 4
 _GREY_MODES = ("1", "L", "LA", "I;16", "I", "F")
 _NOISE = 8  # levels by which bands differ after lossy encoding of a grey image
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How long and thin an image is, by its header."""
-
-    id: str = "shape 1"
-    columns: tuple[str, ...] = ("aspect",)
-    views: frozenset[View] = _HEADER
-
-    def measure(self, images: Sequence[DecodedImage]) -> Sequence[Columns]:
-        """Return the shorter side in percent of the longer side."""
-        return [{"aspect": 100 * min(one.width, one.height) // max(one.width, one.height)} for one in images]
 
 
 @dataclass(frozen=True, slots=True)
