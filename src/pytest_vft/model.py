@@ -145,8 +145,8 @@ class RuleResult(NamedTuple):
     *subject* is the noun for what the rule judges; *severity* is the effective one, after `severity` and
     `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode, and
     *unopened* of those on local images that were not opened; *allowed* is the number of findings that the
-    configuration tolerates; *reason* is why the rule is ignored, or None. The other fields are texts of the
-    rule file.
+    configuration tolerates; *reason* is why the rule is ignored, or None; *decodes* is whether it judges what
+    decoded images show. The other fields are texts of the rule file.
     """
 
     id: str
@@ -158,6 +158,7 @@ class RuleResult(NamedTuple):
     unopened: int = 0
     allowed: int | None = None
     reason: str | None = None
+    decodes: bool = False
     summary: str = ""
     why: str = ""
     advice: str = ""
