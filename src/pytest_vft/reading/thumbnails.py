@@ -17,7 +17,6 @@ from pytest_vft.reading.webp import webp_header
 SIDE = 128  # pixels
 _QUALITY = 72
 _FINER = 2  # a JPEG is decoded at no less than this multiple of its thumbnail
-_EIGHTH = 8
 
 
 class Thumbnail(NamedTuple):
@@ -65,8 +64,8 @@ def _fitted(width: int, height: int) -> tuple[int, int]:
 def _decode(image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> bool:
     """Decode as much of *image* as possible; return whether there is anything to draw."""
     pixels = image.width * image.height
-    eighth = isinstance(image, JpegImageFile) and _draft(image, size)
-    needed = decoder_memory(data, str(image.format), image.mode, pixels, eighth=eighth)
+    factor = _reduce(image, size) if isinstance(image, JpegImageFile) else 1
+    needed = decoder_memory(data, str(image.format), image.mode, pixels, factor=factor)
     if pixels > MOST_DECODED_PIXELS or needed > MOST_MEMORY:
         return False
     try:
@@ -77,11 +76,11 @@ def _decode(image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> b
     return True
 
 
-def _draft(image: JpegImageFile, size: tuple[int, int]) -> bool:
-    """Let the decoder scale *image* down towards *size*; return whether it is scaled to an eighth."""
+def _reduce(image: JpegImageFile, size: tuple[int, int]) -> int:
+    """Let the decoder reduce *image* towards *size*; return by which factor: 1, 2, 4 or 8."""
     width = image.width
     image.draft(None, (size[0] * _FINER, size[1] * _FINER))
-    return image.width * _EIGHTH <= width + _EIGHTH
+    return round(width / image.width)
 
 
 def _encoded(image: Image.Image, size: tuple[int, int]) -> bytes:
