@@ -17,7 +17,7 @@ from pytest_vft.checking.compile import Verdicts
 from pytest_vft.facts.first_keys import MAX_KEYS
 from pytest_vft.facts.turns import Turn
 from pytest_vft.line_ranges import LineRanges
-from pytest_vft.model import Scope
+from pytest_vft.model import ExamplePlace, Scope
 from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.links import unsigned
 from pytest_vft.reading.remote import Remote
@@ -36,7 +36,8 @@ def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]
 class ShardFinding(NamedTuple):
     """A finding in a shard, whose *line* is the number of the entry in the shard, from 1.
 
-    *element* is the index of the entry in an array, once its place in the file is known.
+    *element* is the index of the entry in an array, once its place in the file is known; *first* is where
+    content that recurs occurs first, if not here.
     """
 
     rule: str
@@ -46,6 +47,7 @@ class ShardFinding(NamedTuple):
     image: str | None
     example: str | None = None
     element: int | None = None
+    first: ExamplePlace | None = None
 
 
 def common_folder(*folders: str) -> str:
