@@ -19,7 +19,8 @@ from markdown_it import MarkdownIt
 import pytest_vft
 from pytest_vft.catalogue.cases import read_cases
 from pytest_vft.catalogue.load import load_rules, shipped_rules
-from pytest_vft.catalogue.pages import page, plain
+from pytest_vft.catalogue.markup import plain
+from pytest_vft.catalogue.pages import page
 from pytest_vft.catalogue.providers import read_provider_file
 from pytest_vft.cli import main
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError, VftError
