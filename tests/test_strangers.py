@@ -251,13 +251,6 @@ def test_id_that_exists_already_is_not_tested(capsys: pytest.CaptureFixture[str]
     ("text", "words"),
     [
         ('name = ""', "name is empty"),
-        (
-            'name = "x"\ndata_formats = ["gemini"]',
-            (
-                "data_formats: there is no reader for 'gemini' yet; expected openai, openai-preference, "
-                "sharegpt, llamafactory, trl or swift"
-            ),
-        ),
         ('name = "x"\nnot_stated = ["file/large"]', "not_stated: has no effect without extends; remove it"),
         (
             'name = "x"\nextends = "azure"\nnot_stated = ["image/unfetchable-host"]',
