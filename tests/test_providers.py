@@ -31,7 +31,7 @@ from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli import main
 from pytest_vft.model import Source
 from pytest_vft.resources import read_schema
-from pytest_vft.runs import lint as runs_lint
+from pytest_vft.runs import measuring
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submit import connect, make_plan, read_submission
@@ -638,13 +638,13 @@ def test_rule_that_bounds_a_fetch_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("stated", "most"),
-    [("", runs_lint.MAX_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
+    [("", measuring.MAX_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
 )
 def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, most: int) -> None:
     own(f'name = "Acme"\n{stated}' + (DATED if stated else ""))
     settings = Settings(config=Config(provider="acme.toml"), select=["line"])
 
-    fetcher: Any = runs_lint._fetcher(settings, None)  # noqa: SLF001 - how much a server sends says nothing of it
+    fetcher: Any = measuring._fetcher([settings], None)  # noqa: SLF001 - how much a server sends says nothing of it
 
     assert fetcher.max_bytes == most
 

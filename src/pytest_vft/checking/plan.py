@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class LintPlan:
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
     and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file.
+    of each file. *counters* has the rules, by id, whose tokens are counted otherwise than by *image_tokens*.
     """
 
     rules: tuple[Rule, ...]
@@ -30,3 +31,4 @@ class LintPlan:
     cache: Path | None = None
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
+    counters: Mapping[str, ImageTokens | None] = field(default_factory=dict)
