@@ -120,20 +120,21 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "no_cache": not cache,
             "max_findings": max_findings,
             "max_tokens": max_tokens,
-            "image_root": _strings(image_roots),
+            "image_root": strings(image_roots),
             "jobs": 1,
         },
-        _strings(paths),
-        validation=_strings(validation),
-        test=_strings(test),
+        strings(paths),
+        validation=strings(validation),
+        test=strings(test),
     )
     return run_groups(groups, executor=executor)
 
 
-def _strings(paths: Paths | Sequence[Paths]) -> list[str]:
+def strings(paths: Paths | Sequence[Paths]) -> list[str]:
+    """Return *paths*, one or several, nested or not, as texts."""
     if isinstance(paths, str | os.PathLike):
         return [os.fspath(paths)]
-    return [name for path in paths for name in _strings(path)]
+    return [name for path in paths for name in strings(path)]
 
 
 def assert_clean(report: Report) -> None:
