@@ -39,6 +39,7 @@ FLOORS = (
         "naming",
         "clock",
         "compatibility",
+        "locking",
     },
     {"reading"},
     {"formats"},
@@ -46,6 +47,7 @@ FLOORS = (
     {"catalogue"},
     {"checking", "web", "submission", "evaluation"},
     {"report"},
+    {"outputs"},
     {"runs"},
     {""},  # the package itself, which resolves the public names
     {"items"},

@@ -267,7 +267,7 @@ def test_who_selected_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_azure_does_not_state_what_is_known_of_openai_alone() -> None:
     azure, openai = (bind_rules(RULES, load_provider(id_)) for id_ in ("azure", "openai"))
 
-    assert openai.keys() - azure.keys() == {"image/unfetchable-host"}
+    assert openai.keys() - azure.keys() == {"image/unfetchable-host", "example/image-in-preference"}
     assert azure["file/too-many-image-examples"].params == {"max_image_examples": 50_000}
     assert azure[IMAGES].params == {"max_images": 64}
     assert azure[MODE].skips == openai[MODE].skips
@@ -675,12 +675,18 @@ def test_shipped_provider_is_explained(id_: str) -> None:
 
     assert text.startswith(f"{id_}: ")
     assert all(model in text for model in load_provider(id_).models)
-    trainers = {
+    told = {
+        "axolotl": "type: chat_template",
+        "azure": "open to existing customers until 2027-04-01 at least",
+        "fireworks": "max_examples 3,000,000",
         "llamafactory": "max_tokens 2,048",
-        "trl": "max_tokens 1,024",
+        "openai": "max_tokens 65,536",
         "swift": "example/may-be-too-long off",
+        "together": "upload together files upload {file}",
+        "trl": "max_tokens 1,024",
+        "unsloth": "max_ratio 200",
     }
-    assert trainers.get(id_, "max_tokens 65,536") in " ".join(text.split())
+    assert told[id_] in " ".join(text.split())
 
 
 def test_scope_is_explained() -> None:

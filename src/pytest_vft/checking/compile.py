@@ -29,16 +29,20 @@ _TESTS: Mapping[str, str] = {
 }
 
 
-def compile_check(scope: Scope, rules: Sequence[Rule]) -> Check:
-    """Return the function that judges the facts of a subject of *scope* by *rules*, which are bound."""
-    return _Compiler(scope).compile(rules)
+def compile_check(scope: Scope, rules: Sequence[Rule], data_format: str = "") -> Check:
+    """Return the function that judges the facts of a subject of *scope* by *rules*, which are bound.
+
+    A rule for other formats than *data_format* is not applicable.
+    """
+    return _Compiler(scope, data_format).compile(rules)
 
 
 class _Compiler:
     """Variables of the compiled function: facts by name, constants by name, gates by expression."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, data_format: str) -> None:
         self._scope = scope
+        self._data_format = data_format
         self._types = fact_types(scope)
         self._facts = {fact: f"f{number}" for number, fact in enumerate(self._types)}
         self._constants: dict[str, Any] = {}
@@ -66,6 +70,8 @@ class _Compiler:
 
     def _rule(self, rule: Rule) -> str:
         """Return the expression for the verdict of *rule*; rules with the same `when` share a gate."""
+        if rule.data_formats and self._data_format not in rule.data_formats:
+            return f"{Verdict.NOT_APPLICABLE:d}"
         required = self._verdict(Verdict.FAIL, rule.require)
         if not rule.when:
             return required

@@ -28,14 +28,16 @@ class _Group(NamedTuple):
 class OtherCounters:
     """The rules on examples whose tokens are counted by `plan.counters`.
 
-    *check* judges all *rules* on examples by the plan's own counter. measure() comes before check() and
-    facts_of(), which are about the example that was measured last.
+    *check* judges all *rules* on examples in *data_format* by the plan's own counter. measure() comes before
+    check() and facts_of(), which are about the example that was measured last.
     """
 
-    def __init__(self, plan: LintPlan, rules: Sequence[Rule], check: Check) -> None:
+    def __init__(self, plan: LintPlan, rules: Sequence[Rule], check: Check, data_format: str) -> None:
         self._base = plan.image_tokens
         self._check = check
-        self._groups = [_group(counter, plan.counters, rules) for counter in distinct_counters(plan)]
+        self._groups = [
+            _group(counter, plan.counters, rules, data_format) for counter in distinct_counters(plan)
+        ]
         self._group_of = {
             rules[position].id: number
             for number, group in enumerate(self._groups)
@@ -81,7 +83,10 @@ def distinct_counters(plan: LintPlan) -> list[ImageTokens | None]:
 
 
 def _group(
-    counter: ImageTokens | None, counters: Mapping[str, ImageTokens | None], rules: Sequence[Rule]
+    counter: ImageTokens | None,
+    counters: Mapping[str, ImageTokens | None],
+    rules: Sequence[Rule],
+    data_format: str,
 ) -> _Group:
     positions = [
         number for number, rule in enumerate(rules) if rule.id in counters and counters[rule.id] == counter
@@ -90,7 +95,7 @@ def _group(
         counter,
         lru_cache(_CACHED_SIZES)(counter.count) if counter else None,
         positions,
-        compile_check("example", [rules[position] for position in positions]),
+        compile_check("example", [rules[position] for position in positions], data_format),
     )
 
 

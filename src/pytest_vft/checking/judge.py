@@ -22,7 +22,7 @@ from pytest_vft.text import Safe, fill
 
 FAIL, UNKNOWN = int(Verdict.FAIL), int(Verdict.UNKNOWN)
 # A run judges shards, files and the dataset by the same rules.
-_compiled = lru_cache(len(SCOPES))(compile_check)
+_compiled = lru_cache(4 * len(SCOPES))(compile_check)
 
 
 class Subject(NamedTuple):
@@ -46,12 +46,13 @@ class Subject(NamedTuple):
 class _Checks(dict[Scope, Check]):
     """The compiled function of each scope; a scope is compiled when its function is first used."""
 
-    def __init__(self, rules: Mapping[Scope, tuple[Rule, ...]]) -> None:
+    def __init__(self, rules: Mapping[Scope, tuple[Rule, ...]], data_format: str) -> None:
         super().__init__()
         self._rules = rules
+        self._data_format = data_format
 
     def __missing__(self, scope: Scope) -> Check:
-        check = self[scope] = _compiled(scope, self._rules[scope])
+        check = self[scope] = _compiled(scope, self._rules[scope], self._data_format)
         return check
 
 
@@ -60,7 +61,12 @@ class RuleJudge:
 
     def __init__(self, plan: LintPlan) -> None:
         self.rules = {scope: tuple(rule for rule in plan.rules if rule.scope == scope) for scope in SCOPES}
-        self.checks = _Checks(self.rules)
+        self.checks = self.checks_for("")
+
+    def checks_for(self, data_format: str) -> Mapping[Scope, Check]:
+        """Return the functions that judge examples in *data_format*, by scope."""
+        narrowed = any(rule.data_formats for rules in self.rules.values() for rule in rules)
+        return _Checks(self.rules, data_format if narrowed else "")
 
     def needs_optional(self, *scopes: Scope) -> bool:
         """Return whether any rule in *scopes* tests an optional fact, which is measured only then."""

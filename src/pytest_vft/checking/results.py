@@ -131,7 +131,7 @@ def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
     """Add verdicts and findings of the rules of scope file to *file*."""
     skipping = [rule.id for rules in judge.rules.values() for rule in rules if rule.skips]
     facts = _facts(file, skipping)
-    verdicts = judge.checks["file"](facts)
+    verdicts = judge.checks_for(file.source.data_format)["file"](facts)
     file.totals.counts["file"] = Counter([verdicts])
     found = judge.findings(verdicts, Subject("file", facts), file.ignored)
     file.totals.findings = [*found, *file.totals.findings]
@@ -156,8 +156,12 @@ def _facts(file: FileTotals, skipping: Sequence[str]) -> FileFacts:
         "examples": totals.examples if read else None,
         "image_examples": totals.image_examples if read else None,
         "images": totals.images if read else None,
+        "imageless_examples": (totals.examples - totals.image_examples) * bool(totals.image_examples)
+        if read
+        else None,
         "skipped_examples": skipped if read and skipping else None,
         "pictured_examples": totals.pictured,
+        "systemless_examples": (totals.examples - totals.with_system) * bool(totals.with_system),
         "missing_columns": missing_columns(totals.first_keys, file.source.layout),
         "formatting": file.source.layout.get("formatting", ""),
         **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),

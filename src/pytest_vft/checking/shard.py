@@ -7,14 +7,14 @@ so shards may be linted anywhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 from xxhash import xxh3_128
 
-from pytest_vft.checking.compile import Verdicts
+from pytest_vft.checking.compile import Check, Verdicts
 from pytest_vft.checking.counters import OtherCounters
 from pytest_vft.checking.judge import FAIL, UNKNOWN, Explainer, RuleJudge, Subject
 from pytest_vft.checking.memory import ShardMemory, cache_row
@@ -22,12 +22,13 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import ImageFacts, is_undecoded
+from pytest_vft.facts.image import ImageFacts, is_undecoded, is_unopened
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import Chat, DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
+from pytest_vft.model import Scope
 from pytest_vft.reading.arrays import parse_element, read_element_batches
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_cache import ImageCache
@@ -51,9 +52,8 @@ class ShardLinter:
     def __init__(self, plan: LintPlan, store: ImageStore) -> None:
         self._plan = plan
         self._judge = RuleJudge(plan)
-        checks, rules = self._judge.checks, self._judge.rules["example"]
-        self._others = OtherCounters(plan, rules, checks["example"]) if plan.counters else None
-        self._training = self._others is not None or self._judge.needs_optional("example", "message")
+        self._others: OtherCounters | None = None
+        self._training = bool(plan.counters) or self._judge.needs_optional("example", "message", "image")
         self._keys = self._judge.needs_optional("file")
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
@@ -104,8 +104,8 @@ class ShardLinter:
         files.pop_seen()
         context = FetchContext(shard.remotes, self._plan.now, files)
         count_image = self._count_image
-        checks = self._judge.checks
-        others = self._others
+        checks = self._judge.checks_for(shard.data_format)
+        others = self._others = self._other_counters(shard, checks)
         check_line, check_example = checks["line"], others.check if others else checks["example"]
         check_message, check_image = checks["message"], checks["image"]
         totals = ShardTotals()
@@ -138,6 +138,7 @@ class ShardLinter:
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
+                totals.with_system += any(row[1] == "system" for row in chat.rows)
             counted = examples[check_example(example.facts)]
             counted.number += 1
             if counted.failed:
@@ -169,6 +170,12 @@ class ShardLinter:
         }
         return totals
 
+    def _other_counters(self, shard: Shard, checks: Mapping[Scope, Check]) -> OtherCounters | None:
+        """Return the rules of *shard* whose tokens are counted for other models, if there are any."""
+        if not self._plan.counters:
+            return None
+        return OtherCounters(self._plan, self._judge.rules["example"], checks["example"], shard.data_format)
+
     def _add_training_facts(self, chat: Chat, example: Example, totals: ShardTotals) -> None:
         """Add the facts for trainers to *example*, and count its tokens by the other counters, if any."""
         add_training_facts(chat, example, image_tokens=self._count_image is not None)
@@ -190,7 +197,7 @@ class ShardLinter:
         """Count the unknown *verdicts* on *image* whose cause is known."""
         if is_undecoded(image):
             totals.undecoded.update(self._judge.unknown("image", verdicts))
-        elif image["local"]:
+        elif is_unopened(image):
             totals.unopened.update(self._judge.unknown("image", verdicts))
 
     def _read_elements(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from xxhash import xxh3_128_intdigest
 
@@ -25,6 +25,7 @@ Match = Literal["exact", "alias", "none"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
 _FETCHED = ("http", "https")
+_STORES = ("gs", "s3")  # object storage, which is not opened
 
 # https://www.iana.org/assignments/media-types; aliases written by older browsers and cameras
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -113,6 +114,13 @@ class ImageFacts(TypedDict):
     """The absolute path that such a path leads to."""
     read_error: str | None
     """Why a local file cannot be read, in the words of the system."""
+    head: NotRequired[str]
+    """What a data URL has before its comma, at most 100 characters; "none" for other images."""
+    unusual_characters: NotRequired[str]
+    """Characters of an s3 or gs URI besides letters from a to z, digits, _, -, / and dots, each once; "none"
+    for other images."""
+    aspect_ratio: NotRequired[int | None]
+    """The longer side divided by the shorter side, rounded up."""
 
 
 class Image(NamedTuple):
@@ -125,8 +133,10 @@ class Image(NamedTuple):
     reference: str
 
 
+# Facts that are measured only if a rule needs one of them.
+_OPTIONAL = frozenset({"head", "unusual_characters", "aspect_ratio"})
 _UNKNOWN: Any = {
-    **dict.fromkeys(ImageFacts.__annotations__),
+    **dict.fromkeys(name for name in ImageFacts.__annotations__ if name not in _OPTIONAL),
     "unknown_keys": (),
     "expires": "never",
     "expired": False,
@@ -202,7 +212,7 @@ def _link_facts(
         declared = remote.media_type
         facts["media_type_match"] = _match(declared, remote.image.format) if declared else "exact"
         _add_measurements(facts, remote.image)
-    elif remote is None or remote.reachable is not None:
+    elif scheme not in _STORES and (remote is None or remote.reachable is not None):
         facts["format"] = "none"
         facts["openable"] = False
     return xxh3_128_intdigest(url.encode()) if content is None else content, facts
@@ -271,6 +281,11 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
     facts["geotagged"] = geotagged
     facts["damage"] = damage
     facts["decoder_error"] = error
+
+
+def is_unopened(facts: ImageFacts) -> bool:
+    """Return whether the image is a local file that was not opened, or in object storage."""
+    return facts["local"] or facts["scheme"] in _STORES
 
 
 def is_undecoded(facts: ImageFacts) -> bool:

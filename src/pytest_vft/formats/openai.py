@@ -33,17 +33,13 @@ class OpenAI:
             return self._read_unsound(example)
         messages = example["messages"]
         if len(example) == 1:
-            return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0, 0, None))
+            return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0, 0, None, 0, 0))
         unknown = unknown_keys(example, self._shape.keys)
         return Chat(read_messages(messages), len(messages), (), unknown, others=_others(example))
 
     def place(self, example: Any, path: KeyPath) -> KeyPath:  # noqa: ARG002 - required by the protocol
         """Return *path* itself: a place in the chat is the same place in the example."""
         return path
-
-    def write(self, chat: Chat) -> tuple[dict[str, Any], Sequence[str]]:
-        """Return *chat* as an example; nothing is lost."""
-        return {"messages": [row[5] for row in chat.rows], **chat.others}, ()
 
     def _read_unsound(self, example: Any) -> Chat:
         if not isinstance(example, dict):
