@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.checking.counters import distinct_counters
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.tokens import TOKEN_FACTS, ImageTokens
-from pytest_vft.model import SCOPES, Scope
+from pytest_vft.model import Scope
 
 T = TypeVar("T")
 
@@ -29,26 +28,31 @@ class RuleSet(NamedTuple):
 class RuleUnion(NamedTuple):
     """The distinct rules of several sets, with ids of their own, for one plan.
 
-    *counters* is that of the plan; *columns* has for each set the ids of its rules, by their ids here.
+    *image_tokens*, *other_tokens* and *counters* are those of the plan; *columns* has for each set the ids of
+    its rules, by their ids here.
     """
 
     rules: tuple[Rule, ...]
     image_tokens: ImageTokens | None
-    counters: Mapping[str, ImageTokens | None]
+    other_tokens: tuple[ImageTokens | None, ...]
+    counters: Mapping[str, int]
     columns: Sequence[Mapping[str, str]]
 
 
-def unite(sets: Sequence[RuleSet]) -> RuleUnion:
+def unite(sets: Sequence[RuleSet], order: Iterable[str]) -> RuleUnion:
     """Return the distinct rules of *sets*: rules with the same id, conditions, parameters and tokens are one.
 
-    The first rule with an id keeps it.
+    The first rule with an id keeps it. The rules are in the *order* of their ids, as in each set.
     """
     base = next((one.image_tokens for one in sets if one.image_tokens is not None), None)
-    distinct: dict[tuple[object, ...], Rule] = {}
+    others: list[ImageTokens | None] = []
+    distinct: dict[tuple[str, str], Rule] = {}
     numbers: Counter[str] = Counter()
-    counters: dict[str, ImageTokens | None] = {}
+    counters: dict[str, int] = {}
     columns = []
     for own, image_tokens in sets:
+        if image_tokens not in (base, *others):
+            others.append(image_tokens)
         column = {}
         for rule in own:
             counter = image_tokens if TOKEN_FACTS & {*rule.when, *rule.require} else base
@@ -57,11 +61,12 @@ def unite(sets: Sequence[RuleSet]) -> RuleUnion:
                 numbers[rule.id] += 1
                 name = rule.id if numbers[rule.id] == 1 else f"{rule.id}#{numbers[rule.id]}"
                 distinct[key] = replace(rule, id=name)
-                counters |= {name: counter} if counter != base else {}
+                counters |= {name: others.index(counter)} if counter != base else {}
             column[distinct[key].id] = rule.id
         columns.append(column)
-    rules = sorted(distinct.values(), key=lambda rule: SCOPES.index(rule.scope))
-    return RuleUnion(tuple(rules), base, counters, columns)
+    rank = {id_: number for number, id_ in enumerate(order)}
+    ranked = sorted(distinct.items(), key=lambda one: rank[one[0][0]])
+    return RuleUnion(tuple(rule for _, rule in ranked), base, tuple(others), counters, columns)
 
 
 def select_column(
@@ -106,10 +111,8 @@ def _renamed(by_rule: Mapping[str, T], column: Mapping[str, str]) -> dict[str, T
 
 
 def _set_tokens(totals: ShardTotals, plan: LintPlan, image_tokens: ImageTokens | None) -> None:
-    """Replace the tokens of *totals* by those of *image_tokens*, 0 if *plan* does not count them."""
-    if image_tokens == plan.image_tokens:
-        return
-    others = distinct_counters(plan)
-    number = others.index(image_tokens) if image_tokens in others else None
-    for name in TOKEN_FACTS:
-        setattr(totals, name, totals.other_tokens[f"{number} {name}"])
+    """Replace the tokens of *totals* by those of *image_tokens*, one of the counters of *plan*."""
+    if image_tokens is not None and image_tokens != plan.image_tokens:
+        number = plan.other_tokens.index(image_tokens)
+        for name in TOKEN_FACTS:
+            setattr(totals, name, totals.other_tokens[f"{number} {name}"])

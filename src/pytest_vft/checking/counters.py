@@ -26,7 +26,7 @@ class _Group(NamedTuple):
 
 
 class OtherCounters:
-    """The rules on examples whose tokens are counted by `plan.counters`.
+    """The rules on examples whose tokens are counted by `plan.other_tokens`.
 
     *check* judges all *rules* on examples in *data_format* by the plan's own counter. measure() comes before
     check() and facts_of(), which are about the example that was measured last.
@@ -35,9 +35,10 @@ class OtherCounters:
     def __init__(self, plan: LintPlan, rules: Sequence[Rule], check: Check, data_format: str) -> None:
         self._base = plan.image_tokens
         self._check = check
-        self._groups = [
-            _group(counter, plan.counters, rules, data_format) for counter in distinct_counters(plan)
-        ]
+        self._groups = []
+        for number, counter in enumerate(plan.other_tokens):
+            positions = [at for at, rule in enumerate(rules) if plan.counters.get(rule.id) == number]
+            self._groups.append(_group(counter, positions, rules, data_format))
         self._group_of = {
             rules[position].id: number
             for number, group in enumerate(self._groups)
@@ -73,24 +74,9 @@ class OtherCounters:
         return None if number is None else self._groups[number].count_image
 
 
-def distinct_counters(plan: LintPlan) -> list[ImageTokens | None]:
-    """Return the other counters of *plan*; their positions are the numbers in `other_tokens`."""
-    found: list[ImageTokens | None] = []
-    for counter in plan.counters.values():
-        if counter not in found:
-            found.append(counter)
-    return found
-
-
 def _group(
-    counter: ImageTokens | None,
-    counters: Mapping[str, ImageTokens | None],
-    rules: Sequence[Rule],
-    data_format: str,
+    counter: ImageTokens | None, positions: Sequence[int], rules: Sequence[Rule], data_format: str
 ) -> _Group:
-    positions = [
-        number for number, rule in enumerate(rules) if rule.id in counters and counters[rule.id] == counter
-    ]
     return _Group(
         counter,
         lru_cache(_CACHED_SIZES)(counter.count) if counter else None,

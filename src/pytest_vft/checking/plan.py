@@ -20,7 +20,8 @@ class LintPlan:
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
     and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file. *counters* has the rules, by id, whose tokens are counted otherwise than by *image_tokens*.
+    of each file. *other_tokens* count the tokens of other models, and *counters* has
+    the positions there of rules, by id, that judge tokens counted in that way.
     """
 
     rules: tuple[Rule, ...]
@@ -31,4 +32,5 @@ class LintPlan:
     cache: Path | None = None
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
-    counters: Mapping[str, ImageTokens | None] = field(default_factory=dict)
+    other_tokens: tuple[ImageTokens | None, ...] = ()
+    counters: Mapping[str, int] = field(default_factory=dict)

@@ -53,7 +53,7 @@ class ShardLinter:
         self._plan = plan
         self._judge = RuleJudge(plan)
         self._others: OtherCounters | None = None
-        self._training = bool(plan.counters) or self._judge.needs_optional("example", "message", "image")
+        self._training = bool(plan.other_tokens) or self._judge.needs_optional("example", "message", "image")
         self._keys = self._judge.needs_optional("file")
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
@@ -172,7 +172,7 @@ class ShardLinter:
 
     def _other_counters(self, shard: Shard, checks: Mapping[Scope, Check]) -> OtherCounters | None:
         """Return the rules of *shard* whose tokens are counted for other models, if there are any."""
-        if not self._plan.counters:
+        if not self._plan.other_tokens:
             return None
         return OtherCounters(self._plan, self._judge.rules["example"], checks["example"], shard.data_format)
 

@@ -98,7 +98,7 @@ def _chosen(rules: tuple[Rule, ...], only: Collection[str] | None) -> tuple[Rule
 
 def _measured(checks: Sequence[Check], watch: Watch | None, executor: Executor | None) -> list[Report]:
     """Return the reports of *checks*, which are alike."""
-    settings, rules = checks[0]
+    settings = checks[0].settings
     fetched = FetchResults({})
 
     def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
@@ -108,13 +108,18 @@ def _measured(checks: Sequence[Check], watch: Watch | None, executor: Executor |
             fetched = _fetcher([check.settings for check in checks], watch).fetch(valid)
         return fetched.remotes
 
-    union = unite([RuleSet(check.rules, check.settings.image_tokens) for check in checks])
-    plan = make_plan(settings, rules if len(checks) == 1 else union.rules)
-    plan = replace(plan, image_tokens=union.image_tokens, counters=union.counters)
+    sets = [RuleSet(check.rules, check.settings.image_tokens) for check in checks]
+    union = unite(sets, settings.catalogue)
+    plan = replace(
+        make_plan(settings, union.rules),
+        image_tokens=union.image_tokens,
+        other_tokens=union.other_tokens,
+        counters=union.counters,
+    )
     asking = not settings.network.offline and any(rule.scope in ("image", "dataset") for rule in plan.rules)
-    base = {rule.id: id_ for column in union.columns for rule in plan.rules if (id_ := column.get(rule.id))}
+    own_ids = {id_: own for column in union.columns for id_, own in column.items()}
     ignored = {
-        path: frozenset(id_ for id_, own in base.items() if own in ids)
+        path: frozenset(id_ for id_, own in own_ids.items() if own in ids)
         for path, ids in settings.ignored.items()
     }
     with ExitStack() as stack:
