@@ -22,7 +22,7 @@ from pytest_vft.cli import main
 from pytest_vft.compatibility import Compatibility
 from pytest_vft.model import Report
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.measuring import run, run_all
+from pytest_vft.runs.run import run, run_all
 
 FAULTY = [
     "png 24x24 l",

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from pytest_vft.facts.families import Resize
 
 # Providers by data formats of their own; that of all others is openai.
-_PROVIDERS = {"trl": "trl", "llamafactory": "llamafactory", "sharegpt": "llamafactory", "swift": "swift"}
+_PROVIDERS = {
+    "trl": "trl",
+    "llamafactory": "llamafactory",
+    "sharegpt": "llamafactory",
+    "swift": "swift",
+    "axolotl": "axolotl",
+    "gemini": "vertex",
+    "bedrock": "bedrock-nova",
+}
 
 
 class RuleStatement(NamedTuple):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from pytest_vft.checking.executors import ShardResult, Workers, lint_shards
+from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.checking.merging import Fetch, FileTotals, merge_files
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.results import LintResult, judge_files
@@ -64,6 +66,7 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
     with the URLs of images, if any; *remember* is called with the totals of each shard, *watch* after
     each shard. Raises LintError if an executor fails.
     """
+    plan = replace(plan, measurers=needed_measurers(plan.rules, sources))
     store = open_image_store(plan)
 
     def lint(shards: Sequence[Shard]) -> Iterator[ShardResult]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.facts.tokens import ImageTokens
+from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.remote import LONG_AGO
 
 
@@ -20,8 +21,8 @@ class LintPlan:
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
     and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file. *other_tokens* count the tokens of other models, and *counters* has
-    the positions there of rules, by id, that judge tokens counted in that way.
+    of each file; *measurers* find out what images show. *other_tokens* count the tokens of other models, and
+    *counters* has the positions there of rules, by id, that judge tokens counted in that way.
     """
 
     rules: tuple[Rule, ...]
@@ -32,5 +33,6 @@ class LintPlan:
     cache: Path | None = None
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
+    measurers: tuple[Measurer, ...] = ()
     other_tokens: tuple[ImageTokens | None, ...] = ()
     counters: Mapping[str, int] = field(default_factory=dict)

@@ -156,12 +156,10 @@ def _facts(file: FileTotals, skipping: Sequence[str]) -> FileFacts:
         "examples": totals.examples if read else None,
         "image_examples": totals.image_examples if read else None,
         "images": totals.images if read else None,
-        "imageless_examples": (totals.examples - totals.image_examples) * bool(totals.image_examples)
-        if read
-        else None,
         "skipped_examples": skipped if read and skipping else None,
         "pictured_examples": totals.pictured,
-        "systemless_examples": (totals.examples - totals.with_system) * bool(totals.with_system),
+        "imageless_examples": totals.imageless if totals.image_examples else 0,
+        "systemless_examples": totals.systemless if totals.with_system else 0,
         "missing_columns": missing_columns(totals.first_keys, file.source.layout),
         "formatting": file.source.layout.get("formatting", ""),
         **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),
@@ -190,6 +188,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         data_format=file.source.data_format,
         layout=file.source.layout,
         unchecked_media=file.totals.unchecked_media,
+        image_roots=file.image_roots,
     )
 
 
@@ -203,14 +202,20 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, places, facts, key in recurring(files):
+    for number, places, facts, key, first in recurring(files):
         verdicts = judge.checks["dataset"](facts)
         for place in places:
             path = place.file.source.path
             found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
             findings += [
                 PlacedFinding(
-                    path, one._replace(line=place.entry, pointer=place.pointer, example=f"{key:032x}")
+                    path,
+                    one._replace(
+                        line=place.entry,
+                        pointer=place.pointer,
+                        example=f"{key:032x}",
+                        first=first.location if first and first.location != place.location else None,
+                    ),
                 )
                 for one in found
             ]

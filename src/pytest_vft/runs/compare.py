@@ -19,7 +19,7 @@ from pytest_vft.reading.files import open_file
 from pytest_vft.report.reasons import plain_reason, unknown_reasons
 from pytest_vft.runs.config import Config, nearest_configs
 from pytest_vft.runs.lint import Paths, strings
-from pytest_vft.runs.measuring import run_all
+from pytest_vft.runs.run import run_all
 from pytest_vft.runs.settings import MAX_TOKENS, Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources

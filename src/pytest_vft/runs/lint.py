@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, Finding, Report, Severity
@@ -17,9 +18,9 @@ from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.measuring import make_plan, run_all
 from pytest_vft.runs.notes import group_notes
 from pytest_vft.runs.records import make_finding
+from pytest_vft.runs.run import make_plan, run_all
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def run_groups(
 
 def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
     """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
-    plan = replace(make_plan(settings, settings.rules), cache=None)
+    measurers = needed_measurers(settings.rules)
+    plan = replace(make_plan(settings, settings.rules), cache=None, measurers=measurers)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
     shard = shard._replace(ignored=settings.ignored[shard.path])

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.measuring import needs_pixels
 from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.model import Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
@@ -68,6 +69,7 @@ def make_finding(
         skips=rule.skips,
         example=found.example,
         element=found.element,
+        first=found.first,
     )
 
 
@@ -88,6 +90,7 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
         unopened=linted.unopened.get(rule.id, 0),
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
+        decodes=needs_pixels(rule),
         summary=rule.summary,
         why=rule.why,
         advice=rule.advice,

@@ -18,15 +18,14 @@ from pytest_vft.clock import now
 from pytest_vft.errors import LintError
 from pytest_vft.model import Report, Tally
 from pytest_vft.reading.links import read_link
-from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
+from pytest_vft.reading.remote import FetchResults, Remote, Watch
 from pytest_vft.reading.sqlite import FOLDER
+from pytest_vft.runs.fetcher import fetcher
 from pytest_vft.runs.records import make_report
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-
-MAX_FETCHED = 10_485_760  # bytes of an image, if no rule limits a fetch
 
 
 class Check(NamedTuple):
@@ -105,7 +104,7 @@ def _measured(checks: Sequence[Check], watch: Watch | None, executor: Executor |
         nonlocal fetched
         valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
         if valid:
-            fetched = _fetcher([check.settings for check in checks], watch).fetch(valid)
+            fetched = fetcher([check.settings for check in checks], plan.rules, watch).fetch(valid)
         return fetched.remotes
 
     sets = [RuleSet(check.rules, check.settings.image_tokens) for check in checks]
@@ -167,22 +166,6 @@ def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
         cache=config.folder / FOLDER if full and settings.network.cache else None,
         now=now(),
         image_roots=settings.image_roots,
-    )
-
-
-def _fetcher(several: Sequence[Settings], watch: Watch | None) -> Fetcher:
-    from pytest_vft.web.fetching import make_fetcher  # noqa: PLC0415 - aiohttp takes 0.2 s to import
-
-    settings = several[0]
-    bound = (rule for one in several for rule in one.bound.values())
-    bounds = [rule.params[rule.bounds_fetch] for rule in bound if rule.bounds_fetch]
-    return make_fetcher(
-        settings.network,
-        folder=settings.config.folder,
-        max_bytes=max(bounds, default=MAX_FETCHED),
-        full=settings.depth == "full",
-        budget=settings.url_budget,
-        watch=watch,
     )
 
 
