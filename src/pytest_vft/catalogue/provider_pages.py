@@ -148,7 +148,7 @@ def _statement(provider: Provider, rule: Rule, model: str) -> Sequence[str]:
         _link(rule.id),
         statement_text(rule, stated),
         severity,
-        stated.effect or ("refuses" if severity == "error" and not stated.off else ""),
+        stated.effect or rule.effect or ("refuses" if severity == "error" and not stated.off else ""),
         plain(model) or stated.stated_by,
         address(stated.source),
         str(stated.checked),
