@@ -21,7 +21,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import ImageFacts, is_undecoded
+from pytest_vft.facts.image import ImageFacts, is_undecoded, is_unopened
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
 from pytest_vft.facts.training import add_training_facts
@@ -179,7 +179,7 @@ class ShardLinter:
         """Count the unknown *verdicts* on *image* whose cause is known."""
         if is_undecoded(image):
             totals.undecoded.update(self._judge.unknown("image", verdicts))
-        elif image["local"]:
+        elif is_unopened(image):
             totals.unopened.update(self._judge.unknown("image", verdicts))
 
     def _read_elements(

@@ -53,7 +53,7 @@ class ExampleFacts(TypedDict):
     listed_images: int | None
     """Number of images in a list beside the messages; None for an example or a format without such a list."""
     unchecked_media: int
-    """Number of videos and audios beside the messages, which are not checked."""
+    """Number of videos, audios and documents, in parts or beside the messages, which are not checked."""
     missing_image: str
     """What refers to an image that the example lacks: a placeholder, or a key beside the messages; "none"."""
     unanswered_calls: Sequence[str]
@@ -185,7 +185,7 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
     if (is_marked or not images) and not chat.faults:
         missing = missing_image(rows, chat.others, len(images))
         hides_image = hides_image or (not images and (missing is not NONE or has_unread_image(rows)))
-    media = _media(chat.others) if chat.others else 0
+    media = chat.media + (_media(chat.others) if chat.others else 0)
     bounds = target_turn(rows)
     # Without the image, video or audio that was meant, a question may be the same as another one.
     is_whole = bounds[1] and not chat.faults and not hides_image and not media

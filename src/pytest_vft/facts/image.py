@@ -25,6 +25,7 @@ Match = Literal["exact", "alias", "none"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
 _FETCHED = ("http", "https")
+_STORES = ("gs", "s3")  # object storage, which is not opened
 
 # https://www.iana.org/assignments/media-types; aliases written by older browsers and cameras
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -202,7 +203,7 @@ def _link_facts(
         declared = remote.media_type
         facts["media_type_match"] = _match(declared, remote.image.format) if declared else "exact"
         _add_measurements(facts, remote.image)
-    elif remote is None or remote.reachable is not None:
+    elif scheme not in _STORES and (remote is None or remote.reachable is not None):
         facts["format"] = "none"
         facts["openable"] = False
     return xxh3_128_intdigest(url.encode()) if content is None else content, facts
@@ -271,6 +272,11 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
     facts["geotagged"] = geotagged
     facts["damage"] = damage
     facts["decoder_error"] = error
+
+
+def is_unopened(facts: ImageFacts) -> bool:
+    """Return whether the image is a local file that was not opened, or in object storage."""
+    return facts["local"] or facts["scheme"] in _STORES
 
 
 def is_undecoded(facts: ImageFacts) -> bool:

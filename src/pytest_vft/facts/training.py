@@ -26,7 +26,7 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
     turns = [role in _USER_SIDE for role in roles if role != "system"]
     # Messages that are left out may have placeholders, and stand between others.
     surplus = 0 if chat.faults else chat.placeholders - (chat.listed or 0)
-    repeated = 0 if chat.faults else sum(one == other for one, other in pairwise(turns))
+    repeated = 0 if chat.faults else sum(one == other for one, other in pairwise(turns)) - chat.divided
     listed = 0 if chat.faults else chat.listed or 0
     example.facts.update(
         {
