@@ -138,6 +138,12 @@ COMMANDS = (
         "pytest_vft.cli.show:show",
         (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
     ),
+    Command(
+        "convert",
+        "write files so that a provider or trainer takes them",
+        "pytest_vft.cli.convert:convert",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+    ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
         "explain",

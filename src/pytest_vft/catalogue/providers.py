@@ -66,6 +66,20 @@ class Model(NamedTuple):
     rules: Mapping[str, RuleStatement] = {}
 
 
+class WriteStyle(NamedTuple):
+    """What a provider demands of examples that are written for it, besides its data format.
+
+    With *parts* all contents are lists, and with *one_system* a system message is the first message. *drops*
+    are keys that it refuses.
+    """
+
+    parts: bool = False
+    one_system: bool = False
+    drops: Sequence[str] = ()
+    source: str = ""
+    checked: date | None = None
+
+
 class JobService(NamedTuple):
     """An API for fine-tuning jobs: OpenAI's at *base_url*, or Azure's in an API *version*."""
 
@@ -81,7 +95,8 @@ class Provider(NamedTuple):
     *extends* is the id of a parent, whose statements it inherits except those on the rules in
     *not_stated*. With *any_model* it accepts models that are not in *models*. *trains_on* is what selects
     the answers to train on; *unread* are fields that it accepts but does not use. *upload_command* is its
-    own command that uploads a file, with {file} in place of the file. *resizes* is how it scales an image
+    own command that uploads a file, with {file} in place of the file, and *load_snippet* the code that loads
+    one. *writes* is what `vft convert` must write. *resizes* is how it scales an image
     before the processor of the model does.
     """
 
@@ -104,6 +119,8 @@ class Provider(NamedTuple):
     resizes: Resize | None = None
     job_api: JobService | None = None
     upload_command: str | None = None
+    load_snippet: str | None = None
+    writes: WriteStyle = WriteStyle()
 
     def model(self, name: str | None) -> str | None:
         """Return *name* if this provider accepts the model or its base model, the default model for None.
@@ -223,6 +240,7 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
         rules=rules,
         data_formats=data_formats,
         resizes=_resize(content.get("resizes")),
+        writes=WriteStyle(**content.get("writes", {})),
         job_api=JobService(**content["job_api"]) if "job_api" in content else None,
     )
 

@@ -18,10 +18,10 @@ _TOKEN = re.compile(re.escape(_MARK.encode()) + rb"(\d+);")
 
 
 class ShardEntry(NamedTuple):
-    """An entry as it is written, the number of newlines before it, and its element in an array."""
+    """An entry as it is written, its place in the file in bytes, and its element in an array."""
 
     raw: bytes | LongLine
-    line: int
+    start: int
     element: Element | None = None
 
 
@@ -29,10 +29,12 @@ def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
     """Yield the entries of *shard*. Raises OSError if the file cannot be read."""
     if shard.part:
         for element in read_elements(shard):
-            yield ShardEntry(element.raw, element.line, element)
+            yield ShardEntry(element.raw, element.start, element)
         return
-    for number, raw in enumerate(read_lines(shard)):
-        yield ShardEntry(raw, number)
+    start = shard.start
+    for raw in read_lines(shard):
+        yield ShardEntry(raw, start)
+        start += raw.bytes if isinstance(raw, LongLine) else len(raw)
 
 
 class Payloads:

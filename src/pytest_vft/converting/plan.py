@@ -43,13 +43,9 @@ class ConversionPlan:
 
 
 class RefusedEntry(NamedTuple):
-    """An entry that is not converted: its index in the shard, why, and the entry itself if that is kept.
+    """An entry that is not converted: its number in the shard, from 0, why, and the entry if that is kept."""
 
-    *line* is the number of newlines before it in its shard.
-    """
-
-    index: int
-    line: int
+    number: int
     why: str
     entry: ShardEntry | None
 
@@ -57,7 +53,7 @@ class RefusedEntry(NamedTuple):
 class ShardConversion(NamedTuple):
     """A shard in its new format.
 
-    *data* are the new lines, *entries* the number of entries, *blank* the indexes of blank lines, *losses*
+    *data* are the new lines, *entries* the number of entries, *blank* the numbers of blank lines, *losses*
     and *changes* numbers by kind, *images* the names of image files in use.
     """
 

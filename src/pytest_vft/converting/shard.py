@@ -16,7 +16,6 @@ from pytest_vft.formats.registry import load_format, load_writer
 from pytest_vft.formats.writers.base import TRAINING_LOSSES
 from pytest_vft.formats.writers.survey import Survey, survey
 from pytest_vft.model import Source
-from pytest_vft.reading.links import read_link
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
 
@@ -68,7 +67,7 @@ class ShardConverter:
                 pieces += self._convert(payloads, result.losses)
             except NotConvertedError as error:
                 kept = entry if self._plan.keep_refused else None
-                result.refused.append(RefusedEntry(index - 1, entry.line, str(error), kept))
+                result.refused.append(RefusedEntry(index - 1, str(error), kept))
                 continue
             result.changes.update(images.changes)
             names |= images.names

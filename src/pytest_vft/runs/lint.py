@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -72,7 +72,7 @@ def run(
         nonlocal fetched
         valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
         if valid:
-            fetched = _fetcher(settings, watch).fetch(valid)
+            fetched = settings_fetcher(settings, watch).fetch(valid)
         return fetched.remotes
 
     plan = _plan(settings, rules)
@@ -119,7 +119,10 @@ def run_groups(
     return combine(reports, group_notes(groups))
 
 
-def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
+def settings_fetcher(
+    settings: Settings, watch: Watch | None, keep: Callable[[str, bytes], None] | None = None
+) -> Fetcher:
+    """Return the fetcher of URLs by *settings*; with *keep*, which is called with images, of whole images."""
     from pytest_vft.web.fetching import make_fetcher  # noqa: PLC0415 - aiohttp takes 0.2 s to import
 
     bounds = [rule.params[rule.bounds_fetch] for rule in settings.bound.values() if rule.bounds_fetch]
@@ -127,9 +130,10 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
         settings.network,
         folder=settings.config.folder,
         max_bytes=max(bounds, default=MAX_FETCHED),
-        full=settings.depth == "full",
+        full=settings.depth == "full" or keep is not None,
         budget=settings.url_budget,
         watch=watch,
+        keep=keep,
     )
 
 
@@ -278,20 +282,21 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "no_cache": not cache,
             "max_findings": max_findings,
             "max_tokens": max_tokens,
-            "image_root": _strings(image_roots),
+            "image_root": as_strings(image_roots),
             "jobs": 1,
         },
-        _strings(paths),
-        validation=_strings(validation),
-        test=_strings(test),
+        as_strings(paths),
+        validation=as_strings(validation),
+        test=as_strings(test),
     )
     return run_groups(groups, executor=executor)
 
 
-def _strings(paths: Paths | Sequence[Paths]) -> list[str]:
+def as_strings(paths: Paths | Sequence[Paths]) -> list[str]:
+    """Return *paths* as a list of texts."""
     if isinstance(paths, str | os.PathLike):
         return [os.fspath(paths)]
-    return [name for path in paths for name in _strings(path)]
+    return [name for path in paths for name in as_strings(path)]
 
 
 def assert_clean(report: Report) -> None:

@@ -1,0 +1,83 @@
+"""A conversion as text: what was refused, written, changed and lost, the verdict, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_vft.model import Conversion, RefusedExample, Report
+from pytest_vft.report.layout import DEFAULT, Display, wrapped
+from pytest_vft.report.outputs import output_lines
+from pytest_vft.report.text import render_text
+from pytest_vft.report.verdict import verdict
+from pytest_vft.text import count, fill, safe
+
+_MOST_SHOWN = 10
+# What is lost, by kind, with the noun for one of them.
+_LOST = {
+    "weight": "weight of {n:answer}",
+    "tools": "tools of {n:example}",
+    "roles": "place of {n:system message}",
+    "refusals": "refusal of {n:answer}",
+    "preferences": "other answer of {n:example}",
+    "name": "name of {n:message}",
+    "detail": "detail of {n:image}",
+    "turns": "{n:message} of the same role as the message before",
+    "other keys": "{n:other key}",
+}
+_CHANGED = ("fetched", "embedded", "written to files", "repaired")
+
+
+def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
+    """Return *result* as text."""
+    lines = list(_refused(result.refused, result.refusals, result.target))
+    if not result.written:
+        lines.append(_nothing_written(result))
+        return "\n".join(lines) + "\n"
+    lines += output_lines(result.outputs)
+    lines += (f"{safe(path, None)}  for the trainer" for path in result.side_files)
+    for text in (_changed(result.changes), _lost(result)):
+        lines += wrapped(text, width=display.width) if text else ()
+    if result.report:
+        lines += _verdict(result.report, display)
+    lines += (f"next: {safe(step, None)}" for step in result.next)
+    return "\n".join(lines) + "\n"
+
+
+def _refused(refused: Sequence[RefusedExample], number: int, target: str) -> Iterator[str]:
+    for one in refused[:_MOST_SHOWN]:
+        yield f"{safe(one.path, None)}:{one.place}  refused: {safe(one.why, None)}"
+    if number > _MOST_SHOWN:
+        yield f"... and {number - _MOST_SHOWN:,} more refused for {safe(target)}"
+
+
+def _nothing_written(result: Conversion) -> str:
+    total = sum(one.total - sum(one.removed.values()) for one in result.outputs)
+    advice = "more than --max-dropped" if result.dropped else "--drop sets them aside"
+    if result.refusals == 1 and not result.dropped:
+        advice = "--drop sets it aside"
+    return (
+        f"FAILED  {result.refusals:,} of {count(total, 'example')} cannot be converted; "
+        f"nothing was written ({advice})"
+    )
+
+
+def _changed(changes: Mapping[str, int]) -> str:
+    kinds = [kind for kind in _CHANGED if changes.get(kind)]
+    texts = [f"{count(changes[kind], 'image')} {kind}" for kind in kinds]
+    return f"changed: {'; '.join(texts)}" if texts else ""
+
+
+def _lost(result: Conversion) -> str:
+    losses = result.losses
+    texts = [fill(words, {"n": losses[kind]}) for kind, words in _LOST.items() if losses.get(kind)]
+    return f"lost: {'; '.join(texts)}" if texts else ""
+
+
+def _verdict(report: Report, display: Display) -> Iterator[str]:
+    """Yield the report if it fails, else its verdict."""
+    if not report.ok:
+        yield from render_text(report, display).splitlines()
+        return
+    word, _, judged = verdict(report).partition("  ")
+    examples = count(sum(file.examples for file in report.files), "example")
+    yield f"{word}  as provider {safe(report.provider)}: {judged}, {examples}"
