@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
+    from pytest_vft.runs.convert import convert
     from pytest_vft.runs.evaluation import (
         Evaluation,
         assert_min_accuracy,
@@ -47,6 +48,7 @@ _MODULES = {
     "evaluation.judge": ("Judge",),
     "model": ("Finding", "Report"),
     "runs.evaluation": ("Evaluation", "assert_min_accuracy", "assert_not_worse_than", "evaluate"),
+    "runs.convert": ("convert",),
     "runs.lint": ("assert_clean", "lint"),
     "runs.reference": ("explain", "list_rules", "schema"),
     "runs.submit": ("apply_job", "cancel_job", "follow_job", "plan_job", "preflight_job"),
@@ -76,6 +78,7 @@ __all__ = [
     "assert_not_worse_than",
     "build_example",
     "cancel_job",
+    "convert",
     "encode_image",
     "evaluate",
     "explain",

@@ -16,6 +16,9 @@ _RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
 _LENGTH = ("check", "show", PYTEST)
 _CHECK = ("check", PYTEST)
 _FILES = ("check", "show", PYTEST)
+_READ = (*_FILES, "eval", "convert")
+_NETWORK = ("check", "convert", PYTEST)
+_CONVERT = ("convert",)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
 _DECODING = ("check", "submit", PYTEST)
@@ -23,8 +26,10 @@ _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
-FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown")
+FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown", "html")
 _STEPS = ("plan", "preflight", "apply")
+_IMAGES = ("keep", "files", "embed")
+_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _TEXT_OR_JSON = ("text", "json")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
 
@@ -189,7 +194,7 @@ OPTIONS = (
         "config",
         "FILE",
         "configuration (default: the nearest one of each file)",
-        _RULES,
+        (*_RULES, "convert"),
         "path",
     ),
     Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
@@ -200,31 +205,66 @@ OPTIONS = (
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
     # What a check reads, how, and what it writes
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
-    Option("validation-data", "PATH", "validation data", _CHECK, "list"),
-    Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
-    Option("data-format", "NAME", "data format (default: that of the first examples)", (*_FILES, "eval")),
+    Option("validation-data", "PATH", "validation data", _NETWORK, "list"),
+    Option("test-data", "PATH", "test data, where answers are optional", _NETWORK, "list"),
     Option(
-        "image-root", "DIR", "folder of local images, besides that of each file", (*_FILES, "eval"), "list"
+        "data-format",
+        "NAME",
+        "data format (default: that of the first examples)",
+        _READ,
+    ),
+    Option(
+        "image-root",
+        "DIR",
+        "folder of local images, besides that of each file",
+        _READ,
+        "list",
     ),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
-    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
-    Option("allow-private", "", "also fetch from private addresses", _CHECK, "flag"),
-    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
-    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _CHECK, "count"),
-    Option("no-cache", "", "do not read or write .vft_cache", _CHECK, "flag"),
-    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
+    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _NETWORK, "flag"),
+    Option("allow-private", "", "also fetch from private addresses", _NETWORK, "flag"),
+    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _NETWORK),
+    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _NETWORK, "count"),
+    Option("no-cache", "", "do not read or write .vft_cache", _NETWORK, "flag"),
+    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _NETWORK, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
+    Option("no-images", "", "leave images out of an html report", _CHECK, "flag"),
+    Option(
+        "good-examples",
+        "N",
+        "examples without findings in an html report, from each file (default: 0)",
+        _CHECK,
+        "count",
+        default=0,
+    ),
     Option("max-findings", "N", "findings kept per rule and file (0: all; default: 1000)", _CHECK, "count"),
     Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
     Option("quiet", "", "print only findings and the verdict; nothing if the run passes", ("check",), "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
+    # Writing files
+    Option("to", "NAME", "provider or data format to write for", _CONVERT),
+    Option("out", "DIR", "folder to write into, under the same file names", _CONVERT, "path"),
+    Option(
+        "images",
+        "",
+        "keep images as they are, write files, or embed (default: the first that the provider takes)",
+        _CONVERT,
+        "choice",
+        _IMAGES,
+    ),
+    Option("image-prefix", "URL", "start of the names of image files, as in s3://BUCKET/FOLDER/", _CONVERT),
+    Option("bucket-owner", "ID", "account that owns the bucket of the images", _CONVERT),
+    Option("allow-loss", "KINDS", f"losses to allow: {', '.join(_LOSSES)}", _CONVERT, "list"),
+    Option("drop", "", "set examples that cannot be written aside, in FILE.rej", _CONVERT, "flag"),
+    Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _CONVERT, "count"),
+    Option("force", "", "replace files that exist", _CONVERT, "flag"),
     # show and rules
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),

@@ -82,13 +82,19 @@ class ExampleFacts(TypedDict):
     """Number of messages that follow a message of the same side, system messages aside: user, tool and
     function messages are one side, assistant messages the other."""
     mixed_content: NotRequired[bool]
-    """Whether the content of one message is a string and that of another a list of parts."""
+    """Whether the content of one message is a string and that of another a list of parts; empty contents and
+    those of answers to choose from do not count."""
+    answer_messages: NotRequired[int]
+    """Number of assistant messages in a row at the end of the longer of two answers, the conversation before
+    the first one included; 0 for an example with one answer."""
     equal_answers: NotRequired[bool]
     """Whether the other answer of an example with two answers is the same as the first one."""
     unlisted_images: NotRequired[int]
     """Number of images with a source of their own, in an example that has a list of images as well."""
     fields: NotRequired[Sequence[str]]
     """Keys of the example besides its messages, such as tools, that have a value."""
+    keys: NotRequired[Sequence[str]]
+    """Keys of the example besides its messages; none for an example with two answers."""
     image_tokens_at_least: NotRequired[int | None]
     """Lower bound of the tokens of all images."""
     image_tokens_at_most: NotRequired[int | None]

@@ -39,7 +39,8 @@ def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
         lines += wrapped(text, width=display.width) if text else ()
     if result.report:
         lines += _verdict(result.report, display)
-    lines += (f"next: {safe(step, None)}" for step in result.next)
+    for step in result.next:
+        lines += _next(step)
     return "\n".join(lines) + "\n"
 
 
@@ -81,3 +82,12 @@ def _verdict(report: Report, display: Display) -> Iterator[str]:
     word, _, judged = verdict(report).partition("  ")
     examples = count(sum(file.examples for file in report.files), "example")
     yield f"{word}  as provider {safe(report.provider)}: {judged}, {examples}"
+
+
+def _next(step: str) -> Iterator[str]:
+    first, *others = step.strip().splitlines()
+    if not others:
+        yield f"next: {safe(first, None)}"
+        return
+    yield "next:"
+    yield from (f"  {safe(line, None)}" for line in (first, *others))

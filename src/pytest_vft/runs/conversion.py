@@ -29,7 +29,7 @@ from pytest_vft.reading.files import ARRAY, OpenedFile, open_file
 from pytest_vft.reading.remote import ReadProgress, Watch
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.conversion_target import next_steps
-from pytest_vft.runs.lint import settings_fetcher
+from pytest_vft.runs.fetcher import fetcher
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -168,7 +168,7 @@ class _Run:
         if settings.network.offline:
             bodies.causes = dict.fromkeys(urls, "--offline does not fetch")
             return bodies
-        fetched = settings_fetcher(settings, watch, bodies.keep).fetch(sorted(urls))
+        fetched = fetcher(settings, (), watch, bodies.keep).fetch(sorted(urls))
         for url, remote in fetched.remotes.items():
             if remote.content is None:
                 served = f"it is {remote.served}" if remote.served else "it is too large or damaged"
