@@ -86,7 +86,7 @@ class ImagePlacer:
                 data = pybase64.b64decode(payload, validate=True)
             except ValueError:
                 raise NotConvertedError("a data URL has invalid base64") from None
-            name = self._write(_content(data, "an image"))
+            name = self._write(_content(data, "a data URL"))
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[key] = name

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_vft.model import Conversion, RefusedExample, Report
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
-from pytest_vft.report.outputs import output_lines
+from pytest_vft.report.outputs import output_lines, sum_of
 from pytest_vft.report.text import render_text
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, fill, safe
@@ -34,11 +34,15 @@ def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
         lines.append(_nothing_written(result))
         return "\n".join(lines) + "\n"
     lines += output_lines(result.outputs)
+    if any(one.aside or sum(one.removed.values()) for one in result.outputs):
+        lines.append(sum_of(result.outputs))
     lines += (f"{safe(path, None)}  for the trainer" for path in result.side_files)
     for text in (_changed(result.changes), _lost(result)):
         lines += wrapped(text, width=display.width) if text else ()
     if result.report:
         lines += _verdict(result.report, display)
+    else:
+        lines.append("not checked: no examples, or no provider reads them")
     for step in result.next:
         lines += _next(step)
     return "\n".join(lines) + "\n"

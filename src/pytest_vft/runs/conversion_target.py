@@ -17,6 +17,7 @@ from pytest_vft.text import either, nearest
 
 # Ways to pass images, in the order in which they are chosen.
 IMAGES: tuple[Images, ...] = ("keep", "files", "embed")
+_ANY_TRANSPORT = ("data", "url", "file", "bucket")
 _FILES = frozenset({"file", "bucket"})
 
 
@@ -44,8 +45,7 @@ class ConversionTarget(NamedTuple):
         return FileShape(
             parts=style.parts,
             one_system=style.one_system,
-            drops=frozenset(style.drops),
-            unread=frozenset(self.provider.unread),
+            drops=frozenset({*style.drops, *self.provider.unread}),
             bucket_owner=self.bucket_owner,
         )
 
@@ -87,7 +87,10 @@ def find_target(name: str, settings: Settings, prefix: str, bucket_owner: str | 
     """
     prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     if not is_provider(name):
-        return ConversionTarget(name, settings.provider, (name,), prefix, bucket_owner)
+        provider = settings.provider
+        if name not in provider.data_formats:  # no shipped provider reads it
+            provider = Provider(name, name, data_formats=(name,), transports=_ANY_TRANSPORT)
+        return ConversionTarget(name, provider, (name,), prefix, bucket_owner)
     known = [one for one in settings.provider.data_formats if one in writers()]
     if not known:
         raise UsageError(f"{name}: no data format of this provider can be written")
@@ -125,5 +128,5 @@ def next_steps(
         yield " && ".join(provider.upload_command.replace("{file}", file) for file in quoted)
     elif provider.load_snippet:
         yield provider.load_snippet.replace("{file}", files[0])
-    else:
+    elif provider.source:
         yield f"upload the files with {provider.name}'s own client; vft submit has no job API for it"

@@ -29,22 +29,17 @@ def run_conversion(request: ConversionRequest, watch: Watch | None = None) -> Co
 
 
 def _check(request: ConversionRequest, result: Conversion, watch: Watch | None) -> Report | None:
-    """Return the check of the outputs of *result*; None if there is no example in them."""
+    """Return the check of the outputs of *result*; None without an example, or without a provider."""
+    settings = request.settings
     by_split: dict[str, list[str]] = {split: [] for split in SPLITS}
     for source, output in zip(request.sources, result.outputs, strict=True):
         if output.kept:
             by_split[source.split].append(output.path)
-    if not any(by_split.values()):
+    if not any(by_split.values()) or result.data_format not in settings.provider.data_formats:
         return None
-    settings = request.settings
+    checked = {"provider": settings.provider_id, "data_format": result.data_format, "config": settings.config}
     groups = find_groups(
-        {
-            **request.options,
-            "provider": settings.provider_id,
-            "data_format": result.data_format,
-            "config": settings.config,
-            "image_root": (),
-        },
+        {**request.options, **checked, "image_root": ()},
         data=by_split["train"],
         validation=by_split["validation"],
         test=by_split["test"],

@@ -21,7 +21,7 @@ class FileShape:
     """What all examples of a file have in common.
 
     With *parts* all contents are lists, and with *one_system* a system message is the first message. *drops*
-    are keys that the provider refuses, *unread* those that it accepts and does not use. With *last_answer*
+    are keys that the provider refuses or does not use. With *last_answer*
     only the last answer of each example is trained on. *tools*, *preferences* and *system* say that some
     example has tools, another answer or a system message. *bucket_owner* is the account that owns the bucket
     of the images.
@@ -30,7 +30,6 @@ class FileShape:
     parts: bool = False
     one_system: bool = False
     drops: frozenset[str] = frozenset()
-    unread: frozenset[str] = frozenset()
     last_answer: bool = False
     tools: bool = False
     preferences: bool = False

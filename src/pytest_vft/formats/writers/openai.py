@@ -69,11 +69,8 @@ def _beside(conversation: Conversation, shape: FileShape) -> dict[str, Any]:
 
 
 def _dropped(conversation: Conversation, shape: FileShape) -> Counter[str]:
-    """Return what the provider of *shape* refuses or does not use, and *conversation* has."""
-    without = shape.drops | shape.unread
-    if not without:
-        return Counter()
-    kinds = [kind for key, kind in _LOSSES.items() if key in without]
+    """Return what *conversation* has of the keys that are dropped."""
+    kinds = [kind for key, kind in _LOSSES.items() if key in shape.drops]
     losses = count_losses(conversation, *kinds)
     losses["other keys"] += len(shape.drops & conversation.others.keys())
     return +losses

@@ -36,7 +36,6 @@ class Survey(NamedTuple):
             parts=given.parts,
             one_system=given.one_system,
             drops=given.drops,
-            unread=given.unread,
             bucket_owner=given.bucket_owner,
             last_answer=self.untrained and self.last_only,
             tools=self.tools,
