@@ -644,7 +644,7 @@ def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, mos
     own(f'name = "Acme"\n{stated}' + (DATED if stated else ""))
     settings = Settings(config=Config(provider="acme.toml"), select=["line"])
 
-    made: Any = fetcher.fetcher(settings, (), None)  # how much a server sends says nothing of it
+    made: Any = fetcher.fetcher([settings], (), None)  # how much a server sends says nothing of it
 
     assert made.max_bytes == most
 
@@ -677,6 +677,8 @@ def test_shipped_provider_is_explained(id_: str) -> None:
     assert all(model in text for model in load_provider(id_).models)
     told = {
         "axolotl": "type: chat_template",
+        "bedrock-llama": "max_side 8,192",
+        "bedrock-nova": "message/too-many-images max_images 10",
         "azure": "open to existing customers until 2027-04-01 at least",
         "fireworks": "max_examples 3,000,000",
         "llamafactory": "max_tokens 2,048",
@@ -685,6 +687,7 @@ def test_shipped_provider_is_explained(id_: str) -> None:
         "together": "upload together files upload {file}",
         "trl": "max_tokens 1,024",
         "unsloth": "max_ratio 200",
+        "vertex": "max_image_examples 300,000",
     }
     assert told[id_] in " ".join(text.split())
 

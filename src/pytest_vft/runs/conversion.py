@@ -168,7 +168,7 @@ class _Run:
         if settings.network.offline:
             bodies.causes = dict.fromkeys(urls, "--offline does not fetch")
             return bodies
-        fetched = fetcher(settings, (), watch, bodies.keep).fetch(sorted(urls))
+        fetched = fetcher([settings], (), watch, bodies.keep).fetch(sorted(urls))
         for url, remote in fetched.remotes.items():
             if remote.content is None:
                 served = f"it is {remote.served}" if remote.served else "it is too large or damaged"

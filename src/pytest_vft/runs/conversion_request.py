@@ -47,6 +47,7 @@ def read_request(options: Mapping[str, Any], paths: Sequence[str]) -> Conversion
     sources = find_sources(
         settings.config,
         paths,
+        data=options.get("data") or (),
         validation=options.get("validation_data") or (),
         test=options.get("test_data") or (),
     )

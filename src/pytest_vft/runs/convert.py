@@ -14,7 +14,7 @@ from pytest_vft.runs.config import Config
 from pytest_vft.runs.conversion import convert_files
 from pytest_vft.runs.conversion_request import ConversionRequest, read_request
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.lint import Paths, as_strings, run_groups
+from pytest_vft.runs.lint import Paths, run_groups, strings
 
 
 def run_conversion(request: ConversionRequest, watch: Watch | None = None) -> Conversion:
@@ -85,8 +85,8 @@ def convert(  # noqa: PLR0913 - all by keyword, each with a default
     options = {
         "to": os.fspath(to),
         "out": out,
-        "validation_data": as_strings(validation),
-        "test_data": as_strings(test),
+        "validation_data": strings(validation),
+        "test_data": strings(test),
         "images": images,
         "image_prefix": image_prefix,
         "bucket_owner": bucket_owner,
@@ -95,7 +95,7 @@ def convert(  # noqa: PLR0913 - all by keyword, each with a default
         "max_dropped": max_dropped,
         "force": force,
         "data_format": data_format,
-        "image_root": as_strings(image_roots),
+        "image_root": strings(image_roots),
         "offline": offline,
         "allow_private": allow_private,
         "proxy": proxy,
@@ -103,4 +103,4 @@ def convert(  # noqa: PLR0913 - all by keyword, each with a default
         "jobs": jobs,
         "config": config,
     }
-    return run_conversion(read_request(options, as_strings(paths)))
+    return run_conversion(read_request(options, strings(paths)))
