@@ -195,43 +195,6 @@ class OutputSummary:
         return self.copied + self.changed
 
 
-class RefusedExample(NamedTuple):
-    """An example that was not converted: its place in the file, and why."""
-
-    path: str
-    place: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
-    """Result of a conversion for *target*, a provider or a data format.
-
-    *written* says whether the *outputs* were written, *refused* has the first examples that were not
-    converted, of *refusals* in all. *losses* and *changes* are numbers by kind, *side_files* the paths of
-    files that a trainer needs beside the data. *report* is the check of the outputs, *next* what to do
-    with them.
-    """
-
-    target: str
-    data_format: str
-    written: bool
-    outputs: tuple[OutputSummary, ...] = ()
-    refused: tuple[RefusedExample, ...] = ()
-    refusals: int = 0
-    dropped: bool = False
-    losses: Mapping[str, int] = field(default_factory=dict)
-    changes: Mapping[str, int] = field(default_factory=dict)
-    side_files: tuple[str, ...] = ()
-    report: Report | None = None
-    next: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether the outputs were written, and their check has no finding that fails it."""
-        return self.written and (self.report is None or self.report.ok)
-
-
 class UnsettledUrl(NamedTuple):
     """A URL that was not settled: the URL without secrets, why, and the paths and lines that contain it."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pytest_vft.catalogue.check_provider import check_provider
 from pytest_vft.catalogue.files import check_name, harmless, read_toml
 from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.write_style import WriteStyle
 from pytest_vft.errors import RuleFileError, UsageError
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
 from pytest_vft.model import Effect, Severity
@@ -72,20 +73,6 @@ class Model(NamedTuple):
     price: float | None = None
     price_date: date | None = None
     rules: Mapping[str, RuleStatement] = {}
-
-
-class WriteStyle(NamedTuple):
-    """What a provider demands of examples that are written for it, besides its data format.
-
-    With *parts* all contents are lists, and with *one_system* a system message is the first message. *drops*
-    are keys that it refuses.
-    """
-
-    parts: bool = False
-    one_system: bool = False
-    drops: Sequence[str] = ()
-    source: str = ""
-    checked: date | None = None
 
 
 class JobService(NamedTuple):

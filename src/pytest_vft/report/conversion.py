@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from pytest_vft.model import Conversion, RefusedExample, Report
+from pytest_vft.model import OutputSummary, Report
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.report.outputs import output_lines, sum_of
 from pytest_vft.report.text import render_text
@@ -25,6 +27,43 @@ _LOST = {
     "other keys": "{n:other key}",
 }
 _CHANGED = ("fetched", "embedded", "written to files", "repaired")
+
+
+class RefusedExample(NamedTuple):
+    """An example that was not converted: its place in the file, and why."""
+
+    path: str
+    place: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """Result of a conversion for *target*, a provider or a data format.
+
+    *written* says whether the *outputs* were written, *refused* has the first examples that were not
+    converted, of *refusals* in all. *losses* and *changes* are numbers by kind, *side_files* the paths of
+    files that a trainer needs beside the data. *report* is the check of the outputs, *next* what to do
+    with them.
+    """
+
+    target: str
+    data_format: str
+    written: bool
+    outputs: tuple[OutputSummary, ...] = ()
+    refused: tuple[RefusedExample, ...] = ()
+    refusals: int = 0
+    dropped: bool = False
+    losses: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, int] = field(default_factory=dict)
+    side_files: tuple[str, ...] = ()
+    report: Report | None = None
+    next: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the outputs were written, and their check has no finding that fails it."""
+        return self.written and (self.report is None or self.report.ok)
 
 
 def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:

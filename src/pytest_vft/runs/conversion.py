@@ -22,11 +22,12 @@ from pytest_vft.errors import UsageError
 from pytest_vft.formats.registry import load_writer
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.formats.writers.survey import Survey
-from pytest_vft.model import Conversion, OutputSummary, RefusedExample
+from pytest_vft.model import OutputSummary
 from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.reading.files import ARRAY, OpenedFile, open_file
 from pytest_vft.reading.remote import ReadProgress, Watch
+from pytest_vft.report.conversion import Conversion, RefusedExample
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.conversion_target import next_steps
 from pytest_vft.runs.fetcher import fetcher

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from pytest_vft.converting.plan import Images
 from pytest_vft.errors import without_inner_frames
-from pytest_vft.model import SPLITS, Conversion, Report
+from pytest_vft.model import SPLITS, Report
 from pytest_vft.reading.remote import Watch
+from pytest_vft.report.conversion import Conversion
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.conversion import convert_files
 from pytest_vft.runs.conversion_request import ConversionRequest, read_request
