@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.load import Rule
@@ -14,13 +12,11 @@ from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
-from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.clock import now
 from pytest_vft.errors import LintError, UsageError, without_inner_frames
-from pytest_vft.model import Depth, Finding, Report, Severity, Tally, UnsettledUrl
+from pytest_vft.model import Depth, Report, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.links import masked, read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
-from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
@@ -42,6 +38,8 @@ from pytest_vft.runs.settings import Settings
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from pytest_vft.runs.baseline import Baseline
+
 MAX_FETCHED = 10_485_760  # bytes of an image, if no rule limits a fetch
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -62,6 +60,7 @@ def run(
     dies.
     """
     settings.check()
+    baseline = _baseline(settings)
     rules = settings.rules
     if only is not None:
         counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
@@ -75,7 +74,7 @@ def run(
             fetched = _fetcher(settings, watch).fetch(valid)
         return fetched.remotes
 
-    plan = _plan(settings, rules)
+    plan = make_plan(settings, rules)
     asking = not settings.network.offline and any(rule.scope in ("image", "dataset") for rule in rules)
     with ExitStack() as stack:
         store = stack.enter_context(closing(RunCache(plan.cache))) if plan.cache else None
@@ -94,7 +93,16 @@ def run(
         )
     report = _report(settings, rules, linted, fetched, store.warnings if store else ())
     _check_not_empty(report)
-    return report
+    return report if baseline is None else baseline.applied_to(report, settings)
+
+
+def _baseline(settings: Settings) -> Baseline | None:
+    """Return the baseline of *settings*, if there is one; its module is imported only then."""
+    if not (settings.baseline or settings.config.baseline or settings.writes_baseline):
+        return None
+    from pytest_vft.runs.baseline import open_baseline  # noqa: PLC0415 - few runs have one
+
+    return open_baseline(settings)
 
 
 def _check_not_empty(report: Report) -> None:
@@ -133,33 +141,17 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
     )
 
 
-def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
-    """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
-    plan = replace(_plan(settings, settings.rules), cache=None)
-    linter = ShardLinter(plan, open_image_store(plan))
-    by_id = {rule.id: rule for rule in settings.rules}
-    shard = shard._replace(ignored=settings.ignored[shard.path])
-    with warnings.catch_warnings(action="ignore"):
-        totals = linter.lint(shard)
-    return tuple(
-        make_finding(
-            by_id[found.rule],
-            by_id[found.rule].severity,
-            shard.path,
-            found._replace(line=line, pointer=prefix + found.pointer),
-        )
-        for found in totals.findings
-    )
-
-
-def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
+def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
+    """Return the plan by which *rules* judge the sources of *settings*."""
     config, full = settings.config, settings.depth != "header"
+    baseline = settings.baseline or config.baseline or settings.writes_baseline
+    kept = config.max_findings if settings.max_findings is None else settings.max_findings
     return LintPlan(
         rules=rules,
         image_tokens=settings.provider.image_tokens(settings.model),
         full=full,
         bounded=settings.depth != "full",
-        max_findings=config.max_findings if settings.max_findings is None else settings.max_findings,
+        max_findings=0 if baseline else kept,
         cache=config.folder / FOLDER if full and settings.network.cache else None,
         now=now(),
         image_roots=settings.image_roots,
@@ -240,6 +232,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     max_findings: int | None = None,
     max_tokens: int | None = None,
     image_roots: Paths = (),
+    baseline: str | os.PathLike[str] | None = None,
     config: Config | str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
 ) -> Report:
@@ -254,7 +247,8 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that are kept for each
     rule and file (0: all), by default that of the configuration; *max_tokens* is the maximum of tokens of an
     example (0: no maximum), by default that of the provider. *image_roots* are folders of local images,
-    besides the folder of each file. Files are linted in this process, or by an
+    besides the folder of each file. *baseline* is a file with known findings, which do not fail the report.
+    Files are linted in this process, or by an
     *executor* of concurrent.futures whose workers find the files at the same paths.
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
@@ -279,6 +273,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "max_findings": max_findings,
             "max_tokens": max_tokens,
             "image_root": _strings(image_roots),
+            "baseline": baseline,
             "jobs": 1,
         },
         _strings(paths),

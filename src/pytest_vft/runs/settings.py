@@ -42,7 +42,7 @@ class Settings:
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
     default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider.
+    is not that of the provider. *baseline* is a file with known findings, also if it is about to be written.
     """
 
     config: Config
@@ -63,6 +63,8 @@ class Settings:
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
+    baseline: str | os.PathLike[str] | None = None
+    writes_baseline: bool = False
 
     @cached_property
     def provider(self) -> Provider:
@@ -275,6 +277,8 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         jobs=options.get("jobs"),
         max_tokens=options.get("max_tokens"),
         roots=options.get("image_root") or (),
+        baseline=options.get("baseline"),
+        writes_baseline=bool(options.get("write_baseline")),
     )
 
 
