@@ -15,6 +15,7 @@ from pytest_vft.items.request import DATASET, SUBMIT, read_check_request
 from pytest_vft.model import Report
 from pytest_vft.report.baseline import gone_words, known_words, written_lines
 from pytest_vft.report.formats import parse_targets, write
+from pytest_vft.report.layout import Display
 from pytest_vft.report.text import header
 from pytest_vft.runs.baseline import write_baselines
 from pytest_vft.runs.notes import group_notes, name_notes
@@ -44,6 +45,10 @@ class DatasetRun:
             self._ids = {path: request.ids_on(path) for path in (*paths, DATASET)}
             self._written: list[str] = []
             self._targets = parse_targets(config.getoption("vft_report") or ())
+        self._display = Display(
+            images=not config.getoption("vft_no_images"),
+            good_examples=config.getoption("vft_good_examples"),
+        )
         for path in paths:
             # pytest prints the source line of a warning: here it would be 60 kB of base64.
             linecache.cache[safe(path, None)] = (0, None, [], path)
@@ -136,7 +141,7 @@ class DatasetRun:
         if self._targets and (report := self._result()):
             with usage_errors():
                 for target in self._targets:
-                    write(report, target)
+                    write(report, target, self._display)
 
     def _result(self) -> Report | None:
         """Return the report of all files if the check is complete; None in a worker."""
