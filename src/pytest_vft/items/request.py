@@ -88,8 +88,7 @@ def read_check_request(
         groups = tuple(replace(settings, base_url=server(settings)) for settings in groups)
     for settings in groups:
         settings.check()  # report a misspelt name once, not in each item
-        if settings.baseline or settings.config.baseline:
-            open_baseline(settings)
+        open_baseline(settings)
     return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -175,6 +175,24 @@ def _place(finding: Finding, names: Mapping[str, str]) -> Place:
 def kept_findings(settings: Settings) -> int:
     """Return the maximum number of findings to keep for each rule and file, 0 for all."""
     return settings.config.max_findings if settings.max_findings is None else settings.max_findings
+
+
+def run_with_baselines(
+    groups: Sequence[Settings], run: Callable[[Sequence[Settings]], list[Report]]
+) -> list[Report]:
+    """Return the reports of *groups*, of which *run* makes one each, with known findings told apart.
+
+    Raises UsageError or ConfigError for an invalid baseline, before anything is read.
+    """
+    baselines = [open_baseline(settings) for settings in groups]
+    uncapped = [
+        settings if baseline is None else replace(settings, max_findings=0)
+        for settings, baseline in zip(groups, baselines, strict=True)
+    ]
+    return [
+        report if baseline is None else baseline.applied_to(report, settings)
+        for report, baseline, settings in zip(run(uncapped), baselines, groups, strict=True)
+    ]
 
 
 def write_baselines(groups: Sequence[Settings], report: Report) -> list[BaselineFile]:

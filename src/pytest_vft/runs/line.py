@@ -9,8 +9,8 @@ from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.model import Finding
 from pytest_vft.reading.shards import Shard
-from pytest_vft.runs.lint import make_plan
 from pytest_vft.runs.records import make_finding
+from pytest_vft.runs.run import make_plan
 from pytest_vft.runs.settings import Settings
 
 
