@@ -134,9 +134,16 @@ COMMANDS = (
     ),
     Command(
         "show",
-        "show an example with its findings",
+        "show examples with their findings",
         "pytest_vft.cli.show:show",
-        (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
+        (
+            Argument(
+                "place",
+                "FILE:LINE",
+                "a file and a line or lines, as in train.jsonl:12 or train.jsonl:1-50; "
+                "a file alone with --select or --sample",
+            ),
+        ),
     ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
@@ -214,7 +221,7 @@ OPTIONS = (
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
-    Option("no-images", "", "leave images out of an html report", _CHECK, "flag"),
+    Option("no-images", "", "leave images out of an html report", (*_CHECK, "show"), "flag"),
     Option(
         "good-examples",
         "N",
@@ -229,6 +236,8 @@ OPTIONS = (
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
     # show and rules
+    Option("sample", "N", "show this number of examples, drawn at random", ("show",), "count"),
+    Option("report", "html:FILE", "write the examples as a page: a file, or a folder", ("show",), "list"),
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
