@@ -13,7 +13,7 @@ from pytest_vft.model import Finding
 from pytest_vft.report.example import ExampleView
 from pytest_vft.report.reread import entry_number
 from pytest_vft.runs.example_file import ExampleFile
-from pytest_vft.runs.lint import run
+from pytest_vft.runs.run import run
 from pytest_vft.text import count
 
 _SEED = 0  # so that a sample is the same each time
