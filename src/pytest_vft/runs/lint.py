@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_vft.checking.measuring import needed_measurers
+from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.errors import UsageError, without_inner_frames
-from pytest_vft.model import Depth, Report, Severity
+from pytest_vft.model import Depth, Finding, Report, Severity
 from pytest_vft.reading.remote import Watch
+from pytest_vft.reading.shards import Shard
 from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.notes import group_notes
-from pytest_vft.runs.run import run_all
+from pytest_vft.runs.records import make_finding
+from pytest_vft.runs.run import make_plan, run_all
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+LintLine = Callable[[Shard, int, str], tuple[Finding, ...]]
 RunAll = Callable[[Sequence[Settings]], list[Report]]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -40,6 +47,33 @@ def run_groups(
 
         run = partial(run_with_baselines, run=run)
     return combine(run(groups), group_notes(groups))
+
+
+def line_linter(settings: Settings) -> LintLine:
+    """Return a function that returns the findings on a shard that is one line of a file of *settings*.
+
+    Its arguments are the shard, the line, and the JSON pointer of the element there, if it is one.
+    """
+    measurers = needed_measurers(settings.rules)
+    plan = replace(make_plan(settings, settings.rules), cache=None, measurers=measurers)
+    linter = ShardLinter(plan, open_image_store(plan))
+    by_id = {rule.id: rule for rule in settings.rules}
+
+    def lint_line(shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
+        shard = shard._replace(ignored=settings.ignored[shard.path])
+        with warnings.catch_warnings(action="ignore"):
+            totals = linter.lint(shard)
+        return tuple(
+            make_finding(
+                by_id[found.rule],
+                by_id[found.rule].severity,
+                shard.path,
+                found._replace(line=line, pointer=prefix + found.pointer),
+            )
+            for found in totals.findings
+        )
+
+    return lint_line
 
 
 def _has_baseline(settings: Settings) -> bool:
