@@ -16,6 +16,7 @@ from pytest_vft.report.explain import render_provider, render_scope
 from pytest_vft.resources import read_schema
 from pytest_vft.runs.config import Config, as_config
 from pytest_vft.runs.settings import Settings, read_settings
+from pytest_vft.runs.several import split_id
 from pytest_vft.text import nearest, safe
 
 _SCHEMAS = ("rule", "provider", "example", "config")
@@ -44,6 +45,8 @@ def _explained(settings: Settings, name: str) -> str:
     if own.suffix == ".toml" and own.absolute().parent.name in SCOPES:
         (rule,) = load_rules(own).values()
         name, catalogue = rule.id, {**catalogue, rule.id: rule}
+    if name.endswith("]"):  # as in a report for several providers
+        name, _ = split_id(name)
     if name in catalogue:
         shipped = {id_: load_provider(id_) for id_ in provider_ids()}
         return page(catalogue[name], (shipped | {settings.provider.id: settings.provider}).values())

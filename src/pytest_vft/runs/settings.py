@@ -43,7 +43,7 @@ class Settings:
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
     default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider.
+    is not that of the provider. *several* says that other settings check the same files for other providers.
     """
 
     config: Config
@@ -64,6 +64,7 @@ class Settings:
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
+    several: bool = False
 
     @cached_property
     def provider(self) -> Provider:
@@ -240,12 +241,10 @@ class Settings:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
-        if self.max_findings is not None and self.max_findings < 0:
-            raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
-        if self.max_tokens is not None and self.max_tokens < 0:
-            raise UsageError(f"max_tokens is {self.max_tokens}; expected at least 0")
-        if self.url_budget < 0:
-            raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
+        for name in ("max_findings", "max_tokens", "url_budget"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise UsageError(f"{name} is {value}; expected at least 0")
         _ = self.image_roots, self.model, self.rules, self.reasons_by_file
 
 
