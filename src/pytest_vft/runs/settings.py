@@ -20,7 +20,7 @@ from pytest_vft.catalogue.providers import (
     read_provider_file,
 )
 from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
-from pytest_vft.errors import ConfigError, RuleFileError, UsageError
+from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
@@ -155,18 +155,6 @@ class Settings:
                 if id_ in rules:
                     raise ConfigError(f"{rule.path}: a rule {id_} exists already; use another name")
                 rules[id_] = rule
-        return rules
-
-    def rules_to_test(self, place: Path) -> Mapping[str, Rule]:
-        """Return the rules in *place*, a folder or file, which may also be in the catalogue.
-
-        Raises RuleFileError for an invalid rule, and for an id that another rule of the catalogue has.
-        """
-        rules = load_rules(place)
-        for id_, rule in rules.items():
-            other = self.catalogue.get(id_)
-            if other and other.path.read_bytes() != rule.path.read_bytes():
-                raise RuleFileError(f"{rule.path}: a rule {id_} exists already; use another name")
         return rules
 
     @cached_property
