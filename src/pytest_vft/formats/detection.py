@@ -14,7 +14,8 @@ from pytest_vft.formats.foreign import recognise
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.reading.arrays import open_array
 from pytest_vft.reading.elements import read_elements
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile, open_file
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.parquet import all_rows, read_rows, read_table
 from pytest_vft.regular_files import regular
 
 _EXAMPLES = 16
@@ -23,10 +24,11 @@ _LONGEST = 192 * 1024 * 1024  # bytes of an example; ten images of 10 MB have 13
 
 
 class DetectedFormat(NamedTuple):
-    """A data format with its layout."""
+    """A data format with its layout; *columns* are those of a table, whose rows have no data format."""
 
     name: str
     layout: Mapping[str, str] = {}
+    columns: tuple[str, ...] = ()
 
 
 def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
@@ -45,10 +47,20 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
         for names in map(_readers, _first_examples(path)):
             first.update(names[:1])
             read.update(names)
+        columns = () if read else _columns(path)
     except OSError:
         return DetectedFormat(known[0])
     found = sorted((name for name in read if name in known), key=lambda name: (-read[name], -first[name]))
-    return DetectedFormat(found[0] if found else known[0])
+    return DetectedFormat(found[0] if found else known[0], columns=columns)
+
+
+def _columns(path: str) -> tuple[str, ...]:
+    """Return the columns of the file at *path* if it is Parquet with rows. Raises OSError."""
+    opened = open_file(path)
+    if not opened.is_read or opened.container != PARQUET:
+        return ()
+    table = read_table(path)
+    return table.columns if table.rows else ()
 
 
 def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
@@ -74,6 +86,9 @@ def _entries(path: str, opened: OpenedFile) -> Iterator[bytes]:
         whole, _ = open_array(path, "train", opened.bytes)
         start = whole._replace(end=min(whole.end, whole.start + _LONGEST))
         yield from (element.raw for element in read_elements(start) if isinstance(element.raw, bytes))
+        return
+    if opened.container == PARQUET:
+        yield from (raw for raw in read_rows(all_rows(path, "train", opened.bytes)) if isinstance(raw, bytes))
         return
     with open(path, "rb", opener=regular) as file:
         file.seek(len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0)
