@@ -208,7 +208,7 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("check t --vft-only", "--vft-only is an option of pytest; see"),
         ("check t --fix", "unknown option --fix; see 'vft check --help'"),
         ("lint t", "unknown command 'lint'; see 'vft --help'"),
-        ("explain image/dark", "no rule, scope or provider 'image/dark'; 'vft rules' lists"),
+        ("explain image/ugly", "no rule, scope or provider 'image/ugly'; 'vft rules' lists"),
         ("check t --since=main", "since: there is no git repository here"),
         ("check - -", "- is given more than once; standard input can be read once"),
         ("check t --provider", "argument --provider: expected one argument"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pytest_vft.facts.example import Example, measure_example
-from pytest_vft.facts.image import ImageFacts
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.formats.base import MAX_FAULTS
 from pytest_vft.formats.openai import OpenAI

@@ -31,7 +31,7 @@ from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli import main
 from pytest_vft.model import Source
 from pytest_vft.resources import read_schema
-from pytest_vft.runs import lint as runs_lint
+from pytest_vft.runs import fetcher
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submit import connect, make_plan, read_submission
@@ -638,15 +638,15 @@ def test_rule_that_bounds_a_fetch_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("stated", "most"),
-    [("", runs_lint.MAX_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
+    [("", fetcher.MAX_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
 )
 def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, most: int) -> None:
     own(f'name = "Acme"\n{stated}' + (DATED if stated else ""))
     settings = Settings(config=Config(provider="acme.toml"), select=["line"])
 
-    fetcher: Any = runs_lint._fetcher(settings, None)  # noqa: SLF001 - how much a server sends says nothing of it
+    made: Any = fetcher.fetcher(settings, (), None)  # how much a server sends says nothing of it
 
-    assert fetcher.max_bytes == most
+    assert made.max_bytes == most
 
 
 # Explained
@@ -677,6 +677,8 @@ def test_shipped_provider_is_explained(id_: str) -> None:
     assert all(model in text for model in load_provider(id_).models)
     told = {
         "axolotl": "type: chat_template",
+        "bedrock-llama": "max_side 8,192",
+        "bedrock-nova": "message/too-many-images max_images 10",
         "azure": "open to existing customers until 2027-04-01 at least",
         "fireworks": "max_examples 3,000,000",
         "llamafactory": "max_tokens 2,048",
@@ -685,6 +687,7 @@ def test_shipped_provider_is_explained(id_: str) -> None:
         "together": "upload together files upload {file}",
         "trl": "max_tokens 1,024",
         "unsloth": "max_ratio 200",
+        "vertex": "max_image_examples 300,000",
     }
     assert told[id_] in " ".join(text.split())
 

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 Effect = Literal["refuses", "loses"]
 
 # Providers by data formats of their own; that of all others is openai.
-_PROVIDERS = {"trl": "trl", "llamafactory": "llamafactory", "sharegpt": "llamafactory", "swift": "swift"}
+_PROVIDERS = {
+    "trl": "trl",
+    "llamafactory": "llamafactory",
+    "sharegpt": "llamafactory",
+    "swift": "swift",
+    "axolotl": "axolotl",
+    "gemini": "vertex",
+    "bedrock": "bedrock-nova",
+}
 
 
 class RuleStatement(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_vft.catalogue.conditions import Conditions, Fragment
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.facts.scopes import fact_types
+from pytest_vft.facts.scopes import fact_types, optional_facts
 from pytest_vft.model import Scope, Verdict
 
 Verdicts = tuple[int, ...]
@@ -44,6 +44,7 @@ class _Compiler:
         self._scope = scope
         self._data_format = data_format
         self._types = fact_types(scope)
+        self._optional = optional_facts(scope)
         self._facts = {fact: f"f{number}" for number, fact in enumerate(self._types)}
         self._constants: dict[str, Any] = {}
         self._gates: dict[str, str] = {}
@@ -62,11 +63,16 @@ class _Compiler:
     def _with_facts(self, body: str) -> str:
         """Return *body* with the facts that it names: in variables, or in place if it names them once."""
         uses = Counter(re.findall(r"\bf\d+\b", body))
-        facts = {name: f"facts[{fact!r}]" for fact, name in self._facts.items()}
+        facts = {name: self._load(fact) for fact, name in self._facts.items()}
         loads = [f"{name} = {facts[name]}\n    " for name in facts if uses[name] > 1]
         return "".join(loads) + re.sub(
             r"\bf\d+\b", lambda match: facts[match[0]] if uses[match[0]] == 1 else match[0], body
         )
+
+    def _load(self, fact: str) -> str:
+        """Return the expression for *fact*, None for one that is optional and was not measured."""
+        may_lack = fact in self._optional and self._types[fact].nullable
+        return f"facts.get({fact!r})" if may_lack else f"facts[{fact!r}]"
 
     def _rule(self, rule: Rule) -> str:
         """Return the expression for the verdict of *rule*; rules with the same `when` share a gate."""

@@ -21,7 +21,8 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import ImageFacts, is_undecoded, is_unopened
+from pytest_vft.facts.image import is_undecoded, is_unopened
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
 from pytest_vft.facts.training import add_training_facts
@@ -42,7 +43,7 @@ _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 def open_image_store(plan: LintPlan) -> ImageStore:
     """Return an empty store that reads the cache of *plan*; the caller closes it."""
     cache = ImageCache(plan.cache, read_only=True) if plan.cache else None
-    return ImageStore(full=plan.full, bounded=plan.bounded, cache=cache)
+    return ImageStore(full=plan.full, bounded=plan.bounded, cache=cache, measurers=plan.measurers)
 
 
 class ShardLinter:
@@ -134,7 +135,10 @@ class ShardLinter:
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
-                totals.with_system += any(row[1] == "system" for row in chat.rows)
+                has_system, is_sound = any(row[1] == "system" for row in chat.rows), not chat.faults
+                totals.with_system += has_system
+                totals.imageless += is_sound and not example.images
+                totals.systemless += is_sound and not has_system
             counted = examples[check_example(example.facts)]
             counted.number += 1
             if counted.failed:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from pytest_vft.facts.image import Image, ImageFacts
+from pytest_vft.facts.image import Image
+from pytest_vft.facts.image_facts import ImageFacts
 
 # What Amazon Nova's formats reserve; https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
 _RESERVED = re.compile(r"(?:System|User|Bot|Assistant|Thought):|\[EOS\]|<(?:image|video|unk)>")
@@ -26,7 +27,7 @@ def add_reference_facts(images: Sequence[Image]) -> None:
         facts = image.facts
         facts["head"] = _head(image.reference) if facts["scheme"] == "data" else "none"
         facts["unusual_characters"] = _unusual(image.reference) if facts["scheme"] in _BUCKETS else "none"
-        facts["aspect_ratio"] = _aspect_ratio(facts)
+        _add_shape(facts)
 
 
 def _head(url: str) -> str:
@@ -40,8 +41,11 @@ def _unusual(uri: str) -> str:
     return ", ".join(map(repr, list(characters)[:_SHOWN_CHARACTERS])) or "none"
 
 
-def _aspect_ratio(facts: ImageFacts) -> int | None:
+def _add_shape(facts: ImageFacts) -> None:
     width, height = facts["width"], facts["height"]
     if not width or not height:
-        return None
-    return -(-max(width, height) // min(width, height))
+        facts["aspect_ratio"] = facts["narrowness"] = None
+        return
+    longer, shorter = max(width, height), min(width, height)
+    facts["aspect_ratio"] = -(-longer // shorter)
+    facts["narrowness"] = 100 * shorter // longer

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
@@ -19,12 +20,13 @@ from pytest_vft.clock import now
 from pytest_vft.errors import LintError, UsageError, without_inner_frames
 from pytest_vft.model import Depth, Finding, Report, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.links import masked, read_link
-from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
+from pytest_vft.reading.remote import FetchResults, Remote, Watch
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
+from pytest_vft.runs.fetcher import fetcher
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.notes import (
     allowed_notes,
@@ -41,8 +43,6 @@ from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-
-MAX_FETCHED = 10_485_760  # bytes of an image, if no rule limits a fetch
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -72,7 +72,7 @@ def run(
         nonlocal fetched
         valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
         if valid:
-            fetched = _fetcher(settings, watch).fetch(valid)
+            fetched = fetcher(settings, rules, watch).fetch(valid)
         return fetched.remotes
 
     plan = _plan(settings, rules)
@@ -119,23 +119,10 @@ def run_groups(
     return combine(reports, group_notes(groups))
 
 
-def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
-    from pytest_vft.web.fetching import make_fetcher  # noqa: PLC0415 - aiohttp takes 0.2 s to import
-
-    bounds = [rule.params[rule.bounds_fetch] for rule in settings.bound.values() if rule.bounds_fetch]
-    return make_fetcher(
-        settings.network,
-        folder=settings.config.folder,
-        max_bytes=max(bounds, default=MAX_FETCHED),
-        full=settings.depth == "full",
-        budget=settings.url_budget,
-        watch=watch,
-    )
-
-
 def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
     """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
-    plan = replace(_plan(settings, settings.rules), cache=None)
+    measurers = needed_measurers(settings.rules)
+    plan = replace(_plan(settings, settings.rules), cache=None, measurers=measurers)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
     shard = shard._replace(ignored=settings.ignored[shard.path])
