@@ -644,7 +644,7 @@ def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, mos
     own(f'name = "Acme"\n{stated}' + (DATED if stated else ""))
     settings = Settings(config=Config(provider="acme.toml"), select=["line"])
 
-    made: Any = fetcher.fetcher(settings, (), None)  # how much a server sends says nothing of it
+    made: Any = fetcher.fetcher([settings], (), None)  # how much a server sends says nothing of it
 
     assert made.max_bytes == most
 

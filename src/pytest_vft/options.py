@@ -13,12 +13,13 @@ Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
 PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
 _RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
-_LENGTH = ("check", "show", PYTEST)
+_LENGTH = ("check", "show", "providers", PYTEST)
 _CHECK = ("check", PYTEST)
-_FILES = ("check", "show", PYTEST)
+_READ = ("check", "providers", PYTEST)
+_FILES = ("check", "show", "providers", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
-_DECODING = ("check", "submit", PYTEST)
+_DECODING = ("check", "providers", "submit", PYTEST)
 _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
@@ -26,6 +27,7 @@ _DEPTHS = ("auto", "header", "full")
 FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown", "html")
 _STEPS = ("plan", "preflight", "apply")
 _TEXT_OR_JSON = ("text", "json")
+_MATRIX_FORMATS = ("text", "json", "markdown")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
 
 
@@ -152,6 +154,12 @@ COMMANDS = (
         (Argument("schema", "NAME", "rule, provider, config or example"),),
     ),
     Command(
+        "providers",
+        "compare providers: who takes the files, and why not the others",
+        "pytest_vft.cli.providers:providers",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+    ),
+    Command(
         "submit",
         "plan, create, follow or cancel a fine-tuning job",
         "pytest_vft.cli.submit:submit",
@@ -183,19 +191,19 @@ OPTIONS = (
         "config",
         "FILE",
         "configuration (default: the nearest one of each file)",
-        _RULES,
+        (*_RULES, "providers"),
         "path",
     ),
     Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
-    Option("model", "NAME", "model to train", _RULES),
+    Option("model", "NAME", "model to train", (*_RULES, "providers")),
     Option("max-tokens", "N", "maximum tokens of an example (0: no maximum)", _LENGTH, "count"),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
     Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
     # What a check reads, how, and what it writes
-    Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
-    Option("validation-data", "PATH", "validation data", _CHECK, "list"),
-    Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _READ, "list"),
+    Option("validation-data", "PATH", "validation data", _READ, "list"),
+    Option("test-data", "PATH", "test data, where answers are optional", _READ, "list"),
     Option("data-format", "NAME", "data format (default: that of the first examples)", (*_FILES, "eval")),
     Option(
         "image-root", "DIR", "folder of local images, besides that of each file", (*_FILES, "eval"), "list"
@@ -205,12 +213,12 @@ OPTIONS = (
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
-    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
-    Option("allow-private", "", "also fetch from private addresses", _CHECK, "flag"),
-    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
-    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _CHECK, "count"),
-    Option("no-cache", "", "do not read or write .vft_cache", _CHECK, "flag"),
-    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
+    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _READ, "flag"),
+    Option("allow-private", "", "also fetch from private addresses", _READ, "flag"),
+    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _READ),
+    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _READ, "count"),
+    Option("no-cache", "", "do not read or write .vft_cache", _READ, "flag"),
+    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _READ, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
@@ -232,6 +240,10 @@ OPTIONS = (
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
+    # Comparing providers
+    Option("provider", "NAMES", "compare only these providers: names or files", ("providers",), "list"),
+    Option("format", "", "output format (default: text)", ("providers",), "choice", _MATRIX_FORMATS, "text"),
+    Option("max-shown", "N", "reasons per provider (0: all; default: 5)", ("providers",), "count", default=5),
     # Fine-tuning jobs
     Option("submit", "", "plan a fine-tuning job, ask the server, or create it", (PYTEST,), "choice", _STEPS),
     Option("validation-data", "PATH", "validation file", _SUBMIT, "list"),

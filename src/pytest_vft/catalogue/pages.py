@@ -168,7 +168,7 @@ def _row(rule: Rule, provider: Provider) -> Sequence[str]:
         return [plain(provider.name), "not stated: off", "", "", "", ""]
     stated = statement or RuleStatement()
     severity = stated.severity or rule.severity
-    effect = stated.effect or ("refuses" if statement and severity == "error" else "")
+    effect = stated.effect or rule.effect or ("refuses" if statement and severity == "error" else "")
     source, checked = (_address(stated.source), str(stated.checked)) if statement else ("", "")
     return [
         plain(provider.name),

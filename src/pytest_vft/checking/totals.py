@@ -129,9 +129,9 @@ class ShotTable:
 class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
-    *skipped* counts the examples that fail a rule with a skip reason, *pictured* those with images or
-    placeholders, *imageless* sound ones without images, *with_system* those with a system message,
-    *systemless* sound ones without, and *size* the bytes of all lines, if a rule needs the numbers;
+    *pictured* counts the examples with images or placeholders, *imageless* sound ones without images,
+    *with_system* those with a system message, *systemless* sound ones without, and *size* the bytes of all
+    lines, if a rule needs the numbers; *other_tokens* counts tokens by the plan's other counters;
     *first_keys* maps keys of examples to the line and byte where they first appear, if a rule needs
     these; *urls* are the web URLs of images, and *unsettled* are lines with those that were fetched
     without a result; *linked* maps the low half of the key of an image, None if it is not settled, and
@@ -147,7 +147,6 @@ class ShardTotals:
     lines: int = 0
     examples: int = 0
     answered: int = 0
-    skipped: int = 0
     image_examples: int = 0
     unchecked_media: int = 0
     images: int = 0
@@ -160,6 +159,7 @@ class ShardTotals:
     with_system: int = 0
     systemless: int = 0
     size: int = 0
+    other_tokens: Counter[str] = field(default_factory=Counter)
     first_keys: dict[str, tuple[int, int]] = field(default_factory=dict)
     urls: dict[str, None] = field(default_factory=dict)
     unsettled: list[tuple[int, str]] = field(default_factory=list)
@@ -227,6 +227,7 @@ class ShardTotals:
         for key, (line, start) in other.first_keys.items():
             if len(self.first_keys) < MAX_KEYS:
                 self.first_keys.setdefault(key, (lines + line, size + start))
+        self.other_tokens.update(other.other_tokens)
         self.urls |= other.urls
         self.unsettled += [(lines + line, url) for line, url in other.unsettled]
         for keys, line in other.linked.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -41,25 +41,37 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
     layout = read_description(path).layout if "llamafactory" in known else None
     if layout is not None:
         return DetectedFormat("llamafactory", layout)
+    read = count_formats(path)
+    found = [name for name in read if name in known]
+    return DetectedFormat(found[0] if found else known[0], columns=() if read else table_columns(path))
+
+
+def count_formats(path: str) -> Mapping[str, int]:
+    """Return the number of first examples of the file at *path* that each data format reads; never raises.
+
+    The likeliest format comes first, and formats that read none are left out.
+    """
     first: Counter[str] = Counter()
     read: Counter[str] = Counter()
     try:
         for names in map(_readers, _first_examples(path)):
             first.update(names[:1])
             read.update(names)
-        columns = () if read else _columns(path)
     except OSError:
-        return DetectedFormat(known[0])
-    found = sorted((name for name in read if name in known), key=lambda name: (-read[name], -first[name]))
-    return DetectedFormat(found[0] if found else known[0], columns=columns)
+        return {}
+    return {name: read[name] for name in sorted(read, key=lambda name: (-read[name], -first[name]))}
 
 
-def _columns(path: str) -> tuple[str, ...]:
-    """Return the columns of the file at *path* if it is Parquet with rows. Raises OSError."""
+def table_columns(path: str) -> tuple[str, ...]:
+    """Return the columns of the file at *path* if it is Parquet with rows; never raises."""
     opened = open_file(path)
     if not opened.is_read or opened.container != PARQUET:
         return ()
-    table = read_table(path)
+    try:
+        table = read_table(path)
+        deque(_first_examples(path), 0)  # damaged rows are no table either
+    except OSError:
+        return ()
     return table.columns if table.rows else ()
 
 

@@ -21,6 +21,7 @@ from pytest_vft.catalogue.providers import (
 )
 from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError
+from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
@@ -106,6 +107,11 @@ class Settings:
             return provider.model(self.model_name)
         with _naming(self.config, "model: "):
             return provider.model(self.config.model)
+
+    @property
+    def image_tokens(self) -> ImageTokens | None:
+        """The tokens of an image for the model; None if they are unknown."""
+        return self.provider.image_tokens(self.model)
 
     @cached_property
     def image_roots(self) -> tuple[str, ...]:
