@@ -29,6 +29,7 @@ from pytest_vft.catalogue.providers import (
 from pytest_vft.catalogue.select import bind_rules, select_rules
 from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli import main
+from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import Source
 from pytest_vft.resources import read_schema
 from pytest_vft.runs import fetcher
@@ -507,7 +508,9 @@ def test_provider_file_that_is_not_there_is_an_error() -> None:
 
 
 def test_schema_agrees_with_the_record() -> None:
-    given = set(read_schema("provider.schema.json")["properties"])
+    properties = read_schema("provider.schema.json")["properties"]
+    given = set(properties)
+    assert set(properties["data_formats"]["items"]["enum"]) == set(data_formats())
 
     assert given | {"id"} == set(Provider._fields)
 
