@@ -48,6 +48,7 @@ FLOORS = (
     {"checking", "web", "submission", "evaluation"},
     {"report"},
     {"outputs"},
+    {"converting"},
     {"runs"},
     {""},  # the package itself, which resolves the public names
     {"items"},

@@ -15,8 +15,9 @@ PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 _RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
 _LENGTH = ("check", "show", "providers", PYTEST)
 _CHECK = ("check", PYTEST)
-_READ = ("check", "providers", PYTEST)
-_FILES = ("check", "show", "providers", PYTEST)
+_READ = ("check", "convert", "providers", PYTEST)
+_FILES = ("check", "convert", "show", "providers", PYTEST)
+_CONVERT = ("convert",)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
 _DECODING = ("check", "providers", "submit", PYTEST)
@@ -26,6 +27,8 @@ _DEPTHS = ("auto", "header", "full")
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
 FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown", "html")
 _STEPS = ("plan", "preflight", "apply")
+_IMAGES = ("keep", "files", "embed")
+_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _TEXT_OR_JSON = ("text", "json")
 _MATRIX_FORMATS = ("text", "json", "markdown")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
@@ -140,6 +143,12 @@ COMMANDS = (
         "pytest_vft.cli.show:show",
         (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
     ),
+    Command(
+        "convert",
+        "write files so that a provider or trainer takes them",
+        "pytest_vft.cli.convert:convert",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+    ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
         "explain",
@@ -191,7 +200,7 @@ OPTIONS = (
         "config",
         "FILE",
         "configuration (default: the nearest one of each file)",
-        (*_RULES, "providers"),
+        (*_RULES, "convert", "providers"),
         "path",
     ),
     Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
@@ -236,6 +245,23 @@ OPTIONS = (
     Option("quiet", "", "print only findings and the verdict; nothing if the run passes", ("check",), "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
+    # Writing files
+    Option("to", "NAME", "provider or data format to write for", _CONVERT),
+    Option("out", "DIR", "folder to write into, under the same file names", _CONVERT, "path"),
+    Option(
+        "images",
+        "",
+        "keep images as they are, write files, or embed (default: the first that the provider takes)",
+        _CONVERT,
+        "choice",
+        _IMAGES,
+    ),
+    Option("image-prefix", "URL", "start of the names of image files, as in s3://BUCKET/FOLDER/", _CONVERT),
+    Option("bucket-owner", "ID", "account that owns the bucket of the images", _CONVERT),
+    Option("allow-loss", "KINDS", f"losses to allow: {', '.join(_LOSSES)}", _CONVERT, "list"),
+    Option("drop", "", "set examples that cannot be written aside, in FILE.rej", _CONVERT, "flag"),
+    Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _CONVERT, "count"),
+    Option("force", "", "replace files that exist", _CONVERT, "flag"),
     # show and rules
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
