@@ -139,9 +139,16 @@ COMMANDS = (
     ),
     Command(
         "show",
-        "show an example with its findings",
+        "show examples with their findings",
         "pytest_vft.cli.show:show",
-        (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
+        (
+            Argument(
+                "place",
+                "FILE:LINE",
+                "a file and a line or lines, as in train.jsonl:12 or train.jsonl:1-50; "
+                "a file alone with --select or --sample",
+            ),
+        ),
     ),
     Command(
         "convert",
@@ -231,7 +238,7 @@ OPTIONS = (
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
-    Option("no-images", "", "leave images out of an html report", _CHECK, "flag"),
+    Option("no-images", "", "leave images out of an html report", (*_CHECK, "show"), "flag"),
     Option(
         "good-examples",
         "N",
@@ -263,6 +270,8 @@ OPTIONS = (
     Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _CONVERT, "count"),
     Option("force", "", "replace files that exist", _CONVERT, "flag"),
     # show and rules
+    Option("sample", "N", "show this number of examples, drawn at random", ("show",), "count"),
+    Option("report", "html:FILE", "write the examples as a page: a file, or a folder", ("show",), "list"),
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
