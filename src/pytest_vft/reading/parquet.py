@@ -96,7 +96,7 @@ def all_rows(path: str, split: Split, size: int) -> Shard:
 
 
 def read_rows(shard: Shard) -> Iterator[bytes | LongLine]:
-    """Yield each row of *shard* as JSON; a LongLine for one that is too long. Raises OSError."""
+    """Yield each row of *shard* as a line of JSON; a LongLine for one that is too long. Raises OSError."""
     rows = shard.rows
     assert rows is not None  # noqa: S101 - a shard of lines has no rows
     left = rows.number
@@ -112,8 +112,8 @@ def read_rows(shard: Shard) -> Iterator[bytes | LongLine]:
                 taken = batch.slice(skipped, left)
                 skipped -= min(skipped, batch.num_rows)
                 for row in taken.to_pylist():
-                    text = orjson.dumps(_json(row), default=str)
-                    yield text if len(text) <= LONGEST_LINE else LongLine(len(text), newline=False)
+                    text = orjson.dumps(_json(row), default=str, option=orjson.OPT_APPEND_NEWLINE)
+                    yield text if len(text) <= LONGEST_LINE else LongLine(len(text), newline=True)
                 if left is not None:
                     left -= taken.num_rows
                     if not left:
