@@ -28,6 +28,8 @@ root = rules_root()
 print(json.dumps({
     "root": str(root),
     "rules": [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()],
+    "templates": sorted(one.name for one in importlib.resources.files("pytest_vft").joinpath(
+        "report/html/templates").iterdir()),
     "typed": importlib.resources.files("pytest_vft").joinpath("py.typed").is_file(),
     "version": pytest_vft.__version__,
 }))
