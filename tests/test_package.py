@@ -115,6 +115,12 @@ def test_rules_are_read_where_they_belong(installation: Installation) -> None:
     assert expected == Path(installation.found["root"])
 
 
+def test_templates_are_shipped(installation: Installation) -> None:
+    templates = ROOT / "src" / "pytest_vft" / "report" / "html" / "templates"
+
+    assert installation.found["templates"] == sorted(one.name for one in templates.iterdir())
+
+
 def test_types_are_shipped(installation: Installation) -> None:
     assert installation.found["typed"]
 
