@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pytest_vft.facts.image import Image
 from pytest_vft.facts.image_facts import ImageFacts
 
-# What Amazon Nova's formats reserve, by a character that each word has; most texts have none of these characters.
+# What Amazon Nova reserves, by a character that each word has; most texts have none of these characters.
 # https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
 _RESERVED = {
     ":": ("System:", "User:", "Bot:", "Assistant:", "Thought:"),
