@@ -87,6 +87,10 @@ def test_the_guide_to_a_dirty_dataset_is_true(tmp_path: Path) -> None:
     assert follow("docs/how-to/adopt-on-a-dirty-dataset.md", tmp_path) == 3
 
 
+def test_the_guide_to_comparisons_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/compare-providers.md", tmp_path) == 1
+
+
 @pytest.mark.parametrize(
     "trainer", ["with-llamafactory", "with-trl", "with-swift", "with-axolotl", "on-vertex", "on-bedrock"]
 )
