@@ -139,9 +139,16 @@ COMMANDS = (
     ),
     Command(
         "show",
-        "show an example with its findings",
+        "show examples with their findings",
         "pytest_vft.cli.show:show",
-        (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
+        (
+            Argument(
+                "place",
+                "FILE:LINE",
+                "a file and a line or lines, as in train.jsonl:12 or train.jsonl:1-50; "
+                "a file alone with --select or --sample",
+            ),
+        ),
     ),
     Command(
         "convert",
@@ -220,6 +227,16 @@ OPTIONS = (
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
+    Option(
+        "baseline", "FILE", "let known findings, those in this file, pass; fail for new ones", _CHECK, "path"
+    ),
+    Option(
+        "write-baseline",
+        "",
+        "write today's findings to the file of the baseline (default: vft-baseline.json)",
+        _CHECK,
+        "flag",
+    ),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
     Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _READ, "flag"),
@@ -231,7 +248,7 @@ OPTIONS = (
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
-    Option("no-images", "", "leave images out of an html report", _CHECK, "flag"),
+    Option("no-images", "", "leave images out of an html report", (*_CHECK, "show"), "flag"),
     Option(
         "good-examples",
         "N",
@@ -263,6 +280,8 @@ OPTIONS = (
     Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _CONVERT, "count"),
     Option("force", "", "replace files that exist", _CONVERT, "flag"),
     # show and rules
+    Option("sample", "N", "show this number of examples, drawn at random", ("show",), "count"),
+    Option("report", "html:FILE", "write the examples as a page: a file, or a folder", ("show",), "list"),
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),

@@ -43,7 +43,7 @@ class Settings:
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
     default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider.
+    is not that of the provider. *baseline* is a file with known findings, also if it is about to be written.
     """
 
     config: Config
@@ -64,6 +64,8 @@ class Settings:
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
+    baseline: str | os.PathLike[str] | None = None
+    writes_baseline: bool = False
 
     @cached_property
     def provider(self) -> Provider:
@@ -238,14 +240,10 @@ class Settings:
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
-        if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"jobs is {self.jobs}; expected at least 1")
-        if self.max_findings is not None and self.max_findings < 0:
-            raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
-        if self.max_tokens is not None and self.max_tokens < 0:
-            raise UsageError(f"max_tokens is {self.max_tokens}; expected at least 0")
-        if self.url_budget < 0:
-            raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
+        for name, least in (("jobs", 1), ("max_findings", 0), ("max_tokens", 0), ("url_budget", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; expected at least {least}")
         _ = self.image_roots, self.model, self.rules, self.reasons_by_file
 
 
@@ -281,6 +279,8 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         jobs=options.get("jobs"),
         max_tokens=options.get("max_tokens"),
         roots=options.get("image_root") or (),
+        baseline=options.get("baseline"),
+        writes_baseline=bool(options.get("write_baseline")),
     )
 
 
