@@ -94,20 +94,23 @@ def hashes(path: str) -> int:
 def files(path: str) -> int:
     """Write each payload to a file and each line with the names of its files; return the number of images."""
     done = 0
-    with TemporaryDirectory(dir=".") as folder, open(path, "rb", 1024 * 1024) as lines:  # noqa: PTH123 - as above
-        with open(f"{folder}/train.jsonl", "wb") as output:  # noqa: PTH123 - as above
-            for line in lines:
-                example = orjson.loads(line)
-                for message in example["messages"]:
-                    for part in message["content"] if isinstance(message["content"], list) else ():
-                        if part["type"] == "image_url":
-                            payload = part["image_url"]["url"].partition(",")[2]
-                            done += 1
-                            name = f"{folder}/{done}.jpg"
-                            with open(name, "wb") as image:  # noqa: PTH123 - as above
-                                image.write(pybase64.b64decode(payload, validate=True))
-                            part["image_url"]["url"] = name
-                output.write(orjson.dumps(example) + b"\n")
+    with (
+        TemporaryDirectory(dir=".") as folder,
+        open(path, "rb", buffering=1024 * 1024) as lines,  # noqa: PTH123 - as above
+        open(f"{folder}/train.jsonl", "wb") as output,  # noqa: PTH123 - as above
+    ):
+        for line in lines:
+            example = orjson.loads(line)
+            for message in example["messages"]:
+                for part in message["content"] if isinstance(message["content"], list) else ():
+                    if part["type"] == "image_url":
+                        payload = part["image_url"]["url"].partition(",")[2]
+                        done += 1
+                        name = f"{folder}/{done}.jpg"
+                        with open(name, "wb") as image:  # noqa: PTH123 - as above
+                            image.write(pybase64.b64decode(payload, validate=True))
+                        part["image_url"]["url"] = name
+            output.write(orjson.dumps(example) + b"\n")
     return done
 
 
