@@ -52,6 +52,7 @@ ROWS = [
     "idle",
     "help",
     "start",
+    "convert",
     "score",
 ]
 
