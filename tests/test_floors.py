@@ -44,6 +44,7 @@ FLOORS = (
     {"facts"},
     {"catalogue"},
     {"checking", "web", "submission", "evaluation"},
+    {"fixing"},
     {"report"},
     {"runs"},
     {""},  # the package itself, which resolves the public names

@@ -65,7 +65,8 @@ class Finding:
     *line* counts from 1 and is None for a finding on a whole file; *pointer* is a JSON pointer into the
     example ("" for the whole example) or, for *element* of a JSON array, counted from 0, into the array;
     *image* is the content hash of the image, if there is one; *example* is the content hash of the line or,
-    for a rule on the dataset, of the content that recurs.
+    for a rule on the dataset, of the content that recurs. *fix* is the name of its repair, if there is one,
+    and *unsafe* is whether the repair needs --unsafe.
     """
 
     rule: str
@@ -79,6 +80,8 @@ class Finding:
     skips: str | None = None
     example: str | None = None
     element: int | None = None
+    fix: str | None = None
+    unsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

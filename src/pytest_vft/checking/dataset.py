@@ -33,13 +33,15 @@ class Place(NamedTuple):
 class Recurring(NamedTuple):
     """A *number* of subjects with the same facts, and the places for findings.
 
-    *key* is the key of the turn, image or answer; 0 for several subjects.
+    *key* is the key of the turn, image or answer; 0 for several subjects. *members* are all places of a
+    turn that recurs.
     """
 
     number: int
     places: Sequence[Place]
     facts: DatasetFacts
     key: int = 0
+    members: Sequence[Place] = ()
 
 
 _Member = tuple[Place, Turn]  # an occurrence of a target turn
@@ -78,7 +80,7 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
     places = [place for place, _ in members]
     elsewhere = [place for place in places if place.split != places[0].split]
     key = members[0][1].key
-    yield Recurring(1, (elsewhere or places)[:1], _facts("target turn", places), key)
+    yield Recurring(1, (elsewhere or places)[:1], _facts("target turn", places), key, places)
     for split in dict.fromkeys(place.split for place in places):
         answers: defaultdict[int, list[Place]] = defaultdict(list)
         words = 0
@@ -91,7 +93,7 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
             facts = _facts("question", list(chain(*groups)), answers=len(groups), words=words)
             yield Recurring(1, groups[min(1, len(groups) - 1)][:1], facts, key)
         for same in groups:
-            yield Recurring(1, same[:2][-1:], _facts("example", same), key)
+            yield Recurring(1, same[:2][-1:], _facts("example", same), key, same)
 
 
 def _images(files: Sequence[FileTotals], leaked: set[int]) -> Iterator[Recurring]:

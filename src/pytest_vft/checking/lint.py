@@ -41,7 +41,8 @@ class LintResult:
     By rule, *dropped* counts findings that were not kept, *undecoded* unknown verdicts on images that were
     too large to decode, and *unopened* those on local images that were not opened; *folders* are the common
     folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
-    those that were fetched without a result to their paths and lines.
+    those that were fetched without a result to their paths and lines. *totals* are those of all files, train
+    first.
     """
 
     files: tuple[FileResult, ...]
@@ -54,6 +55,7 @@ class LintResult:
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
+    totals: Sequence[FileTotals]
 
 
 def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
@@ -131,6 +133,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
+        totals=files,
     )
 
 
@@ -234,7 +237,7 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, places, facts, key in recurring(files):
+    for number, places, facts, key, _ in recurring(files):
         verdicts = judge.checks["dataset"](facts)
         for place in places:
             path = place.file.source.path

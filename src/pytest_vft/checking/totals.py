@@ -36,7 +36,8 @@ def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]
 class ShardFinding(NamedTuple):
     """A finding in a shard, whose *line* is the number of the entry in the shard, from 1.
 
-    *element* is the index of the entry in an array, once its place in the file is known.
+    *element* is the index of the entry in an array, once its place in the file is known; *fix* is the name
+    of the repair, if there is one.
     """
 
     rule: str
@@ -46,6 +47,7 @@ class ShardFinding(NamedTuple):
     image: str | None
     example: str | None = None
     element: int | None = None
+    fix: str | None = None
 
 
 def common_folder(*folders: str) -> str:

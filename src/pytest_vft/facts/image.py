@@ -13,6 +13,7 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.formats.base import Fault, ImageRow
 from pytest_vft.model import Split
+from pytest_vft.reading.base64_variants import decode_variant
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
@@ -57,6 +58,9 @@ class ImageFacts(TypedDict):
     """"base64", or "other" if the payload of a data URL is not valid base64; None for other URLs."""
     encoding_error: str | None
     """Why the payload is not valid base64."""
+    base64_variant: bool | None
+    """Whether a payload that is not valid base64 is that of an image, with white space, the URL-safe
+    alphabet or missing padding; None for other payloads."""
     bytes: int | None
     """Size of the image after base64 decoding."""
     format: str | None
@@ -158,6 +162,7 @@ def image_facts(
     else:
         facts = data_facts(split, role, detail, head, None).copy()
         facts["encoding_error"] = facts["encoding_error"] or base64_problem(payload)
+        facts["base64_variant"] = decode_variant(payload) is not None
     return key, facts
 
 
@@ -271,6 +276,17 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
     facts["geotagged"] = geotagged
     facts["damage"] = damage
     facts["decoder_error"] = error
+
+
+def repaired_facts(facts: ImageFacts, image: ImageMeasurements) -> ImageFacts:
+    """Return *facts* after the content of their image has become *image*, declared with its media type."""
+    new = facts.copy()
+    if facts["scheme"] == "data":
+        new["media_type"] = _MEDIA_TYPES.get(image.format, "")
+        new["encoding"], new["encoding_error"], new["base64_variant"] = "base64", None, None
+    new["media_type_match"] = "exact"
+    _add_measurements(new, image)
+    return new
 
 
 def is_undecoded(facts: ImageFacts) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.load import Rule
@@ -14,13 +12,11 @@ from pytest_vft.checking.lint import LintResult, lint_files
 from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
-from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.clock import now
 from pytest_vft.errors import LintError, UsageError, without_inner_frames
-from pytest_vft.model import Depth, Finding, Report, Severity, Tally, UnsettledUrl
+from pytest_vft.model import Depth, Report, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.links import masked, read_link
 from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
-from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
@@ -54,7 +50,18 @@ def run(
     watch: Watch | None = None,
     executor: Executor | None = None,
 ) -> Report:
-    """Lint the sources of *settings* and return the report.
+    """Lint the sources of *settings* and return the report; see run_with_totals()."""
+    return run_with_totals(settings, only=only, watch=watch, executor=executor)[0]
+
+
+def run_with_totals(
+    settings: Settings,
+    *,
+    only: Collection[str] | None = None,
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> tuple[Report, LintResult]:
+    """Lint the sources of *settings* and return the report, and the result that it is made of.
 
     With *only*, no other rules than those with these ids and the rules that they depend on are run.
     Large files are linted by several processes, or by *executor*. *watch* is called after each shard of a
@@ -75,7 +82,7 @@ def run(
             fetched = _fetcher(settings, watch).fetch(valid)
         return fetched.remotes
 
-    plan = _plan(settings, rules)
+    plan = make_plan(settings, rules)
     asking = not settings.network.offline and any(rule.scope in ("image", "dataset") for rule in rules)
     with ExitStack() as stack:
         store = stack.enter_context(closing(RunCache(plan.cache))) if plan.cache else None
@@ -94,7 +101,7 @@ def run(
         )
     report = _report(settings, rules, linted, fetched, store.warnings if store else ())
     _check_not_empty(report)
-    return report
+    return report, linted
 
 
 def _check_not_empty(report: Report) -> None:
@@ -133,26 +140,8 @@ def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
     )
 
 
-def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
-    """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
-    plan = replace(_plan(settings, settings.rules), cache=None)
-    linter = ShardLinter(plan, open_image_store(plan))
-    by_id = {rule.id: rule for rule in settings.rules}
-    shard = shard._replace(ignored=settings.ignored[shard.path])
-    with warnings.catch_warnings(action="ignore"):
-        totals = linter.lint(shard)
-    return tuple(
-        make_finding(
-            by_id[found.rule],
-            by_id[found.rule].severity,
-            shard.path,
-            found._replace(line=line, pointer=prefix + found.pointer),
-        )
-        for found in totals.findings
-    )
-
-
-def _plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
+def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
+    """Return the plan by which *rules* judge the sources of *settings*."""
     config, full = settings.config, settings.depth != "header"
     return LintPlan(
         rules=rules,

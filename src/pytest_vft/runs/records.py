@@ -56,6 +56,8 @@ def make_finding(
         skips=rule.skips,
         example=found.example,
         element=found.element,
+        fix=found.fix,
+        unsafe=found.fix is not None and rule.unsafe,
     )
 
 
