@@ -38,6 +38,7 @@ FLOORS = (
         "client",
         "naming",
         "clock",
+        "locking",
     },
     {"reading"},
     {"formats"},
@@ -46,6 +47,7 @@ FLOORS = (
     {"checking", "web", "submission", "evaluation"},
     {"fixing"},
     {"report"},
+    {"outputs"},
     {"runs"},
     {""},  # the package itself, which resolves the public names
     {"items"},

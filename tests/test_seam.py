@@ -7,7 +7,7 @@ own, and two answers to choose from.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,10 @@ from pytest_vft.facts.example import measure_example
 from pytest_vft.formats import registry
 from pytest_vft.formats.base import Chat, Fault, KeyPath, pointer
 from pytest_vft.formats.chat import read_messages
+from pytest_vft.formats.conversation import read_conversation
 from pytest_vft.formats.openai import OpenAI
+from pytest_vft.formats.registry import load_writer
+from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.model import Source
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
@@ -73,9 +76,6 @@ class Rows:
         if len(path) == 4 and int(path[3]) > 0:
             return "images", int(path[3]) - 1
         return "rows", position, *((1,) if len(path) == 4 else ())
-
-    def write(self, chat: Chat) -> tuple[dict[str, Any], Sequence[str]]:
-        raise NotImplementedError
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +187,9 @@ messages = st.lists(
 def test_what_is_read_as_openai_is_written_alike(listed: list[Any], others: dict[str, Any]) -> None:
     example = {"messages": listed, **others}
 
-    assert OpenAI().write(OpenAI().read(example)) == (example, ())
+    written = load_writer("openai").write(read_conversation(OpenAI(), example), FileShape())
+
+    assert written == (example, {})
 
 
 @given(json_values | st.fixed_dictionaries({"messages": json_values}))

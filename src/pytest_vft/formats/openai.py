@@ -41,10 +41,6 @@ class OpenAI:
         """Return *path* itself: a place in the chat is the same place in the example."""
         return path
 
-    def write(self, chat: Chat) -> tuple[dict[str, Any], Sequence[str]]:
-        """Return *chat* as an example; nothing is lost."""
-        return {"messages": [row[5] for row in chat.rows], **chat.others}, ()
-
     def _read_unsound(self, example: Any) -> Chat:
         if not isinstance(example, dict):
             return Chat((), 0, (Fault((), "the example is not an object"),))

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from pytest_vft.formats.base import DataFormat
+
+if TYPE_CHECKING:
+    from pytest_vft.formats.writers.base import Writer
 
 # Modules and classes, imported when a file of the format is read.
 _FORMATS = {
@@ -16,6 +20,18 @@ _FORMATS = {
     "llamafactory": "pytest_vft.formats.llamafactory:LlamaFactory",
     "trl": "pytest_vft.formats.trl:Trl",
     "swift": "pytest_vft.formats.swift:Swift",
+}
+
+_WRITERS = {
+    "openai": "openai:OpenAIWriter",
+    "openai-preference": "openai:OpenAIPreferenceWriter",
+    "sharegpt": "tagged:ShareGptWriter",
+    "llamafactory": "tagged:LlamaFactoryWriter",
+    "trl": "trl:TrlWriter",
+    "swift": "tagged:SwiftWriter",
+    "axolotl": "axolotl:AxolotlWriter",
+    "gemini": "contents:GeminiWriter",
+    "bedrock": "contents:BedrockWriter",
 }
 
 # Formats without local images.
@@ -41,3 +57,18 @@ def _load(name: str, layout: tuple[tuple[str, str], ...]) -> DataFormat:
     format_class = getattr(import_module(module), class_name)
     data_format: DataFormat = format_class(dict(layout)) if layout else format_class()
     return data_format
+
+
+def writers() -> tuple[str, ...]:
+    """Return the names of the data formats that are written."""
+    return tuple(_WRITERS)
+
+
+def load_writer(name: str) -> Writer:
+    """Return the writer of the data format *name*.
+
+    Raises KeyError for a name that writers() does not list.
+    """
+    module, _, class_name = _WRITERS[name].partition(":")
+    writer: Writer = getattr(import_module(f"pytest_vft.formats.writers.{module}"), class_name)()
+    return writer

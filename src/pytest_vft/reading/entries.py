@@ -10,7 +10,8 @@ from pytest_vft.reading.arrays import open_array, parse_element
 from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
 from pytest_vft.reading.lines import Line, parse_line
-from pytest_vft.reading.shards import ArrayPart, LongLine, Shard, read_lines
+from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Shard, read_lines
+from pytest_vft.regular_files import regular
 
 
 class FileEntry(NamedTuple):
@@ -30,6 +31,21 @@ class FileEntry(NamedTuple):
     def prefix(self) -> str:
         """The JSON pointer of an element in its file; "" for a line, which is a JSON text by itself."""
         return "" if self.position is None else f"/{self.position}"
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the entry, which are read again if the entry is too long to be held in memory.
+
+        Raises OSError if the file cannot be read.
+        """
+        if not isinstance(self.raw, LongLine):
+            yield self.raw
+            return
+        left = self.raw.bytes
+        with open(self.shard.path, "rb", opener=regular) as file:
+            file.seek(self.shard.start if self.element is None else self.element.start)
+            while left and (piece := file.read(min(left, BATCH))):
+                left -= len(piece)
+                yield piece
 
     def parse(self, lifted: bytes | None = None) -> Line:
         """Return the entry parsed; *lifted* is what lift() returned."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_vft.model import Finding, Report
 from pytest_vft.report.labels import Label, read_labels
@@ -22,10 +22,14 @@ def render_csv(report: Report) -> str:
 
     Text that could be a formula starts with "'".
     """
+    return csv_text([COLUMNS, *_rows(report)])
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return *rows* as CSV, in which no text is a formula or a command to a terminal."""
     table = io.StringIO()
     writer = csv.writer(table, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(value) for value in row] for row in _rows(report))
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return table.getvalue()
 
 
@@ -34,7 +38,7 @@ def _rows(report: Report) -> Iterator[tuple[object, ...]]:
         findings = [finding for finding in report.findings if finding.path == file.path]
         labels = read_labels(file, findings)
         for finding, label in zip(findings, labels, strict=True):
-            yield _row(finding, label)
+            yield finding_row(finding, label)
     for rule in report.rules:
         if rule.truncated:
             more = f"{count(rule.truncated, 'more finding')}, not kept (--max-findings=0 keeps them)"
@@ -44,7 +48,8 @@ def _rows(report: Report) -> Iterator[tuple[object, ...]]:
             yield line, "", "", one.url, "", f"URL not settled: {one.cause}", "note", path
 
 
-def _row(finding: Finding, label: Label) -> tuple[object, ...]:
+def finding_row(finding: Finding, label: Label) -> tuple[object, ...]:
+    """Return the row of *finding* on an example with *label*, in the order of COLUMNS."""
     line = "" if finding.line is None else finding.line
     image = label.images.get(finding.pointer, "")
     return (

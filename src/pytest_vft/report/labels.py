@@ -38,7 +38,7 @@ def read_labels(file: FileResult, findings: Sequence[Finding]) -> list[Label]:
         entries = enumerate(read_entries(file.path, file.split, opened), 1)
         for number, entry in islice(entries, max(wanted, default=0)):
             if number in wanted:
-                labels[number] = _label(entry, load_format(file.data_format, file.layout))
+                labels[number] = label_of(entry, load_format(file.data_format, file.layout))
     return [labels.get(number, Label()) for number in wanted]
 
 
@@ -49,7 +49,8 @@ def _entry_number(finding: Finding) -> int:
     return finding.line if finding.element is None else finding.element + 1
 
 
-def _label(entry: FileEntry, form: DataFormat) -> Label:
+def label_of(entry: FileEntry, form: DataFormat) -> Label:
+    """Return the label of *entry*, whose data format is *form*; an empty one if it is not a JSON object."""
     value = entry.parse().value
     if not isinstance(value, dict):
         return Label()

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, get_args
 
 from pytest_vft.errors import UsageError
+from pytest_vft.locking import lock
 from pytest_vft.regular_files import regular
-from pytest_vft.submission.locking import lock
 
 FORMAT = "vft-record/1"
 

@@ -1,0 +1,260 @@
+"""A chat as formats write it: turns with texts and images in order, another answer, and tools.
+
+Keys that formats spell differently (weight and loss, calls of tools, refusals) have one spelling here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from pytest_vft.errors import VftError
+from pytest_vft.formats.base import Chat, DataFormat, ImagePart, Message
+from pytest_vft.text import count, safe
+
+# Keys of an example that change training and that no other format has.
+_NOT_CONVERTED = (
+    *("videos", "video", "audios", "audio", "rejected_images", "objects", "kto_tag", "label", "margin"),
+    "channel",
+)
+_MEDIA_PARTS = ("video", "video_url", "audio", "audio_url", "input_audio")
+# Roles of messages whose text is the call of a tool, in LLaMA-Factory, ShareGPT and ms-swift.
+_CALLING = ("function_call", "tool_call", "function")
+_TOOL_KEYS = ("tools", "functions")
+_KNOWN_KEYS = frozenset(
+    {"role", "content", "name", "weight", "loss", "refusal", "tool_calls", "function_call", "tool_call_id"}
+)
+
+Piece = str | ImagePart
+
+
+class NotConvertedError(VftError):
+    """An example cannot be written in another format; the message says why."""
+
+
+class ToolCall(NamedTuple):
+    """A call of a tool: its id, the name of the function, and its arguments as JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class ChatTurn(NamedTuple):
+    """A message: its *role* in OpenAI's format, and its texts and images in their order.
+
+    *in_parts* says that the content is a list. *trained* is whether an answer is trained on, None if nothing
+    says so. *refusal* is the text of a refusal, in a part of the content if *refusal_in_part*. *call_id* is
+    the id of the call that a message of role tool answers.
+    """
+
+    role: str
+    pieces: Sequence[Piece]
+    in_parts: bool = False
+    trained: bool | None = None
+    name: str | None = None
+    refusal: str | None = None
+    refusal_in_part: bool = False
+    calls: Sequence[ToolCall] = ()
+    call_id: str | None = None
+
+    @property
+    def images(self) -> Sequence[ImagePart]:
+        """The images, in order."""
+        return [piece for piece in self.pieces if not isinstance(piece, str)]
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The texts, in order."""
+        return [piece for piece in self.pieces if isinstance(piece, str)]
+
+
+class Conversation(NamedTuple):
+    """An example: its turns, those of the other answer, tools in OpenAI's format, and further keys.
+
+    *losses* are what the conversation itself does not have, by kind (see formats/writers/base.py).
+    """
+
+    turns: Sequence[ChatTurn]
+    rejected: Sequence[ChatTurn] = ()
+    tools: Sequence[Any] = ()
+    others: Mapping[str, Any] = {}
+    losses: Mapping[str, int] = {}
+
+    @property
+    def everything(self) -> Sequence[ChatTurn]:
+        """All turns, those of the other answer included."""
+        return [*self.turns, *self.rejected]
+
+    @property
+    def answer(self) -> int:
+        """The index of the first turn of the last run of answers."""
+        start = len(self.turns)
+        while start and self.turns[start - 1].role == "assistant":
+            start -= 1
+        return start
+
+    @property
+    def has_untrained(self) -> bool:
+        """Whether an answer is not trained on."""
+        return any(turn.trained is False for turn in self.turns)
+
+
+def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
+    """Return *example*, which has *data_format*. Raises NotConvertedError for one with a fault."""
+    chat = data_format.read(example)
+    if chat.faults:
+        example = _with_system(example)
+        chat = data_format.read(example)
+    _check(chat)
+    turns = list(map(_turn, chat.messages))
+    _name_calls(turns)
+    end = len(turns) - chat.alternatives
+    if "prompt" in example and "completion" in example:  # only the completion is trained on
+        turns[:end] = _only_last_trained(turns[:end])
+    losses: dict[str, int] = {}
+    unknown = len(chat.unknown_keys) + sum(map(_unknown_keys, chat.messages))
+    if unknown:
+        losses["other keys"] = unknown
+    tools = [tool for key in _TOOL_KEYS for tool in _tools(chat.others.get(key))]
+    others = {key: value for key, value in chat.others.items() if key not in _TOOL_KEYS}
+    return Conversation(turns[:end], turns[end:], tools, others, losses)
+
+
+def _unknown_keys(message: Message) -> int:
+    """Return the number of keys of *message*, its parts and images that are not written."""
+    inner = len(message.unknown_keys) + sum(len(image.unknown_keys) for image in message.images)
+    return max(inner, len(message.source.keys() - _KNOWN_KEYS))
+
+
+def _check(chat: Chat) -> None:
+    """Raise NotConvertedError for a *chat* that cannot be written again."""
+    if chat.faults:
+        fault = chat.faults[0]
+        raise NotConvertedError(str(fault))
+    for key in _NOT_CONVERTED:
+        if chat.others.get(key):
+            raise NotConvertedError(f'the example has "{key}", which is not converted')
+    if chat.placeholders and chat.placeholders != (chat.listed or 0):
+        listed = count(chat.listed or 0, "image")
+        raise NotConvertedError(f"{listed} for {count(chat.placeholders, 'placeholder')}")
+
+
+def _with_system(example: Any) -> Any:
+    """Return *example* with the role system in place of developer, its other name in OpenAI's API."""
+    messages = example.get("messages") if isinstance(example, dict) else None
+    if not isinstance(messages, list):
+        return example
+    renamed = [
+        {**one, "role": "system"} if isinstance(one, dict) and one.get("role") == "developer" else one
+        for one in messages
+    ]
+    return {**example, "messages": renamed}
+
+
+def _turn(message: Message) -> ChatTurn:
+    source, content = message.source, message.source.get("content")
+    written = source.get("role")
+    pieces = list(_pieces(message))
+    refusals: list[str] = []
+    if isinstance(content, list):
+        kinds = [part.get("type") for part in content if isinstance(part, dict)]
+        if unread := next((kind for kind in kinds if kind in _MEDIA_PARTS), None):
+            raise NotConvertedError(f"a part is {safe(unread)}, which is not converted")
+        refusals = [part["refusal"] for part in content if part.get("type") == "refusal"]
+        pieces = [piece for piece in pieces if not (isinstance(piece, str) and piece in refusals)]
+    refusal = source.get("refusal") or "\n".join(refusals) or None
+    if source.get("loss_scale") is not None:
+        raise NotConvertedError('a message has "loss_scale", which is not converted')
+    calls = _calls(source)
+    if message.role == "assistant" and written in _CALLING:
+        calls, pieces = _written_calls("".join(p for p in pieces if isinstance(p, str))), []
+    trained = None
+    if message.role == "assistant" and (source.get("weight") is not None or source.get("loss") is not None):
+        trained = source.get("weight") != 0 and source.get("loss") is not False
+    return ChatTurn(
+        role="tool" if message.role == "function" else message.role,
+        pieces=pieces,
+        in_parts=message.content == "parts",
+        trained=trained,
+        name=source.get("name") if isinstance(source.get("name"), str) else None,
+        refusal=refusal if isinstance(refusal, str) else None,
+        refusal_in_part=bool(refusals),
+        calls=calls,
+        call_id=source.get("tool_call_id"),
+    )
+
+
+def _pieces(message: Message) -> Iterator[Piece]:
+    """Yield the texts and images of *message* in their order. Raises NotConvertedError for no image."""
+    images = {image.part: image for image in message.images}
+    texts = iter(message.texts)
+    number = len(images) + len(message.texts)
+    if any(part >= number for part in images):
+        raise NotConvertedError("an image has no source")
+    for part in range(number):
+        yield images[part] if part in images else next(texts)
+
+
+def _calls(source: Mapping[str, Any]) -> list[ToolCall]:
+    """Return the calls in *source*, a message in OpenAI's format."""
+    found = [(call.get("id"), call.get("function", call)) for call in source.get("tool_calls") or ()]
+    if source.get("function_call"):
+        found.append((None, source["function_call"]))
+    return [_call(id_, function) for id_, function in found]
+
+
+def _written_calls(text: str) -> list[ToolCall]:
+    """Return the calls in *text*: JSON with a name and arguments, or a list of these."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise NotConvertedError("the call of a tool is not JSON") from None
+    return [_call(None, one) for one in (value if isinstance(value, list) else [value])]
+
+
+def _call(id_: Any, function: Any) -> ToolCall:
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise NotConvertedError("the call of a tool has no name")
+    arguments = function.get("arguments", {})
+    text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+    return ToolCall(id_ if isinstance(id_, str) else "", function["name"], text)
+
+
+def _name_calls(turns: list[ChatTurn]) -> None:
+    """Give ids to calls without one, and to the messages that answer them, in order."""
+    number = 0
+    waiting: list[str] = []
+    for position, turn in enumerate(turns):
+        if turn.calls:
+            named = []
+            for call in turn.calls:
+                number += 1
+                named.append(call if call.id else call._replace(id=f"call_{number}"))
+            waiting = [call.id for call in named]
+            turns[position] = turn._replace(calls=named)
+        elif turn.role == "tool" and turn.call_id is None and waiting:
+            turns[position] = turn._replace(call_id=waiting.pop(0))
+
+
+def _only_last_trained(turns: Sequence[ChatTurn]) -> Iterator[ChatTurn]:
+    answers = [position for position, turn in enumerate(turns) if turn.role == "assistant"]
+    for position, turn in enumerate(turns):
+        shown = turn.role == "assistant" and position != answers[-1]
+        yield turn._replace(trained=False) if shown else turn
+
+
+def _tools(value: Any) -> list[Any]:
+    """Return *value*, a list of tools or its JSON text, in OpenAI's format."""
+    if isinstance(value, str) and value.strip():
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            raise NotConvertedError("the tools are not JSON") from None
+    tools = value if isinstance(value, list) else [value] if value else []
+    return [
+        tool if isinstance(tool, dict) and "function" in tool else {"type": "function", "function": tool}
+        for tool in tools
+    ]

@@ -1,0 +1,119 @@
+"""The interface of writers, and what an example may lose when another format is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, NamedTuple, Protocol
+
+from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
+
+# Losses that change training, which are refused unless the user allows them.
+TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
+# Losses that do not; "turns" are messages of one role that become one message.
+OTHER_LOSSES = ("name", "detail", "turns", "other keys")
+
+
+@dataclass(frozen=True)
+class FileShape:
+    """What all examples of a file have in common.
+
+    With *parts* all contents are lists, with *one_system* a system message can only be the first message, and
+    *drops* are keys that the provider refuses. With *last_answer* only the last answer of each example is
+    trained on. *tools*, *preferences* and *system* say that some example has tools, another answer or a
+    system message. *bucket_owner* is the account that owns the bucket of the images.
+    """
+
+    parts: bool = False
+    one_system: bool = False
+    drops: frozenset[str] = frozenset()
+    last_answer: bool = False
+    tools: bool = False
+    preferences: bool = False
+    system: bool = False
+    bucket_owner: str | None = None
+
+
+class WrittenExample(NamedTuple):
+    """An example in its new format, and what of the conversation it does not have, by kind."""
+
+    example: dict[str, Any]
+    losses: Mapping[str, int]
+
+
+class Writer(Protocol):
+    """Writes examples of one data format."""
+
+    @property
+    def has_preferences(self) -> bool:
+        """Whether an example may have another answer."""
+
+    def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
+        """Return *conversation* as an example of a file with *shape*.
+
+        Raises NotConvertedError if the format cannot have it.
+        """
+
+    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:
+        """Return the JSON values of files that a trainer needs beside *files*, by name."""
+
+
+def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
+    """Return how much *conversation* has of each of *kinds*, which its new format does not have."""
+    return +Counter({kind: _COUNTS[kind](conversation) for kind in kinds})
+
+
+def _details(conversation: Conversation) -> int:
+    images = [image for turn in conversation.everything for image in turn.images]
+    return sum(image.detail not in (None, "auto") for image in images)
+
+
+_COUNTS: Mapping[str, Callable[[Conversation], int]] = {
+    "weight": lambda one: sum(turn.trained is False for turn in one.everything),
+    "name": lambda one: sum(turn.name is not None for turn in one.everything),
+    "detail": _details,
+    "refusals": lambda one: sum(turn.refusal is not None for turn in one.everything),
+    "preferences": lambda one: int(bool(one.rejected)),
+    "tools": lambda one: bool(one.tools) + sum(bool(turn.calls) for turn in one.everything),
+    "other keys": lambda one: len(one.others),
+}
+
+
+def with_refusal_as_text(turn: ChatTurn) -> ChatTurn:
+    """Return *turn* with its refusal, if any, as a text: what is written if this loss is allowed."""
+    return turn._replace(pieces=[*turn.pieces, turn.refusal]) if turn.refusal else turn
+
+
+def with_system_first(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counter[str]]:
+    """Return *turns* with one system message, which is first, and what is lost."""
+    systems = [turn for turn in turns if turn.role == "system"]
+    if not systems:
+        return list(turns), Counter()
+    leading = len(list(takewhile(lambda turn: turn.role == "system", turns)))
+    one = systems[0]._replace(pieces=[piece for turn in systems for piece in turn.pieces])
+    others = (turn for turn in turns if turn.role != "system")
+    return [one, *others], +Counter(roles=len(systems) - leading, turns=max(leading - 1, 0))
+
+
+def merged(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counter[str]]:
+    """Return *turns* with messages of one role in a row as one message, and what is lost."""
+    found: list[ChatTurn] = []
+    losses: Counter[str] = Counter()
+    for turn in turns:
+        last = found[-1] if found else None
+        if last is None or last.role != turn.role or last.calls or turn.calls:
+            found.append(turn)
+            continue
+        losses["turns"] += 1
+        losses["weight"] += last.trained is not False and turn.trained is False
+        losses["weight"] += last.trained is False and turn.trained is not False
+        found[-1] = last._replace(pieces=[*last.pieces, *turn.pieces])
+    return found, +losses
+
+
+def check_answers(conversation: Conversation, shape: FileShape) -> None:
+    """Raise NotConvertedError for an example with one answer in a file of examples with two."""
+    if shape.preferences and not conversation.rejected:
+        raise NotConvertedError("the example has one answer; expected two, as in other examples")

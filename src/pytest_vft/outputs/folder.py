@@ -1,0 +1,235 @@
+"""The folder that a command writes into: all its files appear when everything is written, or none does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from xxhash import xxh3_128, xxh3_128_hexdigest
+
+from pytest_vft.errors import UsageError
+from pytest_vft.locking import lock
+from pytest_vft.outputs.names import SIDE_FILES, OutputTarget
+from pytest_vft.outputs.staging import PartRecord, Staging
+from pytest_vft.regular_files import read_bytes
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+class FileState(NamedTuple):
+    """What shows that a file was not changed: size, time of change in nanoseconds, device and inode."""
+
+    size: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+
+def file_state(path: str | Path) -> FileState | None:
+    """Return the state of the file at *path*; None if there is no such file."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a path as the user wrote it
+    except (OSError, ValueError):
+        return None
+    return FileState(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
+
+
+def part_key(path: str, *settings: object) -> str:
+    """Return a key of what is made of the file at *path*.
+
+    It changes with the state of the file, with *settings*, whose repr() must tell them apart, and with the
+    code of this package.
+    """
+    return xxh3_128_hexdigest(repr((file_state(path), settings, _code())).encode("utf-8", "surrogatepass"))
+
+
+@cache
+def _code() -> str:
+    code = xxh3_128()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        code.update(path.read_bytes())
+    return code.hexdigest()
+
+
+class OutputPart:
+    """A part of the output that is being written: for example, all that is made of one input.
+
+    *facts* is for the command, which finds them in the record of the part: values that JSON has. *files* are
+    the names of the files that are complete.
+    """
+
+    def __init__(self, folder: Path, staging: Staging) -> None:
+        self.facts: dict[str, Any] = {}
+        self.files: list[str] = []
+        self._folder = folder
+        self._staging = staging
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """Yield a binary file that becomes *name* in the folder."""
+        with self._staging.path(name).open("wb") as file:
+            yield file
+        self.files.append(name)
+
+    def add_once(self, name: str, content: bytes) -> None:
+        """Write *content* to *name*, which no other content has, unless it is in the folder already."""
+        if _has_content(self._folder / name, content):
+            return
+        path = self._staging.path(name)
+        if not _has_content(path, content):
+            unfinished = self._staging.path(f"{name}.tmp")
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        self.files.append(name)
+
+
+class OutputFolder:
+    """The folder of *target* while parts are written that appear there together; see output_folder().
+
+    Without *force* an existing file is an error; in place, inputs are replaced, but nothing else.
+    """
+
+    def __init__(self, target: OutputTarget, staging: Staging, *, force: bool) -> None:
+        self._target = target
+        self._staging = staging
+        self._force = force and not target.in_place
+        self._published = staging.roll_forward()
+        self._parts: dict[str, PartRecord] = {}
+        self._states = {path: file_state(path) for path in target.names}
+        known = {name for record in self._published.values() for name in record.files}
+        names = [name for name in target.names.values() if name not in known]
+        if target.in_place:
+            self._check_writable()
+        else:
+            self._check_not_inputs()
+            self._check_new([*names, *(f"{name}{suffix}" for name in names for suffix in SIDE_FILES)])
+
+    @property
+    def path(self) -> Path:
+        """The path of the folder."""
+        return self._target.folder
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names of the outputs by the paths of the inputs."""
+        return self._target.names
+
+    def finished(self, part: str, key: str) -> Mapping[str, Any] | None:
+        """Return the facts of *part* if an interrupted run completed it with the same *key*, else None."""
+        record = self._published.get(part) or self._staging.record(part)
+        if record is None or record.key != key:
+            return None
+        self._parts[part] = record
+        return record.facts
+
+    @contextmanager
+    def part(self, part: str, key: str) -> Iterator[OutputPart]:
+        """Yield *part*, to be written; it is complete if the block ends without an exception."""
+        written = OutputPart(self.path, self._staging)
+        yield written
+        data = set(self.names.values())
+        files = sorted(dict.fromkeys(written.files), key=data.__contains__)  # data appears last
+        record = self._parts[part] = PartRecord(key, tuple(files), written.facts)
+        self._staging.complete(part, record)
+
+    def publish(self) -> None:
+        """Let the files of all parts appear, and remove older side files of the same data.
+
+        Raises UsageError, and nothing is written, for a file that exists already, or if an input has changed.
+        """
+        new = {part: one for part, one in self._parts.items() if self._published.get(part) != one}
+        files = {name for record in new.values() for name in record.files}
+        for path, state in self._states.items():
+            if file_state(path) != state:
+                raise UsageError(f"{path}: has changed since it was read; nothing was written, so run again")
+        if self._target.in_place:
+            replaced = files.intersection(self.names.values())
+            self._check_new(sorted(files - replaced))
+            for name in replaced:
+                _take_after(self._staging.path(name), self.path / name)
+            self._staging.publish(new, ())
+            return
+        self._check_new(sorted(files))
+        beside = {f"{name}{suffix}" for name in files for suffix in SIDE_FILES}
+        self._staging.publish(new, sorted(beside - files))
+
+    def _check_new(self, names: Sequence[str]) -> None:
+        """Raise UsageError if one of the files *names* exists, unless they may be replaced."""
+        found = (
+            [] if self._force else [self.path / name for name in names if os.path.lexists(self.path / name)]
+        )
+        if found:
+            more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+            step = "move it to another place first" if self._target.in_place else "--force replaces it"
+            raise UsageError(f"{found[0]}: exists already{more}; {step}")
+
+    def _check_not_inputs(self) -> None:
+        """Raise UsageError if an output is an input, through links as well."""
+        inputs = {state[2:]: path for path, state in self._states.items() if state}
+        for name in self.names.values():
+            state = file_state(self.path / name)
+            if state and state[2:] in inputs:
+                raise UsageError(f"{inputs[state[2:]]}: this file is read; write to another folder")
+
+    def _check_writable(self) -> None:
+        """Raise UsageError for an input that is read-only, although a new file could take its place."""
+        for path in self.names:
+            if not os.access(path, os.W_OK):
+                raise UsageError(f"{path}: is read-only; make it writable, or write to another folder")
+
+
+@contextmanager
+def output_folder(target: OutputTarget, *, force: bool = False) -> Iterator[OutputFolder]:
+    """Yield the folder of *target*, which is created if it is missing, locked for this process.
+
+    Before that, what an interrupted run has published is completed. Unless publish() is called in the block,
+    nothing is written. A process that is killed, or interrupted with Ctrl-C, leaves the parts that are
+    complete, and the next run can take them with finished(); after another exception nothing is left.
+    Raises UsageError if an output is an input or exists already, unless *force* is given, and if another
+    process writes into the folder; OSError if the folder cannot be written.
+    """
+    folder = target.folder
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; expected a folder")
+    staging = Staging(folder)
+    staging.root.mkdir(parents=True, exist_ok=True)
+    with (staging.root / "lock").open("ab") as file:
+        if not (lock(file) and os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())):
+            raise UsageError(f"{folder}: another process writes into this folder; wait until it ends")
+        try:
+            yield OutputFolder(target, staging, force=force)
+        except Exception:
+            staging.discard()
+            raise
+        else:
+            staging.discard()
+        finally:
+            for one in missing:
+                with suppress(OSError):  # it has files
+                    one.rmdir()
+
+
+def _has_content(path: Path, content: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(content) and read_bytes(path) == content
+    except OSError:
+        return False
+
+
+def _take_after(path: Path, original: Path) -> None:
+    """Give the file at *path* mode and owner of *original*, and have the disk store its content.
+
+    It is about to take the place of the only copy.
+    """
+    status = original.stat()
+    path.chmod(status.st_mode & 0o7777)
+    if hasattr(os, "chown"):
+        with suppress(PermissionError):
+            os.chown(path, status.st_uid, status.st_gid)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

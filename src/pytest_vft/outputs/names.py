@@ -1,0 +1,58 @@
+"""Where the outputs of files are written, and under which names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pytest_vft.errors import UsageError
+
+REJECTED = ".rej"  # follows the name of a file: the examples that were set aside
+REASONS = ".rej.csv"  # why they were set aside
+ORIGIN = ".origin.csv"  # where each line comes from
+SIDE_FILES = (REJECTED, REASONS, ORIGIN)
+
+
+class OutputTarget(NamedTuple):
+    """A folder to write into, and the name there of the output of each input; *in_place* replaces inputs."""
+
+    folder: Path
+    names: Mapping[str, str]
+    in_place: bool = False
+
+
+def output_targets(paths: Iterable[str], out: Path | None) -> list[OutputTarget]:
+    """Return where the outputs of *paths* are written: into *out*, or in place if that is None.
+
+    In place, the file that a link leads to is replaced, and its side files are beside it. Raises UsageError
+    for two outputs with the same name, also if only their case differs, and for a file with the name of a
+    side file of another one.
+    """
+    if out is not None:
+        return [OutputTarget(out, _distinct({path: os.path.basename(path) for path in paths}))]  # noqa: PTH119 - a path as the user wrote it
+    folders: dict[str, dict[str, str]] = {}
+    for path in paths:
+        folder, name = os.path.split(os.path.realpath(path))
+        folders.setdefault(folder, {})[path] = name
+    return [OutputTarget(Path(folder), _distinct(names), True) for folder, names in folders.items()]
+
+
+def _distinct(names: Mapping[str, str]) -> Mapping[str, str]:
+    """Return *names*, by path, if no two files have the same name."""
+    taken: dict[str, str] = {}
+    for path, name in names.items():
+        for written in (name, *(name + suffix for suffix in SIDE_FILES)):
+            other = taken.setdefault(written.casefold(), path)
+            if other != path:
+                raise UsageError(
+                    f"{other} and {path}: both would be written to {written}; "
+                    "use another folder for one of them"
+                )
+    return names
+
+
+def leads_inside(name: str) -> bool:
+    """Return whether *name*, with slashes, is that of a file in its folder or in a folder there."""
+    return not PurePosixPath(name).is_absolute() and not {"", ".", ".."} & set(name.split("/"))

@@ -1,0 +1,509 @@
+"""Examples written in another format: words, roles, order and images are kept, or the loss is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import pytest
+from forms import BARE, FORMS, HUMAN, Example, answered, asked, gpt, parts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, read_conversation
+from pytest_vft.formats.registry import data_formats, load_format, load_writer, writers
+from pytest_vft.formats.writers.base import OTHER_LOSSES, TRAINING_LOSSES, FileShape
+from pytest_vft.formats.writers.survey import Survey, survey
+
+PATH = "images/a.png"
+URL = "https://img.example.com/a.png"
+CALL = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"lot":7}'}}
+TOOLS = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
+CHAT = {
+    "messages": [
+        {"role": "system", "content": "Name the fruit."},
+        {"role": "user", "content": parts("Which is it?", {"type": "image_url", "image_url": {"url": URL}})},
+        {"role": "assistant", "content": "A pear."},
+    ]
+}
+
+
+def read(example: Example, name: str = "openai") -> Conversation:
+    return read_conversation(load_format(name), example)
+
+
+def written(example: Example, to: str, *, read_as: str = "openai", shape: FileShape | None = None) -> Any:
+    """Return *example* in the format *to*, and the kinds of its losses."""
+    conversation = read(example, read_as)
+    shape = survey(conversation).shape(shape or FileShape())
+    result = load_writer(to).write(conversation, shape)
+    return result.example, sorted(result.losses)
+
+
+def with_answers(*weights: int | None) -> Example:
+    """Return an example with an answer for each of *weights*."""
+    messages: list[Example] = []
+    for number, weight in enumerate(weights):
+        said = {} if weight is None else {"weight": weight}
+        messages += [asked(f"Question {number}?"), {**answered(f"Answer {number}."), **said}]
+    return {"messages": messages}
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"),
+    [
+        ("openai", CHAT),
+        (
+            "trl",
+            {
+                "messages": [
+                    {"role": "system", "content": parts("Name the fruit.")},
+                    {"role": "user", "content": parts("Which is it?", BARE)},
+                    {"role": "assistant", "content": parts("A pear.")},
+                ],
+                "images": [URL],
+            },
+        ),
+        (
+            "llamafactory",
+            {
+                "messages": [
+                    {"role": "system", "content": "Name the fruit."},
+                    asked("Which is it?<image>"),
+                    answered("A pear."),
+                ],
+                "images": [URL],
+            },
+        ),
+        (
+            "sharegpt",
+            {
+                "conversations": [
+                    {"from": "system", "value": "Name the fruit."},
+                    {"from": "human", "value": "Which is it?<image>"},
+                    gpt("A pear."),
+                ],
+                "images": [URL],
+            },
+        ),
+        (
+            "swift",
+            {
+                "messages": [
+                    {"role": "system", "content": "Name the fruit."},
+                    asked("Which is it?<image>"),
+                    answered("A pear."),
+                ],
+                "images": [URL],
+            },
+        ),
+        (
+            "axolotl",
+            {
+                "messages": [
+                    {"role": "system", "content": parts("Name the fruit.")},
+                    {"role": "user", "content": parts("Which is it?", {"type": "image", "url": URL})},
+                    {"role": "assistant", "content": parts("A pear.")},
+                ]
+            },
+        ),
+        (
+            "gemini",
+            {
+                "systemInstruction": {"role": "system", "parts": [{"text": "Name the fruit."}]},
+                "contents": [
+                    {
+                        "role": "user",
+                        "parts": [
+                            {"text": "Which is it?"},
+                            {"fileData": {"mimeType": "image/png", "fileUri": URL}},
+                        ],
+                    },
+                    {"role": "model", "parts": [{"text": "A pear."}]},
+                ],
+            },
+        ),
+        (
+            "bedrock",
+            {
+                "schemaVersion": "bedrock-conversation-2024",
+                "system": [{"text": "Name the fruit."}],
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"text": "Which is it?"},
+                            {"image": {"format": "png", "source": {"s3Location": {"uri": URL}}}},
+                        ],
+                    },
+                    {"role": "assistant", "content": [{"text": "A pear."}]},
+                ],
+            },
+        ),
+    ],
+)
+def test_a_chat_in_each_format(to: str, expected: Example) -> None:
+    assert written(CHAT, to) == (expected, [])
+
+
+def test_a_chat_without_images_has_the_column_of_images() -> None:
+    """The loader takes the columns from the first lines."""
+    for to in ("trl", "llamafactory", "sharegpt", "swift"):
+        assert written(with_answers(None), to)[0]["images"] == []
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"),
+    [
+        (
+            "trl",
+            {
+                "prompt": [{"role": "user", "content": parts("Which is lot 7?")}],
+                "chosen": [{"role": "assistant", "content": parts("7")}],
+                "rejected": [{"role": "assistant", "content": parts("?")}],
+                "images": [],
+            },
+        ),
+        (
+            "llamafactory",
+            {
+                "messages": [asked("Which is lot 7?")],
+                "chosen": answered("7"),
+                "rejected": answered("?"),
+                "images": [],
+            },
+        ),
+        (
+            "sharegpt",
+            {
+                "conversations": [{"from": "human", "value": "Which is lot 7?"}],
+                "chosen": gpt("7"),
+                "rejected": gpt("?"),
+                "images": [],
+            },
+        ),
+        (
+            "swift",
+            {"messages": [asked("Which is lot 7?"), answered("7")], "rejected_response": "?", "images": []},
+        ),
+        (
+            "bedrock",
+            {
+                "schemaVersion": "bedrock-conversation-2024",
+                "messages": [
+                    {"role": "user", "content": [{"text": "Which is lot 7?"}]},
+                    {
+                        "role": "assistant",
+                        "candidates": [
+                            {"content": [{"text": "7"}], "preferenceLabel": "preferred"},
+                            {"content": [{"text": "?"}], "preferenceLabel": "non-preferred"},
+                        ],
+                    },
+                ],
+            },
+        ),
+    ],
+)
+def test_two_answers_in_each_format(to: str, expected: Example) -> None:
+    example = FORMS["openai-preference"].example(7, "")
+    del example["input"]["messages"][0]
+
+    assert written(example, to, read_as="openai-preference") == (expected, [])
+
+
+def test_another_answer_is_a_loss_or_refused() -> None:
+    example = FORMS["openai-preference"].example(7, "")
+
+    assert written(example, "openai", read_as="openai-preference")[1] == ["preferences"]
+    with pytest.raises(NotConvertedError, match="one answer; expected two"):
+        written(CHAT, "openai-preference")
+
+
+def test_one_answer_among_examples_with_two_is_refused() -> None:
+    for to in ("trl", "llamafactory", "swift"):
+        with pytest.raises(NotConvertedError, match="as in other examples"):
+            load_writer(to).write(read(CHAT), FileShape(preferences=True))
+
+
+@pytest.mark.parametrize(
+    ("to", "weights", "losses"),
+    [
+        ("openai", (0, None), []),
+        ("swift", (0, None), []),
+        ("trl", (0, None), []),
+        ("trl", (0, 0, 1), []),
+        ("llamafactory", (0, None), []),
+        ("trl", (0, 1, 1), ["weight"]),
+        ("llamafactory", (1, 0), ["weight"]),
+        ("axolotl", (0, 1), ["weight"]),
+        ("gemini", (0, 1), ["weight"]),
+        ("bedrock", (0, 1), ["weight"]),
+        ("axolotl", (1, 1), []),
+    ],
+)
+def test_answers_that_are_not_trained_on(to: str, weights: Sequence[int | None], losses: list[str]) -> None:
+    assert written(with_answers(*weights), to)[1] == losses
+
+
+def test_only_the_last_answer_is_the_completion() -> None:
+    example, _ = written(with_answers(0, None), "trl")
+
+    assert example["completion"] == [{"role": "assistant", "content": parts("Answer 1.")}]
+    assert [message["role"] for message in example["prompt"]] == ["user", "assistant", "user"]
+    assert [turn.trained for turn in read(example, "trl").turns] == [None, False, None, None]
+
+
+def test_the_loss_of_swift_is_the_weight() -> None:
+    example, _ = written(with_answers(0, 1), "swift")
+
+    assert [message.get("loss") for message in example["messages"]] == [None, False, None, True]
+    assert written(example, "openai", read_as="swift") == (with_answers(0, 1), [])
+
+
+def called() -> Example:
+    return {
+        "messages": [
+            asked("Which lot?"),
+            {"role": "assistant", "content": None, "tool_calls": [CALL]},
+            {"role": "tool", "content": "Lot 7.", "tool_call_id": "call_1"},
+            answered("Lot 7."),
+        ],
+        "tools": TOOLS,
+    }
+
+
+@pytest.mark.parametrize("to", ["openai", "llamafactory", "sharegpt", "swift"])
+def test_tools_and_calls_come_back(to: str) -> None:
+    example, losses = written(called(), to)
+
+    assert losses == []
+    assert written(example, "openai", read_as=to)[0] == called()
+
+
+def test_tools_are_lost() -> None:
+    pictured = called()
+    pictured["messages"][0] = CHAT["messages"][1]
+
+    assert written(called(), "trl")[1] == []
+    assert [written(pictured, to)[1] for to in ("trl", "axolotl", "gemini", "bedrock")] == [["tools"]] * 4
+
+
+def test_refusals() -> None:
+    refused = {
+        "messages": [
+            asked("Who is it?"),
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "I do not know people."}]},
+        ]
+    }
+
+    assert written(refused, "openai") == (refused, [])
+    example, losses = written(refused, "llamafactory")
+    assert (losses, example["messages"][1]["content"]) == (["refusals"], "I do not know people.")
+    example, losses = written(refused, "openai", shape=FileShape(drops=frozenset({"refusal"})))
+    assert (losses, example["messages"][1]["content"]) == (["refusals"], parts("I do not know people."))
+
+
+def test_names_and_details_are_lost_in_trainers() -> None:
+    named: Any = {
+        "messages": [
+            {
+                "role": "user",
+                "name": "ann",
+                "content": [{"type": "image_url", "image_url": {"url": URL, "detail": "low"}}],
+            },
+            answered("A pear."),
+        ]
+    }
+
+    assert written(named, "openai") == (named, [])
+    assert written(named, "trl")[1] == ["detail", "name"]
+    example, losses = written(named, "gemini")
+    assert losses == ["name"]
+    assert example["contents"][0]["parts"][0]["mediaResolution"] == {"level": "MEDIA_RESOLUTION_LOW"}
+
+
+def test_messages_of_one_role_become_one() -> None:
+    twice = {"messages": [asked("This:"), CHAT["messages"][1], answered("A pear.")]}
+
+    example, losses = written(twice, "llamafactory")
+
+    assert losses == ["turns"]
+    assert example["messages"] == [asked("This:\nWhich is it?<image>"), answered("A pear.")]
+
+
+def test_a_late_system_message_changes_roles() -> None:
+    late = {"messages": [asked("Which?"), {"role": "system", "content": "Be brief."}, answered("A pear.")]}
+
+    assert written(late, "trl")[1] == []
+    assert written(late, "openai")[1] == []
+    assert [written(late, to)[1] for to in ("llamafactory", "bedrock")] == [["roles"]] * 2
+    example, losses = written(late, "openai", shape=FileShape(one_system=True))
+    assert (losses, example["messages"][0]["role"]) == (["roles"], "system")
+
+
+def test_a_developer_is_a_system_message() -> None:
+    developer = {"messages": [{"role": "developer", "content": "Be brief."}, *with_answers(1)["messages"]]}
+
+    assert written(developer, "trl")[0]["messages"][0]["role"] == "system"
+
+
+def test_keys_that_a_provider_refuses_are_dropped() -> None:
+    example = {**called(), "parallel_tool_calls": False}
+    shape = FileShape(drops=frozenset({"parallel_tool_calls"}))
+
+    assert written(example, "openai") == (example, [])
+    assert written(example, "openai", shape=shape) == (called(), ["other keys"])
+
+
+def test_contents_of_parts() -> None:
+    example, _ = written(CHAT, "openai", shape=FileShape(parts=True))
+
+    assert [message["content"][0]["type"] for message in example["messages"]] == ["text"] * 3
+
+
+@pytest.mark.parametrize(
+    ("example", "words", "read_as", "to"),
+    [
+        ({"messages": [asked("Is <image> a tag?"), answered("Yes.")]}, "<image>", "openai", "llamafactory"),
+        ({"messages": [asked("Is <video> a tag?"), answered("Yes.")]}, "<video>", "openai", "swift"),
+        ({"messages": [asked("Which?")]}, "no answer", "openai", "trl"),
+        ({"messages": []}, "is empty", "openai", "trl"),
+        ({"conversations": [HUMAN, gpt("A.")]}, "0 images for 1", "sharegpt", "trl"),
+        ({"messages": [asked("?")], "videos": ["a.mp4"]}, '"videos"', "llamafactory", "openai"),
+        ({"messages": [asked("?")], "objects": {"ref": []}}, '"objects"', "swift", "openai"),
+        ({"messages": [{**asked("?"), "loss_scale": 2}]}, '"loss_scale"', "swift", "openai"),
+        ({"messages": [{"role": "tool_call", "content": "find"}]}, "not JSON", "swift", "openai"),
+        ({"messages": [{"role": "tool_call", "content": "[7]"}]}, "has no name", "swift", "openai"),
+        ({"messages": [asked("?")], "tools": "find"}, "tools are not JSON", "swift", "openai"),
+        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "is video", "swift", "trl"),
+    ],
+)  # fmt: skip
+def test_what_is_not_converted(example: Example, words: str, read_as: str, to: str) -> None:
+    shape = FileShape(last_answer=True)
+    with pytest.raises(NotConvertedError, match=words):
+        load_writer(to).write(read(example, read_as), shape)
+
+
+def test_keys_of_no_meaning_are_lost_with_a_count() -> None:
+    example = {"id": 7, "image": PATH, "conversations": [{"from": "human", "value": "<image>?"}, gpt("A.")]}
+
+    assert read(example, "sharegpt").losses == {"other keys": 1}
+
+
+def test_a_survey_is_that_of_all_examples() -> None:
+    examples = [read(with_answers(0, 1)), read(with_answers(1)), read(called())]
+
+    total = reduce(Survey.joined, map(survey, examples))
+
+    assert total == Survey(untrained=True, last_only=False, tools=True)
+    assert survey(examples[0]).joined(survey(examples[1])).shape(FileShape()).last_answer
+
+
+def test_each_format_has_a_writer() -> None:
+    assert set(data_formats()) <= set(writers())
+
+
+def test_the_description_is_that_of_the_reader() -> None:
+    """LLaMA-Factory reads the files by dataset_info.json."""
+    preference = FORMS["openai-preference"].example(7, "")
+    for to in ("llamafactory", "sharegpt"):
+        for example, name in ((called(), "openai"), (preference, "openai-preference")):
+            shape = survey(read(example, name)).shape(FileShape())
+            described = load_writer(to).side_files(["train.jsonl"], shape)["dataset_info.json"]["train"]
+            columns, tags = described["columns"], described["tags"]
+            layout = {"formatting": described["formatting"], **columns, **tags}
+
+            line = load_writer(to).write(read(example, name), shape).example
+
+            again = read_conversation(load_format("llamafactory", layout), line)
+            assert line.keys() == set(columns.values())
+            assert [turn.role for turn in again.everything] == [
+                turn.role for turn in read(example, name).everything
+            ]
+
+
+# Any chat
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="<>"), max_size=8)
+IMAGE = st.builds(
+    lambda number, detail: {
+        "type": "image_url",
+        "image_url": {"url": f"https://img.example.com/{number}.png", **detail},
+    },
+    st.integers(0, 9),
+    st.sampled_from([{}, {}, {"detail": "low"}]),
+)
+TEXT = st.builds(lambda text: {"type": "text", "text": text}, WORDS)
+PLAIN = st.one_of(WORDS, st.lists(TEXT, min_size=1, max_size=3))
+MESSAGE = st.one_of(
+    st.builds(lambda content: {"role": "user", "content": content}, PLAIN),
+    st.builds(
+        lambda content: {"role": "user", "content": content},
+        st.lists(st.one_of(TEXT, IMAGE), min_size=1, max_size=4),
+    ),
+    st.builds(
+        lambda content, more: {"role": "assistant", "content": content, **more},
+        PLAIN,
+        st.sampled_from([{}, {}, {"weight": 0}, {"weight": 1}, {"name": "ann"}]),
+    ),
+    st.builds(lambda content: {"role": "system", "content": content}, PLAIN),
+)
+CHATS = st.builds(
+    lambda messages, last: {"messages": [*messages, answered(last)]},
+    st.lists(MESSAGE, min_size=1, max_size=5),
+    WORDS,
+)
+
+
+def said(turns: Sequence[ChatTurn]) -> list[tuple[str, list[str]]]:
+    """Return the roles, and the words and images in order; texts and messages in a row are one."""
+    found: list[tuple[str, list[str]]] = []
+    for turn in turns:
+        pieces: list[tuple[str, str]] = []
+        for piece in turn.pieces:
+            kind, value = ("text", piece) if isinstance(piece, str) else ("image", piece.reference)
+            if pieces and kind == "text" == pieces[-1][0]:
+                pieces[-1] = kind, f"{pieces[-1][1]}\n{value}"
+            else:
+                pieces.append((kind, value))
+        found.append((turn.role, [value for _, value in pieces if value]))
+    return found
+
+
+def merged(turns: Sequence[tuple[str, list[str]]]) -> list[tuple[str, str]]:
+    """Return *turns* with those of one role in a row as one, and system messages first."""
+    found: list[tuple[str, str]] = []
+    for role, pieces in sorted(turns, key=lambda turn: turn[0] != "system"):
+        words = "\n".join(pieces).replace("\n", "")
+        if found and found[-1][0] == role:
+            found[-1] = role, found[-1][1] + words
+        else:
+            found.append((role, words))
+    return found
+
+
+def trained(conversation: Conversation) -> list[bool]:
+    return [turn.trained is not False for turn in conversation.turns if turn.role == "assistant"]
+
+
+@pytest.mark.parametrize("to", [name for name in data_formats() if name != "openai-preference"])
+@given(CHATS)
+def test_a_chat_comes_back_or_the_loss_is_said(to: str, example: Example) -> None:
+    conversation = read(example)
+    shape = survey(conversation).shape(FileShape())
+
+    result = load_writer(to).write(conversation, shape)
+
+    assert result.losses.keys() <= {*TRAINING_LOSSES, *OTHER_LOSSES}
+    again = read(result.example, to)
+    before, after = said(conversation.turns), said(again.turns)
+    if result.losses.keys() & {"turns", "roles"} or to in ("gemini", "bedrock"):
+        assert merged(after) == merged(before)
+    else:
+        assert after == before
+    if not {"weight", "turns"} & result.losses.keys() and (to == "openai" or not shape.last_answer):
+        assert trained(again) == trained(conversation)
+    details = [image.detail for turn in conversation.turns for image in turn.images]
+    kept = [image.detail for turn in again.turns for image in turn.images]
+    assert "detail" in result.losses or kept == details
