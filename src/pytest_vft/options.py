@@ -12,13 +12,17 @@ Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
 # Options of pytest are named --vft-NAME, those of evaluations --vft-eval-NAME.
 PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
-_RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
-_LENGTH = ("check", "show", PYTEST)
+_RULES = ("check", "show", "fix", "rules", "explain", "submit", PYTEST)
+_LENGTH = ("check", "show", "fix", PYTEST)
 _CHECK = ("check", PYTEST)
-_FILES = ("check", "show", PYTEST)
+_FIX = ("fix",)
+_WRITE = ("fix",)
+_QUIET = ("check", "fix")
+_READ = ("check", "fix", PYTEST)
+_FILES = ("check", "show", "fix", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
-_DECODING = ("check", "submit", PYTEST)
+_DECODING = ("check", "fix", "submit", PYTEST)
 _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
@@ -138,6 +142,12 @@ COMMANDS = (
         "pytest_vft.cli.show:show",
         (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
     ),
+    Command(
+        "fix",
+        "repair what a check finds, or print what would be repaired",
+        "pytest_vft.cli.fix:fix",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+    ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
         "explain",
@@ -193,32 +203,46 @@ OPTIONS = (
     Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
     # What a check reads, how, and what it writes
-    Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
-    Option("validation-data", "PATH", "validation data", _CHECK, "list"),
-    Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _READ, "list"),
+    Option("validation-data", "PATH", "validation data", _READ, "list"),
+    Option("test-data", "PATH", "test data, where answers are optional", _READ, "list"),
     Option("data-format", "NAME", "data format (default: that of the first examples)", (*_FILES, "eval")),
     Option(
         "image-root", "DIR", "folder of local images, besides that of each file", (*_FILES, "eval"), "list"
     ),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
-    Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
+    Option("fail-on", "", "lowest severity that fails (default: error)", _READ, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
-    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
-    Option("allow-private", "", "also fetch from private addresses", _CHECK, "flag"),
-    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
-    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _CHECK, "count"),
-    Option("no-cache", "", "do not read or write .vft_cache", _CHECK, "flag"),
-    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
+    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _READ, "flag"),
+    Option("allow-private", "", "also fetch from private addresses", _READ, "flag"),
+    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _READ),
+    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _READ, "count"),
+    Option("no-cache", "", "do not read or write .vft_cache", _READ, "flag"),
+    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _READ, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
     Option("max-findings", "N", "findings kept per rule and file (0: all; default: 1000)", _CHECK, "count"),
     Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
-    Option("quiet", "", "print only findings and the verdict; nothing if the run passes", ("check",), "flag"),
+    Option(
+        "quiet",
+        "",
+        "print only findings and the verdict; nothing if the run passes",
+        ("check", "fix"),
+        "flag",
+    ),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
+    # What a repair writes
+    Option("out", "DIR", "write into this folder, under the same file names", _WRITE, "path"),
+    Option("force", "", "replace files that exist in the folder", _WRITE, "flag"),
+    Option("drop", "", "set examples aside that cannot be used: FILE.rej, FILE.rej.csv", _WRITE, "flag"),
+    Option("max-dropped", "N", "maximum number of examples that are set aside", _WRITE, "count"),
+    Option("in-place", "", "replace the files; new images are written beside them", _FIX, "flag"),
+    Option("diff", "", "print each change; images are described in words", _FIX, "flag"),
+    Option("unsafe", "", "also make repairs that change what is trained on", _FIX, "flag"),
     # show and rules
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),

@@ -267,20 +267,21 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "no_cache": not cache,
             "max_findings": max_findings,
             "max_tokens": max_tokens,
-            "image_root": _strings(image_roots),
+            "image_root": path_list(image_roots),
             "jobs": 1,
         },
-        _strings(paths),
-        validation=_strings(validation),
-        test=_strings(test),
+        path_list(paths),
+        validation=path_list(validation),
+        test=path_list(test),
     )
     return run_groups(groups, executor=executor)
 
 
-def _strings(paths: Paths | Sequence[Paths]) -> list[str]:
+def path_list(paths: Paths | Sequence[Paths]) -> list[str]:
+    """Return *paths*, one or several, as a list."""
     if isinstance(paths, str | os.PathLike):
         return [os.fspath(paths)]
-    return [name for path in paths for name in _strings(path)]
+    return [name for path in paths for name in path_list(path)]
 
 
 def assert_clean(report: Report) -> None:

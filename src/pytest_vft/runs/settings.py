@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +42,8 @@ class Settings:
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
     default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider.
+    is not that of the provider. *origins* maps the paths of sources to those by which rules are ignored in
+    them, if these differ.
     """
 
     config: Config
@@ -63,6 +64,7 @@ class Settings:
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def provider(self) -> Provider:
@@ -217,7 +219,8 @@ class Settings:
             with _naming(self.config, f"per-file-ignores.{pattern}: "):
                 by_rule = self._by_rule(ignored)
             for path in reasons:
-                place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
+                named = self.origins.get(path, path)
+                place = os.path.relpath(named, self.config.folder).replace(os.sep, "/")
                 if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
                     reasons[path] |= by_rule
         return reasons
