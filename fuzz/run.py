@@ -17,6 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 NAMES = (
     *("line", "array", "openai-preference", "sharegpt", "llamafactory", "trl", "swift"),
+    *("axolotl", "gemini", "bedrock"),
     *("jpeg", "rule", "provider", "config", "content_range", "predictions"),
 )
 

@@ -32,7 +32,7 @@ from pytest_vft.report.formats import render
 from pytest_vft.runs.config import load_config
 from pytest_vft.web.requesting import declared_size
 
-FORMATS = ("openai-preference", "sharegpt", "llamafactory", "trl", "swift")
+FORMATS = ("openai-preference", "sharegpt", "llamafactory", "trl", "swift", "axolotl", "gemini", "bedrock")
 
 # Controls, surrogates, and separators of lines and paragraphs; other characters are only shown.
 _HARMFUL = frozenset({"Cc", "Cs", "Zl", "Zp"})

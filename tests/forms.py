@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pytest_vft import lint
 from pytest_vft.catalogue.cases import draw
+from pytest_vft.catalogue.providers import default_provider
 from pytest_vft.model import Report
 
 Example = dict[str, Any]
@@ -35,6 +36,14 @@ HUMAN = {"from": "human", "value": "<image>\nWhich lot?"}
 
 def gpt(text: str) -> Example:
     return {"from": "gpt", "value": text}
+
+
+def png(**source: str) -> Example:
+    return {"mimeType": "image/png", **source}
+
+
+def in_s3(uri: str) -> Example:
+    return {"image": {"format": "png", "source": {"s3Location": {"uri": uri}}}}
 
 
 class Form(NamedTuple):
@@ -128,6 +137,74 @@ FORMS = {
             "messages": [asked(), answered(f"{n}")],
             "rejected_response": "?",
             "images": [i],
+        },
+    ),
+    **{
+        f"axolotl {key}": Form(
+            "axolotl",
+            default_provider("axolotl"),
+            lambda n, i, key=key: {
+                "messages": [
+                    SYSTEM,
+                    {"role": "user", "content": parts({"type": "image", key: i}, "Which lot?")},
+                    answered(f"{n}"),
+                ]
+            },
+        )
+        for key in ("path", "url")
+    },
+    "gemini": Form(
+        "gemini",
+        default_provider("gemini"),
+        lambda n, i: {
+            "systemInstruction": {"parts": [{"text": "You read labels."}]},
+            "contents": [
+                {"role": "user", "parts": [{"fileData": png(fileUri=i)}, {"text": "Which lot?"}]},
+                {"role": "model", "parts": [{"text": f"{n}"}]},
+            ],
+        },
+    ),
+    "gemini, underscores": Form(
+        "gemini",
+        default_provider("gemini"),
+        lambda n, i: {
+            "system_instruction": {"role": "system", "parts": [{"text": "You read labels."}]},
+            "contents": [
+                {
+                    "role": "user",
+                    "parts": [{"file_data": {"mime_type": "image/png", "file_uri": i}}, {"text": "Which?"}],
+                },
+                {"role": "model", "parts": [{"text": f"{n}"}]},
+            ],
+        },
+    ),
+    "bedrock": Form(
+        "bedrock",
+        default_provider("bedrock"),
+        lambda n, i: {
+            "schemaVersion": "bedrock-conversation-2024",
+            "system": [{"text": "You read labels."}],
+            "messages": [
+                {"role": "user", "content": [in_s3(i), {"text": "Which lot?"}]},
+                {"role": "assistant", "content": [{"text": f"{n}"}]},
+            ],
+        },
+    ),
+    "bedrock preference": Form(
+        "bedrock",
+        default_provider("bedrock"),
+        lambda n, i: {
+            "schemaVersion": "bedrock-conversation-2024",
+            "messages": [
+                {"role": "user", "content": [in_s3(i), {"text": "Which lot?"}]},
+                {
+                    "role": "assistant",
+                    "candidates": [
+                        {"content": [{"text": "?"}], "preferenceLabel": "non-preferred"},
+                        {"content": [{"text": f"{n}"}], "preferenceLabel": "preferred"},
+                    ],
+                },
+            ],
         },
     ),
     "openai-preference": Form(

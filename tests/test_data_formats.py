@@ -9,12 +9,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from forms import BARE, FORMS, Example, answered, checked, examples_of, found, gpt, images, parts, write
+from forms import (
+    BARE,
+    FORMS,
+    Example,
+    answered,
+    checked,
+    examples_of,
+    found,
+    gpt,
+    images,
+    in_s3,
+    parts,
+    png,
+    write,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_vft import lint, show
-from pytest_vft.formats.base import Chat
+from pytest_vft.formats.base import Chat, pointer
 from pytest_vft.formats.registry import data_formats, load_format
 
 
@@ -46,6 +60,12 @@ def planted(name: str, change: Callable[[Example], None]) -> list[tuple[str, int
 
 SHAPE = "example/invalid-shape"
 EMPTY = "message/empty-content"
+KEY = "message/unknown-key"
+F_DATA = "/contents/0/parts/0/fileData"
+B_PATH = ("messages", 0, "content", 0, "image", "source")
+B_SOURCE = "/messages/0/content/0/image/source"
+A_PART = "/messages/1/content/0"
+B_LABEL = ("messages", 1, "candidates", 0, "preferenceLabel")
 
 
 def put(*path: str | int, value: Any) -> Callable[[Example], None]:
@@ -63,7 +83,7 @@ def put(*path: str | int, value: Any) -> Callable[[Example], None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "rule", "pointer"),
+    ("name", "change", "rule", "place"),
     [
         ("sharegpt", put("conversations", 1, "value", value=" "), EMPTY, "/conversations/1"),
         ("sharegpt", put("conversations", 0, "from", value="humen"), SHAPE, "/conversations/0/from"),
@@ -88,12 +108,35 @@ def put(*path: str | int, value: Any) -> Callable[[Example], None]:
         ("openai-preference", put("preferred_output", 0, "content", value=""), EMPTY, "/preferred_output/0"),
         ("openai-preference", put("input", "messages", 1, value=7), SHAPE, "/input/messages/1"),
         ("openai-preference", put("non_preferred_output", value=...), SHAPE, ""),
+        ("axolotl path", put("messages", 1, "content", 0, "path", value=7), SHAPE, f"{A_PART}/path"),
+        ("axolotl path", put("messages", 1, "role", value="humen"), SHAPE, "/messages/1/role"),
+        ("axolotl path", put("messages", 2, "content", value=""), EMPTY, "/messages/2"),
+        ("axolotl path", put("messages", 1, "content", 0, "pth", value="a"), KEY, f"{A_PART}/pth"),
+        ("gemini", put("contents", 0, "role", value="usr"), SHAPE, "/contents/0/role"),
+        ("gemini", put("contents", 1, "parts", 0, "text", value=" "), EMPTY, "/contents/1"),
+        ("gemini", put("contents", 1, "parts", 0, value={}), SHAPE, "/contents/1/parts/0"),
+        ("gemini", put("contents", 1, "parts", value="a"), SHAPE, "/contents/1/parts"),
+        ("gemini", put("contents", 0, "parts", 0, "fileData", "fileUri", value=...), SHAPE, F_DATA),
+        ("gemini", put("contents", 0, "parts", 0, "fileData", "uri", value="a"), KEY, f"{F_DATA}/uri"),
+        ("gemini", put("contents", 0, "part", value=[]), KEY, "/contents/0/part"),
+        ("gemini", put("systemInstruction", "parts", 0, "text", value=" "), EMPTY, "/systemInstruction"),
+        ("gemini", put("systemInstruction", value="Read."), SHAPE, "/systemInstruction"),
+        ("bedrock", put("messages", 0, "role", value="human"), SHAPE, "/messages/0/role"),
+        ("bedrock", put("messages", 1, "content", 0, "text", value=" "), EMPTY, "/messages/1"),
+        ("bedrock", put("messages", 1, "content", value="a"), SHAPE, "/messages/1/content"),
+        ("bedrock", put("messages", 1, "content", 0, value={}), SHAPE, "/messages/1/content/0"),
+        ("bedrock", put("messages", 1, "weight", value=1), KEY, "/messages/1/weight"),
+        ("bedrock", put("messages", 0, "content", 0, "image", "source", value={}), SHAPE, B_SOURCE),
+        ("bedrock", put(*B_PATH, "s3Location", "url", value="a"), KEY, f"{B_SOURCE}/s3Location/url"),
+        ("bedrock", put("system", value="Read."), SHAPE, "/system"),
+        ("bedrock", put("system", 0, "text", value=" "), EMPTY, "/system"),
+        ("bedrock preference", put(*B_LABEL, value="best"), SHAPE, pointer(B_LABEL)),
     ],
 )  # fmt: skip
 def test_planted_fault_is_found_at_its_place(
-    name: str, change: Callable[[Example], None], rule: str, pointer: str
+    name: str, change: Callable[[Example], None], rule: str, place: str
 ) -> None:
-    assert planted(name, change) == [(rule, 3, pointer)]
+    assert planted(name, change) == [(rule, 3, place)]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +152,11 @@ def test_planted_fault_is_found_at_its_place(
         ("trl preference", "/images/0"),
         ("swift query", "/images/0"),
         ("swift parts", "/messages/0/content/0"),
+        ("axolotl path", "/messages/1/content/0"),
+        ("gemini", "/contents/0/parts/0"),
+        ("gemini, underscores", "/contents/0/parts/0"),
+        ("bedrock", "/messages/0/content/0"),
+        ("bedrock preference", "/messages/0/content/0"),
     ],
 )
 def test_faulty_image_is_found_at_its_place(name: str, pointer: str) -> None:
@@ -129,7 +177,7 @@ def test_videos_and_audios_are_known_and_counted() -> None:
     report = checked()
 
     assert found(report) == []
-    assert report.notes == ("not checked: 36 video or audio files; vft checks texts and images",)
+    assert report.notes == ("not checked: 36 video, audio or document files; vft checks texts and images",)
 
 
 def test_an_answer_without_loss_is_no_repeated_answer() -> None:
@@ -261,6 +309,37 @@ def as_swift_parts(turns: Sequence[Turn]) -> Example:
     }
 
 
+def as_axolotl(turns: Sequence[Turn]) -> Example:
+    def part(piece: Piece) -> Piece:
+        return piece if isinstance(piece, str) else {"type": "image", **piece}
+
+    return {"messages": [{"role": turn.role, "content": parts(*map(part, turn.pieces))} for turn in turns]}
+
+
+def as_gemini(turns: Sequence[Turn]) -> Example:
+    def content(turn: Turn) -> Example:
+        return {
+            "role": {"assistant": "model"}.get(turn.role, turn.role),
+            "parts": [
+                {"text": one} if isinstance(one, str) else {"fileData": png(fileUri=one["path"])}
+                for one in turn.pieces
+            ],
+        }
+
+    contents = [content(turn) for turn in turns]
+    system = {"systemInstruction": contents.pop(0)} if turns[0].role == "system" else {}
+    return {**system, "contents": contents}
+
+
+def as_bedrock(turns: Sequence[Turn]) -> Example:
+    def content(turn: Turn) -> list[Example]:
+        return [{"text": one} if isinstance(one, str) else in_s3(one["path"]) for one in turn.pieces]
+
+    messages = [{"role": turn.role, "content": content(turn)} for turn in turns]
+    system = {"system": messages.pop(0)["content"]} if turns[0].role == "system" else {}
+    return {"schemaVersion": "bedrock-conversation-2024", **system, "messages": messages}
+
+
 def as_trl(turns: Sequence[Turn]) -> Example:
     return {
         "messages": [{"role": turn.role, "content": bare(turn)} for turn in turns],
@@ -279,24 +358,29 @@ WRITERS: list[tuple[str, Callable[[Sequence[Turn]], Example]]] = [
     ("llamafactory", as_messages),
     ("llamafactory", as_alpaca),
     ("swift", as_messages),
-    ("swift", as_swift_parts),
     ("swift", as_query),
     ("trl", as_trl),
     ("trl", as_completion),
+]
+IN_PARTS: list[tuple[str, Callable[[Sequence[Turn]], Example]]] = [
+    ("axolotl", as_axolotl),
+    ("gemini", as_gemini),
+    ("bedrock", as_bedrock),
+    ("swift", as_swift_parts),
 ]
 
 
 @given(chats)
 def test_what_the_test_writes_is_read_to_the_same_chat(turns: list[Turn]) -> None:
-    for name, writer in WRITERS:
+    for name, writer in [*WRITERS, *IN_PARTS]:
         example = json.loads(json.dumps(writer(turns)))
         chat = load_format(name).read(example)
 
         assert (chat.faults, chat.unknown_keys) == ((), ()), name
         assert pieces_of(chat) == turns, name
         images = sum(isinstance(piece, dict) for turn in turns for piece in turn.pieces)
-        assert chat.placeholders == (0 if writer is as_swift_parts else images)
-        assert chat.listed == (None if writer is as_swift_parts else images)
+        in_parts = (name, writer) in IN_PARTS
+        assert (chat.placeholders, chat.listed) == ((0, None) if in_parts else (images, images))
 
 
 @given(chats, texts)
@@ -351,59 +435,15 @@ keys = st.sampled_from(
         *("messages", "conversations", "instruction", "input", "output", "history", "system", "query"),
         *("response", "prompt", "completion", "chosen", "rejected", "rejected_response", "rejected_messages"),
         *("images", "image", "videos", "preferred_output", "non_preferred_output"),
+        *("contents", "systemInstruction", "system_instruction", "schemaVersion"),
     ]
 )
 inner = st.sampled_from(
     [
         *("role", "from", "content", "value", "type", "text", "image", "image_url", "path", "url", "bytes"),
-        *("user", "human", "gpt"),
-    ]
-)
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-keys = st.sampled_from(
-    [
-        "messages",
-        "conversations",
-        "instruction",
-        "input",
-        "output",
-        "history",
-        "system",
-        "query",
-        "response",
-        "prompt",
-        "completion",
-        "chosen",
-        "rejected",
-        "rejected_response",
-        "rejected_messages",
-        "images",
-        "image",
-        "videos",
-        "preferred_output",
-        "non_preferred_output",
-    ]
-)
-inner = st.sampled_from(
-    [
-        "role",
-        "from",
-        "content",
-        "value",
-        "type",
-        "text",
-        "image",
-        "image_url",
-        "path",
-        "url",
-        "bytes",
-        "user",
-        "human",
-        "gpt",
+        *("user", "human", "gpt", "model", "assistant", "parts", "fileData", "mimeType", "fileUri"),
+        *("inlineData", "functionCall", "functionResponse", "name", "toolUse", "toolResult", "toolUseId"),
+        *("source", "format", "s3Location", "uri", "candidates", "preferenceLabel", "preferred"),
     ]
 )
 values = st.recursive(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pytest_vft.facts.example import Example, measure_example
-from pytest_vft.facts.image import ImageFacts
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.tokens import TileTokens
 from pytest_vft.formats.base import MAX_FAULTS
 from pytest_vft.formats.openai import OpenAI
@@ -447,7 +447,7 @@ def test_data_url_without_base64_has_no_image(link: str, problem: str) -> None:
         ("/data/a.png", "none"),
         ("file:///a.png", "file"),
         ("C:\\a.png", "none"),
-        ("s3://a/b.png", "s3"),
+        ("az://a/b.png", "az"),
     ],
 )
 def test_link_that_nobody_fetches_is_settled(link: str, scheme: str) -> None:
@@ -455,6 +455,13 @@ def test_link_that_nobody_fetches_is_settled(link: str, scheme: str) -> None:
 
     assert (facts["scheme"], facts["format"], facts["openable"]) == (scheme, "none", False)
     assert (facts["encoding"], facts["media_type"], facts["reachable"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_link_into_object_storage_is_not_settled(scheme: str) -> None:
+    facts = image_of(f"{scheme}://a/b.png")
+
+    assert (facts["scheme"], facts["format"], facts["openable"]) == (scheme, None, None)
 
 
 @pytest.mark.parametrize(

@@ -126,12 +126,10 @@ def test_large_image_that_is_damaged_is_still_a_finding() -> None:
 def test_memory_is_that_of_the_components_of_a_jpeg() -> None:
     pixels = 64 * 48
     baseline = saved("JPEG")
-    assert decoder_memory(baseline, "JPEG", "RGB", pixels, eighth=True) == pixels * 4 // 64 + 3 * len(
-        baseline
-    )
+    assert decoder_memory(baseline, "JPEG", "RGB", pixels, factor=8) == pixels * 4 // 64 + 3 * len(baseline)
     for subsampling, per_pixel in (("4:4:4", 6), ("4:2:2", 4), ("4:2:0", 3)):
         data = saved("JPEG", progressive=True, subsampling=subsampling)
-        memory = decoder_memory(data, "JPEG", "RGB", pixels, eighth=True) - 3 * len(data)
+        memory = decoder_memory(data, "JPEG", "RGB", pixels, factor=8) - 3 * len(data)
         assert memory == pixels * per_pixel + pixels * 4 // 64
 
 
@@ -332,7 +330,7 @@ def test_any_jpeg_that_only_the_eighth_refuses_is_decoded_whole(monkeypatch: pyt
     def refuse(*_: object) -> None:
         raise OSError("not at this size")
 
-    monkeypatch.setattr(images, "is_sound", lambda *_: False)
+    monkeypatch.setattr(images, "decode_ordinary", lambda *_: None)
     monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.draft", refuse)
 
     assert measure_image(saved("JPEG"), full=True).damage == "none"

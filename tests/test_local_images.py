@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from plans import plan
 
 from pytest_vft.catalogue.cases import draw
@@ -23,13 +24,14 @@ from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.errors import ConfigError, UsageError
-from pytest_vft.facts.image import ImageFacts, image_facts
+from pytest_vft.facts.image import image_facts
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.model import Source
-from pytest_vft.reading import image_store, local_images
+from pytest_vft.reading import images, local_images
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.files import open_file
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.images import ImageMeasurements, measure_image
+from pytest_vft.reading.images import ImageMeasurements, read_image
 from pytest_vft.reading.local_images import LocalImages
 from pytest_vft.report.example import render_example
 from pytest_vft.report.text import render_text
@@ -210,12 +212,12 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the width of each image that is decoded."""
     widths: list[int] = []
 
-    def spy(data: bytes, **settings: Any) -> ImageMeasurements:
-        measured = measure_image(data, **settings)
-        widths.append(measured.width or 0)
-        return measured
+    def spy(data: bytes, **settings: Any) -> tuple[ImageMeasurements, Image.Image | None]:
+        read = read_image(data, **settings)
+        widths.append(read[0].width or 0)
+        return read
 
-    monkeypatch.setattr(image_store, "measure_image", spy)
+    monkeypatch.setattr(images, "read_image", spy)
     return widths
 
 

@@ -168,6 +168,8 @@ def test_each_option_of_a_check_has_an_effect_on_settings_or_on_what_is_read_and
         "format",
         "report",
         "max-shown",
+        "no-images",
+        "good-examples",
         "statistics",
         "quiet",
         "exit-zero",

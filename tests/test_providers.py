@@ -31,7 +31,7 @@ from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli import main
 from pytest_vft.model import Source
 from pytest_vft.resources import read_schema
-from pytest_vft.runs import lint as runs_lint
+from pytest_vft.runs import fetcher
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submit import connect, make_plan, read_submission
@@ -267,7 +267,7 @@ def test_who_selected_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_azure_does_not_state_what_is_known_of_openai_alone() -> None:
     azure, openai = (bind_rules(RULES, load_provider(id_)) for id_ in ("azure", "openai"))
 
-    assert openai.keys() - azure.keys() == {"image/unfetchable-host"}
+    assert openai.keys() - azure.keys() == {"image/unfetchable-host", "example/image-in-preference"}
     assert azure["file/too-many-image-examples"].params == {"max_image_examples": 50_000}
     assert azure[IMAGES].params == {"max_images": 64}
     assert azure[MODE].skips == openai[MODE].skips
@@ -638,15 +638,15 @@ def test_rule_that_bounds_a_fetch_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("stated", "most"),
-    [("", runs_lint.MAX_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
+    [("", fetcher.MAX_FETCHED), ('[rules."image/too-large"]\nlimits = { max_bytes = 2_000 }\n', 2_000)],
 )
 def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, most: int) -> None:
     own(f'name = "Acme"\n{stated}' + (DATED if stated else ""))
     settings = Settings(config=Config(provider="acme.toml"), select=["line"])
 
-    fetcher: Any = runs_lint._fetcher(settings, None)  # noqa: SLF001 - how much a server sends says nothing of it
+    made: Any = fetcher.fetcher(settings, (), None)  # how much a server sends says nothing of it
 
-    assert fetcher.max_bytes == most
+    assert made.max_bytes == most
 
 
 # Explained
@@ -675,12 +675,18 @@ def test_shipped_provider_is_explained(id_: str) -> None:
 
     assert text.startswith(f"{id_}: ")
     assert all(model in text for model in load_provider(id_).models)
-    trainers = {
+    told = {
+        "axolotl": "type: chat_template",
+        "azure": "open to existing customers until 2027-04-01 at least",
+        "fireworks": "max_examples 3,000,000",
         "llamafactory": "max_tokens 2,048",
-        "trl": "max_tokens 1,024",
+        "openai": "max_tokens 65,536",
         "swift": "example/may-be-too-long off",
+        "together": "upload together files upload {file}",
+        "trl": "max_tokens 1,024",
+        "unsloth": "max_ratio 200",
     }
-    assert trainers.get(id_, "max_tokens 65,536") in " ".join(text.split())
+    assert told[id_] in " ".join(text.split())
 
 
 def test_scope_is_explained() -> None:

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.reading import image_store
-from pytest_vft.reading.images import ImageMeasurements, measure_image
+from pytest_vft.reading import images
+from pytest_vft.reading.images import ImageMeasurements, read_image
 from pytest_vft.runs.lint import lint
 
 SIZES = range(16, 28)
@@ -39,12 +41,12 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the width of each image that is decoded."""
     widths: list[int] = []
 
-    def measure(data: bytes, **options: bool) -> ImageMeasurements:
-        image = measure_image(data, full=True, bounded=options["bounded"])
-        widths.append(image.width or 0)
-        return image
+    def spy(data: bytes, **settings: Any) -> tuple[ImageMeasurements, Image.Image | None]:
+        read = read_image(data, **settings)
+        widths.append(read[0].width or 0)
+        return read
 
-    monkeypatch.setattr(image_store, "measure_image", measure)
+    monkeypatch.setattr(images, "read_image", spy)
     return widths
 
 

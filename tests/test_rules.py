@@ -196,7 +196,9 @@ def test_page_says_all_that_a_rule_asks() -> None:
 
 
 def test_misspelt_provider_and_model_are_named() -> None:
-    with pytest.raises(UsageError, match=r"no provider 'opnai' \(did you mean 'openai'\?\); known: azure"):
+    with pytest.raises(
+        UsageError, match=r"no provider 'opnai' \(did you mean 'openai'\?\); known: axolotl, azure"
+    ):
         load_provider("opnai")
     with pytest.raises(
         UsageError, match=r"for model 'gpt-4o-2024-08-07' \(did you mean 'gpt-4o-2024-08-06'\?\)"
@@ -215,7 +217,9 @@ def test_provider_file_is_sound(provider: Provider) -> None:
 def test_statement_says_something_new(provider: Provider) -> None:
     for id_, said in provider.rules.items():
         rule = RULES[id_]
-        assert rule.limits or rule.claim or said.params or said.off or said.severity or said.skips, id_
+        assert (
+            rule.limits or rule.claim or said.params or said.off or said.severity or said.skips or said.effect
+        ), id_
         assert said.severity != rule.severity
         assert all(value != rule.params[name] for name, value in said.params.items())
 

@@ -37,7 +37,7 @@ def hint(schema: Mapping[str, Any], key: str = "hint") -> str:
     return f" ({schema[key]})" if key in schema else ""
 
 
-def describe(name: str, error: SchemaError) -> str:  # noqa: PLR0911 - one keyword, one sentence
+def describe(name: str, error: SchemaError) -> str:  # noqa: C901, PLR0911 - one keyword, one sentence
     """Return the message for *error* at the place *name*.
 
     The validator's own message is not used: it contains the whole value, 5 MB for an image.
@@ -62,6 +62,8 @@ def describe(name: str, error: SchemaError) -> str:  # noqa: PLR0911 - one keywo
             return f"{name} has {count(len(value), noun)}; expected at most {expected:,}"
         case "pattern" if not value.strip():
             return f"{name} is empty"
+        case "anyOf" if "needs" in error.schema:
+            return f"{name} has no {error.schema['needs']}"
         case "not":
             return f"{name} is not allowed here"
         case _:

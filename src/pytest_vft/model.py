@@ -58,6 +58,14 @@ class Source(NamedTuple):
     layout: Mapping[str, str] = {}
 
 
+class ExamplePlace(NamedTuple):
+    """The place of an example: its file, its line, and its index if the file is a JSON array."""
+
+    path: str
+    line: int
+    element: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A failed verdict and its place.
@@ -80,6 +88,7 @@ class Finding:
     skips: str | None = None
     example: str | None = None
     element: int | None = None
+    first: ExamplePlace | None = None
     fix: str | None = None
     unsafe: bool = False
 
@@ -108,7 +117,8 @@ class FileResult(NamedTuple):
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
     those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
-    file/not-jsonl), or None; *unchecked_media* counts videos and audios. *tallies* and
+    file/not-jsonl), or None; *unchecked_media* counts videos and audios, and
+    *image_roots* are folders of local images besides that of the file. *tallies* and
     *bad_lines*, the lines that fail a rule, are keyed by rule id; so are *severities*, which holds those
     that differ from the severity of the rule in the whole run.
     """
@@ -129,6 +139,7 @@ class FileResult(NamedTuple):
     data_format: str = "openai"
     layout: Mapping[str, str] = {}
     unchecked_media: int = 0
+    image_roots: tuple[str, ...] = ()
 
 
 class RuleResult(NamedTuple):
@@ -137,8 +148,8 @@ class RuleResult(NamedTuple):
     *subject* is the noun for what the rule judges; *severity* is the effective one, after `severity` and
     `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode, and
     *unopened* of those on local images that were not opened; *allowed* is the number of findings that the
-    configuration tolerates; *reason* is why the rule is ignored, or None. The other fields are texts of the
-    rule file.
+    configuration tolerates; *reason* is why the rule is ignored, or None; *decodes* is whether it judges what
+    decoded images show. The other fields are texts of the rule file.
     """
 
     id: str
@@ -150,6 +161,7 @@ class RuleResult(NamedTuple):
     unopened: int = 0
     allowed: int | None = None
     reason: str | None = None
+    decodes: bool = False
     summary: str = ""
     why: str = ""
     advice: str = ""

@@ -27,7 +27,7 @@ _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
-FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown")
+FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown", "html")
 _STEPS = ("plan", "preflight", "apply")
 _TEXT_OR_JSON = ("text", "json")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
@@ -224,6 +224,15 @@ OPTIONS = (
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
+    Option("no-images", "", "leave images out of an html report", _CHECK, "flag"),
+    Option(
+        "good-examples",
+        "N",
+        "examples without findings in an html report, from each file (default: 0)",
+        _CHECK,
+        "count",
+        default=0,
+    ),
     Option("max-findings", "N", "findings kept per rule and file (0: all; default: 1000)", _CHECK, "count"),
     Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
     Option(

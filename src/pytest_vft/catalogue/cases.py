@@ -165,9 +165,9 @@ def data_url(token: str) -> str:
 def draw(token: str) -> tuple[str, bytes]:
     """Return media type and bytes of the image that *token* describes.
 
-    FORMAT WxH MODE [bytes=N] [cut=N] [tail=N] [frames=N] [exif=upright|rotated|gps] [as=MEDIA/TYPE]:
-    *bytes* pads the file to that size, *cut* removes bytes at its end, *tail* appends bytes. Raises
-    ValueError, which names the invalid word.
+    FORMAT WxH MODE [bytes=N] [cut=N] [tail=N] [frames=N] [exif=upright|rotated|gps] [as=MEDIA/TYPE]
+    [shows=SCENE]: *bytes* pads the file to that size, *cut* removes bytes at its end, *tail* appends bytes.
+    Raises ValueError, which names the invalid word.
     """
     image = read_token(token)
     return image.media_type, encode(image)

@@ -97,8 +97,9 @@ def _job_problems(content: Mapping[str, Any]) -> Iterator[str]:
     service = content.get("job_api", {"kind": None})
     if (service["kind"] == "azure") != ("version" in service):
         yield "job_api: version is required for kind azure, and for no other kind"
-    if "{file}" not in content.get("upload_command", "{file}"):
-        yield "upload_command: does not contain {file}, the place of the file"
+    for key in ("upload_command", "load_snippet"):
+        if "{file}" not in content.get(key, "{file}"):
+            yield f"{key}: does not contain {{file}}, the place of the file"
 
 
 def _statement_problems(

@@ -16,7 +16,7 @@ from pytest_vft.text import safe
 from pytest_vft.toml import MAX_ENTRIES, bound_problems, infinite_problems
 from pytest_vft.toml import read_toml as read_any_toml
 
-_DATES = ("checked", "closes", "closes_newcomers")
+_DATES = ("checked", "closes", "closes_newcomers", "open_until")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

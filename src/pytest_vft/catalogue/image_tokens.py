@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import Any, NamedTuple
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from pytest_vft.text import count, nearest
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 _MODES = ("rgb", "rgba", "l", "la", "p", "cmyk", "1", "i;16")
-_OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as")
+_OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as", "shows")
+_SCENES = ("gradient", "shapes", "other-shapes", "dark", "bright", "blurred", "grey", "flat")
 _LONGEST_COMMENT = 65_533
 # Bounds of an image, far above the needs of shipped rules: a stranger may have written the rule file.
 _MAX_PIXELS = 4_000_000  # of an image, in all of its frames
@@ -30,6 +35,7 @@ class ImageToken(NamedTuple):
     frames: int | None
     exif: str | None
     media_type: str
+    shows: str
 
     @property
     def pixels(self) -> int:
@@ -62,7 +68,10 @@ def read_token(token: str) -> ImageToken:
         frames=numbers.get("frames"),
         exif=options.get("exif"),
         media_type=options.get("as", f"image/{kind}"),
+        shows=options.get("shows", "gradient"),
     )
+    if image.shows not in _SCENES:
+        raise ValueError(f"$image: {token}: no scene {image.shows!r}{nearest(image.shows, _SCENES)}")
     if image.pixels > _MAX_PIXELS:
         frames = f" in {count(image.frames, 'frame')}" if image.frames else ""
         raise ValueError(
@@ -98,6 +107,8 @@ def _encode(token: ImageToken) -> bytes:
     # A gradient, because one colour is compressed to so little that a cut would not remove any of it.
     gradient = Image.linear_gradient("L").resize(token.size)
     image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
+    if token.shows != "gradient":
+        image = _scene(token.shows, token.size)
     if token.mode == "rgba":
         image.putalpha(gradient)  # WEBP saves opaque images as RGB
     if token.mode in ("la", "i;16", "1"):
@@ -113,6 +124,28 @@ def _encode(token: ImageToken) -> bytes:
     except Exception as error:  # noqa: BLE001 - encoders raise any exception
         raise ValueError(f"Pillow cannot write {kind} of mode {token.mode}: {error}") from None
     return target.getvalue()
+
+
+def _scene(shows: str, size: tuple[int, int]) -> Image.Image:
+    """Return an image of rectangles in random colours, or what *shows* makes of it."""
+    from PIL import Image, ImageDraw, ImageFilter  # noqa: PLC0415 - as above
+
+    random = Random(shows == "other-shapes")  # noqa: S311 - no secret
+    width, height = size
+    image = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(image)
+    for _ in range(60):
+        left, top = random.randrange(width), random.randrange(height)
+        corner = left + random.randrange(1, 1 + width // 3), top + random.randrange(1, 1 + height // 3)
+        draw.rectangle(((left, top), corner), (*random.randbytes(3),))
+    if shows == "blurred":
+        return image.filter(ImageFilter.GaussianBlur(4))
+    if shows == "grey":
+        return image.convert("L").convert("RGB")
+    if shows == "flat":
+        return Image.new("RGB", size, (120, 130, 140))
+    slope, start = {"dark": (0.25, 0), "bright": (0.04, 244)}.get(shows, (1, 0))
+    return image.point(lambda level: start + slope * level)
 
 
 def _exif(what: str) -> bytes:

@@ -30,7 +30,8 @@ class Rule:
 
     *when* and *require* map names of facts to fragments of JSON Schema. *limits* names numbers that
     providers state; a *claim* has no number but must be stated by providers as well; *params* are
-    numbers with a default. *each* names a fact that lists faults; each fault is a finding. *cut_after*
+    numbers with a default. *data_formats* are the formats to which the rule applies, all if there are none.
+    *each* names a fact that lists faults; each fault is a finding. *cut_after*
     names a number of tokens: the finding is placed at the message that exceeds it. *bounds_fetch* names
     the maximum number of bytes to fetch of an image. *waived_by* names a network setting under which
     findings are ignored. *below* names a fact with an absolute path, and has texts for many findings
@@ -59,6 +60,7 @@ class Rule:
     claim: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     skips: str | None = None
+    data_formats: Sequence[str] = ()
     each: str | None = None
     cut_after: str | None = None
     bounds_fetch: str | None = None

@@ -52,13 +52,15 @@ class RuleStatement(NamedTuple):
 class Model(NamedTuple):
     """A base model that can be fine-tuned with images; *closes* is its shutdown date.
 
-    *context* is the maximum number of tokens of an example. *price* is in US dollars for a million
-    training tokens, as read on *price_date*. None means unknown.
+    Existing customers can train it until *open_until* at least. *context* is the maximum number of tokens of
+    an example. *price* is in US dollars for a million training tokens, as read on *price_date*. None means
+    unknown.
     """
 
     source: str = ""
     checked: date | None = None
     closes: date | None = None
+    open_until: date | None = None
     context: int | None = None
     image_tokens: ImageTokens | None = None
     price: float | None = None
@@ -77,12 +79,13 @@ class JobService(NamedTuple):
 class Provider(NamedTuple):
     """A service that trains, or a trainer that users run themselves.
 
-    *closes* is the date after which it accepts no jobs, *closes_newcomers* the same for new customers.
-    *extends* is the id of a parent, whose statements it inherits except those on the rules in
-    *not_stated*. With *any_model* it accepts models that are not in *models*. *trains_on* is what selects
-    the answers to train on; *unread* are fields that it accepts but does not use. *upload_command* is its
-    own command that uploads a file, with {file} in place of the file. *resizes* is how it scales an image
-    before the processor of the model does.
+    *closes* is the date after which it accepts no jobs, *closes_newcomers* the same for new customers, and
+    *open_until* the date until which existing customers can train at least. *extends* is the id of a parent,
+    whose statements it inherits except those on the rules in *not_stated*. With *any_model* it accepts models
+    that are not in *models*. *trains_on* is what selects the answers to train on; *unread* are fields that it
+    accepts but does not use. *upload_command* is its own command that uploads a file, and *load_snippet* has
+    lines with which a trainer reads a file, each with {file} in place of the file. *resizes* is how it scales
+    an image before the processor of the model does.
     """
 
     id: str
@@ -91,6 +94,7 @@ class Provider(NamedTuple):
     checked: date | None = None
     closes: date | None = None
     closes_newcomers: date | None = None
+    open_until: date | None = None
     extends: str | None = None
     not_stated: Sequence[str] = ()
     default_model: str | None = None
@@ -104,6 +108,7 @@ class Provider(NamedTuple):
     resizes: Resize | None = None
     job_api: JobService | None = None
     upload_command: str | None = None
+    load_snippet: str | None = None
 
     def model(self, name: str | None) -> str | None:
         """Return *name* if this provider accepts the model or its base model, the default model for None.

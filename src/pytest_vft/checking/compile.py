@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_vft.catalogue.conditions import Conditions, Fragment
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.facts.scopes import fact_types
+from pytest_vft.facts.scopes import fact_types, optional_facts
 from pytest_vft.model import Scope, Verdict
 
 Verdicts = tuple[int, ...]
@@ -29,17 +29,22 @@ _TESTS: Mapping[str, str] = {
 }
 
 
-def compile_check(scope: Scope, rules: Sequence[Rule]) -> Check:
-    """Return the function that judges the facts of a subject of *scope* by *rules*, which are bound."""
-    return _Compiler(scope).compile(rules)
+def compile_check(scope: Scope, rules: Sequence[Rule], data_format: str = "") -> Check:
+    """Return the function that judges the facts of a subject of *scope* by *rules*, which are bound.
+
+    A rule for other formats than *data_format* is not applicable.
+    """
+    return _Compiler(scope, data_format).compile(rules)
 
 
 class _Compiler:
     """Variables of the compiled function: facts by name, constants by name, gates by expression."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, data_format: str) -> None:
         self._scope = scope
+        self._data_format = data_format
         self._types = fact_types(scope)
+        self._optional = optional_facts(scope)
         self._facts = {fact: f"f{number}" for number, fact in enumerate(self._types)}
         self._constants: dict[str, Any] = {}
         self._gates: dict[str, str] = {}
@@ -58,14 +63,21 @@ class _Compiler:
     def _with_facts(self, body: str) -> str:
         """Return *body* with the facts that it names: in variables, or in place if it names them once."""
         uses = Counter(re.findall(r"\bf\d+\b", body))
-        facts = {name: f"facts[{fact!r}]" for fact, name in self._facts.items()}
+        facts = {name: self._load(fact) for fact, name in self._facts.items()}
         loads = [f"{name} = {facts[name]}\n    " for name in facts if uses[name] > 1]
         return "".join(loads) + re.sub(
             r"\bf\d+\b", lambda match: facts[match[0]] if uses[match[0]] == 1 else match[0], body
         )
 
+    def _load(self, fact: str) -> str:
+        """Return the expression for *fact*, None for one that is optional and was not measured."""
+        may_lack = fact in self._optional and self._types[fact].nullable
+        return f"facts.get({fact!r})" if may_lack else f"facts[{fact!r}]"
+
     def _rule(self, rule: Rule) -> str:
         """Return the expression for the verdict of *rule*; rules with the same `when` share a gate."""
+        if rule.data_formats and self._data_format not in rule.data_formats:
+            return f"{Verdict.NOT_APPLICABLE:d}"
         required = self._verdict(Verdict.FAIL, rule.require)
         if not rule.when:
             return required

@@ -22,7 +22,7 @@ from pytest_vft.text import Safe, fill
 
 FAIL, UNKNOWN = int(Verdict.FAIL), int(Verdict.UNKNOWN)
 # A run judges shards, files and the dataset by the same rules.
-_compiled = lru_cache(len(SCOPES))(compile_check)
+_compiled = lru_cache(4 * len(SCOPES))(compile_check)
 
 
 class Subject(NamedTuple):
@@ -48,7 +48,15 @@ class RuleJudge:
 
     def __init__(self, plan: LintPlan) -> None:
         self.rules = {scope: tuple(rule for rule in plan.rules if rule.scope == scope) for scope in SCOPES}
-        self.checks = {scope: _compiled(scope, self.rules[scope]) for scope in SCOPES}
+        self.checks = self.checks_for("")
+
+    def checks_for(self, data_format: str) -> Mapping[Scope, Check]:
+        """Return the functions that judge examples in *data_format*, by scope."""
+        narrowed = any(rule.data_formats for rules in self.rules.values() for rule in rules)
+        return {
+            scope: _compiled(scope, rules, data_format if narrowed else "")
+            for scope, rules in self.rules.items()
+        }
 
     def needs_optional(self, *scopes: Scope) -> bool:
         """Return whether any rule in *scopes* tests an optional fact, which is measured only then."""

@@ -6,7 +6,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
@@ -14,6 +14,7 @@ from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.executors import ShardResult, Workers, lint_shards
 from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
+from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.checking.merging import Fetch, FileTotals, merge_files
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import open_image_store
@@ -76,6 +77,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     with the URLs of images, if any; *remember* is called with the totals of each shard, *watch* after
     each shard. Raises LintError if an executor fails.
     """
+    plan = replace(plan, measurers=needed_measurers(plan.rules, sources))
     store = open_image_store(plan)
 
     def lint(shards: Sequence[Shard]) -> Iterator[ShardResult]:
@@ -171,7 +173,7 @@ def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | N
 def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
     """Add verdicts and findings of the rules of scope file to *file*."""
     facts = _facts(file, skipping=any(rule.skips for rules in judge.rules.values() for rule in rules))
-    verdicts = judge.checks["file"](facts)
+    verdicts = judge.checks_for(file.source.data_format)["file"](facts)
     file.totals.counts["file"] = Counter([verdicts])
     found = judge.findings(verdicts, Subject("file", facts), file.ignored)
     file.totals.findings = [*found, *file.totals.findings]
@@ -194,8 +196,12 @@ def _facts(file: FileTotals, *, skipping: bool) -> FileFacts:
         "examples": totals.examples if read else None,
         "image_examples": totals.image_examples if read else None,
         "images": totals.images if read else None,
+        "imageless_examples": (totals.examples - totals.image_examples) * bool(totals.image_examples)
+        if read
+        else None,
         "skipped_examples": totals.skipped if read and skipping else None,
         "pictured_examples": totals.pictured,
+        "systemless_examples": (totals.examples - totals.with_system) * bool(totals.with_system),
         "missing_columns": missing_columns(totals.first_keys, file.source.layout),
         "formatting": file.source.layout.get("formatting", ""),
         **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),
@@ -224,6 +230,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         data_format=file.source.data_format,
         layout=file.source.layout,
         unchecked_media=file.totals.unchecked_media,
+        image_roots=file.image_roots,
     )
 
 
@@ -237,14 +244,20 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, places, facts, key, _ in recurring(files):
+    for number, places, facts, key, first, _ in recurring(files):
         verdicts = judge.checks["dataset"](facts)
         for place in places:
             path = place.file.source.path
             found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
             findings += [
                 PlacedFinding(
-                    path, one._replace(line=place.entry, pointer=place.pointer, example=f"{key:032x}")
+                    path,
+                    one._replace(
+                        line=place.entry,
+                        pointer=place.pointer,
+                        example=f"{key:032x}",
+                        first=first.location if first and first.location != place.location else None,
+                    ),
                 )
                 for one in found
             ]

@@ -258,7 +258,8 @@ def _setting(plan: LintPlan) -> bytes:
     """Return a hash of everything that affects results, except the data."""
     from pytest_vft.reading.tokenizer import vocabulary_path  # noqa: PLC0415 - 4 ms; for large files only
 
-    rules = (plan.rules, plan.image_tokens, plan.full, plan.max_findings)
+    measurers = [measurer.id for measurer in plan.measurers]
+    rules = (plan.rules, plan.image_tokens, plan.full, plan.max_findings, measurers)
     counting = find_spec("tiktoken") is not None and vocabulary_path().is_file()
     about = repr((rules, counting, PIL.__version__, sys.byteorder)).encode()
     code = sorted(path for part in _PARTS for path in (_PACKAGE / part).glob("*.py"))

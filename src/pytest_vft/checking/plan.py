@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.facts.tokens import ImageTokens
+from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.remote import LONG_AGO
 
 
@@ -19,7 +20,7 @@ class LintPlan:
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
     and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file.
+    of each file; *measurers* find out what images show.
     """
 
     rules: tuple[Rule, ...]
@@ -30,3 +31,4 @@ class LintPlan:
     cache: Path | None = None
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
+    measurers: tuple[Measurer, ...] = ()

@@ -21,7 +21,8 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import ImageFacts, is_undecoded
+from pytest_vft.facts.image import is_undecoded, is_unopened
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
 from pytest_vft.facts.training import add_training_facts
@@ -41,7 +42,7 @@ _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 def open_image_store(plan: LintPlan) -> ImageStore:
     """Return an empty store that reads the cache of *plan*; the caller closes it."""
     cache = ImageCache(plan.cache, read_only=True) if plan.cache else None
-    return ImageStore(full=plan.full, bounded=plan.bounded, cache=cache)
+    return ImageStore(full=plan.full, bounded=plan.bounded, cache=cache, measurers=plan.measurers)
 
 
 class ShardLinter:
@@ -50,7 +51,7 @@ class ShardLinter:
     def __init__(self, plan: LintPlan, store: ImageStore) -> None:
         self._plan = plan
         self._judge = RuleJudge(plan)
-        self._training = self._judge.needs_optional("example", "message")
+        self._training = self._judge.needs_optional("example", "message", "image")
         self._keys = self._judge.needs_optional("file")
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
@@ -105,7 +106,7 @@ class ShardLinter:
         files.pop_seen()
         context = FetchContext(shard.remotes, self._plan.now, files)
         count_image = self._count_image
-        checks = self._judge.checks
+        checks = self._judge.checks_for(shard.data_format)
         check_line, check_example = checks["line"], checks["example"]
         check_message, check_image = checks["message"], checks["image"]
         totals = ShardTotals()
@@ -137,6 +138,7 @@ class ShardLinter:
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
+                totals.with_system += any(row[1] == "system" for row in chat.rows)
             counted = examples[check_example(example.facts)]
             counted.number += 1
             if counted.failed:
@@ -183,7 +185,7 @@ class ShardLinter:
         """Count the unknown *verdicts* on *image* whose cause is known."""
         if is_undecoded(image):
             totals.undecoded.update(self._judge.unknown("image", verdicts))
-        elif image["local"]:
+        elif is_unopened(image):
             totals.unopened.update(self._judge.unknown("image", verdicts))
 
     def _read_elements(

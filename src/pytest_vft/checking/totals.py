@@ -17,7 +17,7 @@ from pytest_vft.checking.compile import Verdicts
 from pytest_vft.facts.first_keys import MAX_KEYS
 from pytest_vft.facts.turns import Turn
 from pytest_vft.line_ranges import LineRanges
-from pytest_vft.model import Scope
+from pytest_vft.model import ExamplePlace, Scope
 from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.links import unsigned
 from pytest_vft.reading.remote import Remote
@@ -36,8 +36,8 @@ def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]
 class ShardFinding(NamedTuple):
     """A finding in a shard, whose *line* is the number of the entry in the shard, from 1.
 
-    *element* is the index of the entry in an array, once its place in the file is known; *fix* is the name
-    of the repair, if there is one.
+    *element* is the index of the entry in an array, once its place in the file is known; *first* is where
+    content that recurs occurs first, if not here; *fix* is the name of the repair, if there is one.
     """
 
     rule: str
@@ -47,6 +47,7 @@ class ShardFinding(NamedTuple):
     image: str | None
     example: str | None = None
     element: int | None = None
+    first: ExamplePlace | None = None
     fix: str | None = None
 
 
@@ -130,16 +131,17 @@ class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
     *skipped* counts the examples that fail a rule with a skip reason, *pictured* those with images or
-    placeholders, and *size* the bytes of all lines, if a rule needs the numbers; *first_keys* maps keys of
-    examples to the line and byte where they first appear, if a rule needs these; *urls* are the web URLs of
-    images, and *unsettled* are lines with those that were fetched without a result; *linked* maps the low
-    half of the key of an image, None if it is not settled, and the hash of its URL to the first line;
-    *distinct_images* holds the low half of the keys of images. *undecoded* counts, for each rule, the unknown
-    verdicts on images that were too large to decode, and *unopened* those on local images that were not
-    opened. *folders* holds the common folder of the paths that fail a rule, "" for paths without one. *kept*
-    and *dropped* count the findings of each rule below and above the maximum; *bad_lines* are the lines that
-    fail each rule. *measured* are images that are not in the cache, and *row* is key and value for the cache
-    of shards: both belong to one shard and are not merged.
+    placeholders, *with_system* those with a system message, and *size* the bytes of all lines, if a rule
+    needs the numbers; *first_keys* maps keys of examples to the line and byte where they first appear, if a
+    rule needs these; *urls* are the web URLs of images, and *unsettled* are lines with those that were
+    fetched without a result; *linked* maps the low half of the key of an image, None if it is not settled,
+    and the hash of its URL to the first line; *distinct_images* holds the low half of the keys of images.
+    *undecoded* counts, for each rule, the unknown verdicts on images that were too large to decode, and
+    *unopened* those on local images that were not opened. *folders* holds the common folder of the paths that
+    fail a rule, "" for paths without one. *kept* and *dropped* count the findings of each rule below and
+    above the maximum; *bad_lines* are the lines that fail each rule. *measured* are images that are not in
+    the cache, and *row* is key and value for the cache of shards: both belong to one shard, and are not
+    merged.
     """
 
     lines: int = 0
@@ -154,6 +156,7 @@ class ShardTotals:
     image_tokens_at_least: int = 0
     image_tokens_at_most: int = 0
     pictured: int = 0
+    with_system: int = 0
     size: int = 0
     first_keys: dict[str, tuple[int, int]] = field(default_factory=dict)
     urls: dict[str, None] = field(default_factory=dict)

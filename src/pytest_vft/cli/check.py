@@ -49,7 +49,7 @@ def check(arguments: argparse.Namespace) -> int:
         if stdin:
             report = with_stdin(report, stdin)
     for target in targets:
-        write(report, target, Display(arguments.max_shown))
+        write(report, target, _display(arguments))
     if selection.nothing is not None:
         print(f"vft: {safe(selection.nothing, None)}: nothing to check", file=sys.stderr)
         if arguments.format not in FOR_PEOPLE:  # programs read a report also if nothing was checked
@@ -61,7 +61,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _print(report: Report, arguments: argparse.Namespace) -> None:
-    display = Display(arguments.max_shown, text_width(), quiet=arguments.quiet)
+    display = _display(arguments)._replace(width=text_width(), quiet=arguments.quiet)
     if arguments.statistics:
         from pytest_vft.report.statistics import render_statistics  # noqa: PLC0415 - for --statistics only
 
@@ -71,6 +71,10 @@ def _print(report: Report, arguments: argparse.Namespace) -> None:
         print_text(render(report, "text", display))
         _add_to_summary(render(report, "markdown", Display(arguments.max_shown)))
     print_text(render(report, arguments.format, display), styled=arguments.format in FOR_PEOPLE)
+
+
+def _display(arguments: argparse.Namespace) -> Display:
+    return Display(arguments.max_shown, images=not arguments.no_images, good_examples=arguments.good_examples)
 
 
 def _select(arguments: argparse.Namespace) -> _Selection:

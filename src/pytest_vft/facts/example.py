@@ -53,7 +53,7 @@ class ExampleFacts(TypedDict):
     listed_images: int | None
     """Number of images in a list beside the messages; None for an example or a format without such a list."""
     unchecked_media: int
-    """Number of videos and audios beside the messages, which are not checked."""
+    """Number of videos, audios and documents, in parts or beside the messages, which are not checked."""
     missing_image: str
     """What refers to an image that the example lacks: a placeholder, or a key beside the messages; "none"."""
     unanswered_calls: Sequence[str]
@@ -82,13 +82,19 @@ class ExampleFacts(TypedDict):
     """Number of messages that follow a message of the same side, system messages aside: user, tool and
     function messages are one side, assistant messages the other."""
     mixed_content: NotRequired[bool]
-    """Whether the content of one message is a string and that of another a list of parts."""
+    """Whether the content of one message is a string and that of another a list of parts; empty contents and
+    those of answers to choose from do not count."""
+    answer_messages: NotRequired[int]
+    """Number of assistant messages in a row at the end of the longer of two answers, the conversation before
+    the first one included; 0 for an example with one answer."""
     equal_answers: NotRequired[bool]
     """Whether the other answer of an example with two answers is the same as the first one."""
     unlisted_images: NotRequired[int]
     """Number of images with a source of their own, in an example that has a list of images as well."""
     fields: NotRequired[Sequence[str]]
     """Keys of the example besides its messages, such as tools, that have a value."""
+    keys: NotRequired[Sequence[str]]
+    """Keys of the example besides its messages; none for an example with two answers."""
     image_tokens_at_least: NotRequired[int | None]
     """Lower bound of the tokens of all images."""
     image_tokens_at_most: NotRequired[int | None]
@@ -185,7 +191,7 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
     if (is_marked or not images) and not chat.faults:
         missing = missing_image(rows, chat.others, len(images))
         hides_image = hides_image or (not images and (missing is not NONE or has_unread_image(rows)))
-    media = _media(chat.others) if chat.others else 0
+    media = chat.media + (_media(chat.others) if chat.others else 0)
     bounds = target_turn(rows)
     # Without the image, video or audio that was meant, a question may be the same as another one.
     is_whole = bounds[1] and not chat.faults and not hides_image and not media

@@ -4,119 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, NamedTuple, cast
 
 from xxhash import xxh3_128_intdigest
 
-from pytest_vft.formats.base import Fault, ImageRow
+from pytest_vft.facts.image_facts import ImageFacts, Match
+from pytest_vft.formats.base import ImageRow
 from pytest_vft.model import Split
 from pytest_vft.reading.base64_variants import decode_variant
 from pytest_vft.reading.context import FetchContext
-from pytest_vft.reading.decoding import Damage
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, is_opened
 from pytest_vft.reading.links import Link, read_link, without_scheme
 from pytest_vft.reading.remote import Remote, not_fetched
 from pytest_vft.reading.roots import OUTSIDE, UNREADABLE
 
-Match = Literal["exact", "alias", "none"]
-
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
 _FETCHED = ("http", "https")
+_STORES = ("gs", "s3")  # object storage, which is not opened
 
 # https://www.iana.org/assignments/media-types; aliases written by older browsers and cameras
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _ALIASES = {"image/jpg": "JPEG", "image/pjpeg": "JPEG", "image/x-png": "PNG"}
-
-
-class ImageFacts(TypedDict):
-    """What is measured in an image."""
-
-    split: Split
-    """Split of the file: train, validation or test."""
-    role: str
-    """Role of the message that contains the image."""
-    detail: str
-    """Detail as written; "auto" if absent, "null" for a JSON null."""
-    unknown_keys: Sequence[Fault]
-    """Keys of the image and its content part that the format does not define; null values do not count."""
-    scheme: str
-    """Scheme of the URL in lower case: data, https, file ...; "none" for a URL without a scheme and for a
-    local path."""
-    address: str
-    """Description of the URL: of scheme s3, a path, bare base64, empty."""
-    media_type: str | None
-    """Media type that a data URL declares, as written; text/plain if it declares none (RFC 2397). For a
-    fetched URL, the type that the server declares; None if that is not usable."""
-    media_type_match: Match | None
-    """Whether the media type fits the format: "exact" (also if none is declared), "alias" (image/jpg for a
-    JPEG) or "none"; None for an image that cannot be opened."""
-    encoding: str | None
-    """"base64", or "other" if the payload of a data URL is not valid base64; None for other URLs."""
-    encoding_error: str | None
-    """Why the payload is not valid base64."""
-    base64_variant: bool | None
-    """Whether a payload that is not valid base64 is that of an image, with white space, the URL-safe
-    alphabet or missing padding; None for other payloads."""
-    bytes: int | None
-    """Size of the image after base64 decoding."""
-    format: str | None
-    """Format by the first bytes: JPEG, HEIC, HTML, unrecognised ...; "none" if there are no bytes."""
-    openable: bool | None
-    """Whether a decoder can read the header; None if the image was not fetched or memory was short."""
-    mode: str | None
-    """Pillow's mode: RGB, RGBA, L, P, CMYK ..."""
-    width: int | None
-    """Width in pixels."""
-    height: int | None
-    """Height in pixels."""
-    pixels: int | None
-    """Width times height."""
-    frames: int | None
-    """Number of frames by the header; 1 for a JPEG, whatever follows its image."""
-    orientation: int | None
-    """EXIF orientation from 1 (upright) to 8; 1 if EXIF is absent or cannot be read."""
-    geotagged: bool | None
-    """Whether EXIF contains a latitude or longitude."""
-    damage: Damage | None
-    """"truncated", "undecodable", or "none" if the depth of the run found no damage; None for an image that
-    was too large to decode."""
-    decoder_error: str | None
-    """The error message of the decoder."""
-    reachable: bool | None
-    """Whether a URL could be fetched; None if that is not known."""
-    unreachable_because: str | None
-    """Why a URL could not be fetched."""
-    host: str | None
-    """Host of an http or https URL, in lower case."""
-    public: bool | None
-    """Whether all addresses of the host are public; None if its name was not resolved."""
-    served: str | None
-    """Content that a server sent: image, an HTML page ...; None if nothing was fetched."""
-    redirected_to: str | None
-    """Final URL without secrets; "nowhere" if the URL did not redirect, None if nothing was fetched."""
-    expires: str
-    """When the signature of the URL expires; "never" without a signature or for an unreachable URL."""
-    expired: bool
-    """Whether the signature of the URL has expired; such a URL is not fetched."""
-    days_left: int | None
-    """Whole days until the signature expires, negative if it has expired."""
-    local: bool
-    """Whether the image is named by a local path, in a data format that has such paths."""
-    path: str | None
-    """The local path as written; two quotes for an empty one."""
-    leads_to: str | None
-    """What a local path leads to: a file, a folder, a pipe, a socket, a device, nothing, outside the roots,
-    unreadable; None for other images."""
-    outside_because: str | None
-    """How a local path leads out of the roots."""
-    outside_path: str | None
-    """The absolute path that such a path leads to."""
-    read_error: str | None
-    """Why a local file cannot be read, in the words of the system."""
 
 
 class Image(NamedTuple):
@@ -130,7 +41,7 @@ class Image(NamedTuple):
 
 
 _UNKNOWN: Any = {
-    **dict.fromkeys(ImageFacts.__annotations__),
+    **dict.fromkeys(name for name in ImageFacts.__annotations__ if name in ImageFacts.__required_keys__),
     "unknown_keys": (),
     "expires": "never",
     "expired": False,
@@ -207,7 +118,7 @@ def _link_facts(
         declared = remote.media_type
         facts["media_type_match"] = _match(declared, remote.image.format) if declared else "exact"
         _add_measurements(facts, remote.image)
-    elif remote is None or remote.reachable is not None:
+    elif scheme not in _STORES and (remote is None or remote.reachable is not None):
         facts["format"] = "none"
         facts["openable"] = False
     return xxh3_128_intdigest(url.encode()) if content is None else content, facts
@@ -260,7 +171,7 @@ def _add_link(facts: ImageFacts, link: Link, remote: Remote, now: datetime) -> N
 
 def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
     # Unpacking is faster than access to each field.
-    size, format_, openable, mode, width, height, damage, error, frames, orientation, geotagged = image
+    size, format_, openable, mode, width, height, damage, error, frames, orientation, geotagged, shown = image
     facts["bytes"] = size
     facts["format"] = format_
     facts["openable"] = openable
@@ -276,6 +187,14 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
     facts["geotagged"] = geotagged
     facts["damage"] = damage
     facts["decoder_error"] = error
+    if shown:
+        for columns in shown.values():
+            facts.update(cast("ImageFacts", columns))
+
+
+def is_unopened(facts: ImageFacts) -> bool:
+    """Return whether the image is a local file that was not opened, or in object storage."""
+    return facts["local"] or facts["scheme"] in _STORES
 
 
 def repaired_facts(facts: ImageFacts, image: ImageMeasurements) -> ImageFacts:

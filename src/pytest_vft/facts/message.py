@@ -42,4 +42,9 @@ class MessageFacts(TypedDict):
     newer format."""
     fields: NotRequired[Sequence[str]]
     """Keys besides role and content with values that differ from the default: weight or loss of 0 or false,
-    name, tool_calls ...; detail if an image of the message has one."""
+    name, tool_calls ...; detail if an image of the message has one, and "a refusal part" for a part of the
+    content."""
+    weight: NotRequired[str]
+    """The weight as JSON: 0, 1, 0.0 ...; "none" for a message without weight."""
+    reserved_words: NotRequired[Sequence[str]]
+    """Words in the texts that Amazon Nova reserves, such as User: and <image>, as its pages write them."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, NotRequired, Union, get_args, get_o
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.example import ExampleFacts
 from pytest_vft.facts.file import FileFacts
-from pytest_vft.facts.image import ImageFacts
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.line import LineFacts
 from pytest_vft.facts.message import MessageFacts
 from pytest_vft.formats.base import Fault

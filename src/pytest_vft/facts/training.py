@@ -1,12 +1,14 @@
-"""Facts that rules for trainers test, measured only if a rule of the run needs one of them."""
+"""Facts that few providers' rules test, measured only if a rule of the run needs one of them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, takewhile
 from typing import Any
 
 from pytest_vft.facts.example import Example
+from pytest_vft.facts.references import add_reference_facts, reserved_words
 from pytest_vft.formats.base import Chat, ImageRow, MessageRow
 
 # Roles that speak in the turn of the user: tools answer the assistant.
@@ -16,17 +18,17 @@ _AUTO = (None, "auto")
 
 
 def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> None:
-    """Add the facts for trainers to those of *example*, which *chat* was measured as.
+    """Add the optional facts to those of *example*, which *chat* was measured as.
 
     *image_tokens* says that the tokens of images are known.
     """
     rows, others = _conversation(chat)
     roles = [row[1] for row in rows]
-    contents = {row[2] for row in rows}
+    contents = {row[2] for row in rows[: len(rows) - len(others)] if _has_content(row)}
     turns = [role in _USER_SIDE for role in roles if role != "system"]
     # Messages that are left out may have placeholders, and stand between others.
     surplus = 0 if chat.faults else chat.placeholders - (chat.listed or 0)
-    repeated = 0 if chat.faults else sum(one == other for one, other in pairwise(turns))
+    repeated = 0 if chat.faults else sum(one == other for one, other in pairwise(turns)) - chat.divided
     listed = 0 if chat.faults else chat.listed or 0
     example.facts.update(
         {
@@ -37,23 +39,39 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "late_systems": roles[1:].count("system"),
             "repeated_turns": repeated,
             "mixed_content": {"string", "parts"} <= contents,
+            "answer_messages": max(_closing_answers(rows), _closing_answers(others)) if others else 0,
             "equal_answers": bool(others) and not chat.faults and _are_equal(rows[-len(others) :], others),
             "unlisted_images": max(len(example.images) - listed, 0) if listed else 0,
             "fields": [key for key, value in chat.others.items() if value],
+            "keys": () if others else list(chat.others),
             "image_tokens_at_least": example.image_tokens[0] if image_tokens or not example.images else None,
             "image_tokens_at_most": example.image_tokens[1] if image_tokens or not example.images else None,
         }
     )
-    for position, _, content, _, images, source, _, _ in chat.rows:
+    for position, _, content, texts, images, source, _, _ in chat.rows:
         message = example.messages[position]
         message["list_content"] = content == "parts" and any(map(_is_usual_part, source.get("content", ())))
         message["fields"] = list(_fields(source, images))
+        message["weight"] = json.dumps(source["weight"]) if "weight" in source else "none"
+        message["reserved_words"] = reserved_words(texts)
+    add_reference_facts(example.images)
 
 
 def _conversation(chat: Chat) -> tuple[Sequence[MessageRow], Sequence[MessageRow]]:
     """Return the messages of *chat*, and those of its other answer."""
     end = len(chat.rows) - chat.alternatives
     return chat.rows[:end], chat.rows[end:]
+
+
+def _has_content(row: MessageRow) -> bool:
+    """Tell whether the content of a message is neither an empty string nor an empty list."""
+    _, _, content, texts, images, *_ = row
+    return any(texts) or bool(images) or (content == "parts" and bool(texts))
+
+
+def _closing_answers(rows: Sequence[MessageRow]) -> int:
+    """Return the number of assistant messages at the end of *rows*."""
+    return sum(1 for _ in takewhile(lambda row: row[1] == "assistant", reversed(rows)))
 
 
 def _are_equal(answer: Sequence[MessageRow], other: Sequence[MessageRow]) -> bool:
@@ -78,12 +96,20 @@ def _shown(roles: Sequence[str]) -> str:
 
 
 def _fields(message: Mapping[str, Any], images: Sequence[ImageRow]) -> Iterator[str]:
-    """Yield the keys of *message* besides role and content whose values are not the default ones."""
+    """Yield the keys of *message* besides role and content whose values are not the default ones.
+
+    A part of the content with a refusal, and detail of an image, count as well.
+    """
     for key, value in message.items():
         if key in ("weight", "loss"):
             if value is not None and not value:  # zero or false; any other value is the default
                 yield key
         elif value and key not in ("role", "content"):
             yield key
+    content = message.get("content")
+    if isinstance(content, list) and any(
+        isinstance(part, dict) and part.get("type") == "refusal" for part in content
+    ):
+        yield "a refusal part"
     if any(image[2] not in _AUTO for image in images):
         yield "detail"

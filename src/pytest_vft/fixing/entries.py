@@ -14,7 +14,8 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.judge import RuleJudge, is_repairable
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.encoding import MEDIA_TYPES
-from pytest_vft.facts.image import ImageFacts, image_facts
+from pytest_vft.facts.image import image_facts
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.fixing.boxes import has_boxes
 from pytest_vft.fixing.detail import with_detail_inside
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState, RepairedImage, payload_bytes

@@ -10,7 +10,8 @@ import pybase64
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.judge import FAIL, RuleJudge, is_repairable
-from pytest_vft.facts.image import ImageFacts, repaired_facts
+from pytest_vft.facts.image import repaired_facts
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.fixing.base64_text import decoded
 from pytest_vft.fixing.limits import image_limits
 from pytest_vft.fixing.metadata import without_metadata

@@ -7,6 +7,9 @@
     llamafactory       messages, conversations or instructions with <image> in texts, images beside them
     trl                messages with parts, or a prompt with its answers, images beside them
     swift              messages or a query with its response, images in parts or beside them
+    axolotl            OpenAI's messages, images as parts with a path, url, base64 or image
+    gemini             contents of user and model with parts, images as fileData or inlineData
+    bedrock            messages of the Converse API, images in S3 or as bytes
 
 To add a format, write a module with a DataFormat and list it in formats/registry.py.
 """

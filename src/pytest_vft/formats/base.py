@@ -75,7 +75,9 @@ class Chat(NamedTuple):
     *faults* and *unknown_keys* are places in the example as it was written; *unsound* maps omitted
     places of the chat to their values. *others* holds the keys of the example besides its messages
     (tools ...). *placeholders* counts tags in texts and parts without a source that stand for images, and
-    *listed* the images in a list beside the messages; None without such a list.
+    *listed* the images in a list beside the messages; None without such a list. *divided* counts the
+    messages that were written as one with the message before: a format may have results of tools in the
+    message of a user. *media* counts the videos, audios and documents in parts.
     """
 
     rows: Sequence[MessageRow]
@@ -87,6 +89,8 @@ class Chat(NamedTuple):
     alternatives: int = 0
     placeholders: int = 0
     listed: int | None = None
+    divided: int = 0
+    media: int = 0
 
     @property
     def messages(self) -> list[Message]:

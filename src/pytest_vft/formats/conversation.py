@@ -137,6 +137,8 @@ def _check(chat: Chat) -> None:
     for key in _NOT_CONVERTED:
         if chat.others.get(key):
             raise NotConvertedError(f'the example has "{key}", which is not converted')
+    if chat.media:
+        raise NotConvertedError("the example has a video, an audio or a document, which is not converted")
     if chat.placeholders and chat.placeholders != (chat.listed or 0):
         listed = count(chat.listed or 0, "image")
         raise NotConvertedError(f"{listed} for {count(chat.placeholders, 'placeholder')}")

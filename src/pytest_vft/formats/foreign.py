@@ -10,6 +10,7 @@ from pytest_vft.resources import read_table
 
 _OPENAI: Mapping[str, Any] = {"name": "in OpenAI's chat format", "data_format": "openai"}
 _IMAGE: Mapping[str, Any] = {"part": "image"}
+_CONVERSE = ("image", "toolUse", "toolResult")  # keys of parts with an object
 _OPENAI_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 
 
@@ -37,10 +38,14 @@ def foreign_part(kind: object) -> Mapping[str, Any] | None:
 
 def _is_plain(example: Mapping[str, Any]) -> bool:
     """Return whether the messages of *example* have OpenAI's roles, no mark of ms-swift, no image part."""
-    return not _has_parts(example, _IMAGE) and all(
-        message.get("role") in _OPENAI_ROLES and "loss" not in message and "loss_scale" not in message
-        for message in _messages(example)
-        if isinstance(message.get("role"), str)
+    return (
+        not _has_parts(example, _IMAGE)
+        and not _is_converse(example)
+        and all(
+            message.get("role") in _OPENAI_ROLES and "loss" not in message and "loss_scale" not in message
+            for message in _messages(example)
+            if isinstance(message.get("role"), str)
+        )
     )
 
 
@@ -62,6 +67,7 @@ def _has_marks(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
         and _has_role(example, entry.get("roles"))
         and _has_message_key(example, entry.get("message_keys"))
         and _has_url(example, entry.get("urls"))
+        and ("converse" not in entry or _is_converse(example))
         and ("only_role" not in entry or {m.get("role") for m in _messages(example)} == {entry["only_role"]})
     )
 
@@ -103,6 +109,14 @@ def _has_url(example: Mapping[str, Any], key: str | None) -> bool:
         return True
     listed = example[key] if isinstance(example[key], list) else [example[key]]
     return any(isinstance(value, str) and value.startswith(("http://", "https://")) for value in listed)
+
+
+def _is_converse(example: Mapping[str, Any]) -> bool:
+    """Return whether all parts of *example* have no type, and one has an image or a tool of Converse."""
+    parts = [part for message in _messages(example) for part in _parts(message)]
+    return all(isinstance(part, dict) and "type" not in part for part in parts) and any(
+        isinstance(part.get(key), dict) for part in parts for key in _CONVERSE
+    )
 
 
 def _messages(example: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -16,6 +16,7 @@ from pytest_vft.formats.written import (
     WrittenMessage,
     chat_rows,
     listed_images,
+    media_parts,
 )
 from pytest_vft.text import safe
 
@@ -49,10 +50,14 @@ IsFaulty = Callable[[KeyPath], bool]
 
 
 class Messages(NamedTuple):
-    """The messages of an example; the last *alternatives* of them are other answers."""
+    """The messages of an example; the last *alternatives* of them are other answers.
+
+    *divided* counts messages that were written as one with the message before.
+    """
 
     messages: Sequence[WrittenMessage]
     alternatives: int = 0
+    divided: int = 0
 
 
 # Counts the marks that a trainer adds to messages with a number of listed images and of marks.
@@ -144,7 +149,7 @@ class FormsFormat:
         if any(not fault.path for fault in faults):  # a key is missing, or the example has another format
             return Chat((), 0, faults), {}
         faulty = {fault.path[:length] for fault in faults for length in range(1, len(fault.path) + 1)}
-        messages, alternatives = form.read(example, faulty.__contains__)
+        messages, alternatives, divided = form.read(example, faulty.__contains__)
         listed = listed_images(example, form.images)
         read = chat_rows(messages, listed or (), tags=form.tags)
         chat = Chat(
@@ -157,6 +162,8 @@ class FormsFormat:
             alternatives,
             read.placeholders + form.own_marks(messages, len(listed or ()), read.placeholders),
             None if listed is None else len(listed),
+            divided,
+            media_parts(messages),
         )
         return chat, read.places
 
@@ -184,7 +191,8 @@ class Turns:
     """How the messages of a list are written.
 
     *roles* maps roles as written to roles in OpenAI's format; *role* and *content* are keys of a message, and
-    *known* its other keys. With *nullable*, a message may have no content.
+    *known* its other keys. With *nullable*, a message may have no content. *parts* are the keys of a content
+    part; by default, any are known.
     """
 
     roles: Mapping[str, str]
@@ -193,6 +201,7 @@ class Turns:
     known: Sequence[str] = ()
     contents: Schema = field(default_factory=lambda: PARTS)
     nullable: bool = False
+    parts: Sequence[str] = ()
 
     @cached_property
     def schema(self) -> Schema:
@@ -229,8 +238,16 @@ class Turns:
             return WrittenMessage("", None, place, source, sound=False)
         keys = {self.role, self.content, *self.known}
         unknown = unknown_keys(turn, keys, place, _BESIDE) if len(turn) > len(keys.intersection(turn)) else ()
+        if self.parts and isinstance(content, list):
+            unknown = [*unknown, *self._unknown_in_parts(content, (*place, self.content))]
         role = self.roles[str(written)]
         return WrittenMessage(role, content, place, source, unknown_keys=unknown, key=self.content)
+
+    def _unknown_in_parts(self, content: Sequence[Any], place: KeyPath) -> Iterator[Fault]:
+        """Yield the unknown keys of the parts of *content*, which is at *place*; null is no value."""
+        for number, part in enumerate(content):
+            given = {key: value for key, value in part.items() if value is not None}
+            yield from unknown_keys(given, self.parts, (*place, number), _BESIDE)
 
 
 def text_message(role: str, text: Any, place: KeyPath, is_faulty: IsFaulty) -> WrittenMessage:

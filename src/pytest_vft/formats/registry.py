@@ -20,6 +20,9 @@ _FORMATS = {
     "llamafactory": "pytest_vft.formats.llamafactory:LlamaFactory",
     "trl": "pytest_vft.formats.trl:Trl",
     "swift": "pytest_vft.formats.swift:Swift",
+    "axolotl": "pytest_vft.formats.axolotl:Axolotl",
+    "gemini": "pytest_vft.formats.gemini:Gemini",
+    "bedrock": "pytest_vft.formats.bedrock:Bedrock",
 }
 
 _WRITERS = {

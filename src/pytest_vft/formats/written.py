@@ -19,6 +19,7 @@ TAG = "<image>"
 _SOURCES = ("image", "image_url", "url", "path", "base64", "value")
 _INNER = ("url", "path")
 IMAGE_TYPES = ("image", "image_url")
+MEDIA_TYPES = ("video", "video_url", "audio", "audio_url", "file")
 
 _SCHEME = re.compile(r"data:|[A-Za-z][A-Za-z0-9+.-]*://", re.IGNORECASE)
 # Starts of base64 with the media types of the images.
@@ -77,6 +78,16 @@ def listed_images(example: Mapping[str, Any], columns: Sequence[str]) -> list[Li
             continue
         found = [*(found or ()), *images]
     return found
+
+
+def media_parts(messages: Sequence[WrittenMessage]) -> int:
+    """Return the number of videos, audios and documents in parts of *messages* with a source of their own."""
+    return sum(
+        isinstance(part, dict) and part.get("type") in MEDIA_TYPES and len(part) > 1
+        for message in messages
+        if isinstance(message.content, list)
+        for part in message.content
+    )
 
 
 def chat_rows(
@@ -178,7 +189,22 @@ def _is_image(part: Any) -> bool:
 
 def _source(part: Mapping[str, Any]) -> Any:
     """Return the source of the image *part*; None for a part that stands for a listed image."""
-    return next((part[key] for key in _SOURCES if part.get(key) is not None), None)
+    key = next((key for key in _SOURCES if part.get(key) is not None), None)
+    if key is None:
+        return None
+    return _base64_url(part[key]) if key == "base64" else part[key]
+
+
+def _base64_url(value: Any) -> Any:
+    """Return *value*, base64 or a data URL, as a data URL; what is no string stays as it is."""
+    if not isinstance(value, str) or _SCHEME.match(value):
+        return value
+    return f"data:{_media_type(value) or 'image/png'};base64,{value}"
+
+
+def _media_type(base64: str) -> str | None:
+    """Return the media type of the image that *base64* starts as; None for an unknown start."""
+    return next((kind for start, kind in _BASE64_STARTS.items() if base64.startswith(start)), None)
 
 
 def _image(number: int, value: Any) -> ImageRow | None:
@@ -192,7 +218,7 @@ def _image(number: int, value: Any) -> ImageRow | None:
         return None
     if _SCHEME.match(inner):
         return number, inner, detail, False, ()
-    media_type = next((kind for start, kind in _BASE64_STARTS.items() if inner.startswith(start)), None)
+    media_type = _media_type(inner)
     if media_type and _BASE64.fullmatch(inner):
         return number, f"data:{media_type};base64,{inner}", detail, False, ()
     return number, inner, detail, True, ()

@@ -13,6 +13,7 @@ from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.nodes import DataFile, DatasetNode, RuleItem
 from pytest_vft.items.request import DATASET, SUBMIT, read_check_request
 from pytest_vft.report.formats import parse_targets, write
+from pytest_vft.report.layout import Display
 from pytest_vft.report.text import header
 from pytest_vft.runs.notes import group_notes, name_notes
 from pytest_vft.runs.settings import Settings
@@ -40,6 +41,10 @@ class DatasetRun:
             paths = [source.path for source in request.sources]
             self._ids = {path: request.ids_on(path) for path in (*paths, DATASET)}
             self._targets = parse_targets(config.getoption("vft_report") or ())
+        self._display = Display(
+            images=not config.getoption("vft_no_images"),
+            good_examples=config.getoption("vft_good_examples"),
+        )
         for path in paths:
             # pytest prints the source line of a warning: here it would be 60 kB of base64.
             linecache.cache[safe(path, None)] = (0, None, [], path)
@@ -129,7 +134,7 @@ class DatasetRun:
         if report is not None:
             with usage_errors():
                 for target in self._targets:
-                    write(report, target)
+                    write(report, target, self._display)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show the output of a submission step that passed; pytest shows only that of failures."""

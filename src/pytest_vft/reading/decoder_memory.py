@@ -27,8 +27,8 @@ _SLACK = 8_000_000  # bytes; tables and buffers of a decoder
 _turn: AbstractContextManager[Any] = threading.Lock()
 
 
-def decoder_memory(data: bytes, kind: str, mode: str | None, pixels: int, *, eighth: bool = False) -> int:
-    """Return the bytes that decoding an image of the format *kind* takes; *eighth* is for a JPEG."""
+def decoder_memory(data: bytes, kind: str, mode: str | None, pixels: int, *, factor: int = 1) -> int:
+    """Return the bytes that decoding an image of the format *kind* takes; a JPEG is reduced by *factor*."""
     copies = _COPIES * len(data)
     if kind == "WEBP":
         return _WEBP * pixels + copies
@@ -37,7 +37,7 @@ def decoder_memory(data: bytes, kind: str, mode: str | None, pixels: int, *, eig
         return stored + copies
     frame = frame_of(data)
     held = int(_COEFFICIENT * pixels * (frame.buffered if frame else 4))
-    return held + (stored // 64 if eighth else stored) + copies
+    return held + stored // factor**2 + copies
 
 
 def is_memory_short(needed: int) -> bool:

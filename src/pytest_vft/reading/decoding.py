@@ -7,9 +7,9 @@ their size is known, and reports the JPEG of a phone as MPO.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from io import BytesIO
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -22,12 +22,14 @@ from pytest_vft.reading.decoder_memory import (
     waiting_turn,
 )
 from pytest_vft.reading.jpeg import frame_of
+from pytest_vft.reading.views import View, decoding_factor
 
 Damage = Literal["none", "truncated", "undecodable"]
 
 # Above this limit Pillow, and every trainer that uses Pillow, rejects an image as a decompression bomb
 # (https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS, twice that).
 MOST_DECODED_PIXELS = 178_956_970
+_EIGHTH = 8  # the largest factor by which a JPEG is reduced
 _COLOURS = ("L", "RGB")  # modes that the decoder converts to grey
 
 
@@ -55,59 +57,96 @@ OPENERS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
 }
 
 
-def is_sound(data: bytes, mode: str, width: int, height: int) -> bool:
-    """Return whether Pillow's decoder decodes the ordinary JPEG in *data*.
-
-    If not, decode() finds out why.
-    """
-    if mode not in _COLOURS or width * height > MOST_PIXELS_OF_ANY_JPEG:
-        return False
-    try:
-        # Grey, whatever the colours of the file, at an eighth of its size, rounded up.
-        Image.frombytes("L", (-(-width // 8), -(-height // 8)), data, "jpeg", "L", "", 8, 0)
-    except Exception:  # noqa: BLE001 - decoders raise any exception; the finding names it
-        return False
-    return True
-
-
-def decode(
-    image: ImageFile.ImageFile, data: bytes, *, ended: bool, bounded: bool
-) -> tuple[Damage | None, str | None]:
-    """Return the damage of *image*, opened from *data*, and the error of its decoder.
+class Decoded(NamedTuple):
+    """The damage of an image, the error of its decoder, and what was decoded.
 
     The damage is None if the image is not decoded, because it exceeds a limit or memory is short.
     """
+
+    damage: Damage | None
+    problem: str | None = None
+    image: Image.Image | None = None
+
+
+def decode_ordinary(
+    data: bytes, mode: str, width: int, height: int, views: Collection[View] = ()
+) -> Image.Image | None:
+    """Return the ordinary JPEG in *data*, reduced as far as *views* allow; all its data are decoded.
+
+    Return None if Pillow's decoder does not decode it; decode() finds out why.
+    """
+    if mode not in _COLOURS or width * height > MOST_PIXELS_OF_ANY_JPEG:
+        return None
+    factor = decoding_factor(width, height, views) if views else _EIGHTH
+    if mode == "L" or "colour" not in views:  # grey, whatever the colours of the file
+        mode = "L"
+    try:
+        size = (-(-width // factor), -(-height // factor))
+        return Image.frombytes(mode, size, data, "jpeg", mode, "", factor, 0)
+    except Exception:  # noqa: BLE001 - decoders raise any exception; the finding names it
+        return None
+
+
+def decode(
+    image: ImageFile.ImageFile, data: bytes, *, ended: bool, bounded: bool, views: Collection[View] = ()
+) -> Decoded:
+    """Decode *image*, opened from *data*, a JPEG reduced as far as *views* allow.
+
+    The damage does not depend on *views*: whatever fails for them is decoded again without them.
+    """
     if image.width * image.height > MOST_DECODED_PIXELS:
-        return None, None
+        return Decoded(None)
     failure: Damage = "undecodable" if ended else "truncated"
     if not isinstance(image, JpegImageFile):
         return _load(image, data, failure, bounded=bounded)
     frame = frame_of(data)
-    found: tuple[Damage | None, str | None] = None, None
+    found = Decoded(None)
     if not (frame and frame.lossless):  # a lossless JPEG cannot be decoded at an eighth
-        found = _load(image, data, failure, bounded=bounded, eighth=True)
-        if found[1] is None:
+        factor = _factor(image, data, views)
+        mode = "RGB" if "colour" in views and image.mode == "RGB" else "L"
+        found = _load(image, data, failure, bounded=bounded, factor=factor, mode=mode)
+        if found.problem and (factor, mode) != (_EIGHTH, "L"):
+            found = _load(_Jpeg(BytesIO(data)), data, failure, bounded=bounded, factor=_EIGHTH)
+        if found.problem is None:
             return found
     whole = _load(_Jpeg(BytesIO(data)), data, failure, bounded=bounded)
-    return found if whole[0] is None else whole
+    return found if whole.damage is None else whole
 
 
-def _load(
-    image: ImageFile.ImageFile, data: bytes, failure: Damage, *, bounded: bool, eighth: bool = False
-) -> tuple[Damage | None, str | None]:
-    """Like decode(), for an image of any size; *failure* is the damage if the decoder raises an error."""
+def _factor(image: JpegImageFile, data: bytes, views: Collection[View]) -> int:
+    """Return by which factor *image* is reduced: as *views* need it, by 8 if memory does not suffice."""
+    factor = decoding_factor(image.width, image.height, views) if views else _EIGHTH
+    pixels = image.width * image.height
+    is_large = decoder_memory(data, "JPEG", image.mode, pixels, factor=factor) > MOST_MEMORY
+    return _EIGHTH if is_large else factor
+
+
+def _load(  # noqa: PLR0913 - all by keyword but three
+    image: ImageFile.ImageFile,
+    data: bytes,
+    failure: Damage,
+    *,
+    bounded: bool,
+    factor: int | None = None,
+    mode: str = "L",
+) -> Decoded:
+    """Like decode(), for an image of any size; *failure* is the damage if the decoder raises an error.
+
+    A JPEG is reduced by *factor* to *mode*, or decoded as it is without one.
+    """
     width, height = image.size
-    needed = decoder_memory(data, str(image.format), image.mode, width * height, eighth=eighth)
+    needed = decoder_memory(data, str(image.format), image.mode, width * height, factor=factor or 1)
     if bounded and needed > MOST_MEMORY:
-        return None, None
+        return Decoded(None)
     try:
-        if isinstance(image, JpegImageFile) and eighth:
-            image.draft("L", (max(1, width // 8), max(1, height // 8)))
+        if isinstance(image, JpegImageFile) and factor:
+            image.draft(mode, (max(1, width // factor), max(1, height // factor)))
         with waiting_turn(needed):
             image.load()
     except Exception as error:  # noqa: BLE001 - as above
-        return (None, None) if is_limit(error) or is_memory_short(needed) else (failure, describe(error))
-    return "none", None
+        is_short = is_limit(error) or is_memory_short(needed)
+        return Decoded(None) if is_short else Decoded(failure, describe(error))
+    return Decoded("none", None, image)
 
 
 def is_limit(error: Exception) -> bool:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice, product
+from itertools import chain, product
 from pathlib import Path
 from types import NoneType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import orjson
 import PIL
 from xxhash import xxh3_64_digest
 
+from pytest_vft.reading.batches import batches
 from pytest_vft.reading.images import MEASUREMENT_VERSION, ImageMeasurements
 from pytest_vft.reading.sqlite import Database
 
-MAX_IMAGES = 500_000  # a file of 78 MB at 155 bytes each
+MAX_IMAGES = 500_000
 
 _TABLE = "images (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
 _ADD = "INSERT OR REPLACE INTO images VALUES (?, ?)"
@@ -27,15 +28,14 @@ _SORTED_AT_ONCE = 10_000  # rows; sorted by key, they update each page of the in
 _HASH = 16  # bytes of the payload's hash in a key
 _SUM = 8  # bytes of the checksum in a value
 
-# The types that the fields of ImageMeasurements may have.
+# The types that the fields of ImageMeasurements may have, and those of the columns of measurers.
 _TYPES = frozenset(
     product(
         *((int,), (str,), (bool,), (str, NoneType), (int, NoneType), (int, NoneType)),
-        *((str, NoneType), (str, NoneType), (int, NoneType), (int, NoneType), (bool, NoneType)),
+        *((str, NoneType), (str, NoneType), (int, NoneType), (int, NoneType), (bool, NoneType), (dict,)),
     )
 )
-
-_T = TypeVar("_T")
+_COLUMN_TYPES = (int, bool, str, NoneType)
 
 
 class MeasuredImage(NamedTuple):
@@ -49,8 +49,10 @@ class MeasuredImage(NamedTuple):
 class ImageCache:
     """The newest *most* measurements at full depth, in images.sqlite in *folder*.
 
-    They are valid for one version of Pillow and one MEASUREMENT_VERSION. Problems with the file disable
-    the cache and are listed in *warnings*. One process adds; others only look up, with *read_only*.
+    A row has the columns of an image by their names: those of its header and decoding, which are valid for
+    one version of Pillow and one MEASUREMENT_VERSION, and those of each measurer below its id, which names
+    its version and its model. Problems with the file disable the cache and are listed in *warnings*. One
+    process adds; others only look up, with *read_only*.
     """
 
     def __init__(self, folder: Path, *, read_only: bool = False, most: int = MAX_IMAGES) -> None:
@@ -58,12 +60,12 @@ class ImageCache:
         self.warnings = self._database.warnings
         self._most = most
         self._pending: list[MeasuredImage] = []
-        self._setting = xxh3_64_digest(f"full {PIL.__version__} {MEASUREMENT_VERSION}".encode())
+        self._setting = xxh3_64_digest(f"named {PIL.__version__} {MEASUREMENT_VERSION}".encode())
 
     def look_up(self, lengths: Mapping[int, int]) -> dict[int, ImageMeasurements]:
         """Return cached measurements; *lengths* maps hashes of payloads to their lengths in bytes."""
         found = {}
-        for batch in _batches(lengths.items(), _READ_AT_ONCE):
+        for batch in batches(lengths.items(), _READ_AT_ONCE):
             keys = [self._key(key, length) for key, length in batch]
             marks = ",".join("?" * len(keys))
             query = f"SELECT key, value FROM images WHERE key IN ({marks})"  # noqa: S608 - no data
@@ -88,8 +90,8 @@ class ImageCache:
         pending, self._pending = self._pending[-self._most :], []
         if pending:
             room = self._most - len(pending)  # made first, so that the file does not grow in between
-            batches = (sorted(self._rows(batch)) for batch in _batches(pending, _SORTED_AT_ONCE))
-            self._database.write((_FORGET, [(room,)]), (_ADD, chain.from_iterable(batches)))
+            rows = (sorted(self._rows(batch)) for batch in batches(pending, _SORTED_AT_ONCE))
+            self._database.write((_FORGET, [(room,)]), (_ADD, chain.from_iterable(rows)))
 
     def _key(self, key: int, length: int) -> bytes:
         return key.to_bytes(_HASH) + length.to_bytes(8) + self._setting
@@ -98,7 +100,7 @@ class ImageCache:
         for one in measured:
             key = self._key(one.key, one.length)
             try:
-                value = orjson.dumps(tuple(one.image))
+                value = orjson.dumps(one.image._asdict())
             except TypeError:  # a decoder's message is not Unicode
                 continue
             yield key, xxh3_64_digest(key + value) + value
@@ -111,14 +113,16 @@ def _unpack(key: object, value: object) -> ImageMeasurements | None:
     if xxh3_64_digest(key + value[_SUM:]) != value[:_SUM]:
         return None
     try:
-        fields = orjson.loads(value[_SUM:])
-    except ValueError:
+        image = ImageMeasurements(**orjson.loads(value[_SUM:]))
+    except (ValueError, TypeError):
         return None
-    fits = isinstance(fields, list) and tuple(map(type, fields)) in _TYPES
-    return ImageMeasurements(*fields) if fits else None
+    return image if tuple(map(type, image)) in _TYPES and _is_content(image.content) else None
 
 
-def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
+def _is_content(content: Mapping[str, object]) -> bool:
+    """Return whether *content*, which was read, has columns by the ids of measurers."""
+    tables = content.values()
+    return all(
+        isinstance(columns, dict) and all(isinstance(value, _COLUMN_TYPES) for value in columns.values())
+        for columns in tables
+    )

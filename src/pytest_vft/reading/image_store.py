@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 
 import pybase64
 from xxhash import xxh3_128, xxh3_128_intdigest
 
 from pytest_vft.reading.image_cache import ImageCache, MeasuredImage
-from pytest_vft.reading.images import ImageMeasurements, measure_image
+from pytest_vft.reading.images import ImageMeasurements, ImageReader
 from pytest_vft.reading.lines import lift
+from pytest_vft.reading.measurers import Content, Measurer, is_measured
 from pytest_vft.reading.shards import LongLine
 
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
@@ -28,20 +30,27 @@ _FOREIGN = {"-": "of the URL-safe alphabet", "_": "of the URL-safe alphabet", "%
 class ImageStore:
     """Measurements of images by the hash of their base64 text; None for text that is not valid base64.
 
-    *full* and *bounded* are those of measure_image().
+    *full*, *bounded* and *measurers* are those of ImageReader. What the cache has of other measurers stays.
 
     xxh3 is fast but not resistant to collisions; a forged collision only hides a defect in the user's own
     dataset.
     """
 
-    def __init__(self, *, full: bool, bounded: bool = True, cache: ImageCache | None = None) -> None:
-        self._full = full
-        self._bounded = bounded
+    def __init__(
+        self,
+        *,
+        full: bool,
+        bounded: bool = True,
+        cache: ImageCache | None = None,
+        measurers: tuple[Measurer, ...] = (),
+    ) -> None:
+        self._reader = ImageReader(full, bounded, measurers)
         self._cache = cache
         self._images: dict[int, ImageMeasurements | None] = {}
         self._tokens: dict[str, int] = {}
         self._pending: dict[int, memoryview | bytes] = {}
         self._measured: list[MeasuredImage] = []
+        self._others: dict[int, Content] = {}
 
     def close(self) -> None:
         """Close the cache."""
@@ -76,8 +85,11 @@ class ImageStore:
         image = self._images.get(key)
         if image is None:
             length = -(-len(data) // 3) * 4  # of its base64 text
-            image = self._cache.look_up({key: length}).get(key) if self._cache else None
-            self._images[key] = image = image or self._measure_new(key, length, data)
+            known = self._cached({key: length}).get(key)
+            (image,) = [known] if known else self._reader.measure([data])
+            self._images[key] = image
+            if not known:
+                self._note(key, length, image)
         return key, image
 
     def pop_measured(self) -> list[MeasuredImage]:
@@ -100,9 +112,18 @@ class ImageStore:
         """Measure pending payloads that are not in the cache; return whether all are base64."""
         if not self._pending:
             return True
-        if self._cache:
-            self._images |= self._cache.look_up({key: len(data) for key, data in self._pending.items()})
-        sound = True
+        self._images |= self._cached({key: len(data) for key, data in self._pending.items()})
+        lengths: deque[tuple[int, int]] = deque()
+        for image in self._reader.measure(self._decoded(lengths)):
+            key, length = lengths.popleft()
+            self._images[key] = image
+            self._note(key, length, image)
+        sound = all(self._images[key] is not None for key in self._pending)
+        self._pending.clear()
+        return sound
+
+    def _decoded(self, lengths: deque[tuple[int, int]]) -> Iterator[bytes]:
+        """Yield pending images that are new, and add the key and length of each payload to *lengths*."""
         for key, payload in self._pending.items():
             if key in self._images:
                 continue
@@ -110,17 +131,35 @@ class ImageStore:
                 data = pybase64.b64decode(payload, validate=True)
             except ValueError:
                 self._images[key] = None
-                sound = False
                 continue
-            self._images[key] = self._measure_new(key, len(payload), data)
-        self._pending.clear()
-        return sound
+            lengths.append((key, len(payload)))
+            yield data
 
-    def _measure_new(self, key: int, length: int, data: bytes) -> ImageMeasurements:
-        image = measure_image(data, full=self._full, bounded=self._bounded)
+    def _cached(self, lengths: Mapping[int, int]) -> dict[int, ImageMeasurements]:
+        """Return the measurements in the cache, of images about which it knows all that is asked."""
+        if self._cache is None:
+            return {}
+        found = self._cache.look_up(lengths)
+        measurers = self._reader.measurers
+        asked = {measurer.id for measurer in measurers}
+        for key, image in list(found.items()):
+            if image.content.keys() == asked:
+                continue
+            if image.width is None or is_measured(image.content, measurers):
+                content = {id_: image.content[id_] for id_ in image.content.keys() & asked}
+                found[key] = image._replace(content=content)
+            else:
+                self._others[key] = image.content
+                del found[key]
+        return found
+
+    def _note(self, key: int, length: int, image: ImageMeasurements) -> None:
+        """Note a new measurement for the cache, with what the cache has of other measurers."""
         if self._cache and not image.is_undecoded:
+            others = self._others.pop(key, None)
+            if others:
+                image = image._replace(content={**others, **image.content})
             self._measured.append(MeasuredImage(key, length, image))
-        return image
 
 
 def content_key(data: bytes) -> int:

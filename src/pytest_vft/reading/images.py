@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple
 
 from PIL import ExifTags, Image
 
+from pytest_vft.reading.batches import batches
 from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory, is_memory_short
-from pytest_vft.reading.decoding import OPENERS, Damage, decode, describe, is_limit, is_sound
+from pytest_vft.reading.decoding import (
+    OPENERS,
+    Damage,
+    Decoded,
+    decode,
+    decode_ordinary,
+    describe,
+    is_limit,
+)
 from pytest_vft.reading.jpeg import ordinary_header
+from pytest_vft.reading.measurers import MOST_IN_BATCH, Content, Measurer, measure_content, needed_views
+from pytest_vft.reading.views import DecodedImage, View, see
 from pytest_vft.reading.webp import WebpHeader, webp_header
 
 # Must be raised with each change that may affect the measurements of an image: it invalidates caches.
@@ -52,6 +63,7 @@ _NO_IMAGES = (
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # signatures lie within, which bounds the search through white space and comments
 _MOST_EXIF = 65_536  # EXIF is one JPEG segment, with a length of 16 bits (ITU-T T.81, B.1.1.4)
+_NO_CONTENT: Content = {}
 _UPRIGHT = 1  # the first of the eight orientations of EXIF
 
 
@@ -63,7 +75,8 @@ class ImageMeasurements(NamedTuple):
     the depth of the run found no damage, and None for an image that is too large to decode. *frames* is the
     number in the header, 1 for a JPEG. *orientation* is that of EXIF, from 1 to 8, and *geotagged* is
     whether EXIF contains a latitude or longitude; they are 1 and False if EXIF is absent or cannot be read,
-    or if it follows the pixels of a PNG and these are not decoded.
+    or if it follows the pixels of a PNG and these are not decoded. *content* has what measurers found, if
+    any were asked.
     """
 
     bytes: int
@@ -77,6 +90,7 @@ class ImageMeasurements(NamedTuple):
     frames: int | None = None
     orientation: int | None = None
     geotagged: bool | None = None
+    content: Content = _NO_CONTENT
 
     @property
     def is_undecoded(self) -> bool:
@@ -102,38 +116,102 @@ def is_opened(kind: str) -> bool:
     return kind in OPENERS
 
 
-def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool = True) -> ImageMeasurements:
-    """Return the measurements of the image in *data*, errors of a decoder included.
+class ImageReader(NamedTuple):
+    """How images are measured.
 
-    With *full*, all pixels of the first frame are decoded (of a JPEG at an eighth of its size and grey,
-    which reads all its data). Otherwise, only an image without its end marker is decoded. The end marker
-    is not expected if *data* is not the *whole* image. If *bounded*, an image that takes more than
-    MOST_MEMORY is not decoded; otherwise, processes decode such images one at a time.
+    With *full*, all pixels of the first frame are decoded (of a JPEG grey and reduced, which reads all its
+    data). Otherwise, only an image without its end marker is decoded. If *bounded*, an image that takes more
+    than MOST_MEMORY is not decoded; otherwise, processes decode such images one at a time. The end marker is
+    not expected in images that are not *whole*. *measurers* find out what images show.
+    """
+
+    full: bool
+    bounded: bool = True
+    measurers: tuple[Measurer, ...] = ()
+    whole: bool = True
+
+    def measure(self, images: Iterable[bytes]) -> Iterator[ImageMeasurements]:
+        """Yield the measurements of each of *images*, errors of a decoder included.
+
+        Decoded images are held for a batch of measurers.
+        """
+        full, whole, bounded, measurers = self.full, self.whole, self.bounded, self.measurers
+        if not measurers:
+            for data in images:
+                yield read_image(data, full=full, whole=whole, bounded=bounded)[0]
+            return
+        views = needed_views(measurers) if full else frozenset[View]()
+        for batch in batches(images, MOST_IN_BATCH):
+            read = [read_image(data, full=full, whole=whole, bounded=bounded, views=views) for data in batch]
+            seen = [_seen(image, decoded, views) for image, decoded in read]
+            contents = iter(measure_content([one for one in seen if one], measurers))
+            for (image, _), one in zip(read, seen, strict=True):
+                yield image._replace(content=next(contents)) if one else image
+
+
+def _seen(
+    image: ImageMeasurements, decoded: Image.Image | None, views: Collection[View]
+) -> DecodedImage | None:
+    """Return *image* as measurers see it, None without a size; only by its header if it was not decoded."""
+    mode, width, height = image.mode, image.width, image.height
+    if mode is None or width is None or height is None:
+        return None
+    if decoded is None or image.damage != "none" or not views:
+        return DecodedImage(mode, width, height)
+    return see(mode, width, height, image.orientation or _UPRIGHT, decoded, views)
+
+
+def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool = True) -> ImageMeasurements:
+    """Return the measurements of the image in *data* without its content, as read_image() does."""
+    return read_image(data, full=full, whole=whole, bounded=bounded)[0]
+
+
+def read_image(
+    data: bytes,
+    *,
+    full: bool,
+    whole: bool = True,
+    bounded: bool = True,
+    views: Collection[View] = (),
+) -> tuple[ImageMeasurements, Image.Image | None]:
+    """Return the measurements of the image in *data*, and the image if it was decoded, reduced for *views*.
+
+    The end marker is not expected if *data* is not the *whole* image. For *full* and *bounded* see
+    ImageReader.
     """
     kind = image_format(data)
     opener = OPENERS.get(kind)
     if opener is None:
         damage: Damage | None = "undecodable" if kind == _UNRECOGNISED else None
-        return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=_start(data))
+        about = _start(data)
+        return ImageMeasurements(len(data), kind, openable=False, damage=damage, decoder_error=about), None
     ended = not whole or _has_end(kind, data)
     header = ordinary_header(data) if kind == "JPEG" and ended else None
-    if header and (not full or is_sound(data, *header)):
+    decoded = decode_ordinary(data, *header, views) if full and header else None
+    if header and (not full or decoded):
         mode, width, height = header
-        return ImageMeasurements(len(data), kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False)
+        size = len(data)
+        return (
+            ImageMeasurements(size, kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False),
+            decoded,
+        )
     if kind == "WEBP" and (bounded or not full) and (large := _large_webp(data)):
-        return large if full or not ended else large._replace(damage="none")
+        return (large if full or not ended else large._replace(damage="none")), None
     try:
         image = opener(BytesIO(data))
     except Exception as error:  # noqa: BLE001 - decoders raise any exception; the finding names it
-        return _not_opened(data, kind, error, ended=ended)
+        return _not_opened(data, kind, error, ended=ended), None
     mode, (width, height) = image.mode, image.size  # before decoding, since a draft changes both
-    decoding = full or not ended
-    damage, problem = decode(image, data, ended=ended, bounded=bounded) if decoding else ("none", None)
+    found = Decoded("none")
+    if full or not ended:
+        found = decode(image, data, ended=ended, bounded=bounded, views=views)
     frames: int = getattr(image, "n_frames", 1)
     orientation, geotagged = _exif(image.info["exif"]) if "exif" in image.info else (_UPRIGHT, False)
-    return ImageMeasurements(
-        len(data), kind, True, mode, width, height, damage, problem, frames, orientation, geotagged
+    damaged, problem, pixels = found
+    measured = ImageMeasurements(
+        len(data), kind, True, mode, width, height, damaged, problem, frames, orientation, geotagged
     )
+    return measured, pixels
 
 
 def _not_opened(data: bytes, kind: str, error: Exception, *, ended: bool) -> ImageMeasurements:

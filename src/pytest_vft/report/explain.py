@@ -69,7 +69,12 @@ def _table(head: str, rows: Iterable[tuple[str, str]]) -> list[str]:
 def _closing(provider: Provider) -> str:
     dates = [f"closes {provider.closes}"] if provider.closes else []
     dates += [f"closes to new customers {provider.closes_newcomers}"] if provider.closes_newcomers else []
+    dates += [_open_until(provider)] if provider.open_until else []
     return ", ".join(dates) or "no closing date stated"
+
+
+def _open_until(one: Provider | Model) -> str:
+    return f"open to existing customers until {one.open_until} at least"
 
 
 def _statement(rule: Rule, statement: RuleStatement) -> str:
@@ -87,6 +92,7 @@ def _unstated(provider: Provider, catalogue: Mapping[str, Rule]) -> Iterator[tup
 
 def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
     texts = [f"closes {model.closes}"] if model.closes else []
+    texts += [_open_until(model)] if model.open_until else []
     texts += [f"context {model.context:,} tokens"] if model.context else []
     tokens = model.image_tokens
     if isinstance(tokens, TileTokens):
@@ -109,3 +115,5 @@ def _data(provider: Provider) -> Iterator[tuple[str, str]]:
     yield "job API", provider.job_api.kind if provider.job_api else "none that vft knows"
     if provider.upload_command:
         yield "upload", provider.upload_command
+    for number, line in enumerate((provider.load_snippet or "").splitlines()):
+        yield "" if number else "load", line

@@ -13,6 +13,7 @@ from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
+_IMAGES = ("image", "linked image", "similar image")
 _MOST_WARNED = 3  # messages of a rule that does not fail the run
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
@@ -165,7 +166,7 @@ def unknown_lines(report: Report) -> Iterator[str]:
     """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
-        noun = "image" if rule.subject == "linked image" else rule.subject
+        noun = "image" if rule.subject in _IMAGES else rule.subject
         for number, why in _unknown(report, rule):
             rules.setdefault(f"{count(number, noun)}: {why}", []).append(rule.id)
     for reason, ids in rules.items():
@@ -183,7 +184,9 @@ def unknown_reason(report: Report, rule: RuleResult) -> str:
 def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
     others = rule.tally.unknown - rule.undecoded - rule.unopened
-    if others and rule.subject not in ("image", "linked image"):
+    if others and rule.decodes:
+        yield others, _not_decoded(report)
+    elif others and rule.subject not in _IMAGES:
         yield others, "not measured"
     elif others:
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
@@ -192,6 +195,15 @@ def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     if rule.undecoded:
         hint = "" if report.depth == "full" else "; depth full decodes one at a time"
         yield rule.undecoded, f"too large to decode here{hint}"
+
+
+def _not_decoded(report: Report) -> str:
+    """Return why images were not decoded; URLs are the only ones that need more than depth auto."""
+    if report.depth == "header":
+        return "not decoded at depth header"
+    if report.depth == "auto" and not report.offline:
+        return "not decoded; depth full fetches whole images"
+    return "offline" if report.offline else "not decoded"
 
 
 def _unsettled(report: Report, display: Display) -> Iterator[str]:

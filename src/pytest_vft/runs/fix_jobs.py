@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.errors import UsageError
@@ -89,7 +90,8 @@ Tell = Callable[["FileJob", EntryOutcome], None]
 def file_jobs(settings: Settings, options: FixOptions, watch: Watch | None) -> tuple[Report, list[FileJob]]:
     """Check the sources of *settings*; return the report, and the job of each file."""
     report, linted = run_with_totals(settings, watch=watch)
-    lint = make_plan(settings, settings.rules)
+    measurers = needed_measurers(settings.rules, settings.sources)
+    lint = replace(make_plan(settings, settings.rules), measurers=measurers)
     failing = frozenset(rule.id for rule in report.rules if report.fails(rule)) if options.limit.drop else ()
     repeats = find_repeats(linted.totals, lint) if options.unsafe else {}
     rules = {rule.id: rule for rule in settings.rules}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 
+from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.model import Finding
 from pytest_vft.reading.shards import Shard
@@ -15,7 +16,8 @@ from pytest_vft.runs.settings import Settings
 
 def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
     """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
-    plan = replace(make_plan(settings, settings.rules), cache=None)
+    measurers = needed_measurers(settings.rules)
+    plan = replace(make_plan(settings, settings.rules), cache=None, measurers=measurers)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
     shard = shard._replace(ignored=settings.ignored[shard.path])

@@ -16,11 +16,12 @@ from pytest_vft.clock import now
 from pytest_vft.errors import LintError, UsageError, without_inner_frames
 from pytest_vft.model import Depth, Report, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.links import masked, read_link
-from pytest_vft.reading.remote import Fetcher, FetchResults, Remote, Watch
+from pytest_vft.reading.remote import FetchResults, Remote, Watch
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
+from pytest_vft.runs.fetcher import fetcher
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.notes import (
     allowed_notes,
@@ -37,8 +38,6 @@ from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-
-MAX_FETCHED = 10_485_760  # bytes of an image, if no rule limits a fetch
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -79,7 +78,7 @@ def run_with_totals(
         nonlocal fetched
         valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
         if valid:
-            fetched = _fetcher(settings, watch).fetch(valid)
+            fetched = fetcher(settings, rules, watch).fetch(valid)
         return fetched.remotes
 
     plan = make_plan(settings, rules)
@@ -124,20 +123,6 @@ def run_groups(
         raise UsageError("no files: give some, or list them under [tool.vft.data]")
     reports = [run(settings, watch=watch, executor=executor) for settings in groups]
     return combine(reports, group_notes(groups))
-
-
-def _fetcher(settings: Settings, watch: Watch | None) -> Fetcher:
-    from pytest_vft.web.fetching import make_fetcher  # noqa: PLC0415 - aiohttp takes 0.2 s to import
-
-    bounds = [rule.params[rule.bounds_fetch] for rule in settings.bound.values() if rule.bounds_fetch]
-    return make_fetcher(
-        settings.network,
-        folder=settings.config.folder,
-        max_bytes=max(bounds, default=MAX_FETCHED),
-        full=settings.depth == "full",
-        budget=settings.url_budget,
-        watch=watch,
-    )
 
 
 def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:

@@ -108,10 +108,10 @@ def length_notes(settings: Settings, results: Iterable[RuleResult]) -> Iterator[
 
 
 def media_notes(files: Sequence[FileResult]) -> Iterator[str]:
-    """Yield a note if there are videos or audios, which are not checked."""
+    """Yield a note if there are videos, audios or documents, which are not checked."""
     number = sum(file.unchecked_media for file in files)
     if number:
-        yield f"not checked: {count(number, 'video or audio file')}; vft checks texts and images"
+        yield f"not checked: {count(number, 'video, audio or document file')}; vft checks texts and images"
 
 
 def split_notes(files: Sequence[FileResult]) -> list[str]:

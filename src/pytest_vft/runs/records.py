@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.lint import LintResult
+from pytest_vft.checking.measuring import needs_pixels
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.model import Finding, RuleResult, Severity, Tally
 from pytest_vft.runs.settings import Settings
@@ -56,6 +57,7 @@ def make_finding(
         skips=rule.skips,
         example=found.example,
         element=found.element,
+        first=found.first,
         fix=found.fix,
         unsafe=found.fix is not None and rule.unsafe,
     )
@@ -78,6 +80,7 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
         unopened=linted.unopened.get(rule.id, 0),
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
+        decodes=needs_pixels(rule),
         summary=rule.summary,
         why=rule.why,
         advice=rule.advice,

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 import aiohttp
 
 from pytest_vft.reading.image_store import content_key
-from pytest_vft.reading.images import image_format, is_opened, measure_image
+from pytest_vft.reading.images import ImageReader, image_format, is_opened
+from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.remote import Remote
 from pytest_vft.web.throttle import FetchLimits
 
@@ -123,8 +124,11 @@ def failure(error: Exception, limits: FetchLimits) -> FetchResult:  # noqa: C901
             return FetchResult(Remote(None, "connection closed without an answer"), 0, "noise", again=True)
 
 
-def read_body(body: Body, *, full: bool, limit: int) -> Remote | None:
-    """Return what *body* contains, or None if more of its bytes, at most *limit*, are needed to tell."""
+def read_body(body: Body, *, full: bool, limit: int, measurers: tuple[Measurer, ...] = ()) -> Remote | None:
+    """Return what *body* contains, or None if more of its bytes, at most *limit*, are needed to tell.
+
+    With *full*, an image that was read whole is decoded, and *measurers* find out what it shows.
+    """
     encoding = body.encoding.strip().lower()
     if encoding in _ZIPPED:
         if not body.whole and len(body.data) < limit:
@@ -143,7 +147,8 @@ def read_body(body: Body, *, full: bool, limit: int) -> Remote | None:
         served = _served(kind, body.data, media_type)
         if served:
             return Remote(True, served=served, media_type=media_type)
-    image = measure_image(body.data, full=full and body.whole, whole=body.whole, bounded=not full)
+    reader = ImageReader(full and body.whole, bounded=not full, whole=body.whole, measurers=measurers)
+    (image,) = reader.measure([body.data])
     if not body.whole:
         if is_opened(kind) and not image.openable and len(body.data) < limit:
             return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_vft.reading.links import masked, read_link
+from pytest_vft.reading.measurers import Measurer, is_measured
 from pytest_vft.reading.remote import FetchResults, Remote, UrlProgress, Watch, not_fetched
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.web.answers import FetchResult
@@ -25,10 +26,14 @@ from pytest_vft.web.throttle import USUAL, FetchLimits, HostQueue, LostTime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebFetcher:
-    """Fetches the first bytes of images behind URLs or, with *full*, whole images up to *max_bytes*."""
+    """Fetches the first bytes of images behind URLs or, with *full*, whole images up to *max_bytes*.
+
+    *measurers* find out what images show; a cached image about which they were not asked is fetched again.
+    """
 
     max_bytes: int
     full: bool = False
+    measurers: tuple[Measurer, ...] = ()
     network: Network = ONLINE
     cache: UrlCache | None = None
     limits: FetchLimits = USUAL
@@ -38,7 +43,7 @@ class WebFetcher:
         """Return the results of *urls*, from the cache where possible."""
         urls = list(dict.fromkeys(urls))
         with closing(self.cache) if self.cache else nullcontext() as cache:  # written after Ctrl-C, too
-            remotes = {url: found for url in urls if cache and (found := cache.get(url))}
+            remotes = {url: found for url in urls if cache and (found := self._known(cache, url))}
             unknown = [url for url in urls if url not in remotes]
             run = _FetchRun(self, unknown)
             if unknown:
@@ -50,6 +55,13 @@ class WebFetcher:
             remotes[url] = Remote(None, trouble, public=public) if result.heard == excused else result.remote
         warnings = tuple(self.cache.warnings) if self.cache else ()
         return FetchResults(remotes, trouble, warnings, out_of_time=run.out_of_time)
+
+    def _known(self, cache: UrlCache, url: str) -> Remote | None:
+        """Return what *cache* knows about *url*, None if the measurers were not asked about its image."""
+        found = cache.get(url)
+        if found is None or found.image is None or found.image.width is None:
+            return found
+        return found if is_measured(found.image.content, self.measurers) else None
 
 
 def _wait_for(work: Coroutine[Any, Any, None]) -> None:
@@ -71,6 +83,7 @@ def make_fetcher(  # noqa: PLR0913 - all by keyword but one
     folder: Path,
     max_bytes: int,
     full: bool,
+    measurers: tuple[Measurer, ...] = (),
     budget: int = 0,
     watch: Watch | None = None,
 ) -> WebFetcher:
@@ -82,7 +95,13 @@ def make_fetcher(  # noqa: PLR0913 - all by keyword but one
     cache = UrlCache(folder / FOLDER, setting) if network.cache else None
     limits = replace(USUAL, budget=budget or None)
     return WebFetcher(
-        max_bytes=max_bytes, full=full, network=network, cache=cache, limits=limits, watch=watch
+        max_bytes=max_bytes,
+        full=full,
+        measurers=measurers,
+        network=network,
+        cache=cache,
+        limits=limits,
+        watch=watch,
     )
 
 
@@ -138,6 +157,7 @@ class _FetchRun:
             self._limits,
             max_bytes=max_bytes,
             full=fetcher.full,
+            measurers=fetcher.measurers,
             waiting=self._queue.waiting,
         )
         first = max_bytes if fetcher.full else min(self._limits.first, max_bytes)

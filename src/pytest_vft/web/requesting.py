@@ -20,6 +20,7 @@ import truststore
 from yarl import URL
 
 from pytest_vft.clock import now
+from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.remote import Remote
 from pytest_vft.web.answers import (
     DAY,
@@ -62,10 +63,11 @@ class ImageClient:
     """Sends the requests of fetch jobs in one session; an asynchronous context manager.
 
     At most *max_bytes* of a body are read, with *full* in one request; *waiting* returns the number of
-    jobs that wait for a host. The client must be created in a running event loop.
+    jobs that wait for a host. *measurers* find out what images show. The client must be created in a running
+    event loop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all by keyword but two
         self,
         network: Network,
         limits: FetchLimits,
@@ -73,10 +75,12 @@ class ImageClient:
         max_bytes: int,
         full: bool,
         waiting: Callable[[str], int],
+        measurers: tuple[Measurer, ...] = (),
     ) -> None:
         self._limits = limits
         self._max_bytes = max_bytes
         self._full = full
+        self._measurers = measurers
         self._waiting = waiting
         self._proxies = getproxies_environment() if network.proxy else {}
         self._resolver = CheckingResolver(network, limits.connect)
@@ -143,7 +147,7 @@ class ImageClient:
             return replace(job, first=self._max_bytes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the rules report what decoders warn about
-            remote = read_body(body, full=self._full, limit=self._max_bytes)
+            remote = read_body(body, full=self._full, limit=self._max_bytes, measurers=self._measurers)
         if remote is None and job.first < self._max_bytes:
             return replace(job, first=self._max_bytes)
         if remote is None:

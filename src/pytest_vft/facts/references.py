@@ -1,0 +1,51 @@
+"""Optional facts about how images are referred to, and about words that formats reserve."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pytest_vft.facts.image import Image
+from pytest_vft.facts.image_facts import ImageFacts
+
+# What Amazon Nova's formats reserve; https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
+_RESERVED = re.compile(r"(?:System|User|Bot|Assistant|Thought):|\[EOS\]|<(?:image|video|unk)>")
+_BUCKETS = frozenset({"s3", "gs"})
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_\-/.]")
+_LONGEST_HEAD = 100
+_SHOWN_CHARACTERS = 10
+
+
+def reserved_words(texts: Iterable[str]) -> list[str]:
+    """Return the different reserved words in *texts*, in their order."""
+    return list(dict.fromkeys(word for text in texts for word in _RESERVED.findall(text)))
+
+
+def add_reference_facts(images: Sequence[Image]) -> None:
+    """Add the optional facts to those of *images*."""
+    for image in images:
+        facts = image.facts
+        facts["head"] = _head(image.reference) if facts["scheme"] == "data" else "none"
+        facts["unusual_characters"] = _unusual(image.reference) if facts["scheme"] in _BUCKETS else "none"
+        _add_shape(facts)
+
+
+def _head(url: str) -> str:
+    """Return what *url*, a data URL, has before its comma."""
+    head, comma, _ = url[: _LONGEST_HEAD + 1].partition(",")
+    return head if comma else f"{head[:_LONGEST_HEAD]} without a comma"
+
+
+def _unusual(uri: str) -> str:
+    characters = dict.fromkeys(_UNUSUAL.findall(uri.partition("://")[2]))
+    return ", ".join(map(repr, list(characters)[:_SHOWN_CHARACTERS])) or "none"
+
+
+def _add_shape(facts: ImageFacts) -> None:
+    width, height = facts["width"], facts["height"]
+    if not width or not height:
+        facts["aspect_ratio"] = facts["narrowness"] = None
+        return
+    longer, shorter = max(width, height), min(width, height)
+    facts["aspect_ratio"] = -(-longer // shorter)
+    facts["narrowness"] = 100 * shorter // longer

@@ -1,0 +1,28 @@
+"""The fetcher of a run, by its settings and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.measuring import needed_measurers
+from pytest_vft.reading.remote import Fetcher, Watch
+from pytest_vft.runs.settings import Settings
+
+MAX_FETCHED = 10_485_760  # bytes of an image, if no rule limits a fetch
+
+
+def fetcher(settings: Settings, rules: Sequence[Rule], watch: Watch | None) -> Fetcher:
+    """Return the fetcher of a run of *rules* with *settings*; *watch* is called after each URL."""
+    from pytest_vft.web.fetching import make_fetcher  # noqa: PLC0415 - aiohttp takes 0.2 s to import
+
+    bounds = [rule.params[rule.bounds_fetch] for rule in settings.bound.values() if rule.bounds_fetch]
+    return make_fetcher(
+        settings.network,
+        folder=settings.config.folder,
+        max_bytes=max(bounds, default=MAX_FETCHED),
+        full=settings.depth == "full",
+        measurers=needed_measurers(rules, settings.sources),
+        budget=settings.url_budget,
+        watch=watch,
+    )
