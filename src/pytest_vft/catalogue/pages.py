@@ -129,8 +129,11 @@ def facts_page() -> str:
 
 def write_pages(rules: Mapping[str, Rule], folder: Path) -> list[Path]:
     """Write the pages of *rules* and of facts into *folder*; return the paths of all pages."""
-    texts = {folder / "facts.md": facts_page(), folder / "rules" / "index.md": index(rules)}
-    texts[folder / "repairs.md"] = repairs_page(rules)
+    texts = {
+        folder / "facts.md": facts_page(),
+        folder / "repairs.md": repairs_page(rules),
+        folder / "rules" / "index.md": index(rules),
+    }
     texts |= {folder / "rules" / f"{rule.id}.md": page(rule) for rule in rules.values()}
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.fixing.boxes import has_boxes
 from pytest_vft.fixing.detail import with_detail_inside
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState, RepairedImage, payload_bytes
-from pytest_vft.fixing.plan import Change, EntryRepair, EntryTask, LeftOver, Repaired, RepairPlan
+from pytest_vft.fixing.plan import ValueChange, EntryRepair, EntryTask, LeftOver, Repaired, RepairPlan
 from pytest_vft.fixing.splice import SpliceError, splice
 from pytest_vft.fixing.weight import without_weight
 from pytest_vft.formats.base import ImageRow, KeyPath, pointer
@@ -128,7 +128,7 @@ class EntryRepairer:
                 result.left[LeftOver(id_, f"{self._plan.source.data_format} has no weights")] += 1
                 continue
             edits[path] = without_weight(value_at(value, path))
-            result.add([Repaired(id_, "", "weight 0")], written, Change(written, "weight 0"))
+            result.add([Repaired(id_, "", "weight 0")], written, ValueChange(written, "weight 0"))
         for image in self._found(value):
             for rule in self._images.failing(image.facts).values():
                 faults = {fault.words for fault in image.facts["unknown_keys"]}
@@ -141,7 +141,7 @@ class EntryRepairer:
                 edits[image.place] = part
                 place = pointer((*image.place, "detail"))
                 words = "detail moved into image_url"
-                result.add([Repaired(rule.id, "", "detail moved")], place, Change(place, words))
+                result.add([Repaired(rule.id, "", "detail moved")], place, ValueChange(place, words))
         return edits
 
     def _references(self, value: Any, task: EntryTask, result: EntryRepair) -> dict[KeyPath, Any]:
@@ -160,7 +160,7 @@ class EntryRepairer:
             if repaired is None or place is None:
                 continue
             edits[place] = self._reference(repaired, value_at(value, place), result, local=image.row[3])
-            result.add(repaired.repaired, pointer(image.place), Change(pointer(place), repaired.words))
+            result.add(repaired.repaired, pointer(image.place), ValueChange(pointer(place), repaired.words))
         return edits
 
     def _repaired(self, image: _FoundImage, failing: Mapping[str, Rule], *, has_boxes: bool) -> _Result:

@@ -51,7 +51,7 @@ class LeftOver(NamedTuple):
     why: str
 
 
-class Change(NamedTuple):
+class ValueChange(NamedTuple):
     """A change of one value: its JSON pointer in the example, and the change in words."""
 
     pointer: str
@@ -68,12 +68,12 @@ class EntryRepair:
     raw: bytes | None = None
     repaired: Counter[Repaired] = field(default_factory=Counter)
     left: Counter[LeftOver] = field(default_factory=Counter)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ValueChange] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
     resolved: Counter[tuple[str, str]] = field(default_factory=Counter)
     findings: list[ShardFinding] = field(default_factory=list)
 
-    def add(self, repaired: Iterable[Repaired], place: str, change: Change) -> None:
+    def add(self, repaired: Iterable[Repaired], place: str, change: ValueChange) -> None:
         """Count findings at the JSON pointer *place* as *repaired* by *change*."""
         for one in repaired:
             self.repaired[one] += 1

@@ -18,7 +18,7 @@ def render_rules(rules: Sequence[Rule], off: Collection[str], reasons: Mapping[s
         state = "off" if rule.id in off else "ignored" if rule.id in reasons else rule.severity
         first = f"{rule.id:<{width}}  {state:<7}  "
         text = reasons[rule.id] if state == "ignored" else rule.summary
-        if rule.fix:
+        if rule.fix and state != "ignored":
             text += f" (repair: {rule.fix}{', unsafe' if rule.unsafe else ''})"
         lines += wrapped(text, first, " " * len(first))
     return "\n".join([*lines, f"{count(len(rules), 'rule')} (vft explain RULE)"]) + "\n"
