@@ -19,7 +19,7 @@ from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.fixing.boxes import has_boxes
 from pytest_vft.fixing.detail import with_detail_inside
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState, RepairedImage, payload_bytes
-from pytest_vft.fixing.plan import ValueChange, EntryRepair, EntryTask, LeftOver, Repaired, RepairPlan
+from pytest_vft.fixing.plan import EntryRepair, EntryTask, LeftOver, Repaired, RepairPlan, ValueChange
 from pytest_vft.fixing.splice import SpliceError, splice
 from pytest_vft.fixing.weight import without_weight
 from pytest_vft.formats.base import ImageRow, KeyPath, pointer
