@@ -15,9 +15,10 @@ from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.dataset import recurring
-from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.selftest import case_provider
 from pytest_vft.checking.totals import ShardTotals, TurnTable
 from pytest_vft.facts.turns import Turn

@@ -38,6 +38,7 @@ FLOORS = (
         "client",
         "naming",
         "clock",
+        "compatibility",
         "locking",
     },
     {"reading"},

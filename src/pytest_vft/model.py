@@ -18,6 +18,8 @@ Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
 Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
+# What the failure of a rule means to a provider; "unknown" if only checking it would tell.
+Effect = Literal["refuses", "loses", "unknown", "nothing"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)

@@ -13,16 +13,17 @@ Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
 PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
 _RULES = ("check", "show", "fix", "rules", "explain", "submit", PYTEST)
-_LENGTH = ("check", "show", "fix", PYTEST)
+_LENGTH = ("check", "show", "fix", "providers", PYTEST)
 _CHECK = ("check", PYTEST)
+_READ = ("check", "fix", "providers", PYTEST)
 _FIX = ("fix",)
 _WRITE = ("fix",)
 _QUIET = ("check", "fix")
-_READ = ("check", "fix", PYTEST)
-_FILES = ("check", "show", "fix", PYTEST)
+_FAILING = ("check", "fix", PYTEST)
+_FILES = ("check", "show", "fix", "providers", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
-_DECODING = ("check", "fix", "submit", PYTEST)
+_DECODING = ("check", "fix", "providers", "submit", PYTEST)
 _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
@@ -30,6 +31,7 @@ _DEPTHS = ("auto", "header", "full")
 FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown", "html")
 _STEPS = ("plan", "preflight", "apply")
 _TEXT_OR_JSON = ("text", "json")
+_MATRIX_FORMATS = ("text", "json", "markdown")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
 
 
@@ -162,6 +164,12 @@ COMMANDS = (
         (Argument("schema", "NAME", "rule, provider, config or example"),),
     ),
     Command(
+        "providers",
+        "compare providers: who takes the files, and why not the others",
+        "pytest_vft.cli.providers:providers",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+    ),
+    Command(
         "submit",
         "plan, create, follow or cancel a fine-tuning job",
         "pytest_vft.cli.submit:submit",
@@ -193,11 +201,11 @@ OPTIONS = (
         "config",
         "FILE",
         "configuration (default: the nearest one of each file)",
-        _RULES,
+        (*_RULES, "providers"),
         "path",
     ),
     Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
-    Option("model", "NAME", "model to train", _RULES),
+    Option("model", "NAME", "model to train", (*_RULES, "providers")),
     Option("max-tokens", "N", "maximum tokens of an example (0: no maximum)", _LENGTH, "count"),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
     Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
@@ -212,7 +220,7 @@ OPTIONS = (
     ),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
-    Option("fail-on", "", "lowest severity that fails (default: error)", _READ, "choice", _SEVERITIES),
+    Option("fail-on", "", "lowest severity that fails (default: error)", _FAILING, "choice", _SEVERITIES),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
     Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _READ, "flag"),
@@ -235,13 +243,7 @@ OPTIONS = (
     ),
     Option("max-findings", "N", "findings kept per rule and file (0: all; default: 1000)", _CHECK, "count"),
     Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
-    Option(
-        "quiet",
-        "",
-        "print only findings and the verdict; nothing if the run passes",
-        ("check", "fix"),
-        "flag",
-    ),
+    Option("quiet", "", "print only findings and the verdict; nothing if the run passes", _QUIET, "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
     # What a repair writes
@@ -256,6 +258,10 @@ OPTIONS = (
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
+    # Comparing providers
+    Option("provider", "NAMES", "compare only these providers: names or files", ("providers",), "list"),
+    Option("format", "", "output format (default: text)", ("providers",), "choice", _MATRIX_FORMATS, "text"),
+    Option("max-shown", "N", "reasons per provider (0: all; default: 5)", ("providers",), "count", default=5),
     # Fine-tuning jobs
     Option("submit", "", "plan a fine-tuning job, ask the server, or create it", (PYTEST,), "choice", _STEPS),
     Option("validation-data", "PATH", "validation file", _SUBMIT, "list"),

@@ -16,17 +16,23 @@ from pytest_vft.catalogue.files import check_name, harmless, read_toml
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError, UsageError
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
-from pytest_vft.model import Severity
+from pytest_vft.model import Effect, Severity
 from pytest_vft.resources import read_table, rules_root
 from pytest_vft.text import nearest
 
 if TYPE_CHECKING:
     from pytest_vft.facts.families import Resize
 
-Effect = Literal["refuses", "loses"]
-
 # Providers by data formats of their own; that of all others is openai.
-_PROVIDERS = {"trl": "trl", "llamafactory": "llamafactory", "sharegpt": "llamafactory", "swift": "swift"}
+_PROVIDERS = {
+    "trl": "trl",
+    "llamafactory": "llamafactory",
+    "sharegpt": "llamafactory",
+    "swift": "swift",
+    "axolotl": "axolotl",
+    "gemini": "vertex",
+    "bedrock": "bedrock-nova",
+}
 
 
 class RuleStatement(NamedTuple):
@@ -117,13 +123,17 @@ class Provider(NamedTuple):
         """
         if name is None:
             return self.default_model
-        base = base_model(name)
-        if not self.any_model and name not in self.models and base not in self.models:
+        if not self.accepts(name):
+            hint = nearest(base_model(name), self.models)
             raise UsageError(
-                f"{self.name} has no vision fine-tuning for model {name!r}{nearest(base, self.models)}; "
+                f"{self.name} has no vision fine-tuning for model {name!r}{hint}; "
                 "known: " + ", ".join(self.models)
             )
         return name
+
+    def accepts(self, model: str) -> bool:
+        """Return whether this provider accepts *model* or its base model."""
+        return self.any_model or model in self.models or base_model(model) in self.models
 
     def describe(self, model: str | None) -> Model:
         """Return the table of *model* or of its base model; an empty Model if there is none."""

@@ -196,7 +196,7 @@ def pack(totals: ShardTotals) -> bytes | None:
         totals.shots.pointers,
         {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
         [list(finding) for finding in totals.findings],
-        [totals.dropped, totals.unopened],
+        [totals.dropped, totals.unopened, totals.other_tokens],
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
         totals.folders,
         totals.first_keys,
@@ -212,7 +212,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
     try:
         numbers, columns, pointers, counts, findings, counters, bad_lines, *others = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
-        (dropped, unopened), (folders, first_keys) = counters, others
+        (dropped, unopened, other_tokens), (folders, first_keys) = counters, others
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
@@ -227,6 +227,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
             unopened=Counter(unopened),
+            other_tokens=Counter(other_tokens),
             folders=folders,
             first_keys={key: (line, start) for key, (line, start) in first_keys.items()},
             bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
@@ -259,7 +260,8 @@ def _setting(plan: LintPlan) -> bytes:
     from pytest_vft.reading.tokenizer import vocabulary_path  # noqa: PLC0415 - 4 ms; for large files only
 
     measurers = [measurer.id for measurer in plan.measurers]
-    rules = (plan.rules, plan.image_tokens, plan.full, plan.max_findings, measurers)
+    counters = (plan.image_tokens, plan.other_tokens, plan.counters)
+    rules = (plan.rules, counters, plan.full, plan.max_findings, measurers)
     counting = find_spec("tiktoken") is not None and vocabulary_path().is_file()
     about = repr((rules, counting, PIL.__version__, sys.byteorder)).encode()
     code = sorted(path for part in _PARTS for path in (_PACKAGE / part).glob("*.py"))

@@ -14,8 +14,9 @@ from pytest_vft.catalogue.conditions import Conditions
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement, default_provider, load_provider
 from pytest_vft.catalogue.select import bind_rule, select_rules
-from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.results import LintResult
 from pytest_vft.model import Source, Tally, Verdict
 
 

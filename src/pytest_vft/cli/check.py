@@ -19,7 +19,8 @@ from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.lint import run, run_groups
+from pytest_vft.runs.lint import run_groups
+from pytest_vft.runs.run import run
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.text import count, safe
 

@@ -29,14 +29,15 @@ class FileFacts(TypedDict):
     """Number of examples with at least one image."""
     images: int | None
     """Number of images, repeated images included."""
-    imageless_examples: int | None
-    """Number of examples without images in a file that has examples with images; 0 for other files."""
     skipped_examples: int | None
     """Number of examples that fail a rule with a skip reason; None if no such rule ran."""
     pictured_examples: NotRequired[int]
     """Number of examples with at least one image or placeholder."""
+    imageless_examples: NotRequired[int]
+    """Number of sound examples without images in a file that has examples with images; 0 for other files."""
     systemless_examples: NotRequired[int]
-    """Number of examples without a system message in a file that has examples with one; 0 for other files."""
+    """Number of sound examples without a system message in a file that has examples with one; 0 for other
+    files."""
     images_column: NotRequired[bool]
     """Whether an example has a key images or image."""
     missing_columns: NotRequired[Sequence[str]]

@@ -39,6 +39,15 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
     layout = read_description(path).layout if "llamafactory" in known else None
     if layout is not None:
         return DetectedFormat("llamafactory", layout)
+    found = [name for name in count_formats(path) if name in known]
+    return DetectedFormat(found[0] if found else known[0])
+
+
+def count_formats(path: str) -> Mapping[str, int]:
+    """Return the number of first examples of the file at *path* that each data format reads; never raises.
+
+    The likeliest format comes first, and formats that read none are left out.
+    """
     first: Counter[str] = Counter()
     read: Counter[str] = Counter()
     try:
@@ -46,9 +55,8 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
             first.update(names[:1])
             read.update(names)
     except OSError:
-        return DetectedFormat(known[0])
-    found = sorted((name for name in read if name in known), key=lambda name: (-read[name], -first[name]))
-    return DetectedFormat(found[0] if found else known[0])
+        return {}
+    return {name: read[name] for name in sorted(read, key=lambda name: (-read[name], -first[name]))}
 
 
 def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:

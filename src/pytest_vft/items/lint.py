@@ -19,8 +19,8 @@ from pytest_vft.items.request import CheckRequest
 from pytest_vft.model import Report, Source
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.combining import combine
-from pytest_vft.runs.lint import run
 from pytest_vft.runs.notes import group_notes
+from pytest_vft.runs.run import run
 from pytest_vft.runs.settings import Settings
 
 

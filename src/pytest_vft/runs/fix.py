@@ -18,8 +18,9 @@ from pytest_vft.runs.config import Config
 from pytest_vft.runs.fix_jobs import FileJob, FixOptions, Tell, count_mark, file_jobs, outcomes
 from pytest_vft.runs.fix_writing import write_files
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.lint import Paths, path_list, run_with_totals
+from pytest_vft.runs.lint import Paths, strings
 from pytest_vft.runs.notes import group_notes
+from pytest_vft.runs.run import run_all
 from pytest_vft.runs.settings import Settings
 
 
@@ -47,7 +48,7 @@ def run_fix(
     result = write_files(jobs, options, tell)
     if result.refused or not result.outputs:
         return FixResult(before=before, tallies=result.tallies, refused=result.refused, rules=rules)
-    after = combine([run_with_totals(_rewritten(one, result.paths), watch=watch)[0] for one in groups])
+    after = combine(run_all([_rewritten(one, result.paths) for one in groups], watch=watch))
     return FixResult(before=before, tallies=result.tallies, after=after, outputs=result.outputs, rules=rules)
 
 
@@ -129,8 +130,8 @@ def fix(  # noqa: PLR0913 - all by keyword, each with a default
         "offline": offline,
         "no_cache": not cache,
         "max_tokens": max_tokens,
-        "image_root": path_list(image_roots),
+        "image_root": strings(image_roots),
         "jobs": 1,
     }
-    groups = find_groups(named, path_list(paths), validation=path_list(validation), test=path_list(test))
+    groups = find_groups(named, strings(paths), validation=strings(validation), test=strings(test))
     return run_fix(groups, options)

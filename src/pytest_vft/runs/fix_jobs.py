@@ -23,8 +23,8 @@ from pytest_vft.model import Finding, Report
 from pytest_vft.outputs.aside import DropLimit
 from pytest_vft.reading.entries import FileEntry, read_entries
 from pytest_vft.reading.remote import Watch
-from pytest_vft.runs.lint import make_plan, run_with_totals
 from pytest_vft.runs.records import make_finding
+from pytest_vft.runs.run import make_plan, run_with_result
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ Tell = Callable[["FileJob", EntryOutcome], None]
 
 def file_jobs(settings: Settings, options: FixOptions, watch: Watch | None) -> tuple[Report, list[FileJob]]:
     """Check the sources of *settings*; return the report, and the job of each file."""
-    report, linted = run_with_totals(settings, watch=watch)
+    report, linted = run_with_result(settings, watch=watch)
     measurers = needed_measurers(settings.rules, settings.sources)
     lint = replace(make_plan(settings, settings.rules), measurers=measurers)
     failing = frozenset(rule.id for rule in report.rules if report.fails(rule)) if options.limit.drop else ()

@@ -21,6 +21,7 @@ from pytest_vft.catalogue.providers import (
 )
 from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError
+from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
@@ -41,9 +42,8 @@ class Settings:
     hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
-    default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider. *origins* maps the paths of sources to those by which rules are ignored in
-    them, if these differ.
+    default that of the provider. *base_url* is the server that the data is for, if it is not that of the
+    provider. *origins* has other paths by which rules are ignored in sources, by the paths of the sources.
     """
 
     config: Config
@@ -108,6 +108,11 @@ class Settings:
             return provider.model(self.model_name)
         with _naming(self.config, "model: "):
             return provider.model(self.config.model)
+
+    @property
+    def image_tokens(self) -> ImageTokens | None:
+        """The tokens of an image for the model; None if they are unknown."""
+        return self.provider.image_tokens(self.model)
 
     @cached_property
     def image_roots(self) -> tuple[str, ...]:
@@ -219,8 +224,7 @@ class Settings:
             with _naming(self.config, f"per-file-ignores.{pattern}: "):
                 by_rule = self._by_rule(ignored)
             for path in reasons:
-                named = self.origins.get(path, path)
-                place = os.path.relpath(named, self.config.folder).replace(os.sep, "/")
+                place = os.path.relpath(self.origins.get(path, path), self.config.folder).replace(os.sep, "/")
                 if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
                     reasons[path] |= by_rule
         return reasons

@@ -24,7 +24,7 @@ from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.example import ExampleView, ShownImage, render_example
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.data_formats import with_data_formats
-from pytest_vft.runs.line import run_line
+from pytest_vft.runs.lint import run_line
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import count
