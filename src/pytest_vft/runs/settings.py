@@ -41,9 +41,9 @@ class Settings:
     the configuration, the provider is that of the data format of the sources. *extend_select* and *ignore*
     hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
-    of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
-    default that of the provider. *base_url* is the server that the data is for, if it is not that of the
-    provider. *origins* has other paths by which rules are ignored in sources, by the paths of the sources.
+    of the configuration. *max_tokens* is the maximum tokens of an example, 0 for none, by default that of the
+    provider. *base_url* is the server that the data is for, if it is not the provider's. *origins* has other
+    paths of sources, by which rules are ignored.
     """
 
     config: Config
@@ -241,12 +241,10 @@ class Settings:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"jobs is {self.jobs}; expected at least 1")
-        if self.max_findings is not None and self.max_findings < 0:
-            raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
-        if self.max_tokens is not None and self.max_tokens < 0:
-            raise UsageError(f"max_tokens is {self.max_tokens}; expected at least 0")
-        if self.url_budget < 0:
-            raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
+        for name in ("max_findings", "max_tokens", "url_budget"):
+            number = getattr(self, name)
+            if number is not None and number < 0:
+                raise UsageError(f"{name} is {number}; expected at least 0")
         _ = self.image_roots, self.model, self.rules, self.reasons_by_file
 
 
