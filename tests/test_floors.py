@@ -49,6 +49,7 @@ FLOORS = (
     {"fixing"},
     {"report"},
     {"outputs"},
+    {"converting"},
     {"runs"},
     {""},  # the package itself, which resolves the public names
     {"items"},

@@ -333,7 +333,7 @@ def test_roots_belong_to_what_is_remembered(
 
 def test_example_is_shown_with_its_images(monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(["images/0.png", "../secret.png", url("images/1.png")])
-    monkeypatch.setattr("pytest_vft.runs.view.find_sources", lambda *_: (source,))
+    monkeypatch.setattr("pytest_vft.runs.example_file.find_sources", lambda *_: (source,))
 
     view = read_example(source.path, 1, Settings(config=Config()))
 

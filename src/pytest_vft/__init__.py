@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
     from pytest_vft.runs.compare import compare_providers
+    from pytest_vft.runs.convert import convert
     from pytest_vft.runs.evaluation import (
         Evaluation,
         assert_min_accuracy,
@@ -51,6 +52,7 @@ _MODULES = {
     "evaluation.judge": ("Judge",),
     "model": ("Finding", "Report"),
     "runs.compare": ("compare_providers",),
+    "runs.convert": ("convert",),
     "runs.evaluation": ("Evaluation", "assert_min_accuracy", "assert_not_worse_than", "evaluate"),
     "runs.fix": ("fix",),
     "runs.lint": ("assert_clean", "lint"),
@@ -84,6 +86,7 @@ __all__ = [
     "build_example",
     "cancel_job",
     "compare_providers",
+    "convert",
     "encode_image",
     "evaluate",
     "explain",

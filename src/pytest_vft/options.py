@@ -15,12 +15,13 @@ PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 _RULES = ("check", "show", "fix", "rules", "explain", "submit", PYTEST)
 _LENGTH = ("check", "show", "fix", "providers", PYTEST)
 _CHECK = ("check", PYTEST)
-_READ = ("check", "fix", "providers", PYTEST)
+_READ = ("check", "fix", "convert", "providers", PYTEST)
 _FIX = ("fix",)
-_WRITE = ("fix",)
+_CONVERT = ("convert",)
+_WRITE = ("fix", "convert")
 _QUIET = ("check", "fix")
 _FAILING = ("check", "fix", PYTEST)
-_FILES = ("check", "show", "fix", "providers", PYTEST)
+_FILES = ("check", "show", "fix", "convert", "providers", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
 _DECODING = ("check", "fix", "providers", "submit", PYTEST)
@@ -30,6 +31,8 @@ _DEPTHS = ("auto", "header", "full")
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
 FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown", "html")
 _STEPS = ("plan", "preflight", "apply")
+_IMAGES = ("keep", "files", "embed")
+_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _TEXT_OR_JSON = ("text", "json")
 _MATRIX_FORMATS = ("text", "json", "markdown")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
@@ -140,14 +143,27 @@ COMMANDS = (
     ),
     Command(
         "show",
-        "show an example with its findings",
+        "show examples with their findings",
         "pytest_vft.cli.show:show",
-        (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
+        (
+            Argument(
+                "place",
+                "FILE:LINE",
+                "a file and a line or lines, as in train.jsonl:12 or train.jsonl:1-50; "
+                "a file alone with --select or --sample",
+            ),
+        ),
     ),
     Command(
         "fix",
         "repair what a check finds, or print what would be repaired",
         "pytest_vft.cli.fix:fix",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+    ),
+    Command(
+        "convert",
+        "write files so that a provider or trainer takes them",
+        "pytest_vft.cli.convert:convert",
         (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
     ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
@@ -201,7 +217,7 @@ OPTIONS = (
         "config",
         "FILE",
         "configuration (default: the nearest one of each file)",
-        (*_RULES, "providers"),
+        (*_RULES, "convert", "providers"),
         "path",
     ),
     Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
@@ -232,7 +248,7 @@ OPTIONS = (
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
-    Option("no-images", "", "leave images out of an html report", _CHECK, "flag"),
+    Option("no-images", "", "leave images out of an html report", (*_CHECK, "show"), "flag"),
     Option(
         "good-examples",
         "N",
@@ -246,15 +262,30 @@ OPTIONS = (
     Option("quiet", "", "print only findings and the verdict; nothing if the run passes", _QUIET, "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
-    # What a repair writes
-    Option("out", "DIR", "write into this folder, under the same file names", _WRITE, "path"),
-    Option("force", "", "replace files that exist in the folder", _WRITE, "flag"),
-    Option("drop", "", "set examples aside that cannot be used: FILE.rej, FILE.rej.csv", _WRITE, "flag"),
-    Option("max-dropped", "N", "maximum number of examples that are set aside", _WRITE, "count"),
+    # Writing files
+    Option("to", "NAME", "provider or data format to write for", _CONVERT),
+    Option("out", "DIR", "folder to write into, under the same file names", _WRITE, "path"),
+    Option(
+        "images",
+        "",
+        "keep images as they are, write files, or embed (default: the first that the provider takes)",
+        _CONVERT,
+        "choice",
+        _IMAGES,
+    ),
+    Option("image-prefix", "URL", "start of the names of image files, as in s3://BUCKET/FOLDER/", _CONVERT),
+    Option("bucket-owner", "ID", "account that owns the bucket of the images", _CONVERT),
+    Option("allow-loss", "KINDS", f"losses to allow: {', '.join(_LOSSES)}", _CONVERT, "list"),
+    Option("drop", "", "set examples that cannot be used aside, in FILE.rej", _WRITE, "flag"),
+    Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _WRITE, "count"),
+    Option("force", "", "replace files that exist", _WRITE, "flag"),
+    # Repairs
     Option("in-place", "", "replace the files; new images are written beside them", _FIX, "flag"),
     Option("diff", "", "print each change; images are described in words", _FIX, "flag"),
     Option("unsafe", "", "also make repairs that change what is trained on", _FIX, "flag"),
     # show and rules
+    Option("sample", "N", "show this number of examples, drawn at random", ("show",), "count"),
+    Option("report", "html:FILE", "write the examples as a page: a file, or a folder", ("show",), "list"),
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),

@@ -60,6 +60,7 @@ def visit(browser: Browser) -> Iterator[Open]:
         if script:
             context.add_init_script(script)
         page = context.new_page()
+        page.set_default_timeout(5_000)  # milliseconds
         visit = Visit(page, [], [])
         page.on("request", lambda request: visit.requests.append(request.url))
         page.on("console", lambda message: visit.console.append(message.text))
@@ -118,6 +119,13 @@ def serve() -> Iterator[Callable[[Path, str], str]]:
         def end_headers(self) -> None:
             self.send_header("Content-Security-Policy", self.policy)
             super().end_headers()
+
+        def do_GET(self) -> None:
+            if self.path == "/favicon.ico":  # which browsers ask any server for
+                self.send_response(204)
+                self.end_headers()
+            else:
+                super().do_GET()
 
         def log_message(self, *_: object) -> None:
             pass

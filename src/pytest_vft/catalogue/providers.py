@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pytest_vft.catalogue.check_provider import check_provider
 from pytest_vft.catalogue.files import check_name, harmless, read_toml
 from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.write_style import WriteStyle
 from pytest_vft.errors import RuleFileError, UsageError
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
 from pytest_vft.model import Effect, Severity
@@ -90,8 +91,8 @@ class Provider(NamedTuple):
     whose statements it inherits except those on the rules in *not_stated*. With *any_model* it accepts models
     that are not in *models*. *trains_on* is what selects the answers to train on; *unread* are fields that it
     accepts but does not use. *upload_command* is its own command that uploads a file, and *load_snippet* has
-    lines with which a trainer reads a file, each with {file} in place of the file. *resizes* is how it scales
-    an image before the processor of the model does.
+    lines with which a trainer reads a file, each with {file} in place of the file. *writes* is what examples
+    must look like. *resizes* is how it scales an image before the processor of the model does.
     """
 
     id: str
@@ -115,6 +116,7 @@ class Provider(NamedTuple):
     job_api: JobService | None = None
     upload_command: str | None = None
     load_snippet: str | None = None
+    writes: WriteStyle = WriteStyle()
 
     def model(self, name: str | None) -> str | None:
         """Return *name* if this provider accepts the model or its base model, the default model for None.
@@ -238,6 +240,7 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
         rules=rules,
         data_formats=data_formats,
         resizes=_resize(content.get("resizes")),
+        writes=WriteStyle(**content.get("writes", {})),
         job_api=JobService(**content["job_api"]) if "job_api" in content else None,
     )
 

@@ -67,7 +67,7 @@ def _lint_by(
     try:
         while True:
             for shard, is_new in coming:
-                with _naming(shard):
+                with naming(shard):
                     future = executor.submit(_lint_in_worker, pickled, shard) if is_new else None
                 waiting.append((shard, future))
                 if len(waiting) == window:
@@ -83,7 +83,7 @@ def _lint_by(
 
 
 def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> ShardResult:
-    with _naming(shard):
+    with naming(shard):
         result: object = future.result()
     if isinstance(result, UnreadableShard):
         try:
@@ -101,7 +101,7 @@ def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> Shar
 
 
 @contextmanager
-def _naming(shard: Shard) -> Iterator[None]:
+def naming(shard: Shard) -> Iterator[None]:
     """Raise a LintError that names *shard* for any exception of an executor."""
     try:
         yield

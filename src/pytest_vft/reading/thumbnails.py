@@ -72,7 +72,7 @@ def _decode(image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> b
         image.load()
     except Exception as error:  # noqa: BLE001 - as above
         image.tile = []  # load() now returns the pixels that were decoded before the error
-        return not is_limit(error)
+        return not is_limit(error) and image.getbbox() is not None
     return True
 
 

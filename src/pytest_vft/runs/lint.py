@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from pytest_vft.runs.settings import Settings
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+LintLine = Callable[[Shard, int, str], tuple[Finding, ...]]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -42,24 +43,31 @@ def run_groups(
     return combine(reports, group_notes(groups))
 
 
-def run_line(settings: Settings, shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
-    """Return the findings on *shard*, which is line *line* of its file, or the element at *prefix* there."""
+def line_linter(settings: Settings) -> LintLine:
+    """Return a function that returns the findings on a shard that is one line of a file of *settings*.
+
+    Its arguments are the shard, the line, and the JSON pointer of the element there, if it is one.
+    """
     measurers = needed_measurers(settings.rules)
     plan = replace(make_plan(settings, settings.rules), cache=None, measurers=measurers)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
-    shard = shard._replace(ignored=settings.ignored[shard.path])
-    with warnings.catch_warnings(action="ignore"):
-        totals = linter.lint(shard)
-    return tuple(
-        make_finding(
-            by_id[found.rule],
-            by_id[found.rule].severity,
-            shard.path,
-            found._replace(line=line, pointer=prefix + found.pointer),
+
+    def lint_line(shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
+        shard = shard._replace(ignored=settings.ignored[shard.path])
+        with warnings.catch_warnings(action="ignore"):
+            totals = linter.lint(shard)
+        return tuple(
+            make_finding(
+                by_id[found.rule],
+                by_id[found.rule].severity,
+                shard.path,
+                found._replace(line=line, pointer=prefix + found.pointer),
+            )
+            for found in totals.findings
         )
-        for found in totals.findings
-    )
+
+    return lint_line
 
 
 @without_inner_frames

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
 from pytest_vft.model import ExamplePlace, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.html.album import Album
-from pytest_vft.report.html.examples import Places, ShownExample, read_examples
+from pytest_vft.report.html.examples import ExampleSource, Places, ShownExample, read_examples
 from pytest_vft.report.html.left_out import lines_left_out
 from pytest_vft.report.reread import entry_number
 from pytest_vft.report.text import amount
@@ -30,7 +30,7 @@ _IN_FRAGMENT = "!#$%&'()*+,-./:;=?@[\\]^_{|}~"
 class Side(NamedTuple):
     """An example with its place, the anchor of its card, and the command that shows it.
 
-    *note* says what it is beside another example.
+    *note* says what it is beside another example; *id* is the anchor if no card has it.
     """
 
     place: str
@@ -38,6 +38,7 @@ class Side(NamedTuple):
     command: str
     example: ShownExample
     note: str = ""
+    id: str = ""
 
 
 class Card(NamedTuple):
@@ -109,24 +110,25 @@ class _Draft(NamedTuple):
         yield _Wanted(ExamplePlace(*here), frozenset(images), "recurs here" if one.first else "")
 
 
-def galleries(report: Report, album: Album) -> list[Gallery]:
-    """Return a gallery for each rule of *report* that failed, errors first; images are added to *album*."""
+def galleries(report: Report, maker: CardMaker) -> list[Gallery]:
+    """Return a gallery for each rule of *report* that failed, errors first."""
     by_rule: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:
         by_rule[finding.rule].append(finding)
     failed = [rule for rule in report.rules if rule.tally.failed]
     failed.sort(key=lambda rule: rule.severity != "error")
-    drafts, room = [], MOST_CARDS
+    drafts, room = [], maker.cards_left
     for rule in failed:
         chosen = _chosen(by_rule[rule.id], min(CARDS_OF_RULE, room))
         drafts.append((rule, chosen))
         room -= len(chosen)
-    examples = _read(report.files, [draft for _, chosen in drafts for draft in chosen], album)
+    _read(report.files, [draft for _, chosen in drafts for draft in chosen], maker)
     splits = {file.path: file.split for file in report.files}
-    maker = _CardMaker(examples, splits)
     found = []
     for number, (rule, chosen) in enumerate(drafts, 1):
-        cards = [card for draft in chosen if (card := maker.make(draft))]
+        cards = [
+            card for draft in chosen if (card := maker.make(draft, splits.get(draft.findings[0].path, "")))
+        ]
         shown = {(one.path, one.line) for draft in chosen[: len(cards)] for one in draft.findings[:1]}
         left, left_out = lines_left_out(report.files, rule.id, shown)
         findings = by_rule[rule.id]
@@ -145,14 +147,15 @@ def galleries(report: Report, album: Album) -> list[Gallery]:
     return found
 
 
-def example_cards(file: FileResult, findings: Mapping[int, Sequence[Finding]], album: Album) -> list[Card]:
+def example_cards(
+    file: ExampleSource, findings: Mapping[int, Sequence[Finding]], maker: CardMaker
+) -> list[Card]:
     """Return a card for each entry of *file* that *findings* maps to what is wrong with it."""
-    examples = read_examples(file, dict.fromkeys(findings, (_NO_PLACES,)), album)
-    maker = _CardMaker({(file.path, *key): one for key, one in examples.items()}, {})
-    cards = [
+    examples = maker.read(file, dict.fromkeys(findings, (_NO_PLACES,)))
+    cards = (
         maker.example(ExamplePlace(file.path, one.line, one.element), file.split, findings[number])
-        for (number, _), one in examples.items()
-    ]
+        for number, one in examples
+    )
     return [card for card in cards if card]
 
 
@@ -183,33 +186,40 @@ def _chosen(findings: Sequence[Finding], most: int) -> list[_Draft]:
     return [draft for _, _, draft in sorted(ranked[:most], key=lambda one: one[1])]
 
 
-def _read(
-    files: Iterable[FileResult], drafts: Iterable[_Draft], album: Album
-) -> dict[tuple[str, int, Places], ShownExample]:
+def _read(files: Iterable[FileResult], drafts: Iterable[_Draft], maker: CardMaker) -> None:
     wanted: defaultdict[str, defaultdict[int, set[Places]]] = defaultdict(lambda: defaultdict(set))
     for draft in drafts:
         for path, number, images in (one.key for one in draft.examples):
             wanted[path][number].add(images)
-    return {
-        (file.path, *key): example
-        for file in files
-        if file.path in wanted
-        for key, example in read_examples(file, wanted[file.path], album).items()
-    }
+    for file in files:
+        if file.path in wanted:
+            maker.read(file, wanted[file.path])
 
 
-class _CardMaker:
-    """Makes cards within a budget of text; *examples* are keyed as _Wanted is."""
+class CardMaker:
+    """Makes the cards of a page within a budget; images are added to *album*."""
 
-    def __init__(
-        self, examples: Mapping[tuple[str, int, Places], ShownExample], splits: Mapping[str, str]
-    ) -> None:
-        self._examples = examples
-        self._splits = splits
-        self._room = _ROOM
+    def __init__(self, album: Album) -> None:
+        self._album = album
+        self._examples: dict[tuple[str, int, Places], ShownExample] = {}
         self._anchors: set[str] = set()
+        self._room = _ROOM
+        self._cards_left = MOST_CARDS
 
-    def make(self, draft: _Draft) -> Card | None:
+    @property
+    def cards_left(self) -> int:
+        """Number of cards that may still be made."""
+        return self._cards_left
+
+    def read(
+        self, file: ExampleSource, wanted: Mapping[int, Collection[Places]]
+    ) -> list[tuple[int, ShownExample]]:
+        """Read examples of *file* for cards, and return them with their numbers; see read_examples()."""
+        examples = read_examples(file, wanted, self._album)
+        self._examples.update({(file.path, *key): one for key, one in examples.items()})
+        return [(number, one) for (number, _), one in examples.items()]
+
+    def make(self, draft: _Draft, split: str) -> Card | None:
         """Return the card of *draft*, None if there is no room."""
         first = draft.findings[0]
         examples = list(draft.examples)
@@ -219,7 +229,7 @@ class _CardMaker:
         card = Card(
             id="",
             path=first.path,
-            split=self._splits.get(first.path, ""),
+            split=split,
             severity=first.severity,
             messages=tuple(safe(text, _LONGEST_MESSAGE) for text in messages[:_MOST_MESSAGES]),
             sides=tuple(map(self._side, examples)),
@@ -260,10 +270,17 @@ class _CardMaker:
         if name in self._anchors:
             name = ""
         self._room -= _MARKUP + _weight(card)
-        if self._room < 0:
+        if self._room < 0 or not self._cards_left:
             return None
+        self._cards_left -= 1
         self._anchors.add(name)
-        return card._replace(id=name)
+        return card._replace(id=name, sides=tuple(map(self._with_id, card.sides)))
+
+    def _with_id(self, side: Side) -> Side:
+        if side.anchor in self._anchors:
+            return side
+        self._anchors.add(side.anchor)
+        return side._replace(id=side.anchor)
 
 
 def _weight(value: object) -> int:

@@ -11,7 +11,7 @@ from pytest_vft.line_ranges import LineRanges, union
 from pytest_vft.model import FileResult, Report
 from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.report.html.album import Album
-from pytest_vft.report.html.cards import Card, example_cards, galleries
+from pytest_vft.report.html.cards import Card, CardMaker, example_cards, galleries
 from pytest_vft.report.html.page import Page
 from pytest_vft.report.layout import Display
 from pytest_vft.report.text import NOT_CHECKED, data_format, size, unknown_lines
@@ -60,8 +60,9 @@ def check_page(report: Report, display: Display) -> Page:
     """Return the page about *report*. Examples are read again from the files that were checked."""
     album = Album(enabled=display.images)
     word, _, sentence = verdict(report).partition("  ")
-    found = galleries(report, album)
-    good = list(_good_cards(report, display.good_examples, album))
+    maker = CardMaker(album)
+    found = galleries(report, maker)
+    good = list(_good_cards(report, display.good_examples, maker))
     names = [file.path for file in report.files]
     return Page(
         "check.html",
@@ -100,12 +101,12 @@ def _row(report: Report, file: FileResult) -> FileRow:
     return FileRow(file.path, details, file.stopped_by, bar(good=good, warned=warned, bad=bad))
 
 
-def _good_cards(report: Report, number: int, album: Album) -> Iterator[Card]:
+def _good_cards(report: Report, number: int, maker: CardMaker) -> Iterator[Card]:
     """Yield cards of *number* examples without findings, spread over each file."""
     for file in report.files:
         bad = union(file.bad_lines.values())
         wanted = _spread(file, bad, number)
-        for card in example_cards(file, dict.fromkeys(wanted, ()), album):
+        for card in example_cards(file, dict.fromkeys(wanted, ()), maker):
             if not any(first <= card.sides[0].example.line <= last for first, last in bad):
                 yield card
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pybase64
 
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, pointer
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import load_format
-from pytest_vft.model import FileResult
+from pytest_vft.model import Split
 from pytest_vft.reading.entries import FileEntry
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.links import masked
@@ -27,6 +27,30 @@ _LONGEST = 500  # characters of a question or an answer
 _START = 200  # bytes of a line that is not an example
 _MOST_IMAGES = 4
 _LONGEST_REFERENCE = 80
+
+
+class ExampleSource(Protocol):
+    """A file that examples are read from."""
+
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+
+    @property
+    def split(self) -> Split:
+        """The split of the file."""
+
+    @property
+    def data_format(self) -> str:
+        """The data format of the examples."""
+
+    @property
+    def layout(self) -> Mapping[str, str]:
+        """The settings of the data format."""
+
+    @property
+    def image_roots(self) -> tuple[str, ...]:
+        """Folders of local images besides that of the file."""
 
 
 class ShownExample(NamedTuple):
@@ -55,7 +79,7 @@ class _Placed(NamedTuple):
 
 
 def read_examples(
-    file: FileResult, wanted: Mapping[int, Collection[Places]], album: Album
+    file: ExampleSource, wanted: Mapping[int, Collection[Places]], album: Album
 ) -> dict[tuple[int, Places], ShownExample]:
     """Return the examples of *file* by number, from 1, whose thumbnails are added to *album*.
 
