@@ -133,6 +133,8 @@ SAID: Mapping[str, Any] = {
     "max_findings": 7,
     "max_tokens": 1000,
     "image_root": ["images"],
+    "baseline": "known.json",
+    "write_baseline": True,
     "jobs": 2,
 }
 

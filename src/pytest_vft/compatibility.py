@@ -46,9 +46,9 @@ class LoaderResult(NamedTuple):
 class Compatibility:
     """The verdict of one provider on a dataset, and its reasons, the gravest first.
 
-    *closes* and *closes_newcomers* are the first days without new jobs, for all and for new customers. *cost*
-    is None if nothing is trained on, or if tokens are unknown; *not_stated* are rules that are off: the
-    provider does not state them.
+    *closes* and *closes_newcomers* are the first days without new jobs, for all and for new customers, and
+    existing customers can train until *open_until* at least. *cost* is None if nothing is trained on, or if
+    tokens are unknown; *not_stated* are rules that are off: the provider does not state them.
     """
 
     id: str
@@ -58,6 +58,7 @@ class Compatibility:
     reasons: tuple[Reason, ...]
     closes: date | None
     closes_newcomers: date | None
+    open_until: date | None
     cost: Cost | None
     not_stated: tuple[str, ...]
     loader: LoaderResult | None = None

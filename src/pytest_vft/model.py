@@ -97,18 +97,22 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Number of subjects by verdict; *ignored* counts failures that the configuration ignores."""
+    """Number of subjects by verdict.
+
+    *ignored* counts failures that the configuration ignores, *known* those that a baseline lists.
+    """
 
     passed: int = 0
     failed: int = 0
     unknown: int = 0
     not_applicable: int = 0
     ignored: int = 0
+    known: int = 0
 
     @property
     def checked(self) -> int:
         """Number of subjects that the rule could judge."""
-        return self.passed + self.failed + self.ignored
+        return self.passed + self.failed + self.ignored + self.known
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
@@ -221,6 +225,23 @@ class Cost(NamedTuple):
     low_detail_at_most: int
 
 
+class BaselineFile(NamedTuple):
+    """A baseline that was written: its path and the number of its findings."""
+
+    path: str
+    number: int
+
+
+class BaselineUse(NamedTuple):
+    """A baseline in a run: its path, and the findings that it lists and that are gone.
+
+    *gone* maps file, rule and fingerprint to the number of such findings.
+    """
+
+    path: str
+    gone: Mapping[tuple[str, str, str], int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Result of one run; the input of every report format.
@@ -228,6 +249,7 @@ class Report:
     *by_data_format* says that the provider is that of the data format, because nothing else states one;
     *model* is None if the provider accepts any model and none was named; *urls* is the number of distinct
     web URLs of images, and *unsettled* are those without a conclusive answer, unless the run is offline;
+    *known* are the findings that *baselines* list, which are not among *findings* and fail nothing;
     *cost* is None if there is nothing to train on, or if tokens are unknown.
     """
 
@@ -248,6 +270,8 @@ class Report:
     unsettled: tuple[UnsettledUrl, ...] = ()
     cost: Cost | None = None
     by_data_format: bool = False
+    known: tuple[Finding, ...] = ()
+    baselines: tuple[BaselineUse, ...] = ()
 
     def __repr__(self) -> str:
         """Return one line: pytest and notebooks show it, and a report may be megabytes long."""

@@ -237,6 +237,16 @@ OPTIONS = (
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _FAILING, "choice", _SEVERITIES),
+    Option(
+        "baseline", "FILE", "let known findings, those in this file, pass; fail for new ones", _CHECK, "path"
+    ),
+    Option(
+        "write-baseline",
+        "",
+        "write today's findings to the file of the baseline (default: vft-baseline.json)",
+        _CHECK,
+        "flag",
+    ),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
     Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _READ, "flag"),

@@ -43,6 +43,8 @@ def check(arguments: argparse.Namespace) -> int:
         print("vft: --base-url has no effect on a check", file=sys.stderr)
     if arguments.statistics and arguments.format != "text":
         raise UsageError(f"--statistics prints text; expected no --format={arguments.format}")
+    if arguments.write_baseline and arguments.format != "text":
+        raise UsageError(f"--write-baseline prints text; expected no --format={arguments.format}")
     targets = parse_targets(arguments.report or ())
     with stdin_as_file(arguments) as stdin:
         selection = _select(arguments)
@@ -57,6 +59,15 @@ def check(arguments: argparse.Namespace) -> int:
             print_text(render(report, arguments.format), styled=False)
         return 0
     _check_selected(selection.groups, report)
+    if arguments.write_baseline:
+        from pytest_vft.report.baseline import written_lines  # noqa: PLC0415 - for --write-baseline only
+        from pytest_vft.runs.baseline import write_baselines  # noqa: PLC0415 - as above
+
+        lines = written_lines(write_baselines(selection.groups, report))
+        if report.ok:
+            print_text("".join(f"{line}\n" for line in lines))
+            return 0
+        report = replace(report, notes=(*report.notes, *lines))
     _print(report, arguments)
     return 0 if report.ok or arguments.exit_zero else 1
 

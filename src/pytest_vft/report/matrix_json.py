@@ -40,6 +40,7 @@ def _provider(one: Compatibility) -> dict[str, Any]:
         "cost": cost,
         "closes": one.closes and one.closes.isoformat(),
         "closes_newcomers": one.closes_newcomers and one.closes_newcomers.isoformat(),
+        "open_until": one.open_until and one.open_until.isoformat(),
         "not_stated": list(one.not_stated),
     }
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
+from pytest_vft.report.baseline import gone_words
 from pytest_vft.report.folding import by_message, fold
 from pytest_vft.report.layout import DEFAULT, WIDTH, Display, advice_lines, findings_lines, remarked, wrapped
 from pytest_vft.report.repairable import mark
@@ -33,7 +34,7 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
         unknown = unknown_lines(report) if report.require_checked else ()
         return "\n".join([*found, *unknown, verdict(report)]) + "\n"
     lines = [*_head(report, display.width), *found, *_ignored(report, display.width)]
-    for note in report.notes:
+    for note in filter(None, (*report.notes, gone_words(report))):
         lines += wrapped(f"note: {note}", width=display.width)
     lines += _unsettled(report, display)
     for line in unknown_lines(report):

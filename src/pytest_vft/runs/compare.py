@@ -199,6 +199,7 @@ def _compatibility(candidate: _Candidate, report: Report | None, today: date) ->
         reasons=tuple(reasons),
         closes=provider.closes,
         closes_newcomers=provider.closes_newcomers,
+        open_until=provider.open_until,
         cost=report.cost if report else None,
         not_stated=tuple(
             id_

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_vft.checking.measuring import needed_measurers
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 LintLine = Callable[[Shard, int, str], tuple[Finding, ...]]
+RunAll = Callable[[Sequence[Settings]], list[Report]]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -39,8 +41,12 @@ def run_groups(
     """
     if not any(settings.sources for settings in groups):
         raise UsageError("no files: give some, or list them under [tool.vft.data]")
-    reports = run_all(groups, watch=watch, executor=executor)
-    return combine(reports, group_notes(groups))
+    run: RunAll = partial(run_all, watch=watch, executor=executor)
+    if any(map(_has_baseline, groups)):
+        from pytest_vft.runs.baseline import run_with_baselines  # noqa: PLC0415 - few runs have one
+
+        run = partial(run_with_baselines, run=run)
+    return combine(run(groups), group_notes(groups))
 
 
 def line_linter(settings: Settings) -> LintLine:
@@ -70,6 +76,10 @@ def line_linter(settings: Settings) -> LintLine:
     return lint_line
 
 
+def _has_baseline(settings: Settings) -> bool:
+    return bool(settings.baseline or settings.config.baseline or settings.writes_baseline)
+
+
 @without_inner_frames
 def lint(  # noqa: PLR0913 - all by keyword, each with a default
     *paths: Paths,
@@ -92,6 +102,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     max_findings: int | None = None,
     max_tokens: int | None = None,
     image_roots: Paths = (),
+    baseline: str | os.PathLike[str] | None = None,
     config: Config | str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
 ) -> Report:
@@ -106,7 +117,8 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that are kept for each
     rule and file (0: all), by default that of the configuration; *max_tokens* is the maximum of tokens of an
     example (0: no maximum), by default that of the provider. *image_roots* are folders of local images,
-    besides the folder of each file. Files are linted in this process, or by an
+    besides the folder of each file. *baseline* is a file with known findings, which do not fail the report.
+    Files are linted in this process, or by an
     *executor* of concurrent.futures whose workers find the files at the same paths.
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError if a
     worker dies; never for data.
@@ -131,6 +143,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "max_findings": max_findings,
             "max_tokens": max_tokens,
             "image_root": strings(image_roots),
+            "baseline": baseline,
             "jobs": 1,
         },
         strings(paths),

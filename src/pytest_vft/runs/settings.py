@@ -42,8 +42,9 @@ class Settings:
     hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum tokens of an example, 0 for none, by default that of the
-    provider. *base_url* is the server that the data is for, if it is not the provider's. *origins* has other
-    paths of sources, by which rules are ignored.
+    provider. *base_url* is the server that the data is for, if it is not the provider's. *baseline* is a file
+    with known findings, also if it is about to be written. *origins* has other paths of sources, by which
+    rules are ignored.
     """
 
     config: Config
@@ -64,6 +65,8 @@ class Settings:
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
+    baseline: str | os.PathLike[str] | None = None
+    writes_baseline: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -239,12 +242,10 @@ class Settings:
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
-        if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"jobs is {self.jobs}; expected at least 1")
-        for name in ("max_findings", "max_tokens", "url_budget"):
-            number = getattr(self, name)
-            if number is not None and number < 0:
-                raise UsageError(f"{name} is {number}; expected at least 0")
+        for name, least in (("jobs", 1), ("max_findings", 0), ("max_tokens", 0), ("url_budget", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; expected at least {least}")
         _ = self.image_roots, self.model, self.rules, self.reasons_by_file
 
 
@@ -280,6 +281,8 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         jobs=options.get("jobs"),
         max_tokens=options.get("max_tokens"),
         roots=options.get("image_root") or (),
+        baseline=options.get("baseline"),
+        writes_baseline=bool(options.get("write_baseline")),
     )
 
 

@@ -252,7 +252,8 @@ def _stamps(sources: list[Source]) -> list[tuple[int, int]]:
 
 
 def _check_fit(report: Report) -> None:
-    errors = [rule.id for rule in report.rules if rule.tally.failed and rule.severity == "error"]
+    found = [rule for rule in report.rules if rule.tally.failed or rule.tally.known]
+    errors = [rule.id for rule in found if rule.severity == "error"]  # known ones are errors to a provider
     if errors:
         more = f" and {len(errors) - 1:,} more" if len(errors) > 1 else ""
         raise UnfitError(
