@@ -50,7 +50,8 @@ class Verdict(enum.IntEnum):
 class Source(NamedTuple):
     """A file to check: its path as the user wrote it, its split and its data format with the layout.
 
-    *split_from_name* says that the split is that of the file name, because nothing else states one.
+    *split_from_name* says that the split is that of the file name, because nothing else states one. *columns*
+    are those of a table, whose rows are no examples in any data format.
     """
 
     path: str
@@ -58,6 +59,7 @@ class Source(NamedTuple):
     data_format: str = "openai"
     split_from_name: bool = False
     layout: Mapping[str, str] = {}
+    columns: tuple[str, ...] = ()
 
 
 class ExamplePlace(NamedTuple):

@@ -15,6 +15,7 @@ from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.errors import LintError, VftError
 from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.parquet import RowsError
 from pytest_vft.reading.shards import Shard, read_lines
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> Shar
     with naming(shard):
         result: object = future.result()
     if isinstance(result, UnreadableShard):
+        if isinstance(result.error, RowsError):
+            return result.error
         try:
             next(read_lines(shard), None)
         except OSError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -21,9 +20,8 @@ from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.local_images import LocalImages
 from pytest_vft.reading.roots import FileIdentity
-from pytest_vft.reading.shards import Shard
+from pytest_vft.reading.shards import Shard, read_pieces
 from pytest_vft.reading.sqlite import Database
-from pytest_vft.regular_files import regular
 from pytest_vft.resources import rules_root
 
 _FILE = "shards.sqlite"
@@ -79,9 +77,10 @@ class ShardMemory:
             sorted(shard.layout.items()),
             sorted(shard.ignored),
             shard.part,
+            shard.rows,
             shard.end - shard.start,
         )
-        head = next(_pieces(shard, _HEAD), b"")
+        head = next(read_pieces(shard, _HEAD), b"")
         return xxh3_128_digest(self._setting + repr(fields).encode() + head)
 
     def may_know(self, shard: Shard, files: LocalImages) -> bool:
@@ -101,7 +100,7 @@ class ShardMemory:
         if row is None or not _are_unchanged(row.files, files):
             return None
         hashed = xxh3_128()
-        for piece in _pieces(shard, _PIECE):
+        for piece in read_pieces(shard, _PIECE):
             hashed.update(piece)
         return unpack(row.packed) if hashed.digest() == row.content else None
 
@@ -244,15 +243,6 @@ def _numbers(text: str) -> array[int]:
     numbers = array("Q")
     numbers.frombytes(pybase64.b64decode(text, validate=True))
     return numbers
-
-
-def _pieces(shard: Shard, size: int) -> Iterator[bytes]:
-    left = shard.end - shard.start
-    with open(shard.path, "rb", 0, opener=regular) as file:
-        file.seek(shard.start)
-        while left > 0 and (piece := file.read(min(size, left))):
-            left -= len(piece)
-            yield piece
 
 
 def _setting(plan: LintPlan) -> bytes:

@@ -16,6 +16,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
+from pytest_vft.facts.table import table_facts
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.line_ranges import union
 from pytest_vft.model import SCOPES, Cost, FileResult, Source, Tally, Verdict
@@ -138,7 +139,7 @@ def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
     file.totals.counts["file"] = Counter([verdicts])
     found = judge.findings(verdicts, Subject("file", facts), file.ignored)
     file.totals.findings = [*found, *file.totals.findings]
-    if not file.opened.is_read:
+    if not file.is_read:
         by_rule = zip(judge.rules["file"], verdicts, strict=True)
         failed = (rule.id for rule, verdict in by_rule if rule.stops and verdict == FAIL)
         file.stopped_by = next(failed, f"it is {file.opened.container}")
@@ -147,7 +148,7 @@ def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
 def _facts(file: FileTotals, skipping: Sequence[str]) -> FileFacts:
     """Return the facts of *file*, which skips the examples that fail one of the rules *skipping*."""
     opened, totals = file.opened, file.totals
-    read = opened.is_read
+    read = file.is_read
     skipped = len(union(totals.bad_lines[id_] for id_ in skipping if id_ in totals.bad_lines))
     return {
         "split": file.source.split,
@@ -155,6 +156,7 @@ def _facts(file: FileTotals, skipping: Sequence[str]) -> FileFacts:
         "readable": opened.error is None,
         "read_error": opened.error,
         "container": opened.container,
+        **table_facts(file.source.columns),
         "byte_order_mark": opened.byte_order_mark,
         "examples": totals.examples if read else None,
         "image_examples": totals.image_examples if read else None,

@@ -36,7 +36,8 @@ from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
-from pytest_vft.reading.shards import LongLine, Shard, read_batches
+from pytest_vft.reading.parquet import read_row_batches
+from pytest_vft.reading.shards import BATCH, LongLine, Shard, read_batches, read_pieces
 
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
@@ -128,7 +129,7 @@ class ShardLinter:
             if counted.failed:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
             totals.examples += not line.blank
-            if first_keys is not None:
+            if first_keys is not None and not shard.rows:  # each row has the same columns
                 start, totals.size = (
                     totals.size,
                     totals.size + (len(raw) if isinstance(raw, bytes) else raw.bytes),
@@ -195,7 +196,11 @@ class ShardLinter:
         if shard.part:
             yield from self._read_elements(shard, content)
             return
-        for batch in read_batches(shard):
+        if shard.rows and content:
+            for piece in read_pieces(shard, BATCH):
+                content.update(piece)
+            content = None
+        for batch in read_row_batches(shard) if shard.rows else read_batches(shard):
             for raw, lifted in zip(batch, self._store.lift(batch), strict=True):
                 if content and isinstance(raw, bytes):  # a shard with a hash has no LongLine
                     content.update(raw)

@@ -102,8 +102,9 @@ def _write_page(
     from pytest_vft.report.html.page import write_page  # noqa: PLC0415 - jinja2 takes 40 ms to import
     from pytest_vft.report.html.show import ShownFile, examples_page  # noqa: PLC0415 - as above
 
-    path, split, data_format, _, layout = file.source
-    shown = ShownFile(path, split, data_format, layout, file.settings.image_roots)
+    source = file.source
+    path = source.path
+    shown = ShownFile(path, source.split, source.data_format, source.layout, file.settings.image_roots)
     page = examples_page(shown, views, left_out, images=not arguments.no_images)
     for target in parse_targets(arguments.report):
         if target.format != "html":

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pytest_vft.reading.arrays import parse_element
 from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.lines import Line, lift, parse_line
+from pytest_vft.reading.parquet import read_rows
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
 
 # Tokens cannot be foreseen, so no text of a dataset is taken for one.
@@ -27,6 +28,9 @@ class ShardEntry(NamedTuple):
 
 def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
     """Yield the entries of *shard*. Raises OSError if the file cannot be read."""
+    if shard.rows:
+        yield from (ShardEntry(raw, 0) for raw in read_rows(shard))
+        return
     if shard.part:
         for element in read_elements(shard):
             yield ShardEntry(element.raw, element.start, element)

@@ -15,7 +15,8 @@ from pytest_vft.converting.shard import ShardConverter, ShardSurvey, survey_shar
 from pytest_vft.errors import LintError
 from pytest_vft.model import Source
 from pytest_vft.reading.arrays import cut_array
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile
+from pytest_vft.reading.parquet import cut_rows
 from pytest_vft.reading.shards import SHARD_BYTES, Shard, cut_shards
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def cut_file(source: Source, opened: OpenedFile) -> CutFile:
     if opened.container == ARRAY:
         cut = cut_array(source.path, source.split, opened.bytes, SHARD_BYTES)
         return CutFile(source, cut.shards, cut.starts)
+    if opened.container == PARQUET:
+        return CutFile(source, cut_rows(source.path, source.split, SHARD_BYTES))
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     return CutFile(source, cut_shards(source.path, source.split, start, opened.bytes, SHARD_BYTES))
 

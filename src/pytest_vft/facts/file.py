@@ -21,6 +21,10 @@ class FileFacts(TypedDict):
     """The system's message if the file cannot be read."""
     container: str
     """"JSONL", or the kind of file by its first 64 KiB: a JSON array, gzip, UTF-16, unreadable ..."""
+    columns: str
+    """Names of the columns of a table, whose rows are no examples; "none" for other files."""
+    build_options: str
+    """Options of vft build that name the columns of a table by their usual names."""
     byte_order_mark: bool
     """Whether the file starts with the UTF-8 byte-order mark."""
     examples: int | None

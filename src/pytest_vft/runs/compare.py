@@ -13,7 +13,7 @@ from pytest_vft.clock import now
 from pytest_vft.compatibility import Compatibility, ProviderComparison, Reason
 from pytest_vft.errors import LintError, UsageError, without_inner_frames
 from pytest_vft.formats.dataset_info import read_description
-from pytest_vft.formats.detection import count_formats
+from pytest_vft.formats.detection import count_formats, table_columns
 from pytest_vft.model import Depth, FileResult, Report, Source
 from pytest_vft.reading.files import open_file
 from pytest_vft.report.reasons import plain_reason, unknown_reasons
@@ -121,7 +121,9 @@ def _formats(source: Source, given: str | None) -> _Formats:
         names = [name for name, number in counts.items() if number == max(counts.values())]
         if described is not None:
             names = ["llamafactory", *names]
-    return _Formats(source._replace(data_format=names[0] if names else "openai"), names, described)
+    columns = () if names else table_columns(source.path)
+    source = source._replace(data_format=names[0] if names else "openai", columns=columns)
+    return _Formats(source, names, described)
 
 
 def _candidate(

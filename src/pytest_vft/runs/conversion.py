@@ -25,7 +25,7 @@ from pytest_vft.formats.writers.survey import Survey
 from pytest_vft.model import OutputSummary
 from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
-from pytest_vft.reading.files import ARRAY, OpenedFile, open_file
+from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import ReadProgress, Watch
 from pytest_vft.report.conversion import Conversion, RefusedExample
 from pytest_vft.runs.conversion_request import ConversionRequest
@@ -94,7 +94,7 @@ def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Con
 
 def _suffixes(opened: dict[str, OpenedFile]) -> dict[str, str]:
     """Return the ends of the names of outputs that have another container than their inputs."""
-    return {path: ".jsonl" for path, one in opened.items() if one.container == ARRAY}
+    return {path: ".jsonl" for path, one in opened.items() if one.container in (ARRAY, PARQUET)}
 
 
 def _counted(watch: Watch | None, total: int) -> Callable[[int], None]:
