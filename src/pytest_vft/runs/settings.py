@@ -37,14 +37,13 @@ _WAIVED = {"allow_private": "private addresses are allowed"}
 class Settings:
     """A configuration and the options on top of it; None for an option that was not given.
 
-    *provider_id* is the name of a provider or the path of a provider file; without one, and without one in
-    the configuration, the provider is that of the data format of the sources. *extend_select* and *ignore*
-    hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
-    maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
-    of the configuration. *max_tokens* is the maximum tokens of an example, 0 for none, by default that of the
-    provider. *base_url* is the server that the data is for, if it is not the provider's. *baseline* is a file
-    with known findings, also if it is about to be written. *origins* has other paths of sources, by which
-    rules are ignored.
+    *provider_id* is the name of a provider or the path of a provider file; without one, here and in the
+    configuration, the provider is that of the data format. *extend_select* and *ignore* hold patterns of
+    rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the maximum number of
+    processes, by default one per CPU. *roots* are folders of local images, besides those of the
+    configuration. *max_tokens* is the maximum tokens of an example, 0 for none, by default that of the
+    provider. *base_url* is the server of the data, if it is not the provider's. *baseline* is a file with
+    known findings, also one to be written. *origins* has other paths of sources, by which rules are ignored.
     """
 
     config: Config
