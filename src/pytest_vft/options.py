@@ -220,7 +220,12 @@ OPTIONS = (
         (*_RULES, "convert", "providers"),
         "path",
     ),
-    Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
+    Option(
+        "provider",
+        "NAME",
+        "provider whose limits apply, or several (default: that of the data format)",
+        _RULES,
+    ),
     Option("model", "NAME", "model to train", (*_RULES, "providers")),
     Option("max-tokens", "N", "maximum tokens of an example (0: no maximum)", _LENGTH, "count"),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),

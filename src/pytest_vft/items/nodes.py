@@ -81,7 +81,7 @@ class RuleItem(VftItem):
 
     def runtest(self) -> None:
         """Fail, warn or skip according to the report of the session."""
-        report = self._lint.report(self.source)
+        report = self._lint.report(self.source, self.name)
         rule = next(rule for rule in report.rules if rule.id == self.name)
         self._describe(rule)  # again, since the severity depends on the number of findings
         reason = self._lint.why_ignored(self.name, self.source)
