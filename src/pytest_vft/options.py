@@ -136,7 +136,7 @@ COMMANDS = (
             Argument(
                 "files",
                 "FILE",
-                "JSON Lines files or JSON arrays, folders or globs; - is standard input",
+                "JSON Lines, JSON arrays or Parquet, folders or globs; - is standard input",
                 many=True,
             ),
         ),
@@ -164,7 +164,7 @@ COMMANDS = (
         "convert",
         "write files so that a provider or trainer takes them",
         "pytest_vft.cli.convert:convert",
-        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+        (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
     ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
@@ -183,7 +183,7 @@ COMMANDS = (
         "providers",
         "compare providers: who takes the files, and why not the others",
         "pytest_vft.cli.providers:providers",
-        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+        (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
     ),
     Command(
         "submit",
