@@ -227,7 +227,7 @@ def test_hostile_text_is_escaped_in_each_format(vft: Vft) -> None:
     name = "a\x1b[31m|<b>`.jsonl"
     write_jsonl(name, [{"messages": [{"role": "\x1b[31m<b>", "content": "a"}]}])
 
-    for form in ("text", "json", "markdown"):
+    for form in ("text", "json", "markdown", "html"):
         code, out = vft(name, f"--format={form}")
         assert code == 0
         assert "\x1b" not in out

@@ -34,7 +34,7 @@ _STEPS = ("plan", "preflight", "apply")
 _IMAGES = ("keep", "files", "embed")
 _LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _TEXT_OR_JSON = ("text", "json")
-_MATRIX_FORMATS = ("text", "json", "markdown")
+_MATRIX_FORMATS = ("text", "json", "markdown", "html")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
 
 

@@ -168,3 +168,14 @@ def test_elements_of_an_array_have_links_and_commands() -> None:
 
     assert 'id="train.json:#1"' in page
     assert "vft show &#39;train.json:#1&#39;" in page
+
+
+def test_providers_are_compared_on_a_page(capsys: pytest.CaptureFixture[str]) -> None:
+    path = dataset(*(f"png 24x{24 + n} l" for n in range(12)))
+
+    assert main(["providers", path, "--offline", "--format=html"]) == 0
+
+    page = capsys.readouterr().out
+    assert "providers can use the whole dataset" in page
+    assert '<span class="chip refuses">refuses</span>' in page
+    assert "12 images: mode is L; expected RGB or RGBA" in page

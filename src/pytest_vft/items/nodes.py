@@ -101,7 +101,7 @@ class RuleItem(VftItem):
 
     def attach_images(self, outcome: pytest.TestReport) -> None:
         """Add images of failing examples to *outcome*, for the reports of other plugins."""
-        report = self._lint.report(self.source)
+        report = self._lint.report(self.source, self.name)
         rule = next(rule for rule in report.rules if rule.id == self.name)
         attach_images(self.config, outcome, report, rule, self.source)
 
