@@ -9,6 +9,7 @@ from typing import Any
 from pytest_vft.catalogue.conditions import Kind, Names, fragment_problems, kinds_of_values
 from pytest_vft.catalogue.files import check_content, check_name, read_toml
 from pytest_vft.facts.scopes import FactType, fact_types
+from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import Scope
 from pytest_vft.resources import read_schema
 from pytest_vft.text import count, nearest, placeholders, stray_brace
@@ -37,7 +38,7 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
     facts = fact_types(scope)
     names = Names(content.get("limits", ()), content.get("params", {}))
     kinds: dict[str, Kind] = {}
-    for table in ("when", "require"):
+    for table in ("when", "require", "fix_when"):
         conditions = content.get(table, {})
         for fact, fragment in conditions.items():
             if fact not in facts:
@@ -48,6 +49,7 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
     yield from _name_problems(content, names, kinds, facts)
     yield from _key_problems(scope, content, kinds, facts)
     yield from _size_problems(content)
+    yield from _format_problems(scope, content)
     for number, case in enumerate(content.get("cases", ())):
         yield from (f"cases.{number}{problem}" for problem in _case_problems(case, names))
 
@@ -83,6 +85,15 @@ def _message_problems(message: str, key: str) -> Iterator[str]:
         yield f"{key} has {found}; expected at most {MAX_PLACEHOLDERS}"
 
 
+def _format_problems(scope: Scope, content: Mapping[str, Any]) -> Iterator[str]:
+    named = content.get("data_formats", ())
+    for name in named:
+        if name not in data_formats():
+            yield f"data_formats: no data format {name!r}{nearest(name, data_formats())}"
+    if named and scope == "dataset":
+        yield "data_formats: not for a rule of dataset, whose files may have several formats"
+
+
 def _size_problems(content: Mapping[str, Any]) -> Iterator[str]:
     cases = len(content.get("cases", ()))
     if cases > MAX_CASES:
@@ -109,6 +120,11 @@ def _key_problems(
         yield from _message_problems(below[key], f"below.{key}")
         for other in sorted(placeholders(below[key]).keys() - {"folder"}):
             yield f"below.{key}: {{{other}}} is not {{folder}}"
+    for key in ("unsafe", "fix_when", "fix_faults"):
+        if content.get(key) and "fix" not in content:
+            yield f"{key}: the rule has no fix"
+    if content.get("fix_faults") and each is None:
+        yield "fix_faults: the rule has no each"
     numbers = [name for name, kind in kinds.items() if kind == (int, False)]
     for key, needed in (("cut_after", "example"), ("bounds_fetch", "image")):
         name = content.get(key)
