@@ -6,24 +6,21 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.clock import now
-from pytest_vft.compatibility import Compatibility, ProviderComparison, Reason
-from pytest_vft.errors import LintError, UsageError, without_inner_frames
-from pytest_vft.formats.dataset_info import read_description
-from pytest_vft.formats.detection import count_formats, table_columns
+from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
+from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
-from pytest_vft.reading.files import open_file
 from pytest_vft.report.reasons import plain_reason, unknown_reasons
+from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
 from pytest_vft.runs.config import Config, nearest_configs
 from pytest_vft.runs.lint import Paths, strings
 from pytest_vft.runs.run import run_all
 from pytest_vft.runs.settings import MAX_TOKENS, Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
-from pytest_vft.text import either
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -31,13 +28,6 @@ if TYPE_CHECKING:
     from pytest_vft.reading.remote import Watch
 
 _ORDER = ("refuses", "unknown", "loses")
-
-
-class _Candidate(NamedTuple):
-    """The settings for a provider, with the files that it reads, and reasons that need no measuring."""
-
-    settings: Settings
-    reasons: tuple[Reason, ...]
 
 
 def compare(  # noqa: PLR0913 - all by keyword but two
@@ -66,9 +56,11 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     names = provider_names(options.get("provider")) or provider_ids()
     settings = replace(settings, config=_neutral(config), select=None, extend_select=(), ignore=())
     today = now().date()
-    found = [_formats(source, settings.data_format) for source in sources]
+    found = [find_formats(source, settings.data_format) for source in sources]
     candidates = [
-        _candidate(settings, name, found, model=options.get("model"), max_tokens=options.get("max_tokens"))
+        make_candidate(
+            settings, name, found, model=options.get("model"), max_tokens=options.get("max_tokens")
+        )
         for name in names
     ]
     measured = [one.settings for one in candidates if one.settings.sources]
@@ -77,7 +69,14 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     files = _files(found, [report for _, report in judged if report])
     return ProviderComparison(
         files=files,
-        providers=tuple(_compatibility(one, report, today) for one, report in judged),
+        providers=tuple(
+            replace(
+                _compatibility(one, report, today),
+                loader=_loaded(one.settings, sources) if options.get("with_loader") else None,
+            )
+            for one, report in judged
+        ),
+        with_loader=bool(options.get("with_loader")),
         depth=settings.depth,
         offline=settings.network.offline,
         urls=max((report.urls for _, report in judged if report), default=0),
@@ -100,64 +99,7 @@ def _neutral(config: Config) -> Config:
     )
 
 
-class _Formats(NamedTuple):
-    """A file with its likeliest data format, and all formats that read as many of its examples, if any."""
-
-    source: Source
-    names: Sequence[str]
-    described: Mapping[str, str] | None
-
-
-def _formats(source: Source, given: str | None) -> _Formats:
-    """Return the formats of *source*: *given*, or those of its first examples. Raises LintError."""
-    error = open_file(source.path).error
-    if error is not None:
-        raise LintError(f"{source.path}: cannot be read: {error}")
-    described = read_description(source.path).layout
-    if given is not None:
-        names: Sequence[str] = (given,)
-    else:
-        counts = count_formats(source.path)
-        names = [name for name, number in counts.items() if number == max(counts.values())]
-        if described is not None:
-            names = ["llamafactory", *names]
-    columns = () if names else table_columns(source.path)
-    source = source._replace(data_format=names[0] if names else "openai", columns=columns)
-    return _Formats(source, names, described)
-
-
-def _candidate(
-    settings: Settings, name: str, found: Sequence[_Formats], *, model: str | None, max_tokens: int | None
-) -> _Candidate:
-    """Return the candidate for the provider *name*; *model* and *max_tokens* apply where they are known."""
-    own = replace(settings, provider_id=name)
-    provider = own.provider
-    if model is not None and provider.accepts(model):
-        own = replace(own, model_name=model)
-    if max_tokens is not None and any(MAX_TOKENS in own.catalogue[id_].limits for id_ in provider.rules):
-        own = replace(own, max_tokens=max_tokens)
-    sources, refused = [], []
-    for source, names, described in found:
-        known = provider.data_formats
-        read = next((one for one in names if not known or one in known), None)
-        if read is None and not names:
-            read = known[0]
-        if read is None:
-            refused.append(source)
-        else:
-            layout = described if read == "llamafactory" and described else {}
-            sources.append(source._replace(data_format=read, layout=layout))
-    reasons = [_format_reason(refused, provider.data_formats)] if refused else []
-    return _Candidate(replace(own, sources=tuple(sources)), tuple(reasons))
-
-
-def _format_reason(refused: Sequence[Source], known: Sequence[str]) -> Reason:
-    formats = either(list(dict.fromkeys(source.data_format for source in refused)))
-    message = f"data format {formats}; expected {either(known)}"
-    return Reason(None, "refuses", len(refused), message, refused[0].path)
-
-
-def _files(found: Sequence[_Formats], reports: Sequence[Report]) -> tuple[FileResult, ...]:
+def _files(found: Sequence[ReadableFormats], reports: Sequence[Report]) -> tuple[FileResult, ...]:
     """Return the files that were *found*, as the first of *reports* that has them does.
 
     A file that no provider reads has only a path, a split and a data format.
@@ -186,7 +128,16 @@ def _unread(source: Source) -> FileResult:
     )
 
 
-def _compatibility(candidate: _Candidate, report: Report | None, today: date) -> Compatibility:
+def _loaded(settings: Settings, sources: Sequence[Source]) -> LoaderResult | None:
+    """Return what the own reader of the provider of *settings* says; None if vft knows none."""
+    if settings.provider.loader is None:
+        return None
+    from pytest_vft.loaders.process import run_loader  # noqa: PLC0415 - for --with-loader only
+
+    return run_loader(settings.provider.loader, [source.path for source in sources], settings.image_roots)
+
+
+def _compatibility(candidate: Candidate, report: Report | None, today: date) -> Compatibility:
     settings = candidate.settings
     provider = settings.provider
     reasons = [*candidate.reasons, *_closed(provider.closes, today)]
@@ -250,13 +201,15 @@ def compare_providers(  # noqa: PLR0913 - all by keyword, each with a default
     cache: bool = True,
     max_tokens: int | None = None,
     image_roots: Paths = (),
+    with_loader: bool = False,
     config: Config | str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
 ) -> ProviderComparison:
     """Return which providers take the files at *paths*, and why the others do not.
 
     *providers* are names of providers or paths of provider files, by default all shipped ones. *model* and
-    *max_tokens* apply to the providers that know them. The other arguments are those of lint().
+    *max_tokens* apply to the providers that know them. *with_loader* also runs the provider's own reader,
+    which is code of others, if it is installed. The other arguments are those of lint().
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError for a file
     that cannot be read or has no examples.
     """
@@ -274,6 +227,7 @@ def compare_providers(  # noqa: PLR0913 - all by keyword, each with a default
             "no_cache": not cache,
             "max_tokens": max_tokens,
             "image_root": strings(image_roots),
+            "with_loader": with_loader,
             "jobs": 1,
         },
         strings(paths),
