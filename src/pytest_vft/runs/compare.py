@@ -100,15 +100,17 @@ def _neutral(config: Config) -> Config:
 
 
 def _files(found: Sequence[ReadableFormats], reports: Sequence[Report]) -> tuple[FileResult, ...]:
-    """Return the files that were *found*, as the first of *reports* that has them does.
+    """Return the files that were *found*, as measured in their likeliest data format, or else in another one.
 
     A file that no provider reads has only a path, a split and a data format.
     """
-    measured: dict[str, FileResult] = {}
-    for report in reports:
-        for file in report.files:
-            measured.setdefault(file.path, file)
-    return tuple(measured.get(one.source.path) or _unread(one.source) for one in found)
+    measured = {file.path: file for report in reversed(reports) for file in report.files}
+    exact = {(file.path, file.data_format): file for report in reports for file in report.files}
+    sources = [one.source for one in found]
+    return tuple(
+        exact.get((source.path, source.data_format)) or measured.get(source.path) or _unread(source)
+        for source in sources
+    )
 
 
 def _unread(source: Source) -> FileResult:
@@ -179,7 +181,7 @@ def _reasons(settings: Settings, report: Report) -> Iterator[Reason]:
     unknown = [
         results[rule.id]
         for rule in settings.rules
-        if rule.meaning == "refuses" and not (MAX_TOKENS in rule.limits and settings.model is None)
+        if rule.meaning == "refuses" and not (MAX_TOKENS in rule.limits and settings.image_tokens is None)
     ]
     for rule_id, number, message in unknown_reasons(report, unknown):
         yield Reason(rule_id, "unknown", number, message)
