@@ -38,6 +38,7 @@ ROWS = [
     "header-jobs",
     "full",
     "full-jobs",
+    "providers",
     "warm",
     "few-shot",
     "growth",

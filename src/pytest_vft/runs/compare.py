@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_vft.reading.remote import Watch
 
 _ORDER = ("refuses", "unknown", "loses")
+_KEPT = 100  # findings of a rule and file, of which a reason shows the first
 
 
 def compare(  # noqa: PLR0913 - all by keyword but two
@@ -54,7 +55,14 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     if not sources:
         raise UsageError("no files: give some, or list them under [tool.vft.data]")
     names = provider_names(options.get("provider")) or provider_ids()
-    settings = replace(settings, config=_neutral(config), select=None, extend_select=(), ignore=())
+    settings = replace(
+        settings,
+        config=_neutral(config),
+        select=None,
+        extend_select=(),
+        ignore=(),
+        max_findings=_KEPT,
+    )
     today = now().date()
     found = [find_formats(source, settings.data_format) for source in sources]
     candidates = [
@@ -64,7 +72,8 @@ def compare(  # noqa: PLR0913 - all by keyword but two
         for name in names
     ]
     measured = [one.settings for one in candidates if one.settings.sources]
-    reports = iter(run_all(measured, watch=watch, executor=executor))
+    telling = {rule.id for one in measured for rule in one.rules if rule.meaning != "nothing"}
+    reports = iter(run_all(measured, only=telling, watch=watch, executor=executor))
     judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
     files = _files(found, [report for _, report in judged if report])
     return ProviderComparison(
@@ -172,7 +181,8 @@ def _closed(closes: date | None, today: date) -> Iterator[Reason]:
 def _reasons(settings: Settings, report: Report) -> Iterator[Reason]:
     """Yield the reasons in *report* why the provider of *settings* does not simply take the files."""
     results = {result.id: result for result in report.rules}
-    for rule in settings.rules:
+    rules = [rule for rule in settings.rules if rule.id in results]
+    for rule in rules:
         result = results[rule.id]
         if result.tally.failed and rule.meaning != "nothing":
             found = [one for one in report.findings if one.rule == rule.id]
@@ -180,7 +190,7 @@ def _reasons(settings: Settings, report: Report) -> Iterator[Reason]:
             yield Reason(rule.id, rule.meaning, result.tally.failed, message, first.path, first.line)
     unknown = [
         results[rule.id]
-        for rule in settings.rules
+        for rule in rules
         if rule.meaning == "refuses" and not (MAX_TOKENS in rule.limits and settings.image_tokens is None)
     ]
     for rule_id, number, message in unknown_reasons(report, unknown):
