@@ -50,6 +50,7 @@ ROWS = [
     "idle",
     "help",
     "start",
+    "convert",
     "score",
 ]
 

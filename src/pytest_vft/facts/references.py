@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pytest_vft.facts.image import Image
 from pytest_vft.facts.image_facts import ImageFacts
 
-# What Amazon Nova's formats reserve; https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
-_RESERVED = re.compile(r"(?:System|User|Bot|Assistant|Thought):|\[EOS\]|<(?:image|video|unk)>")
+# What Amazon Nova reserves, by a character that each word has; most texts have none of these characters.
+# https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
+_RESERVED = {
+    ":": ("System:", "User:", "Bot:", "Assistant:", "Thought:"),
+    "[": ("[EOS]",),
+    "<": ("<image>", "<video>", "<unk>"),
+}
 _BUCKETS = frozenset({"s3", "gs"})
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_\-/.]")
 _LONGEST_HEAD = 100
@@ -17,8 +23,20 @@ _SHOWN_CHARACTERS = 10
 
 
 def reserved_words(texts: Iterable[str]) -> list[str]:
-    """Return the different reserved words in *texts*, in their order."""
-    return list(dict.fromkeys(word for text in texts for word in _RESERVED.findall(text)))
+    """Return the reserved words in *texts*, each once."""
+    text = "\n".join(texts)
+    return [word for mark, words in _RESERVED.items() if mark in text for word in words if word in text]
+
+
+def ownerless_images(content: Any) -> int:
+    """Return the number of images in *content*, that of a message, in S3 without the owner of the bucket."""
+    images = [part for part in content if _is_stored(part)] if isinstance(content, list) else []
+    return sum("bucketOwner" not in image for image in images)
+
+
+def _is_stored(part: Any) -> bool:
+    image = part.get("image_url") if isinstance(part, dict) else None
+    return isinstance(image, dict) and str(image.get("url")).startswith("s3:")
 
 
 def add_reference_facts(images: Sequence[Image]) -> None:

@@ -14,10 +14,11 @@ from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderCompar
 from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
 from pytest_vft.report.reasons import plain_reason, unknown_reasons
+from pytest_vft.runs.after_conversion import after_conversion
 from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
 from pytest_vft.runs.config import Config, nearest_configs
 from pytest_vft.runs.lint import Paths, strings
-from pytest_vft.runs.run import run_all
+from pytest_vft.runs.run import run, run_all
 from pytest_vft.runs.settings import MAX_TOKENS, Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
@@ -75,17 +76,18 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     telling = {rule.id for one in measured for rule in one.rules if rule.meaning != "nothing"}
     reports = iter(run_all(measured, only=telling, watch=watch, executor=executor))
     judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
+    loads = bool(options.get("with_loader"))
     files = _files(found, [report for _, report in judged if report])
     return ProviderComparison(
         files=files,
         providers=tuple(
             replace(
-                _compatibility(one, report, today),
-                loader=_loaded(one.settings, sources) if options.get("with_loader") else None,
+                _converted(one.settings, _compatibility(one, report, today), found, today),
+                loader=_loaded(one.settings, sources) if loads else None,
             )
             for one, report in judged
         ),
-        with_loader=bool(options.get("with_loader")),
+        with_loader=loads,
         depth=settings.depth,
         offline=settings.network.offline,
         urls=max((report.urls for _, report in judged if report), default=0),
@@ -171,6 +173,19 @@ def _compatibility(candidate: Candidate, report: Report | None, today: date) -> 
             if (rule.limits or rule.claim) and id_ not in settings.bound
         ),
     )
+
+
+def _converted(
+    settings: Settings, one: Compatibility, found: Sequence[ReadableFormats], today: date
+) -> Compatibility:
+    """Return *one*, the verdict by *settings* on the files *found*, with that after their conversion."""
+    if one.verdict not in ("refuses", "loses") or any(_closed(one.closes, today)):
+        return one
+    sources = [
+        source._replace(layout=described if described and source.data_format == "llamafactory" else {})
+        for source, _, described in found
+    ]
+    return replace(one, after=after_conversion(settings, sources, run, _reasons))
 
 
 def _closed(closes: date | None, today: date) -> Iterator[Reason]:
