@@ -74,7 +74,7 @@ class ImagePlacer:
         if not image.local and mode == "keep":
             return image
         content = self._fixed(self._local(reference) if image.local else self._fetched(reference), payloads)
-        if mode == "embed" or not self._plan.local:
+        if mode == "embed" or (mode == "keep" and not self._plan.local):
             self.changes["embedded"] += 1
             return image._replace(reference=content.url, local=False)
         return self._as_file(image, self._write(content))
