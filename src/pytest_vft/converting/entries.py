@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from typing import NamedTuple
 
 from pytest_vft.fixing.boxes import has_boxes
@@ -48,7 +47,6 @@ class Payloads:
 
     def __init__(self, entry: ShardEntry) -> None:
         self._payloads: list[memoryview] = []
-        self._raw = entry.raw
         lifted = None if isinstance(entry.raw, LongLine) else lift(entry.raw, self._take)
         self._text = lifted or b""
         element = entry.element
@@ -58,10 +56,9 @@ class Payloads:
         self._payloads.append(payload)
         return f"{_MARK}{len(self._payloads) - 1};".encode()
 
-    @cached_property
     def has_boxes(self) -> bool:
-        """Whether the entry has coordinates of boxes or points."""
-        return isinstance(self._raw, bytes) and has_boxes(self._raw)
+        """Return whether the entry has coordinates of boxes or points."""
+        return has_boxes(self._text)
 
     def has_marks(self, marks: Iterable[bytes]) -> bool:
         """Return whether the entry contains one of *marks* outside of payloads."""

@@ -61,6 +61,7 @@ class ImagePlacer:
         self._known: dict[int, str] = {}
         self._sound: set[tuple[int, str]] = set()
         self._in_folder: set[str] = set()
+        self._had_images = os.path.isdir(f"{plan.folder}/{FOLDER}")  # noqa: PTH112 - of any length
 
     def close(self) -> None:
         """Close the folders of local images."""
@@ -117,7 +118,7 @@ class ImagePlacer:
 
     def _fixed(self, content: _Content, payloads: Payloads) -> _Content:
         """Return *content* after its safe repairs."""
-        data = self._fixer.repaired(content.data, has_boxes=payloads.has_boxes)
+        data = self._fixer.repaired(content.data, payloads.has_boxes)
         if data is None:
             return content
         self.changes["repaired"] += 1
@@ -135,13 +136,17 @@ class ImagePlacer:
         Of two processes that write the same file, each writes the same bytes to it.
         """
         name = f"{FOLDER}/{xxh3_128_hexdigest(content.data)}{SUFFIXES[content.kind]}"
-        path = f"{self._plan.staged}/{name}"
-        if _has_size(path, len(content.data)):
-            return name
-        if _has_size(f"{self._plan.folder}/{name}", len(content.data)):
+        path, size = f"{self._plan.staged}/{name}", len(content.data)
+        if self._had_images and _has_size(f"{self._plan.folder}/{name}", size):
             self._in_folder.add(name)
             return name
-        with open(path, "wb", buffering=0) as file:  # noqa: PTH123 - there may be a million
+        try:
+            file = open(path, "xb", buffering=0)  # noqa: PTH123, SIM115 - there may be a million; closed below
+        except FileExistsError:
+            if _has_size(path, size):
+                return name
+            file = open(path, "wb", buffering=0)  # noqa: PTH123, SIM115 - a process was killed here
+        with file:
             file.write(content.data)
         return name
 

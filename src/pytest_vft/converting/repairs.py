@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import orjson
@@ -33,17 +34,17 @@ class ImageFixer:
         add_reference_facts([Image(0, 0, key, facts, url)])
         self._usual = facts  # those of any image whose media type is declared as it is
 
-    def repaired(self, data: bytes, *, has_boxes: bool) -> bytes | None:
+    def repaired(self, data: bytes, has_boxes: Callable[[], bool]) -> bytes | None:
         """Return the image *data* after its repair; None if there is nothing to repair.
 
-        *has_boxes* says that the example has coordinates, which a turned image would not fit.
+        *has_boxes* tells whether the example has coordinates, which a turned image would not fit.
         """
         (measured,) = self._reader.measure([data])
         facts = repaired_facts(self._usual, measured)
         failing = self._images.failing(facts)
         if not any(rule.fix in IMAGE_REPAIRS for rule in failing.values()):
             return None
-        repaired, _ = self._images.repair(ImageState(data, facts, failing), None, has_boxes=has_boxes)
+        repaired, _ = self._images.repair(ImageState(data, facts, failing), None, has_boxes=has_boxes())
         return repaired.data if repaired else None
 
 
