@@ -217,7 +217,7 @@ def test_clean_file_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert main(["fix", path, "--in-place", "--no-cache"]) == 0
     assert main(["fix", path, "--out=fixed", "--quiet", "--no-cache"]) == 0
-    assert capsys.readouterr().out == "nothing to repair\n"
+    assert capsys.readouterr().out == "PASSED  nothing to repair: 1 example, 1 image\n"
     assert not Path("fixed").exists()
 
 

@@ -31,7 +31,11 @@ def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def commit_all(folder: Path) -> None:
     git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--no-verify", "--allow-empty", "-m", "All"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["commit", "-q", "--no-verify", "--allow-empty", "-m", "All"],
+    ):
         assert run(*git, *command, cwd=folder).returncode == 0
 
 
