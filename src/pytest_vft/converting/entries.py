@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
+from pytest_vft.fixing.boxes import has_boxes
 from pytest_vft.reading.arrays import parse_element
 from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.lines import Line, lift, parse_line
@@ -46,6 +48,7 @@ class Payloads:
 
     def __init__(self, entry: ShardEntry) -> None:
         self._payloads: list[memoryview] = []
+        self._raw = entry.raw
         lifted = None if isinstance(entry.raw, LongLine) else lift(entry.raw, self._take)
         self._text = lifted or b""
         element = entry.element
@@ -54,6 +57,11 @@ class Payloads:
     def _take(self, payload: memoryview) -> bytes:
         self._payloads.append(payload)
         return f"{_MARK}{len(self._payloads) - 1};".encode()
+
+    @cached_property
+    def has_boxes(self) -> bool:
+        """Whether the entry has coordinates of boxes or points."""
+        return isinstance(self._raw, bytes) and has_boxes(self._raw)
 
     def has_marks(self, marks: Iterable[bytes]) -> bool:
         """Return whether the entry contains one of *marks* outside of payloads."""
