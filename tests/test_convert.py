@@ -338,6 +338,16 @@ def test_a_loss_that_changes_training_is_refused_unless_it_is_allowed() -> None:
     assert (allowed.written, allowed.losses["weight"]) == (True, 1)
 
 
+def test_one_reason_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    write_jsonl("train.jsonl", [*map(example, range(3)), *({"messages": []} for _ in range(9))])
+
+    assert main(["convert", "train.jsonl", "--to=trl", "--out=out"]) == 1
+
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == "train.jsonl:4  refused: messages is empty; 8 more"
+    assert last.startswith("FAILED  9 of 12 examples")
+
+
 def test_a_loss_that_does_not_change_training_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     write_jsonl(
         "train.jsonl",
@@ -453,6 +463,7 @@ def test_findings_of_the_check_fail_the_run(capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr().out
     assert "error file/too-few-examples" in printed
     assert "FAILED" in printed
+    assert "next:" not in printed
     assert Path("out/train.jsonl").exists()
 
 

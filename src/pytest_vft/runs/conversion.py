@@ -29,7 +29,7 @@ from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import ReadProgress, Watch
-from pytest_vft.report.conversion import Conversion, RefusedExample
+from pytest_vft.report.conversion import Conversion, RefusedExamples
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.conversion_target import next_steps
 from pytest_vft.runs.fetcher import fetcher
@@ -270,7 +270,9 @@ def _conversion(
             for path, one in files.items()
         ),
         refused=tuple(
-            RefusedExample(path, place, why) for path, one in files.items() for place, why in one.refused
+            RefusedExamples(path, place, why, number)
+            for path, one in files.items()
+            for why, (place, number) in one.refused.items()
         ),
         refusals=refusals,
         dropped=request.limit.drop,
