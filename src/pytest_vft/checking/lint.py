@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.alike import compare_images
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.checking.dataset import recurring
+from pytest_vft.checking.dataset import Recurring, recurring
 from pytest_vft.checking.executors import ShardResult, Workers, lint_shards
 from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
-from pytest_vft.checking.measuring import needed_measurers
+from pytest_vft.checking.measuring import compared_kinds, needed_measurers
 from pytest_vft.checking.merging import Fetch, FileTotals, merge_files
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import open_image_store
@@ -42,7 +44,9 @@ class LintResult:
     By rule, *dropped* counts findings that were not kept, *undecoded* unknown verdicts on images that were
     too large to decode, and *unopened* those on local images that were not opened; *folders* are the common
     folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
-    those that were fetched without a result to their paths and lines.
+    those that were fetched without a result to their paths and lines. Of images that were compared, *cut* is
+    the number of those that were compared with only some others, and *uncompared* of those for which numpy is
+    needed.
     """
 
     files: tuple[FileResult, ...]
@@ -55,6 +59,8 @@ class LintResult:
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
+    cut: int = 0
+    uncompared: int = 0
 
 
 def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
@@ -75,7 +81,7 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     with the URLs of images, if any; *remember* is called with the totals of each shard, *watch* after
     each shard. Raises LintError if an executor fails.
     """
-    plan = replace(plan, measurers=needed_measurers(plan.rules, sources))
+    plan = replace(plan, measurers=needed_measurers(plan.rules, sources, full=plan.full))
     store = open_image_store(plan)
 
     def lint(shards: Sequence[Shard]) -> Iterator[ShardResult]:
@@ -104,7 +110,8 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
     def reading_order(placed: PlacedFinding) -> tuple[int, int]:
         return order[placed.path], placed.found.line or 0
 
-    tallies, recurrences = _judge_dataset(files, judge)
+    compared = compare_images(files, compared_kinds(plan.rules, sources), decoded=plan.full)
+    tallies, recurrences = _judge_dataset(files, judge, chain(recurring(files), compared.subjects))
     totals = ShardTotals()
     findings = []
     recurrences.sort(key=reading_order)
@@ -133,6 +140,8 @@ def lint_files(  # noqa: PLR0913 - all by keyword, each with a default
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
+        cut=compared.cut,
+        uncompared=compared.uncompared,
     )
 
 
@@ -231,16 +240,16 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
 
 
 def _judge_dataset(
-    files: Sequence[FileTotals], judge: RuleJudge
+    files: Sequence[FileTotals], judge: RuleJudge, subjects: Iterable[Recurring]
 ) -> tuple[Mapping[str, Tally], list[PlacedFinding]]:
-    """Return the tallies of the rules of scope dataset, by id, and all their findings."""
+    """Return the tallies of the rules of scope dataset on *subjects*, by id, and all their findings."""
     rules = judge.rules["dataset"]
     findings: list[PlacedFinding] = []
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, places, facts, key in recurring(files):
+    for number, places, facts, key in subjects:
         verdicts = judge.checks["dataset"](facts)
         for place in places:
             path = place.file.source.path

@@ -30,6 +30,7 @@ from pytest_vft.runs.fetcher import fetcher
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.notes import (
     allowed_notes,
+    comparison_notes,
     description_notes,
     group_notes,
     length_notes,
@@ -192,6 +193,7 @@ def _report(
             *allowed_notes(results),
             *split_notes(linted.files),
             *media_notes(linted.files),
+            *comparison_notes(linted),
             *length_notes(settings, results),
             *troubles,
             *network_notes(settings.network, fetched),
