@@ -1,4 +1,4 @@
-"""Write the generated parts of the documentation: tables of commands and options, pages of rules and facts.
+"""Write the generated parts of the documentation: tables of options, pages of rules, facts and providers.
 
     python docs/generate.py
 
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.pages import write_pages
+from pytest_vft.catalogue.provider_pages import write_provider_pages
+from pytest_vft.catalogue.providers import load_provider, provider_ids
 from pytest_vft.options import COMMANDS, OPTIONS, PYTEST, Argument, Command, Option
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -24,6 +26,8 @@ def main() -> None:
     page = REFERENCE / "options.md"
     page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")
     write_pages(shipped_rules(), REFERENCE)
+    providers = [load_provider(id_) for id_ in provider_ids()]
+    write_provider_pages(providers, shipped_rules(), REFERENCE / "providers")
 
 
 def fill(page: str) -> str:

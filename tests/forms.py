@@ -238,7 +238,7 @@ def examples_of(name: str) -> list[Example]:
 
 
 def checked(path: str = "train.jsonl", **options: Any) -> Report:
-    return lint(path, offline=True, cache=False, max_tokens=0, **options)
+    return lint(path, offline=True, cache=False, **options)
 
 
 def found(report: Report) -> list[tuple[str, int | None, str]]:

@@ -259,7 +259,7 @@ def test_wrong_arguments_are_usage_errors(arguments: dict[str, Any], said: str) 
 def test_wrong_arguments_are_told_before_data_is_read(
     monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("pytest_vft.runs.lint.lint_files", lambda *_: pytest.fail("data was read"))
+    monkeypatch.setattr("pytest_vft.runs.run.measure_files", lambda *_: pytest.fail("data was read"))
 
     with pytest.raises(UsageError):
         lint(write("train.jsonl"), **wrong)

@@ -122,7 +122,7 @@ def test_help_lists_the_commands(vft: Vft, capsys: pytest.CaptureFixture[str]) -
 
     assert left.value.code == 0
     listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
-    assert listed == ["check", "show", "rules", "explain", "schema", "submit", "eval"]
+    assert listed == ["check", "show", "convert", "rules", "explain", "schema", "providers", "submit", "eval"]
 
 
 @pytest.mark.parametrize("command", ["check", "show", "rules", "explain", "eval"])

@@ -133,7 +133,7 @@ def test_leak_between_configurations_is_not_found_and_that_is_said() -> None:
 def test_each_field_of_a_report_is_combined_or_the_same_for_all_files() -> None:
     same = {"depth", "offline", "fail_on", "require_checked"}
     names = "provider provider_name closes model files rules findings dataset notes urls unsettled cost"
-    combined = {*names.split(), "by_data_format"}
+    combined = {*names.split(), "by_data_format", "known", "baselines"}
 
     assert {one.name for one in dataclasses.fields(Report)} == same | combined
 

@@ -15,9 +15,10 @@ from pytest_vft.catalogue.cases import data_url
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.dataset import recurring
-from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.selftest import case_provider
 from pytest_vft.checking.totals import ShardTotals, TurnTable
 from pytest_vft.facts.turns import Turn
@@ -360,7 +361,7 @@ def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
 
     assert sum(subject.number for subject in subjects) == len(standing)
     assert sum(subject.number * subject.facts["copies"] for subject in subjects) == standing.total()
-    for number, (place,), facts, named in subjects:
+    for number, (place,), facts, named, _ in subjects:
         key = keys_at[place.file.source.path, place.entry]
         assert named == (key if facts["copies"] > 1 else 0)
         assert number == 1 or facts["copies"] == 1

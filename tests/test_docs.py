@@ -92,6 +92,14 @@ def test_the_guides_to_trainers_are_true(trainer: str, tmp_path: Path) -> None:
     assert follow(f"docs/how-to/train-with-{trainer}.md", tmp_path) == 1
 
 
+def test_the_guide_away_from_openai_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/leave-openai.md", tmp_path) == 10
+
+
+def test_the_guide_to_conversions_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/convert.md", tmp_path) == 2
+
+
 def commands(workflow: Any, key: str = "") -> Iterator[str]:
     """Yield the commands in *workflow*, of GitHub or GitLab."""
     if isinstance(workflow, dict):

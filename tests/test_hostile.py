@@ -10,6 +10,7 @@ import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pytest_vft.cli import main
 from pytest_vft.model import Report
 from pytest_vft.options import FORMATS
 from pytest_vft.report.formats import render
+from pytest_vft.report.html import page as html_page
 from pytest_vft.report.layout import Display
 from pytest_vft.text import safe
 
@@ -36,6 +38,7 @@ CONTROL = re.compile(
 )
 COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 IMAGE = data_url("png 24x24 rgb")
+TEMPLATES = Path(html_page.__file__).parent / "templates"
 
 PAYLOADS = {
     "escape": "\x1b[2J\x1b[31mred",
@@ -291,6 +294,49 @@ def assert_csv(text: str) -> None:
         assert not re.match(r"[=+\-@\t\r\n＝＋－＠]", cell.lstrip(" "))  # noqa: RUF001 - wide characters are meant
 
 
+class Elements(HTMLParser):
+    """The elements of a page with their attributes, and its script."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.found and self.found[-1][0] == "script" and data.strip():
+            self.scripts.append(data)
+
+
+OUR_ELEMENTS = re.findall(
+    r"[\w-]+",
+    "a article b blockquote body button code dd defs details div dl dt fieldset footer form h1 "
+    "h2 h3 h4 head header html i image input kbd label legend li main meta output p rect script "
+    "section small span style summary svg table tbody td th thead title tr ul use ",
+)
+OUR_ATTRIBUTES = re.findall(
+    r"[\w-]+",
+    "aria-hidden aria-label aria-labelledby autocomplete charset checked class content hidden "
+    "height href http-equiv id lang name preserveaspectratio rel role scope tabindex type "
+    "viewbox width x y ",
+)
+
+
+def assert_html(text: str) -> None:
+    """Nothing but our elements, attributes, links and script; style and script are those of any page."""
+    assert_harmless(text)
+    page = Elements(text)
+    assert {tag for tag, _ in page.found} <= {*OUR_ELEMENTS}
+    assert {name for _, attributes in page.found for name in attributes} <= {*OUR_ATTRIBUTES}
+    links = [attributes["href"] or "" for tag, attributes in page.found if "href" in attributes]
+    assert all(re.match("#|https://|data:image/webp;base64,", link) for link in links)
+    assert page.scripts == [(TEMPLATES / "script.js").read_text(encoding="utf-8")]
+    assert (TEMPLATES / "style.css").read_text(encoding="utf-8") in text
+
+
 CHECKS: dict[str, Callable[[str], None]] = {
     "text": assert_harmless,
     "concise": assert_harmless,
@@ -301,6 +347,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "sarif": assert_json_for_people,
     "gitlab": assert_json_for_people,
     "markdown": assert_markdown,
+    "html": assert_html,
 }
 
 

@@ -19,9 +19,10 @@ from plans import plan
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.checking.executors import lint_shards
-from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.merging import FileTotals
+from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.image import image_facts
@@ -36,7 +37,7 @@ from pytest_vft.reading.local_images import LocalImages
 from pytest_vft.report.example import render_example
 from pytest_vft.report.text import render_text
 from pytest_vft.runs.config import Config, load_config
-from pytest_vft.runs.lint import run
+from pytest_vft.runs.run import run
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.view import read_example, save_images
 
@@ -332,7 +333,7 @@ def test_roots_belong_to_what_is_remembered(
 
 def test_example_is_shown_with_its_images(monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(["images/0.png", "../secret.png", url("images/1.png")])
-    monkeypatch.setattr("pytest_vft.runs.view.find_sources", lambda *_: (source,))
+    monkeypatch.setattr("pytest_vft.runs.example_file.find_sources", lambda *_: (source,))
 
     view = read_example(source.path, 1, Settings(config=Config()))
 

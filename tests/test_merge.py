@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.shard import ShardLinter
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import Source, Tally

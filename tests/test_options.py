@@ -133,6 +133,8 @@ SAID: Mapping[str, Any] = {
     "max_findings": 7,
     "max_tokens": 1000,
     "image_root": ["images"],
+    "baseline": "known.json",
+    "write_baseline": True,
     "jobs": 2,
 }
 
@@ -168,6 +170,8 @@ def test_each_option_of_a_check_has_an_effect_on_settings_or_on_what_is_read_and
         "format",
         "report",
         "max-shown",
+        "no-images",
+        "good-examples",
         "statistics",
         "quiet",
         "exit-zero",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vft.errors import UsageError
@@ -190,6 +190,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)  # files are written
 @given(lines=LINES, end=st.sampled_from([b"", b"\n"]))
 def test_kept_and_set_aside_are_all(
     lines: list[bytes], end: bytes, tmp_path_factory: pytest.TempPathFactory

@@ -29,6 +29,7 @@ from pytest_vft.catalogue.providers import (
 from pytest_vft.catalogue.select import bind_rules, select_rules
 from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli import main
+from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import Source
 from pytest_vft.resources import read_schema
 from pytest_vft.runs import fetcher
@@ -507,7 +508,9 @@ def test_provider_file_that_is_not_there_is_an_error() -> None:
 
 
 def test_schema_agrees_with_the_record() -> None:
-    given = set(read_schema("provider.schema.json")["properties"])
+    properties = read_schema("provider.schema.json")["properties"]
+    given = set(properties)
+    assert set(properties["data_formats"]["items"]["enum"]) == set(data_formats())
 
     assert given | {"id"} == set(Provider._fields)
 
@@ -644,7 +647,7 @@ def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, mos
     own(f'name = "Acme"\n{stated}' + (DATED if stated else ""))
     settings = Settings(config=Config(provider="acme.toml"), select=["line"])
 
-    made: Any = fetcher.fetcher(settings, (), None)  # how much a server sends says nothing of it
+    made: Any = fetcher.fetcher([settings], (), None)  # how much a server sends says nothing of it
 
     assert made.max_bytes == most
 
@@ -677,6 +680,8 @@ def test_shipped_provider_is_explained(id_: str) -> None:
     assert all(model in text for model in load_provider(id_).models)
     told = {
         "axolotl": "type: chat_template",
+        "bedrock-llama": "max_side 8,192",
+        "bedrock-nova": "message/too-many-images max_images 10",
         "azure": "open to existing customers until 2027-04-01 at least",
         "fireworks": "max_examples 3,000,000",
         "llamafactory": "max_tokens 2,048",
@@ -685,6 +690,7 @@ def test_shipped_provider_is_explained(id_: str) -> None:
         "together": "upload together files upload {file}",
         "trl": "max_tokens 1,024",
         "unsloth": "max_ratio 200",
+        "vertex": "max_image_examples 300,000",
     }
     assert told[id_] in " ".join(text.split())
 

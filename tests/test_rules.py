@@ -20,6 +20,7 @@ from pytest_vft.catalogue.check_provider import check_provider
 from pytest_vft.catalogue.files import read_toml
 from pytest_vft.catalogue.load import Rule, shipped_rules
 from pytest_vft.catalogue.pages import facts_page, index, page, write_pages
+from pytest_vft.catalogue.provider_pages import provider_page, providers_index
 from pytest_vft.catalogue.providers import Provider, load_provider, provider_ids
 from pytest_vft.catalogue.select import select_rules
 from pytest_vft.checking.selftest import CaseRules, mutants, problem, run_case, run_rule_tests, survivors
@@ -86,6 +87,20 @@ def test_cases_stand_last(rule: Rule) -> None:
 @every_rule
 def test_page_is_fresh(rule: Rule) -> None:
     assert (PAGES / f"{rule.id}.md").read_text(encoding="utf-8") == page(rule), "run: python docs/generate.py"
+
+
+@every_provider
+def test_page_of_a_provider_is_fresh(provider: Provider) -> None:
+    text = (PAGES.parent / "providers" / f"{provider.id}.md").read_text(encoding="utf-8")
+
+    assert text == provider_page(provider, RULES), "run: python docs/generate.py"
+
+
+def test_list_of_providers_is_fresh() -> None:
+    listed = [load_provider(id_) for id_ in provider_ids()]
+
+    text = (PAGES.parent / "providers" / "index.md").read_text(encoding="utf-8")
+    assert text == providers_index(listed)
 
 
 def test_list_of_rules_is_fresh() -> None:

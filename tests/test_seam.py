@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from plans import plan
 
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.lint import lint_files
+from pytest_vft.checking.results import LintResult
 from pytest_vft.facts.example import measure_example
 from pytest_vft.formats import registry
 from pytest_vft.formats.base import Chat, Fault, KeyPath, pointer

@@ -434,3 +434,93 @@ def test_images_cannot_be_saved_in_a_file(show: Show) -> None:
     done = show("train.jsonl:1", "--save=train.jsonl")
 
     assert (done.code, done.err) == (2, "vft: train.jsonl: File exists\n")
+
+
+# Several examples
+
+
+def questions(*numbers: int) -> None:
+    write(*(build_example(f"Which is {n}?", f"{n}", data_url(GOOD)) for n in numbers))
+
+
+def headings(done: Done) -> list[str]:
+    return [line.split()[0] for line in done.lines if line.startswith("train.json")]
+
+
+def test_lines_of_a_range_are_shown(show: Show) -> None:
+    questions(1, 2, 3, 4)
+
+    done = show("train.jsonl:2-3")
+
+    assert headings(done) == ["train.jsonl:2", "train.jsonl:3"]
+    assert "  Which is 3?" in done.lines
+    assert headings(show("train.jsonl:3-99")) == ["train.jsonl:3", "train.jsonl:4"]
+    assert show("train.jsonl:5-9").err == "vft: train.jsonl: no line 5; the last line is 4\n"
+
+
+@pytest.mark.parametrize(
+    "place", ["train.jsonl:3-2", "train.jsonl:0-2", "train.jsonl", "train.jsonl:1-", ":1-2"]
+)
+def test_range_names_lines(show: Show, place: str) -> None:
+    questions(1)
+
+    done = show(place)
+
+    assert done.code == 2
+    assert "expected FILE:LINE" in done.err
+
+
+def test_elements_of_a_range_are_shown(show: Show) -> None:
+    rows = [build_example(f"Which is {n}?", f"{n}", data_url(GOOD)) for n in range(4)]
+    Path("train.json").write_text(json.dumps(rows))
+
+    assert [line for line in show("train.json:#1-2").lines if "Which" in line] == [
+        "  Which is 1?",
+        "  Which is 2?",
+    ]
+    assert show("train.json:#7-9").err == "vft: train.json: no element 7; the last element is 3\n"
+    questions(1)
+    assert "is not a JSON array" in show("train.jsonl:#0-2").err
+
+
+def test_examples_on_which_a_rule_fails_are_shown(show: Show) -> None:
+    good, grey = data_url(GOOD), data_url("png 24x24 l")
+    write(*(build_example(f"Which is {n}?", f"{n}", grey if n % 2 else good) for n in range(5)))
+
+    done = show("train.jsonl", "--select=image/unsupported-mode")
+
+    assert headings(done) == ["train.jsonl:2", "train.jsonl:4"]
+    assert done.out.count("mode is L") == 2
+    silent = show("train.jsonl", "--select=image/too-small")
+    assert silent.out == "train.jsonl: the selected rules fail on no example\n"
+
+
+def test_sample_is_the_same_each_time_and_in_order(show: Show) -> None:
+    questions(*range(30))
+
+    done = show("train.jsonl", "--sample=5")
+
+    lines = [int(heading.rpartition(":")[2]) for heading in headings(done)]
+    assert lines == sorted(set(lines))
+    assert len(lines) == 5
+    assert show("train.jsonl", "--sample=5") == done
+    assert set(headings(show("train.jsonl:3-9", "--sample=2"))) <= {f"train.jsonl:{n}" for n in range(3, 10)}
+    assert len(headings(show("train.jsonl", "--sample=99"))) == 30
+
+
+def test_examples_are_written_as_a_page(show: Show) -> None:
+    questions(1, 2, 3)
+
+    done = show("train.jsonl:1-2", "--report=html:page.html")
+
+    assert done.out == "2 examples of train.jsonl, 0 with findings: page.html\n"
+    page = Path("page.html").read_text()
+    assert page.count("<article") == 2
+    assert "Which is 2?" in page
+    assert (
+        "data:image/webp"
+        not in Path(
+            show("train.jsonl:1", "--report=html:p", "--no-images").out and "p/index.html"
+        ).read_text()
+    )
+    assert "expected html:FILE" in show("train.jsonl:1-2", "--report=json:page.json").err

@@ -19,7 +19,8 @@ from markdown_it import MarkdownIt
 import pytest_vft
 from pytest_vft.catalogue.cases import read_cases
 from pytest_vft.catalogue.load import load_rules, shipped_rules
-from pytest_vft.catalogue.pages import page, plain
+from pytest_vft.catalogue.markup import plain
+from pytest_vft.catalogue.pages import page
 from pytest_vft.catalogue.providers import read_provider_file
 from pytest_vft.cli import main
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError, VftError
@@ -250,13 +251,6 @@ def test_id_that_exists_already_is_not_tested(capsys: pytest.CaptureFixture[str]
     ("text", "words"),
     [
         ('name = ""', "name is empty"),
-        (
-            'name = "x"\ndata_formats = ["gemini"]',
-            (
-                "data_formats: there is no reader for 'gemini' yet; expected openai, openai-preference, "
-                "sharegpt, llamafactory, trl or swift"
-            ),
-        ),
         ('name = "x"\nnot_stated = ["file/large"]', "not_stated: has no effect without extends; remove it"),
         (
             'name = "x"\nextends = "azure"\nnot_stated = ["image/unfetchable-host"]',

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_vft.building import FewShot, build_example, write_jsonl
+    from pytest_vft.compatibility import ProviderComparison
     from pytest_vft.encoding import encode_image
     from pytest_vft.errors import (
         ConfigError,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     )
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
+    from pytest_vft.runs.compare import compare_providers
+    from pytest_vft.runs.convert import convert
     from pytest_vft.runs.evaluation import (
         Evaluation,
         assert_min_accuracy,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "building": ("FewShot", "build_example", "write_jsonl"),
+    "compatibility": ("ProviderComparison",),
     "encoding": ("encode_image",),
     "errors": (
         *("ConfigError", "EvaluationError", "LintError", "RuleFileError", "ServerError"),
@@ -46,6 +50,8 @@ _MODULES = {
     ),
     "evaluation.judge": ("Judge",),
     "model": ("Finding", "Report"),
+    "runs.compare": ("compare_providers",),
+    "runs.convert": ("convert",),
     "runs.evaluation": ("Evaluation", "assert_min_accuracy", "assert_not_worse_than", "evaluate"),
     "runs.lint": ("assert_clean", "lint"),
     "runs.reference": ("explain", "list_rules", "schema"),
@@ -62,6 +68,7 @@ __all__ = [
     "Finding",
     "Judge",
     "LintError",
+    "ProviderComparison",
     "Report",
     "RuleFileError",
     "ServerError",
@@ -76,6 +83,8 @@ __all__ = [
     "assert_not_worse_than",
     "build_example",
     "cancel_job",
+    "compare_providers",
+    "convert",
     "encode_image",
     "evaluate",
     "explain",

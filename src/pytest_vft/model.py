@@ -18,6 +18,8 @@ Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
 Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
+# What the failure of a rule means to a provider; "unknown" if only checking it would tell.
+Effect = Literal["refuses", "loses", "unknown", "nothing"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -48,7 +50,8 @@ class Verdict(enum.IntEnum):
 class Source(NamedTuple):
     """A file to check: its path as the user wrote it, its split and its data format with the layout.
 
-    *split_from_name* says that the split is that of the file name, because nothing else states one.
+    *split_from_name* says that the split is that of the file name, because nothing else states one. *columns*
+    are those of a table, whose rows are no examples in any data format.
     """
 
     path: str
@@ -56,6 +59,15 @@ class Source(NamedTuple):
     data_format: str = "openai"
     split_from_name: bool = False
     layout: Mapping[str, str] = {}
+    columns: tuple[str, ...] = ()
+
+
+class ExamplePlace(NamedTuple):
+    """The place of an example: its file, its line, and its index if the file is a JSON array."""
+
+    path: str
+    line: int
+    element: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,22 +91,27 @@ class Finding:
     skips: str | None = None
     example: str | None = None
     element: int | None = None
+    first: ExamplePlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Number of subjects by verdict; *ignored* counts failures that the configuration ignores."""
+    """Number of subjects by verdict.
+
+    *ignored* counts failures that the configuration ignores, *known* those that a baseline lists.
+    """
 
     passed: int = 0
     failed: int = 0
     unknown: int = 0
     not_applicable: int = 0
     ignored: int = 0
+    known: int = 0
 
     @property
     def checked(self) -> int:
         """Number of subjects that the rule could judge."""
-        return self.passed + self.failed + self.ignored
+        return self.passed + self.failed + self.ignored + self.known
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
@@ -105,7 +122,8 @@ class FileResult(NamedTuple):
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
     those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
-    file/not-jsonl), or None; *unchecked_media* counts videos and audios. *tallies* and
+    file/not-jsonl), or None; *unchecked_media* counts videos and audios, and
+    *image_roots* are folders of local images besides that of the file. *tallies* and
     *bad_lines*, the lines that fail a rule, are keyed by rule id; so are *severities*, which holds those
     that differ from the severity of the rule in the whole run.
     """
@@ -126,6 +144,7 @@ class FileResult(NamedTuple):
     data_format: str = "openai"
     layout: Mapping[str, str] = {}
     unchecked_media: int = 0
+    image_roots: tuple[str, ...] = ()
 
 
 class RuleResult(NamedTuple):
@@ -205,6 +224,23 @@ class Cost(NamedTuple):
     low_detail_at_most: int
 
 
+class BaselineFile(NamedTuple):
+    """A baseline that was written: its path and the number of its findings."""
+
+    path: str
+    number: int
+
+
+class BaselineUse(NamedTuple):
+    """A baseline in a run: its path, and the findings that it lists and that are gone.
+
+    *gone* maps file, rule and fingerprint to the number of such findings.
+    """
+
+    path: str
+    gone: Mapping[tuple[str, str, str], int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Result of one run; the input of every report format.
@@ -212,6 +248,7 @@ class Report:
     *by_data_format* says that the provider is that of the data format, because nothing else states one;
     *model* is None if the provider accepts any model and none was named; *urls* is the number of distinct
     web URLs of images, and *unsettled* are those without a conclusive answer, unless the run is offline;
+    *known* are the findings that *baselines* list, which are not among *findings* and fail nothing;
     *cost* is None if there is nothing to train on, or if tokens are unknown.
     """
 
@@ -232,6 +269,8 @@ class Report:
     unsettled: tuple[UnsettledUrl, ...] = ()
     cost: Cost | None = None
     by_data_format: bool = False
+    known: tuple[Finding, ...] = ()
+    baselines: tuple[BaselineUse, ...] = ()
 
     def __repr__(self) -> str:
         """Return one line: pytest and notebooks show it, and a report may be megabytes long."""

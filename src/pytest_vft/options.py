@@ -13,19 +13,24 @@ Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
 PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
 _RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
-_LENGTH = ("check", "show", PYTEST)
+_LENGTH = ("check", "show", "providers", PYTEST)
 _CHECK = ("check", PYTEST)
-_FILES = ("check", "show", PYTEST)
+_READ = ("check", "convert", "providers", PYTEST)
+_FILES = ("check", "convert", "show", "providers", PYTEST)
+_CONVERT = ("convert",)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
-_DECODING = ("check", "submit", PYTEST)
+_DECODING = ("check", "providers", "submit", PYTEST)
 _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
 # The report formats: render_NAME() of the module pytest_vft.report.NAME writes the format NAME.
-FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown")
+FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown", "html")
 _STEPS = ("plan", "preflight", "apply")
+_IMAGES = ("keep", "files", "embed")
+_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _TEXT_OR_JSON = ("text", "json")
+_MATRIX_FORMATS = ("text", "json", "markdown")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
 
 
@@ -134,9 +139,22 @@ COMMANDS = (
     ),
     Command(
         "show",
-        "show an example with its findings",
+        "show examples with their findings",
         "pytest_vft.cli.show:show",
-        (Argument("place", "FILE:LINE", "a file and a line number, as in train.jsonl:12"),),
+        (
+            Argument(
+                "place",
+                "FILE:LINE",
+                "a file and a line or lines, as in train.jsonl:12 or train.jsonl:1-50; "
+                "a file alone with --select or --sample",
+            ),
+        ),
+    ),
+    Command(
+        "convert",
+        "write files so that a provider or trainer takes them",
+        "pytest_vft.cli.convert:convert",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
     ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
@@ -150,6 +168,12 @@ COMMANDS = (
         "print the JSON Schema of a file",
         "pytest_vft.cli.rules:schema",
         (Argument("schema", "NAME", "rule, provider, config or example"),),
+    ),
+    Command(
+        "providers",
+        "compare providers: who takes the files, and why not the others",
+        "pytest_vft.cli.providers:providers",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
     ),
     Command(
         "submit",
@@ -183,19 +207,19 @@ OPTIONS = (
         "config",
         "FILE",
         "configuration (default: the nearest one of each file)",
-        _RULES,
+        (*_RULES, "convert", "providers"),
         "path",
     ),
     Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
-    Option("model", "NAME", "model to train", _RULES),
+    Option("model", "NAME", "model to train", (*_RULES, "providers")),
     Option("max-tokens", "N", "maximum tokens of an example (0: no maximum)", _LENGTH, "count"),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
     Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
     # What a check reads, how, and what it writes
-    Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _CHECK, "list"),
-    Option("validation-data", "PATH", "validation data", _CHECK, "list"),
-    Option("test-data", "PATH", "test data, where answers are optional", _CHECK, "list"),
+    Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _READ, "list"),
+    Option("validation-data", "PATH", "validation data", _READ, "list"),
+    Option("test-data", "PATH", "test data, where answers are optional", _READ, "list"),
     Option("data-format", "NAME", "data format (default: that of the first examples)", (*_FILES, "eval")),
     Option(
         "image-root", "DIR", "folder of local images, besides that of each file", (*_FILES, "eval"), "list"
@@ -203,26 +227,68 @@ OPTIONS = (
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
     Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
+    Option(
+        "baseline", "FILE", "let known findings, those in this file, pass; fail for new ones", _CHECK, "path"
+    ),
+    Option(
+        "write-baseline",
+        "",
+        "write today's findings to the file of the baseline (default: vft-baseline.json)",
+        _CHECK,
+        "flag",
+    ),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
-    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _CHECK, "flag"),
-    Option("allow-private", "", "also fetch from private addresses", _CHECK, "flag"),
-    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _CHECK),
-    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _CHECK, "count"),
-    Option("no-cache", "", "do not read or write .vft_cache", _CHECK, "flag"),
-    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _CHECK, "integer"),
+    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _READ, "flag"),
+    Option("allow-private", "", "also fetch from private addresses", _READ, "flag"),
+    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _READ),
+    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _READ, "count"),
+    Option("no-cache", "", "do not read or write .vft_cache", _READ, "flag"),
+    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _READ, "integer"),
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
+    Option("no-images", "", "leave images out of an html report", (*_CHECK, "show"), "flag"),
+    Option(
+        "good-examples",
+        "N",
+        "examples without findings in an html report, from each file (default: 0)",
+        _CHECK,
+        "count",
+        default=0,
+    ),
     Option("max-findings", "N", "findings kept per rule and file (0: all; default: 1000)", _CHECK, "count"),
     Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
     Option("quiet", "", "print only findings and the verdict; nothing if the run passes", ("check",), "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
+    # Writing files
+    Option("to", "NAME", "provider or data format to write for", _CONVERT),
+    Option("out", "DIR", "folder to write into, under the same file names", _CONVERT, "path"),
+    Option(
+        "images",
+        "",
+        "keep images as they are, write files, or embed (default: the first that the provider takes)",
+        _CONVERT,
+        "choice",
+        _IMAGES,
+    ),
+    Option("image-prefix", "URL", "start of the names of image files, as in s3://BUCKET/FOLDER/", _CONVERT),
+    Option("bucket-owner", "ID", "account that owns the bucket of the images", _CONVERT),
+    Option("allow-loss", "KINDS", f"losses to allow: {', '.join(_LOSSES)}", _CONVERT, "list"),
+    Option("drop", "", "set examples that cannot be written aside, in FILE.rej", _CONVERT, "flag"),
+    Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _CONVERT, "count"),
+    Option("force", "", "replace files that exist", _CONVERT, "flag"),
     # show and rules
+    Option("sample", "N", "show this number of examples, drawn at random", ("show",), "count"),
+    Option("report", "html:FILE", "write the examples as a page: a file, or a folder", ("show",), "list"),
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
+    # Comparing providers
+    Option("provider", "NAMES", "compare only these providers: names or files", ("providers",), "list"),
+    Option("format", "", "output format (default: text)", ("providers",), "choice", _MATRIX_FORMATS, "text"),
+    Option("max-shown", "N", "reasons per provider (0: all; default: 5)", ("providers",), "count", default=5),
     # Fine-tuning jobs
     Option("submit", "", "plan a fine-tuning job, ask the server, or create it", (PYTEST,), "choice", _STEPS),
     Option("validation-data", "PATH", "validation file", _SUBMIT, "list"),

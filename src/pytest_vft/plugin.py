@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".jsonl", ".ndjson")
 # Options that do not ask for datasets, and those that do not if predictions are given.
-_SHAPING = ("vft_max_shown",)
+_SHAPING = ("vft_max_shown", "vft_no_images", "vft_good_examples")
 _SHARED = ("vft_only", "vft_base_url", "vft_require_checked", "vft_data_format", "vft_image_root")
 
 

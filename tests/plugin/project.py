@@ -28,13 +28,13 @@ _COUNTING = """
 import time
 import pytest_vft.items.lint
 
-def counted(*arguments, lint=pytest_vft.items.lint.run, **options):
+def counted(*arguments, lint=pytest_vft.items.lint.run_all, **options):
     with open("lints.txt", "a") as file:
         file.write("lint\\n")
     time.sleep(0.2)
     return lint(*arguments, **options)
 
-pytest_vft.items.lint.run = counted
+pytest_vft.items.lint.run_all = counted
 """
 
 

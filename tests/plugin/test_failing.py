@@ -58,7 +58,7 @@ def test_traceback_is_shown_of_a_fault_of_ours(project: Project) -> None:
         def broken(*arguments, **options):
             raise ZeroDivisionError("ours")
 
-        pytest_vft.items.lint.run = broken
+        pytest_vft.items.lint.run_all = broken
         """
     )
 

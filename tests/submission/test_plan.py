@@ -21,7 +21,7 @@ from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageErr
 from pytest_vft.model import Cost, Report, Source
 from pytest_vft.report.submission import render_plan, render_plan_json
 from pytest_vft.runs.config import Config, load_config
-from pytest_vft.runs.lint import run
+from pytest_vft.runs.run import run
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submission import make_plan, plan_path, read_submission
 from pytest_vft.submission.job_api import job_api

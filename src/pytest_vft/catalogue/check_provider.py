@@ -11,9 +11,8 @@ from pytest_vft.catalogue.conditions import is_negative
 from pytest_vft.catalogue.files import check_content
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
-from pytest_vft.formats.registry import data_formats
 from pytest_vft.regular_files import read_text
-from pytest_vft.text import either, nearest
+from pytest_vft.text import nearest
 
 # Only a shipped file, the command line and the environment may name where a key is sent.
 _NOT_IN_OWN = {
@@ -72,8 +71,6 @@ def _problems(content: Mapping[str, Any], rules: Mapping[str, Rule], known: Coll
             yield f"not_stated: no rule {id_!r}{nearest(id_, rules)}"
         if id_ in own:
             yield f"not_stated: {id_} also has a table in rules"
-    for name in set(content.get("data_formats", ())).difference(data_formats()):
-        yield f"data_formats: there is no reader for {name!r} yet; expected {either(data_formats())}"
     yield from _statement_problems("rules", own, rules)
     models = content.get("models", {})
     for name, model in models.items():

@@ -16,7 +16,7 @@ from pytest_vft.catalogue.conditions import Conditions, Kind, kinds_of_values
 from pytest_vft.catalogue.files import harmless
 from pytest_vft.errors import RuleFileError
 from pytest_vft.facts.scopes import fact_types
-from pytest_vft.model import SCOPES, Scope, Severity
+from pytest_vft.model import SCOPES, Effect, Scope, Severity
 from pytest_vft.resources import rules_root
 from pytest_vft.text import nearest
 
@@ -38,8 +38,9 @@ class Rule:
     with a common folder. A rule that is *off* runs only if it is selected by its id. The lines of a
     file that fails a rule that *stops* are not read, so such a rule is always selected.
 
-    A rule that is bound to a provider has the values of its limits in *params*; *skips* is the
-    provider's reason for skipping an image; *source* and *checked* come from the provider's statement.
+    *effect* is what a failure means to any provider, unless its file states something else; None is the
+    default of meaning(). A rule that is bound to a provider has the values of its limits in *params*; *skips*
+    is the provider's reason for skipping an image; *source* and *checked* come from the provider's statement.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Rule:
     claim: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     skips: str | None = None
+    effect: Effect | None = None
     data_formats: Sequence[str] = ()
     each: str | None = None
     cut_after: str | None = None
@@ -72,6 +74,11 @@ class Rule:
         """The subject of the rule as a noun: file, image, few-shot answer ..."""
         kind = str(self.when.get("kind", {}).get("const", ""))
         return kind if _NOUN.fullmatch(kind) else self.scope
+
+    @property
+    def meaning(self) -> Effect:
+        """What a failure means to the provider: by default, an error is refused, a warning means nothing."""
+        return self.effect or ("refuses" if self.severity == "error" else "nothing")
 
     @property
     def kinds(self) -> Mapping[str, Kind]:

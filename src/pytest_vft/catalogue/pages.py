@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_vft.catalogue.conditions import Conditions, Fragment, value_name
 from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.markup import address, paragraph, plain, table, write_texts
 from pytest_vft.catalogue.providers import Provider, RuleStatement, load_provider, provider_ids
 from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.model import SCOPES
-from pytest_vft.writing import write_text
-
-# What Markdown, or GitHub's Markdown, reads as something other than text.
-_MARKUP = re.compile(
-    r"""
-      <(?=[A-Za-z/!?])                # HTML, and an address in brackets
-    | (?<=\])[(:\[]                   # a link or an image
-    | :(?=//) | (?<=www)\. | @        # an address without brackets
-    | \\(?=[\W_])                     # an escape
-    | &(?=\#?\w+;)                    # a character by its name or number
-    | [`*~$]                          # code, emphasis, a deletion, a formula
-    | (?<![^\W_])_ | _(?![^\W_])      # emphasis, which does not start or end within a word
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-# What Markdown does not read as a paragraph if a text starts with it.
-_BLOCK = re.compile(r"\d*(?=[#>+*=~|.)-])")
-_ADDRESS = re.compile(r"https?://[^\s<>]+")
 
 _WORDS = {
     "type": "is of type {}",
@@ -46,12 +28,12 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
     """Return the Markdown page of the unbound *rule*, with a row for each provider (default: shipped)."""
     parts = [
         f"# {rule.id}",
-        _paragraph(rule.summary),
+        paragraph(rule.summary),
         f"Severity: {rule.severity}." + (" Off until selected by its id." if rule.off else ""),
         "## Why is this bad?",
-        _paragraph(rule.why),
+        paragraph(rule.why),
         "## What to do",
-        _paragraph(rule.advice),
+        paragraph(rule.advice),
         "## Message",
         f"    {rule.message}",
         "## Condition",
@@ -60,12 +42,12 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
     ]
     if rule.params:
         rows = [[f"*{plain(name)}*", value_text(value)] for name, value in rule.params.items()]
-        parts += ["## Parameters", _table(["parameter", "default"], rows)]
+        parts += ["## Parameters", table(["parameter", "default"], rows)]
     listed = map(load_provider, provider_ids()) if providers is None else providers
     stated = [_row(rule, provider.for_model(provider.default_model)) for provider in listed]
-    parts += ["## Providers", _table(["provider", "states", "severity", "effect", "source", "read"], stated)]
+    parts += ["## Providers", table(["provider", "states", "severity", "effect", "source", "read"], stated)]
     if rule.source:
-        parts += ["## Source", f"{_address(rule.source, _paragraph)}, read on {rule.checked}."]
+        parts += ["## Source", f"{address(rule.source, paragraph)}, read on {rule.checked}."]
     return "\n\n".join(parts) + "\n"
 
 
@@ -79,7 +61,7 @@ def index(rules: Mapping[str, Rule]) -> str:
             if rule.scope == scope
         ]
         if rows:
-            parts += [f"## {scope}", _table(["rule", "severity", "what"], rows)]
+            parts += [f"## {scope}", table(["rule", "severity", "what"], rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -92,7 +74,7 @@ def facts_page() -> str:
     for scope in SCOPES:
         meanings = fact_meanings(scope)
         rows = [[f"`{name}`", str(type_), meanings[name]] for name, type_ in fact_types(scope).items()]
-        parts += [f"## {scope}", _table(["fact", "type", "what"], rows)]
+        parts += [f"## {scope}", table(["fact", "type", "what"], rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -100,23 +82,7 @@ def write_pages(rules: Mapping[str, Rule], folder: Path) -> list[Path]:
     """Write the pages of *rules* and of facts into *folder*; return the paths of all pages."""
     texts = {folder / "facts.md": facts_page(), folder / "rules" / "index.md": index(rules)}
     texts |= {folder / "rules" / f"{rule.id}.md": page(rule) for rule in rules.values()}
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-    return list(texts)
-
-
-def plain(text: str) -> str:
-    """Return *text*, which a rule or provider file contains, so that Markdown shows it as it is."""
-    return _MARKUP.sub(lambda match: "".join(f"\\{character}" for character in match[0]), text)
-
-
-def _paragraph(text: str) -> str:
-    return _BLOCK.sub(r"\g<0>\\", plain(text), count=1) if _BLOCK.match(text) else plain(text)
-
-
-def _address(source: str, otherwise: Callable[[str], str] = plain) -> str:
-    return f"<{source}>" if _ADDRESS.fullmatch(source) else otherwise(source)
+    return write_texts(texts)
 
 
 def statement_text(rule: Rule, statement: RuleStatement) -> str:
@@ -168,8 +134,8 @@ def _row(rule: Rule, provider: Provider) -> Sequence[str]:
         return [plain(provider.name), "not stated: off", "", "", "", ""]
     stated = statement or RuleStatement()
     severity = stated.severity or rule.severity
-    effect = stated.effect or ("refuses" if statement and severity == "error" else "")
-    source, checked = (_address(stated.source), str(stated.checked)) if statement else ("", "")
+    effect = stated.effect or rule.effect or ("refuses" if statement and severity == "error" else "")
+    source, checked = (address(stated.source), str(stated.checked)) if statement else ("", "")
     return [
         plain(provider.name),
         statement_text(rule, stated) if statement else "",
@@ -178,8 +144,3 @@ def _row(rule: Rule, provider: Provider) -> Sequence[str]:
         source,
         checked,
     ]
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

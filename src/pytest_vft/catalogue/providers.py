@@ -14,19 +14,26 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pytest_vft.catalogue.check_provider import check_provider
 from pytest_vft.catalogue.files import check_name, harmless, read_toml
 from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.write_style import WriteStyle
 from pytest_vft.errors import RuleFileError, UsageError
 from pytest_vft.facts.tokens import ImageTokens, PatchTokens, TileTokens
-from pytest_vft.model import Severity
+from pytest_vft.model import Effect, Severity
 from pytest_vft.resources import read_table, rules_root
 from pytest_vft.text import nearest
 
 if TYPE_CHECKING:
     from pytest_vft.facts.families import Resize
 
-Effect = Literal["refuses", "loses"]
-
 # Providers by data formats of their own; that of all others is openai.
-_PROVIDERS = {"trl": "trl", "llamafactory": "llamafactory", "sharegpt": "llamafactory", "swift": "swift"}
+_PROVIDERS = {
+    "trl": "trl",
+    "llamafactory": "llamafactory",
+    "sharegpt": "llamafactory",
+    "swift": "swift",
+    "axolotl": "axolotl",
+    "gemini": "vertex",
+    "bedrock": "bedrock-nova",
+}
 
 
 class RuleStatement(NamedTuple):
@@ -84,8 +91,8 @@ class Provider(NamedTuple):
     whose statements it inherits except those on the rules in *not_stated*. With *any_model* it accepts models
     that are not in *models*. *trains_on* is what selects the answers to train on; *unread* are fields that it
     accepts but does not use. *upload_command* is its own command that uploads a file, and *load_snippet* has
-    lines with which a trainer reads a file, each with {file} in place of the file. *resizes* is how it scales
-    an image before the processor of the model does.
+    lines with which a trainer reads a file, each with {file} in place of the file. *writes* is what examples
+    must look like. *resizes* is how it scales an image before the processor of the model does.
     """
 
     id: str
@@ -109,6 +116,7 @@ class Provider(NamedTuple):
     job_api: JobService | None = None
     upload_command: str | None = None
     load_snippet: str | None = None
+    writes: WriteStyle = WriteStyle()
 
     def model(self, name: str | None) -> str | None:
         """Return *name* if this provider accepts the model or its base model, the default model for None.
@@ -117,13 +125,17 @@ class Provider(NamedTuple):
         """
         if name is None:
             return self.default_model
-        base = base_model(name)
-        if not self.any_model and name not in self.models and base not in self.models:
+        if not self.accepts(name):
+            hint = nearest(base_model(name), self.models)
             raise UsageError(
-                f"{self.name} has no vision fine-tuning for model {name!r}{nearest(base, self.models)}; "
+                f"{self.name} has no vision fine-tuning for model {name!r}{hint}; "
                 "known: " + ", ".join(self.models)
             )
         return name
+
+    def accepts(self, model: str) -> bool:
+        """Return whether this provider accepts *model* or its base model."""
+        return self.any_model or model in self.models or base_model(model) in self.models
 
     def describe(self, model: str | None) -> Model:
         """Return the table of *model* or of its base model; an empty Model if there is none."""
@@ -228,6 +240,7 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
         rules=rules,
         data_formats=data_formats,
         resizes=_resize(content.get("resizes")),
+        writes=WriteStyle(**content.get("writes", {})),
         job_api=JobService(**content["job_api"]) if "job_api" in content else None,
     )
 

@@ -60,6 +60,7 @@ def bind_rule(
         severity=severity or stated.severity or rule.severity,
         off=rule.off if stated.off is None else stated.off,
         skips=stated.skips,
+        effect=stated.effect or rule.effect,
         why=stated.why or rule.why,
         source=stated.source or rule.source,
         checked=stated.checked or rule.checked,

@@ -123,7 +123,7 @@ def _alike(images: Sequence[_Seen], similar: Similar, kind: str) -> Iterator[Rec
     for number, own, split, members in sorted(found):
         first_place = images[members.first].places[split]
         facts = dataset_facts(kind, [first_place, images[number].places[own]], similar=members.number)
-        yield Recurring(1, [images[number].places[own]], facts, images[number].key)
+        yield Recurring(1, [images[number].places[own]], facts, images[number].key, first_place)
 
 
 def _by_split(images: Sequence[_Seen], group: Sequence[int]) -> dict[str, _Members]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.turns import Turn
-from pytest_vft.model import Split
+from pytest_vft.model import ExamplePlace, Split
 from pytest_vft.text import Safe, safe
 
 
@@ -29,17 +29,25 @@ class Place(NamedTuple):
         """The split of the file."""
         return self.file.source.split
 
+    @property
+    def location(self) -> ExamplePlace:
+        """The place for a finding."""
+        element = None if self.file.starts is None else self.entry - 1
+        return ExamplePlace(self.file.source.path, self.file.line(self.entry), element)
+
 
 class Recurring(NamedTuple):
     """A *number* of subjects with the same facts, and the places for findings.
 
-    *key* is the key of the turn, image or answer; 0 for several subjects.
+    *key* is the key of the turn, image or answer; 0 for several subjects. *first* is the first occurrence
+    of what the places repeat, if anything.
     """
 
     number: int
     places: Sequence[Place]
     facts: DatasetFacts
     key: int = 0
+    first: Place | None = None
 
 
 _Member = tuple[Place, Turn]  # an occurrence of a target turn
@@ -78,7 +86,7 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
     places = [place for place, _ in members]
     elsewhere = [place for place in places if place.split != places[0].split]
     key = members[0][1].key
-    yield Recurring(1, (elsewhere or places)[:1], dataset_facts("target turn", places), key)
+    yield Recurring(1, (elsewhere or places)[:1], dataset_facts("target turn", places), key, places[0])
     for split in dict.fromkeys(place.split for place in places):
         answers: defaultdict[int, list[Place]] = defaultdict(list)
         words = 0
@@ -89,9 +97,9 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
         groups = list(answers.values())
         if groups:
             facts = dataset_facts("question", list(chain(*groups)), answers=len(groups), words=words)
-            yield Recurring(1, groups[min(1, len(groups) - 1)][:1], facts, key)
+            yield Recurring(1, groups[min(1, len(groups) - 1)][:1], facts, key, groups[0][0])
         for same in groups:
-            yield Recurring(1, same[:2][-1:], dataset_facts("example", same), key)
+            yield Recurring(1, same[:2][-1:], dataset_facts("example", same), key, same[0])
 
 
 def _images(files: Sequence[FileTotals], leaked: set[int]) -> Iterator[Recurring]:
@@ -111,7 +119,7 @@ def _images(files: Sequence[FileTotals], leaked: set[int]) -> Iterator[Recurring
         yield Recurring(len(once), once[:1], dataset_facts("image", once[:1]))
     for image, known in places.items():
         if len(known) > 1:
-            yield Recurring(1, known[1:2], dataset_facts("image", known), image)
+            yield Recurring(1, known[1:2], dataset_facts("image", known), image, known[0])
 
 
 def _shots(files: Iterable[FileTotals]) -> Iterator[Recurring]:

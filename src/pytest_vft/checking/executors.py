@@ -15,6 +15,7 @@ from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.errors import LintError, VftError
 from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.parquet import RowsError
 from pytest_vft.reading.shards import Shard, read_lines
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _lint_by(
     try:
         while True:
             for shard, is_new in coming:
-                with _naming(shard):
+                with naming(shard):
                     future = executor.submit(_lint_in_worker, pickled, shard) if is_new else None
                 waiting.append((shard, future))
                 if len(waiting) == window:
@@ -83,9 +84,11 @@ def _lint_by(
 
 
 def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> ShardResult:
-    with _naming(shard):
+    with naming(shard):
         result: object = future.result()
     if isinstance(result, UnreadableShard):
+        if isinstance(result.error, RowsError):
+            return result.error
         try:
             next(read_lines(shard), None)
         except OSError:
@@ -101,7 +104,7 @@ def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> Shar
 
 
 @contextmanager
-def _naming(shard: Shard) -> Iterator[None]:
+def naming(shard: Shard) -> Iterator[None]:
     """Raise a LintError that names *shard* for any exception of an executor."""
     try:
         yield

@@ -28,9 +28,9 @@ _compiled = lru_cache(4 * len(SCOPES))(compile_check)
 class Subject(NamedTuple):
     """A judged subject: its facts, line in the shard, place in the example, and the key of an image.
 
-    *line* and *raw*, the line as read, are None for a subject larger than a line. *message_past* maps a
-    number of tokens to the message that exceeds it, for an example. *lines* is the number of equal lines,
-    from *line* on, that are judged as one.
+    *line* and *raw*, the line as read, are None for a subject larger than a line. *message_past* maps the id
+    of a rule and a number of tokens to the message that exceeds it, for an example. *lines* is the number of
+    equal lines, from *line* on, that are judged as one.
     """
 
     scope: Scope
@@ -39,8 +39,21 @@ class Subject(NamedTuple):
     raw: bytes | LongLine | None = None
     place: KeyPath = ()
     image: int | None = None
-    message_past: Callable[[int], KeyPath] | None = None
+    message_past: Callable[[str, int], KeyPath] | None = None
     lines: int = 1
+
+
+class _Checks(dict[Scope, Check]):
+    """The compiled function of each scope; a scope is compiled when its function is first used."""
+
+    def __init__(self, rules: Mapping[Scope, tuple[Rule, ...]], data_format: str) -> None:
+        super().__init__()
+        self._rules = rules
+        self._data_format = data_format
+
+    def __missing__(self, scope: Scope) -> Check:
+        check = self[scope] = _compiled(scope, self._rules[scope], self._data_format)
+        return check
 
 
 class RuleJudge:
@@ -53,10 +66,7 @@ class RuleJudge:
     def checks_for(self, data_format: str) -> Mapping[Scope, Check]:
         """Return the functions that judge examples in *data_format*, by scope."""
         narrowed = any(rule.data_formats for rules in self.rules.values() for rule in rules)
-        return {
-            scope: _compiled(scope, rules, data_format if narrowed else "")
-            for scope, rules in self.rules.items()
-        }
+        return _Checks(self.rules, data_format if narrowed else "")
 
     def needs_optional(self, *scopes: Scope) -> bool:
         """Return whether any rule in *scopes* tests an optional fact, which is measured only then."""
@@ -78,13 +88,16 @@ class RuleJudge:
 
 @dataclass(slots=True)
 class Explainer:
-    """Adds findings for failed verdicts to *totals*, at most *max_findings* for each rule (0: all)."""
+    """Adds findings for failed verdicts to *totals*, at most *max_findings* for each rule (0: all).
+
+    *facts_of* returns the facts of an example for a rule whose tokens are counted otherwise.
+    """
 
     rules: Mapping[Scope, tuple[Rule, ...]]
     totals: ShardTotals
     ignored: Collection[str]
     max_findings: int = 0
-    _skipped: int | None = None
+    facts_of: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     def __call__(self, verdicts: Verdicts, subject: Subject) -> None:
         """Add a finding for each failed verdict on *subject*."""
@@ -93,13 +106,11 @@ class Explainer:
                 continue
             if subject.line is not None:
                 self.totals.mark_bad(rule.id, subject.line, subject.lines)
-            if rule.skips and subject.line != self._skipped:
-                self._skipped = subject.line
-                self.totals.skipped += subject.lines
             if rule.below is not None:
                 self.totals.see_folder(rule.id, os.path.dirname(subject.facts[rule.below["path"]] or ""))  # noqa: PTH120 - text
             if rule.cut_after is not None and subject.message_past is not None:
-                self._keep(rule, subject._replace(place=subject.message_past(rule.params[rule.cut_after])))
+                place = subject.message_past(rule.id, rule.params[rule.cut_after])
+                self._keep(rule, subject._replace(place=place))
             elif rule.each is None:
                 self._keep(rule, subject)
             else:
@@ -110,6 +121,8 @@ class Explainer:
     def _keep(self, rule: Rule, subject: Subject) -> None:
         """Keep a finding for each line of *subject*, up to the maximum."""
         finding = None
+        if self.facts_of and subject.scope == "example":
+            subject = subject._replace(facts=self.facts_of(rule.id, subject.facts))
         for number in range(subject.lines):
             if not self.totals.admit(rule.id, self.max_findings):
                 self.totals.dropped[rule.id] += subject.lines - number - 1

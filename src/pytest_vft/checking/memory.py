@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +21,8 @@ from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.local_images import LocalImages
 from pytest_vft.reading.roots import FileIdentity
-from pytest_vft.reading.shards import Shard
+from pytest_vft.reading.shards import Shard, read_pieces
 from pytest_vft.reading.sqlite import Database
-from pytest_vft.regular_files import regular
 from pytest_vft.resources import rules_root
 
 _FILE = "shards.sqlite"
@@ -80,9 +78,10 @@ class ShardMemory:
             sorted(shard.layout.items()),
             sorted(shard.ignored),
             shard.part,
+            shard.rows,
             shard.end - shard.start,
         )
-        head = next(_pieces(shard, _HEAD), b"")
+        head = next(read_pieces(shard, _HEAD), b"")
         return xxh3_128_digest(self._setting + repr(fields).encode() + head)
 
     def may_know(self, shard: Shard, files: LocalImages) -> bool:
@@ -102,7 +101,7 @@ class ShardMemory:
         if row is None or not _are_unchanged(row.files, files):
             return None
         hashed = xxh3_128()
-        for piece in _pieces(shard, _PIECE):
+        for piece in read_pieces(shard, _PIECE):
             hashed.update(piece)
         return unpack(row.packed) if hashed.digest() == row.content else None
 
@@ -198,7 +197,7 @@ def pack(totals: ShardTotals) -> bytes | None:
         totals.shots.pointers,
         {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
         [list(finding) for finding in totals.findings],
-        [totals.dropped, totals.unopened],
+        [totals.dropped, totals.unopened, totals.other_tokens],
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
         totals.folders,
         totals.first_keys,
@@ -215,7 +214,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
     try:
         numbers, columns, pointers, counts, findings, counters, bad_lines, *others = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
-        (dropped, unopened), (folders, first_keys, (looks, fingerprints)) = counters, others
+        (dropped, unopened, other_tokens), (folders, first_keys, (looks, fingerprints)) = counters, others
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
@@ -231,6 +230,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
             unopened=Counter(unopened),
+            other_tokens=Counter(other_tokens),
             folders=folders,
             first_keys={key: (line, start) for key, (line, start) in first_keys.items()},
             bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
@@ -249,21 +249,13 @@ def _numbers(text: str) -> array[int]:
     return numbers
 
 
-def _pieces(shard: Shard, size: int) -> Iterator[bytes]:
-    left = shard.end - shard.start
-    with open(shard.path, "rb", 0, opener=regular) as file:
-        file.seek(shard.start)
-        while left > 0 and (piece := file.read(min(size, left))):
-            left -= len(piece)
-            yield piece
-
-
 def _setting(plan: LintPlan) -> bytes:
     """Return a hash of everything that affects results, except the data."""
     from pytest_vft.reading.tokenizer import vocabulary_path  # noqa: PLC0415 - 4 ms; for large files only
 
     measurers = [measurer.id for measurer in plan.measurers]
-    rules = (plan.rules, plan.image_tokens, plan.full, plan.max_findings, measurers)
+    counters = (plan.image_tokens, plan.other_tokens, plan.counters)
+    rules = (plan.rules, counters, plan.full, plan.max_findings, measurers)
     counting = find_spec("tiktoken") is not None and vocabulary_path().is_file()
     about = repr((rules, counting, PIL.__version__, sys.byteorder)).encode()
     code = sorted(path for part in _PARTS for path in (_PACKAGE / part).glob("*.py"))

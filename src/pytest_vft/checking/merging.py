@@ -12,7 +12,8 @@ from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
 from pytest_vft.reading.arrays import cut_array, open_array
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile
+from pytest_vft.reading.parquet import all_rows, cut_rows
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
 
@@ -27,8 +28,8 @@ class FileTotals:
     """A file, the rules that are ignored in it, and its totals.
 
     *image_roots* are folders of local images besides that of the file; *stopped_by* is why the file was not
-    read. The totals number entries, which are the lines of JSON Lines or the elements of an array; *starts*
-    has the line on which each element starts, and is None for JSON Lines.
+    read. The totals number entries, which are lines of JSON Lines, rows of Parquet or elements of an array;
+    *starts* has the line on which each element starts, and is None for all but arrays.
     """
 
     source: Source
@@ -42,7 +43,7 @@ class FileTotals:
 
     def shards(self, shard_bytes: int) -> Sequence[Shard]:
         """Return the shards of the file, of about *shard_bytes* of work; none if it is of another kind."""
-        if not self.opened.is_read:
+        if not self.is_read:
             return ()
         try:
             whole = self._whole()
@@ -61,12 +62,19 @@ class FileTotals:
             for one in cut
         ]
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the entries of the file are read: not those of a table, which are no examples."""
+        return self.opened.is_read and not self.source.columns
+
     def _whole(self) -> Shard:
         """Return the file as one shard. Raises OSError if an array cannot be read."""
         opened, source = self.opened, self.source
         path, split = source.path, source.split
         if opened.container == ARRAY:
             whole, _ = open_array(path, split, opened.bytes)
+        elif opened.container == PARQUET:
+            whole = all_rows(path, split, opened.bytes)
         else:
             start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
             whole = Shard(path, split, start, opened.bytes)
@@ -74,6 +82,8 @@ class FileTotals:
 
     def _cut(self, whole: Shard, shard_bytes: int) -> Sequence[Shard]:
         path, split, start, end, *_ = whole
+        if whole.rows:
+            return cut_rows(path, split, shard_bytes)
         if whole.part is None:
             return cut_shards(path, split, start, end, shard_bytes)
         shards, self.starts, self._array_lines = cut_array(path, split, end, shard_bytes)

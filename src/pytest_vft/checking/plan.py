@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +21,8 @@ class LintPlan:
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
     and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file; *measurers* find out what images show.
+    of each file; *measurers* find out what images show. *other_tokens* count the tokens of other models, and
+    *counters* has the positions there of rules, by id, that judge tokens counted in that way.
     """
 
     rules: tuple[Rule, ...]
@@ -32,3 +34,5 @@ class LintPlan:
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
     measurers: tuple[Measurer, ...] = ()
+    other_tokens: tuple[ImageTokens | None, ...] = ()
+    counters: Mapping[str, int] = field(default_factory=dict)

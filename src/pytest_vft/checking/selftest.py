@@ -14,9 +14,13 @@ from pytest_vft.catalogue.conditions import Conditions
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement, default_provider, load_provider
 from pytest_vft.catalogue.select import bind_rule, select_rules
-from pytest_vft.checking.lint import LintResult, lint_files
+from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.results import LintResult
+from pytest_vft.formats.detection import detect_format
 from pytest_vft.model import Source, Tally, Verdict
+
+_PARQUET = b"PAR1"
 
 
 class CaseResult(NamedTuple):
@@ -177,7 +181,10 @@ def _lint(case: Case, rules: Sequence[Rule]) -> tuple[LintResult, list[tuple[str
             path = Path(folder, f"{file.split}.jsonl")
             if file.content is not None:
                 path.write_bytes(file.content)
-            sources.append(Source(str(path), file.split, case.data_format, layout=case.layout))
+            is_table = (file.content or b"").startswith(_PARQUET)
+            columns = detect_format(str(path)).columns if is_table else ()
+            source = Source(str(path), file.split, case.data_format, layout=case.layout, columns=columns)
+            sources.append(source)
         for place, content in case.images.items():
             path = Path(folder, place)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,15 @@ so shards may be linted anywhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 from xxhash import xxh3_128
 
-from pytest_vft.checking.compile import Verdicts
+from pytest_vft.checking.compile import Check, Verdicts
+from pytest_vft.checking.counters import OtherCounters
 from pytest_vft.checking.judge import FAIL, UNKNOWN, Explainer, RuleJudge, Subject
 from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
@@ -26,15 +27,17 @@ from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
 from pytest_vft.facts.training import add_training_facts
-from pytest_vft.formats.base import DataFormat, KeyPath, pointer
+from pytest_vft.formats.base import Chat, DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
+from pytest_vft.model import Scope
 from pytest_vft.reading.arrays import parse_element, read_element_batches
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
-from pytest_vft.reading.shards import LongLine, Shard, read_batches
+from pytest_vft.reading.parquet import read_row_batches
+from pytest_vft.reading.shards import BATCH, LongLine, Shard, read_batches, read_pieces
 
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
@@ -51,7 +54,8 @@ class ShardLinter:
     def __init__(self, plan: LintPlan, store: ImageStore) -> None:
         self._plan = plan
         self._judge = RuleJudge(plan)
-        self._training = self._judge.needs_optional("example", "message", "image")
+        self._others: OtherCounters | None = None
+        self._training = bool(plan.other_tokens) or self._judge.needs_optional("example", "message", "image")
         self._keys = self._judge.needs_optional("file")
         self._add = _add_with_looks if any("fingerprint" in one.columns for one in plan.measurers) else _add
         self._store = store
@@ -104,11 +108,13 @@ class ShardLinter:
         context = FetchContext(shard.remotes, self._plan.now, files)
         count_image = self._count_image
         checks = self._judge.checks_for(shard.data_format)
-        check_line, check_example = checks["line"], checks["example"]
+        others = self._others = self._other_counters(shard, checks)
+        check_line, check_example = checks["line"], others.check if others else checks["example"]
         check_message, check_image = checks["message"], checks["image"]
         totals = ShardTotals()
         lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
-        explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings)
+        facts_of = others.facts_of if others else None
+        explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings, facts_of)
         count_text = self._count_text
         training, first_keys = self._training, FirstKeys() if self._keys else None
         add, number, start = self._add, 0, 0
@@ -120,7 +126,7 @@ class ShardLinter:
             if counted.failed:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
             totals.examples += not line.blank
-            if first_keys is not None:
+            if first_keys is not None and not shard.rows:  # each row has the same columns
                 start, totals.size = (
                     totals.size,
                     totals.size + (len(raw) if isinstance(raw, bytes) else raw.bytes),
@@ -131,11 +137,14 @@ class ShardLinter:
             chat = data_format.read(value)
             example = measure_example(chat, split, store, context, count_image, count_text)
             if training:
-                add_training_facts(chat, example, image_tokens=count_image is not None)
+                self._add_training_facts(chat, example, totals)
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
-                totals.with_system += any(row[1] == "system" for row in chat.rows)
+                has_system, is_sound = any(row[1] == "system" for row in chat.rows), not chat.faults
+                totals.with_system += has_system
+                totals.imageless += is_sound and not example.images
+                totals.systemless += is_sound and not has_system
             counted = examples[check_example(example.facts)]
             counted.number += 1
             if counted.failed:
@@ -167,12 +176,28 @@ class ShardLinter:
         }
         return totals
 
+    def _other_counters(self, shard: Shard, checks: Mapping[Scope, Check]) -> OtherCounters | None:
+        """Return the rules of *shard* whose tokens are counted for other models, if there are any."""
+        if not self._plan.other_tokens:
+            return None
+        return OtherCounters(self._plan, self._judge.rules["example"], checks["example"], shard.data_format)
+
+    def _add_training_facts(self, chat: Chat, example: Example, totals: ShardTotals) -> None:
+        """Add the facts for trainers to *example*, and count its tokens by the other counters, if any."""
+        add_training_facts(chat, example, image_tokens=self._count_image is not None)
+        if self._others:
+            self._others.measure(example, totals.other_tokens)
+
     def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[tuple[bytes | LongLine, Line]]:
         """Yield each line as read and parsed, with its images in the store; hash it into *content*."""
         if shard.part:
             yield from self._read_elements(shard, content)
             return
-        for batch in read_batches(shard):
+        if shard.rows and content:
+            for piece in read_pieces(shard, BATCH):
+                content.update(piece)
+            content = None
+        for batch in read_row_batches(shard) if shard.rows else read_batches(shard):
             for raw, lifted in zip(batch, self._store.lift(batch), strict=True):
                 if content and isinstance(raw, bytes):  # a shard with a hash has no LongLine
                     content.update(raw)
@@ -193,10 +218,13 @@ class ShardLinter:
             for element, lifted in zip(batch, self._store.lift([one.raw for one in batch]), strict=True):
                 yield element.raw, parse_element(element, lifted)
 
-    def _message_past(self, data_format: DataFormat, value: Any, example: Example, tokens: int) -> KeyPath:
-        """Return the place of the message in which *example* exceeds *tokens*."""
-        assert self._count_image is not None  # noqa: S101 - no rule fails for unknown tokens
-        position = message_past(example, tokens, self._count_image)
+    def _message_past(
+        self, data_format: DataFormat, value: Any, example: Example, rule: str, tokens: int
+    ) -> KeyPath:
+        """Return the place of the message in which *example* exceeds *tokens*, as counted for *rule*."""
+        count_image = (self._others.count_image(rule) if self._others else None) or self._count_image
+        assert count_image is not None  # noqa: S101 - no rule fails for unknown tokens
+        position = message_past(example, tokens, count_image)
         return data_format.place(value, ("messages", position))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -13,7 +13,8 @@ from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
-from pytest_vft.reading.shards import Shard, read_lines
+from pytest_vft.reading.parquet import read_row_batches
+from pytest_vft.reading.shards import LongLine, Shard, read_lines
 
 _SAMPLE = 64  # lines
 _SAMPLED_BYTES = 1024 * 1024
@@ -30,7 +31,13 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
         return 0.0
     data_format = load_format(shard.data_format, shard.layout)
     sampled = shard._replace(end=min(shard.end, shard.start + _SAMPLED_BYTES))
-    entries = (element.raw for element in read_elements(sampled)) if shard.part else read_lines(sampled)
+    entries: Iterable[bytes | LongLine]
+    if shard.rows:
+        entries = next(read_row_batches(shard), [])
+    elif shard.part:
+        entries = (element.raw for element in read_elements(sampled))
+    else:
+        entries = read_lines(sampled)
     lines = [raw for raw in islice(entries, _SAMPLE) if isinstance(raw, bytes)]
     with closing(LocalImages(image_roots(shard.path, others), ImageStore(full=False))) as images:
         found = images.sizes([path for raw in lines for path in _paths(data_format, parse_line(raw).value)])

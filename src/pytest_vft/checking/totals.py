@@ -18,7 +18,7 @@ from pytest_vft.checking.looks import LookTable
 from pytest_vft.facts.first_keys import MAX_KEYS
 from pytest_vft.facts.turns import Turn
 from pytest_vft.line_ranges import LineRanges
-from pytest_vft.model import Scope
+from pytest_vft.model import ExamplePlace, Scope
 from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.links import unsigned
 from pytest_vft.reading.remote import Remote
@@ -37,7 +37,8 @@ def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]
 class ShardFinding(NamedTuple):
     """A finding in a shard, whose *line* is the number of the entry in the shard, from 1.
 
-    *element* is the index of the entry in an array, once its place in the file is known.
+    *element* is the index of the entry in an array, once its place in the file is known; *first* is where
+    content that recurs occurs first, if not here.
     """
 
     rule: str
@@ -47,6 +48,7 @@ class ShardFinding(NamedTuple):
     image: str | None
     example: str | None = None
     element: int | None = None
+    first: ExamplePlace | None = None
 
 
 def common_folder(*folders: str) -> str:
@@ -128,24 +130,24 @@ class ShotTable:
 class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
 
-    *skipped* counts the examples that fail a rule with a skip reason, *pictured* those with images or
-    placeholders, *with_system* those with a system message, and *size* the bytes of all lines, if a rule
-    needs the numbers; *first_keys* maps keys of examples to the line and byte where they first appear, if a
-    rule needs these; *urls* are the web URLs of images, and *unsettled* are lines with those that were
-    fetched without a result; *linked* maps the low half of the key of an image, None if it is not settled,
-    and the hash of its URL to the first line; *distinct_images* holds the low half of the keys of images.
+    *pictured* counts the examples with images or placeholders, *imageless* sound ones without images,
+    *with_system* those with a system message, *systemless* sound ones without, and *size* the bytes of all
+    lines, if a rule needs the numbers; *other_tokens* counts tokens by the plan's other counters;
+    *first_keys* maps keys of examples to the line and byte where they first appear, if a rule needs
+    these; *urls* are the web URLs of images, and *unsettled* are lines with those that were fetched
+    without a result; *linked* maps the low half of the key of an image, None if it is not settled, and
+    the hash of its URL to the first line; *distinct_images* holds the low half of the keys of images.
     *undecoded* counts, for each rule, the unknown verdicts on images that were too large to decode, and
-    *unopened* those on local images that were not opened. *folders* holds the common folder of the paths that
-    fail a rule, "" for paths without one. *kept* and *dropped* count the findings of each rule below and
-    above the maximum; *bad_lines* are the lines that fail each rule. *measured* are images that are not in
-    the cache, and *row* is key and value for the cache of shards: both belong to one shard, and are not
-    merged.
+    *unopened* those on local images that were not opened. *folders* holds the common folder of the paths
+    that fail a rule, "" for paths without one. *kept* and *dropped* count the findings of each rule below
+    and above the maximum; *bad_lines* are the lines that fail each rule. *measured* are images that are
+    not in the cache, and *row* is key and value for the cache of shards: both belong to one shard, and
+    are not merged.
     """
 
     lines: int = 0
     examples: int = 0
     answered: int = 0
-    skipped: int = 0
     image_examples: int = 0
     unchecked_media: int = 0
     images: int = 0
@@ -154,8 +156,11 @@ class ShardTotals:
     image_tokens_at_least: int = 0
     image_tokens_at_most: int = 0
     pictured: int = 0
+    imageless: int = 0
     with_system: int = 0
+    systemless: int = 0
     size: int = 0
+    other_tokens: Counter[str] = field(default_factory=Counter)
     first_keys: dict[str, tuple[int, int]] = field(default_factory=dict)
     urls: dict[str, None] = field(default_factory=dict)
     unsettled: list[tuple[int, str]] = field(default_factory=list)
@@ -228,6 +233,7 @@ class ShardTotals:
         for key, (line, start) in other.first_keys.items():
             if len(self.first_keys) < MAX_KEYS:
                 self.first_keys.setdefault(key, (lines + line, size + start))
+        self.other_tokens.update(other.other_tokens)
         self.urls |= other.urls
         self.unsettled += [(lines + line, url) for line, url in other.unsettled]
         for keys, line in other.linked.items():

@@ -19,7 +19,8 @@ from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.lint import run, run_groups
+from pytest_vft.runs.lint import run_groups
+from pytest_vft.runs.run import run
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.text import count, safe
 
@@ -42,6 +43,8 @@ def check(arguments: argparse.Namespace) -> int:
         print("vft: --base-url has no effect on a check", file=sys.stderr)
     if arguments.statistics and arguments.format != "text":
         raise UsageError(f"--statistics prints text; expected no --format={arguments.format}")
+    if arguments.write_baseline and arguments.format != "text":
+        raise UsageError(f"--write-baseline prints text; expected no --format={arguments.format}")
     targets = parse_targets(arguments.report or ())
     with stdin_as_file(arguments) as stdin:
         selection = _select(arguments)
@@ -49,19 +52,28 @@ def check(arguments: argparse.Namespace) -> int:
         if stdin:
             report = with_stdin(report, stdin)
     for target in targets:
-        write(report, target, Display(arguments.max_shown))
+        write(report, target, _display(arguments))
     if selection.nothing is not None:
         print(f"vft: {safe(selection.nothing, None)}: nothing to check", file=sys.stderr)
         if arguments.format not in FOR_PEOPLE:  # programs read a report also if nothing was checked
             print_text(render(report, arguments.format), styled=False)
         return 0
     _check_selected(selection.groups, report)
+    if arguments.write_baseline:
+        from pytest_vft.report.baseline import written_lines  # noqa: PLC0415 - for --write-baseline only
+        from pytest_vft.runs.baseline import write_baselines  # noqa: PLC0415 - as above
+
+        lines = written_lines(write_baselines(selection.groups, report))
+        if report.ok:
+            print_text("".join(f"{line}\n" for line in lines))
+            return 0
+        report = replace(report, notes=(*report.notes, *lines))
     _print(report, arguments)
     return 0 if report.ok or arguments.exit_zero else 1
 
 
 def _print(report: Report, arguments: argparse.Namespace) -> None:
-    display = Display(arguments.max_shown, text_width(), quiet=arguments.quiet)
+    display = _display(arguments)._replace(width=text_width(), quiet=arguments.quiet)
     if arguments.statistics:
         from pytest_vft.report.statistics import render_statistics  # noqa: PLC0415 - for --statistics only
 
@@ -71,6 +83,10 @@ def _print(report: Report, arguments: argparse.Namespace) -> None:
         print_text(render(report, "text", display))
         _add_to_summary(render(report, "markdown", Display(arguments.max_shown)))
     print_text(render(report, arguments.format, display), styled=arguments.format in FOR_PEOPLE)
+
+
+def _display(arguments: argparse.Namespace) -> Display:
+    return Display(arguments.max_shown, images=not arguments.no_images, good_examples=arguments.good_examples)
 
 
 def _select(arguments: argparse.Namespace) -> _Selection:

@@ -27,6 +27,8 @@ def stdin_as_file(arguments: argparse.Namespace) -> Iterator[str | None]:
     if STDIN not in given:
         yield None
         return
+    if arguments.baseline or arguments.write_baseline:
+        raise UsageError("- has no baseline, which names files; write standard input to a file")
     if given.count(STDIN) > 1:
         raise UsageError("- is given more than once; standard input can be read once")
     import shutil  # noqa: PLC0415 - for standard input only

@@ -16,8 +16,9 @@ from pytest_vft.evaluation.splits import Split, conversation, open_split
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.reading.arrays import open_array, parse_element
 from pytest_vft.reading.elements import Element, read_elements
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, LINES, OpenedFile, open_file
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, LINES, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.lines import lift, parse_line
+from pytest_vft.reading.parquet import all_rows, read_rows
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
 from pytest_vft.text import safe
 
@@ -116,6 +117,8 @@ def _entries(path: str, opened: OpenedFile) -> Iterator[tuple[bytes | LongLine, 
     if opened.container == ARRAY:
         whole, _ = open_array(path, "test", opened.bytes)
         return ((element.raw, element) for element in read_elements(whole))
+    if opened.container == PARQUET:
+        return ((raw, None) for raw in read_rows(all_rows(path, "test", opened.bytes)))
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     return ((raw, None) for raw in read_lines(Shard(path, "test", start, opened.bytes)))
 

@@ -21,6 +21,10 @@ class FileFacts(TypedDict):
     """The system's message if the file cannot be read."""
     container: str
     """"JSONL", or the kind of file by its first 64 KiB: a JSON array, gzip, UTF-16, unreadable ..."""
+    columns: str
+    """Names of the columns of a table, whose rows are no examples; "none" for other files."""
+    build_options: str
+    """Options of vft build that name the columns of a table by their usual names."""
     byte_order_mark: bool
     """Whether the file starts with the UTF-8 byte-order mark."""
     examples: int | None
@@ -29,14 +33,15 @@ class FileFacts(TypedDict):
     """Number of examples with at least one image."""
     images: int | None
     """Number of images, repeated images included."""
-    imageless_examples: int | None
-    """Number of examples without images in a file that has examples with images; 0 for other files."""
     skipped_examples: int | None
     """Number of examples that fail a rule with a skip reason; None if no such rule ran."""
     pictured_examples: NotRequired[int]
     """Number of examples with at least one image or placeholder."""
+    imageless_examples: NotRequired[int]
+    """Number of sound examples without images in a file that has examples with images; 0 for other files."""
     systemless_examples: NotRequired[int]
-    """Number of examples without a system message in a file that has examples with one; 0 for other files."""
+    """Number of sound examples without a system message in a file that has examples with one; 0 for other
+    files."""
     images_column: NotRequired[bool]
     """Whether an example has a key images or image."""
     missing_columns: NotRequired[Sequence[str]]

@@ -29,6 +29,10 @@ _SHORTEST_SIDE = 768
 
 # Lower and upper bound of a number of tokens.
 Range = tuple[int, int]
+# The facts about an example that depend on the model.
+TOKEN_FACTS = frozenset(
+    {"tokens_at_least", "tokens_at_most", "image_tokens_at_least", "image_tokens_at_most"}
+)
 
 
 def text_tokens(texts: Sequence[str]) -> Range:

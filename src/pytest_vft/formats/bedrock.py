@@ -50,7 +50,7 @@ _SOURCE: Schema = {
 _IMAGE: Schema = {
     **_OBJECT,
     "required": ["format", "source"],
-    "properties": {"format": {"type": "string"}, "source": _SOURCE},
+    "properties": {"format": {"enum": ["png", "jpeg", "gif", "webp"]}, "source": _SOURCE},
 }
 _PART: Schema = {
     "type": "object",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from pytest_vft.formats.foreign import recognise
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.reading.arrays import open_array
 from pytest_vft.reading.elements import read_elements
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile, open_file
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.parquet import all_rows, read_rows, read_table
 from pytest_vft.regular_files import regular
 
 _EXAMPLES = 16
@@ -23,10 +24,11 @@ _LONGEST = 192 * 1024 * 1024  # bytes of an example; ten images of 10 MB have 13
 
 
 class DetectedFormat(NamedTuple):
-    """A data format with its layout."""
+    """A data format with its layout; *columns* are those of a table, whose rows have no data format."""
 
     name: str
     layout: Mapping[str, str] = {}
+    columns: tuple[str, ...] = ()
 
 
 def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
@@ -39,6 +41,16 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
     layout = read_description(path).layout if "llamafactory" in known else None
     if layout is not None:
         return DetectedFormat("llamafactory", layout)
+    read = count_formats(path)
+    found = [name for name in read if name in known]
+    return DetectedFormat(found[0] if found else known[0], columns=() if read else table_columns(path))
+
+
+def count_formats(path: str) -> Mapping[str, int]:
+    """Return the number of first examples of the file at *path* that each data format reads; never raises.
+
+    The likeliest format comes first, and formats that read none are left out.
+    """
     first: Counter[str] = Counter()
     read: Counter[str] = Counter()
     try:
@@ -46,9 +58,21 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
             first.update(names[:1])
             read.update(names)
     except OSError:
-        return DetectedFormat(known[0])
-    found = sorted((name for name in read if name in known), key=lambda name: (-read[name], -first[name]))
-    return DetectedFormat(found[0] if found else known[0])
+        return {}
+    return {name: read[name] for name in sorted(read, key=lambda name: (-read[name], -first[name]))}
+
+
+def table_columns(path: str) -> tuple[str, ...]:
+    """Return the columns of the file at *path* if it is Parquet with rows; never raises."""
+    opened = open_file(path)
+    if not opened.is_read or opened.container != PARQUET:
+        return ()
+    try:
+        table = read_table(path)
+        deque(_first_examples(path), 0)  # damaged rows are no table either
+    except OSError:
+        return ()
+    return table.columns if table.rows else ()
 
 
 def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
@@ -74,6 +98,9 @@ def _entries(path: str, opened: OpenedFile) -> Iterator[bytes]:
         whole, _ = open_array(path, "train", opened.bytes)
         start = whole._replace(end=min(whole.end, whole.start + _LONGEST))
         yield from (element.raw for element in read_elements(start) if isinstance(element.raw, bytes))
+        return
+    if opened.container == PARQUET:
+        yield from (raw for raw in read_rows(all_rows(path, "train", opened.bytes)) if isinstance(raw, bytes))
         return
     with open(path, "rb", opener=regular) as file:
         file.seek(len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0)

@@ -12,8 +12,12 @@ from pytest_vft.items.base import file_names, load_conftests, usage_errors
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.nodes import DataFile, DatasetNode, RuleItem
 from pytest_vft.items.request import DATASET, SUBMIT, read_check_request
+from pytest_vft.model import Report
+from pytest_vft.report.baseline import gone_words, known_words, written_lines
 from pytest_vft.report.formats import parse_targets, write
+from pytest_vft.report.layout import Display
 from pytest_vft.report.text import header
+from pytest_vft.runs.baseline import write_baselines
 from pytest_vft.runs.notes import group_notes, name_notes
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submission import read_submission
@@ -39,7 +43,12 @@ class DatasetRun:
             }
             paths = [source.path for source in request.sources]
             self._ids = {path: request.ids_on(path) for path in (*paths, DATASET)}
+            self._written: list[str] = []
             self._targets = parse_targets(config.getoption("vft_report") or ())
+        self._display = Display(
+            images=not config.getoption("vft_no_images"),
+            good_examples=config.getoption("vft_good_examples"),
+        )
         for path in paths:
             # pytest prints the source line of a warning: here it would be 60 kB of base64.
             linecache.cache[safe(path, None)] = (0, None, [], path)
@@ -121,18 +130,33 @@ class DatasetRun:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None]:
-        """Write the files of --vft-report in the controller, after all other plugins."""
+        """Write the baseline, which the summary names, and the files of --vft-report after all other plugins.
+
+        Both are written in the controller.
+        """
+        if self._config.getoption("vft_write_baseline") and (report := self._result()):
+            with usage_errors():
+                self._written = written_lines(write_baselines(self._request.groups, report))
         yield
-        if hasattr(self._config, "workerinput"):
-            return
-        report = self._lint.finished()
-        if report is not None:
+        if self._targets and (report := self._result()):
             with usage_errors():
                 for target in self._targets:
-                    write(report, target)
+                    write(report, target, self._display)
+
+    def _result(self) -> Report | None:
+        """Return the report of all files if the check is complete; None in a worker."""
+        return None if hasattr(self._config, "workerinput") else self._lint.finished()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Show the output of a submission step that passed; pytest shows only that of failures."""
+        """Show the known findings, and the output of a submission step that passed.
+
+        Pytest shows only the output of failures.
+        """
+        finished = self._result()
+        gone = gone_words(finished, "--vft-write-baseline") if finished else ""
+        known = f"{known_words(finished)} passed" if finished and finished.known else ""
+        for line in self._written or filter(None, (known, gone)):
+            terminalreporter.write_line(f"vft: {line}")
         for report in terminalreporter.getreports("passed") if self._request.step else ():
             for title, text in report.sections:
                 if title.startswith(f"Captured {SUBMIT}"):

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from pytest_vft.errors import LintError
 from pytest_vft.items.request import CheckRequest
 from pytest_vft.model import Report, Source
 from pytest_vft.report.progress import watching
+from pytest_vft.runs.baseline import run_with_baselines
 from pytest_vft.runs.combining import combine
-from pytest_vft.runs.lint import run
 from pytest_vft.runs.notes import group_notes
+from pytest_vft.runs.run import run_all
 from pytest_vft.runs.settings import Settings
 
 
@@ -106,8 +108,10 @@ class SessionLint:
             watching(terminal.ensure_newline) if terminal else nullcontext() as watch,
         ):
             if self._request.step in self._ids:  # the plan of a job needs all rules and files
-                return [run(settings, watch=watch) for settings in self._request.groups]
-            return [run(settings, only=self._ids, watch=watch) for settings in self._selected()]
+                groups, only = self._request.groups, None
+            else:
+                groups, only = list(self._selected()), self._ids
+            return run_with_baselines(groups, partial(run_all, only=only, watch=watch))
 
     def _selected(self) -> Iterator[Settings]:
         """Yield the settings of each configuration with its selected files."""

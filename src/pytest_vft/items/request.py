@@ -15,6 +15,7 @@ from pytest_vft.catalogue.select import matching
 from pytest_vft.errors import UsageError
 from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
+from pytest_vft.runs.baseline import open_baseline
 from pytest_vft.runs.groups import find_groups, joined
 from pytest_vft.runs.job_server import other_server
 from pytest_vft.runs.settings import Settings
@@ -87,6 +88,7 @@ def read_check_request(
         groups = tuple(replace(settings, base_url=server(settings)) for settings in groups)
     for settings in groups:
         settings.check()  # report a misspelt name once, not in each item
+        open_baseline(settings)
     return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None)
 
 

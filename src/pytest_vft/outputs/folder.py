@@ -75,6 +75,15 @@ class OutputPart:
             yield file
         self.files.append(name)
 
+    def place(self, name: str) -> Path:
+        """Return the place of the unfinished file *name*, for another process to write; see add()."""
+        return self._staging.path(name)
+
+    def add(self, name: str) -> None:
+        """Note that *name* is complete: at place(), or in the folder already."""
+        if self._staging.has(name):
+            self.files.append(name)
+
     def add_once(self, name: str, content: bytes) -> None:
         """Write *content* to *name*, which no other content has, unless it is in the folder already."""
         if _has_content(self._folder / name, content):

@@ -23,20 +23,27 @@ class OutputTarget(NamedTuple):
     in_place: bool = False
 
 
-def output_targets(paths: Iterable[str], out: Path | None) -> list[OutputTarget]:
+def output_targets(
+    paths: Iterable[str], out: Path | None, suffixes: Mapping[str, str] | None = None
+) -> list[OutputTarget]:
     """Return where the outputs of *paths* are written: into *out*, or in place if that is None.
 
-    In place, the file that a link leads to is replaced, and its side files are beside it. Raises UsageError
-    for two outputs with the same name, also if only their case differs, and for a file with the name of a
-    side file of another one.
+    In *out*, a name ends with what *suffixes* have for its path, if anything. In place, the file that a link
+    leads to is replaced, and its side files are beside it. Raises UsageError for two outputs with the same
+    name, also if only their case differs, and for a file with the name of a side file of another one.
     """
     if out is not None:
-        return [OutputTarget(out, _distinct({path: os.path.basename(path) for path in paths}))]  # noqa: PTH119 - a path as the user wrote it
+        return [OutputTarget(out, _distinct({path: _name(path, suffixes or {}) for path in paths}))]
     folders: dict[str, dict[str, str]] = {}
     for path in paths:
         folder, name = os.path.split(os.path.realpath(path))
         folders.setdefault(folder, {})[path] = name
     return [OutputTarget(Path(folder), _distinct(names), True) for folder, names in folders.items()]
+
+
+def _name(path: str, suffixes: Mapping[str, str]) -> str:
+    name = os.path.basename(path)  # noqa: PTH119 - a path as the user wrote it
+    return os.path.splitext(name)[0] + suffixes[path] if path in suffixes else name  # noqa: PTH122 - as above
 
 
 def _distinct(names: Mapping[str, str]) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""The entries of a whole file, one by one: the lines of JSON Lines or the elements of a JSON array."""
+"""The entries of a whole file: lines of JSON Lines, elements of a JSON array or rows of Parquet."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import NamedTuple
 from pytest_vft.model import Split
 from pytest_vft.reading.arrays import open_array, parse_element
 from pytest_vft.reading.elements import Element, read_elements
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile
 from pytest_vft.reading.lines import Line, parse_line
-from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Shard, read_lines
+from pytest_vft.reading.parquet import all_rows, read_rows
+from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Rows, Shard, read_lines
 from pytest_vft.regular_files import regular
 
 
@@ -18,7 +19,7 @@ class FileEntry(NamedTuple):
     """An entry as it is written, its line in the file, and the shard that holds only this entry.
 
     *line* counts from 1 and is the first line of an element. *position* in the array counts from 0 and is
-    None, as is *element*, for an entry of JSON Lines.
+    None, as is *element*, for a line of JSON Lines and a row of Parquet, whose line is its number.
     """
 
     raw: bytes | LongLine
@@ -60,11 +61,20 @@ def read_entries(path: str, split: Split, opened: OpenedFile) -> Iterator[FileEn
     if opened.container == ARRAY:
         yield from _elements(path, split, opened.bytes)
         return
+    if opened.container == PARQUET:
+        yield from _rows(path, split, opened.bytes)
+        return
     start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
     for line, raw in enumerate(read_lines(Shard(path, split, start, opened.bytes)), 1):
         end = start + (raw.bytes if isinstance(raw, LongLine) else len(raw))
         yield FileEntry(raw, line, Shard(path, split, start, end))
         start = end
+
+
+def _rows(path: str, split: Split, size: int) -> Iterator[FileEntry]:
+    whole = all_rows(path, split, size)
+    for row, raw in enumerate(read_rows(whole), 1):
+        yield FileEntry(raw, row, whole._replace(rows=Rows(0, None, row - 1, 1)))
 
 
 def _elements(path: str, split: Split, size: int) -> Iterator[FileEntry]:

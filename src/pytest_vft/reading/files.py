@@ -9,7 +9,7 @@ from pytest_vft.reading.text_files import text_container
 from pytest_vft.regular_files import regular
 
 HEAD = 65_536
-LINES, ARRAY = "JSONL", "a JSON array"  # the containers that are read
+LINES, ARRAY, PARQUET = "JSONL", "a JSON array", "Parquet"  # the containers that are read
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -21,7 +21,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"PK\x03\x04", "a zip archive"),
     (b"\x28\xb5\x2f\xfd", "Zstandard"),
-    (b"PAR1", "Parquet"),
+    (b"PAR1", PARQUET),
+    (b"PARE", PARQUET),  # with an encrypted footer
     (b"ARROW1\0\0", "Arrow"),
     (b"\xff\xff\xff\xff", "Arrow"),  # a stream, as datasets writes it
     (b"SQLite format 3\0", "an SQLite database"),
@@ -41,7 +42,7 @@ class OpenedFile(NamedTuple):
     """What the first 64 KiB of a file show.
 
     *container* is LINES for a file that can be read line by line, otherwise its kind; "unreadable" if
-    it cannot be read, in which case *error* is the system's message.
+    it cannot be read, in which case *error* says why.
     """
 
     bytes: int
@@ -51,8 +52,8 @@ class OpenedFile(NamedTuple):
 
     @property
     def is_read(self) -> bool:
-        """Whether the entries of the file can be read: JSON Lines and JSON arrays."""
-        return self.container in (LINES, ARRAY)
+        """Whether the entries of the file can be read: JSON Lines, JSON arrays and Parquet."""
+        return self.error is None and self.container in (LINES, ARRAY, PARQUET)
 
 
 def open_file(path: str) -> OpenedFile:
@@ -65,7 +66,18 @@ def open_file(path: str) -> OpenedFile:
         return OpenedFile(0, "unreadable", False, error.strerror or type(error).__name__)
     except ValueError:  # a NUL character in the path
         return OpenedFile(0, "unreadable", False, "not a file name")
-    return OpenedFile(size, container(head), head.startswith(BYTE_ORDER_MARK), None)
+    kind = container(head)
+    problem = _problem(path) if kind == PARQUET else None
+    return OpenedFile(size, kind, head.startswith(BYTE_ORDER_MARK), problem)
+
+
+def _problem(path: str) -> str | None:
+    from pytest_vft.reading.parquet import parquet_problem  # noqa: PLC0415 - for Parquet only
+
+    try:
+        return parquet_problem(path)
+    except OSError as error:
+        return error.strerror or type(error).__name__
 
 
 def container(head: bytes) -> str:

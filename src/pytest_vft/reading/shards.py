@@ -25,12 +25,25 @@ class ArrayPart(NamedTuple):
     closes: bool
 
 
+class Rows(NamedTuple):
+    """Rows of a Parquet file: those of its row groups from *first* up to, but without *last* (None: all).
+
+    *number* rows (None: all) after *skipped* ones count. *schema* is a hash of the columns' types.
+    """
+
+    first: int
+    last: int | None
+    skipped: int = 0
+    number: int | None = None
+    schema: str = ""
+
+
 class Shard(NamedTuple):
     """The bytes from *start* to *end* of the file at *path*, with settings of the file.
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
     URLs of the shard. *image_bytes* is the estimated size of its local images, and
-    *layout* are settings of the data format. *part* is None for JSON Lines.
+    *layout* are settings of the data format. *part* is None for all but arrays, *rows* for all but Parquet.
     """
 
     path: str
@@ -43,6 +56,7 @@ class Shard(NamedTuple):
     layout: Mapping[str, str] = {}
     image_bytes: int = 0
     part: ArrayPart | None = None
+    rows: Rows | None = None
 
     @property
     def work(self) -> int:
@@ -114,6 +128,16 @@ def _equal_lines(file: BinaryIO, line: bytes, left: int) -> bytes:
             file.seek(-len(piece), os.SEEK_CUR)
             lines //= 2
     return b"".join(pieces)
+
+
+def read_pieces(shard: Shard, size: int) -> Iterator[bytes]:
+    """Yield the bytes of *shard* in pieces of at most *size*. Raises OSError if the file cannot be read."""
+    left = shard.end - shard.start
+    with open(shard.path, "rb", 0, opener=regular) as file:
+        file.seek(shard.start)
+        while left > 0 and (piece := file.read(min(size, left))):
+            left -= len(piece)
+            yield piece
 
 
 def read_batches(shard: Shard) -> Iterator[list[bytes | LongLine]]:

@@ -35,10 +35,10 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 def _rows(report: Report) -> Iterator[tuple[object, ...]]:
     for file in report.files:
-        findings = [finding for finding in report.findings if finding.path == file.path]
-        labels = read_labels(file, findings)
-        for finding, label in zip(findings, labels, strict=True):
-            yield finding_row(finding, label)
+        findings = [finding for finding in (*report.findings, *report.known) if finding.path == file.path]
+        known = set(map(id, report.known))
+        for finding, label in zip(findings, read_labels(file, findings), strict=True):
+            yield finding_row(finding, label, "known" if id(finding) in known else None)
     for rule in report.rules:
         if rule.truncated:
             more = f"{count(rule.truncated, 'more finding')}, not kept (--max-findings=0 keeps them)"
@@ -48,8 +48,11 @@ def _rows(report: Report) -> Iterator[tuple[object, ...]]:
             yield line, "", "", one.url, "", f"URL not settled: {one.cause}", "note", path
 
 
-def finding_row(finding: Finding, label: Label) -> tuple[object, ...]:
-    """Return the row of *finding* on an example with *label*, in the order of COLUMNS."""
+def finding_row(finding: Finding, label: Label, severity: str | None = None) -> tuple[object, ...]:
+    """Return the row of *finding* on an example with *label*, in the order of COLUMNS.
+
+    *severity* is by default that of the finding.
+    """
     line = "" if finding.line is None else finding.line
     image = label.images.get(finding.pointer, "")
     return (
@@ -59,7 +62,7 @@ def finding_row(finding: Finding, label: Label) -> tuple[object, ...]:
         image,
         finding.rule,
         finding.message,
-        finding.severity,
+        severity or finding.severity,
         finding.path,
     )
 

@@ -14,19 +14,27 @@ from pytest_vft.model import Finding, Report
 
 
 class RepositoryFinding(NamedTuple):
-    """A finding with the path of its file in the repository and its fingerprint."""
+    """A finding with the path of its file in the repository and its fingerprint; whether it is known."""
 
     finding: Finding
     path: str
     fingerprint: str
+    known: bool
 
 
 def repository_findings(report: Report, limit: int) -> tuple[list[RepositoryFinding], int]:
-    """Return the first *limit* findings of *report*, errors first, and the number of the others."""
-    paths = repository_paths(finding.path for finding in report.findings)
-    pairs = zip(report.findings, fingerprints(report.findings, paths), strict=True)
-    found = [RepositoryFinding(finding, paths[finding.path], fingerprint) for finding, fingerprint in pairs]
-    found.sort(key=lambda one: one.finding.severity != "error")
+    """Return the first *limit* findings of *report* and the number of the others.
+
+    Errors come first, and known findings last. Equal findings are numbered from the known ones on, so that
+    a new one does not take the fingerprint of a known one.
+    """
+    findings = (*report.known, *report.findings)
+    paths = repository_paths(finding.path for finding in findings)
+    found = [
+        RepositoryFinding(finding, paths[finding.path], name, number < len(report.known))
+        for number, (finding, name) in enumerate(zip(findings, fingerprints(findings, paths), strict=True))
+    ]
+    found.sort(key=lambda one: (one.known, one.finding.severity != "error"))
     return found[:limit], len(found[limit:]) + dropped(report)
 
 
@@ -54,12 +62,19 @@ def fingerprints(findings: Sequence[Finding], paths: Mapping[str, str]) -> list[
     seen: Counter[str] = Counter()
     names = []
     for one in findings:
-        pointer = one.pointer if one.element is None else one.pointer.removeprefix(f"/{one.element}")
-        content = "\0".join((one.rule, paths[one.path], one.example or "", pointer))
-        digest = xxh3_128_hexdigest(content.encode("utf-8", "surrogatepass"))
+        digest = fingerprint(one, paths[one.path])
         seen[digest] += 1
         names.append(f"{digest}:{seen[digest]}")
     return names
+
+
+def fingerprint(finding: Finding, path: str) -> str:
+    """Return the fingerprint of *finding* in the file that is named *path*; equal findings have the same."""
+    pointer = finding.pointer
+    if finding.element is not None:
+        pointer = pointer.removeprefix(f"/{finding.element}")
+    content = "\0".join((finding.rule, path, finding.example or "", pointer))
+    return xxh3_128_hexdigest(content.encode("utf-8", "surrogatepass"))
 
 
 def dropped(report: Report) -> int:

@@ -15,7 +15,8 @@ from pytest_vft.report.layout import DEFAULT, Display
 from pytest_vft.text import nearest
 from pytest_vft.writing import write_text
 
-FOR_PEOPLE = ("text", "concise", "markdown")  # formats with a Display
+FOR_PEOPLE = ("text", "concise", "markdown")  # formats for terminals and comments
+_WITH_DISPLAY = (*FOR_PEOPLE, "html")
 
 
 class Target(NamedTuple):
@@ -48,12 +49,18 @@ def parse_targets(given: Sequence[str]) -> list[Target]:
 def render(report: Report, format_name: str, display: Display = DEFAULT) -> str:
     """Return *report* in the format *format_name*, whose module is imported only now."""
     renderer = getattr(import_module(f"pytest_vft.report.{format_name}"), f"render_{format_name}")
-    text: str = renderer(report, display) if format_name in FOR_PEOPLE else renderer(report)
+    text: str = renderer(report, display) if format_name in _WITH_DISPLAY else renderer(report)
     return text
 
 
 def write(report: Report, target: Target, display: Display = DEFAULT) -> None:
     """Write *report* to *target*. Raises UsageError if the file cannot be written or is one of the report."""
+    if target.format == "html":
+        from pytest_vft.report.html.check import check_page  # noqa: PLC0415 - for this format only
+        from pytest_vft.report.html.page import write_page  # noqa: PLC0415 - jinja2 takes 40 ms to import
+
+        write_page(check_page(report, display), target.path, [file.path for file in report.files])
+        return
     text = render(report, target.format, display)
     write_target(target, text, [file.path for file in report.files])
 

@@ -51,12 +51,12 @@ def _unsettled_urls(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def _issue(issue: RepositoryFinding) -> dict[str, Any]:
-    finding, path, fingerprint = issue
+    finding, path, fingerprint, known = issue
     at = f" ({finding.pointer})" if finding.pointer else ""
     return {
         "description": safe(f"{finding.message}{at}; do: {finding.advice}", _LONGEST),
         "check_name": safe(finding.rule, None),
         "fingerprint": fingerprint,
-        "severity": "major" if finding.severity == "error" else "minor",
+        "severity": "info" if known else "major" if finding.severity == "error" else "minor",
         "location": {"path": safe(path, None), "lines": {"begin": finding.line or 1}},
     }

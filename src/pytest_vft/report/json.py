@@ -46,7 +46,7 @@ def as_data(report: Report) -> dict[str, Any]:
             {
                 "id": rule.id,
                 "severity": rule.severity,
-                **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored")),
+                **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored", "known")),
                 "undecoded": rule.undecoded,
                 "unopened": rule.unopened,
                 "reason": rule.reason,
@@ -54,6 +54,8 @@ def as_data(report: Report) -> dict[str, Any]:
             for rule in report.rules
         ],
         "findings": [_items(finding, _FINDING_KEYS) for finding in report.findings],
+        "known": [_items(finding, _FINDING_KEYS) for finding in report.known],
+        "baselines": [{"path": use.path, "gone": sum(use.gone.values())} for use in report.baselines],
         "cost": cost and {**cost._asdict(), "price_date": cost.price_date and cost.price_date.isoformat()},
         "urls": report.urls,
         "unsettled": [

@@ -15,7 +15,7 @@ from pytest_vft.report.item import failure
 from pytest_vft.report.layout import MOST_SHOWN
 from pytest_vft.report.text import unknown_reason
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
-from pytest_vft.text import safe
+from pytest_vft.text import count, safe
 
 ALL_FILES = "all files"
 _NOT_XML = re.compile("[\ufffe\uffff]")  # beside the characters that safe() escapes
@@ -71,6 +71,9 @@ def _add_result(case: ET.Element, report: Report, rule: RuleResult, file: FileRe
         ET.SubElement(case, "failure", type=rule.severity, message=headline).text = xml_text(failing.text)
     elif failing:
         ET.SubElement(case, "system-out").text = xml_text(f"{rule.severity}: {failing.text}")
+    elif rule.tally.known:
+        words = f"{count(rule.tally.known, rule.subject)} known to the baseline"
+        ET.SubElement(case, "system-out").text = xml_text(words)
     elif reason := _skipped(report, rule, file):
         ET.SubElement(case, "skipped", message=xml_text(reason))
 

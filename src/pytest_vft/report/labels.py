@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from itertools import islice
 from typing import NamedTuple
 
 from pytest_vft.evaluation.predictions import Keys
@@ -14,9 +12,9 @@ from pytest_vft.formats.base import DataFormat, pointer
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.registry import load_format
 from pytest_vft.model import FileResult, Finding
-from pytest_vft.reading.entries import FileEntry, read_entries
-from pytest_vft.reading.files import open_file
+from pytest_vft.reading.entries import FileEntry
 from pytest_vft.reading.links import masked
+from pytest_vft.report.reread import entry_number, read_again
 
 
 class Label(NamedTuple):
@@ -29,24 +27,10 @@ class Label(NamedTuple):
 
 def read_labels(file: FileResult, findings: Sequence[Finding]) -> list[Label]:
     """Return the label of the example of each of *findings* in *file*, if it can be read."""
-    opened = open_file(file.path)
-    if not opened.is_read:
-        return [Label()] * len(findings)
-    wanted = [_entry_number(finding) for finding in findings]
-    labels: dict[int, Label] = {}
-    with suppress(OSError):
-        entries = enumerate(read_entries(file.path, file.split, opened), 1)
-        for number, entry in islice(entries, max(wanted, default=0)):
-            if number in wanted:
-                labels[number] = label_of(entry, load_format(file.data_format, file.layout))
+    form = load_format(file.data_format, file.layout)
+    wanted = [entry_number(finding.line, finding.element) for finding in findings]
+    labels = {number: label_of(entry, form) for number, entry in read_again(file.path, file.split, wanted)}
     return [labels.get(number, Label()) for number in wanted]
-
-
-def _entry_number(finding: Finding) -> int:
-    """Return the number of the line or element of *finding*, from 1; 0 for a finding on the whole file."""
-    if finding.line is None:
-        return 0
-    return finding.line if finding.element is None else finding.element + 1
 
 
 def label_of(entry: FileEntry, form: DataFormat) -> Label:

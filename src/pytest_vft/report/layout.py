@@ -18,12 +18,15 @@ class Display(NamedTuple):
     """What a report for people shows, in lines of *width* columns unless a path or pointer is longer.
 
     At most *most_shown* findings for each rule are shown (0: all). With *quiet*, nothing but findings and
-    the verdict is shown, and nothing of a run that passes.
+    the verdict is shown, and nothing of a run that passes. A page shows *images*, and *good_examples*
+    examples without findings from each file.
     """
 
     most_shown: int = MOST_SHOWN
     width: int = WIDTH
     quiet: bool = False
+    images: bool = True
+    good_examples: int = 0
 
 
 DEFAULT = Display()

@@ -38,7 +38,7 @@ def render_sarif(report: Report) -> str:
             }
         },
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notifications}],
-        "results": [_result(one, indexes[one.finding.rule]) for one in shown],
+        "results": [_result(one, indexes[one.finding.rule]) | _state(one, report) for one in shown],
     }
     return harmless_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -57,7 +57,7 @@ def _rule(rule: RuleResult) -> dict[str, Any]:
 
 
 def _result(result: RepositoryFinding, index: int) -> dict[str, Any]:
-    finding, path, fingerprint = result
+    finding, path, fingerprint, _ = result
     at = f" ({finding.pointer})" if finding.pointer else ""
     return {
         "ruleId": safe(finding.rule, None),
@@ -70,6 +70,16 @@ def _result(result: RepositoryFinding, index: int) -> dict[str, Any]:
         # (https://github.com/github/codeql-action/blob/main/src/fingerprints.ts).
         "partialFingerprints": {"primaryLocationLineHash": fingerprint},
     }
+
+
+def _state(result: RepositoryFinding, report: Report) -> dict[str, Any]:
+    """Return whether *result* is new, if there is a baseline (sections 3.27.23 and 3.27.24)."""
+    if not report.baselines:
+        return {}
+    if not result.known:
+        return {"baselineState": "new"}
+    accepted = {"kind": "external", "status": "accepted", "justification": "a known finding of the baseline"}
+    return {"baselineState": "unchanged", "suppressions": [accepted]}
 
 
 def _location(path: str, line: int) -> dict[str, Any]:

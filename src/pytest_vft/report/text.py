@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
+from pytest_vft.report.baseline import gone_words
 from pytest_vft.report.folding import by_message, fold
 from pytest_vft.report.layout import DEFAULT, WIDTH, Display, advice_lines, findings_lines, remarked, wrapped
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
@@ -32,7 +33,7 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
         unknown = unknown_lines(report) if report.require_checked else ()
         return "\n".join([*found, *unknown, verdict(report)]) + "\n"
     lines = [*_head(report, display.width), *found, *_ignored(report, display.width)]
-    for note in report.notes:
+    for note in filter(None, (*report.notes, gone_words(report))):
         lines += wrapped(f"note: {note}", width=display.width)
     lines += _unsettled(report, display)
     for line in unknown_lines(report):
@@ -166,7 +167,7 @@ def unknown_lines(report: Report) -> Iterator[str]:
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
         noun = "image" if rule.subject in _IMAGES else rule.subject
-        for number, why in _unknown(report, rule):
+        for number, why in unknown_parts(report, rule):
             rules.setdefault(f"{count(number, noun)}: {why}", []).append(rule.id)
     for reason, ids in rules.items():
         more = f" and {count(len(ids) - 1, 'more rule')}" if len(ids) > 1 else ""
@@ -176,11 +177,11 @@ def unknown_lines(report: Report) -> Iterator[str]:
 def unknown_reason(report: Report, rule: RuleResult) -> str:
     """Return why *rule* could not judge some subjects, as in "21 of 721 images not checked: offline"."""
     of = count(rule.tally.unknown + rule.tally.checked, rule.subject)
-    reasons = " and ".join(why for _, why in _unknown(report, rule))
+    reasons = " and ".join(why for _, why in unknown_parts(report, rule))
     return f"{rule.tally.unknown:,} of {of} not checked: {reasons}"
 
 
-def _unknown(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
+def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
     others = rule.tally.unknown - rule.undecoded - rule.unopened
     if others and rule.decodes:

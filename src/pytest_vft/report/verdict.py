@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_vft.line_ranges import union
 from pytest_vft.model import FileResult, Report, Severity
+from pytest_vft.report.baseline import known_words
 from pytest_vft.report.findings import dropped
 from pytest_vft.report.unsettled import settled_words
 from pytest_vft.text import count
@@ -12,8 +13,8 @@ from pytest_vft.text import count
 def verdict(report: Report) -> str:
     """Return the verdict, as in "FAILED  221 of 19,987 lines have errors (340 findings)".
 
-    Without findings, it counts the rules. Rules that could not judge everything qualify a run that passes,
-    and URLs that were not settled qualify any run.
+    Without findings, it counts the known findings or, without those, the rules. Rules that could not judge
+    everything qualify a run that passes, and URLs that were not settled qualify any run.
     """
     return "; ".join(filter(None, (_judged(report), settled_words(report))))
 
@@ -25,7 +26,11 @@ def _judged(report: Report) -> str:
     if failed:
         qualified = unknown and (report.ok or report.require_checked)
         partly = f"; {count(unknown, 'rule')} partly checked" if qualified else ""
-        return f"{word}  {_extent(report)}{partly}"
+        known = f"; {known_words(report)}" if report.known else ""
+        return f"{word}  {_extent(report)}{partly}{known}"
+    if report.known:
+        partly = f"; {count(unknown, 'rule')} partly checked" if unknown else ""
+        return f"{word}  {known_words(report)}, no new ones{partly}"
     numbers = ((unknown, "partly checked"), (len(report.rules) - unknown, "fine"))
     (first, state), *others = [one for one in numbers if one[0]] or [(0, "fine")]
     return f"{word}  " + ", ".join([f"{count(first, 'rule')} {state}", *(f"{n:,} {s}" for n, s in others)])

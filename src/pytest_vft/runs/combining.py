@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_vft.model import Cost, FileResult, Report, RuleResult, Severity, Tally, UnsettledUrl
+from pytest_vft.model import BaselineUse, Cost, FileResult, Report, RuleResult, Severity, Tally, UnsettledUrl
 
 
 def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
@@ -38,6 +38,8 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
         },
         notes=(*dict.fromkeys(note for report in reports for note in report.notes), *notes),
         urls=sum(report.urls for report in reports),
+        known=tuple(finding for report in reports for finding in report.known),
+        baselines=_baselines([use for report in reports for use in report.baselines]),
         by_data_format=any(report.by_data_format for report in reports),
         unsettled=_unsettled([one for report in reports for one in report.unsettled]),
         cost=_cost([report.cost for report in reports if report.cost is not None]),
@@ -66,6 +68,14 @@ def _combined(results: Sequence[RuleResult]) -> RuleResult:
         allowed=worst.allowed if len(failed) == 1 else None,
         reason="; ".join(reasons) or None,
     )
+
+
+def _baselines(uses: Sequence[BaselineUse]) -> tuple[BaselineUse, ...]:
+    """Return *uses* with each baseline once."""
+    gone: dict[str, dict[tuple[str, str, str], int]] = {}
+    for use in uses:
+        gone.setdefault(use.path, {}).update(use.gone)
+    return tuple(BaselineUse(path, findings) for path, findings in gone.items())
 
 
 def _unsettled(urls: Sequence[UnsettledUrl]) -> tuple[UnsettledUrl, ...]:

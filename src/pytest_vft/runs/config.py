@@ -24,7 +24,8 @@ class Config:
     """The content of a configuration file; its paths are relative to *folder*.
 
     *ignore* maps patterns of rules to reasons, and *per_file_ignores* maps globs of files to such tables;
-    *allow* maps rules to the number of tolerated findings, and *image_root* names folders of local images.
+    *allow* maps rules to the number of tolerated findings, *image_root* names folders of local images, and
+    *baseline* a file with known findings.
     """
 
     path: Path | None = None
@@ -42,6 +43,7 @@ class Config:
     severity: Mapping[str, Severity] = field(default_factory=dict)
     rules: Sequence[str] = ()
     image_root: str | Sequence[str] = ()
+    baseline: str | None = None
     max_findings: int = MAX_FINDINGS
     submit: Mapping[str, Any] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_vft.checking.lint import LintResult
+from pytest_vft.checking.results import LintResult
 from pytest_vft.formats.dataset_info import DATASET_INFO, read_description
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import FileResult, RuleResult, Source

@@ -1,16 +1,28 @@
-"""Findings and results of rules for a report, made from the result of linting."""
+"""A report with its findings and the results of its rules, made from the result of linting."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.checking.lint import LintResult
 from pytest_vft.checking.measuring import needs_pixels
+from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardFinding
-from pytest_vft.model import Finding, RuleResult, Severity, Tally
+from pytest_vft.model import Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
+from pytest_vft.reading.links import masked
+from pytest_vft.reading.remote import FetchResults
+from pytest_vft.runs.notes import (
+    allowed_notes,
+    description_notes,
+    length_notes,
+    media_notes,
+    name_notes,
+    network_notes,
+    split_notes,
+)
 from pytest_vft.runs.settings import Settings
 from pytest_vft.text import Safe, fill, safe
 
@@ -57,6 +69,7 @@ def make_finding(
         skips=rule.skips,
         example=found.example,
         element=found.element,
+        first=found.first,
     )
 
 
@@ -82,4 +95,60 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
         why=rule.why,
         advice=rule.advice,
         source=rule.source,
+    )
+
+
+def make_report(
+    settings: Settings,
+    rules: Sequence[Rule],
+    linted: LintResult,
+    fetched: FetchResults,
+    troubles: Iterable[str],
+) -> Report:
+    """Return the report on *linted*, the result of a check with *settings* by *rules*.
+
+    *fetched* are the images behind URLs, *troubles* problems with the cache.
+    """
+    results = tuple(rule_result(settings, rule, linted) for rule in rules)
+    severities = {result.id: result.severity for result in results}
+    by_id = {rule.id: rule for rule in rules}
+    texts = {
+        rule.id: rule_texts(rule, result, linted.folders.get(rule.id, ""))
+        for rule, result in zip(rules, results, strict=True)
+    }
+    closes = settings.provider.closes
+    model = settings.provider.describe(settings.model)
+    return Report(
+        provider=settings.provider.id,
+        provider_name=settings.provider.name,
+        by_data_format=settings.by_data_format and any(file.data_format != "openai" for file in linted.files),
+        closes=closes.isoformat() if closes else None,
+        model=settings.model,
+        depth=settings.depth,
+        offline=settings.network.offline,
+        fail_on=settings.fail_on,
+        require_checked=settings.require_checked,
+        files=linted.files,
+        rules=results,
+        findings=tuple(
+            make_finding(by_id[found.rule], severities[found.rule], path, found, texts[found.rule])
+            for path, found in linted.findings
+        ),
+        dataset=linted.dataset,
+        notes=(
+            *name_notes(settings.sources),
+            *description_notes(settings),
+            *allowed_notes(results),
+            *split_notes(linted.files),
+            *media_notes(linted.files),
+            *length_notes(settings, results),
+            *troubles,
+            *network_notes(settings.network, fetched),
+        ),
+        urls=linted.urls,
+        unsettled=tuple(
+            UnsettledUrl(masked(url), fetched.remotes[url].cause or "unknown", tuple(places))
+            for url, places in linted.unsettled.items()
+        ),
+        cost=linted.cost and linted.cost._replace(price=model.price, price_date=model.price_date),
     )

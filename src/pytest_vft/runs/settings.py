@@ -21,6 +21,7 @@ from pytest_vft.catalogue.providers import (
 )
 from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, RuleFileError, UsageError
+from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
@@ -42,7 +43,7 @@ class Settings:
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
     default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider.
+    is not that of the provider. *baseline* is a file with known findings, also if it is about to be written.
     """
 
     config: Config
@@ -63,6 +64,8 @@ class Settings:
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
+    baseline: str | os.PathLike[str] | None = None
+    writes_baseline: bool = False
 
     @cached_property
     def provider(self) -> Provider:
@@ -106,6 +109,11 @@ class Settings:
             return provider.model(self.model_name)
         with _naming(self.config, "model: "):
             return provider.model(self.config.model)
+
+    @property
+    def image_tokens(self) -> ImageTokens | None:
+        """The tokens of an image for the model; None if they are unknown."""
+        return self.provider.image_tokens(self.model)
 
     @cached_property
     def image_roots(self) -> tuple[str, ...]:
@@ -232,14 +240,10 @@ class Settings:
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
-        if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"jobs is {self.jobs}; expected at least 1")
-        if self.max_findings is not None and self.max_findings < 0:
-            raise UsageError(f"max_findings is {self.max_findings}; expected at least 0")
-        if self.max_tokens is not None and self.max_tokens < 0:
-            raise UsageError(f"max_tokens is {self.max_tokens}; expected at least 0")
-        if self.url_budget < 0:
-            raise UsageError(f"url_budget is {self.url_budget}; expected at least 0")
+        for name, least in (("jobs", 1), ("max_findings", 0), ("max_tokens", 0), ("url_budget", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; expected at least {least}")
         _ = self.image_roots, self.model, self.rules, self.reasons_by_file
 
 
@@ -275,6 +279,8 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         jobs=options.get("jobs"),
         max_tokens=options.get("max_tokens"),
         roots=options.get("image_root") or (),
+        baseline=options.get("baseline"),
+        writes_baseline=bool(options.get("write_baseline")),
     )
 
 

@@ -14,7 +14,7 @@ from pytest_vft.errors import ConfigError, ServerError, SubmissionError, UnfitEr
 from pytest_vft.model import Report, Source
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.job_server import connect_to, credentials_for, is_own, other_server
-from pytest_vft.runs.lint import run
+from pytest_vft.runs.run import run
 from pytest_vft.runs.settings import Settings
 from pytest_vft.submission.job_api import settings_problem
 from pytest_vft.submission.outcome import Job
@@ -252,7 +252,8 @@ def _stamps(sources: list[Source]) -> list[tuple[int, int]]:
 
 
 def _check_fit(report: Report) -> None:
-    errors = [rule.id for rule in report.rules if rule.tally.failed and rule.severity == "error"]
+    found = [rule for rule in report.rules if rule.tally.failed or rule.tally.known]
+    errors = [rule.id for rule in found if rule.severity == "error"]  # known ones are errors to a provider
     if errors:
         more = f" and {len(errors) - 1:,} more" if len(errors) > 1 else ""
         raise UnfitError(

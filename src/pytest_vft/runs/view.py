@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pybase64
 
 from pytest_vft.errors import UsageError
-from pytest_vft.formats.base import Chat, DataFormat, ImagePart, KeyPath, pointer
-from pytest_vft.formats.registry import URLS_ONLY, load_format
-from pytest_vft.reading.entries import FileEntry, read_entries
-from pytest_vft.reading.files import ARRAY, open_file
-from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.images import measure_image
-from pytest_vft.reading.local_images import LocalImages, image_roots
+from pytest_vft.reading.entries import FileEntry
 from pytest_vft.reading.shards import LongLine
-from pytest_vft.report.example import ExampleView, ShownImage, render_example
+from pytest_vft.report.example import ExampleView, render_example
 from pytest_vft.runs.config import Config
-from pytest_vft.runs.data_formats import with_data_formats
-from pytest_vft.runs.lint import run_line
+from pytest_vft.runs.example_file import open_examples
 from pytest_vft.runs.settings import Settings, read_settings
-from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import count
 from pytest_vft.writing import replacing
 
@@ -39,52 +25,14 @@ def read_example(path: str, line: int | None, settings: Settings, element: int |
     Raises UsageError if there is none.
     """
     _check(path, line, element)
-    if Path(path).is_dir():
-        raise UsageError(f"{path}: is a folder; expected a file and a line, as in train.jsonl:12")
-    source, *others = find_sources(settings.config, [path])
-    if others:
-        raise UsageError(f"{path}: is {count(len(others) + 1, 'file')}; give one")
-    (settings,) = with_data_formats(replace(settings, sources=(source,)))
-    (source,) = settings.sources
-    path = source.path
-    opened = open_file(path)
-    if not opened.is_read:
-        raise UsageError(f"{path}: {opened.error or f'is {opened.container}; expected JSON Lines'}")
-    entries = read_entries(path, source.split, opened)
-    in_array = opened.container == ARRAY
-    if element is not None:
-        if not in_array:
-            raise UsageError(f"{path}: is not a JSON array; expected FILE:LINE, as in train.jsonl:12")
-        entry = _element(path, entries, element)
+    file = open_examples(path, settings)
+    if element is None:
+        entry = (_element_on if file.in_array else _line)(file.path, file.entries(), line or 0)
+    elif file.in_array:
+        entry = _element(file.path, file.entries(), element)
     else:
-        entry = (_element_on if in_array else _line)(path, entries, line or 0)
-    raw = entry.raw
-    if isinstance(raw, LongLine):
-        raise UsageError(f"{path}: line {entry.line:,} has {count(raw.bytes, 'byte')}, too many to show")
-    raw = raw.removesuffix(b"\n")
-    example = entry.parse().value
-    data_format = load_format(source.data_format, source.layout)
-    chat = data_format.read(example)
-    shard = entry.shard._replace(data_format=source.data_format, layout=source.layout)
-    folders = image_roots(path, settings.image_roots)
-    with closing(LocalImages(folders, ImageStore(full=True), bounded=False)) as files:
-        images = dict(_images(data_format, example, chat, files, entry.prefix))
-    return ExampleView(
-        path=path,
-        line=entry.line,
-        element=entry.position,
-        split=source.split,
-        bytes=len(raw),
-        start=raw[:1_000].decode(errors="replace"),
-        chat=chat,
-        places=[
-            entry.prefix + pointer(data_format.place(example, ("messages", position)))
-            for position in range(chat.total + chat.alternatives)
-        ],
-        images=images,
-        findings=run_line(settings, shard, entry.line, entry.prefix),
-        has_wider_rules=any(rule.scope in ("file", "dataset") for rule in settings.rules),
-    )
+        raise UsageError(f"{file.path}: is not a JSON array; expected FILE:LINE, as in train.jsonl:12")
+    return file.view(entry)
 
 
 def _check(path: str, line: int | None, element: int | None) -> None:
@@ -146,28 +94,6 @@ def _element_on(path: str, entries: Iterable[FileEntry], line: int) -> FileEntry
 def _reaches(entry: FileEntry, line: int) -> bool:
     """Return whether *entry*, which starts before *line*, contains it."""
     return isinstance(entry.raw, LongLine) or line <= entry.line + entry.raw.count(b"\n")
-
-
-def _images(
-    data_format: DataFormat, example: Any, chat: Chat, files: LocalImages, prefix: str
-) -> Iterator[tuple[KeyPath, ShownImage]]:
-    images = ((message.position, image) for message in chat.messages for image in message.images)
-    for number, (position, image) in enumerate(images, 1):
-        path = ("messages", position, "content", image.part)
-        data = files.read(image.reference) if image.local else None
-        shown = _shown(number, image, prefix + pointer(data_format.place(example, path)), data)
-        yield path, shown._replace(has_detail=data_format.name in URLS_ONLY)
-
-
-def _shown(number: int, image: ImagePart, place: str, data: bytes | None) -> ShownImage:
-    measured = None
-    if not image.local and image.reference[:5].lower() == "data:":
-        with suppress(ValueError):
-            data = pybase64.b64decode(image.reference.partition(",")[2], validate=True)
-    if data is not None:
-        with warnings.catch_warnings(action="ignore"):  # our rules report the same more precisely
-            measured = measure_image(data, full=True)
-    return ShownImage(number, place, image.reference, image.detail, data, measured)
 
 
 def show(  # noqa: PLR0913 - all by keyword, each with a default

@@ -129,15 +129,14 @@ def read_body(body: Body, *, full: bool, limit: int, measurers: tuple[Measurer, 
 
     With *full*, an image that was read whole is decoded, and *measurers* find out what it shows.
     """
-    encoding = body.encoding.strip().lower()
+    encoding = _encoding(body)
     if encoding in _ZIPPED:
         if not body.whole and len(body.data) < limit:
             return None
         try:
-            data = zlib.decompressobj(_ANY_ZIP).decompress(body.data, limit)
+            body = plain_body(body, limit)
         except zlib.error:
             return Remote(None, f"sent as {encoding} that cannot be decompressed")
-        body = body._replace(data=data, size=len(data))
     elif encoding not in ("", "identity"):
         return Remote(None, "sent in an encoding that was not requested")
     kind = image_format(body.data)
@@ -155,6 +154,18 @@ def read_body(body: Body, *, full: bool, limit: int, measurers: tuple[Measurer, 
         image = image._replace(bytes=body.size, damage="none" if image.openable else None)
     content = content_key(body.data) if body.whole and len(body.data) < limit else None
     return Remote(True, image=image, media_type=media_type, content=content)
+
+
+def plain_body(body: Body, limit: int) -> Body:
+    """Return *body* decompressed, at most *limit* bytes of it. Raises zlib.error."""
+    if _encoding(body) not in _ZIPPED:
+        return body
+    data = zlib.decompressobj(_ANY_ZIP).decompress(body.data, limit)
+    return body._replace(data=data, size=len(data))
+
+
+def _encoding(body: Body) -> str:
+    return body.encoding.strip().lower()
 
 
 def _served(kind: str, data: bytes, media_type: str | None) -> str | None:

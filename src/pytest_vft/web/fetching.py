@@ -20,7 +20,7 @@ from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.web.answers import FetchResult
 from pytest_vft.web.cache import UrlCache
 from pytest_vft.web.network import ONLINE, Network
-from pytest_vft.web.requesting import FetchJob, ImageClient, host_of, server_of
+from pytest_vft.web.requesting import FetchJob, ImageClient, Keep, host_of, server_of
 from pytest_vft.web.throttle import USUAL, FetchLimits, HostQueue, LostTime
 
 
@@ -29,6 +29,7 @@ class WebFetcher:
     """Fetches the first bytes of images behind URLs or, with *full*, whole images up to *max_bytes*.
 
     *measurers* find out what images show; a cached image about which they were not asked is fetched again.
+    *keep* is called with each URL whose image was read whole, and the image.
     """
 
     max_bytes: int
@@ -38,6 +39,7 @@ class WebFetcher:
     cache: UrlCache | None = None
     limits: FetchLimits = USUAL
     watch: Watch | None = None
+    keep: Keep | None = None
 
     def fetch(self, urls: Iterable[str]) -> FetchResults:
         """Return the results of *urls*, from the cache where possible."""
@@ -86,13 +88,15 @@ def make_fetcher(  # noqa: PLR0913 - all by keyword but one
     measurers: tuple[Measurer, ...] = (),
     budget: int = 0,
     watch: Watch | None = None,
+    keep: Keep | None = None,
 ) -> WebFetcher:
     """Return a fetcher whose results are cached below *folder* if *network* allows it.
 
-    *budget* is the time for all URLs in seconds (0: unlimited).
+    *budget* is the time for all URLs in seconds (0: unlimited). With *keep* nothing is cached, since the
+    cache has no images.
     """
     setting = f"{version('pytest-vft')} {full} {max_bytes} {network}"
-    cache = UrlCache(folder / FOLDER, setting) if network.cache else None
+    cache = UrlCache(folder / FOLDER, setting) if network.cache and keep is None else None
     limits = replace(USUAL, budget=budget or None)
     return WebFetcher(
         max_bytes=max_bytes,
@@ -102,6 +106,7 @@ def make_fetcher(  # noqa: PLR0913 - all by keyword but one
         cache=cache,
         limits=limits,
         watch=watch,
+        keep=keep,
     )
 
 
@@ -157,6 +162,7 @@ class _FetchRun:
             self._limits,
             max_bytes=max_bytes,
             full=fetcher.full,
+            keep=fetcher.keep,
             measurers=fetcher.measurers,
             waiting=self._queue.waiting,
         )

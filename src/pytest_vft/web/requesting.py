@@ -30,6 +30,7 @@ from pytest_vft.web.answers import (
     Body,
     FetchResult,
     failure,
+    plain_body,
     read_body,
     refused,
 )
@@ -39,6 +40,10 @@ from pytest_vft.web.throttle import FetchLimits, retry_after
 
 # The size may be "*"; one of more digits is no size (RFC 9110, 14.4).
 _CONTENT_RANGE = re.compile(r"\s*bytes\s+[0-9]+-[0-9]+/([0-9]{1,18})\s*", re.IGNORECASE)
+
+
+# Takes a URL and the image behind it.
+Keep = Callable[[str, bytes], None]
 
 
 def user_agent() -> str:
@@ -63,8 +68,9 @@ class ImageClient:
     """Sends the requests of fetch jobs in one session; an asynchronous context manager.
 
     At most *max_bytes* of a body are read, with *full* in one request; *waiting* returns the number of
-    jobs that wait for a host. *measurers* find out what images show. The client must be created in a running
-    event loop.
+    jobs that wait for a host. *measurers* find out what images show, and *keep* is called with the URL in
+    the data and the image behind it, if that was read whole. The client must be created in a running event
+    loop.
     """
 
     def __init__(  # noqa: PLR0913 - all by keyword but two
@@ -76,10 +82,12 @@ class ImageClient:
         full: bool,
         waiting: Callable[[str], int],
         measurers: tuple[Measurer, ...] = (),
+        keep: Keep | None = None,
     ) -> None:
         self._limits = limits
         self._max_bytes = max_bytes
         self._full = full
+        self._keep = keep
         self._measurers = measurers
         self._waiting = waiting
         self._proxies = getproxies_environment() if network.proxy else {}
@@ -148,6 +156,8 @@ class ImageClient:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the rules report what decoders warn about
             remote = read_body(body, full=self._full, limit=self._max_bytes, measurers=self._measurers)
+        if self._keep and remote and remote.content is not None:
+            self._keep(job.url, plain_body(body, self._max_bytes).data)
         if remote is None and job.first < self._max_bytes:
             return replace(job, first=self._max_bytes)
         if remote is None:

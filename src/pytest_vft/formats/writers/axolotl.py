@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import Conversation, Piece
-from pytest_vft.formats.writers.base import FileShape, WrittenExample, count_losses, with_refusal_as_text
+from pytest_vft.formats.writers.base import (
+    BareWriter,
+    FileShape,
+    WrittenExample,
+    count_losses,
+    with_refusal_as_text,
+)
 
 
-class AxolotlWriter:
+class AxolotlWriter(BareWriter):
     """Writes {"messages": [...]} with image parts; only the roles and the contents of messages are read."""
 
     has_preferences = False
@@ -21,10 +24,6 @@ class AxolotlWriter:
         turns = map(with_refusal_as_text, conversation.turns)
         messages = [{"role": turn.role, "content": list(map(_part, turn.pieces))} for turn in turns]
         return WrittenExample({"messages": messages}, count_losses(conversation, *kinds))
-
-    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
-        """Return no files."""
-        return {}
 
 
 def _part(piece: Piece) -> dict[str, str]:

@@ -20,10 +20,11 @@ OTHER_LOSSES = ("name", "detail", "turns", "other keys")
 class FileShape:
     """What all examples of a file have in common.
 
-    With *parts* all contents are lists, with *one_system* a system message can only be the first message, and
-    *drops* are keys that the provider refuses. With *last_answer* only the last answer of each example is
-    trained on. *tools*, *preferences* and *system* say that some example has tools, another answer or a
-    system message. *bucket_owner* is the account that owns the bucket of the images.
+    With *parts* all contents are lists, and with *one_system* a system message is the first message. *drops*
+    are keys that the provider refuses or does not use. With *last_answer*
+    only the last answer of each example is trained on. *tools*, *preferences* and *system* say that some
+    example has tools, another answer or a system message. *bucket_owner* is the account that owns the bucket
+    of the images.
     """
 
     parts: bool = False
@@ -58,6 +59,21 @@ class Writer(Protocol):
 
     def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:
         """Return the JSON values of files that a trainer needs beside *files*, by name."""
+
+    def advice(self, shape: FileShape) -> Sequence[str]:
+        """Return what a trainer must be told to train on files with *shape*."""
+
+
+class BareWriter:
+    """A writer whose files need no others beside them, and no advice."""
+
+    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
+        """Return no files."""
+        return {}
+
+    def advice(self, shape: FileShape) -> Sequence[str]:  # noqa: ARG002 - Writer
+        """Return no advice."""
+        return ()
 
 
 def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, Piece
 from pytest_vft.formats.writers.base import (
+    BareWriter,
     FileShape,
     WrittenExample,
     count_losses,
@@ -26,7 +27,7 @@ _MEDIA_TYPES |= {"gif": "image/gif", "heic": "image/heic", "heif": "image/heif"}
 _SCHEMA_VERSION = "bedrock-conversation-2024"
 
 
-class GeminiWriter:
+class GeminiWriter(BareWriter):
     """Writes {"systemInstruction": {...}, "contents": [...]}."""
 
     has_preferences = False
@@ -46,12 +47,8 @@ class GeminiWriter:
             example = {"systemInstruction": {"role": "system", "parts": texts}} | example
         return WrittenExample(example, losses)
 
-    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
-        """Return no files."""
-        return {}
 
-
-class BedrockWriter:
+class BedrockWriter(BareWriter):
     """Writes {"schemaVersion": ..., "system": [...], "messages": [...]}, the form of Converse."""
 
     has_preferences = True
@@ -79,10 +76,6 @@ class BedrockWriter:
         if system:
             example["system"] = [{"text": text} for text in system]
         return WrittenExample(example | {"messages": messages}, losses)
-
-    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
-        """Return no files."""
-        return {}
 
 
 def _two_roles(conversation: Conversation) -> tuple[Sequence[str], Sequence[ChatTurn], Counter[str]]:

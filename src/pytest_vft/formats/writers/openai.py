@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
 from pytest_vft.formats.writers.base import (
+    BareWriter,
     FileShape,
     WrittenExample,
     count_losses,
@@ -20,7 +21,7 @@ from pytest_vft.formats.writers.base import (
 _LOSSES = {"refusal": "refusals", "name": "name", "weight": "weight", "tools": "tools", "detail": "detail"}
 
 
-class OpenAIWriter:
+class OpenAIWriter(BareWriter):
     """Writes {"messages": [...]}, with image_url parts."""
 
     has_preferences = False
@@ -33,12 +34,8 @@ class OpenAIWriter:
         example: dict[str, Any] = {"messages": [openai_message(turn, shape) for turn in turns]}
         return WrittenExample(example | _beside(conversation, shape), losses)
 
-    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
-        """Return no files."""
-        return {}
 
-
-class OpenAIPreferenceWriter:
+class OpenAIPreferenceWriter(BareWriter):
     """Writes {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}."""
 
     has_preferences = True
@@ -59,10 +56,6 @@ class OpenAIPreferenceWriter:
         }
         return WrittenExample(example, losses + lost)
 
-    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
-        """Return no files."""
-        return {}
-
 
 def _plain(turn: ChatTurn) -> ChatTurn:
     return turn._replace(trained=None)
@@ -76,9 +69,7 @@ def _beside(conversation: Conversation, shape: FileShape) -> dict[str, Any]:
 
 
 def _dropped(conversation: Conversation, shape: FileShape) -> Counter[str]:
-    """Return what the provider of *shape* refuses, and *conversation* has."""
-    if not shape.drops:
-        return Counter()
+    """Return what *conversation* has of the keys that are dropped."""
     kinds = [kind for key, kind in _LOSSES.items() if key in shape.drops]
     losses = count_losses(conversation, *kinds)
     losses["other keys"] += len(shape.drops & conversation.others.keys())

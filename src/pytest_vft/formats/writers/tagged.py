@@ -13,6 +13,7 @@ from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, Piece, ToolCall
 from pytest_vft.formats.dataset_info import DATASET_INFO
 from pytest_vft.formats.writers.base import (
+    BareWriter,
     FileShape,
     WrittenExample,
     check_answers,
@@ -100,6 +101,10 @@ class LlamaFactoryWriter:
         ranking = {"ranking": True} if shape.preferences else {}
         return {DATASET_INFO: {Path(name).stem: {"file_name": name} | ranking | described for name in files}}
 
+    def advice(self, shape: FileShape) -> Sequence[str]:
+        """Return the argument of the trainer that examples with answers of weight 0 need."""
+        return ["train with mask_history: true, since only last answers are trained on"] * shape.last_answer
+
     def _message(self, turn: ChatTurn) -> dict[str, str]:
         written = self._written
         if turn.calls:
@@ -115,7 +120,7 @@ class ShareGptWriter(LlamaFactoryWriter):
     _written = CONVERSATIONS
 
 
-class SwiftWriter:
+class SwiftWriter(BareWriter):
     """Writes messages of strings, and whether each answer is trained on, as ms-swift reads them."""
 
     has_preferences = True
@@ -135,10 +140,6 @@ class SwiftWriter:
         if shape.tools:
             example["tools"] = list(conversation.tools)
         return WrittenExample(example | {"images": listed_images(conversation)}, +losses)
-
-    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
-        """Return no files."""
-        return {}
 
 
 def _swift_messages(turn: ChatTurn) -> Iterator[dict[str, Any]]:

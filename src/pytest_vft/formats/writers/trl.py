@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
 from pytest_vft.formats.writers.base import (
+    BareWriter,
     FileShape,
     WrittenExample,
     check_answers,
@@ -19,7 +20,7 @@ from pytest_vft.formats.writers.tagged import listed_images, only_last_is_traine
 _SHAPE = FileShape(parts=True)
 
 
-class TrlWriter:
+class TrlWriter(BareWriter):
     """Writes messages, a prompt with its completion, or a prompt with two answers."""
 
     has_preferences = True
@@ -45,10 +46,6 @@ class TrlWriter:
         if shape.tools:
             example["tools"] = list(conversation.tools)
         return WrittenExample(example | {"images": listed_images(conversation)}, +losses)
-
-    def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
-        """Return no files."""
-        return {}
 
 
 def _message(turn: ChatTurn) -> dict[str, Any]:

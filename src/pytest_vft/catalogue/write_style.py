@@ -1,0 +1,21 @@
+"""What a provider demands of examples that are written for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+
+class WriteStyle(NamedTuple):
+    """What a provider demands of examples that are written for it, besides its data format.
+
+    With *parts* all contents are lists, and with *one_system* a system message is the first message. *drops*
+    are keys that it refuses.
+    """
+
+    parts: bool = False
+    one_system: bool = False
+    drops: Sequence[str] = ()
+    source: str = ""
+    checked: date | None = None

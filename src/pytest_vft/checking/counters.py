@@ -1,0 +1,117 @@
+"""Rules whose tokens are counted for another model than that of the plan, judged in the same pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.compile import Check, Verdicts, compile_check
+from pytest_vft.checking.plan import LintPlan
+from pytest_vft.facts.example import CountImage, Example
+from pytest_vft.facts.tokens import ImageTokens, Range, text_tokens
+
+_CACHED_SIZES = 4096  # sizes of images whose tokens are cached
+
+
+class _Group(NamedTuple):
+    """The rules of one counter: their positions among all rules, and their compiled function."""
+
+    counter: ImageTokens | None
+    count_image: CountImage | None
+    positions: Sequence[int]
+    check: Check
+
+
+class OtherCounters:
+    """The rules on examples whose tokens are counted by `plan.other_tokens`.
+
+    *check* judges all *rules* on examples in *data_format* by the plan's own counter. measure() comes before
+    check() and facts_of(), which are about the example that was measured last.
+    """
+
+    def __init__(self, plan: LintPlan, rules: Sequence[Rule], check: Check, data_format: str) -> None:
+        self._base = plan.image_tokens
+        self._check = check
+        self._groups = []
+        for number, counter in enumerate(plan.other_tokens):
+            positions = [at for at, rule in enumerate(rules) if plan.counters.get(rule.id) == number]
+            self._groups.append(_group(counter, positions, rules, data_format))
+        self._group_of = {
+            rules[position].id: number
+            for number, group in enumerate(self._groups)
+            for position in group.positions
+        }
+        self._facts: Sequence[Mapping[str, Any]] = ()
+
+    def measure(self, example: Example, tokens: Counter[str]) -> None:
+        """Count the tokens of *example*, whose other facts are complete, and add them to *tokens*."""
+        self._facts = facts = []
+        for number, group in enumerate(self._groups):
+            counted = _token_facts(example, group, self._base)
+            facts.append({**example.facts, **counted})
+            if group.counter is not None:
+                tokens.update({f"{number} {name}": value for name, value in counted.items()})
+
+    def check(self, facts: Mapping[str, Any]) -> Verdicts:
+        """Return the verdicts of all rules on the example with *facts*."""
+        verdicts = list(self._check(facts))
+        for group, counted in zip(self._groups, self._facts, strict=True):
+            for position, verdict in zip(group.positions, group.check(counted), strict=True):
+                verdicts[position] = verdict
+        return tuple(verdicts)
+
+    def facts_of(self, rule: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the facts that *rule* judges, which are *facts* for a rule of the plan's own counter."""
+        number = self._group_of.get(rule)
+        return facts if number is None else self._facts[number]
+
+    def count_image(self, rule: str) -> CountImage | None:
+        """Return the function that counts the tokens of an image for *rule*; None if the plan's own does."""
+        number = self._group_of.get(rule)
+        return None if number is None else self._groups[number].count_image
+
+
+def _group(
+    counter: ImageTokens | None, positions: Sequence[int], rules: Sequence[Rule], data_format: str
+) -> _Group:
+    return _Group(
+        counter,
+        lru_cache(_CACHED_SIZES)(counter.count) if counter else None,
+        positions,
+        compile_check("example", [rules[position] for position in positions], data_format),
+    )
+
+
+def _token_facts(example: Example, group: _Group, base: ImageTokens | None) -> Mapping[str, int | None]:
+    """Return the facts of *example* that depend on the counter, counted by that of *group*."""
+    if group.counter is None or group.count_image is None:
+        images = None if example.images else 0
+        return {
+            "tokens_at_least": None,
+            "tokens_at_most": None,
+            "image_tokens_at_least": images,
+            "image_tokens_at_most": images,
+        }
+    at_least = at_most = 0
+    for image in example.images:
+        facts = image.facts
+        least, most = group.count_image(facts["width"], facts["height"], facts["detail"])
+        at_least, at_most = at_least + least, at_most + most
+    text_at_least, text_at_most = group.counter.count_text(example.texts)
+    return {
+        "tokens_at_least": text_at_least + at_least,
+        "tokens_at_most": text_at_most + at_most + _around(example, base),
+        "image_tokens_at_least": at_least,
+        "image_tokens_at_most": at_most,
+    }
+
+
+def _around(example: Example, base: ImageTokens | None) -> int:
+    """Return the upper bound of the tokens of *example* besides texts and images, whatever the counter."""
+    total = example.facts["tokens_at_most"]
+    assert total is not None  # noqa: S101 - the plan's own counter is known if any is
+    text: Range = (base.count_text if base else text_tokens)(example.texts)
+    return total - text[1] - example.image_tokens[1]

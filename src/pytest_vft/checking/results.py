@@ -1,0 +1,264 @@
+"""Results of all files of a run, from their totals: verdicts on files and the dataset, counts, findings."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
+
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.alike import compare_images
+from pytest_vft.checking.compile import Verdicts
+from pytest_vft.checking.dataset import Recurring, recurring
+from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
+from pytest_vft.checking.measuring import compared_kinds
+from pytest_vft.checking.merging import FileTotals
+from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.totals import ShardFinding, ShardTotals
+from pytest_vft.facts.file import FileFacts
+from pytest_vft.facts.first_keys import key_facts, missing_columns
+from pytest_vft.facts.table import table_facts
+from pytest_vft.facts.tokens import ImageTokens
+from pytest_vft.line_ranges import union
+from pytest_vft.model import SCOPES, Cost, FileResult, Source, Tally, Verdict
+from pytest_vft.reading.files import BYTE_ORDER_MARK
+
+
+class PlacedFinding(NamedTuple):
+    """A finding with the path of its file."""
+
+    path: str
+    found: ShardFinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintResult:
+    """The result for all files.
+
+    By rule, *dropped* counts findings that were not kept, *undecoded* unknown verdicts on images that were
+    too large to decode, and *unopened* those on local images that were not opened; *folders* are the common
+    folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
+    those that were fetched without a result to their paths and lines. Of images that were compared, *cut* is
+    the number of those that were compared with only some others, and *uncompared* of those for which numpy is
+    needed.
+    """
+
+    files: tuple[FileResult, ...]
+    dataset: Mapping[str, Tally]
+    findings: tuple[PlacedFinding, ...]
+    dropped: Mapping[str, int]
+    undecoded: Mapping[str, int]
+    unopened: Mapping[str, int]
+    folders: Mapping[str, str]
+    cost: Cost | None
+    urls: int
+    unsettled: Mapping[str, Sequence[tuple[str, int]]]
+    cut: int = 0
+    uncompared: int = 0
+
+
+def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: LintPlan) -> LintResult:
+    """Return the result for *files*, the measured *sources*, by the rules of *plan* on files and the dataset.
+
+    The findings are added to the totals of *files*.
+    """
+    judge = RuleJudge(plan)
+    for file in files:
+        _judge_file(file, judge)
+    order = {source.path: number for number, source in enumerate(sources)}
+
+    def reading_order(placed: PlacedFinding) -> tuple[int, int]:
+        return order[placed.path], placed.found.line or 0
+
+    compared = compare_images(files, compared_kinds(plan.rules, sources), decoded=plan.full)
+    tallies, recurrences = _judge_dataset(files, judge, chain(recurring(files), compared.subjects))
+    totals = ShardTotals()
+    findings = []
+    recurrences.sort(key=reading_order)
+    _mark_bad_lines(files, recurrences)
+    for placed in recurrences:
+        if totals.admit(placed.found.rule, plan.max_findings):
+            totals.keep(placed.found)
+            findings.append(placed)
+    dropped = totals.dropped
+    for file in files:
+        findings += [PlacedFinding(file.source.path, found) for found in file.totals.findings]
+        dropped += file.totals.dropped
+    findings.sort(key=reading_order)
+    by_path = {file.source.path: file for file in files}
+    findings = [PlacedFinding(path, by_path[path].located(found)) for path, found in findings]
+    results = sorted((_result(file, judge) for file in files), key=lambda result: order[result.path])
+    trained = [file.totals for file in files if file.source.split == "train"]
+    return LintResult(
+        files=tuple(results),
+        dataset=tallies,
+        findings=tuple(findings),
+        dropped=dropped,
+        undecoded=sum((file.totals.undecoded for file in files), Counter()),
+        unopened=sum((file.totals.unopened for file in files), Counter()),
+        folders=_folders(files),
+        cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
+        urls=len({url for file in files for url in file.totals.urls}),
+        unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
+        cut=compared.cut,
+        uncompared=compared.uncompared,
+    )
+
+
+def _folders(files: Sequence[FileTotals]) -> Mapping[str, str]:
+    totals = ShardTotals()
+    for file in files:
+        for rule, folder in file.totals.folders.items():
+            totals.see_folder(rule, folder)
+    return totals.folders
+
+
+def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """Return the paths and lines of each URL in *files* that was fetched without a result."""
+    places: defaultdict[str, dict[tuple[str, int], None]] = defaultdict(dict)
+    for file in files:
+        for entry, url in file.totals.unsettled:
+            places[url][file.source.path, file.line(entry)] = None
+    return {url: tuple(lines) for url, lines in places.items()}
+
+
+def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | None:
+    """Return the tokens of *trained*, without a price; None if there are no tokens."""
+    at_least = sum(file.tokens_at_least for file in trained)
+    at_most = sum(file.tokens_at_most for file in trained)
+    if not at_most:
+        return None
+    low_at_least, low_at_most = at_least, at_most
+    if image_tokens.low_detail is not None:
+        images = sum(file.images for file in trained) * image_tokens.low_detail
+        low_at_least += images - sum(file.image_tokens_at_least for file in trained)
+        low_at_most += images - sum(file.image_tokens_at_most for file in trained)
+    return Cost(at_least, at_most, None, None, low_at_least, low_at_most)
+
+
+def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
+    """Add verdicts and findings of the rules of scope file to *file*."""
+    skipping = [rule.id for rules in judge.rules.values() for rule in rules if rule.skips]
+    facts = _facts(file, skipping)
+    verdicts = judge.checks_for(file.source.data_format)["file"](facts)
+    file.totals.counts["file"] = Counter([verdicts])
+    found = judge.findings(verdicts, Subject("file", facts), file.ignored)
+    file.totals.findings = [*found, *file.totals.findings]
+    if not file.is_read:
+        by_rule = zip(judge.rules["file"], verdicts, strict=True)
+        failed = (rule.id for rule, verdict in by_rule if rule.stops and verdict == FAIL)
+        file.stopped_by = next(failed, f"it is {file.opened.container}")
+
+
+def _facts(file: FileTotals, skipping: Sequence[str]) -> FileFacts:
+    """Return the facts of *file*, which skips the examples that fail one of the rules *skipping*."""
+    opened, totals = file.opened, file.totals
+    read = file.is_read
+    skipped = len(union(totals.bad_lines[id_] for id_ in skipping if id_ in totals.bad_lines))
+    return {
+        "split": file.source.split,
+        "bytes": opened.bytes,
+        "readable": opened.error is None,
+        "read_error": opened.error,
+        "container": opened.container,
+        **table_facts(file.source.columns),
+        "byte_order_mark": opened.byte_order_mark,
+        "examples": totals.examples if read else None,
+        "image_examples": totals.image_examples if read else None,
+        "images": totals.images if read else None,
+        "skipped_examples": skipped if read and skipping else None,
+        "pictured_examples": totals.pictured,
+        "imageless_examples": totals.imageless if totals.image_examples else 0,
+        "systemless_examples": totals.systemless if totals.with_system else 0,
+        "missing_columns": missing_columns(totals.first_keys, file.source.layout),
+        "formatting": file.source.layout.get("formatting", ""),
+        **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),
+    }
+
+
+def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
+    tallies: dict[str, Tally] = {}
+    for scope in SCOPES:
+        if scope != "dataset":
+            counts = file.totals.counts.get(scope, Counter())
+            tallies |= _tallies(judge.rules[scope], counts, file.ignored)
+    return FileResult(
+        path=file.source.path,
+        split=file.source.split,
+        bytes=file.opened.bytes,
+        lines=file.lines,
+        examples=file.totals.examples,
+        questions=len(file.totals.turns),
+        answered=file.totals.answered,
+        images=file.totals.images,
+        distinct_images=len(file.totals.distinct_images),
+        stopped_by=file.stopped_by,
+        tallies=tallies,
+        bad_lines=file.bad_lines(),
+        data_format=file.source.data_format,
+        layout=file.source.layout,
+        unchecked_media=file.totals.unchecked_media,
+        image_roots=file.image_roots,
+    )
+
+
+def _judge_dataset(
+    files: Sequence[FileTotals], judge: RuleJudge, subjects: Iterable[Recurring]
+) -> tuple[Mapping[str, Tally], list[PlacedFinding]]:
+    """Return the tallies of the rules of scope dataset on *subjects*, by id, and all their findings."""
+    rules = judge.rules["dataset"]
+    findings: list[PlacedFinding] = []
+    tallies = {rule.id: Tally() for rule in rules}
+    if not rules:
+        return tallies, findings
+    ignored = {file.source.path: file.ignored for file in files}
+    for number, places, facts, key, first in subjects:
+        verdicts = judge.checks["dataset"](facts)
+        for place in places:
+            path = place.file.source.path
+            found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
+            findings += [
+                PlacedFinding(
+                    path,
+                    one._replace(
+                        line=place.entry,
+                        pointer=place.pointer,
+                        example=f"{key:032x}",
+                        first=first.location if first and first.location != place.location else None,
+                    ),
+                )
+                for one in found
+            ]
+        more = _tallies(rules, Counter({verdicts: number}), ignored[places[0].file.source.path])
+        for rule in rules:
+            if rule.subject in (facts["kind"], "dataset"):
+                tallies[rule.id] += more[rule.id]
+    return tallies, findings
+
+
+def _mark_bad_lines(files: Sequence[FileTotals], findings: Sequence[PlacedFinding]) -> None:
+    """Add the lines of *findings*, which are in the order of lines, to the totals of their files."""
+    by_path = {file.source.path: file.totals for file in files}
+    for path, found in findings:
+        if found.line is not None:
+            by_path[path].mark_bad(found.rule, found.line)
+
+
+def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:
+    """Return the tally of each of *rules*; *counts* has tuples with a verdict for each rule."""
+    tallies = {}
+    for position, rule in enumerate(rules):
+        by_verdict: Counter[int] = Counter()
+        for verdicts, number in counts.items():
+            by_verdict[verdicts[position]] += number
+        failed = by_verdict[Verdict.FAIL]
+        tallies[rule.id] = Tally(
+            passed=by_verdict[Verdict.PASS],
+            failed=0 if rule.id in ignored else failed,
+            unknown=by_verdict[Verdict.UNKNOWN],
+            not_applicable=by_verdict[Verdict.NOT_APPLICABLE],
+            ignored=failed if rule.id in ignored else 0,
+        )
+    return tallies

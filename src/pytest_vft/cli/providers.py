@@ -1,0 +1,41 @@
+"""`vft providers`: who takes a dataset, and why not the others."""
+
+from __future__ import annotations
+
+import argparse
+
+from pytest_vft.cli.output import print_text, text_width
+from pytest_vft.compatibility import ProviderComparison
+from pytest_vft.report.layout import Display
+from pytest_vft.report.progress import watching
+from pytest_vft.runs.compare import compare
+
+
+def providers(arguments: argparse.Namespace) -> int:
+    """Print the verdicts of the providers; return 0, because a comparison is no gate."""
+    with watching() as watch:
+        comparison = compare(
+            vars(arguments),
+            arguments.files,
+            data=arguments.data or (),
+            validation=arguments.validation_data or (),
+            test=arguments.test_data or (),
+            watch=watch,
+        )
+    print_text(_render(comparison, arguments), styled=arguments.format == "text")
+    return 0
+
+
+def _render(comparison: ProviderComparison, arguments: argparse.Namespace) -> str:
+    # Each module is imported for its format only.
+    if arguments.format == "json":
+        from pytest_vft.report.matrix_json import render_matrix_json  # noqa: PLC0415 - as above
+
+        return render_matrix_json(comparison)
+    if arguments.format == "markdown":
+        from pytest_vft.report.matrix_markdown import render_matrix_markdown  # noqa: PLC0415 - as above
+
+        return render_matrix_markdown(comparison, Display(arguments.max_shown))
+    from pytest_vft.report.matrix_text import render_matrix_text  # noqa: PLC0415 - as above
+
+    return render_matrix_text(comparison, Display(arguments.max_shown, text_width()))

@@ -1,0 +1,1 @@
+"""Writing of datasets in another data format, shard by shard."""

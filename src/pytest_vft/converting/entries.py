@@ -1,0 +1,71 @@
+"""The entries of a shard, with the payloads of data URLs taken out, and put back into what is written."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pytest_vft.reading.arrays import parse_element
+from pytest_vft.reading.elements import Element, read_elements
+from pytest_vft.reading.lines import Line, lift, parse_line
+from pytest_vft.reading.parquet import read_rows
+from pytest_vft.reading.shards import LongLine, Shard, read_lines
+
+# Tokens cannot be foreseen, so no text of a dataset is taken for one.
+_MARK = f"#{os.urandom(16).hex()}:"
+_TOKEN = re.compile(re.escape(_MARK.encode()) + rb"(\d+);")
+
+
+class ShardEntry(NamedTuple):
+    """An entry as it is written, its place in the file in bytes, and its element in an array."""
+
+    raw: bytes | LongLine
+    start: int
+    element: Element | None = None
+
+
+def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
+    """Yield the entries of *shard*. Raises OSError if the file cannot be read."""
+    if shard.rows:
+        yield from (ShardEntry(raw, 0) for raw in read_rows(shard))
+        return
+    if shard.part:
+        for element in read_elements(shard):
+            yield ShardEntry(element.raw, element.start, element)
+        return
+    start = shard.start
+    for raw in read_lines(shard):
+        yield ShardEntry(raw, start)
+        start += raw.bytes if isinstance(raw, LongLine) else len(raw)
+
+
+class Payloads:
+    """The base64 payloads of one entry, which tokens stand for."""
+
+    def __init__(self, entry: ShardEntry) -> None:
+        self._payloads: list[memoryview] = []
+        lifted = None if isinstance(entry.raw, LongLine) else lift(entry.raw, self._take)
+        element = entry.element
+        self.line: Line = parse_element(element, lifted) if element else parse_line(entry.raw, lifted)
+
+    def _take(self, payload: memoryview) -> bytes:
+        self._payloads.append(payload)
+        return f"{_MARK}{len(self._payloads) - 1};".encode()
+
+    def of(self, reference: str) -> bytes | memoryview:
+        """Return the base64 payload of *reference*, a data URL."""
+        payload = reference.partition(",")[2]
+        if payload.startswith(_MARK):
+            return self._payloads[int(payload[len(_MARK) : -1])]
+        return payload.encode()
+
+    def put_back(self, text: bytes) -> list[bytes | memoryview]:
+        """Return the pieces of *text* with payloads in place of their tokens."""
+        if not self._payloads:
+            return [text]
+        pieces: list[bytes | memoryview] = list(_TOKEN.split(text))
+        for number in range(1, len(pieces), 2):
+            pieces[number] = self._payloads[int(pieces[number])]
+        return pieces

@@ -1,0 +1,155 @@
+"""Images of examples: kept as they are, written to files, or embedded."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import pybase64
+from xxhash import xxh3_128_hexdigest, xxh3_128_intdigest
+
+from pytest_vft.converting.entries import Payloads
+from pytest_vft.converting.plan import ConversionPlan
+from pytest_vft.formats.base import ImagePart
+from pytest_vft.formats.conversation import NotConvertedError
+from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.images import image_format
+from pytest_vft.reading.links import masked
+from pytest_vft.reading.local_images import LocalImages, image_roots
+from pytest_vft.regular_files import read_bytes
+from pytest_vft.text import safe
+
+FOLDER = "images"
+SUFFIXES = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "BMP": ".bmp",
+    "TIFF": ".tiff",
+    "HEIC": ".heic",
+    "AVIF": ".avif",
+}
+_MEDIA_TYPES = {".jpg": "image/jpeg"}
+_MOST_KNOWN = 100_000  # images whose names are remembered
+
+
+class _Content(NamedTuple):
+    """The content of an image, and its format by its first bytes."""
+
+    data: bytes
+    kind: str
+
+
+class ImagePlacer:
+    """Places the images of one file by a plan; *changes* counts what was done, *names* are files in use."""
+
+    def __init__(self, plan: ConversionPlan) -> None:
+        self.changes: Counter[str] = Counter()
+        self.names: dict[str, None] = {}
+        self._plan = plan
+        roots = image_roots(plan.source.path, plan.image_roots)
+        self._files = LocalImages(roots, ImageStore(full=False))
+        self._known: dict[int, str] = {}
+        self._unfinished = 0
+
+    def close(self) -> None:
+        """Close the folders of local images."""
+        self._files.close()
+
+    def place(self, image: ImagePart, payloads: Payloads) -> ImagePart:
+        """Return *image* as the target takes it. Raises NotConvertedError if its content cannot be had."""
+        reference, mode = image.reference, self._plan.images
+        if not image.local and reference[:5].lower() == "data:":
+            return self._write_payload(image, payloads) if mode == "files" else image
+        if not image.local and mode == "keep":
+            return image
+        content = self._local(reference) if image.local else self._fetched(reference)
+        if mode == "embed" or (mode == "keep" and not self._plan.local):
+            self.changes["embedded"] += 1
+            payload = pybase64.b64encode(content.data).decode()
+            url = f"data:{_media_type(content.kind)};base64,{payload}"
+            return image._replace(reference=url, local=False)
+        return self._as_file(image, self._write(content))
+
+    def _write_payload(self, image: ImagePart, payloads: Payloads) -> ImagePart:
+        """Return *image*, a data URL, as a file."""
+        payload = payloads.of(image.reference)
+        key = xxh3_128_intdigest(payload)
+        name = self._known.get(key)
+        if name is None:
+            if ";base64" not in image.reference.partition(",")[0].lower():
+                raise NotConvertedError("a data URL is not base64")
+            try:
+                data = pybase64.b64decode(payload, validate=True)
+            except ValueError:
+                raise NotConvertedError("a data URL has invalid base64") from None
+            name = self._write(_content(data, "a data URL"))
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = name
+        return self._as_file(image, name)
+
+    def _as_file(self, image: ImagePart, name: str) -> ImagePart:
+        self.names[name] = None
+        self.changes["written to files"] += 1
+        return image._replace(reference=self._plan.prefix + name, local=not self._plan.prefix)
+
+    def _write(self, content: _Content) -> str:
+        """Write *content* to a file of its own, unless there is one, and return its name."""
+        name = f"{FOLDER}/{xxh3_128_hexdigest(content.data)}{SUFFIXES[content.kind]}"
+        for folder in (self._plan.folder, self._plan.staged):
+            if _has_size(os.path.join(folder, name), len(content.data)):  # noqa: PTH118 - a path is slower
+                return name
+        path = Path(self._plan.staged, name)
+        self._unfinished += 1
+        unfinished = path.with_name(f".{os.getpid()}-{self._unfinished}.tmp")
+        unfinished.write_bytes(content.data)
+        unfinished.replace(path)
+        return name
+
+    def _local(self, path: str) -> _Content:
+        data = self._files.read(path)
+        if data is None:
+            target = self._files.look_up(path).target
+            raise NotConvertedError(f"{safe(path)}: the path leads to {target.words or target.kind}")
+        return _content(data, path)
+
+    def _fetched(self, url: str) -> _Content:
+        shown = masked(url)
+        if self._plan.bodies is not None:
+            path = os.path.join(self._plan.bodies, body_name(url))  # noqa: PTH118 - as above
+            if os.path.exists(path):  # noqa: PTH110 - as above
+                self.changes["fetched"] += 1
+                return _content(read_bytes(path), shown)
+        cause = self._plan.causes.get(url)
+        if cause is None:
+            cause = "only images behind http:// and https:// are fetched"
+        raise NotConvertedError(f"image cannot be fetched: {safe(shown)}: {cause}")
+
+
+def body_name(url: str) -> str:
+    """Return the name of the file with the body of *url*."""
+    return xxh3_128_hexdigest(url.encode(errors="surrogatepass"))
+
+
+def _content(data: bytes, shown: str) -> _Content:
+    kind = image_format(data)
+    if kind not in SUFFIXES:
+        raise NotConvertedError(f"{safe(shown)} is not an image: {kind}")
+    return _Content(data, kind)
+
+
+def _media_type(kind: str) -> str:
+    suffix = SUFFIXES[kind]
+    return _MEDIA_TYPES.get(suffix, f"image/{suffix[1:]}")
+
+
+def _has_size(path: str, size: int) -> bool:
+    """Return whether the file at *path*, named by its content, is there and complete."""
+    try:
+        return os.stat(path).st_size == size  # noqa: PTH116 - as above
+    except OSError:
+        return False

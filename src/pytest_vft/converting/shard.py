@@ -1,0 +1,140 @@
+"""Conversion of one shard: each entry is read into a conversation and written in its new format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from typing import NamedTuple
+
+import orjson
+
+from pytest_vft.converting.entries import Payloads, shard_entries
+from pytest_vft.converting.images import ImagePlacer
+from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
+from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, read_conversation
+from pytest_vft.formats.registry import load_format, load_writer
+from pytest_vft.formats.writers.base import TRAINING_LOSSES
+from pytest_vft.formats.writers.survey import Survey, survey
+from pytest_vft.model import Source
+from pytest_vft.reading.lines import Line
+from pytest_vft.reading.shards import Shard
+
+_PREFERENCES = "its other answer"
+_LOST = {
+    "weight": "which answers are trained on",
+    "tools": "tools and their calls",
+    "roles": "the place of system messages",
+    "refusals": "refusals, which become answers",
+    "preferences": _PREFERENCES,
+}
+
+
+class ShardSurvey(NamedTuple):
+    """What the examples of a shard have in common, the transports of their images, and URLs."""
+
+    common: Survey
+    transports: frozenset[str]
+    urls: frozenset[str]
+
+
+class ShardConverter:
+    """Converts the shards of one file by a plan."""
+
+    def __init__(self, plan: ConversionPlan) -> None:
+        self._plan = plan
+        self._format = load_format(plan.source.data_format, plan.source.layout)
+        self._writer = load_writer(plan.data_format)
+        self._images = ImagePlacer(plan)
+
+    def close(self) -> None:
+        """Close the folders of local images."""
+        self._images.close()
+
+    def convert(self, shard: Shard) -> ShardConversion:
+        """Return *shard* in its new format. Raises OSError if it cannot be read or images not be written."""
+        pieces: list[bytes | memoryview] = []
+        result = ShardConversion(b"", 0, [], [], Counter(), Counter(), [])
+        names: dict[str, None] = {}
+        index = 0
+        for index, entry in enumerate(shard_entries(shard), 1):
+            payloads = Payloads(entry)
+            if payloads.line.blank:
+                result.blank.append(index - 1)
+                continue
+            images = self._images
+            images.changes, images.names = Counter(), {}
+            try:
+                pieces += self._convert(payloads, result.losses)
+            except NotConvertedError as error:
+                kept = entry if self._plan.keep_refused else None
+                result.refused.append(RefusedEntry(index - 1, str(error), kept))
+                continue
+            result.changes.update(images.changes)
+            names |= images.names
+        return result._replace(data=b"".join(pieces), entries=index, images=list(names))
+
+    def _convert(self, payloads: Payloads, losses: Counter[str]) -> list[bytes | memoryview]:
+        """Return the pieces of the new line, and add what it lost to *losses*."""
+        conversation = read_conversation(self._format, _value(payloads.line))
+        placed = self._placed(conversation, payloads)
+        written = self._writer.write(placed, self._plan.shape)
+        for kind in TRAINING_LOSSES:
+            if written.losses.get(kind) and kind not in self._plan.allowed:
+                lost = _LOST.get(kind, kind)
+                raise NotConvertedError(f"{self._plan.target} would lose {lost} (--allow-loss={kind})")
+        pieces = payloads.put_back(orjson.dumps(written.example))
+        losses.update(conversation.losses)
+        losses.update(written.losses)
+        return [*pieces, b"\n"]
+
+    def _placed(self, conversation: Conversation, payloads: Payloads) -> Conversation:
+        def placed(turn: ChatTurn) -> ChatTurn:
+            if not turn.images:
+                return turn
+            pieces = [
+                piece if isinstance(piece, str) else self._images.place(piece, payloads)
+                for piece in turn.pieces
+            ]
+            return turn._replace(pieces=pieces)
+
+        return conversation._replace(
+            turns=[placed(turn) for turn in conversation.turns],
+            rejected=[placed(turn) for turn in conversation.rejected],
+        )
+
+
+def survey_shard(source: Source, shard: Shard) -> ShardSurvey:
+    """Return the survey of *shard*, of the examples that can be read."""
+    data_format = load_format(source.data_format, source.layout)
+    common, transports, urls = Survey(), set(), set()
+    for entry in shard_entries(shard):
+        line = Payloads(entry).line
+        if line.blank:
+            continue
+        with suppress(NotConvertedError):
+            conversation = read_conversation(data_format, _value(line))
+            common = common.joined(survey(conversation))
+            for image in (image for turn in conversation.everything for image in turn.images):
+                if image.local:
+                    transports.add("file")
+                elif image.reference[:5].lower() == "data:":
+                    transports.add("data")
+                elif image.reference[:4].lower() == "http":
+                    transports.add("url")
+                    urls.add(image.reference)
+                else:
+                    transports.add("bucket")
+    return ShardSurvey(common, frozenset(transports), frozenset(urls))
+
+
+def _value(line: Line) -> object:
+    """Return the value of *line*. Raises NotConvertedError if there is none."""
+    if line.syntax is None:
+        raise NotConvertedError("the line is too long to be read")
+    if line.syntax != "JSON":
+        raise NotConvertedError(f"the line is not valid JSON: {line.encoding_error or line.syntax_error}")
+    if not isinstance(line.value, dict):
+        raise NotConvertedError("the example is not an object")
+    if line.repeated_keys:
+        raise NotConvertedError("the line has a key twice")
+    return line.value

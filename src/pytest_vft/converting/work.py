@@ -1,0 +1,132 @@
+"""Work on the shards of files: in this process, or in others with the results in order."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from pytest_vft.checking.executors import naming
+from pytest_vft.converting.plan import ConversionPlan, ShardConversion
+from pytest_vft.converting.shard import ShardConverter, ShardSurvey, survey_shard
+from pytest_vft.errors import LintError
+from pytest_vft.model import Source
+from pytest_vft.reading.arrays import cut_array
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile
+from pytest_vft.reading.parquet import cut_rows
+from pytest_vft.reading.shards import SHARD_BYTES, Shard, cut_shards
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+Result = TypeVar("Result")
+
+_IN_FLIGHT = 4  # shards for each process: those that are written in another format are held in memory
+
+
+class CutFile(NamedTuple):
+    """A file in shards; *starts* has the line of each element of an array."""
+
+    source: Source
+    shards: Sequence[Shard]
+    starts: Sequence[int] | None = None
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the file is a JSON array."""
+        return self.starts is not None
+
+    def line(self, number: int) -> int:
+        """Return the line of entry *number*, from 0."""
+        return number + 1 if self.starts is None else self.starts[number]
+
+    def place(self, number: int) -> str:
+        """Return the place of entry *number*, from 0: "12" for a line, "#7" for an element."""
+        return f"#{number}" if self.is_array else str(number + 1)
+
+
+def cut_file(source: Source, opened: OpenedFile) -> CutFile:
+    """Return the file of *source* in shards. Raises OSError if it cannot be read."""
+    if opened.container == ARRAY:
+        cut = cut_array(source.path, source.split, opened.bytes, SHARD_BYTES)
+        return CutFile(source, cut.shards, cut.starts)
+    if opened.container == PARQUET:
+        return CutFile(source, cut_rows(source.path, source.split, SHARD_BYTES))
+    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
+    return CutFile(source, cut_shards(source.path, source.split, start, opened.bytes, SHARD_BYTES))
+
+
+def survey_shards(file: CutFile, executor: Executor | None) -> Iterator[ShardSurvey]:
+    """Yield the survey of each shard of *file*."""
+    yield from _in_order(_survey, pickle.dumps(file.source), file.shards, executor)
+
+
+def convert_shards(
+    file: CutFile, plan: ConversionPlan, executor: Executor | None
+) -> Iterator[ShardConversion]:
+    """Yield each shard of *file* in its new format. Raises LintError if a worker dies, OSError."""
+    if executor is not None:
+        yield from _in_order(_convert, pickle.dumps(plan), file.shards, executor)
+        return
+    with closing(ShardConverter(plan)) as converter:
+        yield from map(converter.convert, file.shards)
+
+
+def _in_order(
+    function: Callable[[bytes, Shard], Result],
+    settings: bytes,
+    shards: Sequence[Shard],
+    executor: Executor | None,
+) -> Iterator[Result]:
+    """Yield the result of *function* for each of *shards*, a few of which are worked on at a time."""
+    if executor is None:
+        for shard in shards:
+            yield function(settings, shard)
+        return
+    waiting: deque[tuple[Shard, Future[Result]]] = deque()
+    window = _IN_FLIGHT * getattr(executor, "_max_workers", 1)
+    coming = iter(shards)
+    try:
+        while True:
+            for shard in coming:
+                waiting.append((shard, executor.submit(function, settings, shard)))
+                if len(waiting) == window:
+                    break
+            if not waiting:
+                return
+            shard, future = waiting.popleft()
+            yield _result(shard, future)
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _result(shard: Shard, future: Future[Result]) -> Result:
+    try:
+        with naming(shard):
+            return future.result()
+    except LintError as error:
+        if isinstance(error.__cause__, OSError):  # a full disk, for example
+            raise error.__cause__ from None
+        raise
+
+
+def _survey(settings: bytes, shard: Shard) -> ShardSurvey:
+    return survey_shard(_loaded(settings), shard)
+
+
+def _convert(settings: bytes, shard: Shard) -> ShardConversion:
+    return _converter(settings).convert(shard)
+
+
+@cache
+def _converter(settings: bytes) -> ShardConverter:
+    """Return the converter of a worker for a pickled plan."""
+    return ShardConverter(_loaded(settings))
+
+
+def _loaded(settings: bytes) -> Any:
+    return pickle.loads(settings)  # noqa: S301 - pickled above, for a worker of this process

@@ -1,0 +1,136 @@
+"""A conversion as text: what was refused, written, changed and lost, the verdict, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pytest_vft.model import OutputSummary, Report
+from pytest_vft.report.layout import DEFAULT, Display, wrapped
+from pytest_vft.report.outputs import output_lines, sum_of
+from pytest_vft.report.text import render_text
+from pytest_vft.report.verdict import verdict
+from pytest_vft.text import count, fill, safe
+
+_MOST_SHOWN = 10
+# What is lost, by kind, with the noun for one of them.
+_LOST = {
+    "weight": "weight of {n:answer}",
+    "tools": "tools of {n:example}",
+    "roles": "place of {n:system message}",
+    "refusals": "refusal of {n:answer}",
+    "preferences": "other answer of {n:example}",
+    "name": "name of {n:message}",
+    "detail": "detail of {n:image}",
+    "turns": "{n:message} of the same role as the message before",
+    "other keys": "{n:other key}",
+}
+_CHANGED = ("fetched", "embedded", "written to files", "repaired")
+
+
+class RefusedExample(NamedTuple):
+    """An example that was not converted: its place in the file, and why."""
+
+    path: str
+    place: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """Result of a conversion for *target*, a provider or a data format.
+
+    *written* says whether the *outputs* were written, *refused* has the first examples that were not
+    converted, of *refusals* in all. *losses* and *changes* are numbers by kind, *side_files* the paths of
+    files that a trainer needs beside the data. *report* is the check of the outputs, *next* what to do
+    with them.
+    """
+
+    target: str
+    data_format: str
+    written: bool
+    outputs: tuple[OutputSummary, ...] = ()
+    refused: tuple[RefusedExample, ...] = ()
+    refusals: int = 0
+    dropped: bool = False
+    losses: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, int] = field(default_factory=dict)
+    side_files: tuple[str, ...] = ()
+    report: Report | None = None
+    next: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the outputs were written, and their check has no finding that fails it."""
+        return self.written and (self.report is None or self.report.ok)
+
+
+def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
+    """Return *result* as text."""
+    lines = list(_refused(result.refused, result.refusals, result.target))
+    if not result.written:
+        lines.append(_nothing_written(result))
+        return "\n".join(lines) + "\n"
+    lines += output_lines(result.outputs)
+    if any(one.aside or sum(one.removed.values()) for one in result.outputs):
+        lines.append(sum_of(result.outputs))
+    lines += (f"{safe(path, None)}  for the trainer" for path in result.side_files)
+    for text in (_changed(result.changes), _lost(result)):
+        lines += wrapped(text, width=display.width) if text else ()
+    if result.report:
+        lines += _verdict(result.report, display)
+    else:
+        lines.append("not checked: no examples, or no provider reads them")
+    for step in result.next:
+        lines += _next(step)
+    return "\n".join(lines) + "\n"
+
+
+def _refused(refused: Sequence[RefusedExample], number: int, target: str) -> Iterator[str]:
+    for one in refused[:_MOST_SHOWN]:
+        yield f"{safe(one.path, None)}:{one.place}  refused: {safe(one.why, None)}"
+    if number > _MOST_SHOWN:
+        yield f"... and {number - _MOST_SHOWN:,} more refused for {safe(target)}"
+
+
+def _nothing_written(result: Conversion) -> str:
+    total = sum(one.total - sum(one.removed.values()) for one in result.outputs)
+    advice = "more than --max-dropped" if result.dropped else "--drop sets them aside"
+    if result.refusals == 1 and not result.dropped:
+        advice = "--drop sets it aside"
+    return (
+        f"FAILED  {result.refusals:,} of {count(total, 'example')} cannot be converted; "
+        f"nothing was written ({advice})"
+    )
+
+
+def _changed(changes: Mapping[str, int]) -> str:
+    kinds = [kind for kind in _CHANGED if changes.get(kind)]
+    texts = [f"{count(changes[kind], 'image')} {kind}" for kind in kinds]
+    return f"changed: {'; '.join(texts)}" if texts else ""
+
+
+def _lost(result: Conversion) -> str:
+    losses = result.losses
+    texts = [fill(words, {"n": losses[kind]}) for kind, words in _LOST.items() if losses.get(kind)]
+    return f"lost: {'; '.join(texts)}" if texts else ""
+
+
+def _verdict(report: Report, display: Display) -> Iterator[str]:
+    """Yield the report if it fails, else its verdict."""
+    if not report.ok:
+        yield from render_text(report, display).splitlines()
+        return
+    word, _, judged = verdict(report).partition("  ")
+    examples = count(sum(file.examples for file in report.files), "example")
+    yield f"{word}  as provider {safe(report.provider)}: {judged}, {examples}"
+
+
+def _next(step: str) -> Iterator[str]:
+    first, *others = step.strip().splitlines()
+    if not others:
+        yield f"next: {safe(first, None)}"
+        return
+    yield "next:"
+    yield from (f"  {safe(line, None)}" for line in (first, *others))

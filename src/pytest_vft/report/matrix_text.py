@@ -1,0 +1,80 @@
+"""The comparison of providers as a table of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from pytest_vft.compatibility import Compatibility, ProviderComparison, Reason
+from pytest_vft.report.layout import DEFAULT, Display, wrapped
+from pytest_vft.report.text import file_lines, tokens_and_price
+from pytest_vft.text import count, safe
+
+_VERDICT = len("refuses")
+_WIDEST_NAME = 30
+
+
+def render_matrix_text(comparison: ProviderComparison, display: Display = DEFAULT) -> str:
+    """Return *comparison* as text: a row for each provider, with its verdict and a reason a line."""
+    width = display.width
+    network = [("offline" if comparison.offline else "network on")] if comparison.urls else []
+    providers = count(len(comparison.providers), "provider")
+    lines = [", ".join([f"vft: {providers}", f"depth {comparison.depth}", *network])]
+    for file in comparison.files:
+        lines += file_lines(file, width=width)
+    lines += ["", *_table(comparison, display)]
+    for note in comparison.notes:
+        lines += wrapped(f"note: {note}", width=width)
+    return "\n".join([*lines, "help: vft explain PROVIDER; vft check --provider=PROVIDER"]) + "\n"
+
+
+def _table(comparison: ProviderComparison, display: Display) -> Iterator[str]:
+    names = [safe(one.id, _WIDEST_NAME) for one in comparison.providers]
+    room = max(map(len, names))
+    indent = " " * (room + _VERDICT + 4)
+    yield f"{'':<{room}}  {'verdict':<{_VERDICT}}  why"
+    for name, one in zip(names, comparison.providers, strict=True):
+        first = f"{name:<{room}}  {one.verdict:<{_VERDICT}}  "
+        for text in why(comparison, one, display.most_shown) or [""]:
+            yield from wrapped(text, first, f"{indent}  ", width=display.width)
+            first = indent
+    yield ""
+
+
+def why(comparison: ProviderComparison, one: Compatibility, most_shown: int = 0) -> list[str]:
+    """Return the reasons of *one*, at most *most_shown* (0: all), its closing dates, and the cost."""
+    shown = one.reasons[:most_shown] if most_shown else one.reasons
+    texts = [_reason(reason, one, several_files=len(comparison.files) > 1) for reason in shown]
+    hidden = len(one.reasons) - len(shown)
+    texts += [f"{hidden:,} more (--max-shown=0 shows them)"] if hidden else []
+    closing = ", ".join(_closing(one, comparison.today))
+    texts += [closing] if closing else []
+    if one.cost is not None:
+        cost = one.cost
+        texts.append(f"one epoch: {tokens_and_price(cost.tokens_at_least, cost.tokens_at_most, cost.price)}")
+    return texts
+
+
+def _closing(one: Compatibility, today: date) -> Iterator[str]:
+    """Yield when *one* closes for all, and for new customers; a date in the past for all is a reason."""
+    if one.closes is not None and one.closes <= today:
+        return
+    if one.closes is not None:
+        yield f"closes {one.closes}"
+    newcomers = one.closes_newcomers
+    if newcomers is not None:
+        closed = newcomers <= today
+        yield f"{'closed' if closed else 'closes'} to new customers {'since ' if closed else ''}{newcomers}"
+    if one.open_until is not None and one.open_until > today:
+        yield f"open to existing customers until {one.open_until} at least"
+
+
+def _reason(reason: Reason, one: Compatibility, *, several_files: bool) -> str:
+    """Return the text of *reason* with its first place, and with its effect if that is not the verdict."""
+    place = ""
+    if reason.path is not None and several_files:
+        place = f" ({reason.path}{'' if reason.line is None else f':{reason.line}'})"
+    elif reason.line is not None:
+        place = f" (line {reason.line:,})" if reason.number == 1 else f" (first: line {reason.line:,})"
+    effect = "" if reason.effect in {one.verdict, "unknown"} else f"{reason.effect}: "
+    return f"{effect}{reason.message}{place}"

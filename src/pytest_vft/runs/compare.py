@@ -1,0 +1,283 @@
+"""A comparison of providers: who takes a dataset, and why not the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_vft.catalogue.providers import provider_ids
+from pytest_vft.clock import now
+from pytest_vft.compatibility import Compatibility, ProviderComparison, Reason
+from pytest_vft.errors import LintError, UsageError, without_inner_frames
+from pytest_vft.formats.dataset_info import read_description
+from pytest_vft.formats.detection import count_formats, table_columns
+from pytest_vft.model import Depth, FileResult, Report, Source
+from pytest_vft.reading.files import open_file
+from pytest_vft.report.reasons import plain_reason, unknown_reasons
+from pytest_vft.runs.config import Config, nearest_configs
+from pytest_vft.runs.lint import Paths, strings
+from pytest_vft.runs.run import run_all
+from pytest_vft.runs.settings import MAX_TOKENS, Settings, read_settings
+from pytest_vft.runs.several import provider_names
+from pytest_vft.runs.sources import find_sources
+from pytest_vft.text import either
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from pytest_vft.reading.remote import Watch
+
+_ORDER = ("refuses", "unknown", "loses")
+
+
+class _Candidate(NamedTuple):
+    """The settings for a provider, with the files that it reads, and reasons that need no measuring."""
+
+    settings: Settings
+    reasons: tuple[Reason, ...]
+
+
+def compare(  # noqa: PLR0913 - all by keyword but two
+    options: Mapping[str, Any],
+    paths: Sequence[str] = (),
+    *,
+    data: Sequence[str] = (),
+    validation: Sequence[str] = (),
+    test: Sequence[str] = (),
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> ProviderComparison:
+    """Return the verdicts of the providers in *options* ("provider": None for all shipped ones) on the files.
+
+    The other arguments are those of find_groups() and run_all(). Files that several providers read are
+    measured once. Only rules that say something about the provider count: what the configuration selects,
+    ignores or allows has no effect.
+    Raises UsageError, ConfigError or RuleFileError for invalid options, LintError if nothing can be judged.
+    """
+    settings = read_settings({**options, "provider": None, "model": None, "max_tokens": None})
+    config = settings.config
+    config_of = nearest_configs(config) if options.get("config") is None else None
+    sources = find_sources(config, paths, data=data, validation=validation, test=test, config_of=config_of)
+    if not sources:
+        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+    names = provider_names(options.get("provider")) or provider_ids()
+    settings = replace(settings, config=_neutral(config), select=None, extend_select=(), ignore=())
+    today = now().date()
+    found = [_formats(source, settings.data_format) for source in sources]
+    candidates = [
+        _candidate(settings, name, found, model=options.get("model"), max_tokens=options.get("max_tokens"))
+        for name in names
+    ]
+    measured = [one.settings for one in candidates if one.settings.sources]
+    reports = iter(run_all(measured, watch=watch, executor=executor))
+    judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
+    files = _files(found, [report for _, report in judged if report])
+    return ProviderComparison(
+        files=files,
+        providers=tuple(_compatibility(one, report, today) for one, report in judged),
+        depth=settings.depth,
+        offline=settings.network.offline,
+        urls=max((report.urls for _, report in judged if report), default=0),
+        today=today,
+        notes=tuple(dict.fromkeys(note for _, report in judged if report for note in report.notes)),
+    )
+
+
+def _neutral(config: Config) -> Config:
+    """Return *config* without what it says about rules: a comparison is about the providers."""
+    return replace(
+        config,
+        select=None,
+        extend_select=(),
+        ignore={},
+        per_file_ignores={},
+        allow={},
+        params={},
+        severity={},
+    )
+
+
+class _Formats(NamedTuple):
+    """A file with its likeliest data format, and all formats that read as many of its examples, if any."""
+
+    source: Source
+    names: Sequence[str]
+    described: Mapping[str, str] | None
+
+
+def _formats(source: Source, given: str | None) -> _Formats:
+    """Return the formats of *source*: *given*, or those of its first examples. Raises LintError."""
+    error = open_file(source.path).error
+    if error is not None:
+        raise LintError(f"{source.path}: cannot be read: {error}")
+    described = read_description(source.path).layout
+    if given is not None:
+        names: Sequence[str] = (given,)
+    else:
+        counts = count_formats(source.path)
+        names = [name for name, number in counts.items() if number == max(counts.values())]
+        if described is not None:
+            names = ["llamafactory", *names]
+    columns = () if names else table_columns(source.path)
+    source = source._replace(data_format=names[0] if names else "openai", columns=columns)
+    return _Formats(source, names, described)
+
+
+def _candidate(
+    settings: Settings, name: str, found: Sequence[_Formats], *, model: str | None, max_tokens: int | None
+) -> _Candidate:
+    """Return the candidate for the provider *name*; *model* and *max_tokens* apply where they are known."""
+    own = replace(settings, provider_id=name)
+    provider = own.provider
+    if model is not None and provider.accepts(model):
+        own = replace(own, model_name=model)
+    if max_tokens is not None and any(MAX_TOKENS in own.catalogue[id_].limits for id_ in provider.rules):
+        own = replace(own, max_tokens=max_tokens)
+    sources, refused = [], []
+    for source, names, described in found:
+        known = provider.data_formats
+        read = next((one for one in names if not known or one in known), None)
+        if read is None and not names:
+            read = known[0]
+        if read is None:
+            refused.append(source)
+        else:
+            layout = described if read == "llamafactory" and described else {}
+            sources.append(source._replace(data_format=read, layout=layout))
+    reasons = [_format_reason(refused, provider.data_formats)] if refused else []
+    return _Candidate(replace(own, sources=tuple(sources)), tuple(reasons))
+
+
+def _format_reason(refused: Sequence[Source], known: Sequence[str]) -> Reason:
+    formats = either(list(dict.fromkeys(source.data_format for source in refused)))
+    message = f"data format {formats}; expected {either(known)}"
+    return Reason(None, "refuses", len(refused), message, refused[0].path)
+
+
+def _files(found: Sequence[_Formats], reports: Sequence[Report]) -> tuple[FileResult, ...]:
+    """Return the files that were *found*, as the first of *reports* that has them does.
+
+    A file that no provider reads has only a path, a split and a data format.
+    """
+    measured: dict[str, FileResult] = {}
+    for report in reports:
+        for file in report.files:
+            measured.setdefault(file.path, file)
+    return tuple(measured.get(one.source.path) or _unread(one.source) for one in found)
+
+
+def _unread(source: Source) -> FileResult:
+    return FileResult(
+        path=source.path,
+        split=source.split,
+        bytes=os.stat(source.path).st_size,  # noqa: PTH116 - a path as the user wrote it
+        lines=0,
+        examples=0,
+        questions=0,
+        answered=0,
+        images=0,
+        distinct_images=0,
+        stopped_by="no provider reads its data format",
+        tallies={},
+        data_format=source.data_format,
+    )
+
+
+def _compatibility(candidate: _Candidate, report: Report | None, today: date) -> Compatibility:
+    settings = candidate.settings
+    provider = settings.provider
+    reasons = [*candidate.reasons, *_closed(provider.closes, today)]
+    if report is not None:
+        reasons += _reasons(settings, report)
+    reasons.sort(key=lambda reason: _ORDER.index(reason.effect))
+    return Compatibility(
+        id=provider.id,
+        name=provider.name,
+        model=settings.model,
+        verdict=reasons[0].effect if reasons else "takes",  # type: ignore[arg-type]  # one of _ORDER
+        reasons=tuple(reasons),
+        closes=provider.closes,
+        closes_newcomers=provider.closes_newcomers,
+        open_until=provider.open_until,
+        cost=report.cost if report else None,
+        not_stated=tuple(
+            id_
+            for id_, rule in settings.catalogue.items()
+            if (rule.limits or rule.claim) and id_ not in settings.bound
+        ),
+    )
+
+
+def _closed(closes: date | None, today: date) -> Iterator[Reason]:
+    if closes is not None and closes <= today:
+        yield Reason(None, "refuses", 1, f"closed since {closes}")
+
+
+def _reasons(settings: Settings, report: Report) -> Iterator[Reason]:
+    """Yield the reasons in *report* why the provider of *settings* does not simply take the files."""
+    results = {result.id: result for result in report.rules}
+    for rule in settings.rules:
+        result = results[rule.id]
+        if result.tally.failed and rule.meaning != "nothing":
+            found = [one for one in report.findings if one.rule == rule.id]
+            first, message = found[0], plain_reason(result, found)
+            yield Reason(rule.id, rule.meaning, result.tally.failed, message, first.path, first.line)
+    unknown = [
+        results[rule.id]
+        for rule in settings.rules
+        if rule.meaning == "refuses" and not (MAX_TOKENS in rule.limits and settings.model is None)
+    ]
+    for rule_id, number, message in unknown_reasons(report, unknown):
+        yield Reason(rule_id, "unknown", number, message)
+
+
+@without_inner_frames
+def compare_providers(  # noqa: PLR0913 - all by keyword, each with a default
+    *paths: Paths,
+    validation: Paths = (),
+    test: Paths = (),
+    providers: Paths = (),
+    data_format: str | None = None,
+    model: str | None = None,
+    depth: Depth = "auto",
+    offline: bool | None = None,
+    allow_private: bool = False,
+    proxy: str | None = None,
+    url_budget: int | None = None,
+    cache: bool = True,
+    max_tokens: int | None = None,
+    image_roots: Paths = (),
+    config: Config | str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
+) -> ProviderComparison:
+    """Return which providers take the files at *paths*, and why the others do not.
+
+    *providers* are names of providers or paths of provider files, by default all shipped ones. *model* and
+    *max_tokens* apply to the providers that know them. The other arguments are those of lint().
+    Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError for a file
+    that cannot be read or has no examples.
+    """
+    return compare(
+        {
+            "provider": strings(providers),
+            "config": config,
+            "data_format": data_format,
+            "model": model,
+            "depth": depth,
+            "offline": offline,
+            "allow_private": allow_private,
+            "proxy": proxy,
+            "url_budget": url_budget,
+            "no_cache": not cache,
+            "max_tokens": max_tokens,
+            "image_root": strings(image_roots),
+            "jobs": 1,
+        },
+        strings(paths),
+        validation=strings(validation),
+        test=strings(test),
+        executor=executor,
+    )

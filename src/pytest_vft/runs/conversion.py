@@ -1,0 +1,261 @@
+"""The conversion of files into a folder: survey, fetches, shards, side files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import orjson
+
+from pytest_vft.checking.processes import processes, usable_cpus
+from pytest_vft.converting.files import FileConversion, convert_file, image_folder
+from pytest_vft.converting.images import body_name
+from pytest_vft.converting.plan import ConversionPlan, Images
+from pytest_vft.converting.work import CutFile, cut_file, survey_shards
+from pytest_vft.errors import UsageError
+from pytest_vft.formats.registry import load_writer
+from pytest_vft.formats.writers.base import FileShape
+from pytest_vft.formats.writers.survey import Survey
+from pytest_vft.model import OutputSummary
+from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
+from pytest_vft.outputs.names import output_targets
+from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.remote import ReadProgress, Watch
+from pytest_vft.report.conversion import Conversion, RefusedExample
+from pytest_vft.runs.conversion_request import ConversionRequest
+from pytest_vft.runs.conversion_target import next_steps
+from pytest_vft.runs.fetcher import fetcher
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+_SIDE_FILES = "side files"  # the part of the output that holds them; no file has this name
+
+
+@dataclass(frozen=True, slots=True)
+class _SurveyedFile:
+    """A file in shards, what its examples have in common, transports of its images, and their URLs."""
+
+    cut: CutFile
+    common: Survey
+    transports: frozenset[str]
+    urls: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What is the same for all outputs of a run."""
+
+    data_format: str
+    shape: FileShape
+    images: Images
+
+
+class _Bodies:
+    """Images behind URLs, fetched into a folder; *causes* says why others were not."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.causes: dict[str, str] = {}
+
+    def keep(self, url: str, image: bytes) -> None:
+        """Write *image*, which is behind *url*."""
+        Path(self.folder, body_name(url)).write_bytes(image)
+
+
+def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Conversion:
+    """Convert the files of *request*; the result is not checked.
+
+    Raises UsageError, ConfigError, LintError if a worker dies, and OSError.
+    """
+    opened = {source.path: open_file(source.path) for source in request.sources}
+    for path, one in opened.items():
+        if not one.is_read:
+            raise UsageError(f"{path}: {one.error or f'is {one.container}; expected JSON Lines'}")
+    (output,) = output_targets(opened, request.out, _suffixes(opened))
+    size = sum(one.bytes for one in opened.values())
+    with ExitStack() as stack:
+        folder = stack.enter_context(output_folder(output, force=request.force))
+        executor = stack.enter_context(processes(request.settings.jobs or usable_cpus(), size))
+        files = [_survey(cut_file(source, opened[source.path]), executor) for source in request.sources]
+        form = _form(request, files)
+        converted = _Run(request, form, folder, executor, _counted(watch, size)).convert(files, watch)
+        side_files = _write_side_files(form, folder)
+        if request.limit.allows(sum(one.refusals for one in converted.values())):
+            folder.publish()
+        return _conversion(request, form, folder, converted, side_files)
+
+
+def _suffixes(opened: dict[str, OpenedFile]) -> dict[str, str]:
+    """Return the ends of the names of outputs that have another container than their inputs."""
+    return {path: ".jsonl" for path, one in opened.items() if one.container in (ARRAY, PARQUET)}
+
+
+def _counted(watch: Watch | None, total: int) -> Callable[[int], None]:
+    """Return a function that tells *watch* how much of *total* bytes is done, from numbers of bytes."""
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        done += size
+        if watch:
+            watch(ReadProgress(done, total))
+
+    return count
+
+
+def _survey(cut: CutFile, executor: Executor | None) -> _SurveyedFile:
+    common, transports, urls = Survey(), set[str](), set[str]()
+    for part in survey_shards(cut, executor):
+        common = common.joined(part.common)
+        transports |= part.transports
+        urls |= part.urls
+    return _SurveyedFile(cut, common, frozenset(transports), frozenset(urls))
+
+
+def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:
+    """Return the form of all outputs. Raises UsageError if the target does not take images as requested."""
+    target = request.target
+    common = reduce(Survey.joined, (file.common for file in files))
+    data_format = target.data_format(preferences=common.preferences)
+    present = {transport for file in files for transport in file.transports}
+    images = target.images(data_format, request.images, present)
+    return _Form(data_format, common.shape(target.shape()), images)
+
+
+class _Run:
+    """The conversion of the files of a request into *folder*."""
+
+    def __init__(
+        self,
+        request: ConversionRequest,
+        form: _Form,
+        folder: OutputFolder,
+        executor: Executor | None,
+        count: Callable[[int], None],
+    ) -> None:
+        self._request = request
+        self._form = form
+        self._folder = folder
+        self._executor = executor
+        self._count = count
+
+    def convert(self, files: Sequence[_SurveyedFile], watch: Watch | None) -> dict[str, FileConversion]:
+        """Return the conversions of *files* by path; those that an interrupted run has completed are kept."""
+        found: dict[str, FileConversion] = {}
+        for file in files:
+            facts = self._folder.finished(self._name(file), self._key(file))
+            if facts is not None:
+                found[file.cut.source.path] = FileConversion.from_facts(facts)
+        todo = [file for file in files if file.cut.source.path not in found]
+        with TemporaryDirectory(prefix="vft-") as temporary:
+            bodies = self._fetch({url for file in todo for url in file.urls}, temporary, watch)
+            for file in todo:
+                found[file.cut.source.path] = self._convert(file, bodies)
+        return {file.cut.source.path: found[file.cut.source.path] for file in files}
+
+    def _fetch(self, urls: set[str], folder: str, watch: Watch | None) -> _Bodies:
+        """Fetch *urls* into *folder*, unless URLs are kept as they are."""
+        bodies = _Bodies(folder)
+        settings = self._request.settings
+        if not urls or self._form.images == "keep":
+            return bodies
+        if settings.network.offline:
+            bodies.causes = dict.fromkeys(urls, "--offline does not fetch")
+            return bodies
+        fetched = fetcher([settings], (), watch, bodies.keep).fetch(sorted(urls))
+        for url, remote in fetched.remotes.items():
+            if remote.content is None:
+                served = f"it is {remote.served}" if remote.served else "it is too large or damaged"
+                bodies.causes[url] = remote.cause or served
+        return bodies
+
+    def _convert(self, file: _SurveyedFile, bodies: _Bodies) -> FileConversion:
+        request, form, name = self._request, self._form, self._name(file)
+        with self._folder.part(name, self._key(file)) as part:
+            plan = ConversionPlan(
+                source=file.cut.source,
+                data_format=form.data_format,
+                shape=form.shape,
+                target=request.target.name,
+                allowed=request.allowed,
+                images=form.images,
+                staged=image_folder(part),
+                folder=str(self._folder.path),
+                prefix=request.target.prefix,
+                local="file" in request.target.takes(form.data_format),
+                bodies=bodies.folder,
+                causes={url: bodies.causes[url] for url in file.urls if url in bodies.causes},
+                image_roots=request.settings.image_roots,
+                keep_refused=request.limit.drop,
+            )
+            result = convert_file(file.cut, name, part, plan, executor=self._executor, watch=self._count)
+            part.facts |= result.facts()
+        return result
+
+    def _name(self, file: _SurveyedFile) -> str:
+        return self._folder.names[file.cut.source.path]
+
+    def _key(self, file: _SurveyedFile) -> str:
+        request, form = self._request, self._form
+        return part_key(
+            file.cut.source.path,
+            (file.cut.source, form.data_format, form.shape, form.images, request.target.name),
+            (sorted(request.allowed), request.target.prefix, request.limit.drop, request.settings.network),
+            request.settings.image_roots,
+        )
+
+
+def _write_side_files(form: _Form, folder: OutputFolder) -> Sequence[str]:
+    """Write the files that a trainer needs beside the data, and return their names."""
+    files = load_writer(form.data_format).side_files(list(folder.names.values()), form.shape)
+    if not files:
+        return ()
+    with folder.part(_SIDE_FILES, repr(files)) as part:
+        for name, value in files.items():
+            with part.open(name) as file:
+                file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+    return list(files)
+
+
+def _conversion(
+    request: ConversionRequest,
+    form: _Form,
+    folder: OutputFolder,
+    files: dict[str, FileConversion],
+    side_files: Sequence[str],
+) -> Conversion:
+    refusals = sum(one.refusals for one in files.values())
+    outputs = {path: str(request.out / folder.names[path]) for path in files}
+    written = request.limit.allows(refusals)
+    steps = next_steps(request.target, form.data_format, form.shape, request.out, list(outputs.values()))
+    return Conversion(
+        target=request.target.name,
+        data_format=form.data_format,
+        written=written,
+        outputs=tuple(
+            OutputSummary(
+                path=outputs[path],
+                total=one.total,
+                copied=one.written,
+                aside=one.refusals,
+                removed={"blank line": one.blank},
+            )
+            for path, one in files.items()
+        ),
+        refused=tuple(
+            RefusedExample(path, place, why) for path, one in files.items() for place, why in one.refused
+        ),
+        refusals=refusals,
+        dropped=request.limit.drop,
+        losses=sum((one.losses for one in files.values()), Counter()),
+        changes=sum((one.changes for one in files.values()), Counter()),
+        side_files=tuple(str(request.out / name) for name in side_files),
+        next=tuple(steps) if written else (),
+    )

@@ -1,0 +1,132 @@
+"""The target of a conversion: a provider, or a bare data format."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_vft.catalogue.providers import Provider, default_provider, provider_ids
+from pytest_vft.converting.plan import Images
+from pytest_vft.errors import UsageError
+from pytest_vft.formats.registry import URLS_ONLY, load_writer, writers
+from pytest_vft.formats.writers.base import FileShape
+from pytest_vft.runs.settings import Settings
+from pytest_vft.text import either, nearest
+
+# Ways to pass images, in the order in which they are chosen.
+IMAGES: tuple[Images, ...] = ("keep", "files", "embed")
+_ANY_TRANSPORT = ("data", "url", "file", "bucket")
+_FILES = frozenset({"file", "bucket"})
+
+
+class ConversionTarget(NamedTuple):
+    """Who the files are for.
+
+    *name* is a provider or a data format, *provider* checks the result, *formats* are the data formats that
+    may be written, *prefix* precedes the names of images, and *bucket_owner* is the owner of its bucket.
+    """
+
+    name: str
+    provider: Provider
+    formats: Sequence[str]
+    prefix: str = ""
+    bucket_owner: str | None = None
+
+    def data_format(self, *, preferences: bool) -> str:
+        """Return the data format of examples with two answers or with one: the first that can have them."""
+        fit = [one for one in self.formats if load_writer(one).has_preferences or not preferences]
+        return (fit or self.formats)[0]
+
+    def shape(self) -> FileShape:
+        """Return what the provider demands of all examples."""
+        style = self.provider.writes
+        return FileShape(
+            parts=style.parts,
+            one_system=style.one_system,
+            drops=frozenset({*style.drops, *self.provider.unread}),
+            bucket_owner=self.bucket_owner,
+        )
+
+    def takes(self, data_format: str) -> frozenset[str]:
+        """Return the transports of images that the provider takes in *data_format*."""
+        without = {"file"} if data_format in URLS_ONLY else set()
+        return frozenset(self.provider.transports) - without
+
+    def images(self, data_format: str, given: Images | None, present: Collection[str]) -> Images:
+        """Return how images are passed; *present* are the transports in the data.
+
+        Raises UsageError if the provider does not take images so, or if a bucket is needed and not named.
+        """
+        takes = self.takes(data_format)
+        fit: dict[Images, bool] = {
+            "keep": takes.issuperset(present),
+            "files": bool(takes & _FILES),
+            "embed": "data" in takes,
+        }
+        chosen: Images = next((one for one in IMAGES if fit[one]), "keep")
+        mode = given or chosen
+        if mode != "keep" and not fit[mode]:
+            better = [f"--images={one}" for one in IMAGES if fit[one]] or ["--images=keep"]
+            raise UsageError(
+                f"--images={mode}: {self.name} does not take images so; expected {either(better)}"
+            )
+        if mode == "files" and "file" not in takes and not self.prefix:
+            raise UsageError(
+                f"{self.name} takes images from a bucket: name it with --image-prefix, as in "
+                "--image-prefix=s3://BUCKET/FOLDER/"
+            )
+        return mode
+
+
+def find_target(name: str, settings: Settings, prefix: str, bucket_owner: str | None) -> ConversionTarget:
+    """Return the target *name*; *settings* are those for the provider of that name, if there is one.
+
+    Raises UsageError, which names the nearest, for an unknown name.
+    """
+    prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
+    if not is_provider(name):
+        provider = settings.provider
+        if name not in provider.data_formats:  # no shipped provider reads it
+            provider = Provider(name, name, data_formats=(name,), transports=_ANY_TRANSPORT)
+        return ConversionTarget(name, provider, (name,), prefix, bucket_owner)
+    known = [one for one in settings.provider.data_formats if one in writers()]
+    if not known:
+        raise UsageError(f"{name}: no data format of this provider can be written")
+    return ConversionTarget(settings.provider.id, settings.provider, known, prefix, bucket_owner)
+
+
+def is_provider(name: str) -> bool:
+    """Return whether *name* is a provider, also a file of one, rather than a bare data format.
+
+    Raises UsageError, which names the nearest, for an unknown name.
+    """
+    known = [*provider_ids(), *writers()]
+    if name in known or name.endswith(".toml"):
+        return name not in writers() or name in provider_ids()
+    raise UsageError(f"--to={name}{nearest(name, known)}; expected {either(sorted(set(known)))}")
+
+
+def provider_of(name: str) -> str:
+    """Return the provider of the target *name*: its own name, or the provider of a bare data format."""
+    return name if is_provider(name) else default_provider(name)
+
+
+def next_steps(
+    target: ConversionTarget, data_format: str, shape: FileShape, out: Path, files: Sequence[str]
+) -> Iterator[str]:
+    """Yield what to do with *files*, the paths of what was written into *out*."""
+    if target.prefix:
+        yield f"copy {shlex.quote(str(out / 'images'))} to {target.prefix}images"
+    yield from load_writer(data_format).advice(shape)
+    provider = target.provider
+    quoted = [shlex.quote(file) for file in files]
+    if provider.job_api:
+        yield f"vft submit plan {quoted[0]} --provider={provider.id}"
+    elif provider.upload_command:
+        yield " && ".join(provider.upload_command.replace("{file}", file) for file in quoted)
+    elif provider.load_snippet:
+        yield provider.load_snippet.replace("{file}", files[0])
+    elif provider.source:
+        yield f"upload the files with {provider.name}'s own client; vft submit has no job API for it"

@@ -1,0 +1,178 @@
+"""Checks, from settings to reports. Checks of the same files for several providers measure the files once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.columns import RuleSet, select_column, unite
+from pytest_vft.checking.lint import measure_files
+from pytest_vft.checking.memory import RunCache
+from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.processes import processes, usable_cpus
+from pytest_vft.checking.results import LintResult, judge_files
+from pytest_vft.clock import now
+from pytest_vft.errors import LintError
+from pytest_vft.model import Report, Tally
+from pytest_vft.reading.links import read_link
+from pytest_vft.reading.remote import FetchResults, Remote, Watch
+from pytest_vft.reading.sqlite import FOLDER
+from pytest_vft.runs.fetcher import fetcher
+from pytest_vft.runs.records import make_report
+from pytest_vft.runs.settings import Settings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+
+class Check(NamedTuple):
+    """The settings of a check, and the rules that it runs."""
+
+    settings: Settings
+    rules: tuple[Rule, ...]
+
+
+def run(
+    settings: Settings,
+    *,
+    only: Collection[str] | None = None,
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> Report:
+    """Lint the sources of *settings* and return the report; see run_all()."""
+    (report,) = run_all([settings], only=only, watch=watch, executor=executor)
+    return report
+
+
+def run_all(
+    several: Sequence[Settings],
+    *,
+    only: Collection[str] | None = None,
+    watch: Watch | None = None,
+    executor: Executor | None = None,
+) -> list[Report]:
+    """Lint the sources of each of *several* settings and return the reports, in this order.
+
+    Settings that differ only in the provider, and read the same files in the same formats, are checked in one
+    pass. With *only*, no other rules than those with these ids and the rules that they depend on are run.
+    Large files are linted by several processes, or by *executor*. *watch* is called after each shard of a
+    file and after each URL. Raises UsageError or ConfigError for invalid settings, LintError if a worker
+    dies.
+    """
+    groups: list[list[int]] = []
+    checks = []
+    for number, settings in enumerate(several):
+        settings.check()
+        checks.append(Check(settings, _chosen(settings.rules, only)))
+        group = next((one for one in groups if _alike(several[one[0]], settings)), None)
+        if group is None:
+            groups.append([number])
+        else:
+            group.append(number)
+    reports: dict[int, Report] = {}
+    for group in groups:
+        made = _measured([checks[number] for number in group], watch, executor)
+        reports |= zip(group, made, strict=True)
+    return [reports[number] for number in range(len(several))]
+
+
+def _alike(one: Settings, other: Settings) -> bool:
+    """Return whether both settings, made from the same options, read the same files in the same way."""
+    return (one.config.path, one.sources, one.image_roots) == (
+        other.config.path,
+        other.sources,
+        other.image_roots,
+    )
+
+
+def _chosen(rules: tuple[Rule, ...], only: Collection[str] | None) -> tuple[Rule, ...]:
+    if only is None:
+        return rules
+    counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
+    return tuple(rule for rule in rules if rule.id in only or rule.stops or (counting and rule.skips))
+
+
+def _measured(checks: Sequence[Check], watch: Watch | None, executor: Executor | None) -> list[Report]:
+    """Return the reports of *checks*, which are alike."""
+    settings = checks[0].settings
+    fetched = FetchResults({})
+
+    def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
+        nonlocal fetched
+        valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
+        if valid:
+            fetched = fetcher([check.settings for check in checks], plan.rules, watch).fetch(valid)
+        return fetched.remotes
+
+    sets = [RuleSet(check.rules, check.settings.image_tokens) for check in checks]
+    union = unite(sets, settings.catalogue)
+    plan = replace(
+        make_plan(settings, union.rules),
+        image_tokens=union.image_tokens,
+        other_tokens=union.other_tokens,
+        counters=union.counters,
+    )
+    asking = not settings.network.offline and any(rule.scope in ("image", "dataset") for rule in plan.rules)
+    own_ids = {id_: own for column in union.columns for id_, own in column.items()}
+    ignored = {
+        path: frozenset(id_ for id_, own in own_ids.items() if own in ids)
+        for path, ids in settings.ignored.items()
+    }
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(RunCache(plan.cache))) if plan.cache else None
+
+        def workers(size: int) -> Executor | None:
+            return executor or stack.enter_context(processes(settings.jobs or usable_cpus(), size))
+
+        files = measure_files(
+            settings.sources,
+            plan,
+            ignored=ignored,
+            workers=workers,
+            fetch=fetch if asking else None,
+            remember=store.add if store else None,
+            watch=watch,
+        )
+        results: list[LintResult] = []
+        for check, column in zip(checks, union.columns, strict=True):
+            counter = check.settings.image_tokens
+            own = replace(plan, rules=check.rules, image_tokens=counter)
+            chosen = files
+            if len(checks) > 1:
+                chosen = [select_column(file, plan, column, counter) for file in files]
+            results.append(judge_files(settings.sources, chosen, own))
+    troubles = store.warnings if store else ()
+    reports = [
+        make_report(check.settings, check.rules, linted, fetched, troubles)
+        for check, linted in zip(checks, results, strict=True)
+    ]
+    for report in reports:
+        _check_not_empty(report)
+    return reports
+
+
+def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
+    """Return the plan of a check with *settings* by *rules*, which are bound."""
+    config, full = settings.config, settings.depth != "header"
+    return LintPlan(
+        rules=rules,
+        image_tokens=settings.image_tokens,
+        full=full,
+        bounded=settings.depth != "full",
+        max_findings=config.max_findings if settings.max_findings is None else settings.max_findings,
+        cache=config.folder / FOLDER if full and settings.network.cache else None,
+        now=now(),
+        image_roots=settings.image_roots,
+    )
+
+
+def _check_not_empty(report: Report) -> None:
+    """Raise LintError for a file without examples about which no rule has an error, ignored or not."""
+    errors = [rule.id for rule in report.rules if rule.severity == "error"]
+    for file in report.files:
+        found = (file.tallies.get(id_, Tally()) for id_ in errors)
+        if not file.examples and not file.stopped_by and not any(one.failed or one.ignored for one in found):
+            raise LintError(f"{file.path}: has no examples, so nothing was checked; leave the file out")

@@ -1,0 +1,453 @@
+"""vft convert: files that the target takes, losses that are said, and nothing written by halves."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pybase64
+import pytest
+from forms import FORMS, Example, answered, asked, examples_of
+from forms import write as write_lines
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from web.server import Server, serving
+
+import pytest_vft
+from pytest_vft import UsageError, build_example, convert, lint, write_jsonl
+from pytest_vft.catalogue.cases import data_url, draw
+from pytest_vft.catalogue.providers import provider_ids
+from pytest_vft.checking import processes
+from pytest_vft.cli import main
+from pytest_vft.converting import work
+
+TRAINERS = ("trl", "llamafactory", "swift", "axolotl", "unsloth", "together", "fireworks", "azure", "openai")
+WEIGHT = st.sampled_from([None, 0])
+PNG = draw("png 64x64 rgb")[1]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def example(number: int, image: str | None = None) -> Example:
+    picture = data_url(f"png {64 + number}x64 rgb") if image is None else image
+    return build_example(f"Which is it, {number}?", f"It is {number}.", picture, system="Be brief.")
+
+
+def dataset(*more: Example, name: str = "train.jsonl", count: int = 12) -> str:
+    write_jsonl(name, [*map(example, range(count)), *more])
+    return name
+
+
+def lines(path: str | Path) -> list[Any]:
+    return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
+
+
+def files(folder: str | Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+# What comes out is taken
+
+
+@pytest.mark.parametrize("to", [name for name in TRAINERS if name in provider_ids()])
+def test_a_converted_file_is_clean_for_the_provider(to: str) -> None:
+    result = convert(dataset(), to=to, out="out")
+
+    assert result.ok
+    assert result.report is not None
+    assert result.report.provider == to
+    assert (result.refusals, result.outputs[0].kept) == (0, 12)
+    again = lint("out/train.jsonl", provider=to, offline=True)
+    assert [finding.rule for finding in again.findings] == []
+    assert again.files[0].images == 12
+
+
+@pytest.mark.parametrize("name", [name for name in FORMS if name != "openai-preference"])
+def test_each_form_becomes_openai(name: str) -> None:
+    write_lines(*examples_of(name))
+    preference = "ranking" in name or "preference" in name
+
+    result = convert("train.jsonl", to="openai", out="out")
+
+    assert result.data_format == ("openai-preference" if preference else "openai")
+    assert result.outputs[0].kept == 12
+    first = lines("out/train.jsonl")[0]
+    messages = (first["input"] if preference else first)["messages"]
+    parts = [part for message in messages for part in message["content"] if isinstance(part, dict)]
+    urls = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+    assert urls == [f"data:image/png;base64,{pybase64.b64encode(Path('images/0.png').read_bytes()).decode()}"]
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(["trl", "llamafactory", "swift", "sharegpt"]), st.lists(WEIGHT, max_size=2))
+def test_there_and_back_keeps_words_and_pixels(to: str, weights: list[int | None]) -> None:
+    shots = [
+        {**message, **({"weight": weight} if message["role"] == "assistant" and weight is not None else {})}
+        for number, weight in enumerate(weights)
+        for message in example(number)["messages"][1:]
+    ]
+    one = example(9)
+    whole = {"messages": [one["messages"][0], *shots, *one["messages"][1:]]}
+    write_lines(*[whole] * 12)
+
+    there = convert("train.jsonl", to=to, out=f"there-{to}", force=True, allow_loss="weight")
+    back = convert(f"there-{to}/train.jsonl", to="openai", out="back", force=True)
+
+    assert back.written
+    (found,) = {json.dumps(line) for line in lines("back/train.jsonl")}
+    kept = json.loads(found)
+    if there.losses.get("weight") or (to in ("llamafactory", "sharegpt") and 0 in weights):
+        for message in (*whole["messages"], *kept["messages"]):
+            message.pop("weight", None)
+    assert [plain(message) for message in kept["messages"]] == [plain(m) for m in whole["messages"]]
+
+
+def plain(message: Example) -> Example:
+    """Return *message* with a list of one text as a string."""
+    content = message["content"]
+    if isinstance(content, list) and len(content) == 1 and content[0]["type"] == "text":
+        return {**message, "content": content[0]["text"]}
+    return message
+
+
+# Images
+
+
+def test_the_same_image_is_written_once_and_byte_for_byte() -> None:
+    write_jsonl("train.jsonl", [example(n, data_url("png 64x64 rgb")) for n in range(12)])
+
+    result = convert("train.jsonl", to="llamafactory", out="out")
+
+    (name,) = files("out/images")
+    assert Path("out/images", name).read_bytes() == PNG
+    assert {image for line in lines("out/train.jsonl") for image in line["images"]} == {f"images/{name}"}
+    assert result.changes == {"written to files": 12}
+    assert name.rpartition(".")[2] == "png"
+
+
+def test_the_end_of_a_name_is_that_of_the_content() -> None:
+    wrong = data_url("jpeg 64x64 rgb").replace("image/jpeg", "image/png")
+    write_jsonl("train.jsonl", [example(n, wrong) for n in range(12)])
+
+    convert("train.jsonl", to="llamafactory", out="out")
+
+    assert all(name.endswith(".jpg") for name in files("out/images"))
+
+
+def test_local_images_are_copied_and_embedded() -> None:
+    write_lines(*examples_of("llamafactory"))
+
+    convert("train.jsonl", to="trl", out="trl")
+    convert("train.jsonl", to="together", out="together")
+
+    image = lines("trl/train.jsonl")[3]["images"][0]
+    assert Path("trl", image).read_bytes() == Path("images/3.png").read_bytes()
+    assert lint("trl/train.jsonl", offline=True).ok
+    url = lines("together/train.jsonl")[3]["messages"][1]["content"][0]["image_url"]["url"]
+    assert pybase64.b64decode(url.partition(",")[2]) == Path("images/3.png").read_bytes()
+
+
+def test_images_of_a_bucket_have_its_prefix() -> None:
+    result = convert(
+        dataset(),
+        to="bedrock",
+        out="out",
+        images="files",
+        image_prefix="s3://acme/x",
+        bucket_owner="123456789012",
+    )
+
+    source = lines("out/train.jsonl")[0]["messages"][0]["content"][1]["image"]["source"]["s3Location"]
+    (bucket, name) = source["uri"].split("s3://acme/x/")
+    assert (bucket, source["bucketOwner"]) == ("", "123456789012")
+    assert name in files("out")
+    assert "copy out/images to s3://acme/x/images" in result.next
+
+
+def test_a_path_out_of_the_roots_is_not_read(tmp_path: Path) -> None:
+    Path("secret.png").write_bytes(PNG)
+    Path("data").mkdir()
+    write_lines(
+        *[{"messages": [asked(), answered("A.")], "images": ["../secret.png"]}] * 12, name="data/train.jsonl"
+    )
+
+    result = convert("data/train.jsonl", to="together", out="out")
+
+    assert not result.written
+    assert "out of the image roots" in result.refused[0].why
+    assert convert("data/train.jsonl", to="together", out="out", image_roots=tmp_path).refusals == 0
+
+
+@pytest.mark.parametrize(
+    ("to", "images", "words"),
+    [
+        ("together", "files", "together does not take images so; expected --images=keep or --images=embed"),
+        ("llamafactory", "embed", "expected --images=files"),
+        ("llamafactory", "copy", "images is 'copy'"),
+    ],
+)
+def test_images_that_the_target_does_not_take(to: str, images: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        convert(dataset(), to=to, out="out", images=images)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as one:
+        yield one
+
+
+@pytest.fixture
+def _online(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VFT_OFFLINE", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.usefixtures("_online")
+def test_images_behind_urls_are_fetched_and_embedded(server: Server) -> None:
+    dataset(
+        example(20, f"http://127.0.0.1:{server.port}/ok.jpg"),
+        example(21, f"http://127.0.0.1:{server.port}/ok.jpg"),
+    )
+
+    result = convert("train.jsonl", to="together", out="out", allow_private=True)
+
+    assert result.ok
+    assert result.changes == {"fetched": 2, "embedded": 2}
+    assert server.paths["/ok.jpg"] == 1
+
+
+@pytest.mark.usefixtures("_online")
+def test_an_image_that_is_not_there_is_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"http://127.0.0.1:{server.port}/404"
+    dataset(example(20, url))
+    command = ["convert", "train.jsonl", "--to=together", "--out=out", "--allow-private"]
+
+    assert main(command) == 1
+
+    printed = capsys.readouterr().out
+    assert f"train.jsonl:13  refused: image cannot be fetched: {url}: 404 Not Found" in printed
+    assert (
+        "FAILED  1 of 13 examples cannot be converted; nothing was written (--drop sets it aside)" in printed
+    )
+    assert not Path("out").exists()
+
+    assert main([*command, "--drop"]) == 0
+    printed = capsys.readouterr().out
+    assert "12 kept + 1 set aside = 13" in printed
+    assert lines("out/train.jsonl.rej") == [example(20, url)]
+    assert '"13"' in Path("out/train.jsonl.rej.csv").read_text()
+
+
+def test_nothing_is_fetched_offline() -> None:
+    dataset(example(20, "https://img.example.com/a.png"))
+
+    result = convert("train.jsonl", to="together", out="out", offline=True)
+
+    assert result.refused[0].why.endswith("--offline does not fetch")
+    assert convert("train.jsonl", to="trl", out="out", offline=True).ok  # which takes URLs
+
+
+# Losses
+
+
+def with_weights() -> str:
+    shown = [*example(1)["messages"][1:], *example(2)["messages"][1:]]
+    shown[1] = {**shown[1], "weight": 0}
+    return dataset({"messages": [*shown, *example(3)["messages"][1:]]})
+
+
+def test_a_loss_that_changes_training_is_refused_unless_it_is_allowed() -> None:
+    result = convert(with_weights(), to="axolotl", out="out")
+
+    assert not result.written
+    assert result.refused[0].why == "axolotl would lose which answers are trained on (--allow-loss=weight)"
+    assert not Path("out").exists()
+
+    allowed = convert("train.jsonl", to="axolotl", out="out", allow_loss="weight")
+    assert (allowed.written, allowed.losses["weight"]) == (True, 1)
+
+
+def test_a_loss_that_does_not_change_training_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    write_jsonl(
+        "train.jsonl",
+        [build_example(f"{n}?", "A.", data_url("png 64x64 rgb"), detail="low") for n in range(12)],
+    )
+
+    assert main(["convert", "train.jsonl", "--to=trl", "--out=out"]) == 0
+
+    assert "\nlost: detail of 12 images\n" in capsys.readouterr().out
+
+
+def test_an_unknown_loss_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="did you mean 'weight'"):
+        convert(dataset(), to="trl", out="out", allow_loss="weigth")
+
+
+# Files
+
+
+def test_all_files_have_one_shape() -> None:
+    """A prompt with a completion in one file and messages in another cannot be trained on together."""
+    shot = {**answered("It is 1."), "weight": 0}
+    write_lines(*[{"messages": [asked("1?"), shot, asked("2?"), answered("It is 2.")]}] * 12)
+    write_lines(*map(example, range(12)), name="validation.jsonl")
+
+    result = convert("train.jsonl", "validation.jsonl", to="trl", out="out")
+
+    assert result.losses == {}
+    for name in ("train", "validation"):
+        assert {frozenset(line) for line in lines(f"out/{name}.jsonl")} == {
+            frozenset({"prompt", "completion", "images"})
+        }
+
+
+def test_an_array_becomes_lines() -> None:
+    Path("cards.json").write_text(json.dumps(examples_of("sharegpt"), indent=2))
+
+    result = convert("cards.json", to="openai", out="out")
+
+    assert result.ok
+    assert len(lines("out/cards.jsonl")) == 12
+
+
+def test_what_cannot_be_read_is_set_aside_byte_for_byte() -> None:
+    bad = [b"not json", b'{"messages": 7}', b'{"messages": [], "messages": []}', b"[7]"]
+    good = Path(dataset()).read_bytes()
+    Path("train.jsonl").write_bytes(b"\n".join(bad) + b"\n\n" + good)
+
+    result = convert("train.jsonl", to="llamafactory", out="out", drop=True)
+
+    (output,) = result.outputs
+    assert (output.total, output.kept, output.aside, output.removed) == (17, 12, 4, {"blank line": 1})
+    assert Path("out/train.jsonl.rej").read_bytes().splitlines() == bad
+    assert "12" in Path("out/train.jsonl.origin.csv").read_text()
+
+
+def test_more_than_may_be_dropped_is_not_written() -> None:
+    write_jsonl("train.jsonl", [*map(example, range(12)), {"messages": []}, {"messages": []}])
+
+    assert not convert("train.jsonl", to="trl", out="out", drop=True, max_dropped=1).written
+    assert convert("train.jsonl", to="trl", out="out", drop=True, max_dropped=2).written
+
+
+def test_a_file_that_exists_is_replaced_only_by_force() -> None:
+    convert(dataset(), to="trl", out="out")
+
+    with pytest.raises(UsageError, match="exists already"):
+        convert("train.jsonl", to="trl", out="out")
+    assert convert("train.jsonl", to="trl", out="out", force=True).ok
+
+
+def test_the_input_is_not_replaced() -> None:
+    with pytest.raises(UsageError, match="this file is read"):
+        convert(dataset(), to="trl", out=".", force=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"to": "togehter"}, "did you mean 'together'"),
+        ({"data_format": "opanai"}, "did you mean 'openai'"),
+        ({"max_dropped": 1}, "--max-dropped has no effect without --drop"),
+    ],
+)
+def test_mistakes_are_usage_errors(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        convert(dataset(), **{"to": "trl", "out": "out", **options})
+
+
+def test_a_container_that_is_not_read_is_named() -> None:
+    Path("train.jsonl").write_bytes(b"\x1f\x8b" + bytes(64))
+
+    with pytest.raises(UsageError, match=r"train\.jsonl: is gzip"):
+        convert("train.jsonl", to="trl", out="out")
+
+
+def test_the_command_needs_a_target(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", dataset(), "--out=out"]) == 2
+    assert "--to=NAME" in capsys.readouterr().err
+
+
+def test_the_description_is_written_and_read() -> None:
+    result = convert(dataset(), to="llamafactory", out="out")
+
+    assert result.side_files == ("out/dataset_info.json",)
+    assert result.report is not None
+    assert result.report.files[0].layout["dataset"] == "train"
+
+
+def test_findings_of_the_check_fail_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", dataset(count=3), "--to=openai", "--out=out"]) == 1
+
+    printed = capsys.readouterr().out
+    assert "error file/too-few-examples" in printed
+    assert "FAILED" in printed
+    assert Path("out/train.jsonl").exists()
+
+
+def test_a_name_is_never_a_command_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "tr\x1b[31main.jsonl"
+    dataset({"messages": []}, name=name)
+
+    assert main(["convert", name, "--to=trl", "--out=out"]) == 1
+
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_several_processes_write_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_LEAST_FORKED", 1)
+    monkeypatch.setattr(processes, "_LEAST_SPAWNED", 1)
+    monkeypatch.setattr(processes, "SHARD_BYTES", 1)
+    monkeypatch.setattr(work, "SHARD_BYTES", 2_000)
+    dataset({"messages": []}, *map(example, range(20, 30)))
+
+    for jobs in (1, 2):
+        result = convert("train.jsonl", to="llamafactory", out=f"out{jobs}", drop=True, jobs=jobs)
+        assert (result.outputs[0].kept, result.refusals) == (22, 1)
+
+    assert files("out1") == files("out2")
+    for name in files("out1"):
+        if not name.endswith(".csv"):
+            assert Path("out1", name).read_bytes() == Path("out2", name).read_bytes()
+
+
+def test_a_killed_run_leaves_nothing_and_the_next_one_ends_it() -> None:
+    write_jsonl("train.jsonl", [example(n) for n in range(120)])
+    program = (
+        "from pytest_vft.converting import images\n"
+        "import os, signal\n"
+        "done = 0\n"
+        "whole = images.ImagePlacer._write\n"
+        "def write(self, content):\n"
+        "    global done\n"
+        "    done += 1\n"
+        "    if done > 60: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return whole(self, content)\n"
+        "images.ImagePlacer._write = write\n"
+        "from pytest_vft import convert\n"
+        "convert('train.jsonl', to='llamafactory', out='out')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert {name for name in files("out") if not name.startswith(".vft-unfinished/")} == set()
+    assert convert("train.jsonl", to="llamafactory", out="out").ok
+    assert not Path("out/.vft-unfinished").exists()
+    assert len(files("out/images")) == len(
+        {example(n)["messages"][1]["content"][1]["image_url"]["url"] for n in range(120)}
+    )
+
+
+def test_convert_is_public() -> None:
+    assert pytest_vft.convert is convert
