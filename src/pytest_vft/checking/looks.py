@@ -17,7 +17,7 @@ _WIDTH = 3  # numbers in a row
 class SeenImage(NamedTuple):
     """An image with the low half of its *key*, on *line*.
 
-    *fingerprint* is empty for an image of nearly one colour, None for one that was not decoded.
+    *fingerprint* is empty for an image that is left out, None for one that was not decoded.
     """
 
     line: int

@@ -24,6 +24,8 @@ _GAP = 3.0  # a mean of boxes goes before the filter, down to three times the si
 _SIDE = 12  # of the thumbnail that confirms a pair
 _HASH = 8  # bytes
 _FLAT = 8  # standard deviation of grey, below which all images have similar hashes
+# Bits of entropy of grey, below which a drawing has too few levels: discs that differ by colour only have 2.1.
+_FEWEST = 2.5
 _PAPER = 0.5  # of the pixels have one level: a chart, a page or a thing on white, which are alike by nature
 _NEAR = 8  # levels that count as one
 _LEVELS = range(256)
@@ -66,12 +68,14 @@ class Fingerprints:
     views: frozenset[View] = frozenset({"grey"})
 
     def measure(self, images: Sequence[DecodedImage]) -> Sequence[Columns]:
-        """Return the fingerprint of each image; "" for a flat image, None for one that was not decoded."""
+        """Return the fingerprint of each image; "" for a flat one, None for one that was not decoded."""
         return [{"fingerprint": None if one.grey is None else fingerprint(one.grey)} for one in images]
 
 
 def fingerprint(grey: Image.Image) -> str:
-    """Return the fingerprint of the image in mode L, "" if it is nearly of one colour."""
+    """Return the fingerprint of the image in mode L, "" if it is nearly of one level, or of a few levels."""
+    if grey.entropy() < _FEWEST:
+        return NO_FINGERPRINT
     histogram = grey.histogram()
     levels = grey.resize((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=_GAP).tobytes()
     # The thumbnail varies less than the image, and is measured faster.
