@@ -87,9 +87,19 @@ def test_the_guide_to_a_dirty_dataset_is_true(tmp_path: Path) -> None:
     assert follow("docs/how-to/adopt-on-a-dirty-dataset.md", tmp_path) == 3
 
 
-@pytest.mark.parametrize("trainer", ["llamafactory", "trl", "swift"])
+def test_the_guide_to_comparisons_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/compare-providers.md", tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    "trainer", ["with-llamafactory", "with-trl", "with-swift", "with-axolotl", "on-vertex", "on-bedrock"]
+)
 def test_the_guides_to_trainers_are_true(trainer: str, tmp_path: Path) -> None:
-    assert follow(f"docs/how-to/train-with-{trainer}.md", tmp_path) == 1
+    assert follow(f"docs/how-to/train-{trainer}.md", tmp_path) == 1
+
+
+def test_the_guide_to_parquet_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/parquet.md", tmp_path) == 2
 
 
 def test_the_guide_away_from_openai_is_true(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ ONLY_IMPORTED_BY = {
         "submission.upload",
     },
     "pytest": {
+        "items.attachments",
         "items.base",
         "items.datasets",
         "items.evaluation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from pytest_vft import (
+    UsageError,
     build_example,
     compare_providers,
+    lint,
     write_jsonl,
 )
 from pytest_vft.catalogue.cases import data_url
@@ -21,6 +24,7 @@ from pytest_vft.checking import lint as checking
 from pytest_vft.cli import main
 from pytest_vft.compatibility import Compatibility
 from pytest_vft.model import Report
+from pytest_vft.options import FORMATS
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.run import run, run_all
 
@@ -223,7 +227,7 @@ def test_hostile_text_is_escaped_in_each_format(vft: Vft) -> None:
     name = "a\x1b[31m|<b>`.jsonl"
     write_jsonl(name, [{"messages": [{"role": "\x1b[31m<b>", "content": "a"}]}])
 
-    for form in ("text", "json", "markdown"):
+    for form in ("text", "json", "markdown", "html"):
         code, out = vft(name, f"--format={form}")
         assert code == 0
         assert "\x1b" not in out
@@ -250,3 +254,109 @@ def test_url_that_was_not_fetched() -> None:
     assert comparison.urls == 10
     assert comparison["trl"].verdict == "unknown"
     assert "10 images not checked: offline" in [reason.message for reason in comparison["trl"].reasons]
+
+
+# Several providers in a check
+
+
+def test_one_provider_names_none_and_several_name_each(capsys: pytest.CaptureFixture[str]) -> None:
+    write_jsonl("train.jsonl", [mixed(one) for one in cards()])
+
+    assert main(["check", "train.jsonl", "--provider=together"]) == 1
+    assert "[together]" not in capsys.readouterr().out
+    assert main(["check", "train.jsonl", "--provider=together,trl"]) == 1
+    out = capsys.readouterr().out
+
+    assert "vft: provider together, trl, " in out
+    assert "error example/mixed-content[together]: 12 examples" in out
+    assert "error file/missing-images-column[trl]: 1 file" in out
+    assert "train.jsonl  train, 12 examples, 12 images" in out
+    assert main(["explain", "example/mixed-content[together]"]) == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_report_format_names_the_provider_of_a_finding(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl("train.jsonl", [mixed(one) for one in cards()])
+
+    main(["check", "train.jsonl", "--provider=together,trl", f"--format={form}", "--max-shown=0"])
+
+    out = capsys.readouterr().out.replace("%5B", "[").replace("%5D", "]")
+    assert "example/mixed-content[together]" in out
+    assert "file/missing-images-column[trl]" in out
+    assert "mixed-content[trl]" not in out or form == "junit"
+
+
+def test_clean_file_passes_for_several_providers_and_a_file_of_ones_own() -> None:
+    write_jsonl("train.jsonl", cards())
+    Path("acme.toml").write_text('name = "Acme"\nextends = "openai"\n')
+
+    report = lint("train.jsonl", provider="openai,./acme.toml")
+
+    assert report.ok
+    assert report.provider == "openai, acme"
+    assert {rule.id for rule in report.rules} >= {"line/invalid-json[openai]", "line/invalid-json[acme]"}
+    assert [file.examples for file in report.files] == [12]
+    assert report.urls == 0
+
+
+def test_configuration_states_several_providers() -> None:
+    Path("acme.toml").write_text('name = "Acme"\nextends = "together"\n')
+    Path("vft.toml").write_text('provider = "acme.toml,openai"\n')
+    Path("data").mkdir()
+    write_jsonl("data/train.jsonl", cards())
+
+    assert lint("data/train.jsonl").provider == "acme, openai"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"provider": "openai,trk"}, "no provider 'trk'"),
+        ({"provider": "openai,trl", "model": QWEN}, "OpenAI has no vision fine-tuning for model"),
+        ({"provider": "trl,./trl.toml"}, "trl is given twice"),
+    ],
+)
+def test_mistakes_name_the_provider(options: dict[str, Any], said: str) -> None:
+    write_jsonl("train.jsonl", cards())
+    Path("trl.toml").write_text('name = "Mine"\nextends = "trl"\n')
+
+    with pytest.raises(UsageError, match=re.escape(said)):
+        lint("train.jsonl", **options)
+
+
+def test_commands_for_one_provider_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rules", "--provider=openai,trl"]) == 2
+    assert "expected one provider; only checks take several" in capsys.readouterr().err
+
+
+def test_pytest_has_an_item_for_each_rule_and_provider(pytester: pytest.Pytester) -> None:
+    write_jsonl("train.jsonl", [mixed(one) for one in cards()])
+    arguments = ["--vft-data=train.jsonl", "--vft-provider=together,trl", "-p", "no:cacheprovider"]
+
+    result = pytester.runpytest_subprocess(*arguments, "-rf")
+
+    found = result.parseoutcomes()
+    assert found["failed"] == 2
+    result.stdout.fnmatch_lines_random(
+        [
+            "FAILED train.jsonl::example/mixed-content[[]together[]] - 12 examples*",
+            "FAILED train.jsonl::file/missing-images-column[[]trl[]] - *",
+        ]
+    )
+    named = pytester.runpytest_subprocess(
+        *arguments[1:], "-v", "train.jsonl::example/mixed-content[together]", "train.jsonl::line"
+    )
+    outcomes = named.parseoutcomes()
+    assert outcomes["failed"] == 1
+    named.stdout.fnmatch_lines_random(["train.jsonl::line/invalid-json[[]trl[]] PASSED*"])
+    assert "missing-images-column" not in named.stdout.str()
+
+
+def test_pytest_submits_to_one_provider_only(pytester: pytest.Pytester) -> None:
+    write_jsonl("train.jsonl", cards())
+
+    result = pytester.runpytest("--vft-data=train.jsonl", "--vft-provider=openai,azure", "--vft-submit=plan")
+
+    result.stderr.fnmatch_lines(["*--vft-submit: a job has one provider*"])

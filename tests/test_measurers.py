@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.model import Source
-from pytest_vft.reading.fingerprint import Fingerprints, read_fingerprint, read_look
+from pytest_vft.reading.fingerprint import Fingerprints, read_look
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, ImageReader
@@ -117,7 +118,7 @@ def test_image_turned_by_exif_has_the_fingerprint_of_the_one_that_it_shows() -> 
 
     turned, shown = (columns(data, Fingerprints()) for data in (FILES["exif"], saved(upright)))
 
-    one, other = (read_look(read_fingerprint(str(found["fingerprint"]))) for found in (turned, shown))
+    one, other = (read_look(b64decode(str(found["fingerprint"]))) for found in (turned, shown))
     assert (one.hash ^ other.hash).bit_count() <= 3
     assert one.is_like(other)
 

@@ -18,6 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_vft import build_example
+from pytest_vft.catalogue.cases import data_url
+from pytest_vft.cli import main
 from pytest_vft.errors import UsageError
 from pytest_vft.formats.registry import load_format
 from pytest_vft.model import Finding, OutputSummary
@@ -25,7 +28,7 @@ from pytest_vft.outputs.aside import DropLimit, drop_limit, set_aside
 from pytest_vft.outputs.entries import EntryWriter
 from pytest_vft.outputs.folder import output_folder, part_key
 from pytest_vft.outputs.names import output_targets
-from pytest_vft.outputs.origin import origins, read_origins
+from pytest_vft.outputs.origin import origins, origins_path, read_origins
 from pytest_vft.outputs.staging import STAGING
 from pytest_vft.reading.entries import FileEntry, read_entries
 from pytest_vft.reading.files import ARRAY, open_file
@@ -147,7 +150,7 @@ def test_bad_lines_are_set_aside_byte_for_byte(train: Path, tmp_path: Path) -> N
             "file": str(train),
         }
     ]
-    assert [one.place for one in read_origins(str(out / "train.jsonl"))] == ["1", "3", "4"]
+    assert [one.place for one in read_origins(origins_path(str(out / "train.jsonl")))] == ["1", "3", "4"]
     why = f"{out}/train.jsonl.rej.csv"
     assert list(output_lines([summary])) == [
         f"{out}/train.jsonl      3 examples",
@@ -164,7 +167,7 @@ def test_an_array_stays_an_array(tmp_path: Path) -> None:
 
     assert json.loads((out / "a.json").read_bytes()) == [{"id": 0}, {"id": 2}]
     assert (out / "a.json.rej").read_bytes() == b'[\n{"id": 1,\n   "x": "bad"}\n]\n'
-    assert [one.place for one in read_origins(str(out / "a.json"))] == ["#0", "#2"]
+    assert [one.place for one in read_origins(origins_path(str(out / "a.json")))] == ["#0", "#2"]
 
 
 def test_an_array_without_good_elements_is_empty(tmp_path: Path) -> None:
@@ -206,7 +209,9 @@ def test_kept_and_set_aside_are_all(
     assert kept == [line for line in before if b"bad" not in line]
     assert aside == [line for line in before if b"bad" in line]
     assert (summary.total, summary.kept, summary.aside) == (len(before), len(kept), len(aside))
-    places = [int(one.place) for one in read_origins(str(out / "a.jsonl"))] or range(1, len(kept) + 1)
+    places = [int(one.place) for one in read_origins(origins_path(str(out / "a.jsonl")))] or range(
+        1, len(kept) + 1
+    )
     assert [before[place - 1].rstrip(b"\n") for place in places] == [line.rstrip(b"\n") for line in kept]
 
 
@@ -433,6 +438,56 @@ def test_a_change_of_settings_or_data_is_not_resumed(train: Path) -> None:
     assert part_key(str(train), 1, "b") != key
     train.write_bytes(train.read_bytes() + b"\n")
     assert part_key(str(train), 1, "a") != key
+
+
+# Reports name the origin
+
+
+def faulty(number: int) -> dict[str, Any]:
+    return build_example(f"[{number}] What is it?", f"Number {number}.", data_url("jpeg 16x16 l"))
+
+
+def checked(capsys: pytest.CaptureFixture[str], *paths: str) -> str:
+    main(["check", *paths, "--no-cache", "--max-tokens=0"])
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_a_report_names_the_origin_of_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.jsonl").write_text(f"bad\n{json.dumps(faulty(1))}\n{json.dumps(faulty(2))}\n")
+    assert ".origin.csv" not in checked(capsys, "train.jsonl")
+    sift([Path("train.jsonl")], Path("out"))
+    text = checked(capsys, "out/train.jsonl")
+    assert (
+        "note: out/train.jsonl:1 was made of train.jsonl:2; out/train.jsonl.origin.csv has all origins"
+        in text
+    )
+
+    with Path("out/train.jsonl").open("a") as file:
+        file.write(json.dumps(faulty(3)) + "\n")
+    text = checked(capsys, "out/train.jsonl")
+    assert "origin.csv does not belong to this file: it has 2 rows; expected 3" in text
+
+
+def test_a_report_names_the_origin_of_an_element(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.json").write_text(json.dumps(["bad", *({"messages": [], "n": number} for number in range(3))]))
+    sift([Path("a.json")], Path("out"))
+    assert "out/a.json:#0 was made of a.json:#1;" in checked(capsys, "out/a.json")
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "\0", "line,file,origin\n1,2\n", "\udcff"])
+def test_an_origin_of_another_kind_does_no_harm(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text("{}\n")
+    (tmp_path / "train.jsonl.origin.csv").write_text(content, errors="surrogateescape")
+    assert "it has 0 rows; expected 1" in checked(capsys, str(path))
 
 
 # Killed processes

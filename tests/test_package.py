@@ -28,6 +28,8 @@ root = rules_root()
 print(json.dumps({
     "root": str(root),
     "rules": [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()],
+    "templates": sorted(one.name for one in importlib.resources.files("pytest_vft").joinpath(
+        "report/html/templates").iterdir()),
     "typed": importlib.resources.files("pytest_vft").joinpath("py.typed").is_file(),
     "version": pytest_vft.__version__,
 }))
@@ -111,6 +113,12 @@ def test_rules_are_read_where_they_belong(installation: Installation) -> None:
     expected = ROOT / "rules" if installation.editable else packaged
 
     assert expected == Path(installation.found["root"])
+
+
+def test_templates_are_shipped(installation: Installation) -> None:
+    templates = ROOT / "src" / "pytest_vft" / "report" / "html" / "templates"
+
+    assert installation.found["templates"] == sorted(one.name for one in templates.iterdir())
 
 
 def test_types_are_shipped(installation: Installation) -> None:

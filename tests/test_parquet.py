@@ -393,3 +393,20 @@ def test_rows_are_read_in_their_order(rows: list[Example]) -> None:
 
     expected = [{key: value for key, value in row.items() if value is not None} for row in rows]
     assert [json.loads(text) for text in texts if isinstance(text, bytes)] == expected
+
+
+def test_parquet_is_converted_and_refused_rows_are_set_aside_line_by_line() -> None:
+    table = with_images()
+    rows = table.to_pylist()
+    for number in (3, 7):
+        rows[number]["messages"][0]["role"] = "usr"
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), "train.parquet", row_group_size=5)
+
+    assert main(["convert", "train.parquet", "--to=openai", "--out=out", "--drop"]) == 0
+
+    kept, refused = (
+        [json.loads(line) for line in Path("out", name).read_text().splitlines()]
+        for name in ("train.jsonl", "train.jsonl.rej")
+    )
+    assert len(kept) == 10
+    assert [row["messages"][1]["content"][0]["text"] for row in refused] == ["3", "7"]

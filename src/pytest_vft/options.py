@@ -30,7 +30,7 @@ _STEPS = ("plan", "preflight", "apply")
 _IMAGES = ("keep", "files", "embed")
 _LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _TEXT_OR_JSON = ("text", "json")
-_MATRIX_FORMATS = ("text", "json", "markdown")
+_MATRIX_FORMATS = ("text", "json", "markdown", "html")
 EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
 
 
@@ -132,7 +132,7 @@ COMMANDS = (
             Argument(
                 "files",
                 "FILE",
-                "JSON Lines files or JSON arrays, folders or globs; - is standard input",
+                "JSON Lines, JSON arrays or Parquet, folders or globs; - is standard input",
                 many=True,
             ),
         ),
@@ -154,7 +154,7 @@ COMMANDS = (
         "convert",
         "write files so that a provider or trainer takes them",
         "pytest_vft.cli.convert:convert",
-        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+        (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
     ),
     Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
@@ -173,7 +173,7 @@ COMMANDS = (
         "providers",
         "compare providers: who takes the files, and why not the others",
         "pytest_vft.cli.providers:providers",
-        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+        (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
     ),
     Command(
         "submit",
@@ -210,7 +210,12 @@ OPTIONS = (
         (*_RULES, "convert", "providers"),
         "path",
     ),
-    Option("provider", "NAME", "provider whose limits apply (default: that of the data format)", _RULES),
+    Option(
+        "provider",
+        "NAME",
+        "provider whose limits apply, or several (default: that of the data format)",
+        _RULES,
+    ),
     Option("model", "NAME", "model to train", (*_RULES, "providers")),
     Option("max-tokens", "N", "maximum tokens of an example (0: no maximum)", _LENGTH, "count"),
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),

@@ -133,7 +133,7 @@ def test_link_leads_to_the_card_of_a_line(one_file: Path, visit: Open) -> None:
 
 
 def test_examples_that_recur_stand_side_by_side(one_file: Path, visit: Open) -> None:
-    card = visit(one_file).page.locator("section[aria-labelledby='dataset/split-leak'] .card")
+    card = visit(one_file).page.locator("[id='dataset/split-leak'] .card")
 
     left, right = (side.bounding_box() for side in card.locator(".side").all())
     assert left is not None

@@ -196,6 +196,8 @@ def load_provider(provider_id: str) -> Provider:
     Raises UsageError, which names the nearest, for an unknown id.
     """
     known = provider_ids()
+    if "," in provider_id:
+        raise UsageError(f"provider {provider_id!r}: expected one provider; only checks take several")
     if provider_id not in known:
         hint = nearest(provider_id, known)
         raise UsageError(f"no provider {provider_id!r}{hint}; known: {', '.join(known)}")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from array import array
+from binascii import a2b_base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
-
-from pytest_vft.reading.fingerprint import FINGERPRINT_BYTES, read_fingerprint
 
 _UNKNOWN, _FLAT, _KNOWN = range(3)
 _WIDTH = 3  # numbers in a row
@@ -44,7 +43,7 @@ class LookTable:
         state = _UNKNOWN if fingerprint is None else _KNOWN if fingerprint else _FLAT
         self.rows.extend((line, key, state))
         if fingerprint:
-            self.fingerprints += read_fingerprint(fingerprint)
+            self.fingerprints += a2b_base64(fingerprint)  # all have the same length
 
     def extend(self, other: LookTable, lines: int) -> None:
         """Add the images of *other*, which follows after *lines* lines."""
@@ -57,10 +56,11 @@ class LookTable:
         return len(self.rows) // _WIDTH
 
     def __iter__(self) -> Iterator[SeenImage]:
+        size = len(self.fingerprints) // max(1, self.rows[2::_WIDTH].count(_KNOWN))
         at = 0
         for line, key, state in zip(*[iter(self.rows)] * _WIDTH, strict=True):
             if state == _KNOWN:
-                yield SeenImage(line, key, bytes(self.fingerprints[at : at + FINGERPRINT_BYTES]))
-                at += FINGERPRINT_BYTES
+                yield SeenImage(line, key, bytes(self.fingerprints[at : at + size]))
+                at += size
             else:
                 yield SeenImage(line, key, b"" if state == _FLAT else None)

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.checking.alike import compare_images
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.dataset import Recurring, recurring
 from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
@@ -72,8 +71,13 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
     def reading_order(placed: PlacedFinding) -> tuple[int, int]:
         return order[placed.path], placed.found.line or 0
 
-    compared = compare_images(files, compared_kinds(plan.rules, sources), decoded=plan.full)
-    tallies, recurrences = _judge_dataset(files, judge, chain(recurring(files), compared.subjects))
+    subjects, cut, uncompared = recurring(files), 0, 0
+    if kinds := compared_kinds(plan.rules, sources):
+        from pytest_vft.checking.alike import compare_images  # noqa: PLC0415 - for several splits, or if asked
+
+        alike, cut, uncompared = compare_images(files, kinds, decoded=plan.full)
+        subjects = chain(subjects, alike)
+    tallies, recurrences = _judge_dataset(files, judge, subjects)
     totals = ShardTotals()
     findings = []
     recurrences.sort(key=reading_order)
@@ -102,8 +106,8 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
-        cut=compared.cut,
-        uncompared=compared.uncompared,
+        cut=cut,
+        uncompared=uncompared,
     )
 
 

@@ -22,6 +22,7 @@ from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import run_groups
 from pytest_vft.runs.run import run
 from pytest_vft.runs.settings import Settings, read_settings
+from pytest_vft.runs.several import split_id
 from pytest_vft.text import count, safe
 
 # Bytes of a step summary that GitHub accepts
@@ -137,7 +138,7 @@ def _check_selected(groups: Sequence[Settings], report: Report) -> None:
     """
     rules = {rule.id for settings in groups for rule in settings.rules if rule.scope != "dataset"}
     chosen = rules & {id_ for settings in groups for id_ in settings.select or ()}
-    named = [rule for rule in report.rules if rule.id in chosen]
+    named = [rule for rule in report.rules if split_id(rule.id)[0] in chosen]
     if named and not any(rule.tally.checked and rule.reason is None for rule in named):
         ids = ", ".join(rule.id for rule in named)
         raise LintError(f"nothing was checked: the files have nothing for {ids}, or the rules are ignored")

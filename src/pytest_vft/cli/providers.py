@@ -36,6 +36,10 @@ def _render(comparison: ProviderComparison, arguments: argparse.Namespace) -> st
         from pytest_vft.report.matrix_markdown import render_matrix_markdown  # noqa: PLC0415 - as above
 
         return render_matrix_markdown(comparison, Display(arguments.max_shown))
+    if arguments.format == "html":
+        from pytest_vft.report.html.matrix import render_matrix_html  # noqa: PLC0415 - as above
+
+        return render_matrix_html(comparison, Display(arguments.max_shown))
     from pytest_vft.report.matrix_text import render_matrix_text  # noqa: PLC0415 - as above
 
     return render_matrix_text(comparison, Display(arguments.max_shown, text_width()))

@@ -9,7 +9,7 @@ from pytest_vft.catalogue.pages import write_pages
 from pytest_vft.checking.selftest import run_rule_tests
 from pytest_vft.cli.output import print_text
 from pytest_vft.report.rules import render_rule_tests, render_rules
-from pytest_vft.runs.reference import explain_in
+from pytest_vft.runs.reference import explain_in, rules_to_test
 from pytest_vft.runs.reference import schema as read_schema
 from pytest_vft.runs.settings import read_settings
 from pytest_vft.text import safe
@@ -19,7 +19,7 @@ def rules(arguments: argparse.Namespace) -> int:
     """List the rules of a run, test the rules of a folder, or write pages. Return the exit code."""
     settings = read_settings(vars(arguments))
     if arguments.test:
-        tests = run_rule_tests(settings.rules_to_test(arguments.test), settings.catalogue)
+        tests = run_rule_tests(rules_to_test(settings, arguments.test), settings.catalogue)
         print_text(render_rule_tests(tests))
         return 0 if all(test.holds for test in tests) else 1
     if arguments.write_pages:

@@ -109,5 +109,5 @@ def _write_page(
     for target in parse_targets(arguments.report):
         if target.format != "html":
             raise UsageError(f"--report={target.format}: examples are shown as a page; expected html:FILE")
-        write_page(page, target.path, [path])
+        write_page(page, target.path, [source.path])
         print_text(f"{page.values['sentence']}: {safe(target.path, None)}\n")

@@ -8,8 +8,13 @@ from collections.abc import Iterable, Sequence
 from pytest_vft.facts.image import Image
 from pytest_vft.facts.image_facts import ImageFacts
 
-# What Amazon Nova's formats reserve; https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
-_RESERVED = re.compile(r"(?:System|User|Bot|Assistant|Thought):|\[EOS\]|<(?:image|video|unk)>")
+# What Amazon Nova reserves, by a character that each word has; most texts have none of these characters.
+# https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
+_RESERVED = {
+    ":": ("System:", "User:", "Bot:", "Assistant:", "Thought:"),
+    "[": ("[EOS]",),
+    "<": ("<image>", "<video>", "<unk>"),
+}
 _BUCKETS = frozenset({"s3", "gs"})
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_\-/.]")
 _LONGEST_HEAD = 100
@@ -17,8 +22,9 @@ _SHOWN_CHARACTERS = 10
 
 
 def reserved_words(texts: Iterable[str]) -> list[str]:
-    """Return the different reserved words in *texts*, in their order."""
-    return list(dict.fromkeys(word for text in texts for word in _RESERVED.findall(text)))
+    """Return the reserved words in *texts*, each once."""
+    text = "\n".join(texts)
+    return [word for mark, words in _RESERVED.items() if mark in text for word in words if word in text]
 
 
 def add_reference_facts(images: Sequence[Image]) -> None:

@@ -124,6 +124,7 @@ class DatasetRun:
         if isinstance(item, RuleItem) and report.when == "call":
             if item.failing is not None:
                 report.location = item.location_of(item.failing)
+                item.attach_images(report)
             if report.skipped and isinstance(report.longrepr, tuple):
                 report.longrepr = (item.shown_path, 1, report.longrepr[2])
         return report

@@ -24,6 +24,7 @@ from pytest_vft.runs.combining import combine
 from pytest_vft.runs.notes import group_notes
 from pytest_vft.runs.run import run_all
 from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.several import label, split_id
 
 
 class SessionLint:
@@ -42,27 +43,35 @@ class SessionLint:
         self._paths: Collection[str] | None = None
 
     def settings_of(self, source: Source) -> Settings:
-        """Return the settings of a file."""
-        return self._request.settings_of(source.path)
+        """Return the settings of a file, the first ones if there are several providers."""
+        return self._request.settings_of(source.path)[0]
+
+    def _groups(self, label_: str, source: Source | None) -> Sequence[Settings]:
+        """Return the settings with a label of a file, or of all files."""
+        groups = self._request.groups if source is None else self._request.settings_of(source.path)
+        return [settings for settings in groups if label(settings) == label_]
 
     def rule(self, rule_id: str, source: Source | None) -> Rule | None:
         """Return a rule as it applies to a file, or to all files; None for the id of a step."""
-        groups = self._request.groups if source is None else [self.settings_of(source)]
-        return next((settings.bound[rule_id] for settings in groups if rule_id in settings.bound), None)
+        id_, label_ = split_id(rule_id)
+        groups = self._groups(label_, source)
+        return next((settings.bound[id_] for settings in groups if id_ in settings.bound), None)
 
     def why_ignored(self, rule_id: str, source: Source | None) -> str | None:
         """Return why a rule is ignored in a file, or in each configuration; None if it is not ignored."""
+        id_, label_ = split_id(rule_id)
+        groups = self._groups(label_, source)
         if source is not None:
-            return self.settings_of(source).reasons_by_file[source.path].get(rule_id)
-        reasons = [settings.reasons.get(rule_id) for settings in self._request.groups]
+            return groups[0].reasons_by_file[source.path].get(id_)
+        reasons = [settings.reasons.get(id_) for settings in groups]
         return reasons[0] if all(reason is not None for reason in reasons) else None
 
     def select(self, ids: Collection[str], paths: Collection[str] | None) -> None:
         """Select the rules and steps *ids*, and the files *paths* (None: all files)."""
         self._ids, self._paths = ids, paths
 
-    def report(self, source: Source | None) -> Report:
-        """Return the report with this file, or that of all files; the first call checks all files.
+    def report(self, source: Source | None, rule_id: str = "") -> Report:
+        """Return the report with this file and rule, or that of all files; the first call checks all files.
 
         One process checks for all workers. Each call raises LintError if the check could not be completed.
         """
@@ -77,7 +86,8 @@ class SessionLint:
                 raise
         if source is None:
             return self._combined(self._reports)
-        return next(report for report in self._reports if any(f.path == source.path for f in report.files))
+        found = [one for one in self._reports if any(file.path == source.path for file in one.files)]
+        return next((one for one in found if any(rule.id == rule_id for rule in one.rules)), found[0])
 
     def finished(self) -> Report | None:
         """Return the report of all files if this process or a worker has completed the check."""

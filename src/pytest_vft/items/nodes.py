@@ -12,6 +12,7 @@ import pytest
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import VftWarning
+from pytest_vft.items.attachments import attach_images
 from pytest_vft.items.base import ItemFailedError, VftItem, file_module
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.request import DATASET
@@ -81,7 +82,7 @@ class RuleItem(VftItem):
 
     def runtest(self) -> None:
         """Fail, warn or skip according to the report of the session."""
-        report = self._lint.report(self.source)
+        report = self._lint.report(self.source, self.name)
         rule = next(rule for rule in report.rules if rule.id == self.name)
         self._describe(rule)  # again, since the severity depends on the number of findings
         reason = self._lint.why_ignored(self.name, self.source)
@@ -97,6 +98,12 @@ class RuleItem(VftItem):
             pytest.skip(unknown_reason(report, rule))
         elif not rule.tally.checked:
             pytest.skip("not applicable")
+
+    def attach_images(self, outcome: pytest.TestReport) -> None:
+        """Add images of failing examples to *outcome*, for the reports of other plugins."""
+        report = self._lint.report(self.source, self.name)
+        rule = next(rule for rule in report.rules if rule.id == self.name)
+        attach_images(self.config, outcome, report, rule, self.source)
 
     def _tally(self, report: Report) -> Tally:
         if self.source is None:

@@ -19,6 +19,7 @@ from pytest_vft.runs.baseline import open_baseline
 from pytest_vft.runs.groups import find_groups, joined
 from pytest_vft.runs.job_server import other_server
 from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.several import label, split_id
 from pytest_vft.runs.sources import expand, file_identity
 
 DATASET = "vft"  # in place of a path, in ids of rules on all files together
@@ -46,25 +47,36 @@ class CheckRequest(NamedTuple):
     @property
     def sources(self) -> Sequence[Source]:
         """The files to check."""
-        return [source for settings in self.groups for source in settings.sources]
+        by_path = {source.path: source for settings in self.groups for source in settings.sources}
+        return list(by_path.values())
 
-    def settings_of(self, path: str) -> Settings:
-        """Return the settings of the file at *path*, one of *sources*."""
-        return next(settings for settings in self.groups if any(one.path == path for one in settings.sources))
+    def settings_of(self, path: str) -> Sequence[Settings]:
+        """Return the settings of the file at *path*, one of *sources*, for each provider."""
+        return [settings for settings in self.groups if any(one.path == path for one in settings.sources)]
 
     def ids_on(self, path: str) -> Collection[str]:
         """Return the ids of the items to collect for *path*, a file or DATASET."""
         on_dataset = path == DATASET
-        groups = self.groups if on_dataset else [self.settings_of(path)]
-        rules = (rule for settings in groups for rule in settings.rules)
-        ids = list(dict.fromkeys(rule.id for rule in rules if (rule.scope == "dataset") == on_dataset))
+        groups = self.groups if on_dataset else self.settings_of(path)
+        rules = ((rule, label(settings)) for settings in groups for rule in settings.rules)
+        found = (rule.id + suffix for rule, suffix in rules if (rule.scope == "dataset") == on_dataset)
+        ids = list(dict.fromkeys(found))
         if self.step and Source(path, "train") in self.sources:
             ids.append(self.step)
         if not any(rules for _, rules in self.named):
             return ids
         identity = file_identity(path)
         patterns = [named.rules for named in self.named if file_identity(named.path) == identity]
-        return ids if "" in patterns else matching(patterns, ids)
+        return ids if "" in patterns else _matching(patterns, ids)
+
+
+def _matching(patterns: Sequence[str], ids: Sequence[str]) -> Collection[str]:
+    """Return those of *ids* that match *patterns*, with or without a provider. Raises UsageError."""
+    if not any(split_id(id_)[1] for id_ in ids):
+        return matching(patterns, ids)
+    rules = dict.fromkeys(split_id(id_)[0] for id_ in ids)
+    found = matching([pattern for pattern in patterns if pattern not in ids], rules)
+    return [id_ for id_ in ids if id_ in patterns or split_id(id_)[0] in found]
 
 
 def read_check_request(
@@ -83,6 +95,8 @@ def read_check_request(
     groups = _find_groups(options, [path for path, _ in named], places)
     if not any(settings.sources for settings in groups):
         raise UsageError("no files: write --vft-data=PATH, or list them under [tool.vft.data]")
+    if step and any(settings.several for settings in groups):
+        raise UsageError("--vft-submit: a job has one provider; give one with --vft-provider")
     if step:
         server = partial(other_server, base_url=options["base_url"], environ=os.environ)
         groups = tuple(replace(settings, base_url=server(settings)) for settings in groups)

@@ -66,13 +66,18 @@ class Origin(NamedTuple):
     place: str
 
 
-def read_origins(path: str) -> list[Origin]:
-    """Return the origin of each line of the file at *path*, according to the file beside it.
+def origins_path(path: str) -> str:
+    """Return where the origins of the lines of the file at *path* are, if they are known."""
+    return path + ORIGIN
 
-    The list is empty if there is no such file, or if it is of another kind.
+
+def read_origins(path: str) -> list[Origin]:
+    """Return the origin of each line of a file, from its FILE.origin.csv at *path*.
+
+    The list is empty if *path* is a file of another kind, or cannot be read.
     """
     try:
-        with open(path + ORIGIN, encoding="utf-8", newline="", opener=regular) as file:
+        with open(path, encoding="utf-8", newline="", opener=regular) as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != COLUMNS:
                 return []

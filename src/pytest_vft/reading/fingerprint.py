@@ -6,7 +6,7 @@ Formulas and thresholds: docs/explanation/image-content.md.
 from __future__ import annotations
 
 import math
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import mul
@@ -24,7 +24,7 @@ _GAP = 3.0  # a mean of boxes goes before the filter, down to three times the si
 _SIDE = 12  # of the thumbnail that confirms a pair
 _HASH = 8  # bytes
 _FLAT = 8  # standard deviation of grey, below which all images have similar hashes
-# Bits of entropy of grey, below which a drawing has too few levels: discs that differ by colour only have 2.1.
+# Bits of entropy of grey, below which a drawing has too few levels: discs that differ by colour have 2.1.
 _FEWEST = 2.5
 _PAPER = 0.5  # of the pixels have one level: a chart, a page or a thing on white, which are alike by nature
 _NEAR = 8  # levels that count as one
@@ -61,7 +61,7 @@ def correlation(ours: bytes, theirs: bytes) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """The fingerprints of images, as text."""
+    """The fingerprints of images, in base64."""
 
     id: str = "fingerprint 1"
     columns: tuple[str, ...] = ("fingerprint",)
@@ -105,14 +105,6 @@ def _is_paper(histogram: Sequence[int]) -> bool:
     return sum(around) >= _PAPER * sum(histogram)
 
 
-def read_fingerprint(text: str) -> bytes:
-    """Return the fingerprint in *text*, which is not empty, as bytes."""
-    return a2b_base64(text)
-
-
-FINGERPRINT_BYTES = _HASH + 1 + _SIDE * _SIDE
-
-
 def read_look(data: bytes) -> Look:
-    """Return the content of the fingerprint in *data*."""
+    """Return the content of a fingerprint, decoded from base64."""
     return Look(int.from_bytes(data[:_HASH]), bool(data[_HASH]), data[_HASH + 1 :])

@@ -70,7 +70,8 @@ def _closing(provider: Provider) -> str:
     dates = [f"closes {provider.closes}"] if provider.closes else []
     dates += [f"closes to new customers {provider.closes_newcomers}"] if provider.closes_newcomers else []
     dates += [_open_until(provider)] if provider.open_until else []
-    return ", ".join(dates) or "no closing date stated"
+    told = ", ".join(dates) or "no closing date stated"
+    return f"{told} ({_where(provider.source)}, {provider.checked})" if provider.source else told
 
 
 def _open_until(one: Provider | Model) -> str:
@@ -79,8 +80,12 @@ def _open_until(one: Provider | Model) -> str:
 
 def _statement(rule: Rule, statement: RuleStatement) -> str:
     texts = [statement_text(rule, statement), statement.severity, statement.effect]
-    where = statement.source.partition("://")[2].partition("/")[0] or statement.source
-    return "; ".join(text for text in texts if text) + f" ({where}, {statement.checked})"
+    return "; ".join(text for text in texts if text) + f" ({_where(statement.source)}, {statement.checked})"
+
+
+def _where(source: str) -> str:
+    """Return the host of *source*, or *source* itself if it is no address."""
+    return source.partition("://")[2].partition("/")[0] or source
 
 
 def _unstated(provider: Provider, catalogue: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
@@ -101,7 +106,8 @@ def _model(model: Model, catalogue: Mapping[str, Rule]) -> str:
         texts += [f"an image is {tokens.multiplier:g} tokens per patch, at most {tokens.budget:,} patches"]
     else:
         texts += ["image tokens are unknown"]
-    texts += [f"{model.price:g} US dollars per million tokens"] if model.price is not None else []
+    if model.price is not None:
+        texts += [f"{model.price:g} US dollars per million tokens ({model.price_date})"]
     texts += [f"{id_}: {statement_text(catalogue[id_], statement)}" for id_, statement in model.rules.items()]
     return "; ".join(texts)
 

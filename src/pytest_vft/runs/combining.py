@@ -1,4 +1,4 @@
-"""One report of several: the reports of files with different configurations."""
+"""One report of several: the reports of files with different configurations, and for several providers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
         provider_name=_names(report.provider_name for report in reports),
         closes=closes.pop() if len(closes) == 1 else None,
         model=_names(report.model for report in reports if report.model) or None,
-        files=tuple(file for report in reports for file in _files(report, severities)),
+        files=_files(reports, severities),
         rules=rules,
         findings=tuple(finding for report in reports for finding in report.findings),
         dataset={
@@ -37,19 +37,46 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
             for id_ in dict.fromkeys(id_ for report in reports for id_ in report.dataset)
         },
         notes=(*dict.fromkeys(note for report in reports for note in report.notes), *notes),
-        urls=sum(report.urls for report in reports),
+        urls=sum(max(report.urls for report in alike) for alike in _alike(reports)),
         known=tuple(finding for report in reports for finding in report.known),
         baselines=_baselines([use for report in reports for use in report.baselines]),
         by_data_format=any(report.by_data_format for report in reports),
         unsettled=_unsettled([one for report in reports for one in report.unsettled]),
-        cost=_cost([report.cost for report in reports if report.cost is not None]),
+        cost=_cost([cost for alike in _alike(reports) if (cost := _same_cost(alike)) is not None]),
     )
 
 
-def _files(report: Report, severities: Mapping[str, Severity]) -> list[FileResult]:
-    """Return the files of *report* with severities that differ from *severities*, those of all reports."""
-    own = {rule.id: rule.severity for rule in report.rules if rule.severity != severities[rule.id]}
-    return [file._replace(severities=own) for file in report.files]
+def _files(reports: Sequence[Report], severities: Mapping[str, Severity]) -> tuple[FileResult, ...]:
+    """Return each file of *reports* once, with severities that differ from *severities*, those of all."""
+    files: dict[str, FileResult] = {}
+    for report in reports:
+        own = {rule.id: rule.severity for rule in report.rules if rule.severity != severities[rule.id]}
+        for file in report.files:
+            known = files.get(file.path)
+            if known is None:
+                files[file.path] = file._replace(severities=own)
+                continue
+            files[file.path] = known._replace(
+                stopped_by=known.stopped_by or file.stopped_by,
+                tallies={**known.tallies, **file.tallies},
+                bad_lines={**known.bad_lines, **file.bad_lines},
+                severities={**known.severities, **own},
+            )
+    return tuple(files.values())
+
+
+def _alike(reports: Sequence[Report]) -> list[list[Report]]:
+    """Return *reports* grouped by their files: those for several providers have the same ones."""
+    groups: dict[tuple[str, ...], list[Report]] = {}
+    for report in reports:
+        groups.setdefault(tuple(file.path for file in report.files), []).append(report)
+    return list(groups.values())
+
+
+def _same_cost(alike: Sequence[Report]) -> Cost | None:
+    """Return the cost of reports on the same files; None if there are several."""
+    costs = {report.cost for report in alike if report.cost is not None}
+    return costs.pop() if len(costs) == 1 else None
 
 
 def _names(names: Iterable[str]) -> str:
@@ -84,7 +111,7 @@ def _unsettled(urls: Sequence[UnsettledUrl]) -> tuple[UnsettledUrl, ...]:
     for one in urls:
         known = by_url.setdefault(one.url, one)
         if known is not one:
-            by_url[one.url] = known._replace(places=(*known.places, *one.places))
+            by_url[one.url] = known._replace(places=tuple(dict.fromkeys((*known.places, *one.places))))
     return tuple(by_url.values())
 
 

@@ -11,6 +11,7 @@ from pytest_vft.model import Source
 from pytest_vft.runs.config import nearest_configs
 from pytest_vft.runs.data_formats import with_data_formats
 from pytest_vft.runs.settings import Settings, read_settings
+from pytest_vft.runs.several import by_provider
 from pytest_vft.runs.sources import find_sources
 
 
@@ -27,7 +28,7 @@ def find_groups(
     A configuration in *options* applies to all files, and the configuration of the current folder to the
     files that it lists, if no others are given. To any other file the nearest configuration applies: that
     in the folder of the file or above, or else that of the current folder. Files with other data formats have
-    settings of their own if their providers differ.
+    settings of their own if their providers differ. Several providers have settings of their own, too.
     See read_settings() for *options* and the errors raised, and find_sources() for the other arguments.
     """
     settings = read_settings(options)
@@ -35,8 +36,10 @@ def find_groups(
     config_of = nearest_configs(config) if options.get("config") is None else lambda _: config
     sources = find_sources(config, paths, data=data, validation=validation, test=test, config_of=config_of)
     if not (paths or data or validation or test):
-        return tuple(with_data_formats(replace(settings, sources=sources)))
-    groups = (replace(settings, config=config_of(one.path), sources=(one,)) for one in sources)
+        groups = by_provider(replace(settings, sources=sources))
+        return tuple(chain.from_iterable(map(with_data_formats, groups)))
+    placed = (replace(settings, config=config_of(one.path), sources=(one,)) for one in sources)
+    groups = list(chain.from_iterable(map(by_provider, placed)))
     return joined(chain.from_iterable(map(with_data_formats, groups)))
 
 
@@ -45,7 +48,8 @@ def joined(groups: Iterable[Settings]) -> tuple[Settings, ...]:
     settings: dict[Hashable, Settings] = {}
     sources: dict[Hashable, list[Source]] = {}
     for group in groups:
-        key = group.config.path, group.provider.id if group.by_data_format else None
+        named = group.by_data_format or group.several
+        key = group.config.path, group.provider.id if named else None
         settings.setdefault(key, group)
         sources.setdefault(key, []).extend(group.sources)
     return tuple(replace(group, sources=tuple(sources[key])) for key, group in settings.items())

@@ -19,7 +19,7 @@ from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.groups import find_groups
-from pytest_vft.runs.notes import group_notes
+from pytest_vft.runs.notes import group_notes, origin_notes
 from pytest_vft.runs.records import make_finding
 from pytest_vft.runs.run import make_plan, run_all
 from pytest_vft.runs.settings import Settings
@@ -46,7 +46,9 @@ def run_groups(
         from pytest_vft.runs.baseline import run_with_baselines  # noqa: PLC0415 - few runs have one
 
         run = partial(run_with_baselines, run=run)
-    return combine(run(groups), group_notes(groups))
+    reports = run(groups)
+    origins = (note for report in reports for note in origin_notes(report.findings, report.files))
+    return combine(reports, (*group_notes(groups), *origins))
 
 
 def line_linter(settings: Settings) -> LintLine:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_vft.checking.results import LintResult
 from pytest_vft.formats.dataset_info import DATASET_INFO, read_description
 from pytest_vft.formats.registry import data_formats
-from pytest_vft.model import FileResult, RuleResult, Source
+from pytest_vft.model import FileResult, Finding, RuleResult, Source
 from pytest_vft.reading.remote import FetchResults
-from pytest_vft.reading.similarity import MOST_COMPARED
 from pytest_vft.runs.settings import MAX_TOKENS, Settings
 from pytest_vft.runs.sources import shown_path
 from pytest_vft.text import count, safe
 from pytest_vft.web.network import Network, idle_proxy
+
+if TYPE_CHECKING:
+    from pytest_vft.outputs.origin import Origin
 
 _SHOWN = 5  # files in a note
 
@@ -117,10 +120,40 @@ def comparison_notes(linted: LintResult) -> Iterator[str]:
             "ignore the rules on images that look alike"
         )
     if linted.cut:
+        from pytest_vft.reading.similarity import MOST_COMPARED  # noqa: PLC0415 - for runs that compare images
+
         yield (
             f"{count(linted.cut, 'image')} compared with only {MOST_COMPARED} others: too many images look "
             "nearly alike, as charts of one template do; some that look alike may be missing"
         )
+
+
+def origin_notes(findings: Iterable[Finding], files: Iterable[FileResult]) -> Iterator[str]:
+    """Yield a note for each file with findings that has its origins beside it, about its first finding."""
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.line is not None:
+            first.setdefault(finding.path, finding)
+    if not first:
+        return
+    from pytest_vft.outputs.origin import origins_path, read_origins  # noqa: PLC0415 - for findings only
+
+    for file in files:
+        path = origins_path(file.path)
+        if file.path in first and os.path.lexists(path):
+            yield _origin_note(file, first[file.path], safe(path, None), read_origins(path))
+
+
+def _origin_note(file: FileResult, finding: Finding, beside: str, origins: Sequence[Origin]) -> str:
+    in_array = finding.element is not None
+    entries = file.examples if in_array else file.lines
+    if len(origins) != entries:
+        rows = count(len(origins), "row")
+        return f"{beside} does not belong to this file: it has {rows}; expected {entries:,}"
+    number = (finding.element or 0) if in_array else (finding.line or 1) - 1
+    here = f"{safe(file.path, None)}:{f'#{number}' if in_array else number + 1}"
+    made_of = f"{safe(origins[number].file, None)}:{safe(origins[number].place)}"
+    return f"{here} was made of {made_of}; {beside} has all origins"
 
 
 def media_notes(files: Sequence[FileResult]) -> Iterator[str]:

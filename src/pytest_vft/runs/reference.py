@@ -10,12 +10,13 @@ from typing import Any
 from pytest_vft.catalogue.load import Rule, load_rules
 from pytest_vft.catalogue.pages import page
 from pytest_vft.catalogue.providers import is_provider_file, load_provider, provider_ids, read_provider_file
-from pytest_vft.errors import UsageError
+from pytest_vft.errors import RuleFileError, UsageError
 from pytest_vft.model import SCOPES
 from pytest_vft.report.explain import render_provider, render_scope
 from pytest_vft.resources import read_schema
 from pytest_vft.runs.config import Config, as_config
 from pytest_vft.runs.settings import Settings, read_settings
+from pytest_vft.runs.several import split_id
 from pytest_vft.text import nearest, safe
 
 _SCHEMAS = ("rule", "provider", "example", "config")
@@ -44,6 +45,8 @@ def _explained(settings: Settings, name: str) -> str:
     if own.suffix == ".toml" and own.absolute().parent.name in SCOPES:
         (rule,) = load_rules(own).values()
         name, catalogue = rule.id, {**catalogue, rule.id: rule}
+    if name.endswith("]"):  # as in a report for several providers
+        name, _ = split_id(name)
     if name in catalogue:
         shipped = {id_: load_provider(id_) for id_ in provider_ids()}
         return page(catalogue[name], (shipped | {settings.provider.id: settings.provider}).values())
@@ -59,6 +62,19 @@ def _explained(settings: Settings, name: str) -> str:
     raise UsageError(
         f"no rule, scope or provider {name!r}{nearest(name, known)}; 'vft rules' lists the rules"
     )
+
+
+def rules_to_test(settings: Settings, place: Path) -> Mapping[str, Rule]:
+    """Return the rules in *place*, a folder or file, which may also be in the catalogue of *settings*.
+
+    Raises RuleFileError for an invalid rule, and for an id that another rule of the catalogue has.
+    """
+    rules = load_rules(place)
+    for id_, rule in rules.items():
+        other = settings.catalogue.get(id_)
+        if other and other.path.read_bytes() != rule.path.read_bytes():
+            raise RuleFileError(f"{rule.path}: a rule {id_} exists already; use another name")
+    return rules
 
 
 def schema(name: str) -> dict[str, Any]:

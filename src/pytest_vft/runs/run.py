@@ -23,6 +23,7 @@ from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.runs.fetcher import fetcher
 from pytest_vft.runs.records import make_report
 from pytest_vft.runs.settings import Settings
+from pytest_vft.runs.several import label, labelled
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -57,16 +58,16 @@ def run_all(
     """Lint the sources of each of *several* settings and return the reports, in this order.
 
     Settings that differ only in the provider, and read the same files in the same formats, are checked in one
-    pass. With *only*, no other rules than those with these ids and the rules that they depend on are run.
-    Large files are linted by several processes, or by *executor*. *watch* is called after each shard of a
-    file and after each URL. Raises UsageError or ConfigError for invalid settings, LintError if a worker
-    dies.
+    pass. With *only*, no other rules than those with these ids, as in a report, and the rules that they
+    depend on are run. Large files are linted by several processes, or by *executor*. *watch* is called after
+    each shard of a file and after each URL. Raises UsageError or ConfigError for invalid settings, LintError
+    if a worker dies.
     """
     groups: list[list[int]] = []
     checks = []
     for number, settings in enumerate(several):
         settings.check()
-        checks.append(Check(settings, _chosen(settings.rules, only)))
+        checks.append(Check(settings, _chosen(settings, only)))
         group = next((one for one in groups if _alike(several[one[0]], settings)), None)
         if group is None:
             groups.append([number])
@@ -88,9 +89,11 @@ def _alike(one: Settings, other: Settings) -> bool:
     )
 
 
-def _chosen(rules: tuple[Rule, ...], only: Collection[str] | None) -> tuple[Rule, ...]:
+def _chosen(settings: Settings, only: Collection[str] | None) -> tuple[Rule, ...]:
+    rules, suffix = settings.rules, label(settings)
     if only is None:
         return rules
+    only = {id_.removesuffix(suffix) for id_ in only if id_.endswith(suffix)}
     counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
     return tuple(rule for rule in rules if rule.id in only or rule.stops or (counting and rule.skips))
 
@@ -146,7 +149,7 @@ def _measured(checks: Sequence[Check], watch: Watch | None, executor: Executor |
             results.append(judge_files(settings.sources, chosen, own))
     troubles = store.warnings if store else ()
     reports = [
-        make_report(check.settings, check.rules, linted, fetched, troubles)
+        labelled(make_report(check.settings, check.rules, linted, fetched, troubles), label(check.settings))
         for check, linted in zip(checks, results, strict=True)
     ]
     for report in reports:

@@ -20,7 +20,7 @@ from pytest_vft.catalogue.providers import (
     read_provider_file,
 )
 from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
-from pytest_vft.errors import ConfigError, RuleFileError, UsageError
+from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
@@ -43,7 +43,8 @@ class Settings:
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
     default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider. *baseline* is a file with known findings, also if it is about to be written.
+    is not that of the provider. *several* says that other settings check the same files for other providers.
+    *baseline* is a file with known findings, also if it is about to be written.
     """
 
     config: Config
@@ -64,6 +65,7 @@ class Settings:
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
+    several: bool = False
     baseline: str | os.PathLike[str] | None = None
     writes_baseline: bool = False
 
@@ -153,18 +155,6 @@ class Settings:
                 if id_ in rules:
                     raise ConfigError(f"{rule.path}: a rule {id_} exists already; use another name")
                 rules[id_] = rule
-        return rules
-
-    def rules_to_test(self, place: Path) -> Mapping[str, Rule]:
-        """Return the rules in *place*, a folder or file, which may also be in the catalogue.
-
-        Raises RuleFileError for an invalid rule, and for an id that another rule of the catalogue has.
-        """
-        rules = load_rules(place)
-        for id_, rule in rules.items():
-            other = self.catalogue.get(id_)
-            if other and other.path.read_bytes() != rule.path.read_bytes():
-                raise RuleFileError(f"{rule.path}: a rule {id_} exists already; use another name")
         return rules
 
     @cached_property

@@ -110,8 +110,8 @@ class _Draft(NamedTuple):
         yield _Wanted(ExamplePlace(*here), frozenset(images), "recurs here" if one.first else "")
 
 
-def galleries(report: Report, maker: CardMaker) -> list[Gallery]:
-    """Return a gallery for each rule of *report* that failed, errors first."""
+def galleries(report: Report, maker: CardMaker, most: int = CARDS_OF_RULE) -> list[Gallery]:
+    """Return a gallery of at most *most* cards for each rule of *report* that failed, errors first."""
     by_rule: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:
         by_rule[finding.rule].append(finding)
@@ -119,7 +119,7 @@ def galleries(report: Report, maker: CardMaker) -> list[Gallery]:
     failed.sort(key=lambda rule: rule.severity != "error")
     drafts, room = [], maker.cards_left
     for rule in failed:
-        chosen = _chosen(by_rule[rule.id], min(CARDS_OF_RULE, room))
+        chosen = _chosen(by_rule[rule.id], min(most, room))
         drafts.append((rule, chosen))
         room -= len(chosen)
     _read(report.files, [draft for _, chosen in drafts for draft in chosen], maker)

@@ -1,0 +1,39 @@
+"""Images of failed items for pytest-html and allure-pytest, if they write a report."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from pytest_vft.model import Report, RuleResult, Source
+from pytest_vft.text import safe
+
+_TYPE, _EXTENSION = "image/webp", "webp"
+
+
+def attach_images(
+    config: pytest.Config, outcome: pytest.TestReport, report: Report, rule: RuleResult, source: Source | None
+) -> None:
+    """Add the images of examples that fail *rule* to *outcome*, the result of an item, and to allure."""
+    into_html = bool(config.getoption("htmlpath", None))
+    into_allure = config.pluginmanager.hasplugin("allure_listener")
+    if not into_html and not into_allure:
+        return
+    from pytest_vft.report.html.item import item_images  # noqa: PLC0415 - for other plugins only
+
+    for name, thumbnail in item_images(report, rule, source.path if source else None):
+        if into_html:
+            _attach_to_html(outcome, safe(name, None), thumbnail.data)
+        if into_allure:
+            import allure  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415 - may be missing
+
+            allure.attach(thumbnail.data, name=safe(name, None), attachment_type=_TYPE, extension=_EXTENSION)
+
+
+def _attach_to_html(outcome: Any, name: str, data: bytes) -> None:
+    from pytest_html import extras  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415 - as above
+
+    image = extras.image(b64encode(data).decode(), name=name, mime_type=_TYPE, extension=_EXTENSION)
+    outcome.extras = [*getattr(outcome, "extras", ()), image]
