@@ -223,6 +223,14 @@ COMPARISONS = (
         target=2.5,
     ),
     Comparison(
+        name="convert",
+        title="data URLs converted to files, without the check",
+        measure="call",
+        floor=[script("floors.py", "files", DATA)],
+        ours=[script("converting.py", DATA)],
+        target=1.5,
+    ),
+    Comparison(
         name="score",
         title="predictions judged",
         measure="call",

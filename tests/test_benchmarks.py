@@ -49,6 +49,7 @@ ROWS = [
     "idle",
     "help",
     "start",
+    "convert",
     "score",
 ]
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from forms import FORMS, Example, checked, examples_of, found, images, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vft import UsageError, lint, show
@@ -279,6 +279,7 @@ def damaged() -> dict[str, bytes]:
     footer = bytearray(whole)
     footer[-200:-100] = b"\xff" * 100
     return {
+        "whole": whole,
         "half": whole[: len(whole) // 2],
         "start": whole[:4],
         "pages": bytes(pages),
@@ -288,7 +289,7 @@ def damaged() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("kind", damaged())
+@pytest.mark.parametrize("kind", list(damaged())[1:])
 def test_damaged_files_are_findings(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("train.parquet").write_bytes(damaged()[kind])
 
@@ -309,6 +310,29 @@ def test_processes_change_nothing() -> None:
         Path("train.parquet").write_bytes(damaged()["pages"])
         (finding,) = lint("train.parquet", offline=True, cache=False, executor=executor).findings
     assert finding.rule == "file/unreadable"
+
+
+def test_rows_that_are_too_large_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(with_images(), "train.parquet")
+    monkeypatch.setattr("pytest_vft.reading.parquet._LARGEST_ROW", 100)
+
+    (finding,) = lint("train.parquet", offline=True, cache=False).findings
+
+    assert finding.message == "cannot be read: its rows have more than 100 bytes"
+
+
+WHOLE = damaged()["whole"]
+
+
+@given(st.lists(st.tuples(st.integers(4, len(WHOLE) - 5), st.integers(0, 255)), min_size=1, max_size=20))
+@settings(max_examples=40, deadline=None)
+def test_changed_bytes_do_not_end_a_run(changes: list[tuple[int, int]]) -> None:
+    content = bytearray(WHOLE)
+    for place, byte in changes:
+        content[place] = byte
+    Path("train.parquet").write_bytes(content)
+
+    assert len(lint("train.parquet", offline=True, cache=False).files) == 1
 
 
 def test_text_that_is_not_utf8_is_a_finding() -> None:

@@ -29,6 +29,17 @@ class Reason(NamedTuple):
     line: int | None = None
 
 
+class AfterConversion(NamedTuple):
+    """The verdict of a provider on a dataset after its conversion by *command*, by its first examples.
+
+    *left* are the reasons why the provider does not simply take it then.
+    """
+
+    command: str
+    verdict: CompatibilityVerdict
+    left: tuple[str, ...] = ()
+
+
 class LoaderResult(NamedTuple):
     """What the provider's own reader said about a dataset; *images* is the number of images it opened.
 
@@ -48,7 +59,8 @@ class Compatibility:
 
     *closes* and *closes_newcomers* are the first days without new jobs, for all and for new customers, and
     existing customers can train until *open_until* at least. *cost* is None if nothing is trained on, or if
-    tokens are unknown; *not_stated* are rules that are off: the provider does not state them.
+    tokens are unknown; *not_stated* are rules that are off: the provider does not state them. *after* is None
+    if the provider takes the dataset as it is, or if vft cannot convert it.
     """
 
     id: str
@@ -62,6 +74,7 @@ class Compatibility:
     cost: Cost | None
     not_stated: tuple[str, ...]
     loader: LoaderResult | None = None
+    after: AfterConversion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,12 @@ class WriteStyle(NamedTuple):
     """What a provider demands of examples that are written for it, besides its data format.
 
     With *parts* all contents are lists, and with *one_system* a system message is the first message. *drops*
-    are keys that it refuses.
+    are keys that it refuses. *bucket* is the scheme of the buckets in which it reads images.
     """
 
     parts: bool = False
     one_system: bool = False
     drops: Sequence[str] = ()
+    bucket: str = "s3"
     source: str = ""
     checked: date | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pytest_vft.reading.arrays import parse_element
@@ -47,12 +47,17 @@ class Payloads:
     def __init__(self, entry: ShardEntry) -> None:
         self._payloads: list[memoryview] = []
         lifted = None if isinstance(entry.raw, LongLine) else lift(entry.raw, self._take)
+        self._text = lifted or b""
         element = entry.element
         self.line: Line = parse_element(element, lifted) if element else parse_line(entry.raw, lifted)
 
     def _take(self, payload: memoryview) -> bytes:
         self._payloads.append(payload)
         return f"{_MARK}{len(self._payloads) - 1};".encode()
+
+    def has_marks(self, marks: Iterable[bytes]) -> bool:
+        """Return whether the entry contains one of *marks* outside of payloads."""
+        return any(mark in self._text for mark in marks)
 
     def of(self, reference: str) -> bytes | memoryview:
         """Return the base64 payload of *reference*, a data URL."""

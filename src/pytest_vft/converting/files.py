@@ -92,8 +92,7 @@ def convert_file(  # noqa: PLR0913 - two by keyword
             result.add(file, converted)
             images |= dict.fromkeys(converted.images)
             watch(shard.end - shard.start)
-    for image in images:
-        part.add(image)
+    part.add(images)
     return result
 
 

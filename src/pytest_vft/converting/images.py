@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
 import pybase64
@@ -44,7 +43,7 @@ class _Content(NamedTuple):
 
 
 class ImagePlacer:
-    """Places the images of one file by a plan; *changes* counts what was done, *names* are files in use."""
+    """Places the images of one file by a plan; *changes* counts what was done, *names* are new files."""
 
     def __init__(self, plan: ConversionPlan) -> None:
         self.changes: Counter[str] = Counter()
@@ -53,7 +52,7 @@ class ImagePlacer:
         roots = image_roots(plan.source.path, plan.image_roots)
         self._files = LocalImages(roots, ImageStore(full=False))
         self._known: dict[int, str] = {}
-        self._unfinished = 0
+        self._in_folder: set[str] = set()
 
     def close(self) -> None:
         """Close the folders of local images."""
@@ -93,21 +92,25 @@ class ImagePlacer:
         return self._as_file(image, name)
 
     def _as_file(self, image: ImagePart, name: str) -> ImagePart:
-        self.names[name] = None
+        if name not in self._in_folder:
+            self.names[name] = None
         self.changes["written to files"] += 1
         return image._replace(reference=self._plan.prefix + name, local=not self._plan.prefix)
 
     def _write(self, content: _Content) -> str:
-        """Write *content* to a file of its own, unless there is one, and return its name."""
+        """Write *content* to a file of its own, unless there is one, and return its name.
+
+        Of two processes that write the same file, each writes the same bytes to it.
+        """
         name = f"{FOLDER}/{xxh3_128_hexdigest(content.data)}{SUFFIXES[content.kind]}"
-        for folder in (self._plan.folder, self._plan.staged):
-            if _has_size(os.path.join(folder, name), len(content.data)):  # noqa: PTH118 - a path is slower
-                return name
-        path = Path(self._plan.staged, name)
-        self._unfinished += 1
-        unfinished = path.with_name(f".{os.getpid()}-{self._unfinished}.tmp")
-        unfinished.write_bytes(content.data)
-        unfinished.replace(path)
+        path = f"{self._plan.staged}/{name}"
+        if _has_size(path, len(content.data)):
+            return name
+        if _has_size(f"{self._plan.folder}/{name}", len(content.data)):
+            self._in_folder.add(name)
+            return name
+        with open(path, "wb", buffering=0) as file:  # noqa: PTH123 - there may be a million
+            file.write(content.data)
         return name
 
     def _local(self, path: str) -> _Content:
@@ -120,7 +123,7 @@ class ImagePlacer:
     def _fetched(self, url: str) -> _Content:
         shown = masked(url)
         if self._plan.bodies is not None:
-            path = os.path.join(self._plan.bodies, body_name(url))  # noqa: PTH118 - as above
+            path = f"{self._plan.bodies}/{body_name(url)}"
             if os.path.exists(path):  # noqa: PTH110 - as above
                 self.changes["fetched"] += 1
                 return _content(read_bytes(path), shown)

@@ -14,11 +14,14 @@ from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConver
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, read_conversation
 from pytest_vft.formats.registry import load_format, load_writer
 from pytest_vft.formats.writers.base import TRAINING_LOSSES
-from pytest_vft.formats.writers.survey import Survey, survey
+from pytest_vft.formats.writers.survey import Survey, survey, survey_chat
 from pytest_vft.model import Source
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
 
+# Keys of examples in which an answer may not be trained on.
+_MARKS = (b'"weight"', b'"loss"', b'"completion"')
+_TRANSPORTS = {"data": "data", "http": "url"}
 _PREFERENCES = "its other answer"
 _LOST = {
     "weight": "which answers are trained on",
@@ -106,24 +109,24 @@ class ShardConverter:
 def survey_shard(source: Source, shard: Shard) -> ShardSurvey:
     """Return the survey of *shard*, of the examples that can be read."""
     data_format = load_format(source.data_format, source.layout)
-    common, transports, urls = Survey(), set(), set()
+    common, transports, urls = Survey(), set[str](), set[str]()
     for entry in shard_entries(shard):
-        line = Payloads(entry).line
-        if line.blank:
+        payloads = Payloads(entry)
+        if payloads.line.blank:
             continue
         with suppress(NotConvertedError):
-            conversation = read_conversation(data_format, _value(line))
-            common = common.joined(survey(conversation))
-            for image in (image for turn in conversation.everything for image in turn.images):
-                if image.local:
-                    transports.add("file")
-                elif image.reference[:5].lower() == "data:":
-                    transports.add("data")
-                elif image.reference[:4].lower() == "http":
-                    transports.add("url")
-                    urls.add(image.reference)
-                else:
-                    transports.add("bucket")
+            example = _value(payloads.line)
+            chat = data_format.read(example)
+            if chat.faults or payloads.has_marks(_MARKS):
+                conversation = read_conversation(data_format, example)
+                common = common.joined(survey(conversation))
+            else:
+                common = common.joined(survey_chat(chat))
+            for reference, local in ((image[1], image[3]) for row in chat.rows for image in row[4]):
+                kind = "file" if local else _TRANSPORTS.get(reference[:4].lower(), "bucket")
+                transports.add(kind)
+                if kind == "url":
+                    urls.add(reference)
     return ShardSurvey(common, frozenset(transports), frozenset(urls))
 
 

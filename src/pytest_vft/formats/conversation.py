@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from pytest_vft.errors import VftError
-from pytest_vft.formats.base import Chat, DataFormat, ImagePart, Message
+from pytest_vft.formats.base import Chat, DataFormat, ImagePart, ImageRow, MessageRow
 from pytest_vft.text import count, safe
 
 # Keys of an example that change training and that no other format has.
@@ -23,6 +23,8 @@ _MEDIA_PARTS = ("video", "video_url", "audio", "audio_url", "input_audio")
 # Roles of messages whose text is the call of a tool, in LLaMA-Factory, ShareGPT and ms-swift.
 _CALLING = ("function_call", "tool_call", "function")
 _TOOL_KEYS = ("tools", "functions")
+_PLAIN = frozenset({"role", "content"})
+_USUAL_PARTS = (None, "text", "image_url", "image")
 _KNOWN_KEYS = frozenset(
     {"role", "content", "name", "weight", "loss", "refusal", "tool_calls", "function_call", "tool_call_id"}
 )
@@ -96,11 +98,6 @@ class Conversation(NamedTuple):
             start -= 1
         return start
 
-    @property
-    def has_untrained(self) -> bool:
-        """Whether an answer is not trained on."""
-        return any(turn.trained is False for turn in self.turns)
-
 
 def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     """Return *example*, which has *data_format*. Raises NotConvertedError for one with a fault."""
@@ -109,13 +106,13 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
         example = _with_system(example)
         chat = data_format.read(example)
     _check(chat)
-    turns = list(map(_turn, chat.messages))
+    turns = list(map(_turn, chat.rows))
     _name_calls(turns)
     end = len(turns) - chat.alternatives
     if "prompt" in example and "completion" in example:  # only the completion is trained on
         turns[:end] = _only_last_trained(turns[:end])
     losses: dict[str, int] = {}
-    unknown = len(chat.unknown_keys) + sum(map(_unknown_keys, chat.messages))
+    unknown = len(chat.unknown_keys) + sum(map(_unknown_keys, chat.rows))
     if unknown:
         losses["other keys"] = unknown
     tools = [tool for key in _TOOL_KEYS for tool in _tools(chat.others.get(key))]
@@ -123,10 +120,13 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     return Conversation(turns[:end], turns[end:], tools, others, losses)
 
 
-def _unknown_keys(message: Message) -> int:
-    """Return the number of keys of *message*, its parts and images that are not written."""
-    inner = len(message.unknown_keys) + sum(len(image.unknown_keys) for image in message.images)
-    return max(inner, len(message.source.keys() - _KNOWN_KEYS))
+def _unknown_keys(row: MessageRow) -> int:
+    """Return the number of keys of the message *row*, its parts and images that are not written."""
+    _, _, _, _, images, source, _, unknown = row
+    if len(source) == len(_PLAIN) and not unknown and not any(image[4] for image in images):
+        return 0
+    inner = len(unknown) + sum(len(image[4]) for image in images)
+    return max(inner, len(source.keys() - _KNOWN_KEYS))
 
 
 def _check(chat: Chat) -> None:
@@ -156,30 +156,40 @@ def _with_system(example: Any) -> Any:
     return {**example, "messages": renamed}
 
 
-def _turn(message: Message) -> ChatTurn:
-    source, content = message.source, message.source.get("content")
-    written = source.get("role")
-    pieces = list(_pieces(message))
+def _turn(row: MessageRow) -> ChatTurn:
+    """Return the message *row* as a turn; one of nothing but texts and images, as most are, at once."""
+    _, role, kind, texts, images, source, _, _ = row
+    content = source.get("content")
+    pieces = _pieces(texts, images)
+    is_plain = source.keys() == _PLAIN and source["role"] == role and role != "function"
+    if is_plain and all(_type(part) in _USUAL_PARTS for part in (content or () if kind == "parts" else ())):
+        return ChatTurn(role, pieces, kind == "parts")
+    return _special_turn(role, pieces, source, content)
+
+
+def _special_turn(role: str, pieces: Sequence[Piece], source: Mapping[str, Any], content: Any) -> ChatTurn:
+    """Return the turn of a message with further keys, parts or roles."""
     refusals: list[str] = []
     if isinstance(content, list):
-        kinds = [part.get("type") for part in content if isinstance(part, dict)]
+        kinds = list(map(_type, content))
         if unread := next((kind for kind in kinds if kind in _MEDIA_PARTS), None):
             raise NotConvertedError(f"a part is {safe(unread)}, which is not converted")
-        refusals = [part["refusal"] for part in content if part.get("type") == "refusal"]
-        pieces = [piece for piece in pieces if not (isinstance(piece, str) and piece in refusals)]
-    refusal = source.get("refusal") or "\n".join(refusals) or None
+        if "refusal" in kinds:
+            refusals = [part["refusal"] for part in content if _type(part) == "refusal"]
+            pieces = [piece for kind, piece in zip(kinds, pieces, strict=True) if kind != "refusal"]
     if source.get("loss_scale") is not None:
         raise NotConvertedError('a message has "loss_scale", which is not converted')
     calls = _calls(source)
-    if message.role == "assistant" and written in _CALLING:
+    if role == "assistant" and source.get("role") in _CALLING:
         calls, pieces = _written_calls("".join(p for p in pieces if isinstance(p, str))), []
     trained = None
-    if message.role == "assistant" and (source.get("weight") is not None or source.get("loss") is not None):
+    if role == "assistant" and (source.get("weight") is not None or source.get("loss") is not None):
         trained = source.get("weight") != 0 and source.get("loss") is not False
+    refusal = source.get("refusal") or "\n".join(refusals) or None
     return ChatTurn(
-        role="tool" if message.role == "function" else message.role,
+        role="tool" if role == "function" else role,
         pieces=pieces,
-        in_parts=message.content == "parts",
+        in_parts=isinstance(content, list),
         trained=trained,
         name=source.get("name") if isinstance(source.get("name"), str) else None,
         refusal=refusal if isinstance(refusal, str) else None,
@@ -189,15 +199,20 @@ def _turn(message: Message) -> ChatTurn:
     )
 
 
-def _pieces(message: Message) -> Iterator[Piece]:
-    """Yield the texts and images of *message* in their order. Raises NotConvertedError for no image."""
-    images = {image.part: image for image in message.images}
-    texts = iter(message.texts)
-    number = len(images) + len(message.texts)
-    if any(part >= number for part in images):
-        raise NotConvertedError("an image has no source")
-    for part in range(number):
-        yield images[part] if part in images else next(texts)
+def _type(part: Any) -> Any:
+    return part.get("type") if isinstance(part, dict) else None
+
+
+def _pieces(texts: Sequence[str], images: Sequence[ImageRow]) -> Sequence[Piece]:
+    """Return *texts* and *images* in their order. Raises NotConvertedError for an image without a source."""
+    if not images:
+        return texts
+    pieces: list[Piece] = list(texts)
+    for image in images:
+        if image[0] > len(pieces):
+            raise NotConvertedError("an image has no source")
+        pieces.insert(image[0], ImagePart(*image))
+    return pieces
 
 
 def _calls(source: Mapping[str, Any]) -> list[ToolCall]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -79,10 +79,9 @@ class OutputPart:
         """Return the place of the unfinished file *name*, for another process to write; see add()."""
         return self._staging.path(name)
 
-    def add(self, name: str) -> None:
-        """Note that *name* is complete: at place(), or in the folder already."""
-        if self._staging.has(name):
-            self.files.append(name)
+    def add(self, names: Iterable[str]) -> None:
+        """Note that the files *names* are complete, each at its place()."""
+        self.files.extend(names)
 
     def add_once(self, name: str, content: bytes) -> None:
         """Write *content* to *name*, which no other content has, unless it is in the folder already."""
@@ -163,7 +162,8 @@ class OutputFolder:
             self._staging.publish(new, ())
             return
         self._check_new(sorted(files))
-        beside = {f"{name}{suffix}" for name in files for suffix in SIDE_FILES}
+        written = files.intersection(self.names.values())
+        beside = {f"{name}{suffix}" for name in written for suffix in SIDE_FILES}
         self._staging.publish(new, sorted(beside - files))
 
     def _check_new(self, names: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,7 @@ class Staging:
         self._folder = folder
         self.root = folder / STAGING
         self._files, self._parts, self._journal = (self.root / name for name in ("files", "parts", "journal"))
+        self._targets: set[str] = set()  # folders that exist and are no links
         self._check_links()
 
     def _check_links(self) -> None:
@@ -102,10 +104,10 @@ class Staging:
         except (LookupError, TypeError, ValueError, AttributeError):
             raise UsageError(f"{self.root}: was not written by vft; remove this folder") from None
         for name in stale:
-            self._target(name).unlink(missing_ok=True)
+            Path(self._target(name)).unlink(missing_ok=True)
         for name in dict.fromkeys(name for record in parts.values() for name in record.files):
-            if self.has(name):
-                self.path(name).replace(self._target(name))
+            with suppress(FileNotFoundError):  # moved before the process was killed
+                os.replace(f"{self._files}/{name}", self._target(name))  # noqa: PTH105 - there may be a million
         self._clear()
         return parts
 
@@ -119,13 +121,16 @@ class Staging:
             shutil.rmtree(folder, ignore_errors=True)
         self._journal.unlink(missing_ok=True)
 
-    def _target(self, name: str) -> Path:
+    def _target(self, name: str) -> str:
         """Return the place of *name* in the folder. Raises UsageError if a link leads out of the folder."""
-        target = self._folder / name
-        if target.parent != self._folder and target.parent.is_symlink():
-            raise UsageError(f"{target.parent}: is a link; expected a folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return target
+        inner = name.rpartition("/")[0]
+        if inner not in self._targets:
+            parent = self._folder / inner
+            if inner and parent.is_symlink():
+                raise UsageError(f"{parent}: is a link; expected a folder")
+            parent.mkdir(parents=True, exist_ok=True)
+            self._targets.add(inner)
+        return f"{self._folder}/{name}"
 
 
 def _load(path: Path) -> Any:

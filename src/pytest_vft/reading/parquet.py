@@ -26,6 +26,7 @@ _MAGIC = b"PAR1"  # at both ends of a file; PARE if the footer is encrypted
 _ENCRYPTED = b"PARE"
 _BUFFER = 1024 * 1024  # bytes of a column that are read at once
 _DECODED = 8 * 1024 * 1024  # bytes of rows, by the figures of their row group, that are decoded together
+_LARGEST_ROW = LONGEST_LINE  # bytes, on average in a row group by its own figures
 _MOST_ROWS = 4_096  # that are decoded together
 # A column of type Image of datasets is a struct of these.
 _IMAGE = {"bytes", "path"}
@@ -108,6 +109,8 @@ def read_rows(shard: Shard) -> Iterator[bytes | LongLine]:
             if skipped >= group.num_rows:
                 skipped -= group.num_rows
                 continue
+            if group.total_byte_size > _LARGEST_ROW * max(group.num_rows, 1):
+                raise RowsError(errno.EFBIG, f"its rows have more than {_LARGEST_ROW:,} bytes", shard.path)
             for batch in table.iter_batches(_batch_size(group), row_groups=[number], use_threads=False):
                 taken = batch.slice(skipped, left)
                 skipped -= min(skipped, batch.num_rows)

@@ -112,9 +112,13 @@ def _changed(changes: Mapping[str, int]) -> str:
 
 
 def _lost(result: Conversion) -> str:
-    losses = result.losses
-    texts = [fill(words, {"n": losses[kind]}) for kind, words in _LOST.items() if losses.get(kind)]
+    texts = lost_texts(result.losses)
     return f"lost: {'; '.join(texts)}" if texts else ""
+
+
+def lost_texts(losses: Mapping[str, int]) -> list[str]:
+    """Return what is lost in words, from numbers by kind."""
+    return [fill(words, {"n": losses[kind]}) for kind, words in _LOST.items() if losses.get(kind)]
 
 
 def _verdict(report: Report, display: Display) -> Iterator[str]:

@@ -35,7 +35,7 @@ def _provider(one: Compatibility) -> dict[str, Any]:
         "model": one.model,
         "verdict": one.verdict,
         "reasons": [_reason(reason) for reason in one.reasons],
-        "after": None,
+        "after": one.after and one.after._asdict(),
         "tokens": tokens,
         "cost": cost,
         "closes": one.closes and one.closes.isoformat(),

@@ -12,6 +12,7 @@ from pytest_vft.text import count, safe
 
 _VERDICT = len("refuses")
 _WIDEST_NAME = 30
+AFTER_NOTE = "after convert: by the first examples, if each URL can be fetched and each safe repair succeeds"
 
 
 def render_matrix_text(comparison: ProviderComparison, display: Display = DEFAULT) -> str:
@@ -25,6 +26,9 @@ def render_matrix_text(comparison: ProviderComparison, display: Display = DEFAUL
     lines += ["", *_table(comparison, display)]
     for note in comparison.notes:
         lines += wrapped(f"note: {note}", width=width)
+    if any(one.after for one in comparison.providers):
+        lines += wrapped(AFTER_NOTE, width=width)
+    lines += (f"next: {safe(one, None)}" for one in _next(comparison))
     return "\n".join([*lines, "help: vft explain PROVIDER; vft check --provider=PROVIDER"]) + "\n"
 
 
@@ -35,10 +39,25 @@ def _table(comparison: ProviderComparison, display: Display) -> Iterator[str]:
     yield f"{'':<{room}}  {'verdict':<{_VERDICT}}  why"
     for name, one in zip(names, comparison.providers, strict=True):
         first = f"{name:<{room}}  {one.verdict:<{_VERDICT}}  "
-        for text in why(comparison, one, display.most_shown) or [""]:
+        after = [f"after convert: {after_words(one)}"] if one.after else []
+        for text in [*why(comparison, one, display.most_shown), *after] or [""]:
             yield from wrapped(text, first, f"{indent}  ", width=display.width)
             first = indent
     yield ""
+
+
+def _next(comparison: ProviderComparison) -> Iterator[str]:
+    """Yield the command that converts for the first provider that takes the dataset then."""
+    afters = [one.after for one in comparison.providers if one.after and one.after.verdict == "takes"]
+    afters.sort(key=lambda after: "--image-prefix" in after.command)  # which is for the user to fill in
+    yield from [after.command for after in afters[:1]]
+
+
+def after_words(one: Compatibility) -> str:
+    """Return the verdict of *one* after a conversion, with what is left."""
+    if one.after is None:
+        return ""
+    return ": ".join(filter(None, (one.after.verdict, "; ".join(one.after.left))))
 
 
 def why(comparison: ProviderComparison, one: Compatibility, most_shown: int = 0) -> list[str]:

@@ -17,9 +17,10 @@ from pytest_vft.formats.detection import count_formats, table_columns
 from pytest_vft.model import Depth, FileResult, Report, Source
 from pytest_vft.reading.files import open_file
 from pytest_vft.report.reasons import plain_reason, unknown_reasons
+from pytest_vft.runs.after_conversion import after_conversion
 from pytest_vft.runs.config import Config, nearest_configs
 from pytest_vft.runs.lint import Paths, strings
-from pytest_vft.runs.run import run_all
+from pytest_vft.runs.run import run, run_all
 from pytest_vft.runs.settings import MAX_TOKENS, Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
@@ -77,7 +78,10 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     files = _files(found, [report for _, report in judged if report])
     return ProviderComparison(
         files=files,
-        providers=tuple(_compatibility(one, report, today) for one, report in judged),
+        providers=tuple(
+            _converted(one.settings, _compatibility(one, report, today), found, today)
+            for one, report in judged
+        ),
         depth=settings.depth,
         offline=settings.network.offline,
         urls=max((report.urls for _, report in judged if report), default=0),
@@ -209,6 +213,19 @@ def _compatibility(candidate: _Candidate, report: Report | None, today: date) ->
             if (rule.limits or rule.claim) and id_ not in settings.bound
         ),
     )
+
+
+def _converted(
+    settings: Settings, one: Compatibility, found: Sequence[_Formats], today: date
+) -> Compatibility:
+    """Return *one*, the verdict by *settings* on the files *found*, with that after their conversion."""
+    if one.verdict not in ("refuses", "loses") or any(_closed(one.closes, today)):
+        return one
+    sources = [
+        source._replace(layout=described if described and source.data_format == "llamafactory" else {})
+        for source, _, described in found
+    ]
+    return replace(one, after=after_conversion(settings, sources, run, _reasons))
 
 
 def _closed(closes: date | None, today: date) -> Iterator[Reason]:

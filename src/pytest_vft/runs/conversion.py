@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from pytest_vft.catalogue.cases import draw
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.converting.files import FileConversion, convert_file, image_folder
 from pytest_vft.converting.images import body_name
@@ -165,6 +166,10 @@ class _Run:
         bodies = _Bodies(folder)
         settings = self._request.settings
         if not urls or self._form.images == "keep":
+            return bodies
+        if self._request.pretends:
+            for url in urls:
+                bodies.keep(url, draw("png 64x64 rgb")[1])
             return bodies
         if settings.network.offline:
             bodies.causes = dict.fromkeys(urls, "--offline does not fetch")

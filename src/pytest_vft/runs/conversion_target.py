@@ -75,7 +75,7 @@ class ConversionTarget(NamedTuple):
         if mode == "files" and "file" not in takes and not self.prefix:
             raise UsageError(
                 f"{self.name} takes images from a bucket: name it with --image-prefix, as in "
-                "--image-prefix=s3://BUCKET/FOLDER/"
+                f"--image-prefix={self.provider.writes.bucket}://BUCKET/FOLDER/"
             )
         return mode
 

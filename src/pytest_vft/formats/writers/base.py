@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +13,7 @@ from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConverted
 # Losses that change training, which are refused unless the user allows them.
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 # Losses that do not; "turns" are messages of one role that become one message.
+_AUTO = (None, "auto")
 OTHER_LOSSES = ("name", "detail", "turns", "other keys")
 
 
@@ -78,23 +79,28 @@ class BareWriter:
 
 def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
     """Return how much *conversation* has of each of *kinds*, which its new format does not have."""
-    return +Counter({kind: _COUNTS[kind](conversation) for kind in kinds})
+    found = {"preferences": int(bool(conversation.rejected)), "other keys": len(conversation.others)}
+    if conversation.tools:
+        found["tools"] = 1
+    for turn in (*conversation.turns, *conversation.rejected):
+        for kind in _kinds(turn):
+            found[kind] = found.get(kind, 0) + 1
+    return Counter({kind: found[kind] for kind in kinds if found.get(kind)})
 
 
-def _details(conversation: Conversation) -> int:
-    images = [image for turn in conversation.everything for image in turn.images]
-    return sum(image.detail not in (None, "auto") for image in images)
-
-
-_COUNTS: Mapping[str, Callable[[Conversation], int]] = {
-    "weight": lambda one: sum(turn.trained is False for turn in one.everything),
-    "name": lambda one: sum(turn.name is not None for turn in one.everything),
-    "detail": _details,
-    "refusals": lambda one: sum(turn.refusal is not None for turn in one.everything),
-    "preferences": lambda one: int(bool(one.rejected)),
-    "tools": lambda one: bool(one.tools) + sum(bool(turn.calls) for turn in one.everything),
-    "other keys": lambda one: len(one.others),
-}
+def _kinds(turn: ChatTurn) -> Iterator[str]:
+    """Yield a kind for each thing in *turn* that a format may not have."""
+    if turn.trained is False:
+        yield "weight"
+    if turn.name is not None:
+        yield "name"
+    if turn.refusal is not None:
+        yield "refusals"
+    if turn.calls:
+        yield "tools"
+    for piece in turn.pieces:
+        if not isinstance(piece, str) and piece.detail not in _AUTO:
+            yield "detail"
 
 
 def with_refusal_as_text(turn: ChatTurn) -> ChatTurn:

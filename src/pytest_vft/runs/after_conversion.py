@@ -1,0 +1,126 @@
+"""What a provider says about a dataset that `vft convert` has written for it, by the first examples."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pytest_vft.compatibility import AfterConversion, CompatibilityVerdict, Reason
+from pytest_vft.errors import UsageError
+from pytest_vft.formats.detection import detect_format
+from pytest_vft.formats.writers.base import TRAINING_LOSSES
+from pytest_vft.model import Report, Source
+from pytest_vft.outputs.aside import DropLimit
+from pytest_vft.outputs.entries import EntryWriter
+from pytest_vft.reading.entries import read_entries
+from pytest_vft.reading.files import ARRAY, open_file
+from pytest_vft.reading.shards import LongLine
+from pytest_vft.report.conversion import Conversion, lost_texts
+from pytest_vft.runs.conversion import convert_files
+from pytest_vft.runs.conversion_request import ConversionRequest
+from pytest_vft.runs.conversion_target import find_target
+from pytest_vft.runs.settings import Settings
+from pytest_vft.text import count
+
+_EXAMPLES = 200  # of each file; Nova 2 takes no file with fewer
+_BYTES = 4 * 1024 * 1024  # of each file
+# Facts of a file that a sample does not have.
+_COUNTED = frozenset({"bytes", "examples", "image_examples", "pictured_examples", "skipped_examples"})
+
+# Returns the report of a check, and the reasons in a report why the provider does not simply take the files.
+Check = Callable[[Settings], Report]
+FindReasons = Callable[[Settings, Report], Iterable[Reason]]
+
+
+def after_conversion(
+    settings: Settings,
+    sources: Sequence[Source],
+    check: Check,
+    find_reasons: FindReasons,
+) -> AfterConversion | None:
+    """Return the verdict of the provider of *settings* on *sources* after their conversion.
+
+    The first examples are converted and checked; each image behind a URL is assumed to be a sound one. None
+    is returned if the files cannot be converted at all.
+    """
+    style = settings.provider.writes
+    takes = set(settings.provider.transports)
+    prefix = f"{style.bucket}://BUCKET/FOLDER/" if "bucket" in takes and "file" not in takes else ""
+    folders = [os.path.dirname(os.path.abspath(source.path)) for source in sources]  # noqa: PTH100, PTH120 - as in image_roots()
+    settings = replace(settings, roots=[*settings.roots, *dict.fromkeys(folders)], jobs=1)
+    with TemporaryDirectory(prefix="vft-") as folder:
+        samples = [_sample(source, Path(folder, str(number))) for number, source in enumerate(sources)]
+        try:
+            request = _request(settings, [one for one, _ in samples], prefix, Path(folder, "out"))
+            converted = convert_files(request)
+        except UsageError:
+            return None
+        whole = all(is_whole for _, is_whole in samples)
+        settings = replace(settings, sources=_outputs(sources, converted))
+        left = list(_reasons(settings, check, find_reasons, whole=whole))
+    refused = [reason.message for reason in left if reason.effect == "refuses"]
+    if converted.refusals:
+        refused.append(f"{count(converted.refusals, 'example')} cannot be converted")
+    losses = {kind: number for kind, number in converted.losses.items() if kind in TRAINING_LOSSES}
+    lost = [*lost_texts(losses), *(reason.message for reason in left if reason.effect == "loses")]
+    verdict: CompatibilityVerdict = "refuses" if refused else "loses" if lost else "takes"
+    files = " ".join(shlex.quote(source.path) for source in sources)
+    name = settings.provider_id or ""
+    command = f"vft convert {files} --to={shlex.quote(name)} --out={settings.provider.id}"
+    command += f" --image-prefix={prefix}" * bool(prefix)
+    command += f" --allow-loss={','.join(sorted(losses))}" * bool(losses)
+    return AfterConversion(command, verdict, (*refused, *lost))
+
+
+def _request(settings: Settings, sources: Sequence[Source], prefix: str, out: Path) -> ConversionRequest:
+    return ConversionRequest(
+        settings=settings,
+        sources=sources,
+        target=find_target(settings.provider_id or "", settings, prefix, "0" * 12),
+        out=out,
+        images=None,
+        allowed=frozenset(TRAINING_LOSSES),
+        limit=DropLimit(drop=True),
+        force=False,
+        options={},
+        pretends=True,
+    )
+
+
+def _sample(source: Source, path: Path) -> tuple[Source, bool]:
+    """Write the first examples of *source* to *path*; return them as a source, and whether they are all."""
+    opened = open_file(source.path)
+    size, number = 0, 0
+    is_array = opened.container == ARRAY
+    with path.open("wb") as file, EntryWriter(file, in_array=is_array) as writer:
+        for entry in read_entries(source.path, source.split, opened):
+            if number == _EXAMPLES or size > _BYTES:
+                return source._replace(path=str(path)), False
+            if not isinstance(entry.raw, LongLine):
+                writer.add([entry.raw])
+                number, size = number + 1, size + len(entry.raw)
+    return source._replace(path=str(path)), True
+
+
+def _outputs(sources: Sequence[Source], converted: Conversion) -> tuple[Source, ...]:
+    """Return the outputs of *converted* that have examples as sources."""
+    found = []
+    for source, output in zip(sources, converted.outputs, strict=True):
+        if output.kept:
+            form = detect_format(output.path, (converted.data_format,))
+            found.append(Source(output.path, source.split, form.name, layout=form.layout))
+    return tuple(found)
+
+
+def _reasons(settings: Settings, check: Check, find_reasons: FindReasons, *, whole: bool) -> Iterator[Reason]:
+    """Yield the reasons in the check by *settings*, of a *whole* dataset or of its first examples."""
+    if not settings.sources:
+        return
+    counted = {rule.id for rule in settings.rules if not whole and _COUNTED & rule.require.keys()}
+    for reason in find_reasons(settings, check(settings)):
+        if reason.rule not in counted:
+            yield reason
