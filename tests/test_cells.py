@@ -216,6 +216,10 @@ BEDROCK: dict[str, tuple[Example, dict[str, str]]] = {
     "a space in the name: Nova's page lists the characters": (converse(placed("s3://bucket/a b.png")), {"bedrock-nova": "image/unsupported-uri"}),
     "jpg as format: the API knows jpeg": (converse(placed(format_="jpg")), {"*": "example/invalid-shape"}),
     "an empty answer": (converse(placed(), answer=""), {"bedrock-nova": "message/empty-content", "*": "(message/empty-content)"}),
+    "no owner of the bucket: Amazon's validator wants one": (
+        converse({"image": {"format": "png", "source": {"s3Location": {"uri": "s3://bucket/a.png"}}}}),
+        {"bedrock-nova": "(message/no-bucket-owner)"},
+    ),
     "tools of Nova 1": (converse(placed(), toolConfig={"tools": []}), {}),
 }  # fmt: skip
 TABLES = (
@@ -257,6 +261,7 @@ def test_cell(example: Example, provider: str, cell: str, columns: Example) -> N
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "file/too-few-examples", {"min_examples": 200}),
         ("bedrock-nova", None, "image/unsupported-format", {"formats": ["JPEG", "PNG", "GIF", "WEBP"]}),
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "image/unsupported-format", {"formats": ["JPEG", "PNG", "GIF"]}),
+        ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "file/unused-split", {"splits": ["train", "test"]}),
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "example/refused-key", {"refused": ["toolConfig"]}),
         ("together", None, "file/too-few-examples", {"min_examples": 1}),
         ("fireworks", None, "file/too-few-examples", {"min_examples": 3}),

@@ -211,6 +211,11 @@ def test_rule_requires_something(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
+        (
+            "checked ",
+            'data_formats = ["opnai"]\nchecked ',
+            "data_formats: no data format 'opnai' (did you mean 'openai'?)",
+        ),
         ("width = { max", "widht = { max", "require.widht: no such fact of image (did you mean 'width'?)"),
         ("openable =", "opnable =", "when.opnable: no such fact of image (did you mean 'openable'?)"),
         ("width = { max", "text_length = { max", "require.text_length: no such fact of image"),

@@ -9,6 +9,7 @@ from typing import Any
 from pytest_vft.catalogue.conditions import Kind, Names, fragment_problems, kinds_of_values
 from pytest_vft.catalogue.files import check_content, check_name, read_toml
 from pytest_vft.facts.scopes import FactType, fact_types
+from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import Scope
 from pytest_vft.resources import read_schema
 from pytest_vft.text import count, nearest, placeholders, stray_brace
@@ -48,6 +49,7 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
     yield from _name_problems(content, names, kinds, facts)
     yield from _key_problems(scope, content, kinds, facts)
     yield from _size_problems(content)
+    yield from _format_problems(scope, content)
     for number, case in enumerate(content.get("cases", ())):
         yield from (f"cases.{number}{problem}" for problem in _case_problems(case, names))
 
@@ -81,6 +83,15 @@ def _message_problems(message: str, key: str) -> Iterator[str]:
     if message.count("{") > MAX_PLACEHOLDERS:
         found = count(message.count("{"), "placeholder")
         yield f"{key} has {found}; expected at most {MAX_PLACEHOLDERS}"
+
+
+def _format_problems(scope: Scope, content: Mapping[str, Any]) -> Iterator[str]:
+    named = content.get("data_formats", ())
+    for name in named:
+        if name not in data_formats():
+            yield f"data_formats: no data format {name!r}{nearest(name, data_formats())}"
+    if named and scope == "dataset":
+        yield "data_formats: not for a rule of dataset, whose files may have several formats"
 
 
 def _size_problems(content: Mapping[str, Any]) -> Iterator[str]:

@@ -46,5 +46,7 @@ class MessageFacts(TypedDict):
     content."""
     weight: NotRequired[str]
     """The weight as JSON: 0, 1, 0.0 ...; "none" for a message without weight."""
+    ownerless_images: NotRequired[int]
+    """Number of images in S3 without the owner of the bucket, in the format bedrock."""
     reserved_words: NotRequired[Sequence[str]]
     """Words in the texts that Amazon Nova reserves, such as User: and <image>, as its pages write them."""

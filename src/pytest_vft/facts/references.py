@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pytest_vft.facts.image import Image
 from pytest_vft.facts.image_facts import ImageFacts
@@ -25,6 +26,17 @@ def reserved_words(texts: Iterable[str]) -> list[str]:
     """Return the reserved words in *texts*, each once."""
     text = "\n".join(texts)
     return [word for mark, words in _RESERVED.items() if mark in text for word in words if word in text]
+
+
+def ownerless_images(content: Any) -> int:
+    """Return the number of images in *content*, that of a message, in S3 without the owner of the bucket."""
+    images = [part for part in content if _is_stored(part)] if isinstance(content, list) else []
+    return sum("bucketOwner" not in image for image in images)
+
+
+def _is_stored(part: Any) -> bool:
+    image = part.get("image_url") if isinstance(part, dict) else None
+    return isinstance(image, dict) and str(image.get("url")).startswith("s3:")
 
 
 def add_reference_facts(images: Sequence[Image]) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise, takewhile
 from typing import Any
 
 from pytest_vft.facts.example import Example
-from pytest_vft.facts.references import add_reference_facts, reserved_words
+from pytest_vft.facts.references import add_reference_facts, ownerless_images, reserved_words
 from pytest_vft.formats.base import Chat, ImageRow, MessageRow
 
 # Roles that speak in the turn of the user: tools answer the assistant.
@@ -54,6 +54,7 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
         message["fields"] = list(_fields(source, images))
         message["weight"] = json.dumps(source["weight"]) if "weight" in source else "none"
         message["reserved_words"] = reserved_words(texts)
+        message["ownerless_images"] = ownerless_images(source.get("content"))
     add_reference_facts(example.images)
 
 

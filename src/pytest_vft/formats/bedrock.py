@@ -193,7 +193,8 @@ def _result(part: Mapping[str, Any]) -> Mapping[str, Any]:
 def _image(image: Mapping[str, Any]) -> Piece:
     location = image["source"].get("s3Location")
     if location:
-        return image_piece(location["uri"])
+        owner = location.get("bucketOwner")
+        return image_piece(location["uri"], **({"bucketOwner": owner} if owner else {}))
     return image_piece(f"data:image/{image['format']};base64,{image['source']['bytes'] or ''}")
 
 

@@ -29,9 +29,9 @@ def text_piece(text: str) -> Piece:
     return {"type": "text", "text": text}
 
 
-def image_piece(reference: str, detail: str = "auto") -> Piece:
-    """Return the image at *reference*, a URL or a path, as a part."""
-    return {"type": "image_url", "image_url": {"url": reference, "detail": detail}}
+def image_piece(reference: str, detail: str = "auto", **others: Any) -> Piece:
+    """Return the image at *reference*, a URL or a path, as a part with *others* as additional keys."""
+    return {"type": "image_url", "image_url": {"url": reference, "detail": detail}, **others}
 
 
 def call_piece(id_: Any, name: Any, arguments: Any) -> Piece:
