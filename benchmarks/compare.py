@@ -181,6 +181,17 @@ COMPARISONS = (
         target=160,
     ),
     Comparison(
+        name="page",
+        title="html report with 299 findings, beyond the check, seconds",
+        relation="excess",
+        kind="damaged",
+        examples=20_000,
+        runs=3,
+        floor=[(*CHECK, "--jobs=1", DATA)],
+        ours=[(*CHECK, "--jobs=1", "--report=html:report.html", DATA)],
+        target=3,
+    ),
+    Comparison(
         name="pytest",
         title="pytest, compared with `vft check` plus pytest with one empty test",
         runs=5,

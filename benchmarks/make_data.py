@@ -11,6 +11,7 @@
     few-shot  seven JPEGs of 27 kB on each line, six of them the same on all lines
     urls      one URL and no embedded image
     faulty    one small JPEG and seven findings on each line
+    damaged   as unique, every 67th JPEG, from the sixth on, cut in half
 
 No image occurs twice, except in few-shot. Drawing and encoding take longer than anything that is
 measured, so a few images are drawn, and each copy gets a number in a place that decoders ignore.
@@ -169,6 +170,16 @@ def faulty(count: int) -> Iterator[Example]:
         yield {**example, "number": number}
 
 
+def damaged(count: int) -> Iterator[Example]:
+    """Yield examples with one image each, of which every 67th ends too early: 299 of 20,000."""
+    for number, example in enumerate(one_image(Images("image/jpeg", jpeg), count)):
+        if number % 67 == 5:
+            image = example["messages"][1]["content"][1]["image_url"]
+            head, _, payload = image["url"].partition(",")
+            image["url"] = f"{head},{payload[: len(payload) // 8 * 4]}"
+        yield example
+
+
 def jpegs(draw: Callable[[int], bytes], drawn: int = DRAWN) -> Callable[[int], Iterator[Example]]:
     """Return a function that yields examples with one drawn JPEG each."""
     return lambda count: one_image(Images("image/jpeg", draw, drawn), count)
@@ -184,6 +195,7 @@ KINDS: dict[str, Callable[[int], Iterator[Example]]] = {
     "few-shot": few_shot,
     "urls": urls,
     "faulty": faulty,
+    "damaged": damaged,
 }
 
 

@@ -22,6 +22,7 @@ FAULTS = {
     "image/unsupported-mode",
     "message/empty-content",
 }
+FOUND = {"faulty": FAULTS, "damaged": {"image/truncated"}}
 KINDS = {
     "unique": (10, 10),
     "exif": (10, 10),
@@ -32,6 +33,7 @@ KINDS = {
     "few-shot": (70, 16),
     "urls": (10, 10),
     "faulty": (10, 10),
+    "damaged": (10, 10),
 }
 ROWS = [
     "header",
@@ -44,6 +46,7 @@ ROWS = [
     "memory",
     "memory-large",
     "memory-faulty",
+    "page",
     "pytest",
     "xdist",
     "idle",
@@ -69,8 +72,8 @@ def test_data_are_what_they_say(kind: str, tmp_path: Path) -> None:
     report = lint(tmp_path / "data.jsonl", depth="full", cache=False)
 
     assert (report.files[0].images, report.files[0].distinct_images) == KINDS[kind]
-    assert {one.rule for one in report.findings} == (FAULTS if kind == "faulty" else set())
-    assert len(report.findings) == (70 if kind == "faulty" else 0)
+    assert {one.rule for one in report.findings} == FOUND.get(kind, set())
+    assert len(report.findings) == {"faulty": 70, "damaged": 1}.get(kind, 0)
     assert list(make_data.KINDS[kind](2)) == list(make_data.KINDS[kind](2))
 
 

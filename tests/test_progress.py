@@ -20,7 +20,8 @@ CHECK = "from pytest_vft.cli import main; sys.exit(main(['check', '--no-cache', 
 PYTEST = "import pytest; sys.exit(pytest.main(['--vft-data=train.jsonl', '--vft-no-cache', '--color=no']))"
 PLAN = "from pytest_vft.cli import main; sys.exit(main(['submit', 'plan', 'train.jsonl']))"
 PROGRAM = "import sys; from pytest_vft.report import progress; progress.SHORT = {short}; {what}"
-SHOWN = re.compile(r"0 of 0 MB, [\d,]+ MB/s, 0 s left")
+WHOLE = "#" * 20 + " 100 %"
+SHOWN = re.compile(r"100 %  0 of 0 MB, [\d,]+ MB/s, 0 s left")
 
 
 def run(folder: Path, what: str, *, short: float = 0, ci: str = "", terminal: bool = True) -> str:
@@ -77,10 +78,10 @@ def test_pytest_goes_on_below(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("done", "seconds", "line"),
     [
-        (250_000_000, 2.0, "250 of 1,000 MB, 125 MB/s, 6 s left"),
-        (1_000_000_000, 4.0, "1,000 of 1,000 MB, 250 MB/s, 0 s left"),
-        (1_000_000_000, 0.0, "1,000 of 1,000 MB, 1,000,000 MB/s, 0 s left"),
+        (250_000_000, 2.0, "#####---------------  25 %  250 of 1,000 MB, 125 MB/s, 6 s left"),
+        (1_000_000_000, 4.0, f"{WHOLE}  1,000 of 1,000 MB, 250 MB/s, 0 s left"),
+        (1_000_000_000, 0.0, f"{WHOLE}  1,000 of 1,000 MB, 1,000,000 MB/s, 0 s left"),
     ],
 )
-def test_line_tells_bytes_rate_and_time_left(done: int, seconds: float, line: str) -> None:
+def test_line_has_a_bar_percent_bytes_rate_and_time_left(done: int, seconds: float, line: str) -> None:
     assert read_line(ReadProgress(done, 1_000_000_000), seconds) == line

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 SHORT = 1.0  # seconds; a shorter run does not show progress
+_BAR = 20  # columns
 SLOWEST = 3  # number of hosts in the summary
 
 
@@ -97,7 +98,11 @@ class Urls:
 
 
 def read_line(read: ReadProgress, seconds: float) -> str:
-    """Return the progress of reading after *seconds*: bytes, rate and remaining time."""
+    """Return the progress of reading after *seconds*: a bar, percent, bytes, rate and remaining time."""
     rate = read.done / max(seconds, 0.001)
     left = (read.total - read.done) / rate
-    return f"{read.done / 1e6:,.0f} of {read.total / 1e6:,.0f} MB, {rate / 1e6:,.0f} MB/s, {left:,.0f} s left"
+    share = read.done / max(read.total, 1)
+    full = int(share * _BAR)
+    bar = f"{'#' * full}{'-' * (_BAR - full)} {int(share * 100):>3} %"  # rich reads brackets as markup
+    numbers = f"{read.done / 1e6:,.0f} of {read.total / 1e6:,.0f} MB, {rate / 1e6:,.0f} MB/s"
+    return f"{bar}  {numbers}, {left:,.0f} s left"

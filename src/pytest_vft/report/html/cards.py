@@ -19,7 +19,7 @@ from pytest_vft.text import count, safe
 CARDS_OF_RULE = 24
 MOST_CARDS = 2_000
 _ROOM = 3_000_000  # bytes of cards: what the budget of a page leaves for text
-_MARKUP = 1_800  # bytes of a card without its texts
+_MARKUP = 500  # bytes of a card, and of each of its sides, without texts
 _MOST_MESSAGES = 3
 _LONGEST_MESSAGE = 300
 # All of ASCII that may be in the fragment of a URL as it is
@@ -269,7 +269,7 @@ class CardMaker:
         name = anchor(place) if place else ""
         if name in self._anchors:
             name = ""
-        self._room -= _MARKUP + _weight(card)
+        self._room -= _MARKUP * (1 + len(card.sides)) + _weight(card)
         if self._room < 0 or not self._cards_left:
             return None
         self._cards_left -= 1
