@@ -161,7 +161,10 @@ def test_assert_clean_shows_the_whole_report() -> None:
         assert_clean(lint(write("train.jsonl", GREY)))
 
     assert "  train.jsonl:10  mode is L; expected RGB or RGBA (/messages/0/content/1)\n" in str(raised.value)
-    assert "\nFAILED  1 of 10 lines has errors (1 finding)\n" in str(raised.value)
+    assert (
+        "\nFAILED  1 of 10 lines has errors (1 finding); [*] 1 can be repaired: vft fix train.jsonl\n"
+        in str(raised.value)
+    )
 
 
 def test_patterns_may_be_one_string() -> None:

@@ -90,10 +90,10 @@ def test_concise_has_a_line_for_each_finding(check: Check) -> None:
     assert done == (
         1,
         (
-            "train.jsonl:1: warning line/blank: line is blank\n"
-            "train.jsonl:4: error image/unsupported-mode: mode is L; expected RGB or RGBA\n"
-            "train.jsonl:8: error image/unsupported-mode: mode is P; expected RGB or RGBA\n"
-            "FAILED  2 of 11 lines have errors (3 findings)\n"
+            "train.jsonl:1: warning line/blank [*]: line is blank\n"
+            "train.jsonl:4: error image/unsupported-mode [*]: mode is L; expected RGB or RGBA\n"
+            "train.jsonl:8: error image/unsupported-mode [*]: mode is P; expected RGB or RGBA\n"
+            "FAILED  2 of 11 lines have errors (3 findings); [*] 3 can be repaired: vft fix train.jsonl\n"
         ),
         "",
     )
@@ -111,9 +111,10 @@ def test_concise_counts_findings_that_were_not_kept(check: Check) -> None:
     write("train.jsonl", dict.fromkeys((2, 3, 9), GREY))
 
     assert check("train.jsonl", "--format=concise", "--max-findings=1").out == (
-        "train.jsonl:2: error image/unsupported-mode: mode is L; expected RGB or RGBA\n"
+        "train.jsonl:2: error image/unsupported-mode [*]: mode is L; expected RGB or RGBA\n"
         "... and 2 more findings, not kept (--max-findings=0 keeps them)\n"
-        "FAILED  3 of 10 lines have errors (3 findings)\n"
+        "FAILED  3 of 10 lines have errors (3 findings)"
+        "; [*] at least 1 can be repaired: vft fix train.jsonl\n"
     )
 
 
@@ -135,9 +136,9 @@ def test_quiet_text_is_findings_and_the_verdict(check: Check) -> None:
     lines = check("train.jsonl", "--quiet").out.split("\n")
 
     assert [line.split(":")[0] for line in lines if line[:1].strip()] == [
-        "error image/unsupported-mode",
-        "warning line/blank",
-        "FAILED  1 of 11 lines has errors (2 findings)",
+        "error image/unsupported-mode [*]",
+        "warning line/blank [*]",
+        "FAILED  1 of 11 lines has errors (2 findings); [*] 2 can be repaired",
     ]
 
 
@@ -154,7 +155,8 @@ def test_statistics_count_findings_and_lines_of_each_rule(check: Check) -> None:
             "       3        2  error image/unsupported-mode\n"
             "       1        1  error image/unsupported-format\n"
             "       2        2  warning line/blank\n"
-            "FAILED  3 of 13 lines have errors (6 findings)\n"
+            "FAILED  3 of 13 lines have errors (6 findings)"
+            "; [*] at least 3 can be repaired: vft fix train.jsonl\n"
         ),
         "",
     )

@@ -121,8 +121,10 @@ def test_help_lists_the_commands(vft: Vft, capsys: pytest.CaptureFixture[str]) -
         vft("--help")
 
     assert left.value.code == 0
-    listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
-    assert listed == ["check", "show", "convert", "rules", "explain", "schema", "providers", "submit", "eval"]
+    listed = re.findall(r"^    (\w+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
+    assert listed == [
+        *("check", "show", "fix", "convert", "rules", "explain", "schema", "providers", "submit", "eval")
+    ]
 
 
 @pytest.mark.parametrize("command", ["check", "show", "rules", "explain", "eval"])
@@ -149,7 +151,7 @@ def test_finding_fails_and_is_reported_on_stdout(vft: Vft) -> None:
     done = vft("check", write("train.jsonl", {3: GREY}))
 
     assert (done.code, done.err) == (1, "")
-    assert "error image/unsupported-mode: 1 image" in done.out
+    assert "error image/unsupported-mode [*]: 1 image" in done.out
     assert "  train.jsonl:3  mode is L; expected RGB or RGBA (/messages/0/content/1)\n" in done.out
     assert "\nFAILED  " in done.out
 
@@ -498,6 +500,8 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
             "advice": shipped_rules()["image/unsupported-mode"].advice,
             "image": image,
             "skips": "invalid image format",
+            "fix": "convert-mode",
+            "unsafe": False,
         }
         for line in (2, 7)
     ]
@@ -758,7 +762,8 @@ def test_rules_are_listed_with_severity_and_summary(vft: Vft) -> None:
     listed = re.findall(r"^(\w+/[\w-]+) +(error|warning|off) +(.*)", done.out, re.MULTILINE)
     rules = shipped_rules()
     assert [id_ for id_, _, _ in listed] == list(rules)
-    assert all(rules[id_].summary.startswith(summary) for id_, _, summary in listed)
+    texts = {id_: f"{rule.summary} (repair: {rule.fix}" for id_, rule in rules.items()}
+    assert all(texts[id_].startswith(summary.rstrip(",)")) for id_, _, summary in listed)
     assert done.out.endswith(f"\n{len(rules)} rules (vft explain RULE)\n")
     assert max(map(len, done.out.split("\n"))) <= 80
 
@@ -893,7 +898,7 @@ def test_pages_are_written_for_all_rules(vft: Vft) -> None:
     done = vft("rules", "--write-pages=pages")
 
     pages = (Path("pages/rules", f"{id_}.md") for id_ in shipped_rules())
-    written = [Path("pages/facts.md"), Path("pages/rules/index.md"), *pages]
+    written = [Path("pages/facts.md"), Path("pages/repairs.md"), Path("pages/rules/index.md"), *pages]
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == list(map(str, written))
     assert all(page.read_text().startswith("# ") for page in written)

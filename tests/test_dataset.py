@@ -361,7 +361,7 @@ def test_each_turn_is_judged_once(drawn: list[tuple[Split, list[int]]]) -> None:
 
     assert sum(subject.number for subject in subjects) == len(standing)
     assert sum(subject.number * subject.facts["copies"] for subject in subjects) == standing.total()
-    for number, (place,), facts, named, _ in subjects:
+    for number, (place,), facts, named, *_ in subjects:
         key = keys_at[place.file.source.path, place.entry]
         assert named == (key if facts["copies"] > 1 else 0)
         assert number == 1 or facts["copies"] == 1

@@ -46,6 +46,7 @@ FLOORS = (
     {"facts"},
     {"catalogue"},
     {"checking", "web", "submission", "evaluation"},
+    {"fixing"},
     {"report"},
     {"outputs"},
     {"converting"},

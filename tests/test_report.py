@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -176,7 +177,7 @@ def test_finding_has_title_place_pointer_and_advice() -> None:
     _, block, _ = blocks(lint(write("train.jsonl", {3: "jpeg 24x24 rgb", 4: GREY})))
 
     assert block == (
-        'error image/unsupported-mode: 1 image             OpenAI: "invalid image format"\n'
+        'error image/unsupported-mode [*]: 1 image         OpenAI: "invalid image format"\n'
         "  train.jsonl:4  mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
         "  do: Use pytest_vft.encode_image(image), which keeps transparency."
     )
@@ -196,7 +197,7 @@ def test_few_shot_image_on_all_lines_is_one_finding() -> None:
     _, block, _ = blocks(lint("train.jsonl", select=["image"]))
 
     assert block.split("\n")[:-1] == [
-        "error image/unsupported-mode: 2 images, 721 examples",
+        "error image/unsupported-mode [*]: 2 images, 721 examples",
         '  OpenAI: "invalid image format"',
         "  train.jsonl:1    mode is L; expected RGB or RGBA",
         "                   (/messages/2/content/1); 720 more, same image: 2-721",
@@ -211,7 +212,7 @@ def test_image_in_several_files_is_one_finding() -> None:
 
     _, block, _ = blocks(report)
 
-    assert "error image/unsupported-mode: 1 image, 3 examples\n" in block
+    assert "error image/unsupported-mode [*]: 1 image, 3 examples\n" in block
     assert "  a.jsonl:3  mode is L" in block
     assert "; 2 more, same image: b.jsonl:1-2\n" in block
 
@@ -222,7 +223,7 @@ def test_image_twice_on_one_line_is_one_line() -> None:
 
     _, block, _ = blocks(lint("train.jsonl"))
 
-    assert "error image/unsupported-mode: 1 image, 1 example  " in block
+    assert "error image/unsupported-mode [*]: 1 image, 1 example\n" in block
     assert (
         "  train.jsonl:1  mode is L; expected RGB or RGBA (/messages/0/content/1); 1 more, same image\n"
         in re.sub(r"\n {17}", " ", block)
@@ -275,7 +276,7 @@ def test_errors_stand_before_warnings() -> None:
 
     titles = [block.split(":")[0] for block in blocks(lint("train.jsonl"))[1:-1]]
 
-    assert titles == ["error image/unsupported-mode", "warning image/unsupported-format"]
+    assert titles == ["error image/unsupported-mode [*]", "warning image/unsupported-format [*]"]
 
 
 @pytest.mark.parametrize(
@@ -324,7 +325,7 @@ def test_findings_that_were_not_kept_are_counted() -> None:
     report = lint("train.jsonl")
 
     _, block, _ = blocks(report)
-    assert block.startswith("error image/unsupported-mode: 7 images ")
+    assert block.startswith("error image/unsupported-mode [*]: 7 images ")
     assert "; 3 more, same image: 2-4\n" in block
     assert "\n  ... and 3 more, not kept (--max-findings=0 keeps them)\n  do: " in block
     assert as_data(report)["truncated"] == {"image/unsupported-mode": 3}
@@ -336,9 +337,9 @@ def test_allowance_is_in_the_title_and_a_lower_one_is_noted() -> None:
 
     _, block, end = blocks(lint(write("train.jsonl", {4: GREY})))
 
-    assert block.startswith("warning image/unsupported-mode: 1 image (allowed: 3)\n  train.jsonl:4  ")
+    assert block.startswith("warning image/unsupported-mode [*]: 1 image (allowed: 3)\n  train.jsonl:4  ")
     assert "note: allow: image/unsupported-mode has 1 finding of 3 allowed; lower it to 1\n" in end
-    assert end.endswith("\nPASSED  1 of 10 lines has warnings (1 finding)")
+    assert "\nPASSED  1 of 10 lines has warnings (1 finding); [*] 1 can" in end
 
 
 def test_ignored_rules_are_shown_with_their_reasons() -> None:
@@ -425,7 +426,8 @@ def test_verdict_is_the_last_line(rules: list[RuleResult], more: dict[str, Any],
 
 
 def verdict(*paths: str, **settings: Any) -> str:
-    return render_text(lint(*paths, **settings)).split("\n")[-2]
+    """Return the verdict up to the number of findings that can be repaired."""
+    return render_text(lint(*paths, **settings)).split("\n")[-2].partition("; [*]")[0]
 
 
 def test_lines_with_errors_and_findings_are_counted() -> None:
@@ -449,6 +451,17 @@ def test_warnings_count_as_findings_but_not_as_lines_with_errors() -> None:
     assert verdict("train.jsonl", ignore=["image"], fail_on="warning") == (
         "FAILED  2 of 12 lines have warnings (2 findings)"
     )
+
+
+def test_findings_that_can_be_repaired_are_counted_with_their_command() -> None:
+    write("train.jsonl", {3: GREY, 5: "png 24x24 rgb cut=30", 6: "gif 24x24 p"})
+    write("it's.jsonl", {2: GREY, 4: "jpeg 24x24 rgb bytes=11000000"})
+
+    end = render_text(lint("train.jsonl", "it's.jsonl")).split("\n")[-2]
+    sound = render_text(lint(write("fine.jsonl"))).split("\n")[-2]
+
+    assert end.endswith("""; [*] 3 can be repaired: vft fix train.jsonl 'it'"'"'s.jsonl'""")
+    assert "[*]" not in sound
 
 
 def test_lines_of_allowed_findings_have_no_errors() -> None:
@@ -501,7 +514,7 @@ def test_warning_takes_one_line() -> None:
 
     _, block, end = blocks(lint("train.jsonl"))
 
-    assert block == "warning line/blank: 12 lines  train.jsonl:1  line is blank; 11 more: 2-12"
+    assert block == "warning line/blank [*]: 12 lines  train.jsonl:1  line is blank; 11 more: 2-12"
     assert "\nhelp: vft explain RULE\n" in end
 
 
@@ -642,7 +655,9 @@ def test_nothing_of_a_faulty_dataset_is_wider_than_80_columns(folder_name: str) 
     text = render_text(report)
 
     assert len(report.failing) > 5
-    assert [line for line in text.split("\n")[1:] if len(line) > WIDTH] == []
+    *lines, end = text.rstrip("\n").split("\n")[1:]
+    assert [line for line in lines if len(line) > WIDTH] == []
+    assert end.endswith(f"[*] 13 can be repaired: vft fix {shlex.quote(name)}")  # one line, for grep
     assert re.sub(r"\s+", "", text).count("modeisL;expectedRGBorRGBA") == 1
     assert max(map(len, render_text(report, Display(width=120)).split("\n"))) > WIDTH
 

@@ -120,7 +120,7 @@ def test_each_fact_is_documented(scope: Scope) -> None:
 def test_no_page_is_of_a_rule_that_is_gone(tmp_path: Path) -> None:
     written = {path.relative_to(tmp_path) for path in write_pages(RULES, tmp_path)}
 
-    pages = [PAGES.parent / "facts.md", *PAGES.rglob("*.md")]
+    pages = [PAGES.parent / "facts.md", PAGES.parent / "repairs.md", *PAGES.rglob("*.md")]
     assert {path.relative_to(PAGES.parent) for path in pages} == written
 
 

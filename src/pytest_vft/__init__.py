@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         assert_not_worse_than,
         evaluate,
     )
+    from pytest_vft.runs.fix import fix
     from pytest_vft.runs.lint import assert_clean, lint
     from pytest_vft.runs.reference import explain, list_rules, schema
     from pytest_vft.runs.submit import apply_job, cancel_job, follow_job, plan_job, preflight_job
@@ -53,6 +54,7 @@ _MODULES = {
     "runs.compare": ("compare_providers",),
     "runs.convert": ("convert",),
     "runs.evaluation": ("Evaluation", "assert_min_accuracy", "assert_not_worse_than", "evaluate"),
+    "runs.fix": ("fix",),
     "runs.lint": ("assert_clean", "lint"),
     "runs.reference": ("explain", "list_rules", "schema"),
     "runs.submit": ("apply_job", "cancel_job", "follow_job", "plan_job", "preflight_job"),
@@ -88,6 +90,7 @@ __all__ = [
     "encode_image",
     "evaluate",
     "explain",
+    "fix",
     "follow_job",
     "lint",
     "list_rules",

@@ -34,7 +34,7 @@ ImageSource: TypeAlias = (
 
 _LIGHTEST = 255
 _EXPECTED = "a Pillow image, a path, bytes, a file object, a NumPy array or {'bytes': ..., 'path': ...}"
-_MEDIA_TYPES: dict[str, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+MEDIA_TYPES: Mapping[str, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 
 def encode_image(
@@ -126,7 +126,7 @@ def _from_array(pixels: Any) -> Image.Image:
 def _is_fit(image: Image.Image) -> bool:
     """Return whether the file that *image* was loaded from can be used unchanged."""
     return (
-        image.format in _MEDIA_TYPES
+        image.format in MEDIA_TYPES
         and image.mode in {"RGB", "RGBA"}
         and getattr(image, "n_frames", 1) == 1
         and image.info.keys().isdisjoint({"exif", "xmp", "photoshop"})
@@ -137,7 +137,7 @@ def _is_fit(image: Image.Image) -> bool:
 def _reencode(image: Image.Image, format_: ImageFormat | None, quality: int) -> str:
     from PIL import Image, ImageOps  # noqa: PLC0415 - see the module's docstring
 
-    clean = _rgb_or_rgba(ImageOps.exif_transpose(image))
+    clean = rgb_or_rgba(ImageOps.exif_transpose(image))
     clean.info.clear()  # Pillow would write comments and colour profiles
     chosen = format_ or ("PNG" if clean.mode == "RGBA" else "JPEG")
     if chosen == "JPEG" and clean.mode == "RGBA":
@@ -147,7 +147,7 @@ def _reencode(image: Image.Image, format_: ImageFormat | None, quality: int) -> 
     return _data_url(chosen, file.getvalue())
 
 
-def _rgb_or_rgba(image: Image.Image) -> Image.Image:
+def rgb_or_rgba(image: Image.Image) -> Image.Image:
     """Return a copy of *image* as RGB, or as RGBA if any pixel is transparent."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         return _eight_bit_grey(image).convert("RGB")
@@ -176,7 +176,7 @@ def _eight_bit_grey(image: Image.Image) -> Image.Image:
 
 
 def _data_url(format_: str, data: bytes) -> str:
-    return f"data:{_MEDIA_TYPES[format_]};base64,{base64.b64encode(data).decode('ascii')}"
+    return f"data:{MEDIA_TYPES[format_]};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _named(image: object) -> tuple[str, Any]:

@@ -32,8 +32,8 @@ _SHOWN_RULES = 3  # in the repr of a report
 def from_tuple(record: type[Record]) -> Callable[[tuple[Any, ...]], Record]:
     """Return a function that makes the NamedTuple *record* from a tuple of all its fields.
 
-    It takes a tenth of the instructions of calling the class, which matters for records that are made
-    for each example, message or image.
+    It takes a tenth of the instructions of calling the class, which matters for records that are made for
+    each example, message or image.
     """
     return partial(tuple.__new__, record)
 
@@ -77,7 +77,7 @@ class Finding:
     *line* counts from 1 and is None for a finding on a whole file; *pointer* is a JSON pointer into the
     example ("" for the whole example) or, for *element* of a JSON array, counted from 0, into the array;
     *image* is the content hash of the image, if there is one; *example* is the content hash of the line or,
-    for a rule on the dataset, of the content that recurs.
+    for a rule on the dataset, of the content that recurs. *fix* names its repair, which may be *unsafe*.
     """
 
     rule: str
@@ -92,6 +92,8 @@ class Finding:
     example: str | None = None
     element: int | None = None
     first: ExamplePlace | None = None
+    fix: str | None = None
+    unsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +122,11 @@ class Tally:
 class FileResult(NamedTuple):
     """Totals of one file.
 
-    *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered*
-    those with an answer; *stopped_by* is the rule whose failure left the lines unread (such as
-    file/not-jsonl), or None; *unchecked_media* counts videos and audios, and
-    *image_roots* are folders of local images besides that of the file. *tallies* and
-    *bad_lines*, the lines that fail a rule, are keyed by rule id; so are *severities*, which holds those
-    that differ from the severity of the rule in the whole run.
+    *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered* those
+    with an answer; *stopped_by* is the rule whose failure left the lines unread (such as file/not-jsonl), or
+    None; *unchecked_media* counts videos and audios, and *image_roots* are folders of local images besides
+    that of the file. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id; so are
+    *severities*, which holds those that differ from the severity of the rule in the whole run.
     """
 
     path: str
@@ -246,10 +247,10 @@ class Report:
     """Result of one run; the input of every report format.
 
     *by_data_format* says that the provider is that of the data format, because nothing else states one;
-    *model* is None if the provider accepts any model and none was named; *urls* is the number of distinct
-    web URLs of images, and *unsettled* are those without a conclusive answer, unless the run is offline;
-    *known* are the findings that *baselines* list, which are not among *findings* and fail nothing;
-    *cost* is None if there is nothing to train on, or if tokens are unknown.
+    *model* is None if the provider accepts any model and none was named; *urls* is the number of distinct web
+    URLs of images, and *unsettled* are those without a conclusive answer, unless the run is offline; *known*
+    are the findings that *baselines* list, which are not among *findings* and fail nothing; *cost* is None if
+    there is nothing to train on, or if tokens are unknown.
     """
 
     provider: str
@@ -295,6 +296,5 @@ class Report:
 
     def fails(self, rule: RuleResult) -> bool:
         """Return whether *rule* fails the run, according to `fail_on` and `require_checked`."""
-        if rule.tally.failed and (rule.severity == "error" or self.fail_on == "warning"):
-            return True
-        return self.require_checked and rule.tally.unknown > 0
+        failed = rule.tally.failed > 0 and (rule.severity == "error" or self.fail_on == "warning")
+        return failed or (self.require_checked and rule.tally.unknown > 0)

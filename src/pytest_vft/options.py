@@ -12,15 +12,19 @@ Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
 # Options of pytest are named --vft-NAME, those of evaluations --vft-eval-NAME.
 PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 
-_RULES = ("check", "show", "rules", "explain", "submit", PYTEST)
-_LENGTH = ("check", "show", "providers", PYTEST)
+_RULES = ("check", "show", "fix", "rules", "explain", "submit", PYTEST)
+_LENGTH = ("check", "show", "fix", "providers", PYTEST)
 _CHECK = ("check", PYTEST)
-_READ = ("check", "convert", "providers", PYTEST)
-_FILES = ("check", "convert", "show", "providers", PYTEST)
+_READ = ("check", "fix", "convert", "providers", PYTEST)
+_FIX = ("fix",)
 _CONVERT = ("convert",)
+_WRITE = ("fix", "convert")
+_QUIET = ("check", "fix")
+_FAILING = ("check", "fix", PYTEST)
+_FILES = ("check", "show", "fix", "convert", "providers", PYTEST)
 _SUBMIT = ("submit",)
 _EVAL = ("eval", PYTEST_EVAL)
-_DECODING = ("check", "providers", "submit", PYTEST)
+_DECODING = ("check", "fix", "providers", "submit", PYTEST)
 _SEVERITIES = ("error", "warning")
 _DEPTHS = ("auto", "header", "full")
 
@@ -151,6 +155,12 @@ COMMANDS = (
         ),
     ),
     Command(
+        "fix",
+        "repair what a check finds, or print what would be repaired",
+        "pytest_vft.cli.fix:fix",
+        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+    ),
+    Command(
         "convert",
         "write files so that a provider or trainer takes them",
         "pytest_vft.cli.convert:convert",
@@ -231,7 +241,7 @@ OPTIONS = (
     ),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
-    Option("fail-on", "", "lowest severity that fails (default: error)", _CHECK, "choice", _SEVERITIES),
+    Option("fail-on", "", "lowest severity that fails (default: error)", _FAILING, "choice", _SEVERITIES),
     Option(
         "baseline", "FILE", "let known findings, those in this file, pass; fail for new ones", _CHECK, "path"
     ),
@@ -264,12 +274,12 @@ OPTIONS = (
     ),
     Option("max-findings", "N", "findings kept per rule and file (0: all; default: 1000)", _CHECK, "count"),
     Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
-    Option("quiet", "", "print only findings and the verdict; nothing if the run passes", ("check",), "flag"),
+    Option("quiet", "", "print only findings and the verdict; nothing if the run passes", _QUIET, "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
     # Writing files
     Option("to", "NAME", "provider or data format to write for", _CONVERT),
-    Option("out", "DIR", "folder to write into, under the same file names", _CONVERT, "path"),
+    Option("out", "DIR", "folder to write into, under the same file names", _WRITE, "path"),
     Option(
         "images",
         "",
@@ -281,9 +291,13 @@ OPTIONS = (
     Option("image-prefix", "URL", "start of the names of image files, as in s3://BUCKET/FOLDER/", _CONVERT),
     Option("bucket-owner", "ID", "account that owns the bucket of the images", _CONVERT),
     Option("allow-loss", "KINDS", f"losses to allow: {', '.join(_LOSSES)}", _CONVERT, "list"),
-    Option("drop", "", "set examples that cannot be written aside, in FILE.rej", _CONVERT, "flag"),
-    Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _CONVERT, "count"),
-    Option("force", "", "replace files that exist", _CONVERT, "flag"),
+    Option("drop", "", "set examples that cannot be used aside, in FILE.rej", _WRITE, "flag"),
+    Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _WRITE, "count"),
+    Option("force", "", "replace files that exist", _WRITE, "flag"),
+    # Repairs
+    Option("in-place", "", "replace the files; new images are written beside them", _FIX, "flag"),
+    Option("diff", "", "print each change; images are described in words", _FIX, "flag"),
+    Option("unsafe", "", "also make repairs that change what is trained on", _FIX, "flag"),
     # show and rules
     Option("sample", "N", "show this number of examples, drawn at random", ("show",), "count"),
     Option("report", "html:FILE", "write the examples as a page: a file, or a folder", ("show",), "list"),

@@ -38,7 +38,7 @@ def _problems(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
     facts = fact_types(scope)
     names = Names(content.get("limits", ()), content.get("params", {}))
     kinds: dict[str, Kind] = {}
-    for table in ("when", "require"):
+    for table in ("when", "require", "fix_when"):
         conditions = content.get(table, {})
         for fact, fragment in conditions.items():
             if fact not in facts:
@@ -120,6 +120,11 @@ def _key_problems(
         yield from _message_problems(below[key], f"below.{key}")
         for other in sorted(placeholders(below[key]).keys() - {"folder"}):
             yield f"below.{key}: {{{other}}} is not {{folder}}"
+    for key in ("unsafe", "fix_when", "fix_faults"):
+        if content.get(key) and "fix" not in content:
+            yield f"{key}: the rule has no fix"
+    if content.get("fix_faults") and each is None:
+        yield "fix_faults: the rule has no each"
     numbers = [name for name, kind in kinds.items() if kind == (int, False)]
     for key, needed in (("cut_after", "example"), ("bounds_fetch", "image")):
         name = content.get(key)

@@ -36,7 +36,9 @@ class Rule:
     the maximum number of bytes to fetch of an image. *waived_by* names a network setting under which
     findings are ignored. *below* names a fact with an absolute path, and has texts for many findings
     with a common folder. A rule that is *off* runs only if it is selected by its id. The lines of a
-    file that fails a rule that *stops* are not read, so such a rule is always selected.
+    file that fails a rule that *stops* are not read, so such a rule is always selected. *fix* names the
+    repair of its findings that meet *fix_when*; of the faults of *each*, only *fix_faults*. It is made
+    only on request if it is *unsafe*.
 
     *effect* is what a failure means to any provider, unless its file states something else; None is the
     default of meaning(). A rule that is bound to a provider has the values of its limits in *params*; *skips*
@@ -68,6 +70,10 @@ class Rule:
     below: Mapping[str, str] | None = None
     off: bool = False
     stops: bool = False
+    fix: str | None = None
+    unsafe: bool = False
+    fix_when: Conditions = field(default_factory=dict)
+    fix_faults: Sequence[str] = ()
 
     @property
     def subject(self) -> str:

@@ -9,6 +9,7 @@ from pytest_vft.catalogue.conditions import Conditions, Fragment, value_name
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.markup import address, paragraph, plain, table, write_texts
 from pytest_vft.catalogue.providers import Provider, RuleStatement, load_provider, provider_ids
+from pytest_vft.catalogue.repairs import REPAIRS
 from pytest_vft.facts.scopes import fact_meanings, fact_types
 from pytest_vft.model import SCOPES
 
@@ -34,6 +35,7 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
         paragraph(rule.why),
         "## What to do",
         paragraph(rule.advice),
+        *_repair(rule),
         "## Message",
         f"    {rule.message}",
         "## Condition",
@@ -48,6 +50,35 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
     parts += ["## Providers", table(["provider", "states", "severity", "effect", "source", "read"], stated)]
     if rule.source:
         parts += ["## Source", f"{address(rule.source, paragraph)}, read on {rule.checked}."]
+    return "\n\n".join(parts) + "\n"
+
+
+def _repair(rule: Rule) -> list[str]:
+    """Return the section on the repair of *rule*, if it has one."""
+    if rule.fix is None:
+        return []
+    parts = ["## Repair", f"`{rule.fix}`{' (unsafe)' if rule.unsafe else ''}: {plain(REPAIRS[rule.fix])}"]
+    if rule.fix_when:
+        parts.append(f"Only when {_conditions(rule.fix_when)}.")
+    if rule.fix_faults:
+        parts.append(f"Only for {value_text(list(rule.fix_faults))}.")
+    return parts
+
+
+def repairs_page(rules: Mapping[str, Rule]) -> str:
+    """Return the Markdown page that lists the repairs with the *rules* that name them."""
+    parts = [
+        "# Repairs",
+        "What [vft fix](../how-to/repair.md) repairs.",
+        "An unsafe repair changes what a model sees or is trained on, and is made only with `--unsafe`.",
+    ]
+    for title, unsafe in (("Safe repairs", False), ("Unsafe repairs", True)):
+        rows = []
+        for name, words in REPAIRS.items():
+            ids = [rule.id for rule in rules.values() if (rule.fix, rule.unsafe) == (name, unsafe)]
+            if ids:
+                rows.append([f"`{name}`", plain(words), ", ".join(f"[{id_}](rules/{id_}.md)" for id_ in ids)])
+        parts += [f"## {title}", table(["repair", "what it does", "rules"], rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -80,7 +111,11 @@ def facts_page() -> str:
 
 def write_pages(rules: Mapping[str, Rule], folder: Path) -> list[Path]:
     """Write the pages of *rules* and of facts into *folder*; return the paths of all pages."""
-    texts = {folder / "facts.md": facts_page(), folder / "rules" / "index.md": index(rules)}
+    texts = {
+        folder / "facts.md": facts_page(),
+        folder / "repairs.md": repairs_page(rules),
+        folder / "rules" / "index.md": index(rules),
+    }
     texts |= {folder / "rules" / f"{rule.id}.md": page(rule) for rule in rules.values()}
     return write_texts(texts)
 

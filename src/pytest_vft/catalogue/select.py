@@ -57,6 +57,7 @@ def bind_rule(
         params=params,
         when=bind(rule.when, params),
         require=bind(rule.require, params),
+        fix_when=bind(rule.fix_when, params),
         severity=severity or stated.severity or rule.severity,
         off=rule.off if stated.off is None else stated.off,
         skips=stated.skips,

@@ -40,7 +40,7 @@ class Recurring(NamedTuple):
     """A *number* of subjects with the same facts, and the places for findings.
 
     *key* is the key of the turn, image or answer; 0 for several subjects. *first* is the first occurrence
-    of what the places repeat, if anything.
+    of what the places repeat, if anything. *members* are all places of a turn that recurs.
     """
 
     number: int
@@ -48,6 +48,7 @@ class Recurring(NamedTuple):
     facts: DatasetFacts
     key: int = 0
     first: Place | None = None
+    members: Sequence[Place] = ()
 
 
 _Member = tuple[Place, Turn]  # an occurrence of a target turn
@@ -86,7 +87,9 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
     places = [place for place, _ in members]
     elsewhere = [place for place in places if place.split != places[0].split]
     key = members[0][1].key
-    yield Recurring(1, (elsewhere or places)[:1], dataset_facts("target turn", places), key, places[0])
+    yield Recurring(
+        1, (elsewhere or places)[:1], dataset_facts("target turn", places), key, places[0], places
+    )
     for split in dict.fromkeys(place.split for place in places):
         answers: defaultdict[int, list[Place]] = defaultdict(list)
         words = 0
@@ -99,7 +102,7 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
             facts = dataset_facts("question", list(chain(*groups)), answers=len(groups), words=words)
             yield Recurring(1, groups[min(1, len(groups) - 1)][:1], facts, key, groups[0][0])
         for same in groups:
-            yield Recurring(1, same[:2][-1:], dataset_facts("example", same), key, same[0])
+            yield Recurring(1, same[:2][-1:], dataset_facts("example", same), key, same[0], same)
 
 
 def _images(files: Sequence[FileTotals], leaked: set[int]) -> Iterator[Recurring]:

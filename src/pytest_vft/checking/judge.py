@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -139,4 +139,21 @@ def _finding(rule: Rule, subject: Subject) -> ShardFinding:
     if isinstance(raw, bytes):
         one = raw.partition(b"\n")[0] if subject.lines > 1 else raw.removesuffix(b"\n")
         example = xxh3_128_hexdigest(one)
-    return ShardFinding(rule.id, subject.line, pointer(subject.place), message, image, example)
+    fix = rule.fix if is_repairable(rule, subject.facts) else None
+    return ShardFinding(rule.id, subject.line, pointer(subject.place), message, image, example, fix=fix)
+
+
+def is_repairable(rule: Rule, facts: Mapping[str, Any]) -> bool:
+    """Return whether a finding of *rule* on a subject with *facts* can be repaired, unsafe repairs included.
+
+    For a rule on each fault, the fact has the words of one fault.
+    """
+    if rule.fix is None or (rule.each and facts[rule.each] not in rule.fix_faults):
+        return False
+    return not rule.fix_when or _is_fixed(rule)(facts) == (int(Verdict.PASS),)
+
+
+@lru_cache(64)
+def _is_fixed(rule: Rule) -> Check:
+    """Return the function that judges whether facts meet the `fix_when` of *rule*."""
+    return compile_check(rule.scope, [replace(rule, when={}, require=rule.fix_when)])

@@ -39,9 +39,9 @@ class LintResult:
     By rule, *dropped* counts findings that were not kept, *undecoded* unknown verdicts on images that were
     too large to decode, and *unopened* those on local images that were not opened; *folders* are the common
     folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
-    those that were fetched without a result to their paths and lines. Of images that were compared, *cut* is
-    the number of those that were compared with only some others, and *uncompared* of those for which numpy is
-    needed.
+    those that were fetched without a result to their paths and lines. *totals* are those of all files, train
+    first. *cut* is the number of images that were compared with only some others, and *uncompared* of those
+    that were not compared without numpy.
     """
 
     files: tuple[FileResult, ...]
@@ -54,6 +54,7 @@ class LintResult:
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
+    totals: Sequence[FileTotals]
     cut: int = 0
     uncompared: int = 0
 
@@ -106,6 +107,7 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
+        totals=files,
         cut=cut,
         uncompared=uncompared,
     )
@@ -218,7 +220,7 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, places, facts, key, first in subjects:
+    for number, places, facts, key, first, _ in subjects:
         verdicts = judge.checks["dataset"](facts)
         for place in places:
             path = place.file.source.path

@@ -86,10 +86,14 @@ class ShardLinter:
         if known:
             return known
         content = xxh3_128() if key else None
-        totals = self._walk(shard, content, files)
+        totals = self._walk(shard, self._read(shard, content), files)
         if key and content:
             totals.row = cache_row(key, content.digest(), totals, files)
         return totals
+
+    def lint_entry(self, shard: Shard, raw: bytes | LongLine, line: Line) -> ShardTotals:
+        """Return the totals of one entry of the file of *shard*, as read and parsed; its line is 1."""
+        return self._walk(shard, iter([(raw, line)]), self._local_images(shard))
 
     def _local_images(self, shard: Shard) -> LocalImages:
         """Return the local images of the file of *shard*, which are also looked for in its folder."""
@@ -101,7 +105,7 @@ class ShardLinter:
         return self._files
 
     def _walk(  # noqa: C901, PLR0915 - the loop over all lines of a dataset, where a call costs
-        self, shard: Shard, content: xxh3_128 | None, files: LocalImages
+        self, shard: Shard, lines: Iterator[tuple[bytes | LongLine, Line]], files: LocalImages
     ) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format, shard.layout)
         files.pop_seen()
@@ -112,16 +116,16 @@ class ShardLinter:
         check_line, check_example = checks["line"], others.check if others else checks["example"]
         check_message, check_image = checks["message"], checks["image"]
         totals = ShardTotals()
-        lines, examples, messages, images = (_VerdictCounts() for _ in range(4))
+        judged, examples, messages, images = (_VerdictCounts() for _ in range(4))
         facts_of = others.facts_of if others else None
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings, facts_of)
         count_text = self._count_text
         training, first_keys = self._training, FirstKeys() if self._keys else None
         add, number, start = self._add, 0, 0
-        for raw, line in self._read(shard, content):
+        for raw, line in lines:
             first, number = number + 1, number + line.lines
             facts = line_facts(line, split)
-            counted = lines[check_line(facts)]
+            counted = judged[check_line(facts)]
             counted.number += line.lines
             if counted.failed:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
@@ -169,7 +173,7 @@ class ShardLinter:
         totals.first_keys = first_keys.places if first_keys else {}
         totals.measured = store.pop_measured()
         totals.counts = {
-            "line": lines.counts(),
+            "line": judged.counts(),
             "example": examples.counts(),
             "message": messages.counts(),
             "image": images.counts(),

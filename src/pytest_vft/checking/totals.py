@@ -38,7 +38,7 @@ class ShardFinding(NamedTuple):
     """A finding in a shard, whose *line* is the number of the entry in the shard, from 1.
 
     *element* is the index of the entry in an array, once its place in the file is known; *first* is where
-    content that recurs occurs first, if not here.
+    content that recurs occurs first, if not here; *fix* is the name of the repair, if there is one.
     """
 
     rule: str
@@ -49,6 +49,7 @@ class ShardFinding(NamedTuple):
     example: str | None = None
     element: int | None = None
     first: ExamplePlace | None = None
+    fix: str | None = None
 
 
 def common_folder(*folders: str) -> str:

@@ -13,6 +13,7 @@ from xxhash import xxh3_128_intdigest
 from pytest_vft.facts.image_facts import ImageFacts, Match
 from pytest_vft.formats.base import ImageRow
 from pytest_vft.model import Split
+from pytest_vft.reading.base64_variants import decode_variant
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, is_opened
@@ -72,6 +73,7 @@ def image_facts(
     else:
         facts = data_facts(split, role, detail, head, None).copy()
         facts["encoding_error"] = facts["encoding_error"] or base64_problem(payload)
+        facts["base64_variant"] = decode_variant(payload) is not None
     return key, facts
 
 
@@ -193,6 +195,17 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
 def is_unopened(facts: ImageFacts) -> bool:
     """Return whether the image is a local file that was not opened, or in object storage."""
     return facts["local"] or facts["scheme"] in _STORES
+
+
+def repaired_facts(facts: ImageFacts, image: ImageMeasurements) -> ImageFacts:
+    """Return *facts* after the content of their image has become *image*, declared with its media type."""
+    new = facts.copy()
+    if facts["scheme"] == "data":
+        new["media_type"] = _MEDIA_TYPES.get(image.format, "")
+        new["encoding"], new["encoding_error"], new["base64_variant"] = "base64", None, None
+    new["media_type_match"] = "exact"
+    _add_measurements(new, image)
+    return new
 
 
 def is_undecoded(facts: ImageFacts) -> bool:

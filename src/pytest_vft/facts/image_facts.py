@@ -37,6 +37,9 @@ class ImageFacts(TypedDict):
     """"base64", or "other" if the payload of a data URL is not valid base64; None for other URLs."""
     encoding_error: str | None
     """Why the payload is not valid base64."""
+    base64_variant: bool | None
+    """Whether a payload that is not valid base64 is that of an image, with white space, the URL-safe
+    alphabet or missing padding; None for other payloads."""
     bytes: int | None
     """Size of the image after base64 decoding."""
     format: str | None

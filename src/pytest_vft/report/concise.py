@@ -6,6 +6,7 @@ from pytest_vft.model import Report
 from pytest_vft.report.findings import dropped
 from pytest_vft.report.folding import place
 from pytest_vft.report.layout import DEFAULT, Display
+from pytest_vft.report.repairable import mark
 from pytest_vft.report.text import unknown_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
@@ -14,12 +15,14 @@ from pytest_vft.text import count, safe
 def render_concise(report: Report, display: Display = DEFAULT) -> str:
     """Return all findings of *report* as `path:line: severity rule: message`, and the verdict.
 
+    The rule of a finding that can be repaired is marked with [*].
+
     URLs that were not settled are listed like findings, as notes.
     """
     if display.quiet and report.ok:
         return ""
     lines = [
-        safe(f"{place(finding)}: {finding.severity} {finding.rule}: {finding.message}", None)
+        safe(f"{place(finding)}: {finding.severity} {finding.rule}{mark([finding])}: {finding.message}", None)
         for finding in report.findings
     ]
     if dropped(report):

@@ -10,7 +10,19 @@ from pytest_vft.model import Report
 
 FORMAT = "vft-report/1"
 _FILE_KEYS = ("path", "split", "data_format", "bytes", "lines", "examples", "images", "distinct_images")
-_FINDING_KEYS = ("rule", "severity", "path", "line", "pointer", "message", "advice", "image", "skips")
+_FINDING_KEYS = (
+    "rule",
+    "severity",
+    "path",
+    "line",
+    "pointer",
+    "message",
+    "advice",
+    "image",
+    "skips",
+    "fix",
+    "unsafe",
+)
 
 
 def render_json(report: Report) -> str:

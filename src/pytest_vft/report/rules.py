@@ -11,13 +11,15 @@ from pytest_vft.text import count
 
 
 def render_rules(rules: Sequence[Rule], off: Collection[str], reasons: Mapping[str, str]) -> str:
-    """Return a line per rule: id, severity, or that the rule is *off* or ignored, and summary or reason."""
+    """Return a line per rule: id, severity, or that it is *off* or ignored, summary or reason, and repair."""
     width = max((len(rule.id) for rule in rules), default=0)
     lines = []
     for rule in rules:
         state = "off" if rule.id in off else "ignored" if rule.id in reasons else rule.severity
         first = f"{rule.id:<{width}}  {state:<7}  "
         text = reasons[rule.id] if state == "ignored" else rule.summary
+        if rule.fix and state != "ignored":
+            text += f" (repair: {rule.fix}{', unsafe' if rule.unsafe else ''})"
         lines += wrapped(text, first, " " * len(first))
     return "\n".join([*lines, f"{count(len(rules), 'rule')} (vft explain RULE)"]) + "\n"
 

@@ -9,6 +9,7 @@ from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.baseline import gone_words
 from pytest_vft.report.folding import by_message, fold
 from pytest_vft.report.layout import DEFAULT, WIDTH, Display, advice_lines, findings_lines, remarked, wrapped
+from pytest_vft.report.repairable import mark
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
@@ -112,7 +113,7 @@ def size(number: int) -> str:
 
 def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display: Display) -> Iterator[str]:
     """Yield the findings of *rule*; only the first messages if they do not fail the run."""
-    title = f"{rule.severity} {rule.id}: {amount(rule, findings)}"
+    title = f"{rule.severity} {rule.id}{mark(findings)}: {amount(rule, findings)}"
     if rule.allowed is not None:
         title += f" (allowed: {rule.allowed:,})"
     most, width = display.most_shown, display.width

@@ -6,6 +6,7 @@ from pytest_vft.line_ranges import union
 from pytest_vft.model import FileResult, Report, Severity
 from pytest_vft.report.baseline import known_words
 from pytest_vft.report.findings import dropped
+from pytest_vft.report.repairable import repair_words
 from pytest_vft.report.unsettled import settled_words
 from pytest_vft.text import count
 
@@ -14,9 +15,10 @@ def verdict(report: Report) -> str:
     """Return the verdict, as in "FAILED  221 of 19,987 lines have errors (340 findings)".
 
     Without findings, it counts the known findings or, without those, the rules. Rules that could not judge
-    everything qualify a run that passes, and URLs that were not settled qualify any run.
+    everything qualify a run that passes, and URLs that were not settled qualify any run. Findings
+    with a safe repair are counted at the end.
     """
-    return "; ".join(filter(None, (_judged(report), settled_words(report))))
+    return "; ".join(filter(None, (_judged(report), settled_words(report), repair_words(report))))
 
 
 def _judged(report: Report) -> str:

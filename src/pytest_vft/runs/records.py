@@ -71,6 +71,8 @@ def make_finding(
         example=found.example,
         element=found.element,
         first=found.first,
+        fix=found.fix,
+        unsafe=found.fix is not None and rule.unsafe,
     )
 
 

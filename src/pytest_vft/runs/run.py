@@ -75,9 +75,17 @@ def run_all(
             group.append(number)
     reports: dict[int, Report] = {}
     for group in groups:
-        made = _measured([checks[number] for number in group], watch, executor)
+        measured = _measured([checks[number] for number in group], watch, executor)
+        made = [report for report, _ in measured]
         reports |= zip(group, made, strict=True)
     return [reports[number] for number in range(len(several))]
+
+
+def run_with_result(settings: Settings, *, watch: Watch | None = None) -> tuple[Report, LintResult]:
+    """Lint the sources of *settings* and return the report and its result; see run_all()."""
+    settings.check()
+    (made,) = _measured([Check(settings, settings.rules)], watch, None)
+    return made
 
 
 def _alike(one: Settings, other: Settings) -> bool:
@@ -98,8 +106,10 @@ def _chosen(settings: Settings, only: Collection[str] | None) -> tuple[Rule, ...
     return tuple(rule for rule in rules if rule.id in only or rule.stops or (counting and rule.skips))
 
 
-def _measured(checks: Sequence[Check], watch: Watch | None, executor: Executor | None) -> list[Report]:
-    """Return the reports of *checks*, which are alike."""
+def _measured(
+    checks: Sequence[Check], watch: Watch | None, executor: Executor | None
+) -> list[tuple[Report, LintResult]]:
+    """Return the reports of *checks*, which are alike, with the results that they are made of."""
     settings = checks[0].settings
     fetched = FetchResults({})
 
@@ -154,7 +164,7 @@ def _measured(checks: Sequence[Check], watch: Watch | None, executor: Executor |
     ]
     for report in reports:
         _check_not_empty(report)
-    return reports
+    return list(zip(reports, results, strict=True))
 
 
 def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:

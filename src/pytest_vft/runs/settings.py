@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +44,8 @@ class Settings:
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
     default that of the provider. *base_url* is the server that the data is for, if it
     is not that of the provider. *several* says that other settings check the same files for other providers.
-    *baseline* is a file with known findings, also if it is about to be written.
+    *baseline* is a file with known findings, also if it is about to be written. *origins*
+    has other paths of sources, by which rules are ignored.
     """
 
     config: Config
@@ -68,6 +69,7 @@ class Settings:
     several: bool = False
     baseline: str | os.PathLike[str] | None = None
     writes_baseline: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def provider(self) -> Provider:
@@ -215,7 +217,7 @@ class Settings:
             with _naming(self.config, f"per-file-ignores.{pattern}: "):
                 by_rule = self._by_rule(ignored)
             for path in reasons:
-                place = os.path.relpath(path, self.config.folder).replace(os.sep, "/")
+                place = os.path.relpath(self.origins.get(path, path), self.config.folder).replace(os.sep, "/")
                 if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
                     reasons[path] |= by_rule
         return reasons

@@ -1,0 +1,29 @@
+"""Which findings `vft fix` can repair, as text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from pytest_vft.model import Finding, Report
+from pytest_vft.text import safe
+
+_MOST_FILES = 3  # that are named in a command
+
+
+def mark(findings: Iterable[Finding]) -> str:
+    """Return the mark of a rule some of whose *findings* have a safe repair, "" for others."""
+    return " [*]" if any(finding.fix and not finding.unsafe for finding in findings) else ""
+
+
+def repair_words(report: Report) -> str:
+    """Return how many findings of *report* have safe repairs, with the command; "" without any."""
+    found = [finding for finding in report.findings if finding.fix and not finding.unsafe]
+    if not found:
+        return ""
+    rules = {finding.rule for finding in found}
+    more = any(rule.truncated for rule in report.rules if rule.id in rules)
+    paths = list(dict.fromkeys(finding.path for finding in found))
+    named = " ".join(shlex.quote(path) for path in paths) if len(paths) <= _MOST_FILES else "FILE ..."
+    least = "at least " if more else ""
+    return safe(f"[*] {least}{len(found):,} can be repaired: vft fix {named}", None)

@@ -1,0 +1,137 @@
+"""Repair of what a check finds, from settings to what was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_vft.errors import UsageError, without_inner_frames
+from pytest_vft.fixing.result import FileTally, FixResult
+from pytest_vft.model import Depth, Report, Source
+from pytest_vft.outputs.aside import drop_limit
+from pytest_vft.reading.remote import Watch
+from pytest_vft.runs.combining import combine
+from pytest_vft.runs.config import Config
+from pytest_vft.runs.fix_jobs import FileJob, FixOptions, Tell, count_mark, file_jobs, outcomes
+from pytest_vft.runs.fix_writing import write_files
+from pytest_vft.runs.groups import find_groups
+from pytest_vft.runs.lint import Paths, strings
+from pytest_vft.runs.notes import group_notes
+from pytest_vft.runs.run import run_all
+from pytest_vft.runs.settings import Settings
+
+
+def run_fix(
+    groups: Sequence[Settings], options: FixOptions, *, tell: Tell | None = None, watch: Watch | None = None
+) -> FixResult:
+    """Check the sources of *groups*, repair what can be repaired, and check what was written.
+
+    Raises UsageError, ConfigError, LintError and OSError; then nothing is written.
+    """
+    if not any(settings.sources for settings in groups):
+        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+    reports: list[Report] = []
+    jobs: list[FileJob] = []
+    for settings in groups:
+        report, new = file_jobs(settings, options, watch)
+        reports.append(report)
+        jobs += [job for job in new if job.needs.are_any]
+    before = combine(reports, group_notes(groups))
+    rules = {rule.id: rule for settings in groups for rule in settings.rules}
+    if not jobs:
+        return FixResult(before=before, tallies={}, rules=rules)
+    if not options.writes:
+        return FixResult(before=before, tallies=_preview(jobs, tell), rules=rules)
+    result = write_files(jobs, options, tell)
+    if result.refused or not result.outputs:
+        return FixResult(before=before, tallies=result.tallies, refused=result.refused, rules=rules)
+    after = combine(run_all([_rewritten(one, result.paths) for one in groups], watch=watch))
+    return FixResult(before=before, tallies=result.tallies, after=after, outputs=result.outputs, rules=rules)
+
+
+def _preview(jobs: Sequence[FileJob], tell: Tell | None) -> Mapping[str, FileTally]:
+    """Return the tallies of *jobs*; nothing is written."""
+    tallies = {}
+    for job in jobs:
+        tally = tallies[job.path] = FileTally()
+        count_mark(job, tally)
+        with ExitStack() as stack:
+            for outcome in outcomes(job, stack):
+                tally.add(outcome)
+                if tell:
+                    tell(job, outcome)
+    return tallies
+
+
+def _rewritten(settings: Settings, paths: Mapping[str, str]) -> Settings:
+    """Return *settings* for the files at their new *paths*, which are judged like those they come from."""
+    sources: list[Source] = [
+        source._replace(path=paths.get(source.path, source.path)) for source in settings.sources
+    ]
+    folders = {os.path.dirname(os.path.abspath(path)) for path in paths}  # noqa: PTH100, PTH120 - links are kept
+    return replace(
+        settings,
+        sources=tuple(sources),
+        origins={new: old for old, new in paths.items()},
+        roots=(*settings.roots, *sorted(folders)),
+    )
+
+
+@without_inner_frames
+def fix(  # noqa: PLR0913 - all by keyword, each with a default
+    *paths: Paths,
+    validation: Paths = (),
+    test: Paths = (),
+    out: str | os.PathLike[str] | None = None,
+    in_place: bool = False,
+    unsafe: bool = False,
+    drop: bool = False,
+    max_dropped: int | None = None,
+    force: bool = False,
+    data_format: str | None = None,
+    provider: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    select: str | Sequence[str] | None = None,
+    extend_select: str | Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
+    depth: Depth = "auto",
+    offline: bool | None = None,
+    cache: bool = True,
+    max_tokens: int | None = None,
+    image_roots: Paths = (),
+    config: Config | str | os.PathLike[str] | None = None,
+) -> FixResult:
+    """Repair files and return what was repaired, with the reports before and after.
+
+    The repaired files are written into the folder *out*, or *in_place*; without both, nothing is written.
+    *unsafe* repairs change what is trained on. With *drop*, examples that fail and cannot be repaired are set
+    aside in FILE.rej, at most *max_dropped*; *force* replaces files in *out*. The other arguments are those
+    of lint(). Raises UsageError, ConfigError, RuleFileError, LintError and OSError; then nothing is written.
+    """
+    options = FixOptions(
+        out=Path(out) if out is not None else None,
+        in_place=in_place,
+        unsafe=unsafe,
+        force=force,
+        limit=drop_limit(drop=drop, most=max_dropped),
+    )
+    named = {
+        "config": config,
+        "data_format": data_format,
+        "provider": provider,
+        "model": model,
+        "select": select,
+        "extend_select": extend_select,
+        "ignore": ignore,
+        "depth": depth,
+        "offline": offline,
+        "no_cache": not cache,
+        "max_tokens": max_tokens,
+        "image_root": strings(image_roots),
+        "jobs": 1,
+    }
+    groups = find_groups(named, strings(paths), validation=strings(validation), test=strings(test))
+    return run_fix(groups, options)
