@@ -275,6 +275,42 @@ def test_an_existing_file_is_an_error_unless_forced(name: str, train: Path, tmp_
     assert b"mine" not in content(out).values()
 
 
+@pytest.mark.parametrize("name", ["train.jsonl", "train.jsonl.rej"])
+def test_a_folder_in_place_of_a_file_is_named(name: str, train: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / name).mkdir(parents=True)
+
+    with pytest.raises(UsageError, match=rf"/{name}: is a folder; expected a file, or nothing$"):
+        sift([train], tmp_path / "out", force=True)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+
+
+def test_files_that_cannot_be_moved_are_moved_by_the_next_run(
+    train: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, replace = tmp_path / "out", Path.replace
+
+    def fail_for_data(path: Path, target: Path) -> Path:
+        if target == out / "train.jsonl":
+            raise PermissionError(13, "Permission denied", str(target))
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fail_for_data)
+        with pytest.raises(PermissionError):
+            sift([train], out)
+    made: list[str] = []
+    sift([train], out, made=made)
+
+    assert not made
+    assert content(out).keys() == {
+        "images/1.png",
+        "train.jsonl",
+        "train.jsonl.rej",
+        "train.jsonl.rej.csv",
+        "train.jsonl.origin.csv",
+    }
+
+
 def test_force_removes_what_belongs_to_the_old_file(train: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     sift([train], out)

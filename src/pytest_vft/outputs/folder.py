@@ -167,11 +167,12 @@ class OutputFolder:
         self._staging.publish(new, sorted(beside - files))
 
     def _check_new(self, names: Sequence[str]) -> None:
-        """Raise UsageError if one of the files *names* exists, unless they may be replaced."""
-        found = (
-            [] if self._force else [self.path / name for name in names if os.path.lexists(self.path / name)]
-        )
-        if found:
+        """Raise UsageError if one of *names* exists, unless files may be replaced, or is a folder."""
+        found = [self.path / name for name in names if os.path.lexists(self.path / name)]
+        for path in found:
+            if path.is_dir():
+                raise UsageError(f"{path}: is a folder; expected a file, or nothing")
+        if found and not self._force:
             more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
             step = "move it to another place first" if self._target.in_place else "--force replaces it"
             raise UsageError(f"{found[0]}: exists already{more}; {step}")

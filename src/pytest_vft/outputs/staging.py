@@ -112,7 +112,12 @@ class Staging:
         return parts
 
     def discard(self) -> None:
-        """Remove all unfinished files, and their folder."""
+        """Remove all unfinished files, and their folder.
+
+        What a journal lists stays: it could not be moved, and the next run tries again.
+        """
+        if os.path.lexists(self._journal):
+            return
         self._clear()
         shutil.rmtree(self.root, ignore_errors=True)
 
