@@ -24,6 +24,7 @@ from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.checking import processes
 from pytest_vft.cli import main
+from pytest_vft.converting import parquet as parquet_writer
 from pytest_vft.converting import work
 
 TRAINERS = ("trl", "llamafactory", "swift", "axolotl", "unsloth", "together", "fireworks", "azure", "openai")
@@ -451,3 +452,70 @@ def test_a_killed_run_leaves_nothing_and_the_next_one_ends_it() -> None:
 
 def test_convert_is_public() -> None:
     assert pytest_vft.convert is convert
+
+
+# Parquet
+
+
+def table(*, bad: bool = False) -> str:
+    """Write a table of twelve examples; if *bad*, the eighth has a placeholder without an image."""
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = []
+    for number in range(12):
+        images = [{"bytes": draw(f"png {64 + number}x64 rgb")[1], "path": None}]
+        messages = FORMS["trl"].example(number, "")["messages"]
+        rows.append({"messages": messages, "images": images * (2 if bad and number == 7 else 1)})
+    parquet.write_table(pa.Table.from_pylist(rows), "cards.parquet")
+    return "cards.parquet"
+
+
+@pytest.mark.parametrize("to", ["trl", "swift"])
+def test_parquet_stays_parquet_with_a_column_of_images(to: str) -> None:
+    result = convert(table(), to=to, out="out")
+
+    assert result.ok
+    assert result.outputs[0].path == "out/cards.parquet"
+    read = pytest.importorskip("pyarrow.parquet").read_table("out/cards.parquet")
+    features = json.loads(read.schema.metadata[b"huggingface"])["info"]["features"]
+    assert features["images"] == [{"_type": "Image"}]
+    assert features.keys() == set(read.schema.names)
+    assert [row["images"][0]["bytes"] for row in read.to_pylist()] == [
+        draw(f"png {64 + n}x64 rgb")[1] for n in range(12)
+    ]
+
+
+def test_parquet_becomes_lines_for_others() -> None:
+    result = convert(table(), to="together", out="out")
+
+    assert result.ok
+    assert len(lines("out/cards.jsonl")) == 12
+    assert files("out") == {"cards.jsonl"}
+
+
+def test_a_row_that_is_not_converted_is_set_aside() -> None:
+    result = convert(table(bad=True), to="trl", out="out", drop=True)
+
+    assert (result.outputs[0].kept, result.outputs[0].aside) == (11, 1)
+    assert '"8"' in Path("out/cards.parquet.rej.csv").read_text()
+
+
+def test_rows_with_different_keys_have_one_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_writer, "_BATCH", 1)
+    parquet = pytest.importorskip("pyarrow.parquet")
+    call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    calling = [
+        asked("Which?"),
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "7", "tool_call_id": "call_1"},
+        answered("7"),
+    ]
+    write_lines(*[{"messages": [asked("?"), answered("7")]}] * 3, {"messages": calling})
+    convert("train.jsonl", to="trl", out="lines")
+
+    with Path("all.parquet").open("wb") as file:
+        parquet_writer.write_parquet(Path("lines/train.jsonl"), file)
+
+    rows = parquet.read_table("all.parquet").to_pylist()
+    assert rows[3]["messages"][1]["tool_calls"] == [call]
+    assert rows[0]["messages"][1]["tool_calls"] is None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pytest_vft.converting.images import FOLDER
+from pytest_vft.converting.parquet import write_parquet
 from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
 from pytest_vft.converting.work import CutFile, convert_shards
 from pytest_vft.formats.registry import load_format
@@ -21,6 +23,7 @@ from pytest_vft.reading.shards import Shard
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+PARQUET_SUFFIX = ".parquet"
 RULE = "convert"  # in place of a rule in FILE.rej.csv
 _MOST_SHOWN = 20  # refused examples of a file
 
@@ -79,7 +82,7 @@ def convert_file(  # noqa: PLR0913 - two by keyword
     result = FileConversion()
     images: dict[str, None] = {}
     with (
-        part.open(name) as data,
+        _open_lines(part, name) as data,
         set_aside(part, name, in_array=file.is_array) as aside,
         origins(part, name) as lines,
     ):
@@ -94,6 +97,21 @@ def convert_file(  # noqa: PLR0913 - two by keyword
             watch(shard.end - shard.start)
     part.add(images)
     return result
+
+
+@contextmanager
+def _open_lines(part: OutputPart, name: str) -> Iterator[BinaryIO]:
+    """Yield a file for lines, which become the file *name* of *part*: as they are, or as Parquet."""
+    if not name.endswith(PARQUET_SUFFIX):
+        with part.open(name) as data:
+            yield data
+        return
+    lines = part.place(f"{name}.lines")  # which is not a file of the part
+    with lines.open("wb") as data:
+        yield data
+    with part.open(name) as file:
+        write_parquet(lines, file)
+    lines.unlink()
 
 
 def image_folder(part: OutputPart) -> str:

@@ -39,6 +39,11 @@ class CutFile(NamedTuple):
         """Whether the file is a JSON array."""
         return self.starts is not None
 
+    @property
+    def is_table(self) -> bool:
+        """Whether the file is Parquet."""
+        return any(shard.rows for shard in self.shards)
+
     def line(self, number: int) -> int:
         """Return the line of entry *number*, from 0."""
         return number + 1 if self.starts is None else self.starts[number]

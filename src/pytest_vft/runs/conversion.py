@@ -15,7 +15,7 @@ import orjson
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.checking.processes import processes, usable_cpus
-from pytest_vft.converting.files import FileConversion, convert_file, image_folder
+from pytest_vft.converting.files import PARQUET_SUFFIX, FileConversion, convert_file, image_folder
 from pytest_vft.converting.images import body_name
 from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.converting.work import CutFile, cut_file, survey_shards
@@ -79,7 +79,9 @@ def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Con
     for path, one in opened.items():
         if not one.is_read:
             raise UsageError(f"{path}: {one.error or f'is {one.container}; expected JSON Lines'}")
-    (output,) = output_targets(opened, request.out, _suffixes(opened))
+    (output,) = output_targets(
+        opened, request.out, _suffixes(opened, stays_parquet=request.target.reads_parquet)
+    )
     size = sum(one.bytes for one in opened.values())
     with ExitStack() as stack:
         folder = stack.enter_context(output_folder(output, force=request.force))
@@ -93,9 +95,10 @@ def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Con
         return _conversion(request, form, folder, converted, side_files)
 
 
-def _suffixes(opened: dict[str, OpenedFile]) -> dict[str, str]:
-    """Return the ends of the names of outputs that have another container than their inputs."""
-    return {path: ".jsonl" for path, one in opened.items() if one.container in (ARRAY, PARQUET)}
+def _suffixes(opened: dict[str, OpenedFile], *, stays_parquet: bool) -> dict[str, str]:
+    """Return the ends of the names of outputs: those of JSON Lines, or of Parquet if it *stays_parquet*."""
+    ends = {ARRAY: ".jsonl", PARQUET: PARQUET_SUFFIX if stays_parquet else ".jsonl"}
+    return {path: ends[one.container] for path, one in opened.items() if one.container in ends}
 
 
 def _counted(watch: Watch | None, total: int) -> Callable[[int], None]:
@@ -127,6 +130,8 @@ def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:
     data_format = target.data_format(preferences=common.preferences)
     present = {transport for file in files for transport in file.transports}
     images = target.images(data_format, request.images, present)
+    if target.reads_parquet and any(file.cut.is_table for file in files):
+        images = "embed"  # their bytes are in the column of images
     return _Form(data_format, common.shape(target.shape()), images)
 
 

@@ -39,6 +39,15 @@ class ConversionTarget(NamedTuple):
         fit = [one for one in self.formats if load_writer(one).has_preferences or not preferences]
         return (fit or self.formats)[0]
 
+    @property
+    def reads_parquet(self) -> bool:
+        """Whether the provider reads Parquet with a column of images, which a Parquet file then stays.
+
+        A check reads the bytes of such a column as data URLs, so the provider must take these as well.
+        """
+        listed = load_writer(self.formats[0]).has_image_list
+        return listed and {"parquet", "data"} <= {*self.provider.transports}
+
     def shape(self) -> FileShape:
         """Return what the provider demands of all examples."""
         style = self.provider.writes
@@ -127,6 +136,8 @@ def next_steps(
     elif provider.upload_command:
         yield " && ".join(provider.upload_command.replace("{file}", file) for file in quoted)
     elif provider.load_snippet:
-        yield provider.load_snippet.replace("{file}", files[0])
+        snippet = provider.load_snippet.replace("{file}", files[0])
+        is_table = files[0].endswith(".parquet")
+        yield snippet.replace('load_dataset("json"', 'load_dataset("parquet"') if is_table else snippet
     elif provider.source:
         yield f"upload the files with {provider.name}'s own client; vft submit has no job API for it"

@@ -52,6 +52,10 @@ class Writer(Protocol):
     def has_preferences(self) -> bool:
         """Whether an example may have another answer."""
 
+    @property
+    def has_image_list(self) -> bool:
+        """Whether the images of an example are in a list beside its messages."""
+
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
         """Return *conversation* as an example of a file with *shape*.
 
@@ -67,6 +71,8 @@ class Writer(Protocol):
 
 class BareWriter:
     """A writer whose files need no others beside them, and no advice."""
+
+    has_image_list = False
 
     def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:  # noqa: ARG002 - Writer
         """Return no files."""

@@ -60,6 +60,7 @@ class LlamaFactoryWriter:
     """Writes messages of strings, and their description in dataset_info.json."""
 
     has_preferences = True
+    has_image_list = True
     _written = MESSAGES
 
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
@@ -124,6 +125,7 @@ class SwiftWriter(BareWriter):
     """Writes messages of strings, and whether each answer is trained on, as ms-swift reads them."""
 
     has_preferences = True
+    has_image_list = True
 
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
         """Return *conversation* as an example."""

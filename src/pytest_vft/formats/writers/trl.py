@@ -24,6 +24,7 @@ class TrlWriter(BareWriter):
     """Writes messages, a prompt with its completion, or a prompt with two answers."""
 
     has_preferences = True
+    has_image_list = True
 
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
         """Return *conversation* as an example."""
