@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reports = [f"--report=html:{folder / 'page.html'}", f"--report=html:{folder / 'page'}"]
         data = ["train.jsonl", "--validation-data=validation.jsonl", "--no-cache", "--good-examples=2"]
         assert main(["check", *data, *reports]) == 1
+        assert main(["show", "train.jsonl:1-10", f"--report=html:{folder / 'show.html'}"]) == 0
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            assert main(["providers", "train.jsonl", "--offline", "--format=html"]) == 0
+        (folder / "providers.html").write_text(printed.getvalue())
     return folder
 
 
@@ -159,10 +166,21 @@ def test_colours_follow_the_system_and_paper_is_white(one_file: Path, visit: Ope
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["page", "show", "providers"])
 def test_everybody_can_use_the_page(
-    one_file: Path, violations: Callable[..., list[str]], scheme: str
+    folder: Path, violations: Callable[..., list[str]], name: str, scheme: str
 ) -> None:
-    assert violations(one_file, color_scheme=scheme) == []
+    assert violations(folder / f"{name}.html", color_scheme=scheme) == []
+
+
+def test_page_of_examples_hides_those_without_findings(folder: Path, visit: Open) -> None:
+    visited = visit(folder / "show.html")
+
+    assert visited.shown_cards == 10
+    visited.page.get_by_label("no findings").uncheck()
+    assert visited.shown_cards == 6
+    assert visited.page.locator(".card").first.text_content()
+    assert visited.console == []
 
 
 def test_folder_works_in_jenkins(folder: Path, visit: Open, serve: Callable[[Path, str], str]) -> None:
