@@ -115,6 +115,14 @@ COMPARISONS = (
         target=0.62,
     ),
     Comparison(
+        name="providers",
+        title="all providers, full depth, as one of them (trl)",
+        measure="call",
+        floor=[script("comparing.py", "full", DATA, "trl")],
+        ours=[script("comparing.py", "full", DATA)],
+        target=1.1,
+    ),
+    Comparison(
         name="warm",
         title="full depth again, with the cache",
         measure="call",

@@ -40,6 +40,7 @@ ROWS = [
     "header-jobs",
     "full",
     "full-jobs",
+    "providers",
     "warm",
     "few-shot",
     "growth",

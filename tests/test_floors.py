@@ -45,7 +45,7 @@ FLOORS = (
     {"formats"},
     {"facts"},
     {"catalogue"},
-    {"checking", "web", "submission", "evaluation"},
+    {"checking", "web", "submission", "evaluation", "loaders"},
     {"fixing"},
     {"report"},
     {"outputs"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
@@ -142,16 +143,304 @@ def test_files_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured.count("train.jsonl") == 1
 
 
-# The table
+# The table: for each dataset, what each provider makes of it, and the gravest reason
+
+
+LISTS = "bedrock-llama bedrock-nova llamafactory vertex"  # providers with data formats of their own
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+NOT_JSON = "refuses line/invalid-json"
+NOT_A_CHAT = "refuses example/invalid-shape"
+
+
+def but(*names: str) -> str:
+    """Return all providers but *names*."""
+    return " ".join(name for name in provider_ids() if name not in " ".join(names).split())
+
+
+def lines_of(*examples: Any) -> str:
+    return "".join(json.dumps(example) + "\n" for example in examples)
+
+
+def with_url(url: str, number: int = 12) -> str:
+    return lines_of(*(build_example(f"{n}?", f"{n}", url.replace("N", f"{n}")) for n in range(number)))
+
+
+def talk(*contents: Any) -> Example:
+    roles = ("user", "assistant")
+    return {"messages": [{"role": roles[n % 2], "content": c} for n, c in enumerate(contents)]}
+
+
+def lists(example: Example) -> Example:
+    """Return *example* with lists only."""
+    messages = [
+        {**one, "content": [{"type": "text", "text": c}] if isinstance(c := one["content"], str) else c}
+        for one in example["messages"]
+    ]
+    return {**example, "messages": messages}
+
+
+def sharegpt(number: int) -> Example:
+    human = {"from": "human", "value": f"<image>Which card is {number}?"}
+    return {"conversations": [human, {"from": "gpt", "value": "A card."}], "images": ["a.png"]}
+
+
+def gemini(number: int) -> Example:
+    image = {"fileData": {"mimeType": "image/png", "fileUri": f"gs://cards/{number}.png"}}
+    asked = {"role": "user", "parts": [{"text": "Which card?"}, image]}
+    return {"contents": [asked, {"role": "model", "parts": [{"text": "A card."}]}]}
+
+
+PNG = data_url("png 24x24 rgb")
+POINTER = base64.b64encode(
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+).decode()
+LLAMA = {
+    "messages": [{"role": "user", "content": "<image>Which?"}, {"role": "assistant", "content": "This."}],
+    "images": ["gone.png"],
+}
+TABLE: dict[str, tuple[str, dict[str, str]]] = {
+    "strings and lists": (
+        lines_of(*cards()),
+        {
+            "takes": "axolotl azure fireworks openai swift unsloth",
+            "loses file/missing-images-column": "trl",
+            "refuses example/mixed-content": "together",
+            "refuses data format": LISTS,
+        },
+    ),
+    "lists only": (
+        lines_of(*map(lists, cards())),
+        {
+            "takes": "axolotl azure fireworks openai swift together unsloth",
+            "loses file/missing-images-column": "trl",
+            "refuses data format": LISTS,
+        },
+    ),
+    "WEBP": (
+        lines_of(*(lists(one) for one in cards(image="webp 24x24 rgb"))),
+        {
+            "takes": "axolotl azure openai swift together unsloth",
+            "loses file/missing-images-column": "trl",
+            "refuses image/unsupported-format": "fireworks",
+            "refuses data format": LISTS,
+        },
+    ),
+    "grey images": (  # OpenAI skips them; nobody else says anything about modes
+        lines_of(*(lists(one) for one in cards(image="png 24x24 l"))),
+        {
+            "takes": "axolotl fireworks swift together unsloth",
+            "loses image/unsupported-mode": "azure openai",
+            "loses file/missing-images-column": "trl",
+            "refuses data format": LISTS,
+        },
+    ),
+    "weight 0": (
+        lines_of(
+            *(
+                lists(
+                    {
+                        "messages": [
+                            *card(0)["messages"][:1],
+                            {"role": "assistant", "content": "No", "weight": 0},
+                            *card(n)["messages"],
+                        ]
+                    }
+                )
+                for n in range(12)
+            )
+        ),
+        {
+            "takes": "azure fireworks openai together",
+            "loses message/unread-field": "axolotl swift unsloth",
+            "loses file/missing-images-column": "trl",
+            "refuses data format": LISTS,
+        },
+    ),
+    "twelve images": (
+        lines_of(
+            *(
+                talk(
+                    [{"type": "image_url", "image_url": {"url": PNG}}] * 12,
+                    [{"type": "text", "text": f"{n}"}],
+                )
+                for n in range(12)
+            )
+        ),
+        {
+            "takes": "axolotl azure fireworks swift unsloth",
+            "loses file/missing-images-column": "trl",
+            "refuses example/too-many-images": "openai together",
+            "refuses data format": LISTS,
+        },
+    ),
+    "spaces in base64": (  # who decodes strictly ends; OpenAI skips the image
+        with_url(PNG.replace("base64,", "base64, ")),
+        {
+            "loses image/invalid-base64": "azure openai",
+            "refuses image/invalid-base64": "axolotl fireworks swift trl unsloth",
+            "refuses example/mixed-content": "together",
+            "refuses data format": LISTS,
+        },
+    ),
+    "Git LFS pointers": (
+        with_url(f"data:image/png;base64,{POINTER}"),
+        {
+            "loses image/undecodable": "azure openai",
+            "refuses image/undecodable": "axolotl fireworks swift trl unsloth",
+            "refuses example/mixed-content": "together",
+            "refuses data format": LISTS,
+        },
+    ),
+    "a data URL as text": (
+        lines_of(
+            *(
+                talk(f"Which card is {n}? {data_url('png 64x64 rgb bytes=3000')}", "A card.")
+                for n in range(12)
+            )
+        ),
+        {"loses message/image-in-text": but(LISTS), "refuses data format": LISTS},
+    ),
+    "content parts as a string": (
+        lines_of(
+            *(talk(json.dumps([{"type": "image_url", "image_url": {"url": PNG}}]), f"{n}") for n in range(12))
+        ),
+        {"loses message/image-in-text": but(LISTS), "refuses data format": LISTS},
+    ),
+    "a call without an answer": (
+        lines_of(
+            *(
+                {
+                    "messages": [
+                        *card(n)["messages"][:-1],
+                        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+                        {"role": "assistant", "content": "A card."},
+                    ]
+                }
+                for n in range(12)
+            )
+        ),
+        {
+            "takes": "fireworks openai",
+            "loses message/missing-content": "swift",
+            "loses file/missing-images-column": "trl",
+            "refuses message/missing-content": "axolotl unsloth",
+            "refuses example/repeated-role": "azure",
+            "refuses example/mixed-content": "together",
+            "refuses data format": LISTS,
+        },
+    ),
+    "URLs that were not fetched": (  # OpenAI skips what it cannot fetch, but some faults are refused
+        with_url("https://example.com/N.png"),
+        {
+            "unknown": "axolotl azure openai swift trl unsloth",
+            "refuses image/unsupported-url-scheme": "fireworks",
+            "refuses example/mixed-content": "together",
+            "refuses data format": LISTS,
+        },
+    ),
+    "LLaMA-Factory, images gone": (
+        json.dumps([LLAMA] * 12),
+        {"refuses image/not-found": "llamafactory swift", "refuses data format": but("llamafactory swift")},
+    ),
+    "ShareGPT, images gone": (
+        lines_of(*map(sharegpt, range(12))),
+        {"refuses image/not-found": "llamafactory", "refuses data format": but("llamafactory")},
+    ),
+    "Gemini": (
+        lines_of(*map(gemini, range(12))),
+        {"unknown": "vertex", "refuses data format": but("vertex")},
+    ),
+    "TRL": (
+        lines_of(*(as_trl(one) for one in cards())),
+        {"takes": "trl", "refuses data format": but("trl")},
+    ),
+    "records glued together": (lines_of(*cards()).replace("\n", ""), {NOT_JSON: but()}),
+    "commas after lines": (lines_of(*cards()).replace("\n", ",\n"), {NOT_JSON: but()}),
+    "Batch requests": (
+        lines_of(
+            *({"custom_id": f"{n}", "method": "POST", "url": "/v1", "body": card(n)} for n in range(12))
+        ),
+        {NOT_A_CHAT: but()},
+    ),
+    "CSV": (
+        "id,question,answer\n" + "".join(f"{n},Which?,This.\n" for n in range(12)),
+        {"refuses file/not-jsonl": but()},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_cell(name: str) -> None:
+    content, expected = TABLE[name]
+    Path("train.jsonl").write_text(content)
+    cells = {provider: cell for cell, names in expected.items() for provider in names.split()}
+
+    found = compare_providers("train.jsonl", offline=True)
+
+    assert {one.id: cells[one.id] for one in found.providers if cells[one.id] not in said(one)} == {}
+    assert cells.keys() == {one.id for one in found.providers}
+
+
+def said(one: Compatibility) -> set[str]:
+    """Return the verdict of *one*, with each reason for it."""
+    reasons = {f"{one.verdict} {reason.rule or 'data format'}" for reason in one.reasons}
+    return reasons if one.verdict in {"refuses", "loses"} else {one.verdict}
 
 
 def test_books() -> None:
-    comparison = compare_providers(BOOKS / "train.jsonl", providers=["openai", "azure", "trl", "swift"])
+    comparison = compare_providers(BOOKS / "train.jsonl")
 
-    assert [one.verdict for one in comparison.providers] == ["takes", "takes", "loses", "loses"]
+    assert {one.id: one.verdict for one in comparison.providers} == {
+        **dict.fromkeys(("azure", "openai"), "takes"),
+        **dict.fromkeys(("axolotl", "swift", "trl", "unsloth"), "loses"),  # weight 0 of few-shot answers
+        "together": "refuses",  # strings and lists in one example
+        "fireworks": "refuses",  # WEBP
+        **dict.fromkeys(LISTS.split(), "refuses"),  # the data format
+    }
     assert rules(comparison["trl"]) == [("file/missing-images-column", 1), ("message/unread-field", 48)]
     assert rules(comparison["swift"]) == [("message/unread-field", 48)]
+    assert rules(comparison["together"]) == [("example/mixed-content", 24)]
+    assert rules(comparison["fireworks"]) == [("image/unsupported-format", 48)]
     assert comparison["openai"].cost is not None
+
+
+# A provider of a user's own
+
+
+ACME = """
+name = "Acme"
+extends = "together"
+
+[rules."example/too-many-images"]
+limits  = { max_images = 1 }
+source  = "https://docs.acme.example/vision"
+checked = 2026-11-25
+
+[rules."file/too-few-examples"]
+limits  = { min_examples = 20 }
+source  = "https://docs.acme.example/vision"
+checked = 2026-11-25
+"""
+
+
+def test_a_file_with_two_limits_works_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("acme.toml").write_text(ACME)
+    two = [{"type": "image_url", "image_url": {"url": PNG}}] * 2
+    answer = [{"type": "text", "text": "Two cards."}]
+    write_jsonl("train.jsonl", [talk(two, answer) for _ in range(12)])
+
+    comparison = compare_providers("train.jsonl", providers=["./acme.toml", "together"])
+
+    assert comparison["together"].verdict == "takes"
+    assert rules(comparison["acme"]) == [("file/too-few-examples", 1), ("example/too-many-images", 12)]
+    assert main(["check", "train.jsonl", "--provider=./acme.toml"]) == 1
+    assert "has 2 images; expected at most 1" in capsys.readouterr().out
+    assert main(["check", "train.jsonl", "--provider=together,acme.toml"]) == 1
+    assert "error example/too-many-images[acme]: 12 examples" in capsys.readouterr().out
+    assert main(["explain", "acme.toml"]) == 0
+    assert "stated by together" in capsys.readouterr().out
+    assert main(["providers", "train.jsonl", "--provider=acme.toml,together"]) == 0
+    assert "acme      refuses  the file has 12 examples; expected at least 20" in capsys.readouterr().out
 
 
 # Command line

@@ -43,12 +43,14 @@ class AfterConversion(NamedTuple):
 class LoaderResult(NamedTuple):
     """What the provider's own reader said about a dataset; *images* is the number of images it opened.
 
-    *images* is None for a reader that opens none; *problem* is the message of a reader that does not take
-    everything. *reader* names the package and its version, as far as it is installed.
+    *images* is None for a reader that opens none. *unopened* counts the images that it was not given: those
+    behind URLs, and files outside the folders of images. *problem* is the message of a reader that does not
+    take everything. *reader* names the package and, if that is installed, its version.
     """
 
     reader: str
     images: int | None = None
+    unopened: int = 0
     problem: str | None = None
     installed: bool = True
 
@@ -91,6 +93,7 @@ class ProviderComparison:
     offline: bool
     urls: int
     today: date
+    with_loader: bool = False
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

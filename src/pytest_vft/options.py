@@ -306,6 +306,7 @@ OPTIONS = (
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
     # Comparing providers
     Option("provider", "NAMES", "compare only these providers: names or files", ("providers",), "list"),
+    Option("with-loader", "", "also run the providers' own readers, if installed", ("providers",), "flag"),
     Option("format", "", "output format (default: text)", ("providers",), "choice", _MATRIX_FORMATS, "text"),
     Option("max-shown", "N", "reasons per provider (0: all; default: 5)", ("providers",), "count", default=5),
     # Fine-tuning jobs

@@ -115,6 +115,7 @@ class Provider(NamedTuple):
     resizes: Resize | None = None
     job_api: JobService | None = None
     upload_command: str | None = None
+    loader: str | None = None  # the package of its own reader
     load_snippet: str | None = None
     writes: WriteStyle = WriteStyle()
 

@@ -13,16 +13,21 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.facts.example import CountImage, Example
 from pytest_vft.facts.tokens import ImageTokens, Range, text_tokens
 
+_NAMES = ("tokens_at_least", "tokens_at_most", "image_tokens_at_least", "image_tokens_at_most")
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
 
 class _Group(NamedTuple):
-    """The rules of one counter: their positions among all rules, and their compiled function."""
+    """The rules of one counter: their positions among all rules, and their compiled function.
+
+    *names* are those of the counter's tokens in `ShardTotals.other_tokens`.
+    """
 
     counter: ImageTokens | None
     count_image: CountImage | None
     positions: Sequence[int]
     check: Check
+    names: Sequence[str]
 
 
 class OtherCounters:
@@ -33,12 +38,13 @@ class OtherCounters:
     """
 
     def __init__(self, plan: LintPlan, rules: Sequence[Rule], check: Check, data_format: str) -> None:
-        self._base = plan.image_tokens
+        self._count_text = plan.image_tokens.count_text if plan.image_tokens else text_tokens
         self._check = check
         self._groups = []
         for number, counter in enumerate(plan.other_tokens):
             positions = [at for at, rule in enumerate(rules) if plan.counters.get(rule.id) == number]
-            self._groups.append(_group(counter, positions, rules, data_format))
+            names = [f"{number} {name}" for name in _NAMES]
+            self._groups.append(_group(counter, positions, rules, data_format)._replace(names=names))
         self._group_of = {
             rules[position].id: number
             for number, group in enumerate(self._groups)
@@ -48,12 +54,31 @@ class OtherCounters:
 
     def measure(self, example: Example, tokens: Counter[str]) -> None:
         """Count the tokens of *example*, whose other facts are complete, and add them to *tokens*."""
-        self._facts = facts = []
-        for number, group in enumerate(self._groups):
-            counted = _token_facts(example, group, self._base)
-            facts.append({**example.facts, **counted})
-            if group.counter is not None:
-                tokens.update({f"{number} {name}": value for name, value in counted.items()})
+        self._facts = [{**example.facts, **self._counted(example, group, tokens)} for group in self._groups]
+
+    def _counted(self, example: Example, group: _Group, tokens: Counter[str]) -> Mapping[str, int | None]:
+        """Return the facts of *example* that depend on the counter, counted by that of *group*."""
+        if group.counter is None or group.count_image is None:
+            images = None if example.images else 0
+            return dict(zip(_NAMES, (None, None, images, images), strict=True))
+        at_least = at_most = 0
+        for image in example.images:
+            facts = image.facts
+            least, most = group.count_image(facts["width"], facts["height"], facts["detail"])
+            at_least, at_most = at_least + least, at_most + most
+        text_at_least, text_at_most = group.counter.count_text(example.texts)
+        around = self._around(example)
+        counted = (text_at_least + at_least, text_at_most + at_most + around, at_least, at_most)
+        for name, number in zip(group.names, counted, strict=True):
+            tokens[name] += number
+        return dict(zip(_NAMES, counted, strict=True))
+
+    def _around(self, example: Example) -> int:
+        """Return the upper bound of the tokens of *example* besides texts and images."""
+        total = example.facts["tokens_at_most"]
+        assert total is not None  # noqa: S101 - the plan's own counter is known if any is
+        text: Range = self._count_text(example.texts)
+        return total - text[1] - example.image_tokens[1]
 
     def check(self, facts: Mapping[str, Any]) -> Verdicts:
         """Return the verdicts of all rules on the example with *facts*."""
@@ -82,36 +107,5 @@ def _group(
         lru_cache(_CACHED_SIZES)(counter.count) if counter else None,
         positions,
         compile_check("example", [rules[position] for position in positions], data_format),
+        (),
     )
-
-
-def _token_facts(example: Example, group: _Group, base: ImageTokens | None) -> Mapping[str, int | None]:
-    """Return the facts of *example* that depend on the counter, counted by that of *group*."""
-    if group.counter is None or group.count_image is None:
-        images = None if example.images else 0
-        return {
-            "tokens_at_least": None,
-            "tokens_at_most": None,
-            "image_tokens_at_least": images,
-            "image_tokens_at_most": images,
-        }
-    at_least = at_most = 0
-    for image in example.images:
-        facts = image.facts
-        least, most = group.count_image(facts["width"], facts["height"], facts["detail"])
-        at_least, at_most = at_least + least, at_most + most
-    text_at_least, text_at_most = group.counter.count_text(example.texts)
-    return {
-        "tokens_at_least": text_at_least + at_least,
-        "tokens_at_most": text_at_most + at_most + _around(example, base),
-        "image_tokens_at_least": at_least,
-        "image_tokens_at_most": at_most,
-    }
-
-
-def _around(example: Example, base: ImageTokens | None) -> int:
-    """Return the upper bound of the tokens of *example* besides texts and images, whatever the counter."""
-    total = example.facts["tokens_at_most"]
-    assert total is not None  # noqa: S101 - the plan's own counter is known if any is
-    text: Range = (base.count_text if base else text_tokens)(example.texts)
-    return total - text[1] - example.image_tokens[1]

@@ -42,6 +42,7 @@ def _provider(one: Compatibility) -> dict[str, Any]:
         "closes_newcomers": one.closes_newcomers and one.closes_newcomers.isoformat(),
         "open_until": one.open_until and one.open_until.isoformat(),
         "not_stated": list(one.not_stated),
+        "loader": one.loader and one.loader._asdict(),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from pytest_vft.compatibility import Compatibility, ProviderComparison, Reason
+from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.report.text import file_lines, tokens_and_price
 from pytest_vft.text import count, safe
@@ -68,10 +68,24 @@ def why(comparison: ProviderComparison, one: Compatibility, most_shown: int = 0)
     texts += [f"{hidden:,} more (--max-shown=0 shows them)"] if hidden else []
     closing = ", ".join(_closing(one, comparison.today))
     texts += [closing] if closing else []
+    if comparison.with_loader:
+        texts.append(_loader(one.loader))
     if one.cost is not None:
         cost = one.cost
         texts.append(f"one epoch: {tokens_and_price(cost.tokens_at_least, cost.tokens_at_most, cost.price)}")
     return texts
+
+
+def _loader(result: LoaderResult | None) -> str:
+    """Return what the provider's own reader said."""
+    if result is None:
+        return "loader: vft knows none"
+    if not result.installed:
+        return f"loader: {result.reader} is not installed"
+    opened = "" if result.images is None else f", {count(result.images, 'image')} opened"
+    unopened = f", {result.unopened:,} not opened" if result.unopened else ""
+    said = "takes the files" if result.problem is None else result.problem
+    return f"loader: {result.reader}: {said}{opened}{unopened}"
 
 
 def _closing(one: Compatibility, today: date) -> Iterator[str]:

@@ -6,25 +6,22 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.clock import now
-from pytest_vft.compatibility import Compatibility, ProviderComparison, Reason
-from pytest_vft.errors import LintError, UsageError, without_inner_frames
-from pytest_vft.formats.dataset_info import read_description
-from pytest_vft.formats.detection import count_formats, table_columns
+from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
+from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
-from pytest_vft.reading.files import open_file
 from pytest_vft.report.reasons import plain_reason, unknown_reasons
 from pytest_vft.runs.after_conversion import after_conversion
+from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
 from pytest_vft.runs.config import Config, nearest_configs
 from pytest_vft.runs.lint import Paths, strings
 from pytest_vft.runs.run import run, run_all
 from pytest_vft.runs.settings import MAX_TOKENS, Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
-from pytest_vft.text import either
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -32,13 +29,7 @@ if TYPE_CHECKING:
     from pytest_vft.reading.remote import Watch
 
 _ORDER = ("refuses", "unknown", "loses")
-
-
-class _Candidate(NamedTuple):
-    """The settings for a provider, with the files that it reads, and reasons that need no measuring."""
-
-    settings: Settings
-    reasons: tuple[Reason, ...]
+_KEPT = 100  # findings of a rule and file, of which a reason shows the first
 
 
 def compare(  # noqa: PLR0913 - all by keyword but two
@@ -65,23 +56,38 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     if not sources:
         raise UsageError("no files: give some, or list them under [tool.vft.data]")
     names = provider_names(options.get("provider")) or provider_ids()
-    settings = replace(settings, config=_neutral(config), select=None, extend_select=(), ignore=())
+    settings = replace(
+        settings,
+        config=_neutral(config),
+        select=None,
+        extend_select=(),
+        ignore=(),
+        max_findings=_KEPT,
+    )
     today = now().date()
-    found = [_formats(source, settings.data_format) for source in sources]
+    found = [find_formats(source, settings.data_format) for source in sources]
     candidates = [
-        _candidate(settings, name, found, model=options.get("model"), max_tokens=options.get("max_tokens"))
+        make_candidate(
+            settings, name, found, model=options.get("model"), max_tokens=options.get("max_tokens")
+        )
         for name in names
     ]
     measured = [one.settings for one in candidates if one.settings.sources]
-    reports = iter(run_all(measured, watch=watch, executor=executor))
+    telling = {rule.id for one in measured for rule in one.rules if rule.meaning != "nothing"}
+    reports = iter(run_all(measured, only=telling, watch=watch, executor=executor))
     judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
+    loads = bool(options.get("with_loader"))
     files = _files(found, [report for _, report in judged if report])
     return ProviderComparison(
         files=files,
         providers=tuple(
-            _converted(one.settings, _compatibility(one, report, today), found, today)
+            replace(
+                _converted(one.settings, _compatibility(one, report, today), found, today),
+                loader=_loaded(one.settings, sources) if loads else None,
+            )
             for one, report in judged
         ),
+        with_loader=loads,
         depth=settings.depth,
         offline=settings.network.offline,
         urls=max((report.urls for _, report in judged if report), default=0),
@@ -104,73 +110,18 @@ def _neutral(config: Config) -> Config:
     )
 
 
-class _Formats(NamedTuple):
-    """A file with its likeliest data format, and all formats that read as many of its examples, if any."""
-
-    source: Source
-    names: Sequence[str]
-    described: Mapping[str, str] | None
-
-
-def _formats(source: Source, given: str | None) -> _Formats:
-    """Return the formats of *source*: *given*, or those of its first examples. Raises LintError."""
-    error = open_file(source.path).error
-    if error is not None:
-        raise LintError(f"{source.path}: cannot be read: {error}")
-    described = read_description(source.path).layout
-    if given is not None:
-        names: Sequence[str] = (given,)
-    else:
-        counts = count_formats(source.path)
-        names = [name for name, number in counts.items() if number == max(counts.values())]
-        if described is not None:
-            names = ["llamafactory", *names]
-    columns = () if names else table_columns(source.path)
-    source = source._replace(data_format=names[0] if names else "openai", columns=columns)
-    return _Formats(source, names, described)
-
-
-def _candidate(
-    settings: Settings, name: str, found: Sequence[_Formats], *, model: str | None, max_tokens: int | None
-) -> _Candidate:
-    """Return the candidate for the provider *name*; *model* and *max_tokens* apply where they are known."""
-    own = replace(settings, provider_id=name)
-    provider = own.provider
-    if model is not None and provider.accepts(model):
-        own = replace(own, model_name=model)
-    if max_tokens is not None and any(MAX_TOKENS in own.catalogue[id_].limits for id_ in provider.rules):
-        own = replace(own, max_tokens=max_tokens)
-    sources, refused = [], []
-    for source, names, described in found:
-        known = provider.data_formats
-        read = next((one for one in names if not known or one in known), None)
-        if read is None and not names:
-            read = known[0]
-        if read is None:
-            refused.append(source)
-        else:
-            layout = described if read == "llamafactory" and described else {}
-            sources.append(source._replace(data_format=read, layout=layout))
-    reasons = [_format_reason(refused, provider.data_formats)] if refused else []
-    return _Candidate(replace(own, sources=tuple(sources)), tuple(reasons))
-
-
-def _format_reason(refused: Sequence[Source], known: Sequence[str]) -> Reason:
-    formats = either(list(dict.fromkeys(source.data_format for source in refused)))
-    message = f"data format {formats}; expected {either(known)}"
-    return Reason(None, "refuses", len(refused), message, refused[0].path)
-
-
-def _files(found: Sequence[_Formats], reports: Sequence[Report]) -> tuple[FileResult, ...]:
-    """Return the files that were *found*, as the first of *reports* that has them does.
+def _files(found: Sequence[ReadableFormats], reports: Sequence[Report]) -> tuple[FileResult, ...]:
+    """Return the files that were *found*, as measured in their likeliest data format, or else in another one.
 
     A file that no provider reads has only a path, a split and a data format.
     """
-    measured: dict[str, FileResult] = {}
-    for report in reports:
-        for file in report.files:
-            measured.setdefault(file.path, file)
-    return tuple(measured.get(one.source.path) or _unread(one.source) for one in found)
+    measured = {file.path: file for report in reversed(reports) for file in report.files}
+    exact = {(file.path, file.data_format): file for report in reports for file in report.files}
+    sources = [one.source for one in found]
+    return tuple(
+        exact.get((source.path, source.data_format)) or measured.get(source.path) or _unread(source)
+        for source in sources
+    )
 
 
 def _unread(source: Source) -> FileResult:
@@ -190,7 +141,16 @@ def _unread(source: Source) -> FileResult:
     )
 
 
-def _compatibility(candidate: _Candidate, report: Report | None, today: date) -> Compatibility:
+def _loaded(settings: Settings, sources: Sequence[Source]) -> LoaderResult | None:
+    """Return what the own reader of the provider of *settings* says; None if vft knows none."""
+    if settings.provider.loader is None:
+        return None
+    from pytest_vft.loaders.process import run_loader  # noqa: PLC0415 - for --with-loader only
+
+    return run_loader(settings.provider.loader, [source.path for source in sources], settings.image_roots)
+
+
+def _compatibility(candidate: Candidate, report: Report | None, today: date) -> Compatibility:
     settings = candidate.settings
     provider = settings.provider
     reasons = [*candidate.reasons, *_closed(provider.closes, today)]
@@ -216,7 +176,7 @@ def _compatibility(candidate: _Candidate, report: Report | None, today: date) ->
 
 
 def _converted(
-    settings: Settings, one: Compatibility, found: Sequence[_Formats], today: date
+    settings: Settings, one: Compatibility, found: Sequence[ReadableFormats], today: date
 ) -> Compatibility:
     """Return *one*, the verdict by *settings* on the files *found*, with that after their conversion."""
     if one.verdict not in ("refuses", "loses") or any(_closed(one.closes, today)):
@@ -236,7 +196,8 @@ def _closed(closes: date | None, today: date) -> Iterator[Reason]:
 def _reasons(settings: Settings, report: Report) -> Iterator[Reason]:
     """Yield the reasons in *report* why the provider of *settings* does not simply take the files."""
     results = {result.id: result for result in report.rules}
-    for rule in settings.rules:
+    rules = [rule for rule in settings.rules if rule.id in results]
+    for rule in rules:
         result = results[rule.id]
         if result.tally.failed and rule.meaning != "nothing":
             found = [one for one in report.findings if one.rule == rule.id]
@@ -244,8 +205,8 @@ def _reasons(settings: Settings, report: Report) -> Iterator[Reason]:
             yield Reason(rule.id, rule.meaning, result.tally.failed, message, first.path, first.line)
     unknown = [
         results[rule.id]
-        for rule in settings.rules
-        if rule.meaning == "refuses" and not (MAX_TOKENS in rule.limits and settings.model is None)
+        for rule in rules
+        if rule.meaning == "refuses" and not (MAX_TOKENS in rule.limits and settings.image_tokens is None)
     ]
     for rule_id, number, message in unknown_reasons(report, unknown):
         yield Reason(rule_id, "unknown", number, message)
@@ -267,13 +228,15 @@ def compare_providers(  # noqa: PLR0913 - all by keyword, each with a default
     cache: bool = True,
     max_tokens: int | None = None,
     image_roots: Paths = (),
+    with_loader: bool = False,
     config: Config | str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
 ) -> ProviderComparison:
     """Return which providers take the files at *paths*, and why the others do not.
 
     *providers* are names of providers or paths of provider files, by default all shipped ones. *model* and
-    *max_tokens* apply to the providers that know them. The other arguments are those of lint().
+    *max_tokens* apply to the providers that know them. *with_loader* also runs the provider's own reader,
+    which is code of others, if it is installed. The other arguments are those of lint().
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError for a file
     that cannot be read or has no examples.
     """
@@ -291,6 +254,7 @@ def compare_providers(  # noqa: PLR0913 - all by keyword, each with a default
             "no_cache": not cache,
             "max_tokens": max_tokens,
             "image_root": strings(image_roots),
+            "with_loader": with_loader,
             "jobs": 1,
         },
         strings(paths),

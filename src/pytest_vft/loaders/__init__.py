@@ -1,0 +1,1 @@
+"""The readers of providers themselves, run in a process of their own."""

@@ -1,0 +1,85 @@
+"""The settings of a comparison for one provider, with the files that the provider reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from pytest_vft.compatibility import Reason
+from pytest_vft.errors import LintError
+from pytest_vft.formats.dataset_info import read_description
+from pytest_vft.formats.detection import count_formats, table_columns
+from pytest_vft.model import Source
+from pytest_vft.reading.files import open_file
+from pytest_vft.runs.settings import MAX_TOKENS, Settings
+from pytest_vft.text import either
+
+
+class Candidate(NamedTuple):
+    """The settings for a provider, with the files that it reads, and reasons that need no measuring."""
+
+    settings: Settings
+    reasons: tuple[Reason, ...]
+
+
+class ReadableFormats(NamedTuple):
+    """A file with its likeliest data format, and all formats that read as many of its examples, if any."""
+
+    source: Source
+    names: Sequence[str]
+    described: Mapping[str, str] | None
+
+
+def find_formats(source: Source, given: str | None) -> ReadableFormats:
+    """Return the formats of *source*: *given*, or those of its first examples. Raises LintError."""
+    error = open_file(source.path).error
+    if error is not None:
+        raise LintError(f"{source.path}: cannot be read: {error}")
+    described = read_description(source.path).layout
+    if given is not None:
+        names: Sequence[str] = (given,)
+    else:
+        counts = count_formats(source.path)
+        names = [name for name, number in counts.items() if number == max(counts.values())]
+        if described is not None:
+            names = ["llamafactory", *names]
+    columns = () if names else table_columns(source.path)
+    source = source._replace(data_format=names[0] if names else "openai", columns=columns)
+    return ReadableFormats(source, names, described)
+
+
+def make_candidate(
+    settings: Settings,
+    name: str,
+    found: Sequence[ReadableFormats],
+    *,
+    model: str | None,
+    max_tokens: int | None,
+) -> Candidate:
+    """Return the candidate for the provider *name*; *model* and *max_tokens* apply where they are known."""
+    own = replace(settings, provider_id=name)
+    provider = own.provider
+    if model is not None and provider.accepts(model):
+        own = replace(own, model_name=model)
+    if max_tokens is not None and any(MAX_TOKENS in own.catalogue[id_].limits for id_ in provider.rules):
+        own = replace(own, max_tokens=max_tokens)
+    sources, refused = [], []
+    for source, names, described in found:
+        known = provider.data_formats
+        read = next((one for one in names if not known or one in known), None)
+        if read is None and not names:
+            read = known[0]
+        if read is None:
+            refused.append(source)
+        else:
+            layout = described if read == "llamafactory" and described else {}
+            sources.append(source._replace(data_format=read, layout=layout))
+    reasons = [_format_reason(refused, provider.data_formats)] if refused else []
+    return Candidate(replace(own, sources=tuple(sources)), tuple(reasons))
+
+
+def _format_reason(refused: Sequence[Source], known: Sequence[str]) -> Reason:
+    formats = either(list(dict.fromkeys(source.data_format for source in refused)))
+    message = f"data format {formats}; expected {either(known)}"
+    return Reason(None, "refuses", len(refused), message, refused[0].path)
