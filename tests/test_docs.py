@@ -84,7 +84,7 @@ def test_the_tutorial_is_true(tmp_path: Path) -> None:
 
 
 def test_the_guide_to_a_dirty_dataset_is_true(tmp_path: Path) -> None:
-    assert follow("docs/how-to/adopt-on-a-dirty-dataset.md", tmp_path) == 6
+    assert follow("docs/how-to/adopt-on-a-dirty-dataset.md", tmp_path) == 8
 
 
 def test_the_guide_to_comparisons_is_true(tmp_path: Path) -> None:
