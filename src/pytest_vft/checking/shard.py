@@ -295,6 +295,10 @@ def _add_with_looks(  # noqa: PLR0913, PLR0917 - as _add
     """Like _add(), also what the images of the target turn look like, each once."""
     shown = example.turn.images if example.turn is not None else ()
     for image in example.images:
-        if image.key in shown and image.facts["openable"] is not False:
+        if (
+            image.key in shown
+            and image.facts["openable"] is not False
+            and image.facts["damage"] in (None, "none")
+        ):
             totals.see_look(number, image.key, image.facts.get("fingerprint"))
     _add(totals, example, number, data_format, value, context)
