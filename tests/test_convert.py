@@ -16,6 +16,7 @@ from forms import FORMS, Example, answered, asked, examples_of
 from forms import write as write_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from web.server import Server, serving
 
 import pytest_vft
@@ -198,6 +199,64 @@ def test_a_path_out_of_the_roots_is_not_read(tmp_path: Path) -> None:
 def test_images_that_the_target_does_not_take(to: str, images: Any, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         convert(dataset(), to=to, out="out", images=images)
+
+
+# Repairs
+
+
+@pytest.mark.parametrize("to", ["fireworks", "bedrock-nova"])
+def test_a_format_that_is_refused_is_replaced(to: str) -> None:
+    dataset(example(20, data_url("webp 64x64 rgb")))
+    prefix = "s3://acme/x" if to == "bedrock-nova" else ""
+
+    result = convert("train.jsonl", to=to, out="out", image_prefix=prefix)
+
+    assert result.refusals == 0
+    assert result.changes["repaired"] == (1 if to == "fireworks" else 0)  # Nova 1 reads WEBP
+
+
+@pytest.mark.parametrize(
+    ("image", "repaired"),
+    [
+        ("png 64x64 rgb", 0),
+        ("png 64x64 rgba", 0),
+        ("jpeg 64x64 cmyk", 1),
+        ("png 64x64 l", 1),
+        ("jpeg 64x48 rgb exif=rotated", 1),
+        ("jpeg 64x48 rgb exif=gps", 1),
+        ("png 64x64 rgb as=image/jpeg", 1),
+    ],
+)
+def test_an_image_that_passes_is_not_touched_and_others_are_repaired(image: str, repaired: int) -> None:
+    dataset(example(20, data_url(image)))
+
+    result = convert("train.jsonl", to="openai", out="out")
+
+    assert result.changes.get("repaired", 0) == repaired
+    assert result.report is not None
+    assert [finding.rule for finding in result.report.findings] == []
+    if not repaired:
+        assert lines("out/train.jsonl")[12] == example(20, data_url(image))
+
+
+def test_base64_with_line_breaks_is_repaired() -> None:
+    url = data_url("png 64x64 rgb")
+    dataset(example(20, url[:60] + "\n" + url[60:]))
+
+    result = convert("train.jsonl", to="openai", out="out")
+
+    assert (result.ok, result.changes) == (True, {"repaired": 1})
+    assert lines("out/train.jsonl")[12] == example(20, url)
+
+
+def test_a_repair_is_in_the_file_as_well() -> None:
+    dataset(example(20, data_url("jpeg 64x48 rgb exif=rotated")))
+
+    result = convert("train.jsonl", to="llamafactory", out="out")
+
+    assert result.changes["repaired"] == 1
+    with Image.open(Path("out", lines("out/train.jsonl")[12]["images"][0])) as image:
+        assert image.size == (48, 64)
 
 
 @pytest.fixture(scope="module")
