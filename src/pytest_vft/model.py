@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from importlib import import_module
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from pytest_vft.line_ranges import LineRanges
@@ -36,6 +37,15 @@ def from_tuple(record: type[Record]) -> Callable[[tuple[Any, ...]], Record]:
     each example, message or image.
     """
     return partial(tuple.__new__, record)
+
+
+def render_by_name(function: str, record: object) -> Any:
+    """Return what *function* of the package report makes of *record*; it is named "module:function".
+
+    Records are below the reports that show them, and are made in runs that show none: hence by name.
+    """
+    module, _, name = function.partition(":")
+    return getattr(import_module(f"pytest_vft.report.{module}"), name)(record)
 
 
 class Verdict(enum.IntEnum):
@@ -283,6 +293,16 @@ class Report:
             f"{len(failing)} of {count(len(self.rules), 'rule')} failing{rules}, "
             f"{count(len(self.findings), 'finding')}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the report as HTML, which notebooks show: the verdict, bars, rules and first findings."""
+        html: str = render_by_name("html.notebook:report_fragment", self)
+        return html
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, with the keys of the format json."""
+        data: dict[str, Any] = render_by_name("json:as_data", self)
+        return data
 
     @property
     def failing(self) -> tuple[RuleResult, ...]:

@@ -49,7 +49,7 @@ def check_page(report: Report, display: Display) -> Page:
             "sentence": sentence,
             "ok": report.ok,
             "provider": report.provider_name,
-            "files": [_row(report, file) for file in report.files[:_MOST_FILES]],
+            "files": [file_row(report, file) for file in report.files[:_MOST_FILES]],
             "more_files": len(report.files[_MOST_FILES:]),
             "splits": list(dict.fromkeys(file.split for file in report.files)),
             "galleries": found,
@@ -64,7 +64,8 @@ def check_page(report: Report, display: Display) -> Page:
     )
 
 
-def _row(report: Report, file: FileResult) -> FileRow:
+def file_row(report: Report, file: FileResult) -> FileRow:
+    """Return *file* of *report* with a bar of its lines."""
     bad = bad_lines(report, file, "error")
     failed = {rule.id for rule in report.rules if rule.tally.failed}
     any_bad = len(union(ranges for rule, ranges in file.bad_lines.items() if rule in failed))

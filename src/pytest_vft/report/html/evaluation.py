@@ -103,14 +103,15 @@ def _words(tile: Tile) -> str:
 
 
 def _tiles(results: Results) -> Iterator[Tile]:
-    yield from map(_gate_tile, results.gates)
+    yield from map(gate_tile, results.gates)
     for comparison in results.comparisons:
-        yield _comparison_tile(comparison, str(results.against))
+        yield comparison_tile(comparison, str(results.against))
     for kind, error in results.errors.items():
         yield Tile("failed", f"{kind} answers", "no verdict", "", str(error), [str(error)])
 
 
-def _gate_tile(gate: Gate) -> Tile:
+def gate_tile(gate: Gate) -> Tile:
+    """Return the accuracy of *gate* with its verdict."""
     accuracy, minimum = gate.accuracy, gate.minimum
     share = percent(accuracy.share)
     right = f"{accuracy.right:,} of {accuracy.n:,} right"
@@ -127,7 +128,8 @@ def _gate_tile(gate: Gate) -> Tile:
     return Tile(verdict, f"{gate.kind or 'all'} answers", share, "", reason, lines)
 
 
-def _comparison_tile(comparison: Comparison, against: str) -> Tile:
+def comparison_tile(comparison: Comparison, against: str) -> Tile:
+    """Return the difference of *comparison* with the model *against*, with its verdict."""
     changes = f"{len(comparison.fixed):,} fixed, {len(comparison.broken):,} broken"
     causes = [CAUSES[cause] for cause in comparison.causes if cause != "low"]
     reason = ", ".join([*(["worse"] if "low" in comparison.causes else []), *causes]) or changes
