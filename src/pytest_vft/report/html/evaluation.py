@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vft.evaluation.comparison import Comparison
-from pytest_vft.evaluation.gate import Gate
+from pytest_vft.evaluation.gate import Cause, Gate
 from pytest_vft.evaluation.results import Results
 from pytest_vft.report.evaluation_calibration import calibration_headlines
 from pytest_vft.report.evaluation_comparison import interval_details
@@ -115,7 +115,7 @@ def gate_tile(gate: Gate) -> Tile:
     accuracy, minimum = gate.accuracy, gate.minimum
     share = percent(accuracy.share)
     right = f"{accuracy.right:,} of {accuracy.n:,} right"
-    causes = [CAUSES[cause] for cause in gate.causes if cause != "low"]
+    causes = [_cause(cause, gate) for cause in gate.causes if cause != "low"]
     required = ""
     if minimum is not None:
         digits = _MOST_DIGITS if share == percent(minimum) and gate.short_by else 1
@@ -126,6 +126,15 @@ def gate_tile(gate: Gate) -> Tile:
     lines = [*filter(None, [required]), right, *causes]
     verdict = "failed" if not gate.ok else "measured" if minimum is None else "passed"
     return Tile(verdict, f"{gate.kind or 'all'} answers", share, "", reason, lines)
+
+
+def _cause(cause: Cause, gate: Gate) -> str:
+    """Return why *gate* fails; of groups that are too low, the first is named."""
+    low = [group for group in gate.groups if not group.ok]
+    if cause != "group" or not low:
+        return CAUSES[cause]
+    others = f" and {count(len(low) - 1, 'other group')}" if len(low) > 1 else ""
+    return f"{low[0].key} {low[0].value}{others} too low"
 
 
 def comparison_tile(comparison: Comparison, against: str) -> Tile:
