@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,13 +18,13 @@ from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.model import Source
-from pytest_vft.reading.fingerprint import Fingerprints
+from pytest_vft.reading.fingerprint import Fingerprints, read_look
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, ImageReader
 from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.quality import Colours, Light, Sharpness
-from pytest_vft.reading.views import reduction
+from pytest_vft.reading.views import decoding_factor
 
 ALL: tuple[Measurer, ...] = (Colours(), Light(), Sharpness(), Fingerprints())
 FILES = {
@@ -117,8 +118,9 @@ def test_image_turned_by_exif_has_the_fingerprint_of_the_one_that_it_shows() -> 
 
     turned, shown = (columns(data, Fingerprints()) for data in (FILES["exif"], saved(upright)))
 
-    hashes = [int(str(one["fingerprint"])[:16], 16) for one in (turned, shown)]
-    assert (hashes[0] ^ hashes[1]).bit_count() <= 3
+    one, other = (read_look(b64decode(str(found["fingerprint"]))) for found in (turned, shown))
+    assert (one.hash ^ other.hash).bit_count() <= 3
+    assert one.is_like(other)
 
 
 def test_tiny_images_are_measured() -> None:
@@ -132,12 +134,14 @@ def test_tiny_images_are_measured() -> None:
         ((512, 512), {"grey"}, 8),
         ((511, 2_000), {"grey"}, 4),
         ((100, 100), {"grey"}, 1),
-        ((2_560, 600), {"grey", "colour"}, 8),
-        ((2_559, 600), {"grey", "colour"}, 4),
+        ((512, 512), {"grey", "colour"}, 8),
+        ((2_560, 600), {"grey", "large"}, 8),
+        ((2_559, 600), {"grey", "large"}, 4),
+        ((2_559, 600), {"grey", "centre"}, 1),
     ],
 )
 def test_reduction_leaves_enough_of_an_image(size: tuple[int, int], views: set[str], factor: int) -> None:
-    assert reduction(*size, views) == factor  # type: ignore[arg-type]  # sets of literals
+    assert decoding_factor(*size, views) == factor  # type: ignore[arg-type]  # sets of literals
 
 
 # When it is measured

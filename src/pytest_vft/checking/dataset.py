@@ -67,9 +67,9 @@ def recurring(files: Sequence[FileTotals]) -> Iterator[Recurring]:
                 once, first = once + 1, line
         if once:
             place = Place(file, first)
-            yield Recurring(once, [place], _facts("target turn", [place]))
-            yield Recurring(once, [place], _facts("question", [place], answers=1))
-            yield Recurring(once, [place], _facts("example", [place]))
+            yield Recurring(once, [place], dataset_facts("target turn", [place]))
+            yield Recurring(once, [place], dataset_facts("question", [place], answers=1))
+            yield Recurring(once, [place], dataset_facts("example", [place]))
     for members in groups.values():
         yield from _turn(members)
     leaked = {key for key, members in groups.items() if len({place.split for place, _ in members}) > 1}
@@ -87,7 +87,9 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
     places = [place for place, _ in members]
     elsewhere = [place for place in places if place.split != places[0].split]
     key = members[0][1].key
-    yield Recurring(1, (elsewhere or places)[:1], _facts("target turn", places), key, places[0], places)
+    yield Recurring(
+        1, (elsewhere or places)[:1], dataset_facts("target turn", places), key, places[0], places
+    )
     for split in dict.fromkeys(place.split for place in places):
         answers: defaultdict[int, list[Place]] = defaultdict(list)
         words = 0
@@ -97,10 +99,10 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
                 words = max(words, turn.words)
         groups = list(answers.values())
         if groups:
-            facts = _facts("question", list(chain(*groups)), answers=len(groups), words=words)
+            facts = dataset_facts("question", list(chain(*groups)), answers=len(groups), words=words)
             yield Recurring(1, groups[min(1, len(groups) - 1)][:1], facts, key, groups[0][0])
         for same in groups:
-            yield Recurring(1, same[:2][-1:], _facts("example", same), key, same[0], same)
+            yield Recurring(1, same[:2][-1:], dataset_facts("example", same), key, same[0], same)
 
 
 def _images(files: Sequence[FileTotals], leaked: set[int]) -> Iterator[Recurring]:
@@ -117,10 +119,10 @@ def _images(files: Sequence[FileTotals], leaked: set[int]) -> Iterator[Recurring
                         known.append(Place(file, line))
     once = [known[0] for known in places.values() if len(known) == 1]
     if once:
-        yield Recurring(len(once), once[:1], _facts("image", once[:1]))
+        yield Recurring(len(once), once[:1], dataset_facts("image", once[:1]))
     for image, known in places.items():
         if len(known) > 1:
-            yield Recurring(1, known[1:2], _facts("image", known), image, known[0])
+            yield Recurring(1, known[1:2], dataset_facts("image", known), image, known[0])
 
 
 def _shots(files: Iterable[FileTotals]) -> Iterator[Recurring]:
@@ -133,10 +135,12 @@ def _shots(files: Iterable[FileTotals]) -> Iterator[Recurring]:
                 first[key] = Place(file, line, pointer)
     once = [key for key, number in times.items() if number == 1]
     if once:
-        yield Recurring(len(once), [first[once[0]]], _facts("few-shot answer", [first[once[0]]]))
+        yield Recurring(len(once), [first[once[0]]], dataset_facts("few-shot answer", [first[once[0]]]))
     for key, number in times.items():
         if number > 1:
-            yield Recurring(1, [first[key]], _facts("few-shot answer", [first[key]], copies=number), key)
+            yield Recurring(
+                1, [first[key]], dataset_facts("few-shot answer", [first[key]], copies=number), key
+            )
 
 
 def _linked(files: Iterable[FileTotals]) -> Iterator[Recurring]:
@@ -148,12 +152,12 @@ def _linked(files: Iterable[FileTotals]) -> Iterator[Recurring]:
     for image, by_url in places.items():
         known = list(by_url.values())
         if image is None:
-            yield Recurring(len(known), known[:1], _facts("linked image", known[:1]))
+            yield Recurring(len(known), known[:1], dataset_facts("linked image", known[:1]))
         else:
-            yield Recurring(1, known, _facts("linked image", known, urls=len(known)), image)
+            yield Recurring(1, known, dataset_facts("linked image", known, urls=len(known)), image)
 
 
-def _facts(  # noqa: PLR0913 - all by keyword but two
+def dataset_facts(  # noqa: PLR0913 - all by keyword but two
     kind: str,
     places: Sequence[Place],
     *,
@@ -161,7 +165,9 @@ def _facts(  # noqa: PLR0913 - all by keyword but two
     answers: int | None = None,
     words: int = 0,
     urls: int | None = None,
+    similar: int | None = None,
 ) -> DatasetFacts:
+    """Return the facts of a subject of *kind* at *places*; the others are those of DatasetFacts."""
     return {
         "kind": kind,
         "copies": copies or len(places),
@@ -170,4 +176,5 @@ def _facts(  # noqa: PLR0913 - all by keyword but two
         "answers": answers,
         "answer_words": None if answers is None else words,
         "urls": urls,
+        "similar": similar,
     }

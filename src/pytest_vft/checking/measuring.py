@@ -9,32 +9,40 @@ from pytest_vft.facts.scopes import optional_facts
 from pytest_vft.model import Source
 from pytest_vft.reading.measurers import Measurer
 
-# The facts of scope dataset that are found by fingerprints: within a split, and between splits.
-_WITHIN, _BETWEEN = "similar_images", "leaking_images"
+# The subjects of scope dataset that are found by fingerprints: between splits, and within a split.
+SIMILAR_IMAGE, NEAR_COPY = "similar image", "near copy"
 
 
-def needed_measurers(rules: Iterable[Rule], sources: Sequence[Source] = ()) -> tuple[Measurer, ...]:
-    """Return the measurers that *rules* need; for leaks only if *sources* have several splits."""
+def needed_measurers(
+    rules: Iterable[Rule], sources: Sequence[Source] = (), *, full: bool = True
+) -> tuple[Measurer, ...]:
+    """Return the measurers that *rules* need; images of *sources* are compared only if *full*."""
     shown = optional_facts("image")
     facts: set[str] = set()
     for rule in rules:
-        tested = {*rule.when, *rule.require}
         if rule.scope == "image":
-            facts |= tested & shown
-        elif rule.scope == "dataset" and (
-            _WITHIN in tested or (_BETWEEN in tested and len({source.split for source in sources}) > 1)
-        ):
-            facts.add("fingerprint")
+            facts |= shown & {*rule.when, *rule.require}
+    if full and compared_kinds(rules, sources):
+        facts.add("fingerprint")
     if not facts:  # the usual case, in which no measurer is imported
         return ()
     return tuple(measurer for measurer in _measurers() if facts.intersection(measurer.columns))
+
+
+def compared_kinds(rules: Iterable[Rule], sources: Sequence[Source]) -> list[str]:
+    """Return which subjects *rules* compare with others: similar images only if there are several splits."""
+    subjects = {rule.subject for rule in rules if rule.scope == "dataset"}
+    several = len({source.split for source in sources}) > 1
+    return [
+        kind for kind in (SIMILAR_IMAGE, NEAR_COPY) if kind in subjects and (several or kind == NEAR_COPY)
+    ]
 
 
 def needs_pixels(rule: Rule) -> bool:
     """Return whether *rule* judges what decoded images show."""
     if rule.scope == "image":
         return bool(needed_measurers([rule]))
-    return rule.scope == "dataset" and not {*rule.when, *rule.require}.isdisjoint((_WITHIN, _BETWEEN))
+    return rule.subject in (SIMILAR_IMAGE, NEAR_COPY)
 
 
 def _measurers() -> Iterator[Measurer]:

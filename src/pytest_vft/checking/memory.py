@@ -14,6 +14,7 @@ import PIL
 import pybase64
 from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 
+from pytest_vft.checking.looks import LookTable
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotTable, TurnTable
 from pytest_vft.line_ranges import LineRanges
@@ -31,7 +32,7 @@ _ADD = "INSERT OR REPLACE INTO shards VALUES (?, ?)"
 _FORGET = """DELETE FROM shards WHERE rowid <= (SELECT max(rowid) FROM (
     SELECT rowid, sum(length(value)) OVER (ORDER BY rowid DESC) AS total FROM shards) WHERE total > ?)"""
 _MOST_BYTES = 100 * 1024 * 1024
-_LARGEST = 1024 * 1024  # bytes of one result
+_LARGEST = 4 * 1024 * 1024  # bytes of one result
 _WRITTEN_AT_ONCE = 8 * 1024 * 1024
 
 # Bytes of a shard. Smaller shards are linted faster than looked up; a larger shard is a single line.
@@ -189,6 +190,7 @@ class RunCache:
 def pack(totals: ShardTotals) -> bytes | None:
     """Return *totals* as JSON; None if they contain text that is not Unicode."""
     arrays = (array("Q", totals.distinct_images), totals.turns.rows, totals.turns.images, totals.shots.rows)
+    looks = totals.looks
     fields = [
         [getattr(totals, name) for name in NUMBERS],
         [_base64(numbers) for numbers in arrays],
@@ -199,6 +201,7 @@ def pack(totals: ShardTotals) -> bytes | None:
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
         totals.folders,
         totals.first_keys,
+        [_base64(looks.rows), pybase64.b64encode(looks.fingerprints).decode()],
     ]
     try:
         return orjson.dumps(fields)
@@ -211,12 +214,13 @@ def unpack(packed: bytes) -> ShardTotals | None:
     try:
         numbers, columns, pointers, counts, findings, counters, bad_lines, *others = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
-        (dropped, unopened, other_tokens), (folders, first_keys) = counters, others
+        (dropped, unopened, other_tokens), (folders, first_keys, (looks, fingerprints)) = counters, others
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
             distinct_images=set(images),
             turns=TurnTable(turns, shown),
+            looks=LookTable(_numbers(looks), bytearray(pybase64.b64decode(fingerprints, validate=True))),
             shots=ShotTable(shots, list(map(sys.intern, pointers))),
             counts={
                 scope: Counter({tuple(verdicts): number for verdicts, number in pairs})

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.checking.dataset import recurring
+from pytest_vft.checking.dataset import Recurring, recurring
 from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
+from pytest_vft.checking.measuring import compared_kinds
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
@@ -38,7 +40,8 @@ class LintResult:
     too large to decode, and *unopened* those on local images that were not opened; *folders* are the common
     folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
     those that were fetched without a result to their paths and lines. *totals* are those of all files, train
-    first.
+    first. *cut* is the number of images that were compared with only some others, and *uncompared* of those
+    that were not compared without numpy.
     """
 
     files: tuple[FileResult, ...]
@@ -52,6 +55,8 @@ class LintResult:
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
     totals: Sequence[FileTotals]
+    cut: int = 0
+    uncompared: int = 0
 
 
 def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: LintPlan) -> LintResult:
@@ -67,7 +72,13 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
     def reading_order(placed: PlacedFinding) -> tuple[int, int]:
         return order[placed.path], placed.found.line or 0
 
-    tallies, recurrences = _judge_dataset(files, judge)
+    subjects, cut, uncompared = recurring(files), 0, 0
+    if kinds := compared_kinds(plan.rules, sources):
+        from pytest_vft.checking.alike import compare_images  # noqa: PLC0415 - for several splits, or if asked
+
+        alike, cut, uncompared = compare_images(files, kinds, decoded=plan.full)
+        subjects = chain(subjects, alike)
+    tallies, recurrences = _judge_dataset(files, judge, subjects)
     totals = ShardTotals()
     findings = []
     recurrences.sort(key=reading_order)
@@ -97,6 +108,8 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
         totals=files,
+        cut=cut,
+        uncompared=uncompared,
     )
 
 
@@ -198,16 +211,16 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
 
 
 def _judge_dataset(
-    files: Sequence[FileTotals], judge: RuleJudge
+    files: Sequence[FileTotals], judge: RuleJudge, subjects: Iterable[Recurring]
 ) -> tuple[Mapping[str, Tally], list[PlacedFinding]]:
-    """Return the tallies of the rules of scope dataset, by id, and all their findings."""
+    """Return the tallies of the rules of scope dataset on *subjects*, by id, and all their findings."""
     rules = judge.rules["dataset"]
     findings: list[PlacedFinding] = []
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
-    for number, places, facts, key, first, _ in recurring(files):
+    for number, places, facts, key, first, _ in subjects:
         verdicts = judge.checks["dataset"](facts)
         for place in places:
             path = place.file.source.path

@@ -57,6 +57,7 @@ class ShardLinter:
         self._others: OtherCounters | None = None
         self._training = bool(plan.other_tokens) or self._judge.needs_optional("example", "message", "image")
         self._keys = self._judge.needs_optional("file")
+        self._add = _add_with_looks if any("fingerprint" in one.columns for one in plan.measurers) else _add
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
         self._files: LocalImages | None = None
@@ -120,7 +121,7 @@ class ShardLinter:
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings, facts_of)
         count_text = self._count_text
         training, first_keys = self._training, FirstKeys() if self._keys else None
-        number, start = 0, 0
+        add, number, start = self._add, 0, 0
         for raw, line in lines:
             first, number = number + 1, number + line.lines
             facts = line_facts(line, split)
@@ -167,7 +168,7 @@ class ShardLinter:
                 if counted.failed:
                     place = data_format.place(value, ("messages", image.message, "content", image.part))
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
-            _add(totals, example, number, data_format, value, context)
+            add(totals, example, number, data_format, value, context)
         totals.lines = number
         totals.first_keys = first_keys.places if first_keys else {}
         totals.measured = store.pop_measured()
@@ -281,3 +282,19 @@ def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
     for position, key in example.shots:
         place = pointer(data_format.place(value, ("messages", position)))
         totals.shots.append(number, place, key)
+
+
+def _add_with_looks(  # noqa: PLR0913, PLR0917 - as _add
+    totals: ShardTotals,
+    example: Example,
+    number: int,
+    data_format: DataFormat,
+    value: Any,
+    context: FetchContext,
+) -> None:
+    """Like _add(), also what the images of the target turn look like, each once."""
+    shown = example.turn.images if example.turn is not None else ()
+    for image in example.images:
+        if image.key in shown and image.facts["openable"] is not False:
+            totals.see_look(number, image.key, image.facts.get("fingerprint"))
+    _add(totals, example, number, data_format, value, context)

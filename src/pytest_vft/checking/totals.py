@@ -14,6 +14,7 @@ from typing import NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from pytest_vft.checking.compile import Verdicts
+from pytest_vft.checking.looks import LookTable
 from pytest_vft.facts.first_keys import MAX_KEYS
 from pytest_vft.facts.turns import Turn
 from pytest_vft.line_ranges import LineRanges
@@ -176,12 +177,17 @@ class ShardTotals:
     folders: dict[str, str] = field(default_factory=dict)
     turns: TurnTable = field(default_factory=TurnTable)
     shots: ShotTable = field(default_factory=ShotTable)
+    looks: LookTable = field(default_factory=LookTable)
     measured: list[MeasuredImage] = field(default_factory=list)
     row: tuple[bytes, bytes] | None = None
 
     def see_image(self, key: int) -> None:
         """Count the image with this key as a distinct image."""
         self.distinct_images.add(key & _64_BITS)
+
+    def see_look(self, line: int, key: int, fingerprint: str | None) -> None:
+        """Note what the image with this key, on *line*, looks like."""
+        self.looks.append(line, key & _64_BITS, fingerprint)
 
     def see_url(self, line: int, url: str, remote: Remote | None, *, settled: bool) -> None:
         """Note that *url* is on *line*, what was found behind it if it was fetched, and if it is settled."""
@@ -248,6 +254,7 @@ class ShardTotals:
             self.see_folder(rule, folder)
         self.turns.extend(other.turns, lines)
         self.shots.extend(other.shots, lines)
+        self.looks.extend(other.looks, lines)
 
 
 # The fields of ShardTotals that are integers.

@@ -14,11 +14,13 @@ class DatasetFacts(TypedDict):
     an image of a target turn; images of a turn that recurs as a whole are not reported again. A
     few-shot answer precedes the target turn, is trained on, and includes its question. A linked image is
     an image behind one or several URLs that was read whole, so that its content is known, or a URL that was
-    not settled.
+    not settled. A similar image is an image of a target turn in a dataset with several splits, a near copy
+    one in any dataset: they may look like other images without being the same.
     """
 
     kind: str
-    """What may recur: target turn, example, question, image, few-shot answer or linked image."""
+    """What may recur: target turn, example, question, image, few-shot answer, linked image,
+    similar image or near copy."""
     copies: int
     """Number of occurrences in the dataset."""
     splits: Sequence[str]
@@ -31,3 +33,6 @@ class DatasetFacts(TypedDict):
     """Number of words in the longest answer."""
     urls: int | None
     """Number of URLs that yield a linked image, not counting other signatures of the same URL."""
+    similar: int | None
+    """Number of images that a similar image looks like in the earlier split, or a near copy in its split;
+    None for an image that was not decoded or not compared."""

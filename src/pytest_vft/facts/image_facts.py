@@ -120,4 +120,5 @@ class ImageFacts(TypedDict):
     contrast: NotRequired[int | None]
     """Standard deviation of the grey levels; None if not decoded."""
     fingerprint: NotRequired[str | None]
-    """Fingerprint of what the image shows; empty for an image of nearly one colour, None if not decoded."""
+    """Fingerprint of what the image shows; empty for an image of nearly one grey level or of
+    a few, None if not decoded."""

@@ -22,7 +22,7 @@ from pytest_vft.reading.decoder_memory import (
     waiting_turn,
 )
 from pytest_vft.reading.jpeg import frame_of
-from pytest_vft.reading.views import View, decoding_factor
+from pytest_vft.reading.views import View, decoding_factor, needs_colour
 
 Damage = Literal["none", "truncated", "undecodable"]
 
@@ -78,7 +78,7 @@ def decode_ordinary(
     if mode not in _COLOURS or width * height > MOST_PIXELS_OF_ANY_JPEG:
         return None
     factor = decoding_factor(width, height, views) if views else _EIGHTH
-    if mode == "L" or "colour" not in views:  # grey, whatever the colours of the file
+    if not needs_colour(views):  # grey, whatever the colours of the file
         mode = "L"
     try:
         size = (-(-width // factor), -(-height // factor))
@@ -103,7 +103,7 @@ def decode(
     found = Decoded(None)
     if not (frame and frame.lossless):  # a lossless JPEG cannot be decoded at an eighth
         factor = _factor(image, data, views)
-        mode = "RGB" if "colour" in views and image.mode == "RGB" else "L"
+        mode = "RGB" if image.mode == "RGB" and needs_colour(views) else "L"
         found = _load(image, data, failure, bounded=bounded, factor=factor, mode=mode)
         if found.problem and (factor, mode) != (_EIGHTH, "L"):
             found = _load(_Jpeg(BytesIO(data)), data, failure, bounded=bounded, factor=_EIGHTH)

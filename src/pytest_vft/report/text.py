@@ -14,7 +14,7 @@ from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
-_IMAGES = ("image", "linked image", "similar image")
+_IMAGES = ("image", "linked image", "similar image", "near copy")
 _MOST_WARNED = 3  # messages of a rule that does not fail the run
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_vft.checking.results import LintResult
 from pytest_vft.formats.dataset_info import DATASET_INFO, read_description
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import FileResult, Finding, RuleResult, Source
@@ -109,6 +110,22 @@ def length_notes(settings: Settings, results: Iterable[RuleResult]) -> Iterator[
             f"the image tokens of {safe(model)} are unknown" if model else "give the model with --model=NAME"
         )
         yield f"lengths of examples with images were not checked: {why}; --max-tokens=0 turns this check off"
+
+
+def comparison_notes(linted: LintResult) -> Iterator[str]:
+    """Yield a note for images that were not compared with all others."""
+    if linted.uncompared:
+        yield (
+            f"{count(linted.uncompared, 'image')} not compared: so many need numpy 2; pip install numpy, or "
+            "ignore the rules on images that look alike"
+        )
+    if linted.cut:
+        from pytest_vft.reading.similarity import MOST_COMPARED  # noqa: PLC0415 - for runs that compare images
+
+        yield (
+            f"{count(linted.cut, 'image')} compared with only {MOST_COMPARED} others: too many images look "
+            "nearly alike, as charts of one template do; some that look alike may be missing"
+        )
 
 
 def origin_notes(findings: Iterable[Finding], files: Iterable[FileResult]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from pytest_vft.reading.links import masked
 from pytest_vft.reading.remote import FetchResults
 from pytest_vft.runs.notes import (
     allowed_notes,
+    comparison_notes,
     description_notes,
     length_notes,
     media_notes,
@@ -143,6 +144,7 @@ def make_report(
             *allowed_notes(results),
             *split_notes(linted.files),
             *media_notes(linted.files),
+            *comparison_notes(linted),
             *length_notes(settings, results),
             *troubles,
             *network_notes(settings.network, fetched),

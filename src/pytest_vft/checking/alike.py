@@ -1,0 +1,144 @@
+"""The subjects of scope dataset that look alike: images of other splits, and near copies in a split."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pytest_vft.checking.dataset import Place, Recurring, dataset_facts
+from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
+from pytest_vft.checking.merging import FileTotals
+from pytest_vft.model import SPLITS
+from pytest_vft.reading.fingerprint import read_look
+from pytest_vft.reading.similarity import Similar, find_similar
+
+
+class Compared(NamedTuple):
+    """The subjects of a comparison.
+
+    *cut* is the number of images that were compared with only some others, and *uncompared* the number of
+    those that were not compared because there are too many of them without numpy.
+    """
+
+    subjects: Sequence[Recurring]
+    cut: int = 0
+    uncompared: int = 0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A distinct image: its key, its fingerprint, as in SeenImage, and its first place in each split."""
+
+    key: int
+    fingerprint: bytes | None
+    places: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Place:
+        return next(iter(self.places.values()))
+
+
+def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded: bool) -> Compared:
+    """Return the subjects of *kinds* in *files*, which are in the order of splits.
+
+    They are of unknown likeness if the images were not *decoded*. An image that is in several splits does
+    not count as one that looks like another one: other rules report it.
+    """
+    images = _images(files) if decoded else _undecoded(files)
+    known = [image for image in images if image.fingerprint]
+    looks = [read_look(image.fingerprint or b"") for image in known]
+    similar = find_similar([look.hash for look in looks], lambda one, other: looks[one].is_like(looks[other]))
+    unknown = [image for image in images if image.fingerprint is None]
+    if similar is None:
+        unknown, known, similar = [*unknown, *known], [], Similar((), ())
+        uncompared = len(looks)
+    else:
+        uncompared = 0
+    flat = [image for image in images if image.fingerprint == b""]
+    subjects: list[Recurring] = []
+    for kind in kinds:
+        alike = list(_alike(known, similar, kind))
+        subjects += alike
+        for rest, number, likeness in (
+            (unknown, len(unknown), None),
+            (known or flat, len(known) + len(flat) - len(alike), 0),
+        ):
+            if number:
+                place = rest[0].first
+                subjects.append(Recurring(number, [place], dataset_facts(kind, [place], similar=likeness)))
+    return Compared(subjects, similar.cut, uncompared)
+
+
+def _images(files: Sequence[FileTotals]) -> list[_Seen]:
+    images: dict[int, _Seen] = {}
+    for file in files:
+        for line, key, fingerprint in file.totals.looks:
+            image = images.setdefault(key, _Seen(key, fingerprint))
+            image.fingerprint = fingerprint if image.fingerprint is None else image.fingerprint
+            image.places.setdefault(file.source.split, Place(file, line))
+    return list(images.values())
+
+
+def _undecoded(files: Sequence[FileTotals]) -> list[_Seen]:
+    images: dict[int, _Seen] = {}
+    for file in files:
+        for line, turn in file.totals.turns:
+            for key in turn.images:
+                images.setdefault(key, _Seen(key, None)).places.setdefault(
+                    file.source.split, Place(file, line)
+                )
+    return list(images.values())
+
+
+class _Members(NamedTuple):
+    """How many images of a split look alike, and the number of the first one."""
+
+    number: int
+    first: int
+
+
+def _alike(images: Sequence[_Seen], similar: Similar, kind: str) -> Iterator[Recurring]:
+    """Yield each of *images* that looks like earlier ones, placed where it is."""
+    linked: defaultdict[int, list[int]] = defaultdict(list)
+    for one, other in similar.links:
+        linked[one].append(other)
+        linked[other].append(one)
+    by_split = [_by_split(images, group) for group in similar.groups]
+    found: list[tuple[int, str, str, _Members]] = []
+    for at, group in enumerate(similar.groups):
+        if len(group) == 1 and at not in linked:
+            continue
+        around = _sum([by_split[at], *(by_split[other] for other in linked[at])])
+        for number in group:
+            splits = list(images[number].places)
+            own = splits[0]
+            if kind == NEAR_COPY and around[own].first < number:
+                found.append((number, own, own, around[own]._replace(number=around[own].number - 1)))
+            elif kind == SIMILAR_IMAGE and len(splits) == 1:
+                first = next(split for split in SPLITS if split in around)
+                if first != own:
+                    found.append((number, own, first, around[first]))
+    for number, own, split, members in sorted(found):
+        first_place = images[members.first].places[split]
+        facts = dataset_facts(kind, [first_place, images[number].places[own]], similar=members.number)
+        yield Recurring(1, [images[number].places[own]], facts, images[number].key, first_place)
+
+
+def _by_split(images: Sequence[_Seen], group: Sequence[int]) -> dict[str, _Members]:
+    found: dict[str, _Members] = {}
+    for number in group:
+        for split in images[number].places:
+            before, first = found.get(split, _Members(0, number))
+            found[split] = _Members(before + 1, min(first, number))
+    return found
+
+
+def _sum(tables: Sequence[dict[str, _Members]]) -> dict[str, _Members]:
+    total: dict[str, _Members] = {}
+    for table in tables:
+        for split, (number, first) in table.items():
+            before, earliest = total.get(split, _Members(0, first))
+            total[split] = _Members(before + number, min(earliest, first))
+    return total

@@ -1,0 +1,66 @@
+"""What the images of target turns look like, as a table that merges."""
+
+from __future__ import annotations
+
+from array import array
+from binascii import a2b_base64
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+_UNKNOWN, _FLAT, _KNOWN = range(3)
+_WIDTH = 3  # numbers in a row
+
+
+class SeenImage(NamedTuple):
+    """An image with the low half of its *key*, on *line*.
+
+    *fingerprint* is empty for an image that is left out, None for one that was not decoded.
+    """
+
+    line: int
+    key: int
+    fingerprint: bytes | None
+
+
+@dataclass(slots=True)
+class LookTable:
+    """Images with their fingerprints: about 180 bytes for each image of a shard.
+
+    A row has line, key, and whether the fingerprint, which is in *fingerprints*, is known.
+    """
+
+    rows: array[int] = field(default_factory=partial(array, "Q"))
+    fingerprints: bytearray = field(default_factory=bytearray)
+    _keys: set[int] = field(default_factory=set, compare=False)
+
+    def append(self, line: int, key: int, fingerprint: str | None) -> None:
+        """Add the image with this half of a key; not again if it was added before."""
+        if key in self._keys:
+            return
+        self._keys.add(key)
+        state = _UNKNOWN if fingerprint is None else _KNOWN if fingerprint else _FLAT
+        self.rows.extend((line, key, state))
+        if fingerprint:
+            self.fingerprints += a2b_base64(fingerprint)  # all have the same length
+
+    def extend(self, other: LookTable, lines: int) -> None:
+        """Add the images of *other*, which follows after *lines* lines."""
+        shifted = other.rows[:]
+        shifted[::_WIDTH] = array("Q", [line + lines for line in other.rows[::_WIDTH]])
+        self.rows.extend(shifted)
+        self.fingerprints += other.fingerprints
+
+    def __len__(self) -> int:
+        return len(self.rows) // _WIDTH
+
+    def __iter__(self) -> Iterator[SeenImage]:
+        size = len(self.fingerprints) // max(1, self.rows[2::_WIDTH].count(_KNOWN))
+        at = 0
+        for line, key, state in zip(*[iter(self.rows)] * _WIDTH, strict=True):
+            if state == _KNOWN:
+                yield SeenImage(line, key, bytes(self.fingerprints[at : at + size]))
+                at += size
+            else:
+                yield SeenImage(line, key, b"" if state == _FLAT else None)

@@ -1,0 +1,177 @@
+"""The search for similar hashes: exact, in Python's own integers, and by numpy for many of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DISTANCE = 3  # bits by which similar hashes differ at most
+MOST_WITHOUT_NUMPY = 200_000  # different hashes; Python takes 2 s for as many
+MOST_COMPARED = 200  # hashes after one in a group of equal bands, which bounds the work for templates
+_BITS = 64
+
+# Whether the images with these two numbers look alike; their hashes are similar.
+AreAlike = Callable[[int, int], bool]
+
+
+class Similar(NamedTuple):
+    """Images by their numbers: *groups* have equal hashes and look alike; *links* join similar groups.
+
+    A link is a pair of positions in *groups*. *cut* is the number of groups that were compared with only
+    MOST_COMPARED others of an equal band.
+    """
+
+    groups: Sequence[Sequence[int]]
+    links: Sequence[tuple[int, int]]
+    cut: int = 0
+
+
+def find_similar(
+    hashes: Sequence[int], are_alike: AreAlike = lambda _, __: True, distance: int = DISTANCE
+) -> Similar | None:
+    """Return which images are similar, by their 64-bit *hashes*; images without similar ones are groups, too.
+
+    Two hashes that differ by at most *distance* bits agree in one of distance + 1 bands of their bits, so
+    that only hashes with an equal band are compared. Return None if there are too many hashes and numpy 2 is
+    not installed.
+    """
+    groups, cut = _equal(hashes, are_alike)
+    firsts = [hashes[group[0]] for group in groups]
+    bands = _bands(distance)
+    if len(set(firsts)) <= MOST_WITHOUT_NUMPY:
+        pairs, more = _search(firsts, bands, distance)
+    elif found := _search_by_numpy(firsts, bands, distance):
+        pairs, more = found
+    else:
+        return None
+    links = [(one, other) for one, other in pairs if are_alike(groups[one][0], groups[other][0])]
+    return Similar(groups, links, cut + more)
+
+
+def similar_groups(
+    hashes: Sequence[int], are_alike: AreAlike = lambda _, __: True, distance: int = DISTANCE
+) -> list[list[int]] | None:
+    """Return the numbers of images that are similar, directly or through others, as find_similar() does."""
+    similar = find_similar(hashes, are_alike, distance)
+    if similar is None:
+        return None
+    root = list(range(len(similar.groups)))
+
+    def find(at: int) -> int:
+        while root[at] != at:
+            root[at] = at = root[root[at]]
+        return at
+
+    for one, other in similar.links:
+        root[find(other)] = find(one)
+    joined: defaultdict[int, list[int]] = defaultdict(list)
+    for at, group in enumerate(similar.groups):
+        joined[find(at)] += group
+    return sorted(sorted(group) for group in joined.values())
+
+
+def _equal(hashes: Sequence[int], are_alike: AreAlike) -> tuple[list[list[int]], int]:
+    """Return groups of images with equal hashes that look like the first one, and how many were cut."""
+    by_hash: defaultdict[int, list[list[int]]] = defaultdict(list)
+    cut = 0
+    for number, hashed in enumerate(hashes):
+        groups = by_hash[hashed]
+        compared = groups[-MOST_COMPARED:]
+        known = next((group for group in compared if are_alike(group[0], number)), None)
+        if known is None:
+            cut += len(groups) > MOST_COMPARED
+            groups.append([number])
+        else:
+            known.append(number)
+    return [group for groups in by_hash.values() for group in groups], cut
+
+
+def _bands(distance: int) -> list[tuple[int, int]]:
+    """Return the first bit and the mask of each band."""
+    ends = [_BITS * at // (distance + 1) for at in range(distance + 2)]
+    return [(start, (1 << end - start) - 1) for start, end in pairwise(ends)]
+
+
+def _search(
+    hashes: Sequence[int], bands: Sequence[tuple[int, int]], distance: int
+) -> tuple[list[tuple[int, int]], int]:
+    """Return the pairs of positions of similar *hashes*, and the number of hashes that were cut."""
+    order = sorted(range(len(hashes)), key=hashes.__getitem__)
+    pairs: list[tuple[int, int]] = []
+    cut = 0
+    for number, (start, mask) in enumerate(bands):
+        buckets: defaultdict[int, list[int]] = defaultdict(list)
+        for at in order:
+            buckets[hashes[at] >> start & mask].append(at)
+        for bucket in buckets.values():
+            cut += max(0, len(bucket) - MOST_COMPARED - 1)
+            pairs += _pairs_in(bucket, hashes, bands[:number], distance)
+    return pairs, cut
+
+
+def _pairs_in(
+    bucket: Sequence[int], hashes: Sequence[int], earlier: Sequence[tuple[int, int]], distance: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the similar pairs in *bucket* that do not agree in an *earlier* band, too."""
+    for at, one in enumerate(bucket):
+        hashed = hashes[one]
+        for other in bucket[at + 1 : at + 1 + MOST_COMPARED]:
+            differing = hashed ^ hashes[other]
+            if differing.bit_count() <= distance and all(differing >> low & mask for low, mask in earlier):
+                yield (one, other) if one < other else (other, one)
+
+
+def _search_by_numpy(
+    hashes: Sequence[int], bands: Sequence[tuple[int, int]], distance: int
+) -> tuple[list[tuple[int, int]], int] | None:
+    """Like _search(), None if numpy 2 is not installed."""
+    try:
+        import numpy as np  # noqa: PLC0415 - for many images, where it is installed
+    except ImportError:
+        return None
+    if not hasattr(np, "bitwise_count"):  # new in numpy 2
+        return None
+    values = np.array(hashes, dtype=np.uint64)
+    order = np.argsort(values, kind="stable")
+    pairs: list[tuple[int, int]] = []
+    cut = 0
+    for number, (start, mask) in enumerate(bands):
+        keys = values[order] >> np.uint64(start) & np.uint64(mask)
+        by_key = order[np.argsort(keys, kind="stable")]
+        found, more = _neighbours(np, values[by_key], (start, mask), bands[:number], distance)
+        cut += more
+        ones, others = by_key[found[0]], by_key[found[1]]
+        low, high = np.minimum(ones, others), np.maximum(ones, others)
+        pairs += zip(low.tolist(), high.tolist(), strict=True)
+    return pairs, cut
+
+
+def _neighbours(
+    np: Any,
+    values: np.ndarray[Any, Any],
+    band: tuple[int, int],
+    earlier: Sequence[tuple[int, int]],
+    distance: int,
+) -> tuple[tuple[Any, Any], int]:
+    """Return the positions of similar pairs in *values*, sorted by *band*, and how many were cut."""
+    keys = values >> np.uint64(band[0]) & np.uint64(band[1])
+    at = np.arange(len(values))
+    ones, others = [], []
+    for offset in range(1, MOST_COMPARED + 2):
+        at = at[: np.searchsorted(at, len(values) - offset)]
+        at = at[keys[at] == keys[at + offset]]
+        if not len(at) or offset > MOST_COMPARED:
+            break
+        differing = values[at] ^ values[at + offset]
+        near = np.bitwise_count(differing) <= distance
+        for low, mask in earlier:
+            near &= (differing >> np.uint64(low) & np.uint64(mask)) != 0
+        ones.append(at[near])
+        others.append(at[near] + offset)
+    found = (np.concatenate(ones), np.concatenate(others)) if ones else (at[:0], at[:0])
+    return found, len(at)

@@ -1,0 +1,267 @@
+"""Images that look alike: an exact search, and findings on pairs of files, by any number of workers."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pytest_vft.catalogue.cases import draw
+from pytest_vft.catalogue.load import shipped_rules
+from pytest_vft.checking.lint import lint_files
+from pytest_vft.checking.looks import LookTable
+from pytest_vft.checking.memory import pack, unpack
+from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.results import LintResult
+from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.model import Source, Split
+from pytest_vft.reading import similarity
+from pytest_vft.reading.similarity import find_similar, similar_groups
+from pytest_vft.runs.lint import lint
+
+# Hashes near a few centres, so that many are similar.
+CENTRES = st.sampled_from([0, 2**64 - 1, 0x0123456789ABCDEF])
+FLIPS = st.sets(st.integers(0, 63), max_size=4)
+HASHES = st.lists(
+    st.builds(lambda centre, flips: centre ^ sum(1 << bit for bit in flips), CENTRES, FLIPS), max_size=60
+)
+
+
+def brute_force(hashes: Sequence[int], distance: int) -> list[list[int]]:
+    groups = [{number} for number in range(len(hashes))]
+    for one, other in combinations(range(len(hashes)), 2):
+        if (hashes[one] ^ hashes[other]).bit_count() <= distance and groups[one] is not groups[other]:
+            groups[one] |= groups[other]
+            for number in groups[other]:
+                groups[number] = groups[one]
+    return sorted(
+        {tuple(sorted(group)) for group in groups} and map(list, {tuple(sorted(g)) for g in groups})
+    )
+
+
+@settings(deadline=None)
+@given(HASHES, st.integers(0, 6))
+def test_groups_are_those_of_comparing_all(hashes: list[int], distance: int) -> None:
+    assert similar_groups(hashes, distance=distance) == brute_force(hashes, distance)
+
+
+@settings(deadline=None)
+@given(HASHES, st.integers(1, 4))
+def test_numpy_finds_the_same(hashes: list[int], most: int) -> None:
+    pytest.importorskip("numpy", minversion="2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "MOST_COMPARED", most)
+        alone = find_similar(hashes)
+        patch.setattr(similarity, "MOST_WITHOUT_NUMPY", -1)
+        by_numpy = find_similar(hashes)
+
+    assert alone is not None
+    assert by_numpy is not None
+    assert (by_numpy.groups, sorted(by_numpy.links), by_numpy.cut) == (
+        alone.groups,
+        sorted(alone.links),
+        alone.cut,
+    )
+
+
+def test_hashes_that_do_not_look_alike_are_not_joined() -> None:
+    hashes = [0, 0, 1, 3]
+
+    assert similar_groups(hashes, lambda one, other: {one, other} != {0, 1}) == [[0, 1, 2, 3]]
+    assert similar_groups(hashes, lambda one, other: (one + other) % 2 == 0) == [[0, 2], [1, 3]]
+    assert similar_groups(hashes, lambda _, __: False) == [[0], [1], [2], [3]]
+
+
+def test_templates_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similarity, "MOST_COMPARED", 5)
+    found = find_similar([number << 32 for number in range(20)])
+
+    assert found is not None
+    assert found.cut > 0
+
+
+# Tables
+
+
+SIZE = 9  # bytes of a fingerprint
+
+
+LOOKS = st.lists(
+    st.tuples(
+        st.integers(1, 9),
+        st.integers(0, 2**64 - 1),
+        st.sampled_from(
+            [
+                None,
+                "",
+                b64encode(bytes(SIZE)).decode(),
+                b64encode(b"x" * SIZE).decode(),
+            ]
+        ),
+    ),
+    max_size=5,
+)
+
+
+def table(looks: Iterable[tuple[int, int, str | None]]) -> LookTable:
+    found = LookTable()
+    for look in looks:
+        found.append(*look)
+    return found
+
+
+@settings(deadline=None)
+@given(LOOKS, LOOKS, LOOKS)
+def test_merging_is_associative(
+    one: list[tuple[int, int, str | None]],
+    two: list[tuple[int, int, str | None]],
+    three: list[tuple[int, int, str | None]],
+) -> None:
+    def shards() -> list[ShardTotals]:
+        return [ShardTotals(lines=9, looks=table(looks)) for looks in (one, two, three)]
+
+    left, (first, *rest) = shards(), shards()
+    left[1].extend(left[2], 0)
+    left[0].extend(left[1], 0)
+    for other in rest:
+        first.extend(other, 0)
+
+    assert list(left[0].looks) == list(first.looks)
+    packed = pack(first)
+    assert packed is not None
+    known = unpack(packed)
+    assert known is not None
+    assert list(known.looks) == list(first.looks)
+
+
+# Findings
+
+
+SHAPES, OTHERS = draw("jpeg 256x192 rgb shows=shapes")[1], draw("jpeg 256x192 rgb shows=other-shapes")[1]
+
+
+def smaller(data: bytes, kind: str = "JPEG") -> bytes:
+    with Image.open(io.BytesIO(data)) as image:
+        file = io.BytesIO()
+        image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS).save(file, kind)
+    return file.getvalue()
+
+
+def line(url: str, question: str = "What is this?") -> str:
+    content = [{"type": "text", "text": question}, {"type": "image_url", "image_url": {"url": url}}]
+    answer = {"role": "assistant", "content": "A dog."}
+    return json.dumps({"messages": [{"role": "user", "content": content}, answer]}) + "\n"
+
+
+def embedded(data: bytes) -> str:
+    kind = "png" if data[:1] == b"\x89" else "jpeg"
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"
+
+
+def written(tmp_path: Path, **files: Sequence[bytes]) -> dict[str, str]:
+    paths = {}
+    for split, images in files.items():
+        path = tmp_path / f"{split}.jsonl"
+        path.write_text("".join(line(embedded(data), f"What is {n}?") for n, data in enumerate(images)))
+        paths[split] = str(path)
+    return paths
+
+
+NEAR = {
+    id_: rule
+    for id_, rule in shipped_rules().items()
+    if id_ in ("dataset/near-split-leak", "dataset/near-duplicate")
+}
+
+
+def found(result: LintResult) -> list[tuple[str, str, int | None]]:
+    return [
+        (one.found.rule.partition("/")[2], Path(one.path).stem, one.found.line) for one in result.findings
+    ]
+
+
+def compare(paths: dict[str, str], **options: Any) -> LintResult:
+    splits: dict[str, Split] = {"train": "train", "validation": "validation", "test": "test"}
+    sources = [Source(path, splits[name]) for name, path in paths.items()]
+    plan = LintPlan(
+        rules=tuple(NEAR.values()), image_tokens=None, full=options.pop("full", True), max_findings=0
+    )
+    return lint_files(sources, plan, **options)
+
+
+def test_images_that_look_alike_are_found_where_they_measure_the_model(tmp_path: Path) -> None:
+    paths = written(
+        tmp_path, train=[SHAPES, OTHERS], validation=[smaller(SHAPES)], test=[OTHERS, smaller(OTHERS)]
+    )
+
+    result = compare(paths)
+
+    assert sorted(found(result)) == [
+        ("near-duplicate", "test", 2),
+        ("near-split-leak", "test", 2),
+        ("near-split-leak", "validation", 1),
+    ]
+    assert "train.jsonl:1 (train, validation)" in result.findings[0].found.message
+
+
+def test_shards_and_workers_find_the_same(tmp_path: Path) -> None:
+    chance = random.Random(1)  # noqa: S311 - no secret
+    images = [
+        SHAPES,
+        OTHERS,
+        smaller(SHAPES),
+        smaller(OTHERS, "PNG"),
+        draw("png 200x150 rgb shows=shapes")[1],
+    ]
+    paths = written(tmp_path, train=chance.choices(images, k=12), test=chance.choices(images, k=12))
+
+    whole = compare(paths)
+    assert found(whole)
+    with ThreadPoolExecutor(2) as pool:
+        for options in ({"shard_bytes": 1}, {"shard_bytes": 20_000, "workers": lambda _: pool}):
+            assert compare(paths, **options) == whole
+
+
+def test_header_depth_says_that_images_were_not_compared(tmp_path: Path) -> None:
+    paths = written(tmp_path, train=[SHAPES], validation=[smaller(SHAPES)])
+
+    report = lint(paths["train"], validation=paths["validation"], depth="header")
+
+    (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
+    assert (near.tally.unknown, near.tally.checked) == (2, 0)
+    assert not lint(paths["train"], validation=paths["validation"], depth="header", require_checked=True).ok
+
+
+def test_too_many_images_without_numpy_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similarity, "MOST_WITHOUT_NUMPY", 1)
+    monkeypatch.setitem(__import__("sys").modules, "numpy", None)
+    paths = written(tmp_path, train=[SHAPES], validation=[OTHERS])
+
+    report = lint(paths["train"], validation=paths["validation"])
+
+    (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
+    assert near.tally.unknown == 2
+    assert any("2 images not compared" in note and "numpy" in note for note in report.notes)
+
+
+def test_second_run_compares_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = written(tmp_path, train=[SHAPES, OTHERS], validation=[smaller(SHAPES)])
+    first = lint(paths["train"], validation=paths["validation"])
+    monkeypatch.setattr("pytest_vft.reading.images.read_image", lambda *_, **__: pytest.fail("decoded again"))
+
+    assert lint(paths["train"], validation=paths["validation"]) == first
+    assert "dataset/near-split-leak" in {finding.rule for finding in first.findings}
