@@ -115,6 +115,14 @@ COMPARISONS = (
         target=0.62,
     ),
     Comparison(
+        name="fix",
+        title="vft fix of a clean file, full depth",
+        runs=3,
+        floor=[(*CHECK, "--depth=full", "--jobs=1", DATA)],
+        ours=[(*VFT, "fix", "--offline", "--no-cache", "--depth=full", "--jobs=1", "--out=fixed", DATA)],
+        target=1.2,
+    ),
+    Comparison(
         name="providers",
         title="all providers, full depth, as one of them (trl)",
         measure="call",

@@ -16,6 +16,7 @@ from forms import FORMS, Example, answered, asked, examples_of
 from forms import write as write_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from web.server import Server, serving
 
 import pytest_vft
@@ -200,6 +201,64 @@ def test_images_that_the_target_does_not_take(to: str, images: Any, words: str) 
         convert(dataset(), to=to, out="out", images=images)
 
 
+# Repairs
+
+
+@pytest.mark.parametrize("to", ["fireworks", "bedrock-nova"])
+def test_a_format_that_is_refused_is_replaced(to: str) -> None:
+    dataset(example(20, data_url("webp 64x64 rgb")))
+    prefix = "s3://acme/x" if to == "bedrock-nova" else ""
+
+    result = convert("train.jsonl", to=to, out="out", image_prefix=prefix)
+
+    assert result.refusals == 0
+    assert result.changes["repaired"] == (1 if to == "fireworks" else 0)  # Nova 1 reads WEBP
+
+
+@pytest.mark.parametrize(
+    ("image", "repaired"),
+    [
+        ("png 64x64 rgb", 0),
+        ("png 64x64 rgba", 0),
+        ("jpeg 64x64 cmyk", 1),
+        ("png 64x64 l", 1),
+        ("jpeg 64x48 rgb exif=rotated", 1),
+        ("jpeg 64x48 rgb exif=gps", 1),
+        ("png 64x64 rgb as=image/jpeg", 1),
+    ],
+)
+def test_an_image_that_passes_is_not_touched_and_others_are_repaired(image: str, repaired: int) -> None:
+    dataset(example(20, data_url(image)))
+
+    result = convert("train.jsonl", to="openai", out="out")
+
+    assert result.changes.get("repaired", 0) == repaired
+    assert result.report is not None
+    assert [finding.rule for finding in result.report.findings] == []
+    if not repaired:
+        assert lines("out/train.jsonl")[12] == example(20, data_url(image))
+
+
+def test_base64_with_line_breaks_is_repaired() -> None:
+    url = data_url("png 64x64 rgb")
+    dataset(example(20, url[:60] + "\n" + url[60:]))
+
+    result = convert("train.jsonl", to="openai", out="out")
+
+    assert (result.ok, result.changes) == (True, {"repaired": 1})
+    assert lines("out/train.jsonl")[12] == example(20, url)
+
+
+def test_a_repair_is_in_the_file_as_well() -> None:
+    dataset(example(20, data_url("jpeg 64x48 rgb exif=rotated")))
+
+    result = convert("train.jsonl", to="llamafactory", out="out")
+
+    assert result.changes["repaired"] == 1
+    with Image.open(Path("out", lines("out/train.jsonl")[12]["images"][0])) as image:
+        assert image.size == (48, 64)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with serving() as one:
@@ -277,6 +336,16 @@ def test_a_loss_that_changes_training_is_refused_unless_it_is_allowed() -> None:
 
     allowed = convert("train.jsonl", to="axolotl", out="out", allow_loss="weight")
     assert (allowed.written, allowed.losses["weight"]) == (True, 1)
+
+
+def test_one_reason_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    write_jsonl("train.jsonl", [*map(example, range(3)), *({"messages": []} for _ in range(9))])
+
+    assert main(["convert", "train.jsonl", "--to=trl", "--out=out"]) == 1
+
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == "train.jsonl:4  refused: messages is empty; 8 more"
+    assert last.startswith("FAILED  9 of 12 examples")
 
 
 def test_a_loss_that_does_not_change_training_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -394,6 +463,7 @@ def test_findings_of_the_check_fail_the_run(capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr().out
     assert "error file/too-few-examples" in printed
     assert "FAILED" in printed
+    assert "next:" not in printed
     assert Path("out/train.jsonl").exists()
 
 

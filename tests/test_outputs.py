@@ -287,15 +287,15 @@ def test_a_folder_in_place_of_a_file_is_named(name: str, train: Path, tmp_path: 
 def test_files_that_cannot_be_moved_are_moved_by_the_next_run(
     train: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, replace = tmp_path / "out", Path.replace
+    out, replace = tmp_path / "out", os.replace
 
-    def fail_for_data(path: Path, target: Path) -> Path:
-        if target == out / "train.jsonl":
+    def fail_for_data(path: str, target: str) -> None:
+        if Path(target) == out / "train.jsonl":
             raise PermissionError(13, "Permission denied", str(target))
-        return replace(path, target)
+        replace(path, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", fail_for_data)
+        patched.setattr(os, "replace", fail_for_data)
         with pytest.raises(PermissionError):
             sift([train], out)
     made: list[str] = []

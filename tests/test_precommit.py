@@ -31,7 +31,11 @@ def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def commit_all(folder: Path) -> None:
     git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--no-verify", "-m", "All"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["commit", "-q", "--no-verify", "--allow-empty", "-m", "All"],
+    ):
         assert run(*git, *command, cwd=folder).returncode == 0
 
 
@@ -77,10 +81,24 @@ def user(tmp_path: Path) -> Path:
     return folder
 
 
-def try_hook(hooks: Path, user: Path) -> subprocess.CompletedProcess[str]:
+def try_hook(hooks: Path, user: Path, hook: str = "vft") -> subprocess.CompletedProcess[str]:
     commit_all(user)
-    command = [sys.executable, "-m", "pre_commit", "try-repo", hooks, "vft", "--all-files"]
+    command = [sys.executable, "-m", "pre_commit", "try-repo", hooks, hook, "--all-files"]
     return run(*command, cwd=user)
+
+
+def test_files_are_repaired_in_place_and_then_pass(hooks: Path, user: Path) -> None:
+    write_dataset(user / "faulty.jsonl", "L")
+    clean = (user / "clean.jsonl").read_bytes()
+
+    first = try_hook(hooks, user, "vft-fix")
+    second = try_hook(hooks, user, "vft-fix")
+
+    assert first.returncode == 1, first.stdout + first.stderr
+    assert "files were modified by this hook" in first.stdout
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert try_hook(hooks, user).returncode == 0
+    assert (user / "clean.jsonl").read_bytes() == clean
 
 
 def test_clean_dataset_passes(hooks: Path, user: Path) -> None:
@@ -97,7 +115,8 @@ def test_fault_is_named_with_rule_file_and_line(hooks: Path, user: Path) -> None
 
     assert result.returncode == 1, result.stdout + result.stderr
     printed = result.stdout.splitlines()
-    assert "faulty.jsonl:1: error image/unsupported-mode: mode is L; expected RGB or RGBA" in printed
-    assert "FAILED  10 of 20 lines have errors (10 findings) in 1 of 2 files" in printed
+    assert "faulty.jsonl:1: error image/unsupported-mode [*]: mode is L; expected RGB or RGBA" in printed
+    verdict = "FAILED  10 of 20 lines have errors (10 findings) in 1 of 2 files"
+    assert f"{verdict}; [*] 10 can be repaired: vft fix faulty.jsonl" in printed
     assert "clean.jsonl:" not in result.stdout
     assert "vft: provider" not in result.stdout

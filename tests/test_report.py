@@ -389,7 +389,9 @@ def test_one_rule_that_is_not_checked_stands_alone() -> None:
 
 
 def test_it_is_always_said_what_no_rule_checks() -> None:
-    assert "\nnot checked: people, faces, children, CAPTCHAs (install pytest-vft[face])\n" in render_text(a_report([]))
+    assert "\nnot checked: people, faces, children, CAPTCHAs (install pytest-vft[face])\n" in render_text(
+        a_report([])
+    )
 
 
 # The verdict

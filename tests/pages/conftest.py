@@ -1,6 +1,6 @@
 """A real browser for tests of pages, and axe-core, which checks whether everybody can use a page.
 
-Without chromium, or without npm and a network, the tests that need them are skipped.
+Without chromium or playwright, or without npm and a network, the tests that need them are skipped.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 _AXE = "axe-core@4.14.1"
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -44,7 +46,8 @@ def browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, _CHROMIUM)), None)
     if path is None:
         pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()

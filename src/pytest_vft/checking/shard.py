@@ -284,17 +284,14 @@ def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
         totals.shots.append(number, place, key)
 
 
-def _add_with_looks(  # noqa: PLR0913, PLR0917 - as _add
-    totals: ShardTotals,
-    example: Example,
-    number: int,
-    data_format: DataFormat,
-    value: Any,
-    context: FetchContext,
-) -> None:
-    """Like _add(), also what the images of the target turn look like, each once."""
+def _add_with_looks(totals: ShardTotals, example: Example, number: int, *rest: Any) -> None:
+    """Like _add(), also what the images of the target turn look like, each once; not of damaged ones."""
     shown = example.turn.images if example.turn is not None else ()
     for image in example.images:
-        if image.key in shown and image.facts["openable"] is not False:
+        if (
+            image.key in shown
+            and image.facts["openable"] is not False
+            and image.facts["damage"] in (None, "none")
+        ):
             totals.see_look(number, image.key, image.facts.get("fingerprint"))
-    _add(totals, example, number, data_format, value, context)
+    _add(totals, example, number, *rest)

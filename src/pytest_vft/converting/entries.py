@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pytest_vft.fixing.boxes import has_boxes
 from pytest_vft.reading.arrays import parse_element
 from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.lines import Line, lift, parse_line
@@ -54,6 +55,10 @@ class Payloads:
     def _take(self, payload: memoryview) -> bytes:
         self._payloads.append(payload)
         return f"{_MARK}{len(self._payloads) - 1};".encode()
+
+    def has_boxes(self) -> bool:
+        """Return whether the entry has coordinates of boxes or points."""
+        return has_boxes(self._text)
 
     def has_marks(self, marks: Iterable[bytes]) -> bool:
         """Return whether the entry contains one of *marks* outside of payloads."""

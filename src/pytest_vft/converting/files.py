@@ -25,17 +25,21 @@ if TYPE_CHECKING:
 
 PARQUET_SUFFIX = ".parquet"
 RULE = "convert"  # in place of a rule in FILE.rej.csv
-_MOST_SHOWN = 20  # refused examples of a file
+_MOST_SHOWN = 20  # reasons in a file
 
 
 @dataclass(slots=True)
 class FileConversion:
-    """What became of the entries of a file; *refused* has the places of the first refused ones, and why."""
+    """What became of the entries of a file.
+
+    *refused* has the first reasons for which entries are refused, each with the place of the first one and
+    their number.
+    """
 
     total: int = 0
     blank: int = 0
     refusals: int = 0
-    refused: list[tuple[str, str]] = field(default_factory=list)
+    refused: dict[str, tuple[str, int]] = field(default_factory=dict)
     losses: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
 
@@ -51,14 +55,16 @@ class FileConversion:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> FileConversion:
         """Return the conversion with *facts*, which facts() returned and JSON has kept."""
-        refused = [(place, why) for place, why in facts["refused"]]
+        refused = {why: (place, number) for why, (place, number) in facts["refused"].items()}
         counters = {name: Counter(facts[name]) for name in ("losses", "changes")}
         return cls(**{**facts, "refused": refused, **counters})
 
     def add(self, file: CutFile, converted: ShardConversion) -> None:
         """Add *converted*, the next shard of *file*."""
-        for entry in converted.refused[: _MOST_SHOWN - len(self.refused)]:
-            self.refused.append((file.place(self.total + entry.number), entry.why))
+        for entry in converted.refused:
+            place, number = self.refused.get(entry.why, (file.place(self.total + entry.number), 0))
+            if number or len(self.refused) < _MOST_SHOWN:
+                self.refused[entry.why] = place, number + 1
         self.total += converted.entries
         self.blank += len(converted.blank)
         self.refusals += len(converted.refused)

@@ -11,6 +11,7 @@ from xxhash import xxh3_128_hexdigest, xxh3_128_intdigest
 
 from pytest_vft.converting.entries import Payloads
 from pytest_vft.converting.plan import ConversionPlan
+from pytest_vft.converting.repairs import ImageFixer, decode_loosely, decode_strictly
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import NotConvertedError
 from pytest_vft.reading.image_store import ImageStore
@@ -41,6 +42,11 @@ class _Content(NamedTuple):
     data: bytes
     kind: str
 
+    @property
+    def url(self) -> str:
+        """The image as a data URL."""
+        return f"data:{_media_type(self.kind)};base64,{pybase64.b64encode(self.data).decode()}"
+
 
 class ImagePlacer:
     """Places the images of one file by a plan; *changes* counts what was done, *names* are new files."""
@@ -51,8 +57,11 @@ class ImagePlacer:
         self._plan = plan
         roots = image_roots(plan.source.path, plan.image_roots)
         self._files = LocalImages(roots, ImageStore(full=False))
+        self._fixer = ImageFixer(plan.repair)
         self._known: dict[int, str] = {}
+        self._sound: set[tuple[int, str]] = set()
         self._in_folder: set[str] = set()
+        self._had_images = os.path.isdir(f"{plan.folder}/{FOLDER}")  # noqa: PTH112 - of any length
 
     def close(self) -> None:
         """Close the folders of local images."""
@@ -62,34 +71,58 @@ class ImagePlacer:
         """Return *image* as the target takes it. Raises NotConvertedError if its content cannot be had."""
         reference, mode = image.reference, self._plan.images
         if not image.local and reference[:5].lower() == "data:":
-            return self._write_payload(image, payloads) if mode == "files" else image
+            return self._as_payload_file(image, payloads) if mode == "files" else self._kept(image, payloads)
         if not image.local and mode == "keep":
             return image
-        content = self._local(reference) if image.local else self._fetched(reference)
+        content = self._fixed(self._local(reference) if image.local else self._fetched(reference), payloads)
         if mode == "embed" or (mode == "keep" and not self._plan.local):
             self.changes["embedded"] += 1
-            payload = pybase64.b64encode(content.data).decode()
-            url = f"data:{_media_type(content.kind)};base64,{payload}"
-            return image._replace(reference=url, local=False)
+            return image._replace(reference=content.url, local=False)
         return self._as_file(image, self._write(content))
 
-    def _write_payload(self, image: ImagePart, payloads: Payloads) -> ImagePart:
+    def _kept(self, image: ImagePart, payloads: Payloads) -> ImagePart:
+        """Return *image*, a data URL, as it is or repaired; what is no image is left to the check."""
+        payload = payloads.of(image.reference)
+        head = image.reference.partition(",")[0]
+        key = xxh3_128_intdigest(payload), head
+        if key in self._sound:
+            return image
+        strict = decode_strictly(payload)
+        data = strict or decode_loosely(payload)
+        kind = image_format(data or b"")
+        if data is None or kind not in SUFFIXES:
+            return image
+        content = self._fixed(_Content(data, kind), payloads)
+        if content.data is strict and head == f"data:{_media_type(kind)};base64":
+            if len(self._sound) >= _MOST_KNOWN:
+                self._sound.clear()
+            self._sound.add(key)
+            return image
+        self.changes["repaired"] += content.data is data  # a repair of the content is counted already
+        return image._replace(reference=content.url)
+
+    def _as_payload_file(self, image: ImagePart, payloads: Payloads) -> ImagePart:
         """Return *image*, a data URL, as a file."""
         payload = payloads.of(image.reference)
         key = xxh3_128_intdigest(payload)
         name = self._known.get(key)
         if name is None:
-            if ";base64" not in image.reference.partition(",")[0].lower():
-                raise NotConvertedError("a data URL is not base64")
-            try:
-                data = pybase64.b64decode(payload, validate=True)
-            except ValueError:
-                raise NotConvertedError("a data URL has invalid base64") from None
-            name = self._write(_content(data, "a data URL"))
+            data = decode_strictly(payload) or decode_loosely(payload)
+            if data is None:
+                raise NotConvertedError("a data URL has no valid base64")
+            name = self._write(self._fixed(_content(data, "a data URL"), payloads))
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[key] = name
         return self._as_file(image, name)
+
+    def _fixed(self, content: _Content, payloads: Payloads) -> _Content:
+        """Return *content* after its safe repairs."""
+        data = self._fixer.repaired(content.data, payloads.has_boxes)
+        if data is None:
+            return content
+        self.changes["repaired"] += 1
+        return _Content(data, image_format(data))
 
     def _as_file(self, image: ImagePart, name: str) -> ImagePart:
         if name not in self._in_folder:
@@ -103,13 +136,17 @@ class ImagePlacer:
         Of two processes that write the same file, each writes the same bytes to it.
         """
         name = f"{FOLDER}/{xxh3_128_hexdigest(content.data)}{SUFFIXES[content.kind]}"
-        path = f"{self._plan.staged}/{name}"
-        if _has_size(path, len(content.data)):
-            return name
-        if _has_size(f"{self._plan.folder}/{name}", len(content.data)):
+        path, size = f"{self._plan.staged}/{name}", len(content.data)
+        if self._had_images and _has_size(f"{self._plan.folder}/{name}", size):
             self._in_folder.add(name)
             return name
-        with open(path, "wb", buffering=0) as file:  # noqa: PTH123 - there may be a million
+        try:
+            file = open(path, "xb", buffering=0)  # noqa: PTH123, SIM115 - there may be a million; closed below
+        except FileExistsError:
+            if _has_size(path, size):
+                return name
+            file = open(path, "wb", buffering=0)  # noqa: PTH123, SIM115 - a process was killed here
+        with file:
             file.write(content.data)
         return name
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from pytest_vft.converting.entries import ShardEntry
+from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.model import Source
 
@@ -21,9 +22,10 @@ class ConversionPlan:
 
     *source* is the file, *data_format* the format that is written with *shape*, *target* the name of the
     provider or format in messages. Losses of the kinds *allowed* do not keep an example from being written.
-    Image files are written below *staged* unless *folder* has them, and *prefix* precedes their names.
-    *local* says that the target takes images at paths. *bodies* is the folder with the bodies of fetched
-    URLs, *causes* says why others were not fetched. *image_roots* are folders of local images.
+    *repair* has the rules that images must pass. Image files are written below *staged* unless *folder* has
+    them, and *prefix* precedes their names. *local* says that the target takes images at paths. *bodies* is
+    the folder with the bodies of fetched URLs, *causes* says why others were not fetched. *image_roots* are
+    folders of local images.
     """
 
     source: Source
@@ -32,6 +34,7 @@ class ConversionPlan:
     target: str
     allowed: frozenset[str]
     images: Images
+    repair: RepairPlan
     staged: str
     folder: str
     prefix: str = ""

@@ -116,6 +116,7 @@ class EntryRepairer:
         for position, role, _, _, rows, _, _, _ in self._format.read(value).rows:
             for row in rows:
                 key, facts = image_facts(row, role, self._plan.source.split, self._store, self._context)
+                facts["unknown_keys"] = row[4]
                 path = ("messages", position, "content", row[0])
                 yield _FoundImage(row, key, facts, self._format.place(value, path))
 

@@ -77,18 +77,24 @@ def similar_groups(
 
 def _equal(hashes: Sequence[int], are_alike: AreAlike) -> tuple[list[list[int]], int]:
     """Return groups of images with equal hashes that look like the first one, and how many were cut."""
-    by_hash: defaultdict[int, list[list[int]]] = defaultdict(list)
+    groups: list[list[int]] = []
+    first: dict[int, int] = {}  # position in groups by hash
+    others: defaultdict[int, list[int]] = defaultdict(list)
     cut = 0
     for number, hashed in enumerate(hashes):
-        groups = by_hash[hashed]
-        compared = groups[-MOST_COMPARED:]
-        known = next((group for group in compared if are_alike(group[0], number)), None)
-        if known is None:
-            cut += len(groups) > MOST_COMPARED
+        at = first.setdefault(hashed, len(groups))
+        if at == len(groups):
+            groups.append([number])
+            continue
+        known = [at, *others[hashed]]
+        alike = next((one for one in known[-MOST_COMPARED:] if are_alike(groups[one][0], number)), None)
+        if alike is None:
+            cut += len(known) > MOST_COMPARED
+            others[hashed].append(len(groups))
             groups.append([number])
         else:
-            known.append(number)
-    return [group for groups in by_hash.values() for group in groups], cut
+            groups[alike].append(number)
+    return groups, cut
 
 
 def _bands(distance: int) -> list[tuple[int, int]]:

@@ -29,20 +29,21 @@ _LOST = {
 _CHANGED = ("fetched", "embedded", "written to files", "repaired")
 
 
-class RefusedExample(NamedTuple):
-    """An example that was not converted: its place in the file, and why."""
+class RefusedExamples(NamedTuple):
+    """Examples of a file that were not converted for one reason, the place of the first and their number."""
 
     path: str
     place: str
     why: str
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
     """Result of a conversion for *target*, a provider or a data format.
 
-    *written* says whether the *outputs* were written, *refused* has the first examples that were not
-    converted, of *refusals* in all. *losses* and *changes* are numbers by kind, *side_files* the paths of
+    *written* says whether the *outputs* were written, *refused* has examples that were not converted, by the
+    first reasons, of *refusals* in all. *losses* and *changes* are numbers by kind, *side_files* the paths of
     files that a trainer needs beside the data. *report* is the check of the outputs, *next* what to do
     with them.
     """
@@ -51,7 +52,7 @@ class Conversion:
     data_format: str
     written: bool
     outputs: tuple[OutputSummary, ...] = ()
-    refused: tuple[RefusedExample, ...] = ()
+    refused: tuple[RefusedExamples, ...] = ()
     refusals: int = 0
     dropped: bool = False
     losses: Mapping[str, int] = field(default_factory=dict)
@@ -82,16 +83,19 @@ def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
         lines += _verdict(result.report, display)
     else:
         lines.append("not checked: no examples, or no provider reads them")
-    for step in result.next:
+    for step in result.next if result.ok else ():
         lines += _next(step)
     return "\n".join(lines) + "\n"
 
 
-def _refused(refused: Sequence[RefusedExample], number: int, target: str) -> Iterator[str]:
-    for one in refused[:_MOST_SHOWN]:
-        yield f"{safe(one.path, None)}:{one.place}  refused: {safe(one.why, None)}"
-    if number > _MOST_SHOWN:
-        yield f"... and {number - _MOST_SHOWN:,} more refused for {safe(target)}"
+def _refused(refused: Sequence[RefusedExamples], number: int, target: str) -> Iterator[str]:
+    shown = refused[:_MOST_SHOWN]
+    for one in shown:
+        more = f"; {one.number - 1:,} more" if one.number > 1 else ""
+        yield f"{safe(one.path, None)}:{one.place}  refused: {safe(one.why, None)}{more}"
+    left = number - sum(one.number for one in shown)
+    if left:
+        yield f"... and {left:,} more refused for {safe(target)}, for other reasons"
 
 
 def _nothing_written(result: Conversion) -> str:

@@ -27,7 +27,7 @@ def render_fix(result: FixResult, *, drop: bool = False, width: int = WIDTH) -> 
     elif result.refused:
         lines = [*_table(result, width), *_not_repaired(result, width), _refusal(result, drop=drop)]
     elif not result.is_needed:
-        lines = [*_not_repaired(result, width), *_left(result, width), "nothing to repair"]
+        lines = [*_not_repaired(result, width), *_left(result, width), _nothing(result.before)]
     else:
         total = sum(findings_by_rule(result.before).values())
         lines = [
@@ -132,6 +132,12 @@ def _left(result: FixResult, width: int) -> Iterator[str]:
 
 def _listed(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{rule} {number:,}" for rule, number in Counter(numbers).most_common())
+
+
+def _nothing(report: Report) -> str:
+    examples = count(sum(file.examples for file in report.files), "example")
+    images = count(sum(file.images for file in report.files), "image")
+    return f"{'PASSED' if report.ok else 'FAILED'}  nothing to repair: {examples}, {images}"
 
 
 def _refusal(result: FixResult, *, drop: bool) -> str:

