@@ -457,6 +457,17 @@ def test_the_description_is_written_and_read() -> None:
     assert result.report.files[0].layout["dataset"] == "train"
 
 
+def test_the_description_of_other_data_is_kept() -> None:
+    convert(dataset(), to="llamafactory", out="out")
+    convert(dataset(name="more.jsonl"), to="llamafactory", out="out", force=True)
+
+    described = json.loads(Path("out/dataset_info.json").read_bytes())
+    assert {name: one["file_name"] for name, one in described.items()} == {
+        "train": "train.jsonl",
+        "more": "more.jsonl",
+    }
+
+
 def test_findings_of_the_check_fail_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", dataset(count=3), "--to=openai", "--out=out"]) == 1
 
