@@ -20,7 +20,7 @@ from pytest_vft.text import count
 
 
 class Change(NamedTuple):
-    """The answers of both models to a question that only one of them got right."""
+    """The answers of both models to a question."""
 
     ours: Mark
     theirs: Mark
@@ -51,9 +51,10 @@ class Comparison:
     """The accuracy of a model and of the model *against* it on the same questions, and why it is worse.
 
     *fixed* and *broken* are the questions that only the model or only the other one got right, or got right
-    more often. *p* is that of McNemar's exact two-sided test of these questions. *interval* is that of
-    *difference*, two-sided at 95 %. *settled_by* is the number of questions at which it would exclude 0, if
-    the difference stayed as it is. *ratings* and *against_ratings* count the ratings of the judge.
+    more often; *wrong* are all wrong answers of the model, with those of the other one. *p* is that of
+    McNemar's exact two-sided test of the fixed and broken questions. *interval* is that of *difference*,
+    two-sided at 95 %. *settled_by* is the number of questions at which it would exclude 0, if the difference
+    stayed as it is. *ratings* and *against_ratings* count the ratings of the judge.
     *disputed* are the ids of questions with different actual answers in both files.
     """
 
@@ -63,6 +64,7 @@ class Comparison:
     difference: float
     fixed: Sequence[Change] = field(repr=False)
     broken: Sequence[Change] = field(repr=False)
+    wrong: Sequence[Change] = field(repr=False)
     p: float
     interval: Interval
     margin: float
@@ -124,6 +126,7 @@ def compare(
         difference=(better - worse) / n,
         fixed=fixed,
         broken=broken,
+        wrong=[pair for pair in graded if not pair.ours.right],
         p=p,
         interval=statistics.difference(better, worse, n, effect, z),
         margin=margin,

@@ -11,6 +11,7 @@ from pytest_vft.line_ranges import LineRanges, union
 from pytest_vft.model import FileResult, Report
 from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.report.html.album import Album
+from pytest_vft.report.html.bars import BarPart, bar
 from pytest_vft.report.html.cards import Card, CardMaker, example_cards, galleries
 from pytest_vft.report.html.page import Page
 from pytest_vft.report.layout import Display
@@ -21,17 +22,6 @@ from pytest_vft.text import count
 
 _MOST_FILES = 500
 _MOST_NOTES = 100
-_BAR = 1_000  # units of a bar
-_LEAST = 6  # units of a part that is not empty
-
-
-class BarPart(NamedTuple):
-    """A part of a bar: its CSS class, number of lines, and start and width in units."""
-
-    name: str
-    lines: int
-    start: float
-    width: float
 
 
 class FileRow(NamedTuple):
@@ -41,19 +31,6 @@ class FileRow(NamedTuple):
     details: str
     stopped_by: str | None
     bar: tuple[BarPart, ...]
-
-
-def bar(**lines: int) -> tuple[BarPart, ...]:
-    """Return a bar of the parts *lines*, each wide enough to be seen."""
-    total = sum(lines.values())
-    widths = {name: max(_BAR * n / total, _LEAST) if n else 0 for name, n in lines.items()}
-    scale = _BAR / (sum(widths.values()) or 1)
-    parts, start = [], 0.0
-    for name, number in lines.items():
-        width = round(widths[name] * scale, 1)
-        parts.append(BarPart(name, number, round(start, 1), width))
-        start += width
-    return tuple(parts)
 
 
 def check_page(report: Report, display: Display) -> Page:
