@@ -55,7 +55,7 @@ def check_page(report: Report, display: Display) -> Page:
             "splits": list(dict.fromkeys(file.split for file in report.files)),
             "galleries": found,
             "good_cards": good,
-            "not_checked": list(islice(_not_checked(report), _MOST_NOTES)),
+            "not_checked": list(islice(not_checked(report), _MOST_NOTES)),
             "notes": report.notes[:_MOST_NOTES],
             "settings": list(_settings(report)),
             "rules": report.rules,
@@ -117,7 +117,8 @@ def _between(bad: LineRanges, lines: int) -> Iterator[tuple[int, int]]:
         yield start, lines
 
 
-def _not_checked(report: Report) -> Iterator[str]:
+def not_checked(report: Report) -> Iterator[str]:
+    """Yield what *report* does not say anything about, and why."""
     for group in unsettled_lines(report):
         yield f"{group.path}: {cause_and_lines(group)}"
     yield from (line.removeprefix("not checked: ") for line in unknown_lines(report))

@@ -19,10 +19,10 @@ from pytest_vft.report.evaluation_text import gate_details
 from pytest_vft.report.evaluation_words import interval_words, rating_words, share_words
 from pytest_vft.report.html.answers import answer_text
 from pytest_vft.report.html.bars import BarPart, bar
-from pytest_vft.report.html.check import file_row
+from pytest_vft.report.html.check import file_row, not_checked
 from pytest_vft.report.html.evaluation import Tile, comparison_tile, gate_tile
 from pytest_vft.report.html.page import fragment
-from pytest_vft.report.text import NOT_CHECKED, amount
+from pytest_vft.report.text import amount
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count
 
@@ -30,6 +30,7 @@ _MOST_FILES = 20
 _MOST_RULES = 50
 _MOST_FINDINGS = 10
 _MOST_ANSWERS = 5
+_MOST_NOTES = 10
 
 
 class AnswerRow(NamedTuple):
@@ -82,6 +83,7 @@ def report_fragment(report: Report) -> str:
         (rule, amount(rule, found[rule.id]), next((one.advice for one in found[rule.id]), rule.advice))
         for rule in rules[:_MOST_RULES]
     ]
+    unchecked = list(not_checked(report))
     first = sorted(report.findings, key=lambda one: one.severity != "error")
     values = {
         "word": word,
@@ -93,7 +95,8 @@ def report_fragment(report: Report) -> str:
         "more_rules": len(rules[_MOST_RULES:]),
         "findings": [(one, _place(one)) for one in first[:_MOST_FINDINGS]],
         "more_findings": len(first[_MOST_FINDINGS:]),
-        "not_checked": NOT_CHECKED,
+        "not_checked": unchecked[:_MOST_NOTES],
+        "more_not_checked": len(unchecked[_MOST_NOTES:]),
     }
     return fragment("notebook_check.html", values)
 
