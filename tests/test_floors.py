@@ -28,6 +28,7 @@ FLOORS = (
         "line_ranges",
         "text",
         "toml",
+        "tuples",
         "options",
         "regular_files",
         "resources",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.text import count
-
-Record = TypeVar("Record", bound=tuple[Any, ...])
 
 Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
@@ -20,6 +17,8 @@ Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
 # What the failure of a rule means to a provider; "unknown" if only checking it would tell.
 Effect = Literal["refuses", "loses", "unknown", "nothing"]
+# Whether faces were looked for: if not, because no model is there, images are not decoded, or no rule asks.
+FaceSearch = Literal["done", "no model", "not decoded", "not selected"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -27,15 +26,6 @@ DEPTHS: tuple[Depth, ...] = get_args(Depth)
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 _SHOWN_RULES = 3  # in the repr of a report
-
-
-def from_tuple(record: type[Record]) -> Callable[[tuple[Any, ...]], Record]:
-    """Return a function that makes the NamedTuple *record* from a tuple of all its fields.
-
-    It takes a tenth of the instructions of calling the class, which matters for records that are made for
-    each example, message or image.
-    """
-    return partial(tuple.__new__, record)
 
 
 class Verdict(enum.IntEnum):
@@ -272,6 +262,7 @@ class Report:
     by_data_format: bool = False
     known: tuple[Finding, ...] = ()
     baselines: tuple[BaselineUse, ...] = ()
+    faces: FaceSearch = "no model"
 
     def __repr__(self) -> str:
         """Return one line: pytest and notebooks show it, and a report may be megabytes long."""

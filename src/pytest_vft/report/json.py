@@ -47,6 +47,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "model": report.model,
         "depth": report.depth,
         "offline": report.offline,
+        "faces": report.faces,
         "files": [
             {
                 **_items(file, _FILE_KEYS),

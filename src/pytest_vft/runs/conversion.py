@@ -92,6 +92,9 @@ def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Con
         files = [_survey(cut_file(source, opened[source.path]), executor) for source in request.sources]
         form = _form(request, files)
         converted = _Run(request, form, folder, executor, _counted(watch, size)).convert(files, watch)
+        for path, result in converted.items():
+            if result.total == result.blank:
+                raise UsageError(f"{path}: has no examples, so nothing was written; leave the file out")
         side_files = _write_side_files(form, folder)
         if request.limit.allows(sum(one.refusals for one in converted.values())):
             folder.publish()

@@ -15,7 +15,8 @@ from pytest_vft.report.html.bars import BarPart, bar
 from pytest_vft.report.html.cards import Card, CardMaker, example_cards, galleries
 from pytest_vft.report.html.page import Page
 from pytest_vft.report.layout import Display
-from pytest_vft.report.text import NOT_CHECKED, data_format, size, unknown_lines
+from pytest_vft.report.people import people_line
+from pytest_vft.report.text import data_format, size, unknown_lines
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import bad_lines, verdict
 from pytest_vft.text import count
@@ -122,7 +123,7 @@ def _not_checked(report: Report) -> Iterator[str]:
     for rule in report.rules:
         if rule.reason is not None:
             yield f"{rule.id} is ignored: {rule.reason}"
-    yield NOT_CHECKED
+    yield people_line(report.faces).removeprefix("not checked: ")
 
 
 def _settings(report: Report) -> Iterator[tuple[str, Any]]:
