@@ -14,9 +14,11 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.judge import RuleJudge, is_repairable
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.encoding import MEDIA_TYPES
-from pytest_vft.facts.image import image_facts
+from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.image_facts import ImageFacts
+from pytest_vft.facts.references import add_reference_facts
 from pytest_vft.fixing.boxes import has_boxes
+from pytest_vft.fixing.declaring import declarations
 from pytest_vft.fixing.detail import with_detail_inside
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState, RepairedImage, payload_bytes
 from pytest_vft.fixing.plan import EntryRepair, EntryTask, LeftOver, Repaired, RepairPlan, ValueChange
@@ -117,6 +119,7 @@ class EntryRepairer:
             for row in rows:
                 key, facts = image_facts(row, role, self._plan.source.split, self._store, self._context)
                 facts["unknown_keys"] = row[4]
+                add_reference_facts([Image(position, row[0], key, facts, row[1])])
                 path = ("messages", position, "content", row[0])
                 yield _FoundImage(row, key, facts, self._format.place(value, path))
 
@@ -160,7 +163,9 @@ class EntryRepairer:
             place = _reference_place(value, image)
             if repaired is None or place is None:
                 continue
-            edits[place] = self._reference(repaired, value_at(value, place), result, local=image.row[3])
+            new = self._reference(repaired, value_at(value, place), result, local=image.row[3])
+            declared = declarations(value, place, MEDIA_TYPES[repaired.format])
+            edits |= {at: now for at, now in ((place, new), *declared) if now != value_at(value, at)}
             result.add(repaired.repaired, pointer(image.place), ValueChange(pointer(place), repaired.words))
         return edits
 
