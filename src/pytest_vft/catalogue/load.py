@@ -35,7 +35,8 @@ class Rule:
     place in the image. *cut_after* names a number of tokens: the finding is placed at the message that
     exceeds it. *bounds_fetch* names the maximum number of bytes to fetch of an image. *waived_by* names a
     network setting under which findings are ignored. *below* names a fact with an
-    absolute path, and has texts for many findings with a common folder. A rule that is *off* runs only if it is selected by its id. The lines of a
+    absolute path, and has texts for many findings with a common folder. A rule that is *off* runs only if
+    it is selected by its id. The lines of a
     file that fails a rule that *stops* are not read, so such a rule is always selected. *fix* names the
     repair of its findings that meet *fix_when*; of the faults of *each*, only *fix_faults*. It is made
     only on request if it is *unsafe*.
