@@ -91,7 +91,7 @@ def _unpack(packages: Path, folder: Path) -> None:
             run(["dpkg", "-x", str(path), str(folder / "deb")], packages)
         elif path.suffix == ".whl":
             with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder / "wheel")
+                archive.extractall(folder / "wheel")  # noqa: S202 - zipfile keeps within the folder
         elif path.name.endswith((".tar.gz", ".tgz", ".orig.tar.bz2")):
             with tarfile.open(path) as archive:
                 archive.extractall(folder / "archive" / path.name, filter="data")
