@@ -5,15 +5,12 @@ A file that was not converted fails both a check for the provider and its code, 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from targets.environments import JudgedFile, run_judge
-from test_writers import CHATS
+from test_round_trips import random_chats
 
 from pytest_vft import build_example, convert, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url
@@ -85,7 +82,8 @@ def wrong(report: Report) -> list[Finding]:
 def test_the_target_takes_what_passes_the_check_and_nothing_else(to: str) -> None:
     target = TARGETS[to]
     books, report = converted(BOOKS, to, "books")
-    sources = random_files()
+    write_jsonl("chats.jsonl", random_chats())
+    sources = [Path("chats.jsonl")]
     if to != "bedrock-nova":  # Nova Forge has no validator of preferences
         sources.append(preferences())
     others = [converted(path, to, f"{path.stem}-out") for path in sources]
@@ -114,42 +112,6 @@ def preferences() -> Path:
     one = {"input": {"messages": asked}, "preferred_output": answers[0], "non_preferred_output": answers[1]}
     write_jsonl("preferences.jsonl", [one] * 12)
     return Path("preferences.jsonl")
-
-
-# Any chat
-
-
-LAST = build_example("And this one?", "A pear.", data_url("png 80x80 rgb"))[
-    "messages"
-]  # no file is without images
-
-
-def random_files() -> list[Path]:
-    """Write files of random chats, all of which are judged by one process afterwards."""
-    files: list[Path] = []
-
-    @settings(
-        max_examples=2,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.lists(CHATS, min_size=12, max_size=24))
-    def draw(chats: list[Any]) -> None:
-        files.append(Path(f"chats{len(files)}.jsonl"))
-        write_jsonl(files[-1], ({"messages": [*with_pixels(one)["messages"], *LAST]} for one in chats))
-
-    draw()
-    return files
-
-
-def with_pixels(example: Any) -> Any:
-    """Return *example* with a data URL for each web address of an image."""
-    text = json.dumps(example)
-    for number in range(10):
-        url = f"https://img.example.com/{number}.png"
-        text = text.replace(url, data_url(f"png {64 + number}x64 rgb"))
-    return json.loads(text)
 
 
 def sound_lines(path: Path, report: Report) -> tuple[int, int]:
