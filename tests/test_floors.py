@@ -24,6 +24,7 @@ PACKAGE = "pytest_vft"
 FLOORS = (
     {
         "model",
+        "output_summary",
         "errors",
         "line_ranges",
         "text",

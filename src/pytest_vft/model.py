@@ -6,7 +6,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, NamedTuple, get_args
+from importlib import import_module
+from typing import Any, Literal, NamedTuple, get_args
 
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.text import count
@@ -26,6 +27,15 @@ DEPTHS: tuple[Depth, ...] = get_args(Depth)
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 _SHOWN_RULES = 3  # in the repr of a report
+
+
+def render_by_name(function: str, record: object) -> Any:
+    """Return what *function* of the package report makes of *record*; it is named "module:function".
+
+    Records are below the reports that show them, and are made in runs that show none: hence by name.
+    """
+    module, _, name = function.partition(":")
+    return getattr(import_module(f"pytest_vft.report.{module}"), name)(record)
 
 
 class Verdict(enum.IntEnum):
@@ -164,34 +174,6 @@ class RuleResult(NamedTuple):
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputSummary:
-    """What became of the entries of one input, and *path*, where the output is.
-
-    *total* is the number of entries that were read, *copied* and *changed* those in the output, and *aside*
-    those that were set aside; *removed* has the numbers of others by the noun for them, "blank line" for
-    example. *notes* are remarks about the output, such as where its new images are.
-    """
-
-    path: str
-    total: int
-    copied: int
-    changed: int = 0
-    aside: int = 0
-    removed: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Raise RuntimeError, before anything is written, if an entry is missing or counted twice."""
-        if self.kept + self.aside + sum(self.removed.values()) != self.total:
-            raise RuntimeError(f"the numbers of entries do not add up: {self}")
-
-    @property
-    def kept(self) -> int:
-        """Number of entries in the output."""
-        return self.copied + self.changed
-
-
 class UnsettledUrl(NamedTuple):
     """A URL that was not settled: the URL without secrets, why, and the paths and lines that contain it."""
 
@@ -274,6 +256,16 @@ class Report:
             f"{len(failing)} of {count(len(self.rules), 'rule')} failing{rules}, "
             f"{count(len(self.findings), 'finding')}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the report as HTML, which notebooks show: the verdict, bars, rules and first findings."""
+        html: str = render_by_name("html.notebook:report_fragment", self)
+        return html
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, with the keys of the format json."""
+        data: dict[str, Any] = render_by_name("json:as_data", self)
+        return data
 
     @property
     def failing(self) -> tuple[RuleResult, ...]:

@@ -107,8 +107,10 @@ def test_sentence_names_the_gates_that_failed() -> None:
 
     page = Path("page.html").read_text()
     (sentence,) = re.findall('<span class="sentence">(.*?)</span>', page)
-    closed, open_ = (f"{kind} answers 83.3 % (a group is too low)" for kind in ("closed", "open"))
-    assert sentence == f"2 of 4 gates failed: {closed}; {open_}"
+    assert sentence == (
+        "2 of 4 gates failed: closed answers 83.3 % (type shape too low); "
+        "open answers 83.3 % (type colour too low)"
+    )
     assert "judge judge-1 gives the rating in labels.jsonl to 75.0 % (3/4)" in page
     assert "<td>0.0042</td>" in page
 

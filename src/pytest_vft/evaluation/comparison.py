@@ -15,6 +15,7 @@ from pytest_vft.evaluation.gate import Cause, irregular_causes
 from pytest_vft.evaluation.matching import Irregularities, differ
 from pytest_vft.evaluation.scoring import Kind, Mark, count_ratings
 from pytest_vft.evaluation.statistics import Interval
+from pytest_vft.model import render_by_name
 from pytest_vft.naming import option
 from pytest_vft.text import count
 
@@ -80,6 +81,11 @@ class Comparison:
     def ok(self) -> bool:
         """Whether the answers are not worse."""
         return not self.causes
+
+    def _repr_html_(self) -> str:
+        """Return the comparison as HTML, which notebooks show."""
+        html: str = render_by_name("html.notebook:comparison_fragment", self)
+        return html
 
 
 def compare(

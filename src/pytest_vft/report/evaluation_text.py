@@ -59,7 +59,7 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
     """
     judge = f"; judge {safe(results.judge)}" if results.judge else ""
     lines = [
-        f"vft: {_files(results.predictions, results.test, results.matched)}{judge}",
+        f"vft: {files_line(results.predictions, results.test, results.matched)}{judge}",
         *(f"  {line}" for line in irregular_lines(results.matched.irregular)),
     ]
     for gate in results.gates:
@@ -93,7 +93,8 @@ def verdict(results: Results) -> str:
     return f"FAILED  {verdicts.count(False):,} {gates} failed"
 
 
-def _files(path: str, test: str | None, matched: MatchedPredictions) -> str:
+def files_line(path: str, test: str | None, matched: MatchedPredictions) -> str:
+    """Return the files of an evaluation, and how predictions were *matched*."""
     against = f" vs {safe(test, None)}" if test else ""
     return (
         f"{safe(path, None)}{against}: {count(matched.predictions, 'prediction')} to "
@@ -123,7 +124,7 @@ def render_gate(  # noqa: PLR0913, PLR0917 - the parts of a message
     most_groups = 0 if all_groups else most_shown
     first, *rest = _gate(gate, path, test, command, most_shown, most_groups)
     irregular = (f"  {line}" for line in irregular_lines(matched.irregular))
-    return "\n".join([first, _files(path, test, matched), *irregular, *rest])
+    return "\n".join([first, files_line(path, test, matched), *irregular, *rest])
 
 
 def _gate(  # noqa: PLR0913, PLR0917 - as render_gate()

@@ -24,7 +24,7 @@ from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.registry import load_writer
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.formats.writers.survey import Survey
-from pytest_vft.model import OutputSummary
+from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file

@@ -172,8 +172,8 @@ def _card_maker(results: Results, shown: Mapping[int, ShownExample]) -> Callable
             anchor=anchor(place) if place else f"id:{answer.id}",
             place=question.place if question else _prediction(results.predictions, answer.line),
             number=answer.id,
-            question=_cut(question.text if question else _asked(answer.fields)),
-            truth=_cut(" or ".join(answer.truths)),
+            question=answer_text(question.text if question else _asked(answer.fields)),
+            truth=answer_text(" or ".join(answer.truths)),
             said=tuple(said),
             command=show_command(place) if place else "",
             pictures=example.pictures if example else (),
@@ -184,9 +184,9 @@ def _card_maker(results: Results, shown: Mapping[int, ShownExample]) -> Callable
 
 
 def _said(model: str, path: str, mark: Mark) -> Said:
-    text = _cut(mark.answer.said) or ("(no prediction)" if mark.answer.line is None else "(empty)")
+    text = answer_text(mark.answer.said) or ("(no prediction)" if mark.answer.line is None else "(empty)")
     right = "not rated" if mark.right is None else "right" if mark.right else "wrong"
-    return Said(model, path, text, right, mark.rating or "", _cut(mark.reason))
+    return Said(model, path, text, right, mark.rating or "", answer_text(mark.reason))
 
 
 def _place(question: Question) -> ExamplePlace:
@@ -203,7 +203,8 @@ def _asked(fields: Mapping[str, object]) -> str:
     return given if isinstance(given, str) else ""
 
 
-def _cut(text: str) -> str:
+def answer_text(text: str) -> str:
+    """Return *text*, a question or an answer, shortened."""
     text = text.strip()
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 

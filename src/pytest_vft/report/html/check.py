@@ -50,12 +50,12 @@ def check_page(report: Report, display: Display) -> Page:
             "sentence": sentence,
             "ok": report.ok,
             "provider": report.provider_name,
-            "files": [_row(report, file) for file in report.files[:_MOST_FILES]],
+            "files": [file_row(report, file) for file in report.files[:_MOST_FILES]],
             "more_files": len(report.files[_MOST_FILES:]),
             "splits": list(dict.fromkeys(file.split for file in report.files)),
             "galleries": found,
             "good_cards": good,
-            "not_checked": list(islice(_not_checked(report), _MOST_NOTES)),
+            "not_checked": list(islice(not_checked(report), _MOST_NOTES)),
             "notes": report.notes[:_MOST_NOTES],
             "settings": list(_settings(report)),
             "rules": report.rules,
@@ -65,7 +65,8 @@ def check_page(report: Report, display: Display) -> Page:
     )
 
 
-def _row(report: Report, file: FileResult) -> FileRow:
+def file_row(report: Report, file: FileResult) -> FileRow:
+    """Return *file* of *report* with a bar of its lines."""
     bad = bad_lines(report, file, "error")
     failed = {rule.id for rule in report.rules if rule.tally.failed}
     any_bad = len(union(ranges for rule, ranges in file.bad_lines.items() if rule in failed))
@@ -116,7 +117,8 @@ def _between(bad: LineRanges, lines: int) -> Iterator[tuple[int, int]]:
         yield start, lines
 
 
-def _not_checked(report: Report) -> Iterator[str]:
+def not_checked(report: Report) -> Iterator[str]:
+    """Yield what *report* does not say anything about, and why."""
     for group in unsettled_lines(report):
         yield f"{group.path}: {cause_and_lines(group)}"
     yield from (line.removeprefix("not checked: ") for line in unknown_lines(report))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vft.evaluation.comparison import Comparison
-from pytest_vft.evaluation.gate import Gate
+from pytest_vft.evaluation.gate import Cause, Gate
 from pytest_vft.evaluation.results import Results
 from pytest_vft.report.evaluation_calibration import calibration_headlines
 from pytest_vft.report.evaluation_comparison import interval_details
@@ -103,18 +103,19 @@ def _words(tile: Tile) -> str:
 
 
 def _tiles(results: Results) -> Iterator[Tile]:
-    yield from map(_gate_tile, results.gates)
+    yield from map(gate_tile, results.gates)
     for comparison in results.comparisons:
-        yield _comparison_tile(comparison, str(results.against))
+        yield comparison_tile(comparison, str(results.against))
     for kind, error in results.errors.items():
         yield Tile("failed", f"{kind} answers", "no verdict", "", str(error), [str(error)])
 
 
-def _gate_tile(gate: Gate) -> Tile:
+def gate_tile(gate: Gate) -> Tile:
+    """Return the accuracy of *gate* with its verdict."""
     accuracy, minimum = gate.accuracy, gate.minimum
     share = percent(accuracy.share)
     right = f"{accuracy.right:,} of {accuracy.n:,} right"
-    causes = [CAUSES[cause] for cause in gate.causes if cause != "low"]
+    causes = [_cause(cause, gate) for cause in gate.causes if cause != "low"]
     required = ""
     if minimum is not None:
         digits = _MOST_DIGITS if share == percent(minimum) and gate.short_by else 1
@@ -127,7 +128,17 @@ def _gate_tile(gate: Gate) -> Tile:
     return Tile(verdict, f"{gate.kind or 'all'} answers", share, "", reason, lines)
 
 
-def _comparison_tile(comparison: Comparison, against: str) -> Tile:
+def _cause(cause: Cause, gate: Gate) -> str:
+    """Return why *gate* fails; of groups that are too low, the first is named."""
+    low = [group for group in gate.groups if not group.ok]
+    if cause != "group" or not low:
+        return CAUSES[cause]
+    others = f" and {count(len(low) - 1, 'other group')}" if len(low) > 1 else ""
+    return f"{low[0].key} {low[0].value}{others} too low"
+
+
+def comparison_tile(comparison: Comparison, against: str) -> Tile:
+    """Return the difference of *comparison* with the model *against*, with its verdict."""
     changes = f"{len(comparison.fixed):,} fixed, {len(comparison.broken):,} broken"
     causes = [CAUSES[cause] for cause in comparison.causes if cause != "low"]
     reason = ", ".join([*(["worse"] if "low" in comparison.causes else []), *causes]) or changes
