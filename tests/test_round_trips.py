@@ -65,10 +65,12 @@ def random_chats() -> list[Example]:
 @pytest.mark.parametrize("to", [*provider_ids(), "sharegpt"])
 def test_a_chat_comes_back_or_the_loss_was_said(to: str) -> None:
     write_jsonl("train.jsonl", random_chats())
-    bucket = {"image_prefix": BUCKET[to], "bucket_owner": "123456789012"} if to in BUCKET else {}
+    bucket = BUCKET.get(to, "")
 
-    there = convert("train.jsonl", to=to, out="there", allow_loss=TRAINING_LOSSES, drop=True, **bucket)
-    mirror(Path("there/train.jsonl"), BUCKET.get(to, ""))
+    there = convert(
+        "train.jsonl", to=to, out="there", allow_loss=TRAINING_LOSSES, drop=True, image_prefix=bucket
+    )
+    mirror(Path("there/train.jsonl"), bucket)
     back = convert("there/train.jsonl", to="openai", out="back", data_format=there.data_format)
 
     assert (there.outputs[0].kept > 0, back.refusals, dict(back.losses)) == (True, 0, {})

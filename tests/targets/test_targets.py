@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from forms import FORMS
 from targets.environments import JudgedFile, run_judge
-from test_round_trips import random_chats
+from test_round_trips import BUCKET, random_chats
 
 from pytest_vft import build_example, convert, lint, write_jsonl
-from pytest_vft.catalogue.cases import data_url
+from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.formats.writers.base import TRAINING_LOSSES
 from pytest_vft.model import Finding, Report
@@ -59,17 +60,10 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def bucket(to: str) -> dict[str, str]:
-    """Return the options of a conversion for a provider that reads images from a bucket."""
-    scheme = load_provider(to).writes.bucket
-    if "file" in load_provider(to).transports or "bucket" not in load_provider(to).transports:
-        return {}
-    return {"image_prefix": f"{scheme}://bucket/", "bucket_owner": "123456789012"}
-
-
 def converted(source: str | Path, to: str, out: str) -> tuple[Path, Report]:
     """Return *source* converted for the provider *to* into *out*, whatever is lost, and its check."""
-    result = convert(source, to=to, out=out, allow_loss=TRAINING_LOSSES, drop=True, **bucket(to))
+    in_bucket = {"image_prefix": BUCKET.get(to, ""), "bucket_owner": "123456789012"}
+    result = convert(source, to=to, out=out, allow_loss=TRAINING_LOSSES, drop=True, **in_bucket)
     assert result.report is not None
     return Path(result.outputs[0].path), result.report
 
@@ -103,6 +97,18 @@ def test_the_target_takes_what_passes_the_check_and_nothing_else(to: str) -> Non
             assert target.problem in str(unconverted.problem)
         else:  # TRL trains on the words, and does not open an image
             assert unconverted == JudgedFile(24, 0, None)
+
+
+def test_a_table_has_images_that_trl_opens() -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    images = [{"bytes": draw("png 64x64 rgb")[1], "path": None}]
+    rows = [{"messages": FORMS["trl"].example(n, "")["messages"], "images": images} for n in range(12)]
+    parquet.write_table(pa.Table.from_pylist(rows), "cards.parquet")
+    path, _ = converted("cards.parquet", "trl", "out")
+
+    (verdict,) = run_judge("current", "trl", path)
+
+    assert (path.suffix, verdict) == (".parquet", JudgedFile(12, 12, None))
 
 
 def preferences() -> Path:
