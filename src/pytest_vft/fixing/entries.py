@@ -57,7 +57,9 @@ class EntryRepairer:
         self._plan = plan
         self._format = load_format(plan.source.data_format, plan.source.layout)
         self._store = open_image_store(plan.lint)
-        self._images = ImageRepairer(plan, RuleJudge(plan.lint), self._store)
+        judge = RuleJudge(plan.lint)
+        self._images = ImageRepairer(plan, judge, self._store)
+        self._refers = judge.needs_optional("image")
         self._linter = ShardLinter(replace(plan.lint, cache=None, max_findings=0), self._store)
         roots = image_roots(plan.source.path, plan.lint.image_roots)
         self._files = LocalImages(roots, self._store, bounded=plan.lint.bounded)
@@ -119,7 +121,8 @@ class EntryRepairer:
             for row in rows:
                 key, facts = image_facts(row, role, self._plan.source.split, self._store, self._context)
                 facts["unknown_keys"] = row[4]
-                add_reference_facts([Image(position, row[0], key, facts, row[1])])
+                if self._refers:
+                    add_reference_facts([Image(position, row[0], key, facts, row[1])])
                 path = ("messages", position, "content", row[0])
                 yield _FoundImage(row, key, facts, self._format.place(value, path))
 

@@ -10,9 +10,8 @@ import pybase64
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.judge import FAIL, RuleJudge, is_repairable
-from pytest_vft.facts.image import Image, repaired_facts
+from pytest_vft.facts.image import repaired_facts
 from pytest_vft.facts.image_facts import ImageFacts
-from pytest_vft.facts.references import add_reference_facts
 from pytest_vft.fixing.base64_text import decoded
 from pytest_vft.fixing.limits import image_limits
 from pytest_vft.fixing.metadata import without_metadata
@@ -110,7 +109,6 @@ class ImageRepairer:
         for data in self._attempts(state, todo, payload, left):
             _, measured = self._store.measure(data)
             facts = repaired_facts(state.facts, measured)
-            add_reference_facts([Image(0, 0, 0, facts, f"data:{facts['media_type']};base64,")])
             after = ImageState(data, facts, self.failing(facts))
             new = [rule for id_, rule in after.failing.items() if id_ not in state.failing]
             solved = [rule for id_, rule in state.failing.items() if id_ not in after.failing]
