@@ -132,8 +132,8 @@ def test_tiny_images_are_measured() -> None:
     ("size", "views", "factor"),
     [
         ((512, 512), {"grey"}, 8),
-        ((511, 2_000), {"grey"}, 4),
-        ((100, 100), {"grey"}, 1),
+        ((383, 2_000), {"grey"}, 4),
+        ((95, 100), {"grey"}, 1),
         ((512, 512), {"grey", "colour"}, 8),
         ((2_560, 600), {"grey", "large"}, 8),
         ((2_559, 600), {"grey", "large"}, 4),

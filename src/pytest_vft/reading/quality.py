@@ -6,8 +6,10 @@ Formulas and thresholds: docs/explanation/image-content.md.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from PIL import Image, ImageChops, ImageStat
 
@@ -62,7 +64,7 @@ class Light:
         if grey is None:
             return dict.fromkeys(self.columns)
         histogram = grey.histogram()
-        lights, shades = _level(histogram, _LIGHTS), _level(histogram, _SHADES)
+        lights, shades = _levels(histogram, (_LIGHTS, _SHADES))
         return {"lights": lights, "shades": shades, "entropy": round(100 * grey.entropy())}
 
 
@@ -107,9 +109,10 @@ def _edges(grey: Image.Image, right: int, down: int) -> int:
 
 def _level(histogram: Sequence[int], share: float) -> int:
     """Return the lowest level at or below which *share* of the pixels in *histogram* lie."""
-    left = math.ceil(share * sum(histogram))
-    for level, number in enumerate(histogram):
-        left -= number
-        if left <= 0:
-            return level
-    return len(histogram) - 1
+    return _levels(histogram, [share])[0]
+
+
+def _levels(histogram: Sequence[int], shares: Sequence[float]) -> list[int]:
+    """Like _level(), for several shares."""
+    numbers = list(accumulate(histogram))
+    return [bisect_left(numbers, math.ceil(share * numbers[-1])) for share in shares]
