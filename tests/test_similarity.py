@@ -68,8 +68,8 @@ def test_numpy_finds_the_same(hashes: list[int], most: int) -> None:
 
     assert alone is not None
     assert by_numpy is not None
-    assert (by_numpy.groups, sorted(by_numpy.links), by_numpy.cut) == (
-        alone.groups,
+    assert (list(by_numpy.groups), sorted(by_numpy.links), by_numpy.cut) == (
+        list(alone.groups),
         sorted(alone.links),
         alone.cut,
     )
