@@ -88,6 +88,7 @@ COPIES: Mapping[str, Change] = {
     "5 % cropped at each side": cropped,
     "rotated by 2 degrees": lambda image: jpeg(image.rotate(2, Image.Resampling.BICUBIC)),
 }
+SMALLER = ("half the size", "a quarter of the size")
 DAMAGED: Mapping[str, Change] = {
     "as it is": jpeg,
     "dark 0.4": levels(0.4),
@@ -114,23 +115,28 @@ def are_alike(one: Look | None, other: Look | None) -> bool:
 
 def similarity(half: Sequence[Image.Image]) -> None:
     """Print the recall of copies, and false pairs of charts and documents."""
-    known = looks([jpeg(image) for image in half])
-    left_out = sum(look is None for look in known)
-    print(f"{len(half)} photos, of which {left_out} are left out and "
-          f"{sum(look is not None and look.on_paper for look in known)} are on paper")  # fmt: skip
-    for name, change in COPIES.items():
-        copies = looks([change(image) for image in half])
-        pairs = [(one, other) for one, other in zip(known, copies, strict=True) if one]
-        photo = [are_alike(*pair) for pair in pairs if not pair[0].on_paper]
-        paper = [are_alike(*pair) for pair in pairs if pair[0].on_paper]
-        print(f"  {name}: photos {sum(photo)}/{len(photo)}, on paper {sum(paper)}/{len(paper)}")
-    for name, drawn in (("charts", charts(DRAWN)), ("documents", documents(DRAWN)), ("photos", half)):
-        seen = looks([jpeg(image) for image in drawn])
-        pairs_ = list(combinations(seen, 2))
-        false = sum(are_alike(*pair) for pair in pairs_)
-        print(
-            f"  pairs of {name}: {false} alike of {len(pairs_)}; {sum(one is None for one in seen)} left out"
-        )
+    for name, images in (
+        ("photos", half),
+        ("charts", list(charts(DRAWN))),
+        ("documents", list(documents(DRAWN))),
+    ):
+        known = looks([jpeg(image) for image in images])
+        seen = [look for look in known if look]
+        print(f"{len(images)} {name}: {len(images) - len(seen)} left out, "
+              f"{sum(look.is_drawn for look in seen)} taken for drawings")  # fmt: skip
+        false_pairs(f"{name} as they are", known)
+        for change, copy in COPIES.items():
+            copies = looks([copy(image) for image in images])
+            found = sum(map(are_alike, known, copies))
+            print(f"  {change}: {found}/{len(images)}")
+            if change in SMALLER:
+                false_pairs(f"{name} of {change}", copies)
+
+
+def false_pairs(name: str, looks: Sequence[Look | None]) -> None:
+    """Print how many of the images, all of which are different, are alike."""
+    pairs = list(combinations(looks, 2))
+    print(f"  pairs of {name}: {sum(are_alike(*pair) for pair in pairs)} alike of {len(pairs)}")
 
 
 def verdicts(images: Sequence[bytes]) -> list[dict[str, bool]]:

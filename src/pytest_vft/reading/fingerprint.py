@@ -48,11 +48,16 @@ class Look(NamedTuple):
     hash: int
     levels: bytes
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the thumbnail has few levels, most of them about that of the ground: a chart or a page."""
+        return _is_drawn(self.levels)
+
     def is_like(self, other: Look) -> bool:
         """Return whether both images look alike; their hashes are similar."""
         if _agree(self.levels, other.levels):
             return True
-        if _is_drawn(self.levels) or _is_drawn(other.levels):
+        if self.is_drawn or other.is_drawn:
             return False
         return correlation(self.levels, other.levels) >= _ALIKE
 
@@ -64,7 +69,6 @@ def _agree(ours: bytes, theirs: bytes) -> bool:
 
 @lru_cache(maxsize=4096)  # an image of a template is compared with many
 def _is_drawn(levels: bytes) -> bool:
-    """Return whether a thumbnail has few levels, and most of them about that of the ground."""
     if len(set(levels)) >= _DRAWN:
         return False
     numbers = [levels.count(level) for level in range(256)]

@@ -10,8 +10,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import mul
 
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops
 
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.views import DecodedImage, View
@@ -29,7 +30,7 @@ _NOISE = 8  # levels by which bands differ after lossy encoding of a grey image
 class Colours:
     """Whether an image has colours."""
 
-    id: str = "colours 1"
+    id: str = "colours 2"
     columns: tuple[str, ...] = ("colours",)
     views: frozenset[View] = frozenset({"colour"})
 
@@ -52,7 +53,7 @@ def _has_colours(image: DecodedImage) -> bool | None:
 class Light:
     """How dark, bright and varied an image is, by the histogram of its small grey view."""
 
-    id: str = "light 1"
+    id: str = "light 2"
     columns: tuple[str, ...] = ("lights", "shades", "entropy")
     views: frozenset[View] = frozenset({"grey"})
 
@@ -72,7 +73,7 @@ class Light:
 class Sharpness:
     """How sharp an image is, by fine against coarse edges in the middle."""
 
-    id: str = "sharpness 1"
+    id: str = "sharpness 2"
     columns: tuple[str, ...] = ("sharpness", "contrast")
     views: frozenset[View] = frozenset({"grey", "centre"})
 
@@ -81,7 +82,7 @@ class Sharpness:
         return [
             {
                 "sharpness": None if one.centre is None else sharpness(one.centre),
-                "contrast": None if one.grey is None else round(ImageStat.Stat(one.grey).stddev[0]),
+                "contrast": None if one.grey is None else round(_deviation(one.grey)),
             }
             for one in images
         ]
@@ -105,6 +106,15 @@ def _edges(grey: Image.Image, right: int, down: int) -> int:
     width, height = grey.size
     here, there = (0, 0, width - right, height - down), (right, down, width, height)
     return _level(ImageChops.difference(grey.crop(here), grey.crop(there)).histogram(), _EDGES)
+
+
+def _deviation(grey: Image.Image) -> float:
+    """Return the standard deviation of the levels of *grey*."""
+    histogram = grey.histogram()
+    weighted = list(map(mul, range(256), histogram))
+    mean = sum(weighted) / sum(histogram)
+    square: float = sum(map(mul, range(256), weighted)) / sum(histogram)
+    return math.sqrt(max(0.0, square - mean * mean))
 
 
 def _level(histogram: Sequence[int], share: float) -> int:
