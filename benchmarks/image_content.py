@@ -212,11 +212,11 @@ def main() -> None:
     python = next(
         (word.partition("=")[2] for word in sys.argv[2:] if word.startswith("--cleanvision=")), None
     )
+    search()  # first, since the peak of memory counts
     fetch(folder)
     half = [image for _, image in photos(folder)][1::2]
     similarity(half)
     quality(half, folder, python)
-    search()
 
 
 if __name__ == "__main__":

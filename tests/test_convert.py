@@ -444,6 +444,23 @@ def test_a_container_that_is_not_read_is_named() -> None:
         convert("train.jsonl", to="trl", out="out")
 
 
+def test_a_file_without_examples_is_named() -> None:
+    dataset()
+    Path("empty.jsonl").write_text("\n\n")
+
+    with pytest.raises(UsageError, match=r"empty\.jsonl: has no examples"):
+        convert("train.jsonl", "empty.jsonl", to="trl", out="out")
+    assert not Path("out").exists()
+
+
+def test_a_provider_of_ones_own_has_the_style_of_its_parent() -> None:
+    Path("acme.toml").write_text('name = "Acme"\nextends = "together"\n')
+
+    result = convert(dataset(), to="./acme.toml", out="out")
+
+    assert (result.ok, result.target) == (True, "acme")
+
+
 def test_the_command_needs_a_target(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", dataset(), "--out=out"]) == 2
     assert "--to=NAME" in capsys.readouterr().err
@@ -455,6 +472,17 @@ def test_the_description_is_written_and_read() -> None:
     assert result.side_files == ("out/dataset_info.json",)
     assert result.report is not None
     assert result.report.files[0].layout["dataset"] == "train"
+
+
+def test_the_description_of_other_data_is_kept() -> None:
+    convert(dataset(), to="llamafactory", out="out")
+    convert(dataset(name="more.jsonl"), to="llamafactory", out="out", force=True)
+
+    described = json.loads(Path("out/dataset_info.json").read_bytes())
+    assert {name: one["file_name"] for name, one in described.items()} == {
+        "train": "train.jsonl",
+        "more": "more.jsonl",
+    }
 
 
 def test_findings_of_the_check_fail_the_run(capsys: pytest.CaptureFixture[str]) -> None:

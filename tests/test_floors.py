@@ -24,10 +24,12 @@ PACKAGE = "pytest_vft"
 FLOORS = (
     {
         "model",
+        "output_summary",
         "errors",
         "line_ranges",
         "text",
         "toml",
+        "tuples",
         "options",
         "regular_files",
         "resources",

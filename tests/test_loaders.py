@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from pytest_vft.compatibility import LoaderResult
 from pytest_vft.loaders.images import ImageOpener
 from pytest_vft.loaders.process import run_loader
 
-# A folder with packages of providers, if they are not installed beside pytest-vft.
-ELSEWHERE = os.environ.get("VFT_TEST_LOADERS", "")
+# Packages of providers that .ci/targets has installed for this Python, if they are not beside pytest-vft.
+ELSEWHERE = sysconfig.get_path("purelib", vars={"base": f"{os.environ.get('VFT_TEST_TARGETS')}/current"})
 CHECKER = """
 print("{")  # what a reader prints is no answer
 
@@ -145,7 +146,7 @@ def test_images_elsewhere_are_not_opened(image: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    if ELSEWHERE:
+    if Path(ELSEWHERE).exists():
         monkeypatch.setenv("PYTHONPATH", ELSEWHERE)
 
 

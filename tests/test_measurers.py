@@ -209,8 +209,8 @@ def test_another_version_of_a_measurer_measures_anew(tmp_path: Path, store: Open
     old.measure(FILES["png"])
     remember(tmp_path, old)
 
-    one = store(Light(id="light 2"))
+    one = store(Light(id="light of another version"))
     _, image = one.measure(FILES["png"])
 
-    assert image.content.keys() == {"light 2"}
+    assert image.content.keys() == {"light of another version"}
     assert remember(tmp_path, one) == 1

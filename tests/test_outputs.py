@@ -23,7 +23,8 @@ from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
 from pytest_vft.errors import UsageError
 from pytest_vft.formats.registry import load_format
-from pytest_vft.model import Finding, OutputSummary
+from pytest_vft.model import Finding
+from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.aside import DropLimit, drop_limit, set_aside
 from pytest_vft.outputs.entries import EntryWriter
 from pytest_vft.outputs.folder import output_folder, part_key

@@ -116,7 +116,7 @@ def test_clean_report_is_short() -> None:
         f"train.jsonl  train, 10 examples, 10 images (1 distinct), {size / 1024:.1f} kB\n"
         "one epoch: 910 to 7,952 tokens, $0.02 to $0.20 (price of 2026-11-21)\n"
         "with detail low: 910 to 1,152 tokens, $0.02 to $0.03\n"
-        "not checked: people, faces, children, CAPTCHAs (no rule yet)\n"
+        "not checked: people, faces, children, CAPTCHAs (install pytest-vft[face])\n"
         f"PASSED  {rules} rules fine\n"
     )
 
@@ -389,7 +389,9 @@ def test_one_rule_that_is_not_checked_stands_alone() -> None:
 
 
 def test_it_is_always_said_what_no_rule_checks() -> None:
-    assert "\nnot checked: people, faces, children, CAPTCHAs (no rule yet)\n" in render_text(a_report([]))
+    assert "\nnot checked: people, faces, children, CAPTCHAs (install pytest-vft[face])\n" in render_text(
+        a_report([])
+    )
 
 
 # The verdict

@@ -28,6 +28,7 @@ from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import Source, Split
 from pytest_vft.reading import similarity
 from pytest_vft.reading.similarity import find_similar, similar_groups
+from pytest_vft.report.text import unknown_lines
 from pytest_vft.runs.lint import lint
 
 # Hashes near a few centres, so that many are similar.
@@ -241,7 +242,21 @@ def test_header_depth_says_that_images_were_not_compared(tmp_path: Path) -> None
 
     (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
     assert (near.tally.unknown, near.tally.checked) == (2, 0)
-    assert not lint(paths["train"], validation=paths["validation"], depth="header", require_checked=True).ok
+    assert any(
+        "not decoded at depth header (dataset/near-split-leak)" in line for line in unknown_lines(report)
+    )
+
+
+def test_images_that_the_depth_leaves_out_fail_only_what_was_selected(tmp_path: Path) -> None:
+    paths = written(tmp_path, train=[SHAPES], validation=[smaller(SHAPES)])
+
+    def is_ok(**options: Any) -> bool:
+        both = {"validation": paths["validation"], "depth": "header", "require_checked": True}
+        return lint(paths["train"], **both, **options).ok
+
+    assert is_ok()
+    assert not is_ok(extend_select="dataset/near-duplicate")
+    assert not is_ok(extend_select="image/dark")
 
 
 def test_too_many_images_without_numpy_are_not_compared(
@@ -256,6 +271,7 @@ def test_too_many_images_without_numpy_are_not_compared(
     (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
     assert near.tally.unknown == 2
     assert any("2 images not compared" in note and "numpy" in note for note in report.notes)
+    assert not lint(paths["train"], validation=paths["validation"], require_checked=True).ok
 
 
 def test_second_run_compares_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

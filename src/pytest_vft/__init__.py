@@ -25,14 +25,10 @@ if TYPE_CHECKING:
     )
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
+    from pytest_vft.runs.assertions import assert_min_accuracy, assert_not_worse_than
     from pytest_vft.runs.compare import compare_providers
     from pytest_vft.runs.convert import convert
-    from pytest_vft.runs.evaluation import (
-        Evaluation,
-        assert_min_accuracy,
-        assert_not_worse_than,
-        evaluate,
-    )
+    from pytest_vft.runs.evaluation import Evaluation, evaluate
     from pytest_vft.runs.fix import fix
     from pytest_vft.runs.lint import assert_clean, lint
     from pytest_vft.runs.reference import explain, list_rules, schema
@@ -51,9 +47,10 @@ _MODULES = {
     ),
     "evaluation.judge": ("Judge",),
     "model": ("Finding", "Report"),
+    "runs.assertions": ("assert_min_accuracy", "assert_not_worse_than"),
     "runs.compare": ("compare_providers",),
     "runs.convert": ("convert",),
-    "runs.evaluation": ("Evaluation", "assert_min_accuracy", "assert_not_worse_than", "evaluate"),
+    "runs.evaluation": ("Evaluation", "evaluate"),
     "runs.fix": ("fix",),
     "runs.lint": ("assert_clean", "lint"),
     "runs.reference": ("explain", "list_rules", "schema"),

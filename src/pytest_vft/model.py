@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from importlib import import_module
+from typing import Any, Literal, NamedTuple, get_args
 
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.text import count
-
-Record = TypeVar("Record", bound=tuple[Any, ...])
 
 Scope = Literal["file", "line", "example", "message", "image", "dataset"]
 Split = Literal["train", "validation", "test"]
@@ -20,6 +18,8 @@ Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
 # What the failure of a rule means to a provider; "unknown" if only checking it would tell.
 Effect = Literal["refuses", "loses", "unknown", "nothing"]
+# Whether faces were looked for: if not, because no model is there, images are not decoded, or no rule asks.
+FaceSearch = Literal["done", "no model", "not decoded", "not selected"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -29,13 +29,13 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 _SHOWN_RULES = 3  # in the repr of a report
 
 
-def from_tuple(record: type[Record]) -> Callable[[tuple[Any, ...]], Record]:
-    """Return a function that makes the NamedTuple *record* from a tuple of all its fields.
+def render_by_name(function: str, record: object) -> Any:
+    """Return what *function* of the package report makes of *record*; it is named "module:function".
 
-    It takes a tenth of the instructions of calling the class, which matters for records that are made for
-    each example, message or image.
+    Records are below the reports that show them, and are made in runs that show none: hence by name.
     """
-    return partial(tuple.__new__, record)
+    module, _, name = function.partition(":")
+    return getattr(import_module(f"pytest_vft.report.{module}"), name)(record)
 
 
 class Verdict(enum.IntEnum):
@@ -78,6 +78,7 @@ class Finding:
     example ("" for the whole example) or, for *element* of a JSON array, counted from 0, into the array;
     *image* is the content hash of the image, if there is one; *example* is the content hash of the line or,
     for a rule on the dataset, of the content that recurs. *fix* names its repair, which may be *unsafe*.
+    *box* is its place in the image as stored: left, top, width and height in pixels.
     """
 
     rule: str
@@ -94,6 +95,7 @@ class Finding:
     first: ExamplePlace | None = None
     fix: str | None = None
     unsafe: bool = False
+    box: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,8 @@ class RuleResult(NamedTuple):
     `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode, and
     *unopened* of those on local images that were not opened; *allowed* is the number of findings that the
     configuration tolerates; *reason* is why the rule is ignored, or None; *decodes* is whether it judges what
-    decoded images show. The other fields are texts of the rule file.
+    decoded images show, and *beyond_depth* the number of unknown verdicts that are due to the depth of the
+    run, which fail nothing. The other fields are texts of the rule file.
     """
 
     id: str
@@ -168,38 +171,16 @@ class RuleResult(NamedTuple):
     allowed: int | None = None
     reason: str | None = None
     decodes: bool = False
+    beyond_depth: int = 0
     summary: str = ""
     why: str = ""
     advice: str = ""
     source: str = ""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputSummary:
-    """What became of the entries of one input, and *path*, where the output is.
-
-    *total* is the number of entries that were read, *copied* and *changed* those in the output, and *aside*
-    those that were set aside; *removed* has the numbers of others by the noun for them, "blank line" for
-    example. *notes* are remarks about the output, such as where its new images are.
-    """
-
-    path: str
-    total: int
-    copied: int
-    changed: int = 0
-    aside: int = 0
-    removed: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Raise RuntimeError, before anything is written, if an entry is missing or counted twice."""
-        if self.kept + self.aside + sum(self.removed.values()) != self.total:
-            raise RuntimeError(f"the numbers of entries do not add up: {self}")
-
     @property
-    def kept(self) -> int:
-        """Number of entries in the output."""
-        return self.copied + self.changed
+    def has_gaps(self) -> bool:
+        """Whether the rule left something unjudged that the depth of the run includes."""
+        return self.tally.unknown > self.beyond_depth
 
 
 class UnsettledUrl(NamedTuple):
@@ -272,6 +253,7 @@ class Report:
     by_data_format: bool = False
     known: tuple[Finding, ...] = ()
     baselines: tuple[BaselineUse, ...] = ()
+    faces: FaceSearch = "no model"
 
     def __repr__(self) -> str:
         """Return one line: pytest and notebooks show it, and a report may be megabytes long."""
@@ -283,6 +265,16 @@ class Report:
             f"{len(failing)} of {count(len(self.rules), 'rule')} failing{rules}, "
             f"{count(len(self.findings), 'finding')}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the report as HTML, which notebooks show: the verdict, bars, rules and first findings."""
+        html: str = render_by_name("html.notebook:report_fragment", self)
+        return html
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, with the keys of the format json."""
+        data: dict[str, Any] = render_by_name("json:as_data", self)
+        return data
 
     @property
     def failing(self) -> tuple[RuleResult, ...]:
@@ -297,4 +289,4 @@ class Report:
     def fails(self, rule: RuleResult) -> bool:
         """Return whether *rule* fails the run, according to `fail_on` and `require_checked`."""
         failed = rule.tally.failed > 0 and (rule.severity == "error" or self.fail_on == "warning")
-        return failed or (self.require_checked and rule.tally.unknown > 0)
+        return failed or (self.require_checked and rule.has_gaps)

@@ -35,7 +35,7 @@ _IMAGES = ("keep", "files", "embed")
 _LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _TEXT_OR_JSON = ("text", "json")
 _MATRIX_FORMATS = ("text", "json", "markdown", "html")
-EVAL_FORMATS = ("text", "json", "markdown", "github", "junit")
+EVAL_FORMATS = ("text", "json", "markdown", "github", "junit", "html")
 
 
 # An empty list of rules is none, so that a variable in a workflow may be empty.
@@ -263,7 +263,7 @@ OPTIONS = (
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
-    Option("no-images", "", "leave images out of an html report", (*_CHECK, "show"), "flag"),
+    Option("no-images", "", "leave images out of an html report", (*_CHECK, "show", "eval"), "flag"),
     Option(
         "good-examples",
         "N",

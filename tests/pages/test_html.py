@@ -16,7 +16,7 @@ from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.cli import main
 from pytest_vft.errors import UsageError
 from pytest_vft.report.formats import Target, render, write
-from pytest_vft.report.html import cards
+from pytest_vft.report.html import budget
 from pytest_vft.report.layout import Display
 
 GOOD = "png 24x24 rgb"
@@ -144,7 +144,7 @@ def test_page_of_a_file_without_a_sound_line_is_bounded(monkeypatch: pytest.Monk
     assert page.count("<article") <= 24 * page.count('<section class="gallery')
     assert "576 more lines without a card" in page
     assert len(page) < 500_000
-    monkeypatch.setattr(cards, "_ROOM", 20_000)
+    monkeypatch.setattr(budget, "_ROOM", 20_000)
     assert 0 < page_of("train.jsonl").count("<article") < 5
 
 

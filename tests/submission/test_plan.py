@@ -228,7 +228,7 @@ def test_a_saved_plan_says_what_it_proves() -> None:
 
     assert (data["format"], data["dry_run"], data["server_validated"]) == ("vft-plan/1", True, False)
     assert data["request"]["files"][0]["sha256"] == plan_for().request.files[0].sha256
-    assert "people, faces, children, CAPTCHAs (no rule yet)" in data["not_proved"]
+    assert "people, faces, children, CAPTCHAs (install pytest-vft[face])" in data["not_proved"]
 
 
 def test_a_plan_of_the_same_job_fits() -> None:

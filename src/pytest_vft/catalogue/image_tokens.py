@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _MODES = ("rgb", "rgba", "l", "la", "p", "cmyk", "1", "i;16")
 _OPTIONS = ("bytes", "cut", "tail", "frames", "exif", "as", "shows")
-_SCENES = ("gradient", "shapes", "other-shapes", "dark", "bright", "blurred", "grey", "flat")
+_SCENES = ("gradient", "shapes", "other-shapes", "dark", "bright", "blurred", "grey", "flat", "face")
+_NOISE = 8  # levels that lossy encoding changes
+_FACE = (255, 0, 255)  # what stands for a face: cases of rules need no model
 _LONGEST_COMMENT = 65_533
 # Bounds of an image, far above the needs of shipped rules: a stranger may have written the rule file.
 _MAX_PIXELS = 4_000_000  # of an image, in all of its frames
@@ -142,10 +144,19 @@ def _scene(shows: str, size: tuple[int, int]) -> Image.Image:
         return image.filter(ImageFilter.GaussianBlur(4))
     if shows == "grey":
         return image.convert("L").convert("RGB")
+    if shows == "face":
+        return Image.new("RGB", size, _FACE)
     if shows == "flat":
         return Image.new("RGB", size, (120, 130, 140))
     slope, start = {"dark": (0.25, 0), "bright": (0.04, 244)}.get(shows, (1, 0))
     return image.point(lambda level: start + slope * level)
+
+
+def is_stand_in(image: Image.Image) -> bool:
+    """Return whether *image*, in mode RGB, is one that shows what stands for a face."""
+    colour = image.resize((1, 1)).getpixel((0, 0))
+    assert isinstance(colour, tuple)  # noqa: S101 - the mode is RGB
+    return all(abs(a - b) <= _NOISE for a, b in zip(colour, _FACE, strict=True))
 
 
 def _exif(what: str) -> bytes:

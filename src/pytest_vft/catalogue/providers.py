@@ -233,17 +233,19 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
     provider = Provider(id=provider_id, **content)
     models = {name: _model(provider_id, model) for name, model in content.get("models", {}).items()}
     rules, data_formats = _statements(provider_id, content), provider.data_formats
+    writes = WriteStyle()
     if provider.extends is not None:
         parent = load_provider(provider.extends)
         inherited = {id_: one for id_, one in parent.rules.items() if id_ not in provider.not_stated}
         rules, data_formats = inherited | rules, data_formats or parent.data_formats
+        writes = parent.writes
     return provider._replace(
         any_model=content.get("any_model", not models),
         models=models,
         rules=rules,
         data_formats=data_formats,
         resizes=_resize(content.get("resizes")),
-        writes=WriteStyle(**content.get("writes", {})),
+        writes=WriteStyle(**content["writes"]) if "writes" in content else writes,
         job_api=JobService(**content["job_api"]) if "job_api" in content else None,
     )
 

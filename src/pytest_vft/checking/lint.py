@@ -66,7 +66,8 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
     with the URLs of images, if any; *remember* is called with the totals of each shard, *watch* after
     each shard. Raises LintError if an executor fails.
     """
-    plan = replace(plan, measurers=needed_measurers(plan.rules, sources, full=plan.full))
+    measurers = needed_measurers(plan.rules, sources, full=plan.full, detectors=plan.detectors)
+    plan = replace(plan, measurers=measurers)
     store = open_image_store(plan)
 
     def lint(shards: Sequence[Shard]) -> Iterator[ShardResult]:

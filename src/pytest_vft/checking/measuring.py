@@ -11,12 +11,21 @@ from pytest_vft.reading.measurers import Measurer
 
 # The subjects of scope dataset that are found by fingerprints: between splits, and within a split.
 SIMILAR_IMAGE, NEAR_COPY = "similar image", "near copy"
+# The facts that only a detector measures, which needs a model.
+_DETECTED = frozenset({"face_score", "face_box"})
 
 
 def needed_measurers(
-    rules: Iterable[Rule], sources: Sequence[Source] = (), *, full: bool = True
+    rules: Iterable[Rule],
+    sources: Sequence[Source] = (),
+    *,
+    full: bool = True,
+    detectors: Sequence[Measurer] = (),
 ) -> tuple[Measurer, ...]:
-    """Return the measurers that *rules* need; images of *sources* are compared only if *full*."""
+    """Return the measurers that *rules* need, those of *detectors* included.
+
+    Images of *sources* are compared only if *full*.
+    """
     shown = optional_facts("image")
     facts: set[str] = set()
     for rule in rules:
@@ -26,7 +35,7 @@ def needed_measurers(
         facts.add("fingerprint")
     if not facts:  # the usual case, in which no measurer is imported
         return ()
-    return tuple(measurer for measurer in _measurers() if facts.intersection(measurer.columns))
+    return tuple(measurer for measurer in (*_measurers(), *detectors) if facts.intersection(measurer.columns))
 
 
 def compared_kinds(rules: Iterable[Rule], sources: Sequence[Source]) -> list[str]:
@@ -41,8 +50,13 @@ def compared_kinds(rules: Iterable[Rule], sources: Sequence[Source]) -> list[str
 def needs_pixels(rule: Rule) -> bool:
     """Return whether *rule* judges what decoded images show."""
     if rule.scope == "image":
-        return bool(needed_measurers([rule]))
+        return needs_detector(rule) or bool(needed_measurers([rule]))
     return rule.subject in (SIMILAR_IMAGE, NEAR_COPY)
+
+
+def needs_detector(rule: Rule) -> bool:
+    """Return whether *rule* judges what only a detector measures: whether a face can be seen."""
+    return rule.scope == "image" and not _DETECTED.isdisjoint((*rule.when, *rule.require))
 
 
 def _measurers() -> Iterator[Measurer]:

@@ -21,7 +21,8 @@ class LintPlan:
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
     and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file; *measurers* find out what images show. *other_tokens* count the tokens of other models, and
+    of each file; *measurers* find out what images show, and *detectors* those for which there is a
+    model. *other_tokens* count the tokens of other models, and
     *counters* has the positions there of rules, by id, that judge tokens counted in that way.
     """
 
@@ -34,5 +35,6 @@ class LintPlan:
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
     measurers: tuple[Measurer, ...] = ()
+    detectors: tuple[Measurer, ...] = ()
     other_tokens: tuple[ImageTokens | None, ...] = ()
     counters: Mapping[str, int] = field(default_factory=dict)

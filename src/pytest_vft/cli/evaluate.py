@@ -14,6 +14,7 @@ from pytest_vft.options import OPTIONS
 from pytest_vft.report.batch import render_batch
 from pytest_vft.report.evaluation import render_results_as, result_targets, write_results
 from pytest_vft.report.evaluation_text import progress_line
+from pytest_vft.report.layout import Display
 from pytest_vft.runs.batch import write_batch
 from pytest_vft.runs.evaluation_options import EvaluationRequest, read_request
 from pytest_vft.runs.live import LiveTally
@@ -29,12 +30,13 @@ def evaluate(arguments: argparse.Namespace) -> int:
     if arguments.test is None and (arguments.data_format or arguments.image_root):
         raise UsageError("--data-format and --image-root need the test split: --test=FILE")
     targets = result_targets(arguments.report or ())
+    display = Display(arguments.max_shown, images=not arguments.no_images)
     with naming_for("command"):
         request = read_request(arguments.predictions, vars(arguments))
         results, commands = request.run(on_answer=_progress(request))
         for target in targets:
-            write_results(results, commands, target, arguments.max_shown)
-        print_text(render_results_as(arguments.format, results, commands, arguments.max_shown))
+            write_results(results, commands, target, display)
+        print_text(render_results_as(arguments.format, results, commands, display))
     return 2 if results.errors else 0 if results.ok else 1
 
 

@@ -15,12 +15,13 @@ from pytest_vft.evaluation.gate import Cause, irregular_causes
 from pytest_vft.evaluation.matching import Irregularities, differ
 from pytest_vft.evaluation.scoring import Kind, Mark, count_ratings
 from pytest_vft.evaluation.statistics import Interval
+from pytest_vft.model import render_by_name
 from pytest_vft.naming import option
 from pytest_vft.text import count
 
 
 class Change(NamedTuple):
-    """The answers of both models to a question that only one of them got right."""
+    """The answers of both models to a question."""
 
     ours: Mark
     theirs: Mark
@@ -51,9 +52,10 @@ class Comparison:
     """The accuracy of a model and of the model *against* it on the same questions, and why it is worse.
 
     *fixed* and *broken* are the questions that only the model or only the other one got right, or got right
-    more often. *p* is that of McNemar's exact two-sided test of these questions. *interval* is that of
-    *difference*, two-sided at 95 %. *settled_by* is the number of questions at which it would exclude 0, if
-    the difference stayed as it is. *ratings* and *against_ratings* count the ratings of the judge.
+    more often; *wrong* are all wrong answers of the model, with those of the other one. *p* is that of
+    McNemar's exact two-sided test of the fixed and broken questions. *interval* is that of *difference*,
+    two-sided at 95 %. *settled_by* is the number of questions at which it would exclude 0, if the difference
+    stayed as it is. *ratings* and *against_ratings* count the ratings of the judge.
     *disputed* are the ids of questions with different actual answers in both files.
     """
 
@@ -63,6 +65,7 @@ class Comparison:
     difference: float
     fixed: Sequence[Change] = field(repr=False)
     broken: Sequence[Change] = field(repr=False)
+    wrong: Sequence[Change] = field(repr=False)
     p: float
     interval: Interval
     margin: float
@@ -78,6 +81,11 @@ class Comparison:
     def ok(self) -> bool:
         """Whether the answers are not worse."""
         return not self.causes
+
+    def _repr_html_(self) -> str:
+        """Return the comparison as HTML, which notebooks show."""
+        html: str = render_by_name("html.notebook:comparison_fragment", self)
+        return html
 
 
 def compare(
@@ -124,6 +132,7 @@ def compare(
         difference=(better - worse) / n,
         fixed=fixed,
         broken=broken,
+        wrong=[pair for pair in graded if not pair.ours.right],
         p=p,
         interval=statistics.difference(better, worse, n, effect, z),
         margin=margin,

@@ -24,6 +24,7 @@ from pytest_vft.evaluation.scoring import (
     near_misses,
     normalise_text,
 )
+from pytest_vft.model import render_by_name
 from pytest_vft.naming import option
 from pytest_vft.text import count, safe
 
@@ -69,6 +70,11 @@ class Gate:
     def ok(self) -> bool:
         """Whether the gate passes."""
         return not self.causes
+
+    def _repr_html_(self) -> str:
+        """Return the gate as HTML, which notebooks show."""
+        html: str = render_by_name("html.notebook:gate_fragment", self)
+        return html
 
 
 def evaluate_gate(

@@ -160,7 +160,9 @@ def rate_answers(
     budget.check(f"{len(rated):,} of {count(len(rated), 'answer')} rated")
     saved = transcript.answers
     return {
-        one: Rating(saved[key].get("rating"), str(saved[key].get("said", "")))
+        one: Rating(
+            saved[key].get("rating"), str(saved[key].get("said") or ""), str(saved[key].get("reason") or "")
+        )
         for key, same in rated.items()
         for one in same
     }

@@ -20,10 +20,11 @@ _MOST_READ = 20_000  # characters; reasons are one sentence
 
 
 class Rating(NamedTuple):
-    """What a judge said about an answer; *rating* is None if it *said* none of RATINGS."""
+    """What a judge said about an answer: *rating* and *reason*, or None if it *said* none of RATINGS."""
 
     rating: str | None
     said: str
+    reason: str = ""
 
 
 def read_rating(text: str) -> tuple[str, str] | None:

@@ -45,7 +45,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 class Mark(NamedTuple):
-    """An answer, whether it is *right*, and the rating of the judge.
+    """An answer, whether it is *right*, and the rating of the judge with its *reason*.
 
     *right* is None if the judge gave no valid rating, but *judge_said* something else. *kind* is None
     without a prediction and an actual answer.
@@ -56,6 +56,7 @@ class Mark(NamedTuple):
     right: bool | None
     rating: str | None = None
     judge_said: str = ""
+    reason: str = ""
 
 
 class ScoringOptions(TypedDict, total=False):
@@ -199,9 +200,9 @@ def score(
         elif not said.strip():
             marks.append(Mark(answer, kind, False))
         else:
-            rating, judge_said = ratings.get((answer.id, said), _UNRATED)
+            rating, judge_said, reason = ratings.get((answer.id, said), _UNRATED)
             right = None if rating is None else rating in passing
-            marks.append(Mark(answer, kind, right, rating, judge_said))
+            marks.append(Mark(answer, kind, right, rating, judge_said, reason))
     return marks
 
 

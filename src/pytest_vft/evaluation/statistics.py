@@ -17,6 +17,7 @@ from pytest_vft.naming import option
 
 __tracebackhide__ = is_mistake
 
+_LEAST_GAP = 1e-12  # between two shares that are not equal
 LEVEL = 0.95
 
 
@@ -148,7 +149,7 @@ def answers_to_settle(share: float, minimum: float, effect: float, z: float) -> 
     The interval contains *minimum* as long as the score test does not reject it:
     (share - minimum)² <= z² minimum (1 - minimum) / n.
     """
-    if share == minimum:
+    if abs(share - minimum) < _LEAST_GAP:
         return None
     return math.floor(effect * z * z * minimum * (1 - minimum) / (share - minimum) ** 2) + 1
 

@@ -27,13 +27,23 @@ def _is_answer(row: MessageRow) -> bool:
 
 
 def _open_calls(message: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the functions that *message* calls without one of *answers*."""
+    """Return the names of the functions that *message* calls without one of *answers*.
+
+    A call without an id is answered by a message that names no call.
+    """
     if message["role"] != "assistant":
         return []
     ids = [answer.get("tool_call_id") for answer in answers]
-    calls = message.get("tool_calls") or ()
-    names = [call["function"]["name"] for call in calls if call["id"] not in ids]
+    calls = message.get("tool_calls")
+    listed = [call for call in (calls if isinstance(calls, list) else ()) if isinstance(call, dict)]
+    names = [_name(call.get("function", call)) for call in listed if call.get("id") not in ids]
     call = message.get("function_call")
-    if call and all(answer.get("name") != call["name"] for answer in answers):
-        names.append(call["name"])
+    if call and all(answer.get("name") != _name(call) for answer in answers):
+        names.append(_name(call))
     return names
+
+
+def _name(function: Any) -> str:
+    """Return the name in *function*, a JSON value."""
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else "a function without a name"

@@ -19,9 +19,10 @@ from pytest_vft.facts.turns import RoleTexts, Shot, Turn, few_shot_answers, meas
 from pytest_vft.formats.base import Chat, Fault, MessageRow
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.formats.keys import MEDIA_KEYS
-from pytest_vft.model import Split, from_tuple
+from pytest_vft.model import Split
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.tuples import from_tuple
 
 _CALL_ROLES = frozenset({"tool_call", "function_call"})  # roles as written of messages that are calls
 _MEASURED_KEYS = frozenset({"role", "content", "weight"})

@@ -119,6 +119,10 @@ class ImageFacts(TypedDict):
     the image; None if not decoded."""
     contrast: NotRequired[int | None]
     """Standard deviation of the grey levels; None if not decoded."""
+    face_score: NotRequired[int | None]
+    """Score of the most likely face, from 0 to 100; 50 is the threshold of its model. None if not decoded."""
+    face_box: NotRequired[str | None]
+    """Place of that face in the image as stored: left, top, width and height in pixels."""
     fingerprint: NotRequired[str | None]
     """Fingerprint of what the image shows; empty for an image of nearly one grey level or of
     a few, None if not decoded."""

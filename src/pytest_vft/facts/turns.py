@@ -11,7 +11,7 @@ from xxhash import xxh3_64_intdigest
 from pytest_vft.facts.image import Image
 from pytest_vft.formats.base import MessageRow
 from pytest_vft.formats.chat import Bounds
-from pytest_vft.model import from_tuple
+from pytest_vft.tuples import from_tuple
 
 # Stripped from both ends before answers are compared, so that "Yes." equals "yes".
 _PUNCTUATION = " \t\r\n.!"

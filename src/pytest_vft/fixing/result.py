@@ -10,7 +10,8 @@ from typing import Any, Self
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.fixing.files import EntryOutcome
 from pytest_vft.fixing.plan import LeftOver, Repaired
-from pytest_vft.model import OutputSummary, Report
+from pytest_vft.model import Report
+from pytest_vft.output_summary import OutputSummary
 
 
 @dataclass(slots=True, kw_only=True)

@@ -44,7 +44,10 @@ _SOURCE: Schema = {
             "properties": {"uri": {"type": "string"}, "bucketOwner": TEXT_OR_NULL},
         },
     },
-    "anyOf": [{"required": ["bytes"]}, {"required": ["s3Location"]}],
+    "anyOf": [
+        {"required": ["bytes"], "properties": {"bytes": {"type": "string"}}},
+        {"required": ["s3Location"], "properties": {"s3Location": {"type": "object"}}},
+    ],
     "needs": "s3Location and no bytes",
 }
 _IMAGE: Schema = {
@@ -87,7 +90,7 @@ _MESSAGE: Schema = {
     "type": "object",
     "required": ["role"],
     "properties": {"role": {"enum": list(_ROLES)}, "candidates": _ANSWERS},
-    "if": {"required": ["candidates"]},
+    "if": {"required": ["candidates"], "properties": {"candidates": {"type": "array"}}},
     "else": {"required": ["content"], "properties": {"content": _PARTS}},
 }
 _SYSTEM: Schema = {
@@ -195,7 +198,7 @@ def _image(image: Mapping[str, Any]) -> Piece:
     if location:
         owner = location.get("bucketOwner")
         return image_piece(location["uri"], **({"bucketOwner": owner} if owner else {}))
-    return image_piece(f"data:image/{image['format']};base64,{image['source']['bytes'] or ''}")
+    return image_piece(f"data:image/{image['format']};base64,{image['source'].get('bytes') or ''}")
 
 
 class Bedrock(FormsFormat):

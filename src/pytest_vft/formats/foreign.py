@@ -68,7 +68,7 @@ def _has_marks(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
         and _has_message_key(example, entry.get("message_keys"))
         and _has_url(example, entry.get("urls"))
         and ("converse" not in entry or _is_converse(example))
-        and ("only_role" not in entry or {m.get("role") for m in _messages(example)} == {entry["only_role"]})
+        and ("only_role" not in entry or _have_role(example, entry["only_role"]))
     )
 
 
@@ -97,6 +97,12 @@ def _has_tag(example: Mapping[str, Any], tag: str | None) -> bool:
 
 def _has_role(example: Mapping[str, Any], roles: Sequence[str] | None) -> bool:
     return roles is None or any(message.get("role") in roles for message in _messages(example))
+
+
+def _have_role(example: Mapping[str, Any], role: str) -> bool:
+    """Return whether *example* has messages, all with *role*."""
+    roles = [message.get("role") for message in _messages(example)]
+    return bool(roles) and all(one == role for one in roles)
 
 
 def _has_message_key(example: Mapping[str, Any], keys: Sequence[str] | None) -> bool:

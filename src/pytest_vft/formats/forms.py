@@ -40,6 +40,8 @@ _PART: Schema = {
         "else": {"required": ["text"], "properties": {"text": TEXT}},
     },
 }
+# Calls of tools in OpenAI's format; trainers do not agree on what a call must have.
+CALLS: Schema = {"type": ["array", "null"], "items": {"type": "object"}}
 PARTS: Schema = {"type": ["string", "array"], "items": _PART}
 MEDIA: Mapping[str, Schema] = dict.fromkeys(MEDIA_KEYS, ANYTHING)
 
@@ -212,7 +214,11 @@ class Turns:
         return {
             "type": "object",
             "required": [self.role] if self.nullable else [self.role, self.content],
-            "properties": {self.role: {"enum": list(self.roles)}, self.content: contents},
+            "properties": {
+                self.role: {"enum": list(self.roles)},
+                self.content: contents,
+                **({"tool_calls": CALLS} if "tool_calls" in self.known else {}),
+            },
         }
 
     @cached_property

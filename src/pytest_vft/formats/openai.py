@@ -10,8 +10,8 @@ from pytest_vft.formats.base import MAX_FAULTS, Chat, Fault, KeyPath
 from pytest_vft.formats.chat import read_messages
 from pytest_vft.formats.keys import unknown_keys
 from pytest_vft.formats.shape import ExampleShape
-from pytest_vft.model import from_tuple
 from pytest_vft.resources import read_schema
+from pytest_vft.tuples import from_tuple
 
 _chat = from_tuple(Chat)
 _NONE: Mapping[Any, Any] = {}

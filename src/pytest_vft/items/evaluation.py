@@ -25,6 +25,7 @@ from pytest_vft.report.evaluation import result_targets, write_results
 from pytest_vft.report.evaluation_calibration import calibration_lines
 from pytest_vft.report.evaluation_comparison import render_comparison
 from pytest_vft.report.evaluation_text import render_gate
+from pytest_vft.report.layout import Display
 from pytest_vft.runs.evaluation_options import read_request
 from pytest_vft.text import nearest
 
@@ -80,8 +81,10 @@ class EvalRun:
         """
         if self._results is None:
             self._results = self.request.run(self._selected)
+            option = self._config.getoption
+            display = Display(option("vft_max_shown"), images=not option("vft_no_images"))
             for target in self._targets:
-                write_results(*self._results, target, self._config.getoption("vft_max_shown"))
+                write_results(*self._results, target, display)
         return self._results
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

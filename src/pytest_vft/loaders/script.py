@@ -63,7 +63,7 @@ def trl(files: Sequence[str], opener: ImageOpener) -> None:
 
 def google_genai(files: Sequence[str], _: ImageOpener) -> None:
     """Read the contents of each line as types.Content of google-genai."""
-    from google.genai import types  # type: ignore[import-not-found]  # noqa: PLC0415 - as above
+    from google.genai import types  # noqa: PLC0415 - as above
 
     for file in files:
         with open(file, encoding="utf-8-sig") as lines:  # noqa: PTH123 - a path as the user wrote it

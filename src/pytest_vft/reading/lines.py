@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from pytest_vft.model import from_tuple
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.text import Safe, safe
+from pytest_vft.tuples import from_tuple
 
 # Shorter payloads are not replaced; tokens are shorter.
 SHORTEST_LIFTED = 64

@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]
 # Sides in pixels. A fixed eighth loses resized copies of small images: 58 % of halves are found instead of
 # 99 %, measured on 2026-11-25 with dHash and a distance of 3.
 _SHORTEST_SIDE = 48
-_LONGEST_SIDE = 320  # of the large view, in which faces are looked for
+LONGEST_SIDE = 320  # of the large view, in which faces are looked for
 _CENTRE = 256  # takes half the time of 384, and finds as many blurred images (measured 2026-11-29)
 _MOST_REDUCED = 8  # the largest reduction of a JPEG decoder (libjpeg-turbo, scaling factors)
 _WHITE = (255, 255, 255, 255)
@@ -39,10 +39,8 @@ class DecodedImage(NamedTuple):
     *grey* and *colour*, of modes L and RGB, are reduced by 8, 4, 2 or 1, so that the shorter side has at
     least 48 pixels if possible; *large*, of mode RGB, so that the longer side has at least 320. *centre* is
     a grey square of at most 256 pixels from the middle of the image, not reduced. Transparent pixels are
-    white, and all views but the centre are upright by EXIF. A view is None if no measurer needs it, if only
-    the header was read, or if memory does not suffice. *covered* is the part of *grey* that the image covers:
-    if a size is no multiple of the factor, the last row or column is made of fewer pixels. It is None, for
-    all of *grey*, if the image was turned.
+    white, and all views but the centre are upright: turned by *orientation*, that of EXIF. A view is None if
+    no measurer needs it, if only the header was read, or if memory does not suffice.
     """
 
     mode: str
@@ -52,7 +50,19 @@ class DecodedImage(NamedTuple):
     colour: Image.Image | None = None
     large: Image.Image | None = None
     centre: Image.Image | None = None
-    covered: Box | None = None
+    orientation: int = 1
+
+    @property
+    def covered(self) -> Box | None:
+        """The part of *grey* that the image covers, None for all of it.
+
+        If a size is no multiple of the factor, the last row or column is made of fewer pixels. That is left
+        in an image that was turned.
+        """
+        if self.grey is None or self.orientation in _UPRIGHT:
+            return None
+        factor = small_factor(self.width, self.height)
+        return 0, 0, min(self.width / factor, self.grey.width), min(self.height / factor, self.grey.height)
 
 
 def needs_colour(views: Collection[View]) -> bool:
@@ -74,7 +84,7 @@ def decoding_factor(width: int, height: int, views: Collection[View]) -> int:
 
 
 def _large_factor(width: int, height: int) -> int:
-    return _factor(max(width, height), _LONGEST_SIDE)
+    return _factor(max(width, height), LONGEST_SIDE)
 
 
 def _factor(side: int, least: int) -> int:
@@ -96,9 +106,7 @@ def see(  # noqa: PLR0913, PLR0917 - the header, what was decoded, and what is a
         small = opaque.reduce(factor // reduced) if factor > reduced else opaque
         return small.transpose(turn) if turn is not None else small
 
-    factor = small_factor(width, height)
-    small = view(factor)
-    right, down = min(width / factor, small.width), min(height / factor, small.height)
+    small = view(small_factor(width, height))
     return DecodedImage(
         mode,
         width,
@@ -107,7 +115,7 @@ def see(  # noqa: PLR0913, PLR0917 - the header, what was decoded, and what is a
         colour=_in_colour(small) if "colour" in views else None,
         large=_in_colour(view(_large_factor(width, height))) if "large" in views else None,
         centre=_grey(_centre(opaque)) if "centre" in views and reduced == 1 else None,
-        covered=None if turn is not None else (0, 0, right, down),
+        orientation=orientation,
     )
 
 

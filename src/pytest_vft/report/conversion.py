@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pytest_vft.model import OutputSummary, Report
+from pytest_vft.model import Report
+from pytest_vft.output_summary import OutputSummary
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.report.outputs import output_lines, sum_of
 from pytest_vft.report.text import render_text

@@ -32,23 +32,36 @@ def comparison_lines(comparison: Comparison, path: str, against: str, most_shown
     """Yield the lines of *comparison*; at most *most_shown* broken questions, 0 for all."""
     yield comparison_headline(comparison, against)
     yield from aligned_rows(comparison_rows(comparison, path, against))
-    low, high = comparison.interval
     fixed, broken = comparison.fixed, comparison.broken
     p = f"exact McNemar p = {comparison.p:.3g}"
     yield f"  {len(fixed):,} fixed{_places(fixed)}, {len(broken):,} broken{_places(broken)}: {p}"
-    if low <= 0 <= high:
-        settled = conclusive_words(comparison.settled_by, "question", "difference")
-        yield f"  inconclusive: the interval contains 0; {settled}"
-    elif comparison.p >= comparison.alpha:
-        yield f"  inconclusive: exact McNemar p is not below {comparison.alpha:g}"
-    if comparison.disputed:
-        number, ids = len(comparison.disputed), first_ids(comparison.disputed)
-        yield f"  {number:,} with different actual answers in both files: no gate passes ({ids})"
+    yield from (f"  {line}" for line in _doubts(comparison))
     shown = broken[: most_shown or None]
     for change in shown:
         yield f"    broken: {said_words(change.ours)}, {quoted(change.theirs.answer.said)} before"
     if len(broken) > len(shown):
         yield f"    ... and {len(broken) - len(shown):,} more"
+
+
+def interval_details(comparison: Comparison) -> Iterator[str]:
+    """Yield lines about the difference in *comparison*: its interval, and whether it may be chance."""
+    low, high = comparison.interval
+    interval = f"{points(low)} to {points(high)} points"
+    yield f"95 % interval of the difference {interval}; exact McNemar p = {comparison.p:.3g}"
+    yield from _doubts(comparison)
+
+
+def _doubts(comparison: Comparison) -> Iterator[str]:
+    """Yield lines about what is not conclusive in *comparison*."""
+    low, high = comparison.interval
+    if low <= 0 <= high:
+        settled = conclusive_words(comparison.settled_by, "question", "difference")
+        yield f"inconclusive: the interval contains 0; {settled}"
+    elif comparison.p >= comparison.alpha:
+        yield f"inconclusive: exact McNemar p is not below {comparison.alpha:g}"
+    if comparison.disputed:
+        number, ids = len(comparison.disputed), first_ids(comparison.disputed)
+        yield f"{number:,} with different actual answers in both files: no gate passes ({ids})"
 
 
 def comparison_headline(comparison: Comparison, against: str) -> str:

@@ -30,7 +30,7 @@ from pytest_vft.report.evaluation_words import (
 from pytest_vft.report.layout import MOST_SHOWN
 from pytest_vft.text import count, safe
 
-_METHODS: Mapping[MatchMethod, str] = {
+METHODS: Mapping[MatchMethod, str] = {
     "id": "matched by id",
     "pattern": "matched by the id in the question",
     "line": "matched by line number",
@@ -59,8 +59,8 @@ def render_results(results: Results, commands: Mapping[str, Sequence[str]], most
     """
     judge = f"; judge {safe(results.judge)}" if results.judge else ""
     lines = [
-        f"vft: {_files(results.predictions, results.test, results.matched)}{judge}",
-        *_irregular(results.matched.irregular),
+        f"vft: {files_line(results.predictions, results.test, results.matched)}{judge}",
+        *(f"  {line}" for line in irregular_lines(results.matched.irregular)),
     ]
     for gate in results.gates:
         command = commands.get(str(gate.kind), ())
@@ -93,19 +93,21 @@ def verdict(results: Results) -> str:
     return f"FAILED  {verdicts.count(False):,} {gates} failed"
 
 
-def _files(path: str, test: str | None, matched: MatchedPredictions) -> str:
+def files_line(path: str, test: str | None, matched: MatchedPredictions) -> str:
+    """Return the files of an evaluation, and how predictions were *matched*."""
     against = f" vs {safe(test, None)}" if test else ""
     return (
         f"{safe(path, None)}{against}: {count(matched.predictions, 'prediction')} to "
-        f"{count(matched.questions, 'question')}, {_METHODS[matched.how]}"
+        f"{count(matched.questions, 'question')}, {METHODS[matched.how]}"
     )
 
 
-def _irregular(irregular: Irregularities) -> Iterator[str]:
+def irregular_lines(irregular: Irregularities) -> Iterator[str]:
+    """Yield a line for each kind of *irregular* questions and predictions."""
     for name, words in _IRREGULAR.items():
         ids: Sequence[str] = getattr(irregular, name)
         if ids:
-            yield f"  {len(ids):,} {words} ({first_ids(ids)})"
+            yield f"{len(ids):,} {words} ({first_ids(ids)})"
 
 
 def render_gate(  # noqa: PLR0913, PLR0917 - the parts of a message
@@ -121,35 +123,41 @@ def render_gate(  # noqa: PLR0913, PLR0917 - the parts of a message
     """Return the message of a failed *gate*; the first line is short enough for pytest's summary."""
     most_groups = 0 if all_groups else most_shown
     first, *rest = _gate(gate, path, test, command, most_shown, most_groups)
-    return "\n".join([first, _files(path, test, matched), *_irregular(matched.irregular), *rest])
+    irregular = (f"  {line}" for line in irregular_lines(matched.irregular))
+    return "\n".join([first, files_line(path, test, matched), *irregular, *rest])
 
 
 def _gate(  # noqa: PLR0913, PLR0917 - as render_gate()
     gate: Gate, path: str, test: str | None, command: Sequence[str], most_shown: int, most_groups: int
 ) -> Iterator[str]:
-    accuracy = gate.accuracy
     yield gate_headline(gate)
-    yield f"  {_interval(accuracy)}"
+    yield from (f"  {line}" for line in gate_details(gate))
+    for key in gate.by:
+        yield from _groups([group for group in gate.groups if group.key == key], most_groups)
+    if gate.wrong:
+        yield from _wrong(gate, path, test, command, most_shown)
+
+
+def gate_details(gate: Gate) -> Iterator[str]:
+    """Yield lines about the accuracy of *gate*, its interval and minimum, and about ratings."""
+    accuracy = gate.accuracy
+    yield _interval(accuracy)
     if gate.minimum is not None:
         yield from _minimum(gate, gate.minimum)
     if gate.ungraded:
         ids = first_ids([mark.answer.id for mark in gate.ungraded])
         total = count(len(gate.ungraded) + accuracy.n, "answer")
-        yield f"  {len(gate.ungraded):,} of {total} without a valid rating: left out (ids {ids})"
-        yield f"    for the first of them the judge said {quoted(gate.ungraded[0].judge_said)}"
+        yield f"{len(gate.ungraded):,} of {total} without a valid rating: left out (ids {ids})"
+        yield f"  for the first of them the judge said {quoted(gate.ungraded[0].judge_said)}"
         if "ungraded" in gate.causes:
             tolerated = option("max-ungraded", f"{gate.scoring.max_ungraded:g}")
-            yield f"    tolerated is {tolerated}; to ask the judge again: {option('retry-ungraded')}"
+            yield f"  tolerated is {tolerated}; to ask the judge again: {option('retry-ungraded')}"
     if gate.ratings:
-        yield f"  ratings: {rating_words(gate.ratings)}"
+        yield f"ratings: {rating_words(gate.ratings)}"
     if accuracy.questions < accuracy.n:
         flips = f" (ids {first_ids(gate.flips)})" if gate.flips else ""
         flipped = f"{len(gate.flips):,} of {count(accuracy.questions, 'question')}"
-        yield f"  {flipped} answered right only at times{flips}"
-    for key in gate.by:
-        yield from _groups([group for group in gate.groups if group.key == key], most_groups)
-    if gate.wrong:
-        yield from _wrong(gate, path, test, command, most_shown)
+        yield f"{flipped} answered right only at times{flips}"
 
 
 def _groups(groups: Sequence[Group], most_shown: int) -> Iterator[str]:
@@ -194,15 +202,15 @@ def _interval(accuracy: Accuracy) -> str:
 
 def _minimum(gate: Gate, minimum: float) -> Iterator[str]:
     if gate.short_by:
-        yield f"  short by {count(gate.short_by, 'answer')}"
+        yield f"short by {count(gate.short_by, 'answer')}"
     if gate.bound is not None and gate.confidence is not None:
-        yield f"  at least {percent(gate.bound)} with a one-sided confidence of {gate.confidence:g}"
+        yield f"at least {percent(gate.bound)} with a one-sided confidence of {gate.confidence:g}"
         settled, inconclusive = gate.bound >= minimum, "the lower bound is below the minimum"
     else:
         low, high = gate.accuracy.interval
         settled, inconclusive = not low <= minimum <= high, "the interval contains the minimum"
     if not settled:
-        yield f"  inconclusive: {inconclusive}; {conclusive_words(gate.settled_by, 'answer', 'accuracy')}"
+        yield f"inconclusive: {inconclusive}; {conclusive_words(gate.settled_by, 'answer', 'accuracy')}"
 
 
 def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most_shown: int) -> Iterator[str]:
@@ -217,20 +225,29 @@ def _wrong(gate: Gate, path: str, test: str | None, command: Sequence[str], most
         yield f"    {_mark(mark, path)}"
     if shown and len(gate.wrong) > len(shown):
         yield f"    ... and {len(gate.wrong) - len(shown):,} more"
+    yield from (f"  {line}" for line in near_miss_lines(gate))
+    if test and (place := next((one.answer.question for one in shown if one.answer.question), None)):
+        yield f"  to show the image: vft show {_shown_place(test, place)} --save DIR"
+    if command:
+        yield f"  to evaluate only the wrong answers: {command_line(command)}"
+
+
+def near_miss_lines(gate: Gate) -> Iterator[str]:
+    """Yield lines about the wrong answers of *gate* that another option would accept."""
     by_name: dict[Normalisation, list[Mark]] = {}
     for mark, name in gate.near_misses:
         by_name.setdefault(name, []).append(mark)
     for name, marks in by_name.items():
         first = quoted(marks[0].answer.said)
-        yield f"  near misses {len(marks):,} ({first} ...): {option('normalise', name)} would accept them"
+        yield f"near misses {len(marks):,} ({first} ...): {option('normalise', name)} would accept them"
     for field, number in list(gate.near_fields.items())[:1]:
         objects = count(number, "JSON object")
-        yield f"  near misses {objects}: {option('field', safe(field))} would accept them"
-    if test and (place := next((one.answer.question for one in shown if one.answer.question), None)):
-        yield f"  to show the image: vft show {_shown_place(test, place)} --save DIR"
-    if command:
-        rerun = " ".join(shlex.quote(safe(part, None)) for part in command)
-        yield f"  to evaluate only the wrong answers: {rerun}"
+        yield f"near misses {objects}: {option('field', safe(field))} would accept them"
+
+
+def command_line(command: Sequence[str]) -> str:
+    """Return *command* as the shell reads it."""
+    return " ".join(shlex.quote(safe(part, None)) for part in command)
 
 
 def _shown_place(test: str, question: Question) -> str:

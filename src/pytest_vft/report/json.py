@@ -22,6 +22,7 @@ _FINDING_KEYS = (
     "skips",
     "fix",
     "unsafe",
+    "box",
 )
 
 
@@ -47,6 +48,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "model": report.model,
         "depth": report.depth,
         "offline": report.offline,
+        "faces": report.faces,
         "files": [
             {
                 **_items(file, _FILE_KEYS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pytest_vft.model import OutputSummary
+from pytest_vft.output_summary import OutputSummary
 from pytest_vft.text import count, safe
 
 

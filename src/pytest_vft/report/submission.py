@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from pytest_vft.model import Report
 from pytest_vft.report.json import harmless_json
 from pytest_vft.report.layout import wrapped
-from pytest_vft.report.text import NOT_CHECKED, file_lines, size, tokens_and_price, unknown_lines
+from pytest_vft.report.people import people_line
+from pytest_vft.report.text import file_lines, size, tokens_and_price, unknown_lines
 from pytest_vft.submission.plan import FORMAT, Estimate, JobPlan, JobRequest, RecordedRequest
 from pytest_vft.submission.preflight import Preflight
 from pytest_vft.text import count, safe
@@ -76,7 +77,8 @@ def _by_result(report: Report) -> _Rules:
 
 def _not_proved(plan: JobPlan) -> list[str]:
     unknown = [line.removeprefix("not checked: ") for line in unknown_lines(plan.report)]
-    return [_NOT_ASKED, NOT_CHECKED, *unknown]
+    people = people_line(plan.report.faces).removeprefix("not checked: ")
+    return [_NOT_ASKED, people, *unknown]
 
 
 def _requests(requests: Sequence[RecordedRequest]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.baseline import gone_words
 from pytest_vft.report.folding import by_message, fold
 from pytest_vft.report.layout import DEFAULT, WIDTH, Display, advice_lines, findings_lines, remarked, wrapped
+from pytest_vft.report.people import people_line
 from pytest_vft.report.repairable import mark
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import verdict
@@ -17,7 +18,6 @@ from pytest_vft.text import count, safe
 _IMAGES = ("image", "linked image", "similar image", "near copy")
 _MOST_WARNED = 3  # messages of a rule that does not fail the run
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
-NOT_CHECKED = "people, faces, children, CAPTCHAs (no rule yet)"
 
 
 def render_text(report: Report, display: Display = DEFAULT) -> str:
@@ -39,7 +39,7 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
     lines += _unsettled(report, display)
     for line in unknown_lines(report):
         lines += wrapped(line, width=display.width)
-    lines += [f"not checked: {NOT_CHECKED}"]
+    lines += wrapped(people_line(report.faces), width=display.width)
     lines += ["help: vft explain RULE"] if failed else []
     return "\n".join([*lines, verdict(report)]) + "\n"
 

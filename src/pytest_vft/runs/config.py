@@ -24,8 +24,8 @@ class Config:
     """The content of a configuration file; its paths are relative to *folder*.
 
     *ignore* maps patterns of rules to reasons, and *per_file_ignores* maps globs of files to such tables;
-    *allow* maps rules to the number of tolerated findings, *image_root* names folders of local images, and
-    *baseline* a file with known findings.
+    *allow* maps rules to the number of tolerated findings, *image_root* names folders of local images,
+    *baseline* a file with known findings, and *detectors* files with models by what they find.
     """
 
     path: Path | None = None
@@ -44,6 +44,7 @@ class Config:
     rules: Sequence[str] = ()
     image_root: str | Sequence[str] = ()
     baseline: str | None = None
+    detectors: Mapping[str, str] = field(default_factory=dict)
     max_findings: int = MAX_FINDINGS
     submit: Mapping[str, Any] = field(default_factory=dict)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -24,11 +24,12 @@ from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.registry import load_writer
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.formats.writers.survey import Survey
-from pytest_vft.model import OutputSummary
+from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import ReadProgress, Watch
+from pytest_vft.regular_files import read_bytes
 from pytest_vft.report.conversion import Conversion, RefusedExamples
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.conversion_target import next_steps
@@ -91,6 +92,9 @@ def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Con
         files = [_survey(cut_file(source, opened[source.path]), executor) for source in request.sources]
         form = _form(request, files)
         converted = _Run(request, form, folder, executor, _counted(watch, size)).convert(files, watch)
+        for path, result in converted.items():
+            if result.total == result.blank:
+                raise UsageError(f"{path}: has no examples, so nothing was written; leave the file out")
         side_files = _write_side_files(form, folder)
         if request.limit.allows(sum(one.refusals for one in converted.values())):
             folder.publish()
@@ -233,15 +237,27 @@ class _Run:
 
 
 def _write_side_files(form: _Form, folder: OutputFolder) -> Sequence[str]:
-    """Write the files that a trainer needs beside the data, and return their names."""
+    """Write the files that a trainer needs beside the data, and return their names.
+
+    What files of these names, which only --force replaces, say of other data is kept.
+    """
     files = load_writer(form.data_format).side_files(list(folder.names.values()), form.shape)
     if not files:
         return ()
     with folder.part(_SIDE_FILES, repr(files)) as part:
         for name, value in files.items():
+            whole = _json_object(folder.path / name) | value
             with part.open(name) as file:
-                file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+                file.write(orjson.dumps(whole, option=orjson.OPT_INDENT_2) + b"\n")
     return list(files)
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in the file at *path*; an empty one if there is none."""
+    with suppress(OSError, orjson.JSONDecodeError):
+        value = orjson.loads(read_bytes(path))
+        return value if isinstance(value, dict) else {}
+    return {}
 
 
 def _conversion(

@@ -59,9 +59,9 @@ class ConversionTarget(NamedTuple):
         )
 
     def takes(self, data_format: str) -> frozenset[str]:
-        """Return the transports of images that the provider takes in *data_format*."""
+        """Return the transports of images that the provider takes in *data_format*; any if it states none."""
         without = {"file"} if data_format in URLS_ONLY else set()
-        return frozenset(self.provider.transports) - without
+        return frozenset(self.provider.transports or _ANY_TRANSPORT) - without
 
     def images(self, data_format: str, given: Images | None, present: Collection[str]) -> Images:
         """Return how images are passed; *present* are the transports in the data.

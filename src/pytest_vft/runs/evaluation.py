@@ -33,10 +33,11 @@ from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
 from pytest_vft.report.evaluation_comparison import render_comparison
-from pytest_vft.report.evaluation_text import render_gate
-from pytest_vft.runs.answer_options import AccuracyOptions, ComparisonOptions
+from pytest_vft.report.evaluation_text import files_line, render_gate
+from pytest_vft.runs.answer_options import AccuracyOptions
 from pytest_vft.runs.rerun import cache_path, rerun_command, write_wrong_ids
 from pytest_vft.runs.unjudged import no_judge, no_questions
+from pytest_vft.text import count
 
 StrPath = str | os.PathLike[str]
 
@@ -177,6 +178,18 @@ class Evaluation:
         with gc_paused():
             return score(pairs, scoring, ratings)
 
+    def _repr_html_(self) -> str:
+        """Return what can be judged without a judge and a minimum as HTML, which notebooks show."""
+        from pytest_vft.report.html.notebook import gates_fragment  # noqa: PLC0415 - for notebooks only
+
+        kinds = kinds_of(self.matched.answers)
+        gates = [self.measure(kind="closed")] if "closed" in kinds else []
+        left = kinds.count("open")
+        notes = (
+            [f"{count(left, 'open answer')} not scored: measure() takes a judge or a metric"] if left else []
+        )
+        return gates_fragment(files_line(self.path, self.test, self.matched), gates, notes=notes)
+
     def write_wrong_ids(self, gate: Gate) -> list[str]:
         """Write the ids of the wrong answers to a file; return the command that evaluates only them."""
         ids = write_wrong_ids(gate, self.path)
@@ -236,64 +249,3 @@ def evaluate(  # noqa: PLR0913 - all by keyword, each with a default
         data_format=data_format,
         image_roots=image_roots,
     )
-
-
-@without_inner_frames
-def assert_min_accuracy(  # noqa: PLR0913 - all by keyword, each with a default
-    predictions: StrPath,
-    minimum: float,
-    *,
-    test: StrPath | None = None,
-    keys: Mapping[str, str] | None = None,
-    id_pattern: str = ID_PATTERN,
-    data_format: str | None = None,
-    image_roots: Sequence[str] = (),
-    **options: Unpack[AccuracyOptions],
-) -> Gate:
-    """Return the gate of *predictions*, or raise AssertionError if the accuracy is below *minimum*.
-
-    *test*, *keys*, *id_pattern*, *data_format* and *image_roots* are those of evaluate(); see
-    AccuracyOptions for the others.
-    Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
-    """
-    __tracebackhide__ = True
-    evaluation = evaluate(
-        predictions,
-        test=test,
-        keys=keys,
-        id_pattern=id_pattern,
-        data_format=data_format,
-        image_roots=image_roots,
-    )
-    return evaluation.assert_min_accuracy(minimum, **options)
-
-
-@without_inner_frames
-def assert_not_worse_than(  # noqa: PLR0913 - all by keyword, each with a default
-    predictions: StrPath,
-    against: StrPath,
-    *,
-    test: StrPath | None = None,
-    keys: Mapping[str, str] | None = None,
-    id_pattern: str = ID_PATTERN,
-    data_format: str | None = None,
-    image_roots: Sequence[str] = (),
-    **options: Unpack[ComparisonOptions],
-) -> Comparison:
-    """Return the comparison with *against*, or raise AssertionError if *predictions* are worse.
-
-    Tolerance describes when predictions are worse. *test*, *keys*, *id_pattern*,
-    *data_format* and *image_roots* are those of evaluate(), for both files; see ComparisonOptions for the
-    others.
-    Raises EvaluationError for files that cannot be evaluated, UsageError for invalid arguments.
-    """
-    __tracebackhide__ = True
-    evaluation = evaluate(
-        predictions,
-        test=test,
-        keys=keys,
-        id_pattern=id_pattern,
-        data_format=data_format,
-        image_roots=image_roots,
-    )
-    return evaluation.assert_not_worse_than(against, **options)

@@ -33,7 +33,7 @@ def fetcher(
         folder=settings.config.folder,
         max_bytes=max(bounds, default=MAX_FETCHED),
         full=settings.depth == "full" or keep is not None,
-        measurers=needed_measurers(rules, settings.sources),
+        measurers=needed_measurers(rules, settings.sources, detectors=settings.detectors.measurers),
         budget=settings.url_budget,
         watch=watch,
         keep=keep,

@@ -90,7 +90,7 @@ Tell = Callable[["FileJob", EntryOutcome], None]
 def file_jobs(settings: Settings, options: FixOptions, watch: Watch | None) -> tuple[Report, list[FileJob]]:
     """Check the sources of *settings*; return the report, and the job of each file."""
     report, linted = run_with_result(settings, watch=watch)
-    measurers = needed_measurers(settings.rules, settings.sources)
+    measurers = needed_measurers(settings.rules, settings.sources, detectors=settings.detectors.measurers)
     lint = replace(make_plan(settings, settings.rules), measurers=measurers)
     failing = frozenset(rule.id for rule in report.rules if report.fails(rule)) if options.limit.drop else ()
     repeats = find_repeats(linted.totals, lint) if options.unsafe else {}

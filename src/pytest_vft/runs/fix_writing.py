@@ -12,7 +12,7 @@ from pytest_vft.fixing.copying import EntryCopier
 from pytest_vft.fixing.files import EntryOutcome
 from pytest_vft.fixing.result import FileTally
 from pytest_vft.formats.registry import load_format
-from pytest_vft.model import OutputSummary
+from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.aside import Aside, set_aside
 from pytest_vft.outputs.folder import OutputFolder, OutputPart, output_folder, part_key
 from pytest_vft.outputs.names import output_targets

@@ -56,7 +56,7 @@ def line_linter(settings: Settings) -> LintLine:
 
     Its arguments are the shard, the line, and the JSON pointer of the element there, if it is one.
     """
-    measurers = needed_measurers(settings.rules)
+    measurers = needed_measurers(settings.rules, detectors=settings.detectors.measurers)
     plan = replace(make_plan(settings, settings.rules), cache=None, measurers=measurers)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.checking.measuring import needs_pixels
+from pytest_vft.checking.measuring import SIMILAR_IMAGE, needs_pixels
 from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.model import Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
@@ -22,6 +22,7 @@ from pytest_vft.runs.notes import (
     media_notes,
     name_notes,
     network_notes,
+    skip_notes,
     split_notes,
 )
 from pytest_vft.runs.settings import Settings
@@ -73,6 +74,7 @@ def make_finding(
         first=found.first,
         fix=found.fix,
         unsafe=found.fix is not None and rule.unsafe,
+        box=tuple(map(int, found.box.split(","))) if found.box else None,
     )
 
 
@@ -83,6 +85,8 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
     allowed = settings.config.allow.get(rule.id)
     tolerated = allowed is not None and tally.failed <= allowed
     ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
+    # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth.
+    is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full"
     return RuleResult(
         id=rule.id,
         subject=rule.subject,
@@ -94,6 +98,7 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
         decodes=needs_pixels(rule),
+        beyond_depth=tally.unknown - linted.uncompared if is_beyond else 0,
         summary=rule.summary,
         why=rule.why,
         advice=rule.advice,
@@ -123,6 +128,7 @@ def make_report(
     model = settings.provider.describe(settings.model)
     return Report(
         provider=settings.provider.id,
+        faces=settings.detectors.searched(rules),
         provider_name=settings.provider.name,
         by_data_format=settings.by_data_format and any(file.data_format != "openai" for file in linted.files),
         closes=closes.isoformat() if closes else None,
@@ -144,6 +150,7 @@ def make_report(
             *allowed_notes(results),
             *split_notes(linted.files),
             *media_notes(linted.files),
+            *skip_notes(linted.files, rules),
             *comparison_notes(linted),
             *length_notes(settings, results),
             *troubles,

@@ -179,6 +179,7 @@ def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
         cache=config.folder / FOLDER if full and settings.network.cache else None,
         now=now(),
         image_roots=settings.image_roots,
+        detectors=settings.detectors.measurers,
     )
 
 

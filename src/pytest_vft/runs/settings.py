@@ -25,6 +25,7 @@ from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
+from pytest_vft.runs.detectors import Detectors, find_detectors
 from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
@@ -144,6 +145,11 @@ class Settings:
             yield path
 
     @cached_property
+    def detectors(self) -> Detectors:
+        """The detectors that the configuration names or the environment has."""
+        return find_detectors(self.config, self.depth)
+
+    @cached_property
     def catalogue(self) -> Mapping[str, Rule]:
         """The shipped rules and those of the configured folders, by id."""
         rules = dict(shipped_rules())
@@ -197,7 +203,9 @@ class Settings:
         with _naming(config, "extend-select: "):
             select_bound(catalogue, bound, provider, extend=config.extend_select)
         select = configured if self.select is None else self.select
-        return select_bound(catalogue, bound, provider, select, [*config.extend_select, *self.extend_select])
+        extend = [*config.extend_select, *self.extend_select]
+        selected = select_bound(catalogue, bound, provider, select, extend)
+        return self.detectors.select(selected, [*(select or ()), *extend])
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:

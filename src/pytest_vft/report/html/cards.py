@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pytest_vft.model import ExamplePlace, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.html.album import Album
+from pytest_vft.report.html.budget import CardBudget
 from pytest_vft.report.html.examples import ExampleSource, Places, ShownExample, read_examples
 from pytest_vft.report.html.left_out import lines_left_out
 from pytest_vft.report.reread import entry_number
@@ -17,9 +18,6 @@ from pytest_vft.report.text import amount
 from pytest_vft.text import count, safe
 
 CARDS_OF_RULE = 24
-MOST_CARDS = 2_000
-_ROOM = 3_000_000  # bytes of cards: what the budget of a page leaves for text
-_MARKUP = 500  # bytes of a card, and of each of its sides, without texts
 _MOST_MESSAGES = 3
 _LONGEST_MESSAGE = 300
 # All of ASCII that may be in the fragment of a URL as it is
@@ -77,11 +75,12 @@ _NO_PLACES: Places = frozenset()
 
 
 class _Wanted(NamedTuple):
-    """An example of a card, with the places of the images to show."""
+    """An example of a card, with the places of the images to show, and the boxes in them."""
 
     place: ExamplePlace
     images: Places = _NO_PLACES
     note: str = ""
+    boxes: Mapping[str, Sequence[int]] = {}
 
     @property
     def key(self) -> tuple[str, int, Places]:
@@ -107,7 +106,8 @@ class _Draft(NamedTuple):
             for other in self.findings
             if other.image and (other.path, other.line, other.element) == here
         )
-        yield _Wanted(ExamplePlace(*here), frozenset(images), "recurs here" if one.first else "")
+        boxes = {other.pointer: other.box for other in self.findings if other.box}
+        yield _Wanted(ExamplePlace(*here), frozenset(images), "recurs here" if one.first else "", boxes)
 
 
 def galleries(report: Report, maker: CardMaker, most: int = CARDS_OF_RULE) -> list[Gallery]:
@@ -202,14 +202,12 @@ class CardMaker:
     def __init__(self, album: Album) -> None:
         self._album = album
         self._examples: dict[tuple[str, int, Places], ShownExample] = {}
-        self._anchors: set[str] = set()
-        self._room = _ROOM
-        self._cards_left = MOST_CARDS
+        self._budget = CardBudget()
 
     @property
     def cards_left(self) -> int:
         """Number of cards that may still be made."""
-        return self._cards_left
+        return self._budget.cards_left
 
     def read(
         self, file: ExampleSource, wanted: Mapping[int, Collection[Places]]
@@ -254,8 +252,11 @@ class CardMaker:
         return self._admitted(card, place)
 
     def _side(self, wanted: _Wanted) -> Side:
-        place, _, note = wanted
+        place, _, note, boxes = wanted
         shown = self._examples.get(wanted.key)
+        if shown and boxes:
+            pictures = tuple(one.with_box(boxes.get(one.place)) for one in shown.pictures)
+            shown = shown._replace(pictures=pictures)
         element = "" if place.element is None else f" (#{place.element})"
         return Side(
             f"{place.path}:{place.line}{element}",
@@ -266,25 +267,10 @@ class CardMaker:
         )
 
     def _admitted(self, card: Card, place: ExamplePlace | None) -> Card | None:
-        name = anchor(place) if place else ""
-        if name in self._anchors:
-            name = ""
-        self._room -= _MARKUP * (1 + len(card.sides)) + _weight(card)
-        if self._room < 0 or not self._cards_left:
+        if not self._budget.takes(card, len(card.sides)):
             return None
-        self._cards_left -= 1
-        self._anchors.add(name)
+        name = self._budget.claim(anchor(place)) if place else ""
         return card._replace(id=name, sides=tuple(map(self._with_id, card.sides)))
 
     def _with_id(self, side: Side) -> Side:
-        if side.anchor in self._anchors:
-            return side
-        self._anchors.add(side.anchor)
-        return side._replace(id=side.anchor)
-
-
-def _weight(value: object) -> int:
-    """Return an upper bound of the bytes that the texts in *value* take on a page."""
-    if isinstance(value, str):
-        return len(safe(value, None).encode(errors="replace")) + 4 * sum(map(value.count, "&<>'\""))
-    return sum(map(_weight, value)) if isinstance(value, tuple) else 0
+        return side._replace(id=self._budget.claim(side.anchor))

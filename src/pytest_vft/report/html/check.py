@@ -11,27 +11,18 @@ from pytest_vft.line_ranges import LineRanges, union
 from pytest_vft.model import FileResult, Report
 from pytest_vft.reading.files import ARRAY, open_file
 from pytest_vft.report.html.album import Album
+from pytest_vft.report.html.bars import BarPart, bar
 from pytest_vft.report.html.cards import Card, CardMaker, example_cards, galleries
 from pytest_vft.report.html.page import Page
 from pytest_vft.report.layout import Display
-from pytest_vft.report.text import NOT_CHECKED, data_format, size, unknown_lines
+from pytest_vft.report.people import people_line
+from pytest_vft.report.text import data_format, size, unknown_lines
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import bad_lines, verdict
 from pytest_vft.text import count
 
 _MOST_FILES = 500
 _MOST_NOTES = 100
-_BAR = 1_000  # units of a bar
-_LEAST = 6  # units of a part that is not empty
-
-
-class BarPart(NamedTuple):
-    """A part of a bar: its CSS class, number of lines, and start and width in units."""
-
-    name: str
-    lines: int
-    start: float
-    width: float
 
 
 class FileRow(NamedTuple):
@@ -41,19 +32,6 @@ class FileRow(NamedTuple):
     details: str
     stopped_by: str | None
     bar: tuple[BarPart, ...]
-
-
-def bar(**lines: int) -> tuple[BarPart, ...]:
-    """Return a bar of the parts *lines*, each wide enough to be seen."""
-    total = sum(lines.values())
-    widths = {name: max(_BAR * n / total, _LEAST) if n else 0 for name, n in lines.items()}
-    scale = _BAR / (sum(widths.values()) or 1)
-    parts, start = [], 0.0
-    for name, number in lines.items():
-        width = round(widths[name] * scale, 1)
-        parts.append(BarPart(name, number, round(start, 1), width))
-        start += width
-    return tuple(parts)
 
 
 def check_page(report: Report, display: Display) -> Page:
@@ -72,12 +50,12 @@ def check_page(report: Report, display: Display) -> Page:
             "sentence": sentence,
             "ok": report.ok,
             "provider": report.provider_name,
-            "files": [_row(report, file) for file in report.files[:_MOST_FILES]],
+            "files": [file_row(report, file) for file in report.files[:_MOST_FILES]],
             "more_files": len(report.files[_MOST_FILES:]),
             "splits": list(dict.fromkeys(file.split for file in report.files)),
             "galleries": found,
             "good_cards": good,
-            "not_checked": list(islice(_not_checked(report), _MOST_NOTES)),
+            "not_checked": list(islice(not_checked(report), _MOST_NOTES)),
             "notes": report.notes[:_MOST_NOTES],
             "settings": list(_settings(report)),
             "rules": report.rules,
@@ -87,7 +65,8 @@ def check_page(report: Report, display: Display) -> Page:
     )
 
 
-def _row(report: Report, file: FileResult) -> FileRow:
+def file_row(report: Report, file: FileResult) -> FileRow:
+    """Return *file* of *report* with a bar of its lines."""
     bad = bad_lines(report, file, "error")
     failed = {rule.id for rule in report.rules if rule.tally.failed}
     any_bad = len(union(ranges for rule, ranges in file.bad_lines.items() if rule in failed))
@@ -138,14 +117,15 @@ def _between(bad: LineRanges, lines: int) -> Iterator[tuple[int, int]]:
         yield start, lines
 
 
-def _not_checked(report: Report) -> Iterator[str]:
+def not_checked(report: Report) -> Iterator[str]:
+    """Yield what *report* does not say anything about, and why."""
     for group in unsettled_lines(report):
         yield f"{group.path}: {cause_and_lines(group)}"
     yield from (line.removeprefix("not checked: ") for line in unknown_lines(report))
     for rule in report.rules:
         if rule.reason is not None:
             yield f"{rule.id} is ignored: {rule.reason}"
-    yield NOT_CHECKED
+    yield people_line(report.faces).removeprefix("not checked: ")
 
 
 def _settings(report: Report) -> Iterator[tuple[str, Any]]:

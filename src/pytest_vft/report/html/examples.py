@@ -25,7 +25,7 @@ Places = frozenset[str]  # JSON pointers
 
 _LONGEST = 500  # characters of a question or an answer
 _START = 200  # bytes of a line that is not an example
-_MOST_IMAGES = 4
+MOST_IMAGES = 4
 _LONGEST_REFERENCE = 80
 
 
@@ -113,8 +113,8 @@ def _shown(
         entry.position,
         question=_text(chat, start, end),
         answer=_text(chat, end, end + 1),
-        pictures=tuple(_picture(one, album, local) for one in chosen[:_MOST_IMAGES]),
-        more=len(images) - len(chosen[:_MOST_IMAGES]),
+        pictures=tuple(_picture(one, album, local)._replace(place=one.place) for one in chosen[:MOST_IMAGES]),
+        more=len(images) - len(chosen[:MOST_IMAGES]),
     )
 
 

@@ -33,6 +33,12 @@ def lines_left_out(
     return texts, number
 
 
+def ranges_text(ranges: Iterable[tuple[int, int]]) -> str:
+    """Return at most _MOST_RANGES of *ranges* as a text: "4, 9-18"."""
+    listed = [_range(*one) for one in islice(ranges, _MOST_RANGES + 1)]
+    return ", ".join([*listed[:_MOST_RANGES], "..."] if len(listed) > _MOST_RANGES else listed)
+
+
 def _without(ranges: Iterable[tuple[int, int]], lines: set[int | None]) -> Iterator[str]:
     """Yield *ranges* without *lines* as texts."""
     for first, last in ranges:

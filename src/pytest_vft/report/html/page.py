@@ -84,7 +84,17 @@ def _write(path: Path, content: bytes, inputs: Iterable[str]) -> None:
         file.write(content)
 
 
+def fragment(template: str, values: Mapping[str, Any]) -> str:
+    """Return the *template*, which is a part of a page, with *values*."""
+    return _environment().get_template(template).render(values)
+
+
 def _render(page: Page, **settings: Any) -> str:
+    values = {**page.values, **settings, "made": _made(), "version": version("pytest-vft")}
+    return _environment().get_template(page.template).render(values)
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -101,8 +111,7 @@ def _render(page: Page, **settings: Any) -> str:
         "number": "{:,}".format,
         "trusted": _trusted,
     }
-    values = {**page.values, **settings, "made": _made(), "version": version("pytest-vft")}
-    return environment.get_template(page.template).render(values)
+    return environment
 
 
 def _harmless(value: Any) -> Any:

