@@ -4,7 +4,8 @@
 
 Packages are fetched into FOLDER with apt and pip. matplotlib draws the charts. With --cleanvision, the
 quality rules are compared with cleanvision in the environment of PYTHON. Photos alternate between two halves:
-thresholds were chosen on the first, and figures are of the second.
+thresholds of quality were chosen on the first, and figures are of the second. Those of likeness were chosen
+on all photos, and on other charts and documents.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from pytest_vft.reading.quality import Light, Sharpness
 from pytest_vft.reading.similarity import DISTANCE, find_similar
 
 DRAWN = 60  # charts, and documents: 1,770 pairs of each
+SEED = 101  # thresholds were chosen with charts of seed 1 and documents of seed 2
 HASHES = 1_000_000
 Change = Callable[[Image.Image], bytes]
 
@@ -117,8 +119,8 @@ def similarity(half: Sequence[Image.Image]) -> None:
     """Print the recall of copies, and false pairs of charts and documents."""
     for name, images in (
         ("photos", half),
-        ("charts", list(charts(DRAWN))),
-        ("documents", list(documents(DRAWN))),
+        ("charts", list(charts(DRAWN, SEED))),
+        ("documents", list(documents(DRAWN, SEED))),
     ):
         known = looks([jpeg(image) for image in images])
         seen = [look for look in known if look]
