@@ -35,7 +35,9 @@ def test_fault_is_told_by_the_assertion(project: Project) -> None:
     result = project.run()
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *error image/unsupported-mode [[][*][]]: 1 image*", "E *train.jsonl:3  mode is L*"])
+    result.stdout.fnmatch_lines(
+        ["E *error image/unsupported-mode [[][*][]]: 1 image*", "E *train.jsonl:3  mode is L*"]
+    )
 
 
 def test_findings_can_be_looked_at(project: Project) -> None:
