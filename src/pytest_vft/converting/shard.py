@@ -81,28 +81,26 @@ class ShardConverter:
         conversation = read_conversation(self._format, _value(payloads.line))
         placed = self._placed(conversation, payloads)
         written = self._writer.write(placed, self._plan.shape)
-        for kind in TRAINING_LOSSES:
+        for kind in TRAINING_LOSSES if written.losses else ():
             if written.losses.get(kind) and kind not in self._plan.allowed:
                 lost = _LOST.get(kind, kind)
                 raise NotConvertedError(f"{self._plan.target} would lose {lost} (--allow-loss={kind})")
         pieces = payloads.put_back(orjson.dumps(written.example))
-        losses.update(conversation.losses)
-        losses.update(written.losses)
+        for found in (conversation.losses, written.losses):
+            if found:
+                losses.update(found)
         return [*pieces, b"\n"]
 
     def _placed(self, conversation: Conversation, payloads: Payloads) -> Conversation:
         def placed(turn: ChatTurn) -> ChatTurn:
-            if not turn.images:
-                return turn
             pieces = [
                 piece if isinstance(piece, str) else self._images.place(piece, payloads)
                 for piece in turn.pieces
             ]
-            return turn._replace(pieces=pieces)
+            return turn if pieces == turn.pieces else turn._replace(pieces=pieces)
 
         return conversation._replace(
-            turns=[placed(turn) for turn in conversation.turns],
-            rejected=[placed(turn) for turn in conversation.rejected],
+            turns=list(map(placed, conversation.turns)), rejected=list(map(placed, conversation.rejected))
         )
 
 

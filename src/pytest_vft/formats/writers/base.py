@@ -85,13 +85,17 @@ class BareWriter:
 
 def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
     """Return how much *conversation* has of each of *kinds*, which its new format does not have."""
-    found = {"preferences": int(bool(conversation.rejected)), "other keys": len(conversation.others)}
+    found: Counter[str] = Counter()
+    if conversation.rejected:
+        found["preferences"] = 1
+    if conversation.others:
+        found["other keys"] = len(conversation.others)
     if conversation.tools:
         found["tools"] = 1
-    for turn in (*conversation.turns, *conversation.rejected):
+    for turn in conversation.everything:
         for kind in _kinds(turn):
-            found[kind] = found.get(kind, 0) + 1
-    return Counter({kind: found[kind] for kind in kinds if found.get(kind)})
+            found[kind] += 1
+    return Counter({kind: found[kind] for kind in kinds if kind in found}) if found else found
 
 
 def _kinds(turn: ChatTurn) -> Iterator[str]:
@@ -118,6 +122,8 @@ def with_system_first(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counte
     """Return *turns* with one system message, which is first, and what is lost."""
     systems = [turn for turn in turns if turn.role == "system"]
     if not systems:
+        return list(turns), Counter()
+    if len(systems) == 1 and turns[0] is systems[0]:
         return list(turns), Counter()
     leading = len(list(takewhile(lambda turn: turn.role == "system", turns)))
     one = systems[0]._replace(pieces=[piece for turn in systems for piece in turn.pieces])
