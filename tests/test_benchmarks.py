@@ -54,6 +54,8 @@ ROWS = [
     "help",
     "start",
     "convert",
+    "convert-jobs",
+    "convert-check",
     "score",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from typing import NamedTuple
 
 import pybase64
@@ -56,7 +56,7 @@ class ImagePlacer:
     """Places the images of one file by a plan; *changes* counts what was done, *names* are new files."""
 
     def __init__(self, plan: ConversionPlan) -> None:
-        self.changes: Counter[str] = Counter()
+        self.changes: defaultdict[str, int] = defaultdict(int)
         self.names: dict[str, None] = {}
         self._plan = plan
         self._is_table = plan.is_table

@@ -144,7 +144,7 @@ def merged(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counter[str]]:
         losses["weight"] += last.trained is not False and turn.trained is False
         losses["weight"] += last.trained is False and turn.trained is not False
         found[-1] = last._replace(pieces=[*last.pieces, *turn.pieces])
-    return found, +losses
+    return found, +losses if losses else losses
 
 
 def check_answers(conversation: Conversation, shape: FileShape) -> None:

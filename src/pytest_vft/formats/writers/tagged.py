@@ -69,7 +69,9 @@ class LlamaFactoryWriter:
         check_answers(conversation, shape)
         turns, late = with_system_first(conversation.turns)
         turns, lost = merged(list(map(with_refusal_as_text, turns)))
-        losses += lost + late
+        for one in (lost, late):
+            if one:
+                losses += one
         if conversation.rejected or not only_last_is_trained(turns, shape):
             losses += count_losses(conversation, "weight")
         turns, answers = _ranked(turns, conversation)
@@ -80,7 +82,7 @@ class LlamaFactoryWriter:
         if shape.tools:
             functions = [tool["function"] for tool in conversation.tools]
             example["tools"] = orjson.dumps(functions).decode() if functions else ""
-        return WrittenExample(example | {"images": listed_images(conversation)}, +losses)
+        return WrittenExample(example | {"images": listed_images(conversation)}, losses)
 
     def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:
         """Return dataset_info.json, which describes *files*."""
