@@ -40,6 +40,7 @@ ROWS = [
     "header-jobs",
     "full",
     "full-jobs",
+    "fix",
     "providers",
     "warm",
     "few-shot",

@@ -95,7 +95,9 @@ def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
     for turn in conversation.everything:
         for kind in _kinds(turn):
             found[kind] += 1
-    return Counter({kind: found[kind] for kind in kinds if kind in found}) if found else found
+    if found["tools"]:  # of an example, however many calls it has
+        found["tools"] = 1
+    return Counter({kind: found[kind] for kind in kinds if found[kind]}) if found else found
 
 
 def _kinds(turn: ChatTurn) -> Iterator[str]:
