@@ -77,7 +77,8 @@ class Chat(NamedTuple):
     (tools ...). *placeholders* counts tags in texts and parts without a source that stand for images, and
     *listed* the images in a list beside the messages; None without such a list. *divided* counts the
     messages that were written as one with the message before: a format may have results of tools in the
-    message of a user. *media* counts the videos, audios and documents in parts.
+    message of a user. *answer* is the number of messages of the first of two answers, if the format tells it.
+    *media* counts the videos, audios and documents in parts.
     """
 
     rows: Sequence[MessageRow]
@@ -91,6 +92,7 @@ class Chat(NamedTuple):
     listed: int | None = None
     divided: int = 0
     media: int = 0
+    answer: int = 0
 
     @property
     def messages(self) -> list[Message]:
