@@ -500,6 +500,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
             "pointer": "/messages/0/content/1",
             "message": "mode is L; expected RGB or RGBA",
             "advice": shipped_rules()["image/unsupported-mode"].advice,
+            "box": None,
             "image": image,
             "skips": "invalid image format",
             "fix": "convert-mode",

@@ -568,7 +568,7 @@ def table(*, bad: bool = False) -> str:
     return "cards.parquet"
 
 
-@pytest.mark.parametrize("to", ["trl", "swift"])
+@pytest.mark.parametrize("to", ["trl", "swift", "llamafactory"])
 def test_parquet_stays_parquet_with_a_column_of_images(to: str) -> None:
     result = convert(table(), to=to, out="out")
 
@@ -589,6 +589,32 @@ def test_parquet_becomes_lines_for_others() -> None:
     assert result.ok
     assert len(lines("out/cards.jsonl")) == 12
     assert files("out") == {"cards.jsonl"}
+
+
+def test_bytes_of_a_table_are_no_data_urls_to_a_trainer_of_files() -> None:
+    convert(table(), to="llamafactory", out="out")
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = parquet.read_table("out/cards.parquet").to_pylist()
+    urls = [pybase64.b64encode(row["images"][0]["bytes"]).decode() for row in rows]
+    rows = [{**row, "images": [f"data:image/png;base64,{url}"]} for row, url in zip(rows, urls, strict=True)]
+    parquet.write_table(pa.Table.from_pylist(rows), "urls.parquet")
+
+    def found(path: str) -> set[str]:
+        options: Any = {"provider": "llamafactory", "data_format": "llamafactory"}
+        return {finding.rule for finding in lint(path, **options).findings}
+
+    assert found("out/cards.parquet") == set()
+    assert found("urls.parquet") == {"image/unsupported-url-scheme"}
+
+
+def test_only_the_table_of_several_files_keeps_its_images_inside() -> None:
+    dataset(count=1)
+
+    result = convert("train.jsonl", table(), to="llamafactory", out="out")
+
+    assert result.ok
+    assert [Path(output.path).suffix for output in result.outputs] == [".jsonl", ".parquet"]
+    assert len(list(Path("out/images").iterdir())) == 1
 
 
 def test_a_row_that_is_not_converted_is_set_aside() -> None:

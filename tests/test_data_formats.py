@@ -192,6 +192,27 @@ def test_an_answer_without_loss_is_no_repeated_answer() -> None:
     assert found(checked()) == [("dataset/repeated-answer", 1, "/messages/1")]
 
 
+def test_an_answer_that_is_only_read_is_no_repeated_answer() -> None:
+    shot = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}]
+    turns = [
+        [
+            {"role": "user", "content": [{"type": "text", "text": f"{n}?"}]},
+            {"role": "assistant", "content": f"{n}"},
+        ]
+        for n in range(12)
+    ]
+    worse = [{"role": "assistant", "content": "None."}]
+    selected = ["dataset/repeated-answer"]
+
+    write(*({"prompt": [*shot, ask], "completion": [answer]} for ask, answer in turns))
+    assert found(checked(select=selected)) == []
+    write(*({"prompt": [*shot, ask], "chosen": [answer], "rejected": worse} for ask, answer in turns))
+    assert found(checked(select=selected)) == []
+
+    write(*({"prompt": shot[:1], "completion": [*shot[1:], *turn]} for turn in turns))
+    assert found(checked(select=selected)) == [("dataset/repeated-answer", 1, "/completion/0")]
+
+
 def test_parts_with_values_are_read_and_placed() -> None:
     value = [{"type": "image", "value": "a.png"}, {"type": "text", "value": "Which lot?"}]
     example = {"conversations": [{"from": "human", "value": value}, gpt("1")]}

@@ -12,8 +12,13 @@ import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from pytest_vft import build_example, fix, lint
+from pytest_vft.catalogue.providers import load_provider, provider_ids
 from pytest_vft.cli import main
 from pytest_vft.fixing.metadata import without_metadata
+from pytest_vft.formats.base import ImagePart
+from pytest_vft.formats.conversation import ChatTurn, Conversation
+from pytest_vft.formats.registry import load_writer
+from pytest_vft.formats.writers.base import FileShape
 
 IMAGE = Image.linear_gradient("L").resize((40, 24))
 PICTURE = Image.merge("RGB", [IMAGE, IMAGE.rotate(180), IMAGE.transpose(Image.Transpose.FLIP_TOP_BOTTOM)])
@@ -229,3 +234,36 @@ def test_line_with_a_key_twice_is_not_repaired(capsys: pytest.CaptureFixture[str
     assert main(["fix", path, "--in-place", "--no-cache"]) == 1
     assert "image/unsupported-mode, 1 image: a key is on the line twice" in capsys.readouterr().out
     assert Path(path).read_text() == text
+
+
+_REPAIRED = {
+    *("image/unsupported-mode", "image/unsupported-format", "image/animated", "image/rotated-by-exif"),
+    *("image/media-type-mismatch", "image/private-metadata", "image/unsupported-data-url"),
+}
+
+# Those that read images from a bucket only have none that could be repaired.
+_PROVIDERS = [one for one in provider_ids() if {"data", "file"} & {*load_provider(one).transports}]
+
+
+@pytest.mark.parametrize("provider", _PROVIDERS)
+def test_images_are_repaired_for_each_provider(provider: str) -> None:
+    small = PICTURE.resize((40, 40))
+    images = [
+        saved(small.convert("CMYK"), "JPEG"),
+        saved(small, "WEBP", lossless=True),
+        saved(small, "WEBP", save_all=True, append_images=[small.rotate(90)]),
+        saved(small, "JPEG", exif=exif(6, position=True)),
+    ]
+    (data_format, *_) = load_provider(provider).data_formats
+    writer = load_writer(data_format)
+    with Path("train.jsonl").open("w") as file:
+        for data in images:
+            url = f"data:image/jpg;base64,{base64.b64encode(data).decode()}"
+            question = ChatTurn("user", ["What?", ImagePart(1, url)], in_parts=True)
+            conversation = Conversation([question, ChatTurn("assistant", ["It."])])
+            file.write(json.dumps(writer.write(conversation, FileShape()).example) + "\n")
+    options: Any = {"provider": provider, "data_format": data_format, "cache": False}
+    before, _ = lint("train.jsonl", **options), fix("train.jsonl", out="fixed", unsafe=True, **options)
+    after = lint("fixed/train.jsonl", **options)
+    assert _REPAIRED & {finding.rule for finding in before.findings}
+    assert not _REPAIRED & {finding.rule for finding in after.findings}

@@ -6,29 +6,27 @@ import base64
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from web.server import Server, serving
 
-from pytest_vft import (
-    UsageError,
-    build_example,
-    compare_providers,
-    lint,
-    write_jsonl,
-)
+from pytest_vft import UsageError, build_example, compare_providers, convert, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.catalogue.providers import load_provider, provider_ids
+from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.checking import lint as checking
 from pytest_vft.cli import main
-from pytest_vft.compatibility import Compatibility
+from pytest_vft.compatibility import AfterConversion, Compatibility, CompatibilityVerdict
+from pytest_vft.formats.writers.base import TRAINING_LOSSES
 from pytest_vft.model import Report
 from pytest_vft.options import FORMATS
+from pytest_vft.report.conversion import lost_texts
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.run import run, run_all
+from pytest_vft.text import count
 
 FAULTY = [
     "png 24x24 l",
@@ -664,40 +662,64 @@ def weighted(number: int) -> Example:
 
 
 DATASETS = {
-    "cards": cards(),
-    "mixed": [mixed(one) for one in cards()],
-    "weighted": [weighted(n) for n in range(12)],
-    "tagged": [
+    **{name: content for name, (content, _) in TABLE.items() if name != "URLs that were not fetched"},
+    "mixed": lines_of(*map(mixed, cards())),
+    "weighted": lines_of(*map(weighted, range(12))),
+    "tagged": lines_of(
         *cards(),
         card(12) | {"messages": [{"role": "user", "content": "<image>?"}, *card(12)["messages"][1:]]},
-    ],
-    "behind URLs": [build_example(f"{n}?", "A card", f"https://img.example.com/{n}.png") for n in range(12)],
+    ),
+    "behind URLs": with_url("http://127.0.0.1:PORT/ok/N"),
 }
 
 
-@pytest.mark.parametrize("name", DATASETS)
-def test_the_verdict_after_a_conversion_is_that_of_the_conversion(name: str) -> None:
-    """For each cell of the table: what is said is what convert does and a comparison of its output says."""
-    write_jsonl("train.jsonl", DATASETS[name])
+def outcome(provider: str, after: AfterConversion) -> AfterConversion:
+    """Run the command of *after*; return what the provider says of the files that are written."""
+    said = dict(word.lstrip("-").split("=", 1) for word in shlex.split(after.command) if "=" in word)
+    in_bucket = {
+        "image_prefix": said.get("image-prefix", "").replace("BUCKET", "acme"),
+        "bucket_owner": "123456789012",
+    }
+    result = convert(
+        "train.jsonl",
+        to=said["to"],
+        out=said["out"],
+        allow_loss=said.get("allow-loss", ""),
+        drop=True,
+        allow_private=True,
+        **(in_bucket if "image-prefix" in said else {}),
+    )
+    written = [output.path for output in result.outputs if output.kept]
+    comparison = compare_providers(*written, providers=provider, offline=True) if written else None
+    reasons = comparison[provider].reasons if comparison else ()
+    refused = [reason.message for reason in reasons if reason.effect == "refuses"]
+    if result.refusals:
+        refused.append(f"{count(result.refusals, 'example')} cannot be converted")
+    losses = {kind: number for kind, number in result.losses.items() if kind in TRAINING_LOSSES}
+    lost = [*lost_texts(losses), *(reason.message for reason in reasons if reason.effect == "loses")]
+    verdict: CompatibilityVerdict = "refuses" if refused else "loses" if lost else "takes"
+    return AfterConversion(after.command, verdict, (*refused, *lost))
 
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as one:
+        yield one
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_what_is_said_after_a_conversion_is_true(
+    name: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each cell of the table, the verdict and its reasons are those on what the command writes."""
+    Path("train.jsonl").write_text(DATASETS[name].replace("PORT", str(server.port)))
     comparison = compare_providers("train.jsonl", offline=True)
+    for variable in ("VFT_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
 
     said = {one.id: one.after for one in comparison.providers if one.after}
-    assert said
-    for provider, after in said.items():
-        if name == "behind URLs" and "url" not in load_provider(provider).transports:
-            assert after.verdict == ("refuses" if provider == "bedrock-llama" else "takes")
-            continue  # offline, nothing is fetched
-        arguments = [word.replace("BUCKET", "acme") for word in shlex.split(after.command)[1:]]
-        code = main([*arguments, "--drop", "--offline"])
-        (again,) = compare_providers(f"{provider}/train.jsonl", providers=provider, offline=True).providers
-        refused = Path(f"{provider}/train.jsonl.rej").exists()
-        if after.verdict == "takes":
-            assert (code, again.verdict in ("takes", "unknown"), refused) == (0, True, False)
-        elif after.verdict == "loses":
-            assert "--allow-loss" in after.command
-        else:
-            assert refused or again.verdict == "refuses"
+
+    assert {provider: outcome(provider, after) for provider, after in said.items()} == said
 
 
 def test_what_a_provider_takes_is_not_converted() -> None:

@@ -1,19 +1,18 @@
 """What the statements of the provider together say of examples is what the checker of Together's client says.
 
 The outcomes are those of check_file() in together 2.14.0, the last version that reads examples. They are
-compared with the checker itself where this version is installed.
+compared with the checker itself where .ci/targets has installed it.
 """
 # ruff: noqa: E501 - tables of examples are read in lines
 
 from __future__ import annotations
 
 import json
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from targets.environments import run_judge
 
 from pytest_vft import lint
 from pytest_vft.catalogue.cases import data_url
@@ -21,7 +20,6 @@ from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import bind_rules
 
-VERSION = "2.14.0"
 STATED = {
     id_
     for id_, rule in bind_rules(shipped_rules(), load_provider("together")).items()
@@ -195,14 +193,13 @@ def test_longest_url(media_type: str, bytes_: int, *, taken: bool, tmp_path: Pat
     assert refusals(path) == (set() if taken else {"image/too-large"})
 
 
-@pytest.mark.skipif(find_spec("together") is None, reason="together is not installed")
-@pytest.mark.parametrize("line", LINES + STRICTER, ids=[line.name for line in LINES + STRICTER])
-def test_outcomes_are_those_of_the_checker(
-    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if metadata.version("together") != VERSION:
-        pytest.skip(f"together {VERSION} is the last version that reads examples")
-    monkeypatch.setenv("TOGETHER_DISABLE_TQDM", "true")
-    from together.lib.utils.files import check_file  # noqa: PLC0415 - not a dependency
+def test_outcomes_are_those_of_the_checker(tmp_path: Path) -> None:
+    lines = [*LINES, *STRICTER]
+    paths = [tmp_path / f"{number}.jsonl" for number in range(len(lines))]
+    for path, line in zip(paths, lines, strict=True):
+        path.write_text(line.text + "\n", encoding="utf-8")
 
-    assert check_file(write(tmp_path, line))["is_check_passed"] == line.taken
+    verdicts = run_judge("current", "together", *paths)
+
+    found = {line.name: verdict.problem is None for line, verdict in zip(lines, verdicts, strict=True)}
+    assert found == {line.name: line.taken for line in lines}

@@ -286,7 +286,21 @@ def test_tools_are_lost() -> None:
     pictured["messages"][0] = CHAT["messages"][1]
 
     assert written(called(), "trl")[1] == []
-    assert [written(pictured, to)[1] for to in ("trl", "axolotl", "gemini", "bedrock")] == [["tools"]] * 4
+    assert [written(pictured, to)[1] for to in ("trl", "axolotl")] == [["tools"]] * 2
+    assert [written(pictured, to)[1] for to in ("gemini", "bedrock")] == [["tools", "turns"]] * 2
+
+
+@pytest.mark.parametrize(("to", "key"), [("gemini", "contents"), ("bedrock", "messages")])
+def test_a_lost_call_leaves_no_empty_message(to: str, key: str) -> None:
+    example, losses = written(called(), to)
+
+    assert "tools" in losses
+    assert all(message.get("parts") or message.get("content") for message in example[key])
+
+
+def test_amazon_wants_a_system_message_in_all_examples_or_in_none() -> None:
+    with pytest.raises(NotConvertedError, match="add one to each, or remove all"):
+        load_writer("bedrock").write(read({"messages": [asked("?"), answered("!")]}), FileShape(system=True))
 
 
 def test_refusals() -> None:

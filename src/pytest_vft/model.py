@@ -78,6 +78,7 @@ class Finding:
     example ("" for the whole example) or, for *element* of a JSON array, counted from 0, into the array;
     *image* is the content hash of the image, if there is one; *example* is the content hash of the line or,
     for a rule on the dataset, of the content that recurs. *fix* names its repair, which may be *unsafe*.
+    *box* is its place in the image as stored: left, top, width and height in pixels.
     """
 
     rule: str
@@ -94,6 +95,7 @@ class Finding:
     first: ExamplePlace | None = None
     fix: str | None = None
     unsafe: bool = False
+    box: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,16 @@ def test_keys_search_and_links(one_file: Path, visit: Open) -> None:
     assert visited.console == []
 
 
+def test_nothing_is_cut_off_on_paper(one_file: Path, visit: Open) -> None:
+    page = visit(one_file, viewport={"width": 760, "height": 1000}).page  # A4 with margins
+    page.emulate_media(media="print")
+
+    assert page.evaluate("document.documentElement.scrollWidth <= 760")
+    assert page.locator(".matrix").count() == 2
+    assert page.evaluate("[...document.querySelectorAll('.matrix')].every(one => one.offsetWidth <= 760)")
+    assert not page.locator(".filters").is_visible()
+
+
 def test_narrow_page_has_no_horizontal_scroll_bar(one_file: Path, visit: Open) -> None:
     page = visit(one_file, viewport={"width": 360, "height": 700}).page
 

@@ -32,6 +32,17 @@ def test_gates_that_pass(project: Project) -> None:
     ]
 
 
+def test_page_is_written(project: Project) -> None:
+    report = "--vft-eval-report=html:eval.html"
+    project.run(*GATES, "--vft-eval-min-accuracy=closed=0.9", report, "--vft-no-images").assert_outcomes(
+        failed=1
+    )
+
+    page = (project.folder / "eval.html").read_text(encoding="utf-8")
+    assert "1 of 1 gate failed: closed answers 87.9 % (at least 90.0 % required)" in page
+    assert page.count("<article") == 23
+
+
 def test_gate_that_fails_says_so_in_the_summary(project: Project) -> None:
     result = project.run(*GATES, "--vft-eval-min-accuracy=closed=0.9,open=0.4")
 

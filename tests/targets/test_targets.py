@@ -5,18 +5,16 @@ A file that was not converted fails both a check for the provider and its code, 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from forms import FORMS
 from targets.environments import JudgedFile, run_judge
-from test_writers import CHATS
+from test_round_trips import BUCKET, random_chats
 
 from pytest_vft import build_example, convert, lint, write_jsonl
-from pytest_vft.catalogue.cases import data_url
+from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.formats.writers.base import TRAINING_LOSSES
 from pytest_vft.model import Finding, Report
@@ -62,17 +60,10 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def bucket(to: str) -> dict[str, str]:
-    """Return the options of a conversion for a provider that reads images from a bucket."""
-    scheme = load_provider(to).writes.bucket
-    if "file" in load_provider(to).transports or "bucket" not in load_provider(to).transports:
-        return {}
-    return {"image_prefix": f"{scheme}://bucket/", "bucket_owner": "123456789012"}
-
-
 def converted(source: str | Path, to: str, out: str) -> tuple[Path, Report]:
     """Return *source* converted for the provider *to* into *out*, whatever is lost, and its check."""
-    result = convert(source, to=to, out=out, allow_loss=TRAINING_LOSSES, drop=True, **bucket(to))
+    in_bucket = {"image_prefix": BUCKET.get(to, ""), "bucket_owner": "123456789012"}
+    result = convert(source, to=to, out=out, allow_loss=TRAINING_LOSSES, drop=True, **in_bucket)
     assert result.report is not None
     return Path(result.outputs[0].path), result.report
 
@@ -85,7 +76,8 @@ def wrong(report: Report) -> list[Finding]:
 def test_the_target_takes_what_passes_the_check_and_nothing_else(to: str) -> None:
     target = TARGETS[to]
     books, report = converted(BOOKS, to, "books")
-    sources = random_files()
+    write_jsonl("chats.jsonl", random_chats())
+    sources = [Path("chats.jsonl")]
     if to != "bedrock-nova":  # Nova Forge has no validator of preferences
         sources.append(preferences())
     others = [converted(path, to, f"{path.stem}-out") for path in sources]
@@ -107,6 +99,18 @@ def test_the_target_takes_what_passes_the_check_and_nothing_else(to: str) -> Non
             assert unconverted == JudgedFile(24, 0, None)
 
 
+def test_a_table_has_images_that_trl_opens() -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    images = [{"bytes": draw("png 64x64 rgb")[1], "path": None}]
+    rows = [{"messages": FORMS["trl"].example(n, "")["messages"], "images": images} for n in range(12)]
+    parquet.write_table(pa.Table.from_pylist(rows), "cards.parquet")
+    path, _ = converted("cards.parquet", "trl", "out")
+
+    (verdict,) = run_judge("current", "trl", path)
+
+    assert (path.suffix, verdict) == (".parquet", JudgedFile(12, 12, None))
+
+
 def preferences() -> Path:
     """Write examples with two answers, and an image each."""
     asked = build_example("Which fruit?", "A pear.", data_url("png 64x64 rgb"))["messages"][:1]
@@ -114,42 +118,6 @@ def preferences() -> Path:
     one = {"input": {"messages": asked}, "preferred_output": answers[0], "non_preferred_output": answers[1]}
     write_jsonl("preferences.jsonl", [one] * 12)
     return Path("preferences.jsonl")
-
-
-# Any chat
-
-
-LAST = build_example("And this one?", "A pear.", data_url("png 80x80 rgb"))[
-    "messages"
-]  # no file is without images
-
-
-def random_files() -> list[Path]:
-    """Write files of random chats, all of which are judged by one process afterwards."""
-    files: list[Path] = []
-
-    @settings(
-        max_examples=2,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.lists(CHATS, min_size=12, max_size=24))
-    def draw(chats: list[Any]) -> None:
-        files.append(Path(f"chats{len(files)}.jsonl"))
-        write_jsonl(files[-1], ({"messages": [*with_pixels(one)["messages"], *LAST]} for one in chats))
-
-    draw()
-    return files
-
-
-def with_pixels(example: Any) -> Any:
-    """Return *example* with a data URL for each web address of an image."""
-    text = json.dumps(example)
-    for number in range(10):
-        url = f"https://img.example.com/{number}.png"
-        text = text.replace(url, data_url(f"png {64 + number}x64 rgb"))
-    return json.loads(text)
 
 
 def sound_lines(path: Path, report: Report) -> tuple[int, int]:

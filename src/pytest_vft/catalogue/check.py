@@ -116,6 +116,7 @@ def _key_problems(
     strings = [name for name, fact in facts.items() if fact.name == "string"]
     if below and below["path"] not in strings:
         yield f"below.path: {below['path']!r} is not a fact that is a string{nearest(below['path'], strings)}"
+    yield from _box_problems(content.get("box"), strings)
     for key in ("message", "advice") if below else ():
         yield from _message_problems(below[key], f"below.{key}")
         for other in sorted(placeholders(below[key]).keys() - {"folder"}):
@@ -131,6 +132,12 @@ def _key_problems(
         if name is not None and (scope != needed or name not in numbers):
             where = f"in limits or params of an {needed} rule"
             yield f"{key}: {name!r} is not a number {where}{nearest(name, numbers)}"
+
+
+def _box_problems(box: str | None, strings: list[str]) -> Iterator[str]:
+    boxes = [name for name in strings if name.endswith("_box")]
+    if box is not None and box not in boxes:
+        yield f"box: {box!r} is not a fact with a place in the image{nearest(box, boxes)}"
 
 
 def _case_problems(case: Mapping[str, Any], names: Names) -> Iterator[str]:

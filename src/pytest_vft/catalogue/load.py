@@ -31,11 +31,12 @@ class Rule:
     *when* and *require* map names of facts to fragments of JSON Schema. *limits* names numbers that
     providers state; a *claim* has no number but must be stated by providers as well; *params* are
     numbers with a default. *data_formats* are the formats to which the rule applies, all if there are none.
-    *each* names a fact that lists faults; each fault is a finding. *cut_after*
-    names a number of tokens: the finding is placed at the message that exceeds it. *bounds_fetch* names
-    the maximum number of bytes to fetch of an image. *waived_by* names a network setting under which
-    findings are ignored. *below* names a fact with an absolute path, and has texts for many findings
-    with a common folder. A rule that is *off* runs only if it is selected by its id. The lines of a
+    *each* names a fact that lists faults; each fault is a finding. *box* names a fact with a
+    place in the image. *cut_after* names a number of tokens: the finding is placed at the message that
+    exceeds it. *bounds_fetch* names the maximum number of bytes to fetch of an image. *waived_by* names a
+    network setting under which findings are ignored. *below* names a fact with an
+    absolute path, and has texts for many findings with a common folder. A rule that is *off* runs only if
+    it is selected by its id. The lines of a
     file that fails a rule that *stops* are not read, so such a rule is always selected. *fix* names the
     repair of its findings that meet *fix_when*; of the faults of *each*, only *fix_faults*. It is made
     only on request if it is *unsafe*.
@@ -66,6 +67,7 @@ class Rule:
     key_effects: Mapping[str, Effect] = field(default_factory=dict)
     data_formats: Sequence[str] = ()
     each: str | None = None
+    box: str | None = None
     cut_after: str | None = None
     bounds_fetch: str | None = None
     waived_by: str | None = None

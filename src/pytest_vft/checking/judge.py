@@ -140,7 +140,10 @@ def _finding(rule: Rule, subject: Subject) -> ShardFinding:
         one = raw.partition(b"\n")[0] if subject.lines > 1 else raw.removesuffix(b"\n")
         example = xxh3_128_hexdigest(one)
     fix = rule.fix if is_repairable(rule, subject.facts) else None
-    return ShardFinding(rule.id, subject.line, pointer(subject.place), message, image, example, fix=fix)
+    box = subject.facts.get(rule.box) if rule.box else None
+    return ShardFinding(
+        rule.id, subject.line, pointer(subject.place), message, image, example, fix=fix, box=box
+    )
 
 
 def is_repairable(rule: Rule, facts: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
 from pytest_vft.facts.table import table_facts
 from pytest_vft.facts.tokens import ImageTokens
-from pytest_vft.line_ranges import union
+from pytest_vft.line_ranges import LineRanges, union
 from pytest_vft.model import SCOPES, Cost, FileResult, Source, Tally, Verdict
 from pytest_vft.reading.files import BYTE_ORDER_MARK
 
@@ -146,7 +146,7 @@ def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | N
 
 def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
     """Add verdicts and findings of the rules of scope file to *file*."""
-    skipping = [rule.id for rules in judge.rules.values() for rule in rules if rule.skips]
+    skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips]
     facts = _facts(file, skipping)
     verdicts = judge.checks_for(file.source.data_format)["file"](facts)
     file.totals.counts["file"] = Counter([verdicts])
@@ -158,11 +158,11 @@ def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
         file.stopped_by = next(failed, f"it is {file.opened.container}")
 
 
-def _facts(file: FileTotals, skipping: Sequence[str]) -> FileFacts:
+def _facts(file: FileTotals, skipping: Sequence[Rule]) -> FileFacts:
     """Return the facts of *file*, which skips the examples that fail one of the rules *skipping*."""
     opened, totals = file.opened, file.totals
     read = file.is_read
-    skipped = len(union(totals.bad_lines[id_] for id_ in skipping if id_ in totals.bad_lines))
+    skipped, at_most = skipped_lines(totals.bad_lines, skipping)
     return {
         "split": file.source.split,
         "bytes": opened.bytes,
@@ -175,6 +175,7 @@ def _facts(file: FileTotals, skipping: Sequence[str]) -> FileFacts:
         "image_examples": totals.image_examples if read else None,
         "images": totals.images if read else None,
         "skipped_examples": skipped if read and skipping else None,
+        "predicted_skips": f", up to {at_most:,} if people are counted" if at_most > skipped else "",
         "pictured_examples": totals.pictured,
         "imageless_examples": totals.imageless if totals.image_examples else 0,
         "systemless_examples": totals.systemless if totals.with_system else 0,
@@ -182,6 +183,16 @@ def _facts(file: FileTotals, skipping: Sequence[str]) -> FileFacts:
         "formatting": file.source.layout.get("formatting", ""),
         **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),
     }
+
+
+def skipped_lines(bad_lines: Mapping[str, LineRanges], rules: Iterable[Rule]) -> tuple[int, int]:
+    """Return how many lines with images the provider skips for sure, and how many at most.
+
+    *rules* have skip reasons; those whose effect is unknown only predict what the provider does.
+    """
+    failed = [(rule.effect, bad_lines[rule.id]) for rule in rules if rule.id in bad_lines]
+    sure = union(ranges for effect, ranges in failed if effect != "unknown")
+    return len(sure), len(union(ranges for _, ranges in failed))
 
 
 def _result(file: FileTotals, judge: RuleJudge) -> FileResult:

@@ -38,7 +38,8 @@ class ShardFinding(NamedTuple):
     """A finding in a shard, whose *line* is the number of the entry in the shard, from 1.
 
     *element* is the index of the entry in an array, once its place in the file is known; *first* is where
-    content that recurs occurs first, if not here; *fix* is the name of the repair, if there is one.
+    content that recurs occurs first, if not here; *fix* is the name of the repair, if there is one. *box* is
+    the place in the image: left, top, width and height in pixels, with commas.
     """
 
     rule: str
@@ -50,6 +51,7 @@ class ShardFinding(NamedTuple):
     element: int | None = None
     first: ExamplePlace | None = None
     fix: str | None = None
+    box: str | None = None
 
 
 def common_folder(*folders: str) -> str:

@@ -18,6 +18,7 @@ from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import image_format
 from pytest_vft.reading.links import masked
 from pytest_vft.reading.local_images import LocalImages, image_roots
+from pytest_vft.reading.parquet import BYTES_MARK
 from pytest_vft.regular_files import read_bytes
 from pytest_vft.text import safe
 
@@ -55,6 +56,7 @@ class ImagePlacer:
         self.changes: Counter[str] = Counter()
         self.names: dict[str, None] = {}
         self._plan = plan
+        self._is_table = plan.is_table
         roots = image_roots(plan.source.path, plan.image_roots)
         self._files = LocalImages(roots, ImageStore(full=False))
         self._fixer = ImageFixer(plan.repair)
@@ -70,6 +72,9 @@ class ImagePlacer:
     def place(self, image: ImagePart, payloads: Payloads) -> ImagePart:
         """Return *image* as the target takes it. Raises NotConvertedError if its content cannot be had."""
         reference, mode = image.reference, self._plan.images
+        if self._is_table:
+            reference = reference.replace(f"{BYTES_MARK};base64,", ";base64,", 1)
+            image = image._replace(reference=reference)
         if not image.local and reference[:5].lower() == "data:":
             return self._as_payload_file(image, payloads) if mode == "files" else self._kept(image, payloads)
         if not image.local and mode == "keep":

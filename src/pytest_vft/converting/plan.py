@@ -25,7 +25,7 @@ class ConversionPlan:
     *repair* has the rules that images must pass. Image files are written below *staged* unless *folder* has
     them, and *prefix* precedes their names. *local* says that the target takes images at paths. *bodies* is
     the folder with the bodies of fetched URLs, *causes* says why others were not fetched. *image_roots* are
-    folders of local images.
+    folders of local images. *is_table* says that the file is Parquet.
     """
 
     source: Source
@@ -43,6 +43,7 @@ class ConversionPlan:
     causes: Mapping[str, str] = field(default_factory=dict)
     image_roots: tuple[str, ...] = ()
     keep_refused: bool = False
+    is_table: bool = False
 
 
 class RefusedEntry(NamedTuple):

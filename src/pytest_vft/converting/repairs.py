@@ -26,12 +26,14 @@ class ImageFixer:
     def __init__(self, plan: RepairPlan) -> None:
         store = ImageStore(full=False)
         self._reader = ImageReader(full=False)
-        self._images = ImageRepairer(plan, RuleJudge(plan.lint), store)
+        judge = RuleJudge(plan.lint)
+        self._images = ImageRepairer(plan, judge, store)
         payload = pybase64.b64encode(draw("png 64x64 rgb")[1]).decode()
         url = f"data:image/png;base64,{payload}"
         context = FetchContext({}, plan.lint.now)
         key, facts = image_facts((0, url, "auto", False, ()), "user", plan.source.split, store, context)
-        add_reference_facts([Image(0, 0, key, facts, url)])
+        if judge.needs_optional("image"):
+            add_reference_facts([Image(0, 0, key, facts, url)])
         self._usual = facts  # those of any image whose media type is declared as it is
 
     def repaired(self, data: bytes, has_boxes: Callable[[], bool]) -> bytes | None:

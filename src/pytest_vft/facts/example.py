@@ -223,7 +223,7 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
         "tokens_at_least": text_at_least + images_at_least if known else None,
         "tokens_at_most": text_at_most + images_at_most + others_at_most + around if known else None,
     }
-    shots = few_shot_answers(bounds, rows, role_texts, images) if trained else ()
+    shots = few_shot_answers(bounds, chat, role_texts, images) if trained else ()
     return _example((facts, messages, images, turn, shots, texts, (images_at_least, images_at_most)))
 
 

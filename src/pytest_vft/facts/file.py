@@ -34,7 +34,11 @@ class FileFacts(TypedDict):
     images: int | None
     """Number of images, repeated images included."""
     skipped_examples: int | None
-    """Number of examples that fail a rule with a skip reason; None if no such rule ran."""
+    """Number of examples that fail a rule with a skip reason, predictions left out; None if no such rule
+    ran."""
+    predicted_skips: str
+    """How many it may be with those that fail a rule which only predicts the provider, in words; "" if no
+    more."""
     pictured_examples: NotRequired[int]
     """Number of examples with at least one image or placeholder."""
     imageless_examples: NotRequired[int]

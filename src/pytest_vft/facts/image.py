@@ -18,6 +18,7 @@ from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, is_opened
 from pytest_vft.reading.links import Link, read_link, without_scheme
+from pytest_vft.reading.parquet import BYTES_MARK
 from pytest_vft.reading.remote import Remote, not_fetched
 from pytest_vft.reading.roots import OUTSIDE, UNREADABLE
 
@@ -95,6 +96,9 @@ def _data_facts(split: Split, role: str, detail: str, head: str, format_: str | 
         facts["encoding_error"] = None if is_base64 else 'the URL does not contain ";base64"'
         facts["format"] = "none"
         facts["openable"] = False
+    if BYTES_MARK in head:  # trainers read it as they read a file
+        facts["scheme"], facts["address"] = "path", "bytes of a table"
+        facts["media_type"], facts["media_type_match"] = None, "exact"
     return facts
 
 
@@ -198,14 +202,32 @@ def is_unopened(facts: ImageFacts) -> bool:
 
 
 def repaired_facts(facts: ImageFacts, image: ImageMeasurements) -> ImageFacts:
-    """Return *facts* after the content of their image has become *image*, declared with its media type."""
+    """Return *facts* after the content of their image has become *image*, declared with its media type.
+
+    Optional facts that depend on it are up to date if *facts* has them.
+    """
     new = facts.copy()
     if facts["scheme"] == "data":
-        new["media_type"] = _MEDIA_TYPES.get(image.format, "")
+        media_type = new["media_type"] = _MEDIA_TYPES.get(image.format, "")
+        if "head" in facts:
+            new["head"] = f"data:{media_type};base64"
         new["encoding"], new["encoding_error"], new["base64_variant"] = "base64", None, None
     new["media_type_match"] = "exact"
     _add_measurements(new, image)
+    if "aspect_ratio" in facts:
+        add_shape(new)
     return new
+
+
+def add_shape(facts: ImageFacts) -> None:
+    """Add the optional facts on the ratio of the sides to *facts*."""
+    width, height = facts["width"], facts["height"]
+    if not width or not height:
+        facts["aspect_ratio"] = facts["narrowness"] = None
+        return
+    longer, shorter = max(width, height), min(width, height)
+    facts["aspect_ratio"] = -(-longer // shorter)
+    facts["narrowness"] = 100 * shorter // longer
 
 
 def is_undecoded(facts: ImageFacts) -> bool:

@@ -23,8 +23,8 @@ class ImageFacts(TypedDict):
     unknown_keys: Sequence[Fault]
     """Keys of the image and its content part that the format does not define; null values do not count."""
     scheme: str
-    """Scheme of the URL in lower case: data, https, file ...; "none" for a URL without a scheme and for a
-    local path."""
+    """Scheme of the URL in lower case: data, https, file ...; "none" for a URL without a scheme, "path" for a
+    local path and for the bytes of an image in Parquet."""
     address: str
     """Description of the URL: of scheme s3, a path, bare base64, empty."""
     media_type: str | None

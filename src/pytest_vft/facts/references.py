@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pytest_vft.facts.image import Image
-from pytest_vft.facts.image_facts import ImageFacts
+from pytest_vft.facts.image import Image, add_shape
 from pytest_vft.formats.written import IMAGE_TYPES, source_key
 
 # What Amazon Nova reserves, by a character that each word has; most texts have none of these characters.
@@ -59,7 +58,7 @@ def add_reference_facts(images: Sequence[Image]) -> None:
         facts = image.facts
         facts["head"] = _head(image.reference) if facts["scheme"] == "data" else "none"
         facts["unusual_characters"] = _unusual(image.reference) if facts["scheme"] in _BUCKETS else "none"
-        _add_shape(facts)
+        add_shape(facts)
 
 
 def _head(url: str) -> str:
@@ -71,13 +70,3 @@ def _head(url: str) -> str:
 def _unusual(uri: str) -> str:
     characters = dict.fromkeys(_UNUSUAL.findall(uri.partition("://")[2]))
     return ", ".join(map(repr, list(characters)[:_SHOWN_CHARACTERS])) or "none"
-
-
-def _add_shape(facts: ImageFacts) -> None:
-    width, height = facts["width"], facts["height"]
-    if not width or not height:
-        facts["aspect_ratio"] = facts["narrowness"] = None
-        return
-    longer, shorter = max(width, height), min(width, height)
-    facts["aspect_ratio"] = -(-longer // shorter)
-    facts["narrowness"] = 100 * shorter // longer

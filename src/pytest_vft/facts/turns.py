@@ -9,7 +9,7 @@ import orjson
 from xxhash import xxh3_64_intdigest
 
 from pytest_vft.facts.image import Image
-from pytest_vft.formats.base import MessageRow
+from pytest_vft.formats.base import Chat
 from pytest_vft.formats.chat import Bounds
 from pytest_vft.tuples import from_tuple
 
@@ -69,14 +69,20 @@ def measure_turn(bounds: Bounds, texts: Sequence[RoleTexts], images: Sequence[Im
 
 
 def few_shot_answers(
-    bounds: Bounds, rows: Sequence[MessageRow], texts: Sequence[RoleTexts], images: Sequence[Image]
+    bounds: Bounds, chat: Chat, texts: Sequence[RoleTexts], images: Sequence[Image]
 ) -> Sequence[Shot]:
-    """Return the answers before the target turn, except those that are not trained on."""
+    """Return the answers of *chat* before the target turn, except those that are not trained on.
+
+    Of an example with another answer, only these two answers are trained on.
+    """
+    if chat.alternatives:
+        return ()
     shots = []
     start = 0
-    for position, role, _, _, _, source, _, _ in rows[: bounds[0]]:
+    for position, role, _, _, _, source, _, _ in chat.rows[: bounds[0]]:
         if role == "assistant":
-            if source.get("weight") != 0 and source.get("loss") is not False:
+            is_trained = source.get("weight") != 0 and source.get("loss") is not False
+            if is_trained and position >= chat.read_only:
                 shown = [image.key for image in images if start <= image.message <= position]
                 turn = [message for message in texts[start : position + 1] if message[0] != "system"]
                 shots.append(Shot(position, _key(turn, shown)))

@@ -14,8 +14,9 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.judge import RuleJudge, is_repairable
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.encoding import MEDIA_TYPES
-from pytest_vft.facts.image import image_facts
+from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.image_facts import ImageFacts
+from pytest_vft.facts.references import add_reference_facts
 from pytest_vft.fixing.boxes import has_boxes
 from pytest_vft.fixing.detail import with_detail_inside
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState, RepairedImage, payload_bytes
@@ -55,7 +56,9 @@ class EntryRepairer:
         self._plan = plan
         self._format = load_format(plan.source.data_format, plan.source.layout)
         self._store = open_image_store(plan.lint)
-        self._images = ImageRepairer(plan, RuleJudge(plan.lint), self._store)
+        judge = RuleJudge(plan.lint)
+        self._images = ImageRepairer(plan, judge, self._store)
+        self._refers = judge.needs_optional("image")
         self._linter = ShardLinter(replace(plan.lint, cache=None, max_findings=0), self._store)
         roots = image_roots(plan.source.path, plan.lint.image_roots)
         self._files = LocalImages(roots, self._store, bounded=plan.lint.bounded)
@@ -117,6 +120,8 @@ class EntryRepairer:
             for row in rows:
                 key, facts = image_facts(row, role, self._plan.source.split, self._store, self._context)
                 facts["unknown_keys"] = row[4]
+                if self._refers:
+                    add_reference_facts([Image(position, row[0], key, facts, row[1])])
                 path = ("messages", position, "content", row[0])
                 yield _FoundImage(row, key, facts, self._format.place(value, path))
 

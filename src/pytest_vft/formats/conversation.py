@@ -5,7 +5,7 @@ Keys that formats spell differently (weight and loss, calls of tools, refusals) 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -109,8 +109,7 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     turns = list(map(_turn, chat.rows))
     _name_calls(turns)
     end = len(turns) - chat.alternatives
-    if "prompt" in example and "completion" in example:  # only the completion is trained on
-        turns[:end] = _only_last_trained(turns[:end])
+    turns[: chat.read_only] = map(_read_only, turns[: chat.read_only])
     losses: dict[str, int] = {}
     unknown = len(chat.unknown_keys) + sum(map(_unknown_keys, chat.rows))
     if unknown:
@@ -256,11 +255,8 @@ def _name_calls(turns: list[ChatTurn]) -> None:
             turns[position] = turn._replace(call_id=waiting.pop(0))
 
 
-def _only_last_trained(turns: Sequence[ChatTurn]) -> Iterator[ChatTurn]:
-    answers = [position for position, turn in enumerate(turns) if turn.role == "assistant"]
-    for position, turn in enumerate(turns):
-        shown = turn.role == "assistant" and position != answers[-1]
-        yield turn._replace(trained=False) if shown else turn
+def _read_only(turn: ChatTurn) -> ChatTurn:
+    return turn._replace(trained=False) if turn.role == "assistant" else turn
 
 
 def _tools(value: Any) -> list[Any]:

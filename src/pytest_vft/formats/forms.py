@@ -54,12 +54,14 @@ IsFaulty = Callable[[KeyPath], bool]
 class Messages(NamedTuple):
     """The messages of an example; the last *alternatives* of them are other answers.
 
-    *divided* counts messages that were written as one with the message before.
+    *divided* counts messages that were written as one with the message before. The first *read_only* ones are
+    a prompt, whose answers are not trained on.
     """
 
     messages: Sequence[WrittenMessage]
     alternatives: int = 0
     divided: int = 0
+    read_only: int = 0
 
 
 # Counts the marks that a trainer adds to messages with a number of listed images and of marks.
@@ -151,7 +153,7 @@ class FormsFormat:
         if any(not fault.path for fault in faults):  # a key is missing, or the example has another format
             return Chat((), 0, faults), {}
         faulty = {fault.path[:length] for fault in faults for length in range(1, len(fault.path) + 1)}
-        messages, alternatives, divided = form.read(example, faulty.__contains__)
+        messages, alternatives, divided, read_only = form.read(example, faulty.__contains__)
         listed = listed_images(example, form.images)
         read = chat_rows(messages, listed or (), tags=form.tags)
         chat = Chat(
@@ -166,6 +168,7 @@ class FormsFormat:
             None if listed is None else len(listed),
             divided,
             media_parts(messages),
+            read_only,
         )
         return chat, read.places
 

@@ -33,7 +33,7 @@ class OpenAI:
             return self._read_unsound(example)
         messages = example["messages"]
         if len(example) == 1:
-            return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0, 0, None, 0, 0))
+            return _chat((read_messages(messages), len(messages), (), (), _NONE, _NONE, 0, 0, None, 0, 0, 0))
         unknown = unknown_keys(example, self._shape.keys)
         return Chat(read_messages(messages), len(messages), (), unknown, others=_others(example))
 

@@ -43,9 +43,8 @@ def _read_messages(example: Mapping[str, Any], is_faulty: IsFaulty) -> Messages:
 
 def _read_completion(example: Mapping[str, Any], is_faulty: IsFaulty) -> Messages:
     prompt = _text_or_turns("user", example.get("prompt"), "prompt", is_faulty)
-    return Messages(
-        [*prompt, *_text_or_turns("assistant", example.get("completion"), "completion", is_faulty)]
-    )
+    completion = _text_or_turns("assistant", example.get("completion"), "completion", is_faulty)
+    return Messages([*prompt, *completion], read_only=len(prompt))
 
 
 def _read_preference(example: Mapping[str, Any], is_faulty: IsFaulty) -> Messages:

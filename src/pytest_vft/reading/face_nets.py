@@ -57,7 +57,7 @@ class CenterFace:
     """https://github.com/Star-Clouds/CenterFace: a heat map of centres, with sizes and offsets (MIT)."""
 
     side: int = LONGEST_SIDE
-    threshold: float = 0.50
+    threshold: float = 0.60
 
     def find(self, session: Any, image: Image.Image) -> tuple[float, tuple[float, float, float, float]]:
         """See Net; colours are red, green and blue from 0 to 255."""

@@ -28,6 +28,8 @@ _BUFFER = 1024 * 1024  # bytes of a column that are read at once
 _DECODED = 8 * 1024 * 1024  # bytes of rows, by the figures of their row group, that are decoded together
 _LARGEST_ROW = LONGEST_LINE  # bytes, on average in a row group by its own figures
 _MOST_ROWS = 4_096  # that are decoded together
+# In the data URL of an image that is bytes in the file, before ;base64: data:image/png;table=bytes;base64,...
+BYTES_MARK = ";table=bytes"
 # A column of type Image of datasets is a struct of these.
 _IMAGE = {"bytes", "path"}
 _MEDIA_TYPES = {b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp", b"GIF8": "image/gif"}
@@ -187,6 +189,6 @@ def _image(value: dict[str, Any]) -> Any:
     data = value["bytes"]
     if isinstance(data, bytes):
         kind = next((kind for start, kind in _MEDIA_TYPES.items() if data.startswith(start)), "image/png")
-        return {"url": f"data:{kind};base64,{pybase64.b64encode_as_string(data)}"}
+        return {"url": f"data:{kind}{BYTES_MARK};base64,{pybase64.b64encode_as_string(data)}"}
     path = value.get("path")
     return None if path is None else {"path": path}

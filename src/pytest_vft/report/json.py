@@ -22,6 +22,7 @@ _FINDING_KEYS = (
     "skips",
     "fix",
     "unsafe",
+    "box",
 )
 
 

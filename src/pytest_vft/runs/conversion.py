@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pytest_vft.catalogue.cases import draw
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.converting.files import PARQUET_SUFFIX, FileConversion, convert_file, image_folder
-from pytest_vft.converting.images import body_name
 from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.converting.work import CutFile, cut_file, survey_shards
 from pytest_vft.errors import UsageError
@@ -31,9 +29,9 @@ from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import ReadProgress, Watch
 from pytest_vft.regular_files import read_bytes
 from pytest_vft.report.conversion import Conversion, RefusedExamples
+from pytest_vft.runs.conversion_bodies import Bodies, fetch_bodies
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.conversion_target import next_steps
-from pytest_vft.runs.fetcher import fetcher
 from pytest_vft.runs.run import make_plan
 
 if TYPE_CHECKING:
@@ -59,18 +57,6 @@ class _Form:
     data_format: str
     shape: FileShape
     images: Images
-
-
-class _Bodies:
-    """Images behind URLs, fetched into a folder; *causes* says why others were not."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.causes: dict[str, str] = {}
-
-    def keep(self, url: str, image: bytes) -> None:
-        """Write *image*, which is behind *url*."""
-        Path(self.folder, body_name(url)).write_bytes(image)
 
 
 def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Conversion:
@@ -135,9 +121,8 @@ def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:
     common = reduce(Survey.joined, (file.common for file in files))
     data_format = target.data_format(preferences=common.preferences)
     present = {transport for file in files for transport in file.transports}
-    images = target.images(data_format, request.images, present)
-    if target.reads_parquet and any(file.cut.is_table for file in files):
-        images = "embed"  # their bytes are in the column of images
+    stays = target.reads_parquet and all(file.cut.is_table for file in files)
+    images: Images = "embed" if stays else target.images(data_format, request.images, present)
     return _Form(data_format, common.shape(target.shape()), images)
 
 
@@ -162,37 +147,22 @@ class _Run:
         """Return the conversions of *files* by path; those that an interrupted run has completed are kept."""
         found: dict[str, FileConversion] = {}
         for file in files:
-            facts = self._folder.finished(self._name(file), self._key(file))
-            if facts is not None:
+            if (facts := self._folder.finished(self._name(file), self._key(file))) is not None:
                 found[file.cut.source.path] = FileConversion.from_facts(facts)
         todo = [file for file in files if file.cut.source.path not in found]
         with TemporaryDirectory(prefix="vft-") as temporary:
-            bodies = self._fetch({url for file in todo for url in file.urls}, temporary, watch)
+            fetched = [file for file in todo if self._images(file) != "keep"]
+            urls = {url for file in fetched for url in file.urls}
+            bodies = fetch_bodies(self._request, urls, temporary, watch)
             for file in todo:
                 found[file.cut.source.path] = self._convert(file, bodies)
         return {file.cut.source.path: found[file.cut.source.path] for file in files}
 
-    def _fetch(self, urls: set[str], folder: str, watch: Watch | None) -> _Bodies:
-        """Fetch *urls* into *folder*, unless URLs are kept as they are."""
-        bodies = _Bodies(folder)
-        settings = self._request.settings
-        if not urls or self._form.images == "keep":
-            return bodies
-        if self._request.pretends:
-            for url in urls:
-                bodies.keep(url, draw("png 64x64 rgb")[1])
-            return bodies
-        if settings.network.offline:
-            bodies.causes = dict.fromkeys(urls, "--offline does not fetch")
-            return bodies
-        fetched = fetcher([settings], (), watch, bodies.keep).fetch(sorted(urls))
-        for url, remote in fetched.remotes.items():
-            if remote.content is None:
-                served = f"it is {remote.served}" if remote.served else "it is too large or damaged"
-                bodies.causes[url] = remote.cause or served
-        return bodies
+    def _images(self, file: _SurveyedFile) -> Images:
+        """Return how the images of *file* are passed: inside of examples if it stays Parquet."""
+        return "embed" if file.cut.is_table and self._request.target.reads_parquet else self._form.images
 
-    def _convert(self, file: _SurveyedFile, bodies: _Bodies) -> FileConversion:
+    def _convert(self, file: _SurveyedFile, bodies: Bodies) -> FileConversion:
         request, form, name = self._request, self._form, self._name(file)
         with self._folder.part(name, self._key(file)) as part:
             plan = ConversionPlan(
@@ -201,7 +171,7 @@ class _Run:
                 shape=form.shape,
                 target=request.target.name,
                 allowed=request.allowed,
-                images=form.images,
+                images=self._images(file),
                 repair=self._repair_plan(file),
                 staged=image_folder(part),
                 folder=str(self._folder.path),
@@ -211,6 +181,7 @@ class _Run:
                 causes={url: bodies.causes[url] for url in file.urls if url in bodies.causes},
                 image_roots=request.settings.image_roots,
                 keep_refused=request.limit.drop,
+                is_table=file.cut.is_table,
             )
             result = convert_file(file.cut, name, part, plan, executor=self._executor, watch=self._count)
             part.facts |= result.facts()

@@ -41,12 +41,8 @@ class ConversionTarget(NamedTuple):
 
     @property
     def reads_parquet(self) -> bool:
-        """Whether the provider reads Parquet with a column of images, which a Parquet file then stays.
-
-        A check reads the bytes of such a column as data URLs, so the provider must take these as well.
-        """
-        listed = load_writer(self.formats[0]).has_image_list
-        return listed and {"parquet", "data"} <= {*self.provider.transports}
+        """Whether the provider reads Parquet with a column of images, which a Parquet file then stays."""
+        return load_writer(self.formats[0]).has_image_list and "parquet" in self.provider.transports
 
     def shape(self) -> FileShape:
         """Return what the provider demands of all examples."""

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_vft.checking.results import LintResult
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.results import LintResult, skipped_lines
 from pytest_vft.formats.dataset_info import DATASET_INFO, read_description
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import FileResult, Finding, RuleResult, Source
@@ -110,6 +111,15 @@ def length_notes(settings: Settings, results: Iterable[RuleResult]) -> Iterator[
             f"the image tokens of {safe(model)} are unknown" if model else "give the model with --model=NAME"
         )
         yield f"lengths of examples with images were not checked: {why}; --max-tokens=0 turns this check off"
+
+
+def skip_notes(files: Iterable[FileResult], rules: Iterable[Rule]) -> Iterator[str]:
+    """Yield a note if more examples may be skipped than are skipped for sure."""
+    skipping = [rule for rule in rules if rule.skips]
+    numbers = [skipped_lines(file.bad_lines, skipping) for file in files]
+    sure, at_most = sum(number for number, _ in numbers), sum(number for _, number in numbers)
+    if at_most > sure:
+        yield f"skipped: {count(sure, 'example')} for sure, up to {at_most:,} if people are counted"
 
 
 def comparison_notes(linted: LintResult) -> Iterator[str]:

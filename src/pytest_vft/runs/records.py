@@ -22,6 +22,7 @@ from pytest_vft.runs.notes import (
     media_notes,
     name_notes,
     network_notes,
+    skip_notes,
     split_notes,
 )
 from pytest_vft.runs.settings import Settings
@@ -73,6 +74,7 @@ def make_finding(
         first=found.first,
         fix=found.fix,
         unsafe=found.fix is not None and rule.unsafe,
+        box=tuple(map(int, found.box.split(","))) if found.box else None,
     )
 
 
@@ -145,6 +147,7 @@ def make_report(
             *allowed_notes(results),
             *split_notes(linted.files),
             *media_notes(linted.files),
+            *skip_notes(linted.files, rules),
             *comparison_notes(linted),
             *length_notes(settings, results),
             *troubles,

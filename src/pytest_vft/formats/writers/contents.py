@@ -59,7 +59,9 @@ class BedrockWriter(BareWriter):
         system, turns, losses = _two_roles(conversation)
         losses += count_losses(conversation, *_LOST, "detail")
         if shape.system and not system:
-            raise NotConvertedError("the example has no system message; expected one, as in other examples")
+            raise NotConvertedError(
+                "the example has no system message, but others have one; add one to each, or remove all"
+            )
         messages = [_bedrock_message(turn, shape) for turn in turns]
         if conversation.rejected:
             if turns[-1].role != "assistant" or len(conversation.rejected) > 1:
@@ -84,7 +86,8 @@ def _two_roles(conversation: Conversation) -> tuple[Sequence[str], Sequence[Chat
     system = turns.pop(0) if turns and turns[0].role == "system" else None
     if system and system.images:
         raise NotConvertedError("a system message has an image")
-    as_user = [turn._replace(role="user") if turn.role == "tool" else turn for turn in turns]
+    said = [turn for turn in turns if turn.pieces or not turn.calls]  # the calls of tools are lost
+    as_user = [turn._replace(role="user") if turn.role == "tool" else turn for turn in said]
     found, lost = merged(as_user)
     return system.texts if system else (), found, lost + late
 

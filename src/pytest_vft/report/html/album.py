@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from xxhash import xxh3_64_hexdigest, xxh3_128_digest
@@ -17,7 +18,9 @@ NO_IMAGES = "left out: --no-images"
 class Picture(NamedTuple):
     """An image on a page: the name of its thumbnail, or *missing*, why there is none.
 
-    *alt* describes the image; *width* and *height* are those of the thumbnail in pixels.
+    *alt* describes the image; *width* and *height* are those of the thumbnail in pixels, *original_width* is
+    that of the image. *place* is the JSON pointer of the image in its example, and *box* has left, top, width
+    and height of what a finding is about, in pixels of the thumbnail.
     """
 
     alt: str
@@ -25,6 +28,15 @@ class Picture(NamedTuple):
     width: int = 0
     height: int = 0
     missing: str = ""
+    original_width: int = 0
+    place: str = ""
+    box: tuple[float, ...] = ()
+
+    def with_box(self, box: Sequence[int] | None) -> Picture:
+        """Return the picture with *box*, in pixels of the image."""
+        if not box or not self.original_width:
+            return self
+        return self._replace(box=tuple(round(side * self.width / self.original_width, 1) for side in box))
 
 
 class Album:
@@ -50,7 +62,7 @@ class Album:
             return Picture(alt, missing=name)
         small = self.thumbnails[name]
         sized = f"{alt}, {small.original_width} x {small.original_height} pixels"
-        return Picture(sized, name, small.width, small.height)
+        return Picture(sized, name, small.width, small.height, original_width=small.original_width)
 
     def _draw(self, data: bytes) -> str:
         """Return the name of the thumbnail of *data*, or why there is none."""

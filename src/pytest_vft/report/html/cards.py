@@ -75,11 +75,12 @@ _NO_PLACES: Places = frozenset()
 
 
 class _Wanted(NamedTuple):
-    """An example of a card, with the places of the images to show."""
+    """An example of a card, with the places of the images to show, and the boxes in them."""
 
     place: ExamplePlace
     images: Places = _NO_PLACES
     note: str = ""
+    boxes: Mapping[str, Sequence[int]] = {}
 
     @property
     def key(self) -> tuple[str, int, Places]:
@@ -105,7 +106,8 @@ class _Draft(NamedTuple):
             for other in self.findings
             if other.image and (other.path, other.line, other.element) == here
         )
-        yield _Wanted(ExamplePlace(*here), frozenset(images), "recurs here" if one.first else "")
+        boxes = {other.pointer: other.box for other in self.findings if other.box}
+        yield _Wanted(ExamplePlace(*here), frozenset(images), "recurs here" if one.first else "", boxes)
 
 
 def galleries(report: Report, maker: CardMaker, most: int = CARDS_OF_RULE) -> list[Gallery]:
@@ -250,8 +252,11 @@ class CardMaker:
         return self._admitted(card, place)
 
     def _side(self, wanted: _Wanted) -> Side:
-        place, _, note = wanted
+        place, _, note, boxes = wanted
         shown = self._examples.get(wanted.key)
+        if shown and boxes:
+            pictures = tuple(one.with_box(boxes.get(one.place)) for one in shown.pictures)
+            shown = shown._replace(pictures=pictures)
         element = "" if place.element is None else f" (#{place.element})"
         return Side(
             f"{place.path}:{place.line}{element}",

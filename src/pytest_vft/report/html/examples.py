@@ -113,7 +113,7 @@ def _shown(
         entry.position,
         question=_text(chat, start, end),
         answer=_text(chat, end, end + 1),
-        pictures=tuple(_picture(one, album, local) for one in chosen[:MOST_IMAGES]),
+        pictures=tuple(_picture(one, album, local)._replace(place=one.place) for one in chosen[:MOST_IMAGES]),
         more=len(images) - len(chosen[:MOST_IMAGES]),
     )
 

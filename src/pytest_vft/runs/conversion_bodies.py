@@ -1,0 +1,41 @@
+"""Images behind URLs, fetched into a folder for a conversion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_vft.catalogue.cases import draw
+from pytest_vft.converting.images import body_name
+from pytest_vft.reading.remote import Watch
+from pytest_vft.runs.conversion_request import ConversionRequest
+from pytest_vft.runs.fetcher import fetcher
+
+
+class Bodies:
+    """Images behind URLs in a folder; *causes* says why others are not there."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.causes: dict[str, str] = {}
+
+    def keep(self, url: str, image: bytes) -> None:
+        """Write *image*, which is behind *url*."""
+        Path(self.folder, body_name(url)).write_bytes(image)
+
+
+def fetch_bodies(request: ConversionRequest, urls: set[str], folder: str, watch: Watch | None) -> Bodies:
+    """Fetch *urls* into *folder*; a request that pretends takes each for a sound image."""
+    bodies = Bodies(folder)
+    settings = request.settings
+    if request.pretends:
+        for url in urls:
+            bodies.keep(url, draw("png 64x64 rgb")[1])
+    elif settings.network.offline:
+        bodies.causes = dict.fromkeys(urls, "--offline does not fetch")
+    elif urls:
+        fetched = fetcher([settings], (), watch, bodies.keep).fetch(sorted(urls))
+        for url, remote in fetched.remotes.items():
+            if remote.content is None:
+                served = f"it is {remote.served}" if remote.served else "it is too large or damaged"
+                bodies.causes[url] = remote.cause or served
+    return bodies
