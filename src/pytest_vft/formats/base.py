@@ -78,8 +78,8 @@ class Chat(NamedTuple):
     *listed* the images in a list beside the messages; None without such a list. *divided* counts the
     messages that were written as one with the message before: a format may have results of tools in the
     message of a user. *answer* is the number of messages of the first of two answers, if the format tells it.
-    *media* counts the videos, audios and documents in parts. The first *read_only* messages are a prompt, whose
-    answers are not trained on.
+    *media* counts the videos, audios and documents in parts. The first *read_only* messages are a prompt,
+    whose answers are not trained on.
     """
 
     rows: Sequence[MessageRow]
@@ -93,8 +93,8 @@ class Chat(NamedTuple):
     listed: int | None = None
     divided: int = 0
     media: int = 0
-    answer: int = 0
     read_only: int = 0
+    answer: int = 0
 
     @property
     def messages(self) -> list[Message]:
