@@ -4,7 +4,8 @@
 
 Packages are fetched into FOLDER with apt and pip. matplotlib draws the charts. With --cleanvision, the
 quality rules are compared with cleanvision in the environment of PYTHON. Photos alternate between two halves:
-thresholds were chosen on the first, and figures are of the second.
+thresholds of quality were chosen on the first, and figures are of the second. Those of likeness were chosen
+on all photos, and on other charts and documents.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from pytest_vft.reading.quality import Light, Sharpness
 from pytest_vft.reading.similarity import DISTANCE, find_similar
 
 DRAWN = 60  # charts, and documents: 1,770 pairs of each
+SEED = 101  # thresholds were chosen with charts of seed 1 and documents of seed 2
 HASHES = 1_000_000
 Change = Callable[[Image.Image], bytes]
 
@@ -88,6 +90,7 @@ COPIES: Mapping[str, Change] = {
     "5 % cropped at each side": cropped,
     "rotated by 2 degrees": lambda image: jpeg(image.rotate(2, Image.Resampling.BICUBIC)),
 }
+SMALLER = ("half the size", "a quarter of the size")
 DAMAGED: Mapping[str, Change] = {
     "as it is": jpeg,
     "dark 0.4": levels(0.4),
@@ -114,23 +117,28 @@ def are_alike(one: Look | None, other: Look | None) -> bool:
 
 def similarity(half: Sequence[Image.Image]) -> None:
     """Print the recall of copies, and false pairs of charts and documents."""
-    known = looks([jpeg(image) for image in half])
-    left_out = sum(look is None for look in known)
-    print(f"{len(half)} photos, of which {left_out} are left out and "
-          f"{sum(look is not None and look.on_paper for look in known)} are on paper")  # fmt: skip
-    for name, change in COPIES.items():
-        copies = looks([change(image) for image in half])
-        pairs = [(one, other) for one, other in zip(known, copies, strict=True) if one]
-        photo = [are_alike(*pair) for pair in pairs if not pair[0].on_paper]
-        paper = [are_alike(*pair) for pair in pairs if pair[0].on_paper]
-        print(f"  {name}: photos {sum(photo)}/{len(photo)}, on paper {sum(paper)}/{len(paper)}")
-    for name, drawn in (("charts", charts(DRAWN)), ("documents", documents(DRAWN)), ("photos", half)):
-        seen = looks([jpeg(image) for image in drawn])
-        pairs_ = list(combinations(seen, 2))
-        false = sum(are_alike(*pair) for pair in pairs_)
-        print(
-            f"  pairs of {name}: {false} alike of {len(pairs_)}; {sum(one is None for one in seen)} left out"
-        )
+    for name, images in (
+        ("photos", half),
+        ("charts", list(charts(DRAWN, SEED))),
+        ("documents", list(documents(DRAWN, SEED))),
+    ):
+        known = looks([jpeg(image) for image in images])
+        seen = [look for look in known if look]
+        print(f"{len(images)} {name}: {len(images) - len(seen)} left out, "
+              f"{sum(look.is_drawn for look in seen)} taken for drawings")  # fmt: skip
+        false_pairs(f"{name} as they are", known)
+        for change, copy in COPIES.items():
+            copies = looks([copy(image) for image in images])
+            found = sum(map(are_alike, known, copies))
+            print(f"  {change}: {found}/{len(images)}")
+            if change in SMALLER:
+                false_pairs(f"{name} of {change}", copies)
+
+
+def false_pairs(name: str, looks: Sequence[Look | None]) -> None:
+    """Print how many of the images, all of which are different, are alike."""
+    pairs = list(combinations(looks, 2))
+    print(f"  pairs of {name}: {sum(are_alike(*pair) for pair in pairs)} alike of {len(pairs)}")
 
 
 def verdicts(images: Sequence[bytes]) -> list[dict[str, bool]]:
@@ -206,11 +214,11 @@ def main() -> None:
     python = next(
         (word.partition("=")[2] for word in sys.argv[2:] if word.startswith("--cleanvision=")), None
     )
+    search()  # first, since the peak of memory counts
     fetch(folder)
     half = [image for _, image in photos(folder)][1::2]
     similarity(half)
     quality(half, folder, python)
-    search()
 
 
 if __name__ == "__main__":

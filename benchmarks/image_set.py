@@ -93,14 +93,14 @@ def deviation(image: Image.Image) -> float:
     return ImageStat.Stat(image.convert("L")).stddev[0]
 
 
-def charts(number: int) -> Iterator[Image.Image]:
-    """Yield *number* charts of different data: bars, lines, points and pies, as matplotlib draws them."""
+def charts(number: int, seed: int) -> Iterator[Image.Image]:
+    """Yield *number* charts of data by *seed*: bars, lines, points and pies, as matplotlib draws them."""
     import matplotlib as mpl  # noqa: PLC0415 - 0.5 s
 
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 - after use()
 
-    chance = random.Random(1)  # noqa: S311 - no secret
+    chance = random.Random(seed)  # noqa: S311 - no secret
     for at in range(number):
         figure, axes = plt.subplots(figsize=(6.4, 4.8), dpi=100)
         values = [chance.uniform(1, 100) for _ in range(chance.randint(4, 9))]
@@ -121,9 +121,9 @@ def charts(number: int) -> Iterator[Image.Image]:
         plt.close(figure)
 
 
-def documents(number: int) -> Iterator[Image.Image]:
-    """Yield *number* pages with other words each: letters and tables in two layouts."""
-    chance = random.Random(2)  # noqa: S311 - no secret
+def documents(number: int, seed: int) -> Iterator[Image.Image]:
+    """Yield *number* pages with words by *seed*: letters and tables in two layouts."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
     font = ImageFont.load_default(size=14)
     for at in range(number):
         page = Image.new("RGB", (620, 877), "white")

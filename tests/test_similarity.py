@@ -28,6 +28,7 @@ from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import Source, Split
 from pytest_vft.reading import similarity
 from pytest_vft.reading.similarity import find_similar, similar_groups
+from pytest_vft.report.text import unknown_lines
 from pytest_vft.runs.lint import lint
 
 # Hashes near a few centres, so that many are similar.
@@ -68,8 +69,8 @@ def test_numpy_finds_the_same(hashes: list[int], most: int) -> None:
 
     assert alone is not None
     assert by_numpy is not None
-    assert (by_numpy.groups, sorted(by_numpy.links), by_numpy.cut) == (
-        alone.groups,
+    assert (list(by_numpy.groups), sorted(by_numpy.links), by_numpy.cut) == (
+        list(alone.groups),
         sorted(alone.links),
         alone.cut,
     )
@@ -241,7 +242,22 @@ def test_header_depth_says_that_images_were_not_compared(tmp_path: Path) -> None
 
     (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
     assert (near.tally.unknown, near.tally.checked) == (2, 0)
-    assert not lint(paths["train"], validation=paths["validation"], depth="header", require_checked=True).ok
+    assert any(
+        "not decoded at depth header (dataset/near-split-leak)" in line for line in unknown_lines(report)
+    )
+
+
+def test_images_that_the_depth_leaves_out_fail_only_what_was_selected(tmp_path: Path) -> None:
+    paths = written(tmp_path, train=[SHAPES], validation=[smaller(SHAPES)])
+
+    def failing(**options: Any) -> set[str]:
+        both = {"validation": paths["validation"], "depth": "header", "require_checked": True}
+        return {rule.id for rule in lint(paths["train"], **both, **options).failing}
+
+    always = failing()
+    assert "dataset/near-split-leak" not in always
+    selected = {"dataset/near-duplicate", "image/dark"}
+    assert failing(extend_select=",".join(selected)) - always == selected
 
 
 def test_too_many_images_without_numpy_are_not_compared(
@@ -256,6 +272,8 @@ def test_too_many_images_without_numpy_are_not_compared(
     (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
     assert near.tally.unknown == 2
     assert any("2 images not compared" in note and "numpy" in note for note in report.notes)
+    strict = lint(paths["train"], validation=paths["validation"], require_checked=True)
+    assert near.id in [rule.id for rule in strict.failing]
 
 
 def test_second_run_compares_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -288,6 +288,11 @@ def test_tools_are_lost() -> None:
     assert written(called(), "trl")[1] == []
     assert [written(pictured, to)[1] for to in ("trl", "axolotl")] == [["tools"]] * 2
     assert [written(pictured, to)[1] for to in ("gemini", "bedrock")] == [["tools", "turns"]] * 2
+    assert written(pictured, "trl")[0]["tools"] == []
+
+
+def test_tools_are_lost_once_in_an_example() -> None:
+    assert load_writer("axolotl").write(read(called()), FileShape()).losses == {"tools": 1}
 
 
 @pytest.mark.parametrize(("to", "key"), [("gemini", "contents"), ("bedrock", "messages")])

@@ -157,7 +157,8 @@ class RuleResult(NamedTuple):
     `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode, and
     *unopened* of those on local images that were not opened; *allowed* is the number of findings that the
     configuration tolerates; *reason* is why the rule is ignored, or None; *decodes* is whether it judges what
-    decoded images show. The other fields are texts of the rule file.
+    decoded images show, and *beyond_depth* the number of unknown verdicts that are due to the depth of the
+    run, which fail nothing. The other fields are texts of the rule file.
     """
 
     id: str
@@ -170,10 +171,16 @@ class RuleResult(NamedTuple):
     allowed: int | None = None
     reason: str | None = None
     decodes: bool = False
+    beyond_depth: int = 0
     summary: str = ""
     why: str = ""
     advice: str = ""
     source: str = ""
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether the rule left something unjudged that the depth of the run includes."""
+        return self.tally.unknown > self.beyond_depth
 
 
 class UnsettledUrl(NamedTuple):
@@ -282,4 +289,4 @@ class Report:
     def fails(self, rule: RuleResult) -> bool:
         """Return whether *rule* fails the run, according to `fail_on` and `require_checked`."""
         failed = rule.tally.failed > 0 and (rule.severity == "error" or self.fail_on == "warning")
-        return failed or (self.require_checked and rule.tally.unknown > 0)
+        return failed or (self.require_checked and rule.has_gaps)

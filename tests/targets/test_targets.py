@@ -77,7 +77,7 @@ def test_the_target_takes_what_passes_the_check_and_nothing_else(to: str) -> Non
     target = TARGETS[to]
     books, report = converted(BOOKS, to, "books")
     write_jsonl("chats.jsonl", random_chats())
-    sources = [Path("chats.jsonl")]
+    sources = [Path("chats.jsonl"), calls()]
     if to != "bedrock-nova":  # Nova Forge has no validator of preferences
         sources.append(preferences())
     others = [converted(path, to, f"{path.stem}-out") for path in sources]
@@ -109,6 +109,25 @@ def test_a_table_has_images_that_trl_opens() -> None:
     (verdict,) = run_judge("current", "trl", path)
 
     assert (path.suffix, verdict) == (".parquet", JudgedFile(12, 12, None))
+
+
+def calls() -> Path:
+    """Write examples that call a tool, examples with a refusal, and others, with an image each."""
+    asked, answer = build_example("Which lot?", "Lot 7.", data_url("png 64x64 rgb"))["messages"]
+    call = {"id": "a", "type": "function", "function": {"name": "find", "arguments": '{"lot":7}'}}
+    called = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "7", "tool_call_id": "a"},
+    ]
+    tools = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
+    refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
+    kinds = [
+        {"messages": [asked, *called, answer], "tools": tools, "parallel_tool_calls": False},
+        {"messages": [asked, refused]},
+        {"messages": [asked, answer]},
+    ]
+    write_jsonl("calls.jsonl", kinds * 4)
+    return Path("calls.jsonl")
 
 
 def preferences() -> Path:

@@ -86,17 +86,25 @@ class _Compiler:
 
     def _verdict(self, failing: Verdict, conditions: Conditions) -> str:
         """Return the expression for *failing*, UNKNOWN or PASS, which is 0 and opens a gate."""
-        failed, unknown = [], []
+        if not conditions:
+            return f"{Verdict.PASS:d}"
+        passed, failed, unknown = [], [], []
         for fact, fragment in conditions.items():
-            name, test = self._facts[fact], f"not ({self._fragment(self._facts[fact], fragment)})"
-            if self._types[fact].nullable:
-                failed.append(f"({name} is not None and {test})")
-                unknown.append(f"{name} is None")
-            else:
-                failed.append(test)
-        steps = ((failing, failed), (Verdict.UNKNOWN, unknown))
-        taken = [f"{verdict:d} if {' or '.join(tests)} else " for verdict, tests in steps if tests]
-        return "".join(taken) + f"{Verdict.PASS:d}"
+            name, test = self._facts[fact], self._fragment(self._facts[fact], fragment)
+            if not self._types[fact].nullable:
+                passed.append(test)
+                failed.append(f"not ({test})")
+                continue
+            passed.append(test if _rejects_none(fragment) else f"{name} is not None and {test}")
+            failed.append(f"({name} is not None and not ({test}))")
+            unknown.append(f"{name} is None")
+        if not unknown:
+            return f"{Verdict.PASS:d} if {' and '.join(passed)} else {failing:d}"
+        # Most subjects pass, so that is tested first.
+        return (
+            f"{Verdict.PASS:d} if {' and '.join(passed)}"
+            f" else {failing:d} if {' or '.join(failed)} else {Verdict.UNKNOWN:d}"
+        )
 
     def _fragment(self, fact: str, fragment: Fragment) -> str:
         return " and ".join(self._keyword(fact, *item) for item in fragment.items())
@@ -118,3 +126,8 @@ class _Compiler:
         name = next(same, f"k{len(self._constants)}")
         self._constants[name] = constant
         return _TESTS[keyword].format(fact=fact, value=name)
+
+
+def _rejects_none(fragment: Fragment) -> bool:
+    """Return whether the test of *fragment* starts with one that is false for None."""
+    return next(iter(fragment)) in {"const", "enum"}

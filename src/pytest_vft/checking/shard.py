@@ -123,12 +123,13 @@ class ShardLinter:
         training, first_keys = self._training, FirstKeys() if self._keys else None
         add, number, start = self._add, 0, 0
         for raw, line in lines:
-            first, number = number + 1, number + line.lines
+            repeats = line.lines
+            first, number = number + 1, number + repeats
             facts = line_facts(line, split)
             counted = judged[check_line(facts)]
-            counted.number += line.lines
+            counted.number += repeats
             if counted.failed:
-                explain(counted.verdicts, Subject("line", facts, first, raw, lines=line.lines))
+                explain(counted.verdicts, Subject("line", facts, first, raw, lines=repeats))
             totals.examples += not line.blank
             if first_keys is not None and not shard.rows:  # each row has the same columns
                 start, totals.size = (

@@ -112,13 +112,15 @@ class ImageStore:
         """Measure pending payloads that are not in the cache; return whether all are base64."""
         if not self._pending:
             return True
-        self._images |= self._cached({key: len(data) for key, data in self._pending.items()})
+        if self._cache:
+            self._images |= self._cached({key: len(data) for key, data in self._pending.items()})
         lengths: deque[tuple[int, int]] = deque()
         for image in self._reader.measure(self._decoded(lengths)):
             key, length = lengths.popleft()
             self._images[key] = image
-            self._note(key, length, image)
-        sound = all(self._images[key] is not None for key in self._pending)
+            if self._cache:
+                self._note(key, length, image)
+        sound = None not in map(self._images.get, self._pending)
         self._pending.clear()
         return sound
 

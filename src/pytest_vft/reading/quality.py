@@ -6,10 +6,13 @@ Formulas and thresholds: docs/explanation/image-content.md.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops
 
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.views import DecodedImage, View
@@ -27,7 +30,7 @@ _NOISE = 8  # levels by which bands differ after lossy encoding of a grey image
 class Colours:
     """Whether an image has colours."""
 
-    id: str = "colours 1"
+    id: str = "colours 2"
     columns: tuple[str, ...] = ("colours",)
     views: frozenset[View] = frozenset({"colour"})
 
@@ -43,14 +46,14 @@ def _has_colours(image: DecodedImage) -> bool | None:
         return None
     red, green, blue = image.colour.split()
     differences = (ImageChops.difference(red, green), ImageChops.difference(green, blue))
-    return any(sum(one.histogram()[_NOISE + 1 :]) for one in differences)
+    return any(one.getextrema()[1] > _NOISE for one in differences)  # type: ignore[operator]  # one band
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
     """How dark, bright and varied an image is, by the histogram of its small grey view."""
 
-    id: str = "light 1"
+    id: str = "light 2"
     columns: tuple[str, ...] = ("lights", "shades", "entropy")
     views: frozenset[View] = frozenset({"grey"})
 
@@ -62,7 +65,7 @@ class Light:
         if grey is None:
             return dict.fromkeys(self.columns)
         histogram = grey.histogram()
-        lights, shades = _level(histogram, _LIGHTS), _level(histogram, _SHADES)
+        lights, shades = _levels(histogram, (_LIGHTS, _SHADES))
         return {"lights": lights, "shades": shades, "entropy": round(100 * grey.entropy())}
 
 
@@ -70,7 +73,7 @@ class Light:
 class Sharpness:
     """How sharp an image is, by fine against coarse edges in the middle."""
 
-    id: str = "sharpness 1"
+    id: str = "sharpness 2"
     columns: tuple[str, ...] = ("sharpness", "contrast")
     views: frozenset[View] = frozenset({"grey", "centre"})
 
@@ -79,7 +82,7 @@ class Sharpness:
         return [
             {
                 "sharpness": None if one.centre is None else sharpness(one.centre),
-                "contrast": None if one.grey is None else round(ImageStat.Stat(one.grey).stddev[0]),
+                "contrast": None if one.grey is None else round(_deviation(one.grey)),
             }
             for one in images
         ]
@@ -105,11 +108,21 @@ def _edges(grey: Image.Image, right: int, down: int) -> int:
     return _level(ImageChops.difference(grey.crop(here), grey.crop(there)).histogram(), _EDGES)
 
 
+def _deviation(grey: Image.Image) -> float:
+    """Return the standard deviation of the levels of *grey*."""
+    histogram = grey.histogram()
+    weighted = list(map(mul, range(256), histogram))
+    mean = sum(weighted) / sum(histogram)
+    square: float = sum(map(mul, range(256), weighted)) / sum(histogram)
+    return math.sqrt(max(0.0, square - mean * mean))
+
+
 def _level(histogram: Sequence[int], share: float) -> int:
     """Return the lowest level at or below which *share* of the pixels in *histogram* lie."""
-    left = math.ceil(share * sum(histogram))
-    for level, number in enumerate(histogram):
-        left -= number
-        if left <= 0:
-            return level
-    return len(histogram) - 1
+    return _levels(histogram, [share])[0]
+
+
+def _levels(histogram: Sequence[int], shares: Sequence[float]) -> list[int]:
+    """Like _level(), for several shares."""
+    numbers = list(accumulate(histogram))
+    return [bisect_left(numbers, math.ceil(share * numbers[-1])) for share in shares]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -40,16 +41,17 @@ def find_similar(
     that only hashes with an equal band are compared. Return None if there are too many hashes and numpy 2 is
     not installed.
     """
-    groups, cut = _equal(hashes, are_alike)
-    firsts = [hashes[group[0]] for group in groups]
+    groups, different, cut = _equal(hashes, are_alike)
+    firsts = [hashes[number] for number in groups.firsts]
     bands = _bands(distance)
-    if len(set(firsts)) <= MOST_WITHOUT_NUMPY:
+    if different <= MOST_WITHOUT_NUMPY:
         pairs, more = _search(firsts, bands, distance)
     elif found := _search_by_numpy(firsts, bands, distance):
         pairs, more = found
     else:
         return None
-    links = [(one, other) for one, other in pairs if are_alike(groups[one][0], groups[other][0])]
+    first = groups.firsts
+    links = [(one, other) for one, other in pairs if are_alike(first[one], first[other])]
     return Similar(groups, links, cut + more)
 
 
@@ -75,26 +77,51 @@ def similar_groups(
     return sorted(sorted(group) for group in joined.values())
 
 
-def _equal(hashes: Sequence[int], are_alike: AreAlike) -> tuple[list[list[int]], int]:
-    """Return groups of images with equal hashes that look like the first one, and how many were cut."""
-    groups: list[list[int]] = []
+class _Groups(Sequence[Sequence[int]]):
+    """Groups of numbers, of which most have one: a list for each takes ten times the memory."""
+
+    def __init__(self) -> None:
+        self.firsts = array("Q")
+        self._others: dict[int, list[int]] = {}
+
+    def add(self, number: int) -> int:
+        """Add a group of *number*, and return its position."""
+        self.firsts.append(number)
+        return len(self.firsts) - 1
+
+    def join(self, at: int, number: int) -> None:
+        """Add *number* to the group at this position."""
+        self._others.setdefault(at, []).append(number)
+
+    def __len__(self) -> int:
+        return len(self.firsts)
+
+    def __getitem__(self, at: Any) -> Any:  # the supertype has an overload for slices
+        return [self.firsts[at], *self._others.get(at, ())]
+
+
+def _equal(hashes: Sequence[int], are_alike: AreAlike) -> tuple[_Groups, int, int]:
+    """Return groups of images with equal hashes that look like the first one.
+
+    Besides, return how many hashes are different, and how many groups were cut.
+    """
+    groups = _Groups()
     first: dict[int, int] = {}  # position in groups by hash
     others: defaultdict[int, list[int]] = defaultdict(list)
     cut = 0
     for number, hashed in enumerate(hashes):
         at = first.setdefault(hashed, len(groups))
         if at == len(groups):
-            groups.append([number])
+            groups.add(number)
             continue
         known = [at, *others[hashed]]
-        alike = next((one for one in known[-MOST_COMPARED:] if are_alike(groups[one][0], number)), None)
+        alike = next((one for one in known[-MOST_COMPARED:] if are_alike(groups.firsts[one], number)), None)
         if alike is None:
             cut += len(known) > MOST_COMPARED
-            others[hashed].append(len(groups))
-            groups.append([number])
+            others[hashed].append(groups.add(number))
         else:
-            groups[alike].append(number)
-    return groups, cut
+            groups.join(alike, number)
+    return groups, len(first), cut
 
 
 def _bands(distance: int) -> list[tuple[int, int]]:

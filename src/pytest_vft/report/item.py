@@ -30,7 +30,7 @@ def failure(report: Report, rule: RuleResult, source: Source | None, most_shown:
     tally = rule.tally
     if tally.failed:
         return _findings(report, rule, source, most_shown)
-    if tally.unknown and report.require_checked:
+    if rule.has_gaps and report.require_checked:
         reason = unknown_reason(report, rule)
         text = f"{tally.unknown:,} not checked\n{reason}"
         return ItemFailure(text, reason, reason, source.path if source else "", None)

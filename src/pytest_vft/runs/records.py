@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.checking.measuring import needs_pixels
+from pytest_vft.checking.measuring import SIMILAR_IMAGE, needs_pixels
 from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.model import Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
@@ -85,6 +85,8 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
     allowed = settings.config.allow.get(rule.id)
     tolerated = allowed is not None and tally.failed <= allowed
     ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
+    # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth.
+    is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full"
     return RuleResult(
         id=rule.id,
         subject=rule.subject,
@@ -96,6 +98,7 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
         decodes=needs_pixels(rule),
+        beyond_depth=tally.unknown - linted.uncompared if is_beyond else 0,
         summary=rule.summary,
         why=rule.why,
         advice=rule.advice,

@@ -91,6 +91,7 @@ def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
     for turn in (*conversation.turns, *conversation.rejected):
         for kind in _kinds(turn):
             found[kind] = found.get(kind, 0) + 1
+    found["tools"] = min(found.get("tools", 0), 1)  # of an example, however many calls it has
     return Counter({kind: found[kind] for kind in kinds if found.get(kind)})
 
 

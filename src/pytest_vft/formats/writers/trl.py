@@ -44,8 +44,8 @@ class TrlWriter(BareWriter):
             if conversation.turns[-1].role != "assistant":
                 raise NotConvertedError("the example has no answer, and the file is trained on answers only")
             example = {"prompt": messages[:-1], "completion": messages[-1:]}
-        if shape.tools:
-            example["tools"] = list(conversation.tools)
+        if shape.tools:  # what is lost is not written: a check would report it
+            example["tools"] = [] if losses["tools"] else list(conversation.tools)
         return WrittenExample(example | {"images": listed_images(conversation)}, +losses)
 
 
