@@ -457,6 +457,8 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "depth": "auto",
         "offline": True,
         "faces": "no model",
+        "baselines": [],
+        "known": [],
         "files": [
             {
                 "path": "train.jsonl",
@@ -480,6 +482,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "severity": "error",
         "checked": 10,
         "failed": 2,
+        "known": 0,
         "unknown": 0,
         "undecoded": 0,
         "unopened": 0,
@@ -977,7 +980,7 @@ def test_option_of_an_evaluation_is_one_of_the_command(vft: Vft, capsys: pytest.
     with pytest.raises(SystemExit):
         vft("eval", "--help")
     ours = set(re.findall(r"^  (?:-h, )?(--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
-    shared = {"--base-url", "--max-shown", "--model", "--data-format", "--image-root"}
+    shared = {"--base-url", "--max-shown", "--model", "--data-format", "--image-root", "--no-images"}
 
     assert {name for name in options if name.startswith("--vft-eval-")} - RENAMED == {
         option.replace("--", "--vft-eval-", 1) for option in ours - shared - HERE_ONLY.keys()

@@ -133,7 +133,7 @@ def test_leak_between_configurations_is_not_found_and_that_is_said() -> None:
 def test_each_field_of_a_report_is_combined_or_the_same_for_all_files() -> None:
     same = {"depth", "offline", "fail_on", "require_checked"}
     names = "provider provider_name closes model files rules findings dataset notes urls unsettled cost"
-    combined = {*names.split(), "by_data_format", "known", "baselines"}
+    combined = {*names.split(), "by_data_format", "known", "baselines", "faces"}
 
     assert {one.name for one in dataclasses.fields(Report)} == same | combined
 
@@ -188,5 +188,5 @@ def test_each_file_counts_by_its_own_severity(capsys: pytest.CaptureFixture[str]
     junit = capsys.readouterr().out
 
     assert code == 1
-    assert text.endswith("FAILED  1 of 20 lines has errors (4 findings) in 1 of 2 files\n")
+    assert "\nFAILED  1 of 20 lines has errors (4 findings) in 1 of 2 files; [*] 4 can be repaired: " in text
     assert junit.count("<failure") == 1

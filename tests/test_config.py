@@ -275,7 +275,7 @@ def test_so_many_findings_are_allowed(
     assert done.code == code
     assert done.rule("image/unsupported-mode")["severity"] == severity
     assert {finding["severity"] for finding in done.data["findings"]} == {severity}
-    assert f"{severity} image/unsupported-mode: 1 image, 2 examples (allowed: {allowed})" in text.out
+    assert f"{severity} image/unsupported-mode [*]: 1 image, 2 examples (allowed: {allowed})" in text.out
     assert [line for line in text.out.split("\n") if line.startswith("note")] == ([note] if note else [])
 
 

@@ -369,6 +369,7 @@ def test_embedded_image_is_measured() -> None:
         "media_type_match": "exact",
         "encoding": "base64",
         "encoding_error": None,
+        "base64_variant": None,
         "bytes": len(png()),
         "format": "PNG",
         "openable": True,

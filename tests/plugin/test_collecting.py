@@ -10,6 +10,7 @@ MODE = "train.jsonl::image/unsupported-mode"
 LEAK = "vft::dataset/split-leak"
 ITEMS = [
     "train.jsonl::file/git-lfs-pointer",
+    "train.jsonl::file/no-data-format",
     "train.jsonl::file/not-jsonl",
     "train.jsonl::file/unreadable",
     MODE,
@@ -52,7 +53,7 @@ def test_only_drops_testpaths(project: Project) -> None:
 def test_only_drops_all_else_in_workers(project: Project) -> None:
     result = project.run_apart("-n2", "--vft-data=train.jsonl", "--vft-only", ONE_RULE)
 
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=4, failed=1)
 
 
 @pytest.mark.parametrize("more", [[], ["--vft-data=train.jsonl"], ["--vft-only"]])

@@ -94,7 +94,7 @@ def test_common_conftest_works(project: Project, recipe: str, more: list[str]) -
 
     result = project.run_apart(*more, *DATA) if more else project.run(*DATA)
 
-    result.assert_outcomes(passed=4, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
     written = project.folder / "failed.txt"
     assert WRITTEN.get(recipe, "") in (written.read_text() if written.exists() else "")
 
@@ -108,7 +108,7 @@ def test_conftest_beside_or_above_the_data_works_with_only(
 
     result = (project.run_apart if more else project.run)(*more, "--vft-only", *DATA)
 
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=4, failed=1)
     assert (project.folder / "failed.txt").read_text() == "failed\n"
 
 
@@ -131,7 +131,7 @@ def test_conftest_elsewhere_is_for_elsewhere(project: Project) -> None:
     (project.folder / "other" / "conftest.py").write_text(textwrap.dedent(CONFTESTS["allure"]))
     (project.folder / "other" / "test_other.py").write_text("def test_passes(): pass")
 
-    project.run(*DATA).assert_outcomes(passed=5, failed=1)
+    project.run(*DATA).assert_outcomes(passed=6, failed=1)
     assert not (project.folder / "failed.txt").exists()
 
 
@@ -166,7 +166,7 @@ def test_line_style_shows_path_line_and_message(project: Project, more: list[str
 def test_other_styles_show_no_traceback(project: Project, style: str) -> None:
     result = project.run(f"--tb={style}", *DATA)
 
-    result.assert_outcomes(passed=4, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
     result.stdout.no_fnmatch_line("*ItemFailedError*")
 
 

@@ -64,7 +64,7 @@ def test_traceback_is_shown_of_a_fault_of_ours(project: Project) -> None:
 
     result = project.run_apart(*DATA)
 
-    result.assert_outcomes(failed=4)
+    result.assert_outcomes(failed=5)
     result.stdout.fnmatch_lines(["E *ZeroDivisionError: ours"])
 
 

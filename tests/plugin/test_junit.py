@@ -21,7 +21,13 @@ def test_one_testcase_a_rule_and_file(project: Project) -> None:
 
     cases = suite(project, "--vft-data=a.jsonl", "--vft-data=sub", ONE_RULE).findall("testcase")
 
-    rules = ["file/git-lfs-pointer", "file/not-jsonl", "file/unreadable", "image/unsupported-mode"]
+    rules = [
+        "file/git-lfs-pointer",
+        "file/no-data-format",
+        "file/not-jsonl",
+        "file/unreadable",
+        "image/unsupported-mode",
+    ]
     found = [(case.get("classname"), case.get("name")) for case in cases]
     assert found == [(file, rule) for file in ("a.jsonl", "sub.b.jsonl") for rule in rules]
 

@@ -63,7 +63,7 @@ def test_testpaths_limit_nothing(project: Project) -> None:
 def test_workers_limit_as_well(project: Project) -> None:
     project.configure(CONFIGURED)
 
-    project.run_apart("-n2", "--vft-only", ONE_RULE, "b").assert_outcomes(passed=4)
+    project.run_apart("-n2", "--vft-only", ONE_RULE, "b").assert_outcomes(passed=5)
 
 
 def test_without_only_a_folder_is_for_pytest(project: Project) -> None:
@@ -96,7 +96,7 @@ def test_nearest_configuration_of_each_file_applies(project: Project) -> None:
         "--vft-data=a", "--vft-data=b", "--vft-only", ONE_RULE, "--vft-report=json:report.json"
     )
 
-    result.assert_outcomes(passed=15, failed=1, warnings=1)
+    result.assert_outcomes(passed=19, failed=1, warnings=1)
     result.stdout.fnmatch_lines(["FAILED a/two.jsonl::image/unsupported-mode*"])
     report = json.loads((project.folder / "report.json").read_bytes())
     assert [(one["path"], one["severity"]) for one in report["findings"]] == [
@@ -111,13 +111,13 @@ def test_nearest_configurations_apply_in_workers(project: Project) -> None:
 
     result = project.run_apart("-n2", "--vft-data=.", "--vft-only", ONE_RULE)
 
-    result.assert_outcomes(passed=16, warnings=1)
+    result.assert_outcomes(passed=20, warnings=1)
 
 
 def test_rule_that_one_configuration_selects_runs_on_its_files(project: Project) -> None:
     (project.folder / "b" / "vft.toml").write_text('select = ["image/unsupported-mode"]')
 
-    ids = project.ids("--vft-data=.", "--vft-only", "-k", "unsupported-format or split-leak")
+    ids = project.ids("--vft-data=.", "--vft-only", "-k", "unsupported-format or (split-leak and not near)")
 
     assert ids == [
         "a/one.jsonl::image/unsupported-format",

@@ -62,7 +62,7 @@ def test_unknown_fails_when_all_must_be_checked(project: Project) -> None:
 
     result = project.run(*DATA, "--vft-require-checked")
 
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=4, failed=1)
     result.stdout.fnmatch_lines(["2 not checked", "2 of 10 images not checked: offline"])
 
 
@@ -73,7 +73,7 @@ def test_one_unchecked_file_does_not_fail_another(project: Project) -> None:
 
     result = project.run("a.jsonl", "b.jsonl", ONE_RULE, "--vft-require-checked")
 
-    result.assert_outcomes(passed=7, failed=1, warnings=1)
+    result.assert_outcomes(passed=9, failed=1, warnings=1)
     result.stdout.fnmatch_lines(["FAILED a.jsonl::image/unsupported-mode*"])
 
 
@@ -97,7 +97,7 @@ def test_ignored_rule_is_skipped_with_its_reason(project: Project, ignored: str)
 
     result = project.run("--vft-data=data", ONE_RULE, "-rs")
 
-    result.assert_outcomes(passed=3, skipped=1)
+    result.assert_outcomes(passed=4, skipped=1)
     result.stdout.fnmatch_lines(["SKIPPED [[]1[]] data/train.jsonl:1: ignored: our trainer converts"])
 
 
@@ -108,14 +108,14 @@ def test_rule_ignored_in_one_file_fails_in_another(project: Project) -> None:
 
     result = project.run("old.jsonl", "new.jsonl", ONE_RULE)
 
-    result.assert_outcomes(passed=6, failed=1, skipped=1)
+    result.assert_outcomes(passed=8, failed=1, skipped=1)
     result.stdout.fnmatch_lines(["FAILED new.jsonl::*"])
 
 
 def test_rule_on_all_files_can_be_ignored(project: Project) -> None:
     project.write("a.jsonl", about="squares")
     project.write("b.jsonl", about="squares")
-    options = ("--vft-data=a.jsonl", "--vft-validation-data=b.jsonl", "-k", "leak", "-rs")
+    options = ("--vft-data=a.jsonl", "--vft-validation-data=b.jsonl", "-k", "leak and not near", "-rs")
 
     result = project.run(*options, "--vft-ignore=dataset/split-leak")
 
@@ -137,7 +137,7 @@ def test_file_that_is_not_read_fails_once(compressed: Project) -> None:
     outcomes = result.parseoutcomes()
     assert outcomes["failed"] == 1
     assert "passed" not in outcomes
-    dataset = sum(rule.startswith("dataset/") for rule in shipped_rules())
+    dataset = sum(rule.scope == "dataset" and not rule.off for rule in shipped_rules().values())
     reason = f"SKIPPED [[]{outcomes['skipped'] - dataset}[]] train.jsonl:1: not read: file/not-jsonl"
     result.stdout.fnmatch_lines(["*: is gzip, not JSON Lines", reason])
 
@@ -158,14 +158,14 @@ def test_skips_do_not_depend_on_the_order(compressed: Project) -> None:
 
     result = compressed.run(*DATA, "-v")
 
-    result.assert_outcomes(failed=1, skipped=3)
+    result.assert_outcomes(failed=1, skipped=4)
     result.stdout.fnmatch_lines(["*unsupported-mode SKIPPED *", "*not-jsonl FAILED *"])
 
 
 def test_other_files_are_read_all_the_same(compressed: Project) -> None:
     compressed.write("other.jsonl")
 
-    compressed.run("train.jsonl", "other.jsonl", ONE_RULE).assert_outcomes(passed=4, failed=1, skipped=3)
+    compressed.run("train.jsonl", "other.jsonl", ONE_RULE).assert_outcomes(passed=5, failed=1, skipped=4)
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="everybody may read here")
@@ -184,5 +184,5 @@ def test_file_that_has_gone_since_collection_fails_once(project: Project) -> Non
 
     result = project.run(*DATA)
 
-    result.assert_outcomes(passed=1, failed=1, skipped=3)
+    result.assert_outcomes(passed=1, failed=1, skipped=4)
     result.stdout.fnmatch_lines(["train.jsonl: cannot be read: No such file or directory"])

@@ -37,7 +37,7 @@ def test_name_is_kept_in_ids(project: Project, name: str) -> None:
     ids = project.ids(f"--vft-data={name}", ONE_RULE)
 
     assert ids[-1] == f"{name}::image/unsupported-mode"
-    project.run(f"--vft-data={name}", ONE_RULE).assert_outcomes(passed=3, failed=1)
+    project.run(f"--vft-data={name}", ONE_RULE).assert_outcomes(passed=4, failed=1)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("-")])
@@ -51,7 +51,7 @@ def test_copied_id_and_last_failed_work_with_any_name(project: Project, name: st
 def test_name_with_two_colons_can_be_given_by_option(project: Project) -> None:
     project.write("a::b.jsonl", grey=[1])
 
-    project.run("--vft-data=a::b.jsonl", ONE_RULE).assert_outcomes(passed=3, failed=1)
+    project.run("--vft-data=a::b.jsonl", ONE_RULE).assert_outcomes(passed=4, failed=1)
 
 
 def test_files_outside_the_root_have_ids_of_their_own(root: Project) -> None:
@@ -70,7 +70,7 @@ def test_files_outside_the_root_are_checked_each_for_itself(root: Project) -> No
 
     result = root.run("--vft-data=../one/train.jsonl", "--vft-data=../two/train.jsonl", ONE_RULE)
 
-    result.assert_outcomes(passed=7, failed=1)
+    result.assert_outcomes(passed=9, failed=1)
     result.stdout.fnmatch_lines(["../one/train.jsonl:1: mode is L; *"])
 
 
@@ -105,4 +105,4 @@ def test_file_and_its_link_are_checked_once(project: Project) -> None:
     project.write("cache/ab12.jsonl")
     (project.folder / "train.jsonl").symlink_to("cache/ab12.jsonl")
 
-    project.run("train.jsonl", "--vft-data=cache/ab12.jsonl", ONE_RULE).assert_outcomes(passed=4)
+    project.run("train.jsonl", "--vft-data=cache/ab12.jsonl", ONE_RULE).assert_outcomes(passed=5)

@@ -38,13 +38,16 @@ def test_all_items_share_one_lint(project: Project) -> None:
         ["-k", "unsupported-mode"],
         ["-k", "image/unsupported-mode and not file"],
         ["--deselect=train.jsonl::file"],
-        [f"--deselect=train.jsonl::file/{name}" for name in ("git-lfs-pointer", "not-jsonl", "unreadable")],
+        [
+            f"--deselect=train.jsonl::file/{name}"
+            for name in ("git-lfs-pointer", "no-data-format", "not-jsonl", "unreadable")
+        ],
     ],
 )
 def test_keywords_and_deselection_leave_the_rest(project: Project, choice: list[str]) -> None:
     project.write(grey=[1])
 
-    project.run(*DATA, *choice).assert_outcomes(failed=1, deselected=3)
+    project.run(*DATA, *choice).assert_outcomes(failed=1, deselected=4)
 
 
 def test_only_what_is_left_is_linted(project: Project) -> None:
@@ -67,12 +70,12 @@ def test_only_what_is_left_is_linted(project: Project) -> None:
     ]
 
 
-@pytest.mark.parametrize(("marker", "passed"), [("vft", 4), ("not vft", 1)])
+@pytest.mark.parametrize(("marker", "passed"), [("vft", 5), ("not vft", 1)])
 def test_items_carry_our_marker(project: Project, marker: str, passed: int) -> None:
     project.write()
     project.pytester.makepyfile("def test_passes(): pass")
 
-    project.run(*DATA, "-m", marker).assert_outcomes(passed=passed, deselected=5 - passed)
+    project.run(*DATA, "-m", marker).assert_outcomes(passed=passed, deselected=6 - passed)
 
 
 def test_first_failure_stops_the_run(project: Project) -> None:
@@ -81,7 +84,7 @@ def test_first_failure_stops_the_run(project: Project) -> None:
 
     result = project.run("-x", "--vft-data=a.jsonl", "--vft-data=b.jsonl", ONE_RULE)
 
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=4, failed=1)
 
 
 def test_last_failed_are_run_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +106,7 @@ def test_last_failed_are_run_again(project: Project, monkeypatch: pytest.MonkeyP
     first = project.run(*run)
     again = project.run(*run, "--lf")
 
-    first.assert_outcomes(passed=11, failed=4)
+    first.assert_outcomes(passed=14, failed=4)
     again.assert_outcomes(failed=4)
 
 
@@ -120,4 +123,4 @@ def test_stepwise_starts_where_it_stopped(project: Project) -> None:
     project.write(grey=[1])
     project.run(*DATA, "--sw")
 
-    project.run(*DATA, "--sw").assert_outcomes(failed=1, deselected=3)
+    project.run(*DATA, "--sw").assert_outcomes(failed=1, deselected=4)

@@ -78,7 +78,7 @@ def test_same_question_in_one_split_is_no_leak(project: Project) -> None:
 
     result = project.run("--vft-data=a.jsonl", "--vft-data=b.jsonl", SPLITS)
 
-    result.assert_outcomes(passed=7)
+    result.assert_outcomes(passed=9)
 
 
 def test_same_question_in_two_splits_is_a_leak(project: Project) -> None:
@@ -87,7 +87,7 @@ def test_same_question_in_two_splits_is_a_leak(project: Project) -> None:
 
     result = project.run("--vft-data=a.jsonl", "--vft-validation-data=b.jsonl", SPLITS)
 
-    result.assert_outcomes(passed=6, failed=1)
+    result.assert_outcomes(passed=8, failed=1)
     result.stdout.fnmatch_lines(["FAILED vft::dataset/split-leak*"])
 
 

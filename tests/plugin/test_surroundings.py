@@ -29,7 +29,7 @@ def files(project: Project) -> None:
 def test_pytest_without_a_part(project: Project, part: str) -> None:
     result = project.run_apart("-p", f"no:{part}", *DATA)
 
-    result.assert_outcomes(passed=4, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
     result.stdout.fnmatch_lines(["train.jsonl:3: mode is L*"])
 
 
@@ -46,11 +46,11 @@ def test_pytest_without_a_terminal(project: Project, data: list[str], code: int)
 def test_pytest_without_xdist(project: Project) -> None:
     result = project.pytester.runpytest_subprocess("-p", "no:xdist", "-p", "vft", *DATA)
 
-    result.assert_outcomes(passed=4, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
 
 
 def test_pytest_with_xdist_at_rest(project: Project) -> None:
-    project.run_apart("-n0", *DATA).assert_outcomes(passed=4, failed=1)
+    project.run_apart("-n0", *DATA).assert_outcomes(passed=5, failed=1)
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]])
@@ -59,14 +59,14 @@ def test_pytest_at_its_strictest(project: Project, workers: list[str]) -> None:
 
     result = project.run_apart(*workers, "-W", "error", *DATA)
 
-    result.assert_outcomes(passed=4, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
     result.stdout.fnmatch_lines(["train.jsonl:3: mode is L*"])
 
 
 def test_options_can_stand_in_addopts(project: Project) -> None:
     project.pytester.makeini(f"[pytest]\naddopts = {' '.join(DATA)}")
 
-    project.run().assert_outcomes(passed=4, failed=1)
+    project.run().assert_outcomes(passed=5, failed=1)
 
 
 def test_quiet_output_is_quiet(project: Project) -> None:
@@ -99,14 +99,14 @@ def test_other_plugins_of_files_are_left_alone(project: Project) -> None:
         "test_other_plugins_of_files_are_left_alone.py::test_passes",
         "train.jsonl::mine",
     ]
-    project.run(*DATA).assert_outcomes(passed=5, failed=1)
+    project.run(*DATA).assert_outcomes(passed=6, failed=1)
 
 
 def test_items_bear_with_plugins_made_for_functions(project: Project) -> None:
     """pytest-retry resets the fixtures of any item that fails."""
     project.pytester.makeconftest("def pytest_runtest_setup(item): item._initrequest()")
 
-    project.run(*DATA).assert_outcomes(passed=4, failed=1)
+    project.run(*DATA).assert_outcomes(passed=5, failed=1)
 
 
 def test_items_may_take_their_time(project: Project) -> None:
@@ -123,7 +123,7 @@ def test_items_may_take_their_time(project: Project) -> None:
         """
     )
 
-    project.run(*DATA, "--strict-markers").assert_outcomes(passed=4, failed=1)
+    project.run(*DATA, "--strict-markers").assert_outcomes(passed=5, failed=1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what forked processes inherit")
@@ -143,7 +143,7 @@ def test_worker_that_dies_is_told_by_each_item_and_not_tried_again(project: Proj
 
     result = project.run_apart("--vft-only", "--vft-jobs=2", *DATA)
 
-    result.assert_outcomes(failed=4)
+    result.assert_outcomes(failed=5)
     result.stdout.fnmatch_lines(["*train.jsonl: bytes 0 to *worker process was killed*"])
     result.stdout.no_fnmatch_line("*Traceback*")
     assert (project.folder / "shards.txt").read_text() == "shard\n"

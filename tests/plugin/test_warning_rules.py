@@ -18,7 +18,7 @@ def configured(project: Project) -> None:
 def test_no_finding_draws_no_warning(project: Project) -> None:
     project.write()
 
-    project.run(*DATA, "-W", "error").assert_outcomes(passed=4)
+    project.run(*DATA, "-W", "error").assert_outcomes(passed=5)
 
 
 def test_item_passes_with_one_warning_at_the_first_finding(project: Project) -> None:
@@ -26,7 +26,7 @@ def test_item_passes_with_one_warning_at_the_first_finding(project: Project) -> 
 
     result = project.run(*DATA)
 
-    result.assert_outcomes(passed=4, warnings=1)
+    result.assert_outcomes(passed=5, warnings=1)
     result.stdout.fnmatch_lines(
         [
             MODE,
@@ -41,7 +41,7 @@ def test_each_file_draws_its_own_warning(project: Project) -> None:
 
     result = project.run("--vft-data=a.jsonl", "--vft-data=b.jsonl", ONE_RULE)
 
-    result.assert_outcomes(passed=8, warnings=2)
+    result.assert_outcomes(passed=10, warnings=2)
     result.stdout.fnmatch_lines(["  a.jsonl:1: VftWarning: *", "  b.jsonl:2: VftWarning: *"])
 
 
@@ -75,7 +75,7 @@ def test_no_base64_is_shown_where_pytest_leaves_warnings_to_python(project: Proj
 
     result = project.run_apart(*DATA, "-p", "no:warnings", "-s")
 
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=5)
     result.stderr.fnmatch_lines(["*train.jsonl:1: VftWarning: *"])
     assert PAYLOAD not in result.stdout.str() + result.stderr.str()
 
@@ -89,7 +89,7 @@ def test_warning_made_an_error_fails_with_its_own_text(
 
     result = project.run_apart(*workers, *DATA, "-W", filter_)
 
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=4, failed=1)
     result.stdout.fnmatch_lines(
         ["2 images, first: line 3", "train.jsonl:3: *", "train.jsonl:7: *", "do: *"], consecutive=True
     )
@@ -99,14 +99,14 @@ def test_warning_made_an_error_fails_with_its_own_text(
 def test_warning_can_be_silenced(project: Project) -> None:
     project.write(grey=[1])
 
-    project.run(*DATA, "-W", "ignore::pytest_vft.VftWarning").assert_outcomes(passed=4)
+    project.run(*DATA, "-W", "ignore::pytest_vft.VftWarning").assert_outcomes(passed=5)
 
 
 def test_warnings_fail_on_request(project: Project) -> None:
     project.write(grey=[1])
 
-    project.run(*DATA, "--vft-fail-on=warning").assert_outcomes(passed=3, failed=1)
-    project.run(*DATA, "--vft-fail-on=error").assert_outcomes(passed=4, warnings=1)
+    project.run(*DATA, "--vft-fail-on=warning").assert_outcomes(passed=4, failed=1)
+    project.run(*DATA, "--vft-fail-on=error").assert_outcomes(passed=5, warnings=1)
 
 
 def test_report_points_at_the_first_finding(project: Project) -> None:
@@ -128,15 +128,15 @@ class TestAllowedFindings:
     def test_up_to_the_number_pass(self, project: Project, grey: list[int], warnings: int) -> None:
         project.write(grey=grey)
 
-        project.run(*DATA).assert_outcomes(passed=4, warnings=warnings)
+        project.run(*DATA).assert_outcomes(passed=5, warnings=warnings)
 
     def test_one_more_fails(self, project: Project) -> None:
         project.write(grey=[3, 7, 8])
 
-        project.run(*DATA).assert_outcomes(passed=3, failed=1)
+        project.run(*DATA).assert_outcomes(passed=4, failed=1)
 
     def test_the_number_is_for_all_files_together(self, project: Project) -> None:
         project.write("a.jsonl", grey=[3, 7])
         project.write("b.jsonl", grey=[1])
 
-        project.run("a.jsonl", "b.jsonl", ONE_RULE).assert_outcomes(passed=6, failed=2)
+        project.run("a.jsonl", "b.jsonl", ONE_RULE).assert_outcomes(passed=8, failed=2)
