@@ -138,7 +138,7 @@ def _finding(rule: Rule, subject: Subject) -> ShardFinding:
     example = None
     if isinstance(raw, bytes):
         one = raw.partition(b"\n")[0] if subject.lines > 1 else raw.removesuffix(b"\n")
-        example = xxh3_128_hexdigest(one)
+        example = xxh3_128_hexdigest(one.removesuffix(b"\r"))  # the same, whatever ends the line
     fix = rule.fix if is_repairable(rule, subject.facts) else None
     box = subject.facts.get(rule.box) if rule.box else None
     return ShardFinding(

@@ -142,6 +142,10 @@ class EntryRepairer:
                 if rule.fix != "move-detail" or not faults & set(rule.fix_faults):
                     continue
                 part = with_detail_inside(value_at(value, image.place))
+                moved = part and self._images.failing({**image.facts, "detail": part["image_url"]["detail"]})
+                if moved and moved.keys() - self._images.failing(image.facts).keys():
+                    result.left[LeftOver(rule.id, "image_url cannot have this detail")] += 1
+                    continue
                 if part is None:
                     result.left[LeftOver(rule.id, "image_url has another detail")] += 1
                     continue

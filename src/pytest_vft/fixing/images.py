@@ -71,13 +71,18 @@ class ImageRepairer:
 
         *payload* is the base64 text of a data URL; *has_boxes* says that the example has coordinates.
         """
-        state, left = before, dict[str, str]()
+        state = reached = before
+        left: dict[str, str] = {}
         for _ in range(_MOST_ROUNDS):
-            todo = self._allowed(state, left, has_boxes=has_boxes)
-            better = self._better(state, todo, payload, left) if todo else None
+            todo = self._allowed(reached, left, has_boxes=has_boxes)
+            better = self._better(reached, todo, payload, left, has_boxes=has_boxes) if todo else None
             if better is None:
                 break
-            state = better
+            reached = better
+            if not _new_errors(before, reached):  # else another step is needed
+                state = reached
+        for rule in _new_errors(before, reached):
+            left.update((id_, f"it would fail {rule.id}") for id_ in before.failing if id_ not in left)
         over = [LeftOver(id_, why) for id_, why in left.items() if id_ in state.failing]
         if state is before or state.data is None:
             return None, over
@@ -103,16 +108,25 @@ class ImageRepairer:
         return todo
 
     def _better(
-        self, state: ImageState, todo: Collection[str], payload: str | None, left: dict[str, str]
+        self,
+        state: ImageState,
+        todo: Collection[str],
+        payload: str | None,
+        left: dict[str, str],
+        *,
+        has_boxes: bool,
     ) -> ImageState | None:
-        """Return *state* after *todo* if it fails fewer rules and no other error; None if that is not so."""
+        """Return *state* after *todo* if it fails fewer rules, and no other error that cannot be repaired.
+
+        Return None if that is not so.
+        """
         for data in self._attempts(state, todo, payload, left):
             _, measured = self._store.measure(data)
             facts = repaired_facts(state.facts, measured)
             after = ImageState(data, facts, self.failing(facts))
-            new = [rule for id_, rule in after.failing.items() if id_ not in state.failing]
-            solved = [rule for id_, rule in state.failing.items() if id_ not in after.failing]
-            if solved and not any(rule.severity == "error" for rule in new):
+            allowed = self._allowed(after, {}, has_boxes=has_boxes)
+            new = [rule for rule in _new_errors(state, after) if rule.fix not in allowed]
+            if not new and not state.failing.keys() <= after.failing.keys():
                 return after
             for rule in new:
                 for id_ in state.failing:
@@ -132,13 +146,14 @@ class ImageRepairer:
         if data is None:
             return
         orientation = state.facts["orientation"] or 1
+        repairs = {*todo, "first-frame"} if self._unsafe else todo
         if REDRAWS & set(todo):
             try:
                 for small in (False, True):
                     yield redraw(
                         data,
                         kind,
-                        todo,
+                        repairs,
                         self._limits,
                         orientation=orientation,
                         bounded=self._bounded,
@@ -157,6 +172,12 @@ _UNSAFE: Mapping[str | None, str] = {
     "scale-down": "it is scaled down",
     "first-frame": "only its first frame stays",
 }
+
+
+def _new_errors(before: ImageState, after: ImageState) -> list[Rule]:
+    """Return the rules of severity error that fail *after* a repair, but not *before*."""
+    new = after.failing.keys() - before.failing.keys()
+    return [rule for id_, rule in after.failing.items() if id_ in new and rule.severity == "error"]
 
 
 def _resolved(rule: Rule, before: ImageFacts, after: ImageFacts) -> Repaired:

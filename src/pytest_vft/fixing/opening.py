@@ -19,6 +19,8 @@ _PILLOW: Mapping[str, str] = {
     "JPEG 2000": "JPEG2000",
 }
 _WEBP_HEAD = 64  # bytes, within which the chunk of a lossy WEBP starts unless a profile precedes it
+_CODING_STYLE = b"\xff\x52\x00"  # the marker COD, with the first byte of a length below 256
+_WAVELET = 13  # bytes from the marker to the kind of wavelet
 _LOSSY = ("JPEG", "AVIF", "JPEG 2000")
 _PROFILES: Mapping[bytes, Sequence[str]] = {
     b"RGB ": ("RGB", "RGBA"),
@@ -81,9 +83,16 @@ def opened(data: bytes, kind: str, *, bounded: bool) -> Iterator[SourceImage]:
             image.load()
         except Exception as error:
             raise CannotRepairError(f"it cannot be decoded ({type(error).__name__})") from error
-        source = SourceImage(image, kind, frames, kind in _LOSSY or b"VP8 " in data[:_WEBP_HEAD])
+        is_lossy = kind in _LOSSY or b"VP8 " in data[:_WEBP_HEAD]
+        source = SourceImage(image, kind, frames, is_lossy and not (kind == "JPEG 2000" and _is_exact(data)))
         source = source._replace(profile=image.info.get("icc_profile"))
         yield _with_tables(source, image) if isinstance(image, JpegImageFile) else source
+
+
+def _is_exact(data: bytes) -> bool:
+    """Return whether the wavelet of *data*, JPEG 2000, is the reversible one (ITU-T T.800, A.6.1)."""
+    start = data.find(_CODING_STYLE)
+    return start >= 0 and data[start + _WAVELET : start + _WAVELET + 1] == b"\x01"
 
 
 def _with_tables(source: SourceImage, image: JpegImageFile) -> SourceImage:

@@ -39,7 +39,7 @@ def redraw(  # noqa: PLR0913 - all by keyword but four
     left = orientation if turned == _UPRIGHT else _UPRIGHT
     with opened(data, kind, bounded=bounded) as source:
         if source.frames > 1 and "first-frame" not in repairs:
-            raise CannotRepairError(f"it has {count(source.frames, 'frame')}, of which one would stay")
+            raise CannotRepairError(f"--unsafe: only the first of its {count(source.frames, 'frame')} stays")
         image = upright(source.pixels, turned)
         try:
             if "convert-mode" in repairs or "convert-format" in repairs:

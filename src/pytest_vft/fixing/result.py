@@ -84,9 +84,10 @@ _NUMBERS = ("total", "copied", "changed", "aside", "solved", "images")
 class FixResult:
     """The reports before and after repairs, and the numbers of each file that has something to repair.
 
-    *after* is None if nothing was written; *outputs* are what was written, and *refused* is the number of
+    *after* is None if nothing was written, or if no example is left in what was written; *outputs* are what
+    was written, and *refused* is the number of
     examples for which nothing was written, since they would have been set aside; *rules* are those of the
-    run by id.
+    run by id; *unsafe* says that unsafe repairs were made, too.
     """
 
     before: Report
@@ -95,6 +96,7 @@ class FixResult:
     outputs: tuple[OutputSummary, ...] = ()
     refused: int = 0
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    unsafe: bool = False
 
     @property
     def is_needed(self) -> bool:
@@ -106,4 +108,6 @@ class FixResult:
         """Whether what is there now is in order: nothing can be repaired, and no rule fails the run."""
         if self.after is not None:
             return self.after.ok
+        if self.outputs:
+            return True
         return self.before.ok and not self.is_needed and not self.refused

@@ -8,8 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from pytest_vft.encoding import MEDIA_TYPES, rgb_or_rgba
+from pytest_vft.encoding import MEDIA_TYPES
 from pytest_vft.fixing.metadata import orientation_exif
+from pytest_vft.fixing.mode import in_colours
 from pytest_vft.fixing.opening import SourceImage
 from pytest_vft.fixing.orientation import turned_tables
 
@@ -47,7 +48,7 @@ def saved(image: Image.Image, kind: str, source: SourceImage, *, turned: int, or
     applied, and stays as the only EXIF. A JPEG keeps the quantisation tables and the subsampling of a JPEG.
     """
     if image.mode not in _STORED[kind]:
-        image = rgb_or_rgba(image)
+        image = in_colours(image)
     if kind == "JPEG" and image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     exif = orientation_exif(orientation)

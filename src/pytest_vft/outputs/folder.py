@@ -14,7 +14,7 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 from pytest_vft.errors import UsageError
 from pytest_vft.locking import lock
 from pytest_vft.outputs.names import SIDE_FILES, OutputTarget
-from pytest_vft.outputs.staging import PartRecord, Staging
+from pytest_vft.outputs.staging import STAGING, PartRecord, Staging
 from pytest_vft.regular_files import read_bytes
 
 _PACKAGE = Path(__file__).parents[1]
@@ -190,6 +190,21 @@ class OutputFolder:
         for path in self.names:
             if not os.access(path, os.W_OK):
                 raise UsageError(f"{path}: is read-only; make it writable, or write to another folder")
+
+
+def finish_interrupted(folder: Path, *, discard: bool = False) -> None:
+    """Let all files appear in *folder* if an interrupted run has begun to, unless another process does so.
+
+    If *discard*, other unfinished files are removed as well.
+    """
+    if not (folder / STAGING).is_dir():
+        return
+    staging = Staging(folder)
+    with (staging.root / "lock").open("ab") as file:
+        if lock(file):
+            staging.roll_forward()
+            if discard:
+                staging.discard()
 
 
 @contextmanager

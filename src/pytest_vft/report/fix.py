@@ -22,7 +22,7 @@ def render_fix(result: FixResult, *, drop: bool = False, width: int = WIDTH) -> 
 
     With *drop*, examples may be set aside.
     """
-    if result.after is not None:
+    if result.outputs:
         lines = [*output_lines(result.outputs), *_not_repaired(result, width), *_after(result, width)]
     elif result.refused:
         lines = [*_table(result, width), *_not_repaired(result, width), _refusal(result, drop=drop)]
@@ -111,7 +111,7 @@ def _not_repaired(result: FixResult, width: int) -> Iterator[str]:
     known = {rule for rule, _ in numbers}
     unsafe = Counter(one.rule for one in result.before.findings if one.unsafe and one.rule not in known)
     unsafe -= Counter({rule: len(rows) for rule, rows in _by_rule(result).items() for _ in rows})
-    if unsafe:
+    if unsafe and not result.unsafe:
         listed = ", ".join(f"{rule} {number:,}" for rule, number in unsafe.most_common())
         yield from wrapped(f"only with --unsafe: {count(unsafe.total(), 'finding')} ({listed})", width=width)
 
@@ -147,12 +147,10 @@ def _refusal(result: FixResult, *, drop: bool) -> str:
 
 
 def _after(result: FixResult, width: int) -> Iterator[str]:
-    after = result.after
-    assert after is not None  # noqa: S101 - something was written
-    left = findings_by_rule(after)
+    left = findings_by_rule(result.after) if result.after else None
     if left:
         yield from wrapped(
             f"left for people: {count(left.total(), 'finding')} ({_listed(left)})", width=width
         )
-    word = "PASSED" if after.ok else "FAILED"
+    word = "PASSED" if result.is_clean else "FAILED"
     yield f"{word}  {sum_of(result.outputs)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.fixing.result import FileTally, FixResult
 from pytest_vft.model import Depth, Report, Source
 from pytest_vft.outputs.aside import drop_limit
+from pytest_vft.outputs.folder import finish_interrupted
 from pytest_vft.reading.files import PARQUET
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.combining import combine
@@ -34,6 +35,9 @@ def run_fix(
     """
     if not any(settings.sources for settings in groups):
         raise UsageError("no files: give some, or list them under [tool.vft.data]")
+    folders = _folders_in_place(groups) if options.in_place else ()
+    for folder in folders:
+        finish_interrupted(folder)
     reports: list[Report] = []
     jobs: list[FileJob] = []
     for settings in groups:
@@ -43,15 +47,31 @@ def run_fix(
     before = combine(reports, group_notes(groups))
     rules = {rule.id: rule for settings in groups for rule in settings.rules}
     if not jobs:
+        for folder in folders:
+            finish_interrupted(folder, discard=True)
         return FixResult(before=before, tallies={}, rules=rules)
     if not options.writes:
-        return FixResult(before=before, tallies=_preview(jobs, tell), rules=rules)
+        return FixResult(before=before, tallies=_preview(jobs, tell), rules=rules, unsafe=options.unsafe)
     _check_tables(jobs)
     result = write_files(jobs, options, tell)
     if result.refused or not result.outputs:
         return FixResult(before=before, tallies=result.tallies, refused=result.refused, rules=rules)
-    after = combine(run_all([_rewritten(one, result.paths) for one in groups], watch=watch))
-    return FixResult(before=before, tallies=result.tallies, after=after, outputs=result.outputs, rules=rules)
+    empty = {output.path for output in result.outputs if not output.kept}  # there is nothing to check
+    rewritten = [one for one in (_rewritten(one, result.paths, empty) for one in groups) if one.sources]
+    after = combine(run_all(rewritten, watch=watch)) if rewritten else None
+    return FixResult(
+        before=before,
+        tallies=result.tallies,
+        after=after,
+        outputs=result.outputs,
+        rules=rules,
+        unsafe=options.unsafe,
+    )
+
+
+def _folders_in_place(groups: Iterable[Settings]) -> Iterable[Path]:
+    """Return the folders of the files of *groups*, those that links lead to."""
+    return {Path(os.path.realpath(source.path)).parent for one in groups for source in one.sources}
 
 
 def _check_tables(jobs: Iterable[FileJob]) -> None:
@@ -79,11 +99,13 @@ def _preview(jobs: Sequence[FileJob], tell: Tell | None) -> Mapping[str, FileTal
     return tallies
 
 
-def _rewritten(settings: Settings, paths: Mapping[str, str]) -> Settings:
-    """Return *settings* for the files at their new *paths*, which are judged like those they come from."""
-    sources: list[Source] = [
-        source._replace(path=paths.get(source.path, source.path)) for source in settings.sources
-    ]
+def _rewritten(settings: Settings, paths: Mapping[str, str], empty: Collection[str]) -> Settings:
+    """Return *settings* for the files at their new *paths*, which are judged like those they come from.
+
+    The new files that are *empty* are left out.
+    """
+    moved = [source._replace(path=paths.get(source.path, source.path)) for source in settings.sources]
+    sources: list[Source] = [source for source in moved if source.path not in empty]
     folders = {os.path.dirname(os.path.abspath(path)) for path in paths}  # noqa: PTH100, PTH120 - links are kept
     return replace(
         settings,
