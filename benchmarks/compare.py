@@ -258,6 +258,21 @@ COMPARISONS = (
         target=1.5,
     ),
     Comparison(
+        name="convert-jobs",
+        title="data URLs converted to files, without the check, two processes",
+        measure="clock",
+        floor=[script("floors.py", "files", DATA)],
+        ours=[script("converting.py", DATA, "2")],
+        target=1.5,
+    ),
+    Comparison(
+        name="convert-check",
+        title="data URLs converted to files with the check, compared with the row convert",
+        measure="call",
+        floor=[script("converting.py", DATA)],
+        ours=[script("converting.py", DATA, "check")],
+    ),
+    Comparison(
         name="score",
         title="predictions judged",
         measure="call",

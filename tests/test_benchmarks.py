@@ -40,6 +40,7 @@ ROWS = [
     "header-jobs",
     "full",
     "full-jobs",
+    "fix",
     "providers",
     "warm",
     "few-shot",
@@ -54,6 +55,8 @@ ROWS = [
     "help",
     "start",
     "convert",
+    "convert-jobs",
+    "convert-check",
     "score",
 ]
 

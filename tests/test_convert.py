@@ -552,6 +552,48 @@ def test_convert_is_public() -> None:
     assert pytest_vft.convert is convert
 
 
+def unweighted() -> Example:
+    shot = example(7)["messages"][1:]
+    shot[1]["weight"] = 0
+    whole = example(8)
+    return {"messages": [whole["messages"][0], *shot, *whole["messages"][1:]]}
+
+
+@pytest.mark.parametrize(
+    ("last", "to"),
+    [
+        (unweighted(), "trl"),
+        (unweighted(), "llamafactory"),
+        ({**example(3), "tools": [{"type": "function", "function": {"name": "f"}}]}, "swift"),
+        (example(3, "https://example.com/a.png"), "together"),
+        (example(3, "https://example.com/a.png"), "trl"),
+    ],
+)
+def test_the_last_shard_decides_as_the_first_one_does(
+    last: Example, to: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset(last)
+    at_once = convert("train.jsonl", to=to, out="at-once", offline=True)
+
+    monkeypatch.setattr(work, "SHARD_BYTES", 1)
+    by_line = convert("train.jsonl", to=to, out="by-line", offline=True)
+
+    assert by_line.refused == at_once.refused
+    assert by_line.losses == at_once.losses
+    assert files("by-line") == files("at-once")
+    for name in files("at-once"):
+        assert Path("by-line", name).read_bytes() == Path("at-once", name).read_bytes()
+
+
+def test_a_folder_of_images_keeps_those_of_other_files() -> None:
+    convert(dataset(count=3), to="llamafactory", out="out")
+    before = files("out/images")
+    convert(dataset(example(40), name="more.jsonl", count=2), to="llamafactory", out="out", force=True)
+
+    assert len(before) == 3
+    assert len(files("out/images") - before) == 1
+
+
 # Parquet
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pytest_vft.converting.images import FOLDER
 from pytest_vft.converting.parquet import write_parquet
 from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
+from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.converting.work import CutFile, convert_shards
 from pytest_vft.formats.registry import load_format
 from pytest_vft.model import Finding
@@ -80,12 +81,13 @@ def convert_file(  # noqa: PLR0913 - two by keyword
     *,
     executor: Executor | None,
     watch: Callable[[int], None],
-) -> FileConversion:
+) -> tuple[FileConversion, ShardSurvey]:
     """Write *file* in its new format as *name* of *part*; *watch* is called with the bytes of each shard.
 
+    Returns what became of the entries, and their survey.
     Raises OSError if the file cannot be read or the output not be written, LintError if a worker dies.
     """
-    result = FileConversion()
+    result, survey = FileConversion(), ShardSurvey()
     images: dict[str, None] = {}
     with (
         _open_lines(part, name) as data,
@@ -99,10 +101,11 @@ def convert_file(  # noqa: PLR0913 - two by keyword
             for refused in converted.refused:
                 _set_aside(file, result.total + refused.number, refused, aside)
             result.add(file, converted)
+            survey = survey.joined(converted.survey)
             images |= dict.fromkeys(converted.images)
             watch(shard.end - shard.start)
     part.add(images)
-    return result
+    return result, survey
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from typing import NamedTuple
 
 import pybase64
@@ -34,6 +34,9 @@ SUFFIXES = {
     "AVIF": ".avif",
 }
 _MEDIA_TYPES = {".jpg": "image/jpeg"}
+# How image files are opened; there may be a million.
+_NEW = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+_MODE = 0o666
 _MOST_KNOWN = 100_000  # images whose names are remembered
 
 
@@ -53,7 +56,7 @@ class ImagePlacer:
     """Places the images of one file by a plan; *changes* counts what was done, *names* are new files."""
 
     def __init__(self, plan: ConversionPlan) -> None:
-        self.changes: Counter[str] = Counter()
+        self.changes: defaultdict[str, int] = defaultdict(int)
         self.names: dict[str, None] = {}
         self._plan = plan
         self._is_table = plan.is_table
@@ -146,13 +149,17 @@ class ImagePlacer:
             self._in_folder.add(name)
             return name
         try:
-            file = open(path, "xb", buffering=0)  # noqa: PTH123, SIM115 - there may be a million; closed below
+            file = os.open(path, _NEW | os.O_EXCL, _MODE)
         except FileExistsError:
             if _has_size(path, size):
                 return name
-            file = open(path, "wb", buffering=0)  # noqa: PTH123, SIM115 - a process was killed here
-        with file:
-            file.write(content.data)
+            file = os.open(path, _NEW | os.O_TRUNC, _MODE)  # a process was killed here
+        try:
+            written = 0
+            while written < size:  # a disk that gets full takes a part
+                written += os.write(file, memoryview(content.data)[written:])
+        finally:
+            os.close(file)
         return name
 
     def _local(self, path: str) -> _Content:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from pytest_vft.converting.entries import ShardEntry
+from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.model import Source
@@ -58,7 +59,7 @@ class ShardConversion(NamedTuple):
     """A shard in its new format.
 
     *data* are the new lines, *entries* the number of entries, *blank* the numbers of blank lines, *losses*
-    and *changes* numbers by kind, *images* the names of image files in use.
+    and *changes* numbers by kind, *images* the names of image files in use, *survey* that of the shard.
     """
 
     data: bytes
@@ -68,3 +69,4 @@ class ShardConversion(NamedTuple):
     losses: Counter[str]
     changes: Counter[str]
     images: list[str]
+    survey: ShardSurvey

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
-from typing import NamedTuple
 
 import orjson
 
 from pytest_vft.converting.entries import Payloads, shard_entries
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
+from pytest_vft.converting.survey import ShardSurvey, Surveyor
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, read_conversation
 from pytest_vft.formats.registry import load_format, load_writer
 from pytest_vft.formats.writers.base import TRAINING_LOSSES
-from pytest_vft.formats.writers.survey import Survey, survey, survey_chat
 from pytest_vft.model import Source
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
 
-# Keys of examples in which an answer may not be trained on.
-_MARKS = (b'"weight"', b'"loss"', b'"completion"')
-_TRANSPORTS = {"data": "data", "http": "url"}
 _PREFERENCES = "its other answer"
 _LOST = {
     "weight": "which answers are trained on",
@@ -30,14 +26,6 @@ _LOST = {
     "refusals": "refusals, which become answers",
     "preferences": _PREFERENCES,
 }
-
-
-class ShardSurvey(NamedTuple):
-    """What the examples of a shard have in common, the transports of their images, and URLs."""
-
-    common: Survey
-    transports: frozenset[str]
-    urls: frozenset[str]
 
 
 class ShardConverter:
@@ -56,7 +44,8 @@ class ShardConverter:
     def convert(self, shard: Shard) -> ShardConversion:
         """Return *shard* in its new format. Raises OSError if it cannot be read or images not be written."""
         pieces: list[bytes | memoryview] = []
-        result = ShardConversion(b"", 0, [], [], Counter(), Counter(), [])
+        surveyor = Surveyor()
+        result = ShardConversion(b"", 0, [], [], Counter(), Counter(), [], surveyor.survey())
         names: dict[str, None] = {}
         index = 0
         for index, entry in enumerate(shard_entries(shard), 1):
@@ -65,69 +54,60 @@ class ShardConverter:
                 result.blank.append(index - 1)
                 continue
             images = self._images
-            images.changes, images.names = Counter(), {}
+            images.changes, images.names = defaultdict(int), {}
             try:
-                pieces += self._convert(payloads, result.losses)
+                conversation = read_conversation(self._format, _value(payloads.line))
+                surveyor.add(conversation)
+                pieces += self._convert(conversation, payloads, result.losses)
             except NotConvertedError as error:
                 kept = entry if self._plan.keep_refused else None
                 result.refused.append(RefusedEntry(index - 1, str(error), kept))
                 continue
-            result.changes.update(images.changes)
+            for kind, number in images.changes.items():
+                result.changes[kind] += number
             names |= images.names
-        return result._replace(data=b"".join(pieces), entries=index, images=list(names))
+        data, survey = b"".join(pieces), surveyor.survey()
+        return result._replace(data=data, entries=index, images=list(names), survey=survey)
 
-    def _convert(self, payloads: Payloads, losses: Counter[str]) -> list[bytes | memoryview]:
+    def _convert(
+        self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
+    ) -> list[bytes | memoryview]:
         """Return the pieces of the new line, and add what it lost to *losses*."""
-        conversation = read_conversation(self._format, _value(payloads.line))
         placed = self._placed(conversation, payloads)
         written = self._writer.write(placed, self._plan.shape)
-        for kind in TRAINING_LOSSES:
+        for kind in TRAINING_LOSSES if written.losses else ():
             if written.losses.get(kind) and kind not in self._plan.allowed:
                 lost = _LOST.get(kind, kind)
                 raise NotConvertedError(f"{self._plan.target} would lose {lost} (--allow-loss={kind})")
         pieces = payloads.put_back(orjson.dumps(written.example))
-        losses.update(conversation.losses)
-        losses.update(written.losses)
+        for found in (conversation.losses, written.losses):
+            if found:
+                losses.update(found)
         return [*pieces, b"\n"]
 
     def _placed(self, conversation: Conversation, payloads: Payloads) -> Conversation:
         def placed(turn: ChatTurn) -> ChatTurn:
-            if not turn.images:
-                return turn
             pieces = [
                 piece if isinstance(piece, str) else self._images.place(piece, payloads)
                 for piece in turn.pieces
             ]
-            return turn._replace(pieces=pieces)
+            return turn if pieces == turn.pieces else turn._replace(pieces=pieces)
 
         return conversation._replace(
-            turns=[placed(turn) for turn in conversation.turns],
-            rejected=[placed(turn) for turn in conversation.rejected],
+            turns=list(map(placed, conversation.turns)), rejected=list(map(placed, conversation.rejected))
         )
 
 
 def survey_shard(source: Source, shard: Shard) -> ShardSurvey:
     """Return the survey of *shard*, of the examples that can be read."""
     data_format = load_format(source.data_format, source.layout)
-    common, transports, urls = Survey(), set[str](), set[str]()
+    surveyor = Surveyor()
     for entry in shard_entries(shard):
         payloads = Payloads(entry)
-        if payloads.line.blank:
-            continue
-        with suppress(NotConvertedError):
-            example = _value(payloads.line)
-            chat = data_format.read(example)
-            if chat.faults or payloads.has_marks(_MARKS):
-                conversation = read_conversation(data_format, example)
-                common = common.joined(survey(conversation))
-            else:
-                common = common.joined(survey_chat(chat))
-            for reference, local in ((image[1], image[3]) for row in chat.rows for image in row[4]):
-                kind = "file" if local else _TRANSPORTS.get(reference[:4].lower(), "bucket")
-                transports.add(kind)
-                if kind == "url":
-                    urls.add(reference)
-    return ShardSurvey(common, frozenset(transports), frozenset(urls))
+        if not payloads.line.blank:
+            with suppress(NotConvertedError):
+                surveyor.add(read_conversation(data_format, _value(payloads.line)))
+    return surveyor.survey()
 
 
 def _value(line: Line) -> object:

@@ -6,12 +6,13 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pytest_vft.checking.executors import naming
 from pytest_vft.converting.plan import ConversionPlan, ShardConversion
-from pytest_vft.converting.shard import ShardConverter, ShardSurvey, survey_shard
+from pytest_vft.converting.shard import ShardConverter, survey_shard
+from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.errors import LintError
 from pytest_vft.model import Source
 from pytest_vft.reading.arrays import cut_array
@@ -64,9 +65,16 @@ def cut_file(source: Source, opened: OpenedFile) -> CutFile:
     return CutFile(source, cut_shards(source.path, source.split, start, opened.bytes, SHARD_BYTES))
 
 
-def survey_shards(file: CutFile, executor: Executor | None) -> Iterator[ShardSurvey]:
-    """Yield the survey of each shard of *file*."""
-    yield from _in_order(_survey, pickle.dumps(file.source), file.shards, executor)
+def survey_file(file: CutFile, executor: Executor | None) -> ShardSurvey:
+    """Return the survey of *file*."""
+    surveys = _in_order(_survey, pickle.dumps(file.source), file.shards, executor)
+    return reduce(ShardSurvey.joined, surveys, ShardSurvey())
+
+
+def survey_start(file: CutFile, executor: Executor | None) -> ShardSurvey:
+    """Return the survey of the first shard of *file*, or of all shards if it has URLs."""
+    start = survey_file(file._replace(shards=file.shards[:1]), None)
+    return survey_file(file, executor) if start.urls and len(file.shards) > 1 else start
 
 
 def convert_shards(

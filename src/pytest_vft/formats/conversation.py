@@ -88,7 +88,7 @@ class Conversation(NamedTuple):
     @property
     def everything(self) -> Sequence[ChatTurn]:
         """All turns, those of the other answer included."""
-        return [*self.turns, *self.rejected]
+        return [*self.turns, *self.rejected] if self.rejected else self.turns
 
     @property
     def answer(self) -> int:
@@ -114,6 +114,8 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     unknown = len(chat.unknown_keys) + sum(map(_unknown_keys, chat.rows))
     if unknown:
         losses["other keys"] = unknown
+    if not chat.others:
+        return Conversation(turns[:end], turns[end:], losses=losses)
     tools = [tool for key in _TOOL_KEYS for tool in _tools(chat.others.get(key))]
     others = {key: value for key, value in chat.others.items() if key not in _TOOL_KEYS}
     return Conversation(turns[:end], turns[end:], tools, others, losses)
@@ -133,7 +135,7 @@ def _check(chat: Chat) -> None:
     if chat.faults:
         fault = chat.faults[0]
         raise NotConvertedError(str(fault))
-    for key in _NOT_CONVERTED:
+    for key in _NOT_CONVERTED if chat.others else ():
         if chat.others.get(key):
             raise NotConvertedError(f'the example has "{key}", which is not converted')
     if chat.media:

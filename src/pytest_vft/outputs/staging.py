@@ -105,11 +105,34 @@ class Staging:
             raise UsageError(f"{self.root}: was not written by vft; remove this folder") from None
         for name in stale:
             Path(self._target(name)).unlink(missing_ok=True)
-        for name in dict.fromkeys(name for record in parts.values() for name in record.files):
+        names = dict.fromkeys(name for record in parts.values() for name in record.files)
+        moved = self._move_folders(names)
+        for name in names:
+            if name.rpartition("/")[0] in moved:
+                continue
             with suppress(FileNotFoundError):  # moved before the process was killed
                 os.replace(f"{self._files}/{name}", self._target(name))  # noqa: PTH105 - there may be a million
         self._clear()
         return parts
+
+    def _move_folders(self, names: Iterable[str]) -> set[str]:
+        """Move the inner folders of *names* that have no other files, and return those that were moved.
+
+        That is faster than file by file, and works unless the folder exists already with files.
+        """
+        by_folder: dict[str, set[str]] = {}
+        for name in names:
+            inner, _, file = name.rpartition("/")
+            if inner:
+                by_folder.setdefault(inner, set()).add(file)
+        moved = set()
+        for inner, files in by_folder.items():
+            place = f"{self._files}/{inner}"
+            with suppress(OSError):
+                if set(os.listdir(place)) == files:  # noqa: PTH208 - only the names
+                    os.rename(place, self._target(f"{inner}/").rstrip("/"))  # noqa: PTH104 - as below
+                    moved.add(inner)
+        return moved
 
     def discard(self) -> None:
         """Remove all unfinished files, and their folder.

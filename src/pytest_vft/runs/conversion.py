@@ -16,12 +16,12 @@ import orjson
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.converting.files import PARQUET_SUFFIX, FileConversion, convert_file, image_folder
 from pytest_vft.converting.plan import ConversionPlan, Images
-from pytest_vft.converting.work import CutFile, cut_file, survey_shards
+from pytest_vft.converting.survey import ShardSurvey
+from pytest_vft.converting.work import CutFile, cut_file, survey_file, survey_start
 from pytest_vft.errors import UsageError
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.registry import load_writer
 from pytest_vft.formats.writers.base import FileShape
-from pytest_vft.formats.writers.survey import Survey
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
@@ -42,12 +42,10 @@ _SIDE_FILES = "side files"  # the part of the output that holds them; no file ha
 
 @dataclass(frozen=True, slots=True)
 class _SurveyedFile:
-    """A file in shards, what its examples have in common, transports of its images, and their URLs."""
+    """A file in shards, and the survey of its start or of all shards."""
 
     cut: CutFile
-    common: Survey
-    transports: frozenset[str]
-    urls: frozenset[str]
+    survey: ShardSurvey
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,16 @@ def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Con
     with ExitStack() as stack:
         folder = stack.enter_context(output_folder(output, force=request.force))
         executor = stack.enter_context(processes(request.settings.jobs or usable_cpus(), size))
-        files = [_survey(cut_file(source, opened[source.path]), executor) for source in request.sources]
-        form = _form(request, files)
-        converted = _Run(request, form, folder, executor, _counted(watch, size)).convert(files, watch)
+        cuts = [cut_file(source, opened[source.path]) for source in request.sources]
+        files = [_SurveyedFile(cut, survey_start(cut, executor)) for cut in cuts]
+        for _ in range(2):  # again if later shards decide otherwise than the first ones
+            form = _form(request, files)
+            run = _Run(request, form, folder, executor, _counted(watch, size))
+            converted = run.convert(files, watch)
+            surveyed = [_SurveyedFile(cut, run.surveys[cut.source.path]) for cut in cuts]
+            if _form(request, surveyed) == form and run.urls(surveyed) == run.urls(files):
+                break
+            files = surveyed
         for path, result in converted.items():
             if result.total == result.blank:
                 raise UsageError(f"{path}: has no examples, so nothing was written; leave the file out")
@@ -106,28 +111,18 @@ def _counted(watch: Watch | None, total: int) -> Callable[[int], None]:
     return count
 
 
-def _survey(cut: CutFile, executor: Executor | None) -> _SurveyedFile:
-    common, transports, urls = Survey(), set[str](), set[str]()
-    for part in survey_shards(cut, executor):
-        common = common.joined(part.common)
-        transports |= part.transports
-        urls |= part.urls
-    return _SurveyedFile(cut, common, frozenset(transports), frozenset(urls))
-
-
 def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:
     """Return the form of all outputs. Raises UsageError if the target does not take images as requested."""
     target = request.target
-    common = reduce(Survey.joined, (file.common for file in files))
+    common, present, _ = reduce(ShardSurvey.joined, (file.survey for file in files))
     data_format = target.data_format(preferences=common.preferences)
-    present = {transport for file in files for transport in file.transports}
     stays = target.reads_parquet and all(file.cut.is_table for file in files)
     images: Images = "embed" if stays else target.images(data_format, request.images, present)
     return _Form(data_format, common.shape(target.shape()), images)
 
 
 class _Run:
-    """The conversion of the files of a request into *folder*."""
+    """The conversion of the files of a request into *folder*; *surveys* are those of whole files, by path."""
 
     def __init__(
         self,
@@ -142,6 +137,7 @@ class _Run:
         self._folder = folder
         self._executor = executor
         self._count = count
+        self.surveys: dict[str, ShardSurvey] = {}
 
     def convert(self, files: Sequence[_SurveyedFile], watch: Watch | None) -> dict[str, FileConversion]:
         """Return the conversions of *files* by path; those that an interrupted run has completed are kept."""
@@ -149,14 +145,17 @@ class _Run:
         for file in files:
             if (facts := self._folder.finished(self._name(file), self._key(file))) is not None:
                 found[file.cut.source.path] = FileConversion.from_facts(facts)
+                self.surveys[file.cut.source.path] = survey_file(file.cut, self._executor)
         todo = [file for file in files if file.cut.source.path not in found]
         with TemporaryDirectory(prefix="vft-") as temporary:
-            fetched = [file for file in todo if self._images(file) != "keep"]
-            urls = {url for file in fetched for url in file.urls}
-            bodies = fetch_bodies(self._request, urls, temporary, watch)
+            bodies = fetch_bodies(self._request, self.urls(todo), temporary, watch)
             for file in todo:
                 found[file.cut.source.path] = self._convert(file, bodies)
         return {file.cut.source.path: found[file.cut.source.path] for file in files}
+
+    def urls(self, files: Sequence[_SurveyedFile]) -> set[str]:
+        """Return the URLs of *files* that are fetched."""
+        return {url for file in files if self._images(file) != "keep" for url in file.survey.urls}
 
     def _images(self, file: _SurveyedFile) -> Images:
         """Return how the images of *file* are passed: inside of examples if it stays Parquet."""
@@ -178,13 +177,16 @@ class _Run:
                 prefix=request.target.prefix,
                 local="file" in request.target.takes(form.data_format),
                 bodies=bodies.folder,
-                causes={url: bodies.causes[url] for url in file.urls if url in bodies.causes},
+                causes={url: bodies.causes[url] for url in file.survey.urls if url in bodies.causes},
                 image_roots=request.settings.image_roots,
                 keep_refused=request.limit.drop,
                 is_table=file.cut.is_table,
             )
-            result = convert_file(file.cut, name, part, plan, executor=self._executor, watch=self._count)
+            result, survey = convert_file(
+                file.cut, name, part, plan, executor=self._executor, watch=self._count
+            )
             part.facts |= result.facts()
+        self.surveys[file.cut.source.path] = survey
         return result
 
     def _repair_plan(self, file: _SurveyedFile) -> RepairPlan:
@@ -204,6 +206,7 @@ class _Run:
             (file.cut.source, form.data_format, form.shape, form.images, request.target.name),
             (sorted(request.allowed), request.target.prefix, request.limit.drop, request.settings.network),
             request.settings.image_roots,
+            len(self.urls([file])),
         )
 
 

@@ -85,14 +85,19 @@ class BareWriter:
 
 def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
     """Return how much *conversation* has of each of *kinds*, which its new format does not have."""
-    found = {"preferences": int(bool(conversation.rejected)), "other keys": len(conversation.others)}
+    found: Counter[str] = Counter()
+    if conversation.rejected:
+        found["preferences"] = 1
+    if conversation.others:
+        found["other keys"] = len(conversation.others)
     if conversation.tools:
         found["tools"] = 1
-    for turn in (*conversation.turns, *conversation.rejected):
+    for turn in conversation.everything:
         for kind in _kinds(turn):
-            found[kind] = found.get(kind, 0) + 1
-    found["tools"] = min(found.get("tools", 0), 1)  # of an example, however many calls it has
-    return Counter({kind: found[kind] for kind in kinds if found.get(kind)})
+            found[kind] += 1
+    if found["tools"]:  # of an example, however many calls it has
+        found["tools"] = 1
+    return Counter({kind: found[kind] for kind in kinds if found[kind]}) if found else found
 
 
 def _kinds(turn: ChatTurn) -> Iterator[str]:
@@ -120,6 +125,8 @@ def with_system_first(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counte
     systems = [turn for turn in turns if turn.role == "system"]
     if not systems:
         return list(turns), Counter()
+    if len(systems) == 1 and turns[0] is systems[0]:
+        return list(turns), Counter()
     leading = len(list(takewhile(lambda turn: turn.role == "system", turns)))
     one = systems[0]._replace(pieces=[piece for turn in systems for piece in turn.pieces])
     others = (turn for turn in turns if turn.role != "system")
@@ -139,7 +146,7 @@ def merged(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counter[str]]:
         losses["weight"] += last.trained is not False and turn.trained is False
         losses["weight"] += last.trained is False and turn.trained is not False
         found[-1] = last._replace(pieces=[*last.pieces, *turn.pieces])
-    return found, +losses
+    return found, +losses if losses else losses
 
 
 def check_answers(conversation: Conversation, shape: FileShape) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pytest_vft.formats.base import Chat
 from pytest_vft.formats.conversation import Conversation
 from pytest_vft.formats.writers.base import FileShape
 
@@ -54,16 +53,4 @@ def survey(conversation: Conversation) -> Survey:
         tools=bool(conversation.tools),
         preferences=bool(conversation.rejected),
         system=any(turn.role == "system" for turn in conversation.turns),
-    )
-
-
-def survey_chat(chat: Chat) -> Survey:
-    """Return the survey of *chat*, of which each answer is trained on."""
-    roles = [row[1] for row in chat.rows]
-    end = len(roles) - chat.alternatives
-    return Survey(
-        last_only=roles[:end].count("assistant") <= 1,
-        tools=bool(chat.others.get("tools") or chat.others.get("functions")),
-        preferences=chat.alternatives > 0,
-        system="system" in roles,
     )

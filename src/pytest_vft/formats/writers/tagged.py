@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, Piece, ToolCall
 from pytest_vft.formats.dataset_info import DATASET_INFO
 from pytest_vft.formats.writers.base import (
@@ -70,7 +69,9 @@ class LlamaFactoryWriter:
         check_answers(conversation, shape)
         turns, late = with_system_first(conversation.turns)
         turns, lost = merged(list(map(with_refusal_as_text, turns)))
-        losses += lost + late
+        for one in (lost, late):
+            if one:
+                losses += one
         if conversation.rejected or not only_last_is_trained(turns, shape):
             losses += count_losses(conversation, "weight")
         turns, answers = _ranked(turns, conversation)
@@ -81,7 +82,7 @@ class LlamaFactoryWriter:
         if shape.tools:
             functions = [tool["function"] for tool in conversation.tools]
             example["tools"] = orjson.dumps(functions).decode() if functions else ""
-        return WrittenExample(example | {"images": listed_images(conversation)}, +losses)
+        return WrittenExample(example | {"images": listed_images(conversation)}, losses)
 
     def side_files(self, files: Sequence[str], shape: FileShape) -> Mapping[str, Any]:
         """Return dataset_info.json, which describes *files*."""
@@ -157,13 +158,17 @@ def _swift_messages(turn: ChatTurn) -> Iterator[dict[str, Any]]:
 def check_tags(conversation: Conversation) -> None:
     """Raise NotConvertedError for a text with a tag, which a trainer takes for an image."""
     for turn in conversation.everything:
-        for text in turn.texts:
-            if tag := next((tag for tag in _TAGS if tag in text), None):
+        for piece in turn.pieces:
+            if not isinstance(piece, str) or "<" not in piece:
+                continue
+            if tag := next((tag for tag in _TAGS if tag in piece), None):
                 raise NotConvertedError(f"a text contains {safe(tag)}, which stands for an image or a video")
 
 
 def tagged_text(pieces: Sequence[Piece]) -> str:
     """Return *pieces* as one string: texts in a row on lines of their own, a tag for each image."""
+    if len(pieces) == 1 and isinstance(pieces[0], str):
+        return pieces[0]
     text, after_text = "", False
     for piece in pieces:
         is_text = isinstance(piece, str)
@@ -175,8 +180,8 @@ def tagged_text(pieces: Sequence[Piece]) -> str:
 
 def listed_images(conversation: Conversation) -> list[str]:
     """Return the references of the images of *conversation*, in the order of their tags."""
-    images: list[ImagePart] = [image for turn in conversation.everything for image in turn.images]
-    return [image.reference for image in images]
+    pieces = (piece for turn in conversation.everything for piece in turn.pieces)
+    return [piece.reference for piece in pieces if not isinstance(piece, str)]
 
 
 def only_last_is_trained(turns: Sequence[ChatTurn], shape: FileShape) -> bool:
