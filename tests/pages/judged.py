@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from evaluation.server import Reply, Request, question_of, serving
@@ -50,9 +50,11 @@ def rate(request: Request, _: int) -> Reply:
     return Reply(json.dumps({"reason": reason, "rating": "Very Similar" if right else "Incorrect"}))
 
 
-def judge(*options: str, predictions: str = "now.jsonl") -> int:
-    """Run `vft eval` with a judge on loopback; return the exit code."""
-    with serving(rate) as endpoint:
+def judge(
+    *options: str, predictions: str = "now.jsonl", answering: Callable[[Request, int], Reply] = rate
+) -> int:
+    """Run `vft eval` with a judge on loopback that rates by *answering*; return the exit code."""
+    with serving(answering) as endpoint:
         asked = ["--judge=judge-1", f"--judge-url={endpoint.url}", "--judge-prices=2.5,10"]
         return main(["eval", predictions, "--test=test.jsonl", *asked, *options])
 

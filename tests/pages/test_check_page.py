@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -147,6 +149,18 @@ def test_name_of_a_severity_is_not_broken(visit: Open, tmp_path: Path) -> None:
     )
     assert rows
     assert set(rows) == {1}
+
+
+def test_page_about_standard_input_names_no_command_that_needs_a_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest_vft", "check", "-", "--no-cache", "--report=html:page.html"]
+    with (FAULTY / "train.jsonl").open("rb") as data:
+        done = subprocess.run(command, cwd=tmp_path, stdin=data, capture_output=True, check=False)
+
+    assert done.returncode == 1
+    assert b"vft fix" not in done.stdout
+    page = (tmp_path / "page.html").read_text()
+    assert "vft show" not in page
+    assert "vft fix" not in page
 
 
 def test_link_leads_to_the_card_of_a_line(one_file: Path, visit: Open) -> None:

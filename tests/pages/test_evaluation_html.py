@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from evaluation.server import Reply, Request, question_of
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -23,7 +24,7 @@ from pytest_vft.report.html import answers, budget
 from pytest_vft.report.html.accuracy_chart import accuracy_chart
 from pytest_vft.report.html.answer_tables import confusion_matrix
 
-from .judged import judge, write_answers, write_everything, write_questions
+from .judged import judge, rate, write_answers, write_everything, write_questions
 
 ALL = ("--against=before.jsonl", "--min-accuracy=closed=0.8,open=0.8", "--by=type", "--min-n=4")
 
@@ -113,6 +114,23 @@ def test_sentence_names_the_gates_that_failed() -> None:
     )
     assert "judge judge-1 gives the rating in labels.jsonl to 75.0 % (3/4)" in page
     assert "<td>0.0042</td>" in page
+
+
+def test_ungraded_answers_are_counted_and_ratings_are_of_all_answers() -> None:
+    write_questions()
+    write_answers("now.jsonl", (3, 5))
+    write_answers("before.jsonl", (7,))
+
+    def rate_some(request: Request, number: int) -> Reply:
+        unclear = any(f"Not Square {n}" in question_of(request) for n in (5, 7))
+        return Reply(json.dumps({"reason": "", "rating": "Alike"})) if unclear else rate(request, number)
+
+    judge(*ALL, "--report=html:page.html", answering=rate_some)
+
+    page = Path("page.html").read_text()
+    assert "too many ungraded: 1 of 12" in page
+    assert "<b>now.jsonl</b> <span>11 rated open answers</span>" in page
+    assert "<b>before.jsonl</b> <span>10 rated open answers</span>" in page
 
 
 def test_questions_without_a_prediction_are_said_to_be() -> None:

@@ -17,8 +17,8 @@ def mark(findings: Iterable[Finding]) -> str:
 
 
 def repair_words(report: Report) -> str:
-    """Return how many findings of *report* have safe repairs, with the command; "" without any."""
-    found = [finding for finding in report.findings if finding.fix and not finding.unsafe]
+    """Return how many findings of *report* in files have safe repairs, with the command; "" without any."""
+    found = [one for one in report.findings if one.fix and not one.unsafe and one.path != "-"]
     if not found:
         return ""
     rules = {finding.rule for finding in found}

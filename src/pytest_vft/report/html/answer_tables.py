@@ -54,10 +54,9 @@ def rating_bars(results: Results) -> Iterator[RatingBar]:
     against = {comparison.kind: comparison for comparison in results.comparisons}
     for gate in results.gates:
         comparison = against.get(gate.kind)
-        ours = comparison.ratings if comparison else gate.ratings
         theirs = comparison.against_ratings if comparison else {}
-        if ours or theirs:
-            yield RatingBar(str(gate.kind), results.predictions, _rating_parts(ours))
+        if gate.ratings or theirs:
+            yield RatingBar(str(gate.kind), results.predictions, _rating_parts(gate.ratings))
         if theirs:
             yield RatingBar(str(gate.kind), str(results.against), _rating_parts(theirs))
 

@@ -166,7 +166,9 @@ def anchor(place: ExamplePlace) -> str:
 
 
 def show_command(place: ExamplePlace) -> str:
-    """Return the command that shows the example at *place*."""
+    """Return the command that shows the example at *place*, "" if it came from standard input."""
+    if place.path == "-":
+        return ""
     number = place.line if place.element is None else f"#{place.element}"
     return f"vft show {shlex.quote(f'{place.path}:{number}')}"
 

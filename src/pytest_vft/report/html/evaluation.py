@@ -131,7 +131,8 @@ def gate_tile(gate: Gate) -> Tile:
 def _cause(cause: Cause, gate: Gate) -> str:
     """Return why *gate* fails; of groups that are too low, the first is named."""
     if cause == "ungraded":
-        return f"{CAUSES[cause]}: {len(gate.ungraded):,}"
+        ungraded = len(gate.ungraded)
+        return f"{CAUSES[cause]}: {ungraded:,} of {gate.accuracy.n + ungraded:,}"
     low = [group for group in gate.groups if not group.ok]
     if cause != "group" or not low:
         return CAUSES[cause]
