@@ -137,6 +137,24 @@ def test_known_finding_stays_known_with_other_line_ends() -> None:
     )
 
 
+def test_baseline_may_be_a_link_to_nothing() -> None:
+    Path("link.json").symlink_to("known.json")
+    path = write(text(saved(GREY, "PNG")), "png")
+
+    assert main(["check", path, "--write-baseline", "--baseline=link.json", "--no-cache"]) == 0
+    assert main(["check", path, "--baseline=link.json", "--no-cache"]) == 0
+
+
+def test_change_of_an_image_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    path = write(text(saved(COLOURS, "PNG", exif=turned)), "png")
+
+    main(["fix", path, "--diff", "--no-cache"])
+
+    assert "url  40x24 -> 24x40, orientation 6 -> orientation 1, " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["train.jsonl", "train.json"])
 def test_all_examples_may_be_set_aside(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = write("bm9uZQ==", "png", name=name)

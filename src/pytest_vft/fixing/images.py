@@ -208,10 +208,13 @@ def _words(before: ImageState, after: ImageState) -> str:
     ]
     differing = [(one, other) for one, other in shown if one != other and None not in (one, other)]
     if old["mode"] is None:  # it could not be opened
-        return f"-> {new['format']} {new['mode']} {new['width']}x{new['height']}, {_kilobytes(after.data)}"
+        return f"now {new['format']} {new['mode']} {new['width']}x{new['height']}, {_kilobytes(after.data)}"
     size = "" if before.data is None else f"{_kilobytes(before.data)} -> {_kilobytes(after.data)}"
-    words = ", ".join(f"{one} -> {other}" for one, other in differing)
-    return f"{old['width']}x{old['height']} {words}, {size}" if before.data != after.data else words
+    words = ", ".join(f"{one} -> {other}" for one, other in differing) or "written anew"
+    if before.data == after.data:
+        return words
+    turned = (old["width"], old["height"]) != (new["width"], new["height"])  # then words have both sizes
+    return f"{words}, {size}" if turned else f"{old['width']}x{old['height']} {words}, {size}"
 
 
 def _kilobytes(data: bytes | None) -> str:

@@ -52,7 +52,7 @@ def open_baseline(settings: Settings) -> Baseline | None:
     path = baseline_path(settings)
     if path is None:
         return None
-    if settings.writes_baseline and not os.path.lexists(path):
+    if settings.writes_baseline and not path.exists():
         return Baseline(path, {})
     try:
         text = read_text(path)
