@@ -274,8 +274,8 @@ TABLE: dict[str, tuple[str, dict[str, str]]] = {
     "spaces in base64": (  # who decodes strictly ends; OpenAI skips the image
         with_url(PNG.replace("base64,", "base64, ")),
         {
-            "loses image/invalid-base64": "azure openai",
-            "refuses image/invalid-base64": "axolotl fireworks swift trl unsloth",
+            "loses image/invalid-base64": "azure openai swift",
+            "refuses image/invalid-base64": "axolotl fireworks trl unsloth",
             "refuses example/mixed-content": "together",
             "refuses data format": LISTS,
         },
@@ -283,8 +283,8 @@ TABLE: dict[str, tuple[str, dict[str, str]]] = {
     "Git LFS pointers": (
         with_url(f"data:image/png;base64,{POINTER}"),
         {
-            "loses image/undecodable": "azure openai",
-            "refuses image/undecodable": "axolotl fireworks swift trl unsloth",
+            "loses image/undecodable": "azure openai swift",
+            "refuses image/undecodable": "axolotl fireworks trl unsloth",
             "refuses example/mixed-content": "together",
             "refuses data format": LISTS,
         },
@@ -321,16 +321,17 @@ TABLE: dict[str, tuple[str, dict[str, str]]] = {
             "takes": "fireworks openai",
             "loses message/missing-content": "swift",
             "loses file/missing-images-column": "trl",
-            "refuses message/missing-content": "axolotl unsloth",
+            "loses message/null-content": "axolotl unsloth",
             "refuses example/repeated-role": "azure",
             "refuses example/mixed-content": "together",
             "refuses data format": LISTS,
         },
     ),
-    "URLs that were not fetched": (  # OpenAI skips what it cannot fetch, but some faults are refused
+    "URLs that were not fetched": (  # OpenAI and ms-swift go on without what they cannot fetch
         with_url("https://example.com/N.png"),
         {
-            "unknown": "axolotl azure openai swift trl unsloth",
+            "takes": "azure openai swift",
+            "unknown": "axolotl trl unsloth",
             "refuses image/unsupported-url-scheme": "fireworks",
             "refuses example/mixed-content": "together",
             "refuses data format": LISTS,
@@ -346,7 +347,7 @@ TABLE: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "Gemini": (
         lines_of(*map(gemini, range(12))),
-        {"unknown": "vertex", "refuses data format": but("vertex")},
+        {"takes": "vertex", "refuses data format": but("vertex")},
     ),
     "TRL": (
         lines_of(*(as_trl(one) for one in cards())),

@@ -16,7 +16,8 @@ CompatibilityVerdict = Literal["takes", "loses", "refuses", "unknown"]
 class Reason(NamedTuple):
     """Why a provider does not simply take a dataset.
 
-    *effect* is what it means to the provider, "unknown" if that could not be checked. *rule* is None for the
+    *effect* is what it means to the provider: "unknown" if that could not be checked, and "note" if it may
+    matter and does not change the verdict. *rule* is None for the
     data format and for closing dates; *number* is that of subjects, such as images; *path* and *line* are the
     first place. *message* says what is wrong in plain words.
     """
@@ -84,7 +85,8 @@ class ProviderComparison:
     """The verdicts of several providers on the same files.
 
     *files* are the files as measured for the first provider that reads them; *urls* is the number of distinct
-    web URLs of images; *today* is the date with which closing dates are compared.
+    web URLs of images; *today* is the date with which closing dates are compared, and *model* the model
+    that was given.
     """
 
     files: tuple[FileResult, ...]
@@ -94,6 +96,7 @@ class ProviderComparison:
     urls: int
     today: date
     with_loader: bool = False
+    model: str | None = None
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

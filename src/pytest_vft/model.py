@@ -17,7 +17,7 @@ Split = Literal["train", "validation", "test"]
 Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
 # What the failure of a rule means to a provider; "unknown" if only checking it would tell.
-Effect = Literal["refuses", "loses", "unknown", "nothing"]
+Effect = Literal["refuses", "loses", "unknown", "note", "nothing"]
 # Whether faces were looked for: if not, because no model is there, images are not decoded, or no rule asks.
 FaceSearch = Literal["done", "no model", "not decoded", "not selected"]
 

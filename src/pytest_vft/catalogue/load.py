@@ -42,8 +42,9 @@ class Rule:
     only on request if it is *unsafe*.
 
     *effect* is what a failure means to any provider, unless its file states something else; None is the
-    default of meaning(). A rule that is bound to a provider has the values of its limits in *params*; *skips*
-    is the provider's reason for skipping an image; *source* and *checked* come from the provider's statement.
+    default of meaning(). *key_effects* replace it for findings at keys with these names. A rule that is
+    bound to a provider has the values of its limits in *params*; *skips* is the provider's reason for
+    skipping an image; *source* and *checked* come from the provider's statement.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Rule:
     params: Mapping[str, Any] = field(default_factory=dict)
     skips: str | None = None
     effect: Effect | None = None
+    key_effects: Mapping[str, Effect] = field(default_factory=dict)
     data_formats: Sequence[str] = ()
     each: str | None = None
     box: str | None = None

@@ -51,6 +51,7 @@ class RuleStatement(NamedTuple):
     params: Mapping[str, Any] = {}
     severity: Severity | None = None
     effect: Effect | None = None
+    key_effects: Mapping[str, Effect] = {}
     off: bool | None = None
     skips: str | None = None
     why: str | None = None

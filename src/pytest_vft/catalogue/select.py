@@ -11,7 +11,7 @@ from pytest_vft.catalogue.conditions import bind, is_negative
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement
 from pytest_vft.errors import UsageError
-from pytest_vft.model import SCOPES, Severity
+from pytest_vft.model import SCOPES, Effect, Severity
 from pytest_vft.text import Choices, nearest
 
 
@@ -61,11 +61,18 @@ def bind_rule(
         severity=severity or stated.severity or rule.severity,
         off=rule.off if stated.off is None else stated.off,
         skips=stated.skips,
-        effect=stated.effect or rule.effect,
+        effect=stated.effect or _default_effect(rule, stated),
+        key_effects={**rule.key_effects, **stated.key_effects},
         why=stated.why or rule.why,
         source=stated.source or rule.source,
         checked=stated.checked or rule.checked,
     )
+
+
+def _default_effect(rule: Rule, stated: RuleStatement) -> Effect | None:
+    """Return the effect of *rule*, *stated* without one: what a provider states as a warning may matter."""
+    is_weakened = rule.severity == "error" and stated.severity == "warning"
+    return rule.effect or ("note" if is_weakened else None)
 
 
 def bind_rules(

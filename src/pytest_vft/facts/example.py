@@ -88,6 +88,10 @@ class ExampleFacts(TypedDict):
     answer_messages: NotRequired[int]
     """Number of assistant messages in a row at the end of the longer of two answers, the conversation before
     the first one included; 0 for an example with one answer."""
+    answer_length: NotRequired[int]
+    """Number of messages of the longer of two answers; 0 for an example with one answer."""
+    list_contents: NotRequired[int]
+    """Number of messages whose content is a list."""
     equal_answers: NotRequired[bool]
     """Whether the other answer of an example with two answers is the same as the first one."""
     unlisted_images: NotRequired[int]

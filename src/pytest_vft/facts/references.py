@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pytest_vft.facts.image import Image, add_shape
+from pytest_vft.formats.written import IMAGE_TYPES, source_key
 
 # What Amazon Nova reserves, by a character that each word has; most texts have none of these characters.
 # https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
@@ -31,6 +32,19 @@ def ownerless_images(content: Any) -> int:
     """Return the number of images in *content*, that of a message, in S3 without the owner of the bucket."""
     images = [part for part in content if _is_stored(part)] if isinstance(content, list) else []
     return sum("bucketOwner" not in image for image in images)
+
+
+def stored_formats(content: Any) -> list[str]:
+    """Return the formats that *content*, that of a message, states of images in S3, each once."""
+    images = [part for part in content if _is_stored(part)] if isinstance(content, list) else []
+    return list(dict.fromkeys(image["format"] for image in images if "format" in image))
+
+
+def image_keys(content: Any) -> list[str]:
+    """Return the keys with the sources of the images in *content*, that of a message, each once."""
+    parts = content if isinstance(content, list) else ()
+    keys = [source_key(part) for part in parts if isinstance(part, dict) and part.get("type") in IMAGE_TYPES]
+    return list(dict.fromkeys(key for key in keys if key is not None))
 
 
 def _is_stored(part: Any) -> bool:

@@ -8,7 +8,13 @@ from itertools import groupby, pairwise, takewhile
 from typing import Any
 
 from pytest_vft.facts.example import Example
-from pytest_vft.facts.references import add_reference_facts, ownerless_images, reserved_words
+from pytest_vft.facts.references import (
+    add_reference_facts,
+    image_keys,
+    ownerless_images,
+    reserved_words,
+    stored_formats,
+)
 from pytest_vft.formats.base import Chat, ImageRow, MessageRow
 
 # Roles that speak in the turn of the user: tools answer the assistant.
@@ -40,6 +46,8 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "repeated_turns": repeated,
             "mixed_content": {"string", "parts"} <= contents,
             "answer_messages": max(_closing_answers(rows), _closing_answers(others)) if others else 0,
+            "answer_length": max(len(others), chat.answer) if others else 0,
+            "list_contents": sum(row[2] == "parts" for row in chat.rows),
             "equal_answers": bool(others) and not chat.faults and _are_equal(rows[-len(others) :], others),
             "unlisted_images": max(len(example.images) - listed, 0) if listed else 0,
             "fields": [key for key, value in chat.others.items() if value],
@@ -54,6 +62,8 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
         message["fields"] = list(_fields(source, images))
         message["weight"] = json.dumps(source["weight"]) if "weight" in source else "none"
         message["reserved_words"] = reserved_words(texts)
+        message["image_keys"] = image_keys(source.get("content"))
+        message["image_formats"] = stored_formats(source.get("content"))
         message["ownerless_images"] = ownerless_images(source.get("content"))
     add_reference_facts(example.images)
 

@@ -77,8 +77,9 @@ class Chat(NamedTuple):
     (tools ...). *placeholders* counts tags in texts and parts without a source that stand for images, and
     *listed* the images in a list beside the messages; None without such a list. *divided* counts the
     messages that were written as one with the message before: a format may have results of tools in the
-    message of a user. *media* counts the videos, audios and documents in parts. The first *read_only*
-    messages are a prompt, whose answers are not trained on.
+    message of a user. *answer* is the number of messages of the first of two answers, if the format tells it.
+    *media* counts the videos, audios and documents in parts. The first *read_only* messages are a prompt,
+    whose answers are not trained on.
     """
 
     rows: Sequence[MessageRow]
@@ -93,6 +94,7 @@ class Chat(NamedTuple):
     divided: int = 0
     media: int = 0
     read_only: int = 0
+    answer: int = 0
 
     @property
     def messages(self) -> list[Message]:

@@ -197,7 +197,8 @@ def _image(image: Mapping[str, Any]) -> Piece:
     location = image["source"].get("s3Location")
     if location:
         owner = location.get("bucketOwner")
-        return image_piece(location["uri"], **({"bucketOwner": owner} if owner else {}))
+        others = {"bucketOwner": owner} if owner else {}
+        return image_piece(location["uri"], format=image["format"], **others)
     return image_piece(f"data:image/{image['format']};base64,{image['source'].get('bytes') or ''}")
 
 

@@ -54,6 +54,7 @@ class OpenAIPreference:
             {path: value_at({"messages": messages}, path) for path in sorted(unsound, key=str)},
             {key: keys[key] for key in keys if key != "messages"},
             alternatives,
+            answer=len(lists[1]),
         )
 
     def place(self, example: Any, path: KeyPath) -> KeyPath:

@@ -75,6 +75,8 @@ def read_turn(  # noqa: PLR0913 - what the formats differ in
     if results and not said and not calls:
         return [results[0]._replace(unknown_keys=unknown), *results[1:]]
     source: dict[str, Any] = {"role": role, "content": said}
+    if turn.get("weight") is not None:
+        source["weight"] = turn["weight"]
     if calls:
         source["tool_calls"] = calls
     return [*results, WrittenMessage(role, parts, place, source, unknown_keys=unknown, key=key)]

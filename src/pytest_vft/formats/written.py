@@ -187,9 +187,14 @@ def _is_image(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") in IMAGE_TYPES
 
 
+def source_key(part: Mapping[str, Any]) -> str | None:
+    """Return the key of the image *part* with its source; None for a part that stands for a listed image."""
+    return next((key for key in _SOURCES if part.get(key) is not None), None)
+
+
 def _source(part: Mapping[str, Any]) -> Any:
     """Return the source of the image *part*; None for a part that stands for a listed image."""
-    key = next((key for key in _SOURCES if part.get(key) is not None), None)
+    key = source_key(part)
     if key is None:
         return None
     return _base64_url(part[key]) if key == "base64" else part[key]

@@ -20,7 +20,8 @@ def render_matrix_text(comparison: ProviderComparison, display: Display = DEFAUL
     width = display.width
     network = [("offline" if comparison.offline else "network on")] if comparison.urls else []
     providers = count(len(comparison.providers), "provider")
-    lines = [", ".join([f"vft: {providers}", f"depth {comparison.depth}", *network])]
+    model = [f"model {safe(comparison.model)}"] if comparison.model else []
+    lines = [", ".join([f"vft: {providers}", *model, f"depth {comparison.depth}", *network])]
     for file in comparison.files:
         lines += file_lines(file, width=width)
     lines += ["", *_table(comparison, display)]

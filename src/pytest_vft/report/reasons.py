@@ -33,13 +33,13 @@ class UnknownReason(NamedTuple):
     message: str
 
 
-def plain_reason(result: RuleResult, findings: Sequence[Finding]) -> str:
-    """Return what is wrong by *result*, which has these *findings*, with the number of its failures.
+def plain_reason(result: RuleResult, findings: Sequence[Finding], failed: int) -> str:
+    """Return what is wrong by *result*, which has these *findings*, of *failed* subjects.
 
     It is the message of the findings if they have the same one, else the summary of the rule: "An image has
     more bytes than the provider accepts." becomes "3 images have more bytes than the provider accepts".
     """
-    failed, messages = result.tally.failed, {finding.message for finding in findings}
+    messages = {finding.message for finding in findings}
     if len(messages) == 1:
         return _sentence(failed, result.subject, messages.pop())
     found = _SUMMARY.fullmatch(result.summary)
@@ -53,13 +53,16 @@ def _sentence(number: int, noun: str, predicate: str) -> str:
 
     The predicate may start with a longer noun: "assistant message has weight".
     """
+    predicate = predicate.removeprefix("the ")
     longer = re.match(rf"((?:[\w-]+ ){{0,2}}{re.escape(noun)}) (\w+ .*)", predicate, re.DOTALL)
     if longer and longer[2].partition(" ")[0] in _VERBS:
         noun, predicate = longer.groups()
     subject = "the file" if noun == "file" and number == 1 else count(number, noun)
     verb, _, rest = predicate.partition(" ")
+    if number > 1 and re.match("is an? ", predicate):
+        return f"{subject}: each {predicate}"
     if verb not in _VERBS:
-        return f"{subject}: {predicate}"
+        return predicate if noun == "file" and number == 1 else f"{subject}: {predicate}"
     return f"{subject} {verb if number == 1 else _VERBS[verb]} {rest}"
 
 

@@ -13,7 +13,7 @@ from pytest_vft.formats.detection import count_formats, table_columns
 from pytest_vft.model import Source
 from pytest_vft.reading.files import open_file
 from pytest_vft.runs.settings import MAX_TOKENS, Settings
-from pytest_vft.text import either
+from pytest_vft.text import either, safe
 
 
 class Candidate(NamedTuple):
@@ -60,8 +60,16 @@ def make_candidate(
     """Return the candidate for the provider *name*; *model* and *max_tokens* apply where they are known."""
     own = replace(settings, provider_id=name)
     provider = own.provider
+    reasons = []
     if model is not None and provider.accepts(model):
         own = replace(own, model_name=model)
+    elif model is not None:
+        judged = (
+            f"judged for {provider.default_model}" if provider.default_model else "judged without a model"
+        )
+        reasons.append(
+            Reason(None, "note", 1, f"{provider.name} does not have the model {safe(model)}: {judged}")
+        )
     if max_tokens is not None and any(MAX_TOKENS in own.catalogue[id_].limits for id_ in provider.rules):
         own = replace(own, max_tokens=max_tokens)
     sources, refused = [], []
@@ -75,7 +83,8 @@ def make_candidate(
         else:
             layout = described if read == "llamafactory" and described else {}
             sources.append(source._replace(data_format=read, layout=layout))
-    reasons = [_format_reason(refused, provider.data_formats)] if refused else []
+    if refused:
+        reasons.append(_format_reason(refused, provider.data_formats))
     return Candidate(replace(own, sources=tuple(sources)), tuple(reasons))
 
 

@@ -13,13 +13,13 @@ from pytest_vft.clock import now
 from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
 from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
-from pytest_vft.report.reasons import plain_reason, unknown_reasons
 from pytest_vft.runs.after_conversion import after_conversion
+from pytest_vft.runs.candidate_reasons import find_reasons
 from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
 from pytest_vft.runs.config import Config, nearest_configs
 from pytest_vft.runs.lint import Paths, strings
 from pytest_vft.runs.run import run, run_all
-from pytest_vft.runs.settings import MAX_TOKENS, Settings, read_settings
+from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_vft.reading.remote import Watch
 
-_ORDER = ("refuses", "unknown", "loses")
+_ORDER = ("refuses", "unknown", "loses", "note")
 _KEPT = 100  # findings of a rule and file, of which a reason shows the first
 
 
@@ -72,8 +72,15 @@ def compare(  # noqa: PLR0913 - all by keyword but two
         )
         for name in names
     ]
+    model = options.get("model")
+    if model is not None and not any(one.settings.model_name for one in candidates):
+        raise UsageError(
+            f"model {model!r}: no provider that is compared has it; vft explain PROVIDER lists models"
+        )
     measured = [one.settings for one in candidates if one.settings.sources]
-    telling = {rule.id for one in measured for rule in one.rules if rule.meaning != "nothing"}
+    telling = {
+        rule.id for one in measured for rule in one.rules if rule.meaning != "nothing" or rule.key_effects
+    }
     reports = iter(run_all(measured, only=telling, watch=watch, executor=executor))
     judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
     loads = bool(options.get("with_loader"))
@@ -92,6 +99,7 @@ def compare(  # noqa: PLR0913 - all by keyword but two
         offline=settings.network.offline,
         urls=max((report.urls for _, report in judged if report), default=0),
         today=today,
+        model=model,
         notes=tuple(dict.fromkeys(note for _, report in judged if report for note in report.notes)),
     )
 
@@ -155,13 +163,13 @@ def _compatibility(candidate: Candidate, report: Report | None, today: date) -> 
     provider = settings.provider
     reasons = [*candidate.reasons, *_closed(provider.closes, today)]
     if report is not None:
-        reasons += _reasons(settings, report)
+        reasons += find_reasons(settings, report)
     reasons.sort(key=lambda reason: _ORDER.index(reason.effect))
     return Compatibility(
         id=provider.id,
         name=provider.name,
         model=settings.model,
-        verdict=reasons[0].effect if reasons else "takes",  # type: ignore[arg-type]  # one of _ORDER
+        verdict=next((one.effect for one in reasons if one.effect != "note"), "takes"),  # type: ignore[misc]  # one of _ORDER
         reasons=tuple(reasons),
         closes=provider.closes,
         closes_newcomers=provider.closes_newcomers,
@@ -185,31 +193,12 @@ def _converted(
         source._replace(layout=described if described and source.data_format == "llamafactory" else {})
         for source, _, described in found
     ]
-    return replace(one, after=after_conversion(settings, sources, run, _reasons))
+    return replace(one, after=after_conversion(settings, sources, run, find_reasons))
 
 
 def _closed(closes: date | None, today: date) -> Iterator[Reason]:
     if closes is not None and closes <= today:
         yield Reason(None, "refuses", 1, f"closed since {closes}")
-
-
-def _reasons(settings: Settings, report: Report) -> Iterator[Reason]:
-    """Yield the reasons in *report* why the provider of *settings* does not simply take the files."""
-    results = {result.id: result for result in report.rules}
-    rules = [rule for rule in settings.rules if rule.id in results]
-    for rule in rules:
-        result = results[rule.id]
-        if result.tally.failed and rule.meaning != "nothing":
-            found = [one for one in report.findings if one.rule == rule.id]
-            first, message = found[0], plain_reason(result, found)
-            yield Reason(rule.id, rule.meaning, result.tally.failed, message, first.path, first.line)
-    unknown = [
-        results[rule.id]
-        for rule in rules
-        if rule.meaning == "refuses" and not (MAX_TOKENS in rule.limits and settings.image_tokens is None)
-    ]
-    for rule_id, number, message in unknown_reasons(report, unknown):
-        yield Reason(rule_id, "unknown", number, message)
 
 
 @without_inner_frames

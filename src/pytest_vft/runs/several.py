@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_vft.catalogue.providers import is_provider_file
-from pytest_vft.catalogue.select import listed
+from pytest_vft.catalogue.select import listed, select_bound
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Report
 from pytest_vft.runs.settings import Settings
@@ -41,12 +41,34 @@ def by_provider(settings: Settings) -> list[Settings]:
         names = provider_names(settings.config.provider, str(settings.config.folder))
     if len(names) < 2:  # noqa: PLR2004 - several
         return [settings]
-    several = [replace(settings, provider_id=name, several=True) for name in names]
+    several = _selecting([replace(settings, provider_id=name, several=True) for name in names])
     ids = [one.provider.id for one in several]
     for id_ in ids:
         if ids.count(id_) > 1:
             raise UsageError(f"provider: {id_} is given twice; expected providers with different names")
     return several
+
+
+def _selecting(several: list[Settings]) -> list[Settings]:
+    """Return *several* with the rules that each of them states among those selected by an option.
+
+    Settings that state none of them are left out. Raises UsageError for a pattern that all of them refuse.
+    """
+    patterns = several[0].select
+    if not patterns:
+        return several
+    stated: dict[str, list[str]] = {}
+    for pattern in patterns:
+        errors = []
+        for one in several:
+            try:
+                select_bound(one.catalogue, one.bound, one.provider, [pattern])
+                stated.setdefault(one.provider.id, []).append(pattern)
+            except UsageError as error:
+                errors.append(error)
+        if len(errors) == len(several):
+            raise errors[0]
+    return [replace(one, select=stated[one.provider.id]) for one in several if one.provider.id in stated]
 
 
 def label(settings: Settings) -> str:
