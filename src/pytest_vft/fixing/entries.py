@@ -18,6 +18,7 @@ from pytest_vft.facts.image import Image, image_facts
 from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.references import add_reference_facts
 from pytest_vft.fixing.boxes import has_boxes
+from pytest_vft.fixing.declaring import declarations
 from pytest_vft.fixing.detail import with_detail_inside
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState, RepairedImage, payload_bytes
 from pytest_vft.fixing.plan import EntryRepair, EntryTask, LeftOver, Repaired, RepairPlan, ValueChange
@@ -165,7 +166,9 @@ class EntryRepairer:
             place = _reference_place(value, image)
             if repaired is None or place is None:
                 continue
-            edits[place] = self._reference(repaired, value_at(value, place), result, local=image.row[3])
+            new = self._reference(repaired, value_at(value, place), result, local=image.row[3])
+            declared = declarations(value, place, MEDIA_TYPES[repaired.format])
+            edits |= {at: now for at, now in ((place, new), *declared) if now != value_at(value, at)}
             result.add(repaired.repaired, pointer(image.place), ValueChange(pointer(place), repaired.words))
         return edits
 

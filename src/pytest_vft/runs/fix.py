@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.fixing.result import FileTally, FixResult
 from pytest_vft.model import Depth, Report, Source
 from pytest_vft.outputs.aside import drop_limit
+from pytest_vft.reading.files import PARQUET
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
@@ -45,11 +46,23 @@ def run_fix(
         return FixResult(before=before, tallies={}, rules=rules)
     if not options.writes:
         return FixResult(before=before, tallies=_preview(jobs, tell), rules=rules)
+    _check_tables(jobs)
     result = write_files(jobs, options, tell)
     if result.refused or not result.outputs:
         return FixResult(before=before, tallies=result.tallies, refused=result.refused, rules=rules)
     after = combine(run_all([_rewritten(one, result.paths) for one in groups], watch=watch))
     return FixResult(before=before, tallies=result.tallies, after=after, outputs=result.outputs, rules=rules)
+
+
+def _check_tables(jobs: Iterable[FileJob]) -> None:
+    """Raise UsageError if one of *jobs* is a table, which would be written as lines of JSON."""
+    for job in jobs:
+        if job.file.opened.container == PARQUET:
+            raise UsageError(
+                f"{job.path}: vft fix does not write Parquet yet, so nothing was written; without --out and "
+                "--in-place it shows what it would repair, and vft convert FILE --to=PROVIDER --out=DIR "
+                "repairs what it writes"
+            )
 
 
 def _preview(jobs: Sequence[FileJob], tell: Tell | None) -> Mapping[str, FileTally]:
