@@ -20,10 +20,10 @@ NEEDED = ["src", "rules", "pyproject.toml", "README.md", "LICENSE", ".pre-commit
 TIMEOUT = 300
 
 
-def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, cwd: Path, home: str = "") -> subprocess.CompletedProcess[str]:
     # Git speaks through the environment to what its hooks run, as this may be.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    env |= {"PRE_COMMIT_HOME": str(cwd.parent / "pre-commit"), "PRE_COMMIT_COLOR": "never"}
+    env |= {"PRE_COMMIT_HOME": home, "PRE_COMMIT_COLOR": "never"}
     return subprocess.run(
         command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
@@ -81,28 +81,32 @@ def user(tmp_path: Path) -> Path:
     return folder
 
 
-def try_hook(hooks: Path, user: Path, hook: str = "vft") -> subprocess.CompletedProcess[str]:
+def run_hook(hooks: Path, user: Path, hook: str = "vft") -> subprocess.CompletedProcess[str]:
+    revision = run("git", "rev-parse", "HEAD", cwd=hooks).stdout.strip()
+    used = [{"repo": str(hooks), "rev": revision, "hooks": [{"id": "vft"}, {"id": "vft-fix"}]}]
+    # JSON is YAML. All tests share the environment of the hooks, which takes long to make.
+    (user / ".pre-commit-config.yaml").write_text(json.dumps({"repos": used}))
     commit_all(user)
-    command = [sys.executable, "-m", "pre_commit", "try-repo", hooks, hook, "--all-files"]
-    return run(*command, cwd=user)
+    command = [sys.executable, "-m", "pre_commit", "run", hook, "--all-files"]
+    return run(*command, cwd=user, home=str(hooks.parent / "pre-commit"))
 
 
 def test_files_are_repaired_in_place_and_then_pass(hooks: Path, user: Path) -> None:
     write_dataset(user / "faulty.jsonl", "L")
     clean = (user / "clean.jsonl").read_bytes()
 
-    first = try_hook(hooks, user, "vft-fix")
-    second = try_hook(hooks, user, "vft-fix")
+    first = run_hook(hooks, user, "vft-fix")
+    second = run_hook(hooks, user, "vft-fix")
 
     assert first.returncode == 1, first.stdout + first.stderr
     assert "files were modified by this hook" in first.stdout
     assert second.returncode == 0, second.stdout + second.stderr
-    assert try_hook(hooks, user).returncode == 0
+    assert run_hook(hooks, user).returncode == 0
     assert (user / "clean.jsonl").read_bytes() == clean
 
 
 def test_clean_dataset_passes(hooks: Path, user: Path) -> None:
-    result = try_hook(hooks, user)
+    result = run_hook(hooks, user)
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Passed" in result.stdout
@@ -111,7 +115,7 @@ def test_clean_dataset_passes(hooks: Path, user: Path) -> None:
 def test_fault_is_named_with_rule_file_and_line(hooks: Path, user: Path) -> None:
     write_dataset(user / "faulty.jsonl", "L")
 
-    result = try_hook(hooks, user)
+    result = run_hook(hooks, user)
 
     assert result.returncode == 1, result.stdout + result.stderr
     printed = result.stdout.splitlines()
