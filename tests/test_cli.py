@@ -248,7 +248,7 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("check t --report=json:t/report.json", "t/report.json: the folder t cannot be created: "),
         ("check t --config=none.toml", "none.toml: No such file or directory"),
         ("check t --test-data=t", "t: is given as train and as test split"),
-        ("show t", "t: expected FILE:LINE, as in train.jsonl:12"),
+        ("show t", "t: expected FILE:LINE, as in train.jsonl:12; a file alone needs --select or --sample"),
         ("show t:0", "t:0: expected FILE:LINE"),
         ("show t:1 t:2", "unexpected argument 't:2'"),
         ("rules --test=none", "none: no such folder of rules"),

@@ -399,7 +399,10 @@ def test_nothing_is_saved_unless_asked_for(show: Show) -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("train.jsonl", "train.jsonl: expected FILE:LINE, as in train.jsonl:12"),
+        (
+            "train.jsonl",
+            "train.jsonl: expected FILE:LINE, as in train.jsonl:12; a file alone needs --select or --sample",
+        ),
         (":3", ":3: expected FILE:LINE, as in train.jsonl:12"),
         ("train.jsonl:", "train.jsonl:: expected FILE:LINE, as in train.jsonl:12"),
         ("train.jsonl:x", "train.jsonl:x: expected FILE:LINE, as in train.jsonl:12"),

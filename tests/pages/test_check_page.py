@@ -68,6 +68,7 @@ def test_page_says_what_is_wrong_and_asks_for_nothing(one_file: Path, visit: Ope
 
     assert page.locator("h1").inner_text().split("\n")[0] == "FAILED"
     assert "12 of 22 lines have errors" in page.locator("h1").inner_text()
+    assert "; 2 can be repaired: vft fix" in page.locator("h1").inner_text()
     assert page.locator(".gallery.error-rule").count() == 12
     assert requests == [one_file.as_uri()]
     assert console == []
@@ -120,9 +121,32 @@ def test_keys_and_search(one_file: Path, visit: Open) -> None:
     page.keyboard.type("cmyk")
     assert 0 < visited.shown_cards < everything
     assert page.locator("#found").inner_text() == f"{visited.shown_cards} of {everything}"
+    assert not page.locator("[id='line/invalid-json'] h2").is_visible()
+    page.keyboard.press("Enter")
+    assert "CMYK" in page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("/")
     page.keyboard.press("Escape")
     assert visited.shown_cards == everything
     assert visited.console == []
+
+
+def test_name_of_a_severity_is_not_broken(visit: Open, tmp_path: Path) -> None:
+    data = tmp_path / "small.jsonl"
+    image = {"type": "image_url", "image_url": {"url": data_url("png 8x8 l")}}
+    chat = [{"role": "user", "content": [image]}, {"role": "assistant", "content": "Yes"}]
+    data.write_text(json.dumps({"messages": chat}))
+    main(["check", str(data), "--no-cache", f"--report=html:{tmp_path / 'page.html'}"])
+
+    chip = visit(tmp_path / "page.html", viewport={"width": 1200, "height": 900}).page.locator(
+        ".overview .chip.warning"
+    )
+    rows = chip.evaluate_all(
+        "all => all.map(one => new Set([...one.firstChild.data].map((_, at) => {"
+        "const range = document.createRange(); range.setStart(one.firstChild, at);"
+        "range.setEnd(one.firstChild, at + 1); return range.getBoundingClientRect().top})).size)"
+    )
+    assert rows
+    assert set(rows) == {1}
 
 
 def test_link_leads_to_the_card_of_a_line(one_file: Path, visit: Open) -> None:
@@ -163,6 +187,12 @@ def test_colours_follow_the_system_and_paper_is_white(one_file: Path, visit: Ope
     dark.page.emulate_media(media="print")
     assert background(dark) == "rgb(255, 255, 255)"
     assert not dark.page.locator(".filters").is_visible()
+
+
+def test_rules_share_sheets_of_paper(one_file: Path, visit: Open) -> None:
+    paper = visit(one_file).page.pdf(format="A4")
+
+    assert paper.count(b"/Type /Page\n") < 10  # for 12 rules
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -59,7 +59,8 @@ def _read_place(arguments: argparse.Namespace) -> _Place:
     what = "is a folder; " if os.path.isdir(text) else ""  # noqa: PTH112 - of any length
     in_array = given.startswith("#")
     expected = "FILE:#INDEX, as in train.json:#12" if in_array else "FILE:LINE, as in train.jsonl:12"
-    raise UsageError(f"{text}: {what}expected {expected}")
+    several = "" if what or ":" in text else "; a file alone needs --select or --sample"
+    raise UsageError(f"{text}: {what}expected {expected}{several}")
 
 
 def _print(view: ExampleView, folder: Path | None) -> None:

@@ -47,7 +47,7 @@ def check_page(report: Report, display: Display) -> Page:
         {
             "title": f"{word}: {', '.join(names[:2])}{' ...' if len(names) > 2 else ''}",  # noqa: PLR2004 - a title is short
             "word": word,
-            "sentence": sentence,
+            "sentence": sentence.replace("[*] ", ""),  # a mark of the report for terminals
             "ok": report.ok,
             "provider": report.provider_name,
             "files": [file_row(report, file) for file in report.files[:_MOST_FILES]],

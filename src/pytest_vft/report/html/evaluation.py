@@ -130,6 +130,8 @@ def gate_tile(gate: Gate) -> Tile:
 
 def _cause(cause: Cause, gate: Gate) -> str:
     """Return why *gate* fails; of groups that are too low, the first is named."""
+    if cause == "ungraded":
+        return f"{CAUSES[cause]}: {len(gate.ungraded):,}"
     low = [group for group in gate.groups if not group.ok]
     if cause != "group" or not low:
         return CAUSES[cause]

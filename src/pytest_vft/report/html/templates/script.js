@@ -1,5 +1,6 @@
 "use strict";
 const cards = [...document.querySelectorAll(".card")];
+const galleries = [...document.querySelectorAll(".gallery")];
 const search = document.getElementById("search");
 const found = document.getElementById("found");
 const isShown = (card) => card.checkVisibility();
@@ -10,6 +11,7 @@ function filter() {
     const text = card.textContent.toLowerCase();
     card.hidden = !words.every((word) => text.includes(word));
   }
+  for (const gallery of galleries) gallery.hidden = words.length && !gallery.querySelector(".card:not([hidden])");
   const number = cards.filter(isShown).length;
   found.textContent = words.length ? `${number} of ${cards.length}` : "";
 }
@@ -44,5 +46,8 @@ if (search) {
   for (const part of document.querySelectorAll(".scripted")) part.hidden = false;
   search.addEventListener("input", filter);
   search.form.addEventListener("reset", () => setTimeout(filter));
-  search.form.addEventListener("submit", (event) => event.preventDefault());
+  search.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    move(1);
+  });
 }
