@@ -458,7 +458,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             changed("limits = {", 'effect = "refuse"\nlimits = {'),
-            f'rules.{IMAGES}.effect is "refuse"; expected refuses or loses',
+            f'rules.{IMAGES}.effect is "refuse"; expected refuses, loses or note',
         ),
         (f'extends = "opnai"\n{ACME}', "extends: no provider 'opnai' (did you mean 'openai'?); known: "),
         (f'extends = "../x"\n{ACME}', "extends: no provider '../x'; known: "),

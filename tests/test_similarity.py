@@ -260,6 +260,23 @@ def test_images_that_the_depth_leaves_out_fail_only_what_was_selected(tmp_path: 
     assert failing(extend_select=",".join(selected)) - always == selected
 
 
+def test_examples_of_the_project_have_no_finding_on_what_images_show() -> None:
+    books = Path(__file__).parents[1] / "examples" / "books"
+    rules = "dark", "bright", "low-information", "blurry", "odd-aspect", "grayscale"
+    select = [*(f"image/{name}" for name in rules), "dataset/near-split-leak", "dataset/near-duplicate"]
+
+    report = lint(
+        books / "train.jsonl",
+        validation=books / "validation.jsonl",
+        test=books / "test.jsonl",
+        select=select,
+        cache=False,
+    )
+
+    assert not report.findings
+    assert all(rule.tally.checked for rule in report.rules)
+
+
 def test_too_many_images_without_numpy_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

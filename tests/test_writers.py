@@ -375,6 +375,15 @@ def test_keys_that_a_provider_refuses_are_dropped() -> None:
     assert written(example, "openai", shape=shape) == (called(), ["other keys"])
 
 
+def test_a_provider_without_tools_gets_no_calls() -> None:
+    example, losses = written(called(), "openai", shape=FileShape(drops=frozenset({"tools"})))
+
+    assert losses == ["tools"]
+    assert "tools" not in example
+    assert [message["role"] for message in example["messages"]] == ["user", "tool", "assistant"]
+    assert all(message["content"] and "tool_calls" not in message for message in example["messages"])
+
+
 def test_contents_of_parts() -> None:
     example, _ = written(CHAT, "openai", shape=FileShape(parts=True))
 

@@ -14,7 +14,7 @@ REPAIRS: Mapping[str, str] = {
     "declare-media-type": "The media type of the bytes is declared.",
     "convert-mode": (
         "The image becomes RGB, or RGBA if any pixel is transparent. "
-        "More than 8 bits a channel are stretched from the darkest to the lightest value."
+        "Grey values of 16 bits are divided by 257."
     ),
     "convert-format": (
         "The image becomes a PNG with the same pixels, or a JPEG of quality 95 if its format was lossy."

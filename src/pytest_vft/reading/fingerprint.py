@@ -30,6 +30,8 @@ _BRIGHTER = bytes(min(255, level + _STEP) for level in range(256))
 _DIGITS = b"01" + bytes(254)
 _HASH = 8  # bytes
 _FLAT = 24  # levels between the darkest and the brightest cell, below which all images have similar hashes
+# Bits of entropy of grey, below which an image is left out: discs of different colours may have equal greys.
+_FEWEST = 2.5
 NO_FINGERPRINT = ""
 
 # The least correlation of thumbnails. Drawings, charts and pages, which are alike by nature, must agree in
@@ -90,7 +92,7 @@ def correlation(ours: bytes, theirs: bytes) -> float:
 class Fingerprints:
     """The fingerprints of images, in base64."""
 
-    id: str = "fingerprint 2"
+    id: str = "fingerprint 3"
     columns: tuple[str, ...] = ("fingerprint",)
     views: frozenset[View] = frozenset({"grey"})
 
@@ -103,10 +105,12 @@ class Fingerprints:
 
 
 def fingerprint(grey: Image.Image, covered: Box | None = None) -> str:
-    """Return the fingerprint of the image in mode L, "" if it is nearly of one level.
+    """Return the fingerprint of the image in mode L, "" if it is nearly of one level or of a few.
 
     The image is in the box *covered*; the whole of *grey* if it is None.
     """
+    if grey.entropy() < _FEWEST:
+        return NO_FINGERPRINT
     thumbnail = grey.resize(_THUMBNAIL, Image.Resampling.HAMMING, box=covered)
     darkest, brightest = thumbnail.getextrema()
     if brightest - darkest < _FLAT:  # type: ignore[operator]  # mode L has one band

@@ -24,7 +24,7 @@ _LOST = {
     "preferences": "other answer of {n:example}",
     "name": "name of {n:message}",
     "detail": "detail of {n:image}",
-    "turns": "{n:message} of the same role as the message before",
+    "turns": "boundary of {n:message}, merged with the message of the same role before",
     "other keys": "{n:other key}",
 }
 _CHANGED = ("fetched", "embedded", "written to files", "repaired")

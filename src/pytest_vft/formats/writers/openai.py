@@ -77,6 +77,8 @@ def _dropped(conversation: Conversation, shape: FileShape) -> Counter[str]:
 
 
 def _in_shape(turns: Sequence[ChatTurn], shape: FileShape) -> tuple[Sequence[ChatTurn], Counter[str]]:
+    if "tools" in shape.drops:  # a message of nothing but calls goes with them
+        turns = [turn._replace(calls=()) for turn in turns if turn.pieces or not turn.calls]
     if not shape.one_system:
         return turns, Counter()
     return with_system_first(turns)
