@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -502,6 +504,31 @@ def test_a_name_is_never_a_command_to_a_terminal(capsys: pytest.CaptureFixture[s
     assert main(["convert", name, "--to=trl", "--out=out"]) == 1
 
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("to", ["trl", "unsloth", "axolotl", "swift"])
+def test_a_file_name_stays_a_name_in_the_lines_to_copy(to: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\" $(id) '; id; b: #\u2028import os #.jsonl"
+    written = "out/" + name
+
+    assert main(["convert", dataset(name=name), f"--to={to}", "--images=keep", "--out=out"]) == 0
+
+    (step,) = convert(name, to=to, out="out", force=True).next
+    if to == "swift":
+        assert shlex.split(step) == ["swift", "sft", "--dataset", written, "--model", "MODEL"]
+    elif to == "axolotl":
+        place = step.split("path: ")[1].split("\n")[0]
+        assert json.loads(place) == written
+    else:
+        arguments = {one.arg: one.value for one in ast.walk(ast.parse(step)) if isinstance(one, ast.keyword)}
+        assert ast.literal_eval(arguments["data_files"]) == written
+    assert "\n  import os" not in capsys.readouterr().out
+
+
+def test_each_of_several_files_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", dataset(), dataset(name="b c.jsonl"), "--to=swift", "--out=out"]) == 0
+
+    assert "next: likewise for 'out/b c.jsonl'\n" in capsys.readouterr().out
 
 
 def test_several_processes_write_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

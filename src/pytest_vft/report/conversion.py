@@ -137,7 +137,7 @@ def _verdict(report: Report, display: Display) -> Iterator[str]:
 
 
 def _next(step: str) -> Iterator[str]:
-    first, *others = step.strip().splitlines()
+    first, *others = step.strip().split("\n")  # other line breaks may be in the name of a file
     if not others:
         yield f"next: {safe(first, None)}"
         return

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from pytest_vft.catalogue.providers import Provider, default_provider, provider_ids
@@ -116,24 +114,3 @@ def is_provider(name: str) -> bool:
 def provider_of(name: str) -> str:
     """Return the provider of the target *name*: its own name, or the provider of a bare data format."""
     return name if is_provider(name) else default_provider(name)
-
-
-def next_steps(
-    target: ConversionTarget, data_format: str, shape: FileShape, out: Path, files: Sequence[str]
-) -> Iterator[str]:
-    """Yield what to do with *files*, the paths of what was written into *out*."""
-    if target.prefix:
-        yield f"copy {shlex.quote(str(out / 'images'))} to {target.prefix}images"
-    yield from load_writer(data_format).advice(shape)
-    provider = target.provider
-    quoted = [shlex.quote(file) for file in files]
-    if provider.job_api:
-        yield f"vft submit plan {quoted[0]} --provider={provider.id}"
-    elif provider.upload_command:
-        yield " && ".join(provider.upload_command.replace("{file}", file) for file in quoted)
-    elif provider.load_snippet:
-        snippet = provider.load_snippet.replace("{file}", files[0])
-        is_table = files[0].endswith(".parquet")
-        yield snippet.replace('load_dataset("json"', 'load_dataset("parquet"') if is_table else snippet
-    elif provider.source:
-        yield f"upload the files with {provider.name}'s own client; vft submit has no job API for it"
