@@ -176,6 +176,12 @@ def test_images_of_a_bucket_have_its_prefix() -> None:
     assert "copy out/images to s3://acme/x/images" in result.next
 
 
+def test_no_folder_is_to_be_copied_if_there_is_none() -> None:
+    result = convert(dataset(), to="trl", out="out", image_prefix="s3://acme/x/")
+
+    assert [step for step in result.next if "copy" in step] == []
+
+
 def test_a_path_out_of_the_roots_is_not_read(tmp_path: Path) -> None:
     Path("secret.png").write_bytes(PNG)
     Path("data").mkdir()
@@ -523,6 +529,16 @@ def test_a_file_name_stays_a_name_in_the_lines_to_copy(to: str, capsys: pytest.C
         arguments = {one.arg: one.value for one in ast.walk(ast.parse(step)) if isinstance(one, ast.keyword)}
         assert ast.literal_eval(arguments["data_files"]) == written
     assert "\n  import os" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("to", ["trl", "axolotl", "swift", "llamafactory"])
+def test_the_lines_to_copy_are_for_the_folder_of_the_images(to: str) -> None:
+    result = convert(dataset(), to=to, images="files", out="of images")
+
+    (folder, step) = result.next
+    assert shlex.split(folder, comments=True) == ["cd", "of images"]
+    assert "of images" not in step
+    assert "train.jsonl" in step
 
 
 def test_each_of_several_files_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,9 @@ def next_steps(
     elif provider.upload_command:
         yield " && ".join(provider.upload_command.replace("{file}", shlex.quote(file)) for file in files)
     elif provider.load_snippet:
+        if has_images and not target.prefix:  # trainers look for images below the current folder
+            yield f"cd {shlex.quote(str(out))}   # the paths of images start there"
+            files = [str(Path(file).relative_to(out)) for file in files]
         yield from _loading(provider.load_snippet, files)
     elif provider.source:
         yield f"upload the files with {provider.name}'s own client; vft submit has no job API for it"
