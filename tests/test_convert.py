@@ -176,6 +176,57 @@ def test_images_of_a_bucket_have_its_prefix() -> None:
     assert "copy out/images to s3://acme/x/images" in result.next
 
 
+@pytest.mark.parametrize(
+    "folder",
+    [
+        *(
+            "s3://",
+            "s3:///x",
+            "s3://b/../etc",
+            "s3://b/./x",
+            "s3://b?x=1",
+            "s3://b/x#y",
+            "s3://b/$(id)",
+            's3://b/"}',
+        ),
+        *(
+            "s3://b//x",
+            "gs://b",
+            "/etc",
+            "../x",
+            "file:///etc",
+            "s3:b",
+            "s3://BUCKET/x",
+            "s3://b/x\n",
+            "s3://b/ü",
+        ),
+    ],
+)
+def test_a_prefix_that_is_no_folder_of_a_bucket_is_a_usage_error(folder: str) -> None:
+    with pytest.raises(UsageError, match="expected s3://BUCKET/FOLDER/"):
+        convert(dataset(), to="bedrock-nova", out="out", image_prefix=folder)
+
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("to", "folder"),
+    [("bedrock-nova", "s3://b"), ("bedrock-llama", "s3://a.b-c/2026/cards_1/"), ("vertex", "gs://a_b/x")],
+)
+def test_a_folder_of_a_bucket_is_taken(to: str, folder: str) -> None:
+    assert convert(dataset(), to=to, out="out", image_prefix=folder).written
+
+
+@pytest.mark.parametrize(
+    "owner", ["", "abc", "12345678901", '123456789012"', "1234567890123", "١٢٣٤٥٦٧٨٩٠١٢"]
+)
+def test_an_owner_that_is_no_account_is_a_usage_error(owner: str) -> None:
+    with pytest.raises(UsageError, match="expected the 12 digits of an account"):
+        convert(dataset(), to="bedrock-nova", out="out", image_prefix="s3://b/", bucket_owner=owner)
+
+    assert not Path("out").exists()
+
+
 def test_no_folder_is_to_be_copied_if_there_is_none() -> None:
     result = convert(dataset(), to="trl", out="out", image_prefix="s3://acme/x/")
 
@@ -368,7 +419,7 @@ def test_a_loss_that_does_not_change_training_is_said_once(capsys: pytest.Captur
 
 
 def test_an_unknown_loss_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="did you mean 'weight'"):
+    with pytest.raises(UsageError, match=r"^--allow-loss=weigth \(did you mean 'weight'"):
         convert(dataset(), to="trl", out="out", allow_loss="weigth")
 
 

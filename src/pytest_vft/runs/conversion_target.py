@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -11,12 +12,16 @@ from pytest_vft.errors import UsageError
 from pytest_vft.formats.registry import URLS_ONLY, load_writer, writers
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.runs.settings import Settings
-from pytest_vft.text import either, nearest
+from pytest_vft.text import either, nearest, safe
 
 # Ways to pass images, in the order in which they are chosen.
 IMAGES: tuple[Images, ...] = ("keep", "files", "embed")
 _ANY_TRANSPORT = ("data", "url", "file", "bucket")
 _FILES = frozenset({"file", "bucket"})
+# The ID of an account of AWS: https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html
+_OWNER = re.compile(r"[0-9]{12}")
+# A bucket of S3 or Cloud Storage, with folders whose names need no quotes in a URL, JSON or a shell.
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9_.-]+)*/")
 
 
 class ConversionTarget(NamedTuple):
@@ -36,6 +41,24 @@ class ConversionTarget(NamedTuple):
         """Return the data format of examples with two answers or with one: the first that can have them."""
         fit = [one for one in self.formats if load_writer(one).has_preferences or not preferences]
         return (fit or self.formats)[0]
+
+    def check_bucket(self) -> None:
+        """Raise UsageError for a prefix that is no folder of a bucket of the provider, or a wrong owner."""
+        if self.bucket_owner is not None and not _OWNER.fullmatch(self.bucket_owner):
+            raise UsageError(
+                f"--bucket-owner={safe(self.bucket_owner)}: expected the 12 digits of an account"
+            )
+        takes = self.takes(self.formats[0])
+        if not self.prefix or "bucket" not in takes or "file" in takes:
+            return
+        scheme, separator, folder = self.prefix.partition("://")
+        expected = self.provider.writes.bucket
+        names_folder = _BUCKET.fullmatch(folder) and not {".", ".."} & set(folder.split("/"))
+        if scheme != expected or not separator or not names_folder:
+            raise UsageError(
+                f"--image-prefix={safe(self.prefix)}: expected {expected}://BUCKET/FOLDER/: a bucket in "
+                "small letters, and folders of the letters A-Z and a-z, digits, _, - and ."
+            )
 
     @property
     def reads_parquet(self) -> bool:
