@@ -463,6 +463,21 @@ def test_what_cannot_be_read_is_set_aside_byte_for_byte() -> None:
     assert "12" in Path("out/train.jsonl.origin.csv").read_text()
 
 
+@pytest.mark.parametrize("more", [(), ("train.jsonl",)])
+def test_a_file_of_which_nothing_is_left_fails(
+    more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl("empty.jsonl", [{"messages": []}] * 12)
+    dataset()
+
+    assert main(["convert", *more, "empty.jsonl", "--to=axolotl", "--out=out", "--drop"]) == 1
+
+    out = capsys.readouterr().out
+    assert out.endswith("FAILED  out/empty.jsonl: has no example; all were set aside\n")
+    assert "next:" not in out
+    assert "PASSED" not in out
+
+
 def test_more_than_may_be_dropped_is_not_written() -> None:
     write_jsonl("train.jsonl", [*map(example, range(12)), {"messages": []}, {"messages": []}])
 
