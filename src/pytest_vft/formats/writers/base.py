@@ -120,6 +120,14 @@ def with_refusal_as_text(turn: ChatTurn) -> ChatTurn:
     return turn._replace(pieces=[*turn.pieces, turn.refusal]) if turn.refusal else turn
 
 
+def without_tools(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
+    """Return *turns* without calls of tools, messages of nothing else, and the results of the calls."""
+    if not any(turn.calls for turn in turns):
+        return list(turns)
+    said = (turn for turn in turns if turn.role != "tool" and (turn.pieces or not turn.calls))
+    return [turn._replace(calls=()) for turn in said]
+
+
 def with_system_first(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counter[str]]:
     """Return *turns* with one system message, which is first, and what is lost."""
     systems = [turn for turn in turns if turn.role == "system"]
