@@ -227,6 +227,19 @@ def test_an_owner_that_is_no_account_is_a_usage_error(owner: str) -> None:
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize(
+    ("read", "to", "other"), [("bedrock", "vertex", "gs"), ("gemini", "bedrock-nova", "s3")]
+)
+def test_an_image_in_a_bucket_of_another_provider_is_refused(read: str, to: str, other: str) -> None:
+    scheme = {"gs": "s3", "s3": "gs"}[other]
+    convert(dataset(), to=read, out="there", images="files", image_prefix=f"{scheme}://b/")
+
+    result = convert("there/train.jsonl", to=to, out="out", image_prefix=f"{other}://b/", data_format=read)
+
+    assert not result.written
+    assert f"{to} reads images from {other}://" in result.refused[0].why
+
+
 def test_no_folder_is_to_be_copied_if_there_is_none() -> None:
     result = convert(dataset(), to="trl", out="out", image_prefix="s3://acme/x/")
 
@@ -243,7 +256,9 @@ def test_a_path_out_of_the_roots_is_not_read(tmp_path: Path) -> None:
     result = convert("data/train.jsonl", to="together", out="out")
 
     assert not result.written
-    assert "out of the image roots" in result.refused[0].why
+    assert result.refused[0].why == (
+        "../secret.png: the path leads out of the image roots; --image-root=DIR names another root"
+    )
     assert convert("data/train.jsonl", to="together", out="out", image_roots=tmp_path).refusals == 0
 
 

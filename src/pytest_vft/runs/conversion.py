@@ -175,6 +175,7 @@ class _Run:
                 staged=image_folder(part),
                 folder=str(self._folder.path),
                 prefix=request.target.prefix,
+                bucket=request.target.bucket,
                 local="file" in request.target.takes(form.data_format),
                 bodies=bodies.folder,
                 causes={url: bodies.causes[url] for url in file.survey.urls if url in bodies.causes},

@@ -42,17 +42,22 @@ class ConversionTarget(NamedTuple):
         fit = [one for one in self.formats if load_writer(one).has_preferences or not preferences]
         return (fit or self.formats)[0]
 
+    @property
+    def bucket(self) -> str:
+        """The scheme of the buckets in which the provider reads image files; "" if it reads others too."""
+        takes = self.takes(self.formats[0])
+        return self.provider.writes.bucket if "bucket" in takes and "file" not in takes else ""
+
     def check_bucket(self) -> None:
         """Raise UsageError for a prefix that is no folder of a bucket of the provider, or a wrong owner."""
         if self.bucket_owner is not None and not _OWNER.fullmatch(self.bucket_owner):
             raise UsageError(
                 f"--bucket-owner={safe(self.bucket_owner)}: expected the 12 digits of an account"
             )
-        takes = self.takes(self.formats[0])
-        if not self.prefix or "bucket" not in takes or "file" in takes:
+        expected = self.bucket
+        if not self.prefix or not expected:
             return
         scheme, separator, folder = self.prefix.partition("://")
-        expected = self.provider.writes.bucket
         names_folder = _BUCKET.fullmatch(folder) and not {".", ".."} & set(folder.split("/"))
         if scheme != expected or not separator or not names_folder:
             raise UsageError(
