@@ -433,6 +433,17 @@ def test_a_loss_that_does_not_change_training_is_said_once(capsys: pytest.Captur
     assert "\nlost: detail of 12 images\n" in capsys.readouterr().out
 
 
+def test_the_other_name_of_a_system_message_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with_developer = example(12)
+    with_developer["messages"][0]["role"] = "developer"
+    dataset(with_developer)
+
+    assert main(["convert", "train.jsonl", "--to=trl", "--out=out"]) == 0
+
+    assert "\nlost: role developer of 1 message, written as system\n" in capsys.readouterr().out
+    assert convert("out/train.jsonl", to="openai", out="back").losses == {}
+
+
 def test_an_unknown_loss_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"^--allow-loss=weigth \(did you mean 'weight'"):
         convert(dataset(), to="trl", out="out", allow_loss="weigth")

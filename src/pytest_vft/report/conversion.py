@@ -24,6 +24,7 @@ _LOST = {
     "preferences": "other answer of {n:example}",
     "name": "name of {n:message}",
     "detail": "detail of {n:image}",
+    "developer": "role developer of {n:message}, written as system",
     "turns": "boundary of {n:message}, merged with the message of the same role before",
     "other keys": "{n:other key}",
 }

@@ -12,9 +12,9 @@ from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConverted
 
 # Losses that change training, which are refused unless the user allows them.
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
-# Losses that do not; "turns" are messages of one role that become one message.
 _AUTO = (None, "auto")
-OTHER_LOSSES = ("name", "detail", "turns", "other keys")
+# Losses that do not; "turns" are messages of one role that become one message.
+OTHER_LOSSES = ("name", "detail", "developer", "turns", "other keys")
 
 
 @dataclass(frozen=True)
