@@ -237,7 +237,8 @@ def test_an_image_in_a_bucket_of_another_provider_is_refused(read: str, to: str,
     result = convert("there/train.jsonl", to=to, out="out", image_prefix=f"{other}://b/", data_format=read)
 
     assert not result.written
-    assert f"{to} reads images from {other}://" in result.refused[0].why
+    (refused,) = result.refused
+    assert (refused.number, f"{to} reads images from {other}://" in refused.why) == (12, True)
 
 
 def test_no_folder_is_to_be_copied_if_there_is_none() -> None:

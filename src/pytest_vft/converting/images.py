@@ -95,9 +95,9 @@ class ImagePlacer:
         """Raise NotConvertedError for an image in a bucket of a scheme that the target does not read."""
         scheme = url.partition("://")[0].lower()
         if self._plan.bucket and scheme in BUCKETS and scheme != self._plan.bucket:
-            raise NotConvertedError(
-                f"{safe(masked(url))}: {self._plan.target} reads images from {self._plan.bucket}://; "
-                "copy the image, and write its path instead"
+            raise NotConvertedError(  # without the address, so that it is said once
+                f"an image is in {scheme}://, and {self._plan.target} reads images from "
+                f"{self._plan.bucket}://; copy the images, and write paths instead"
             )
 
     def _kept(self, image: ImagePart, payloads: Payloads) -> ImagePart:
