@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -174,6 +176,77 @@ def test_images_of_a_bucket_have_its_prefix() -> None:
     assert "copy out/images to s3://acme/x/images" in result.next
 
 
+@pytest.mark.parametrize(
+    "folder",
+    [
+        *(
+            "s3://",
+            "s3:///x",
+            "s3://b/../etc",
+            "s3://b/./x",
+            "s3://b?x=1",
+            "s3://b/x#y",
+            "s3://b/$(id)",
+            's3://b/"}',
+        ),
+        *(
+            "s3://b//x",
+            "gs://b",
+            "/etc",
+            "../x",
+            "file:///etc",
+            "s3:b",
+            "s3://BUCKET/x",
+            "s3://b/x\n",
+            "s3://b/ü",
+        ),
+    ],
+)
+def test_a_prefix_that_is_no_folder_of_a_bucket_is_a_usage_error(folder: str) -> None:
+    with pytest.raises(UsageError, match="expected s3://BUCKET/FOLDER/"):
+        convert(dataset(), to="bedrock-nova", out="out", image_prefix=folder)
+
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("to", "folder"),
+    [("bedrock-nova", "s3://b"), ("bedrock-llama", "s3://a.b-c/2026/cards_1/"), ("vertex", "gs://a_b/x")],
+)
+def test_a_folder_of_a_bucket_is_taken(to: str, folder: str) -> None:
+    assert convert(dataset(), to=to, out="out", image_prefix=folder).written
+
+
+@pytest.mark.parametrize(
+    "owner", ["", "abc", "12345678901", '123456789012"', "1234567890123", "١٢٣٤٥٦٧٨٩٠١٢"]
+)
+def test_an_owner_that_is_no_account_is_a_usage_error(owner: str) -> None:
+    with pytest.raises(UsageError, match="expected the 12 digits of an account"):
+        convert(dataset(), to="bedrock-nova", out="out", image_prefix="s3://b/", bucket_owner=owner)
+
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("read", "to", "other"), [("bedrock", "vertex", "gs"), ("gemini", "bedrock-nova", "s3")]
+)
+def test_an_image_in_a_bucket_of_another_provider_is_refused(read: str, to: str, other: str) -> None:
+    scheme = {"gs": "s3", "s3": "gs"}[other]
+    convert(dataset(), to=read, out="there", images="files", image_prefix=f"{scheme}://b/")
+
+    result = convert("there/train.jsonl", to=to, out="out", image_prefix=f"{other}://b/", data_format=read)
+
+    assert not result.written
+    (refused,) = result.refused
+    assert (refused.number, f"{to} reads images from {other}://" in refused.why) == (12, True)
+
+
+def test_no_folder_is_to_be_copied_if_there_is_none() -> None:
+    result = convert(dataset(), to="trl", out="out", image_prefix="s3://acme/x/")
+
+    assert [step for step in result.next if "copy" in step] == []
+
+
 def test_a_path_out_of_the_roots_is_not_read(tmp_path: Path) -> None:
     Path("secret.png").write_bytes(PNG)
     Path("data").mkdir()
@@ -184,7 +257,9 @@ def test_a_path_out_of_the_roots_is_not_read(tmp_path: Path) -> None:
     result = convert("data/train.jsonl", to="together", out="out")
 
     assert not result.written
-    assert "out of the image roots" in result.refused[0].why
+    assert result.refused[0].why == (
+        "../secret.png: the path leads out of the image roots; --image-root=DIR names another root"
+    )
     assert convert("data/train.jsonl", to="together", out="out", image_roots=tmp_path).refusals == 0
 
 
@@ -359,8 +434,19 @@ def test_a_loss_that_does_not_change_training_is_said_once(capsys: pytest.Captur
     assert "\nlost: detail of 12 images\n" in capsys.readouterr().out
 
 
+def test_the_other_name_of_a_system_message_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with_developer = example(12)
+    with_developer["messages"][0]["role"] = "developer"
+    dataset(with_developer)
+
+    assert main(["convert", "train.jsonl", "--to=trl", "--out=out"]) == 0
+
+    assert "\nlost: role developer of 1 message, written as system\n" in capsys.readouterr().out
+    assert convert("out/train.jsonl", to="openai", out="back").losses == {}
+
+
 def test_an_unknown_loss_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="did you mean 'weight'"):
+    with pytest.raises(UsageError, match=r"^--allow-loss=weigth \(did you mean 'weight'"):
         convert(dataset(), to="trl", out="out", allow_loss="weigth")
 
 
@@ -402,6 +488,21 @@ def test_what_cannot_be_read_is_set_aside_byte_for_byte() -> None:
     assert (output.total, output.kept, output.aside, output.removed) == (17, 12, 4, {"blank line": 1})
     assert Path("out/train.jsonl.rej").read_bytes().splitlines() == bad
     assert "12" in Path("out/train.jsonl.origin.csv").read_text()
+
+
+@pytest.mark.parametrize("more", [(), ("train.jsonl",)])
+def test_a_file_of_which_nothing_is_left_fails(
+    more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl("empty.jsonl", [{"messages": []}] * 12)
+    dataset()
+
+    assert main(["convert", *more, "empty.jsonl", "--to=axolotl", "--out=out", "--drop"]) == 1
+
+    out = capsys.readouterr().out
+    assert out.endswith("FAILED  out/empty.jsonl: has no example; all were set aside\n")
+    assert "next:" not in out
+    assert "PASSED" not in out
 
 
 def test_more_than_may_be_dropped_is_not_written() -> None:
@@ -502,6 +603,41 @@ def test_a_name_is_never_a_command_to_a_terminal(capsys: pytest.CaptureFixture[s
     assert main(["convert", name, "--to=trl", "--out=out"]) == 1
 
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("to", ["trl", "unsloth", "axolotl", "swift"])
+def test_a_file_name_stays_a_name_in_the_lines_to_copy(to: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\" $(id) '; id; b: #\u2028import os #.jsonl"
+    written = "out/" + name
+
+    assert main(["convert", dataset(name=name), f"--to={to}", "--images=keep", "--out=out"]) == 0
+
+    (step,) = convert(name, to=to, out="out", force=True).next
+    if to == "swift":
+        assert shlex.split(step) == ["swift", "sft", "--dataset", written, "--model", "MODEL"]
+    elif to == "axolotl":
+        place = step.split("path: ")[1].split("\n")[0]
+        assert json.loads(place) == written
+    else:
+        arguments = {one.arg: one.value for one in ast.walk(ast.parse(step)) if isinstance(one, ast.keyword)}
+        assert ast.literal_eval(arguments["data_files"]) == written
+    assert "\n  import os" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("to", ["trl", "axolotl", "swift", "llamafactory"])
+def test_the_lines_to_copy_are_for_the_folder_of_the_images(to: str) -> None:
+    result = convert(dataset(), to=to, images="files", out="of images")
+
+    (folder, step) = result.next
+    assert shlex.split(folder, comments=True) == ["cd", "of images"]
+    assert "of images" not in step
+    assert "train.jsonl" in step
+
+
+def test_each_of_several_files_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", dataset(), dataset(name="b c.jsonl"), "--to=swift", "--out=out"]) == 0
+
+    assert "next: likewise for 'out/b c.jsonl'\n" in capsys.readouterr().out
 
 
 def test_several_processes_write_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -380,8 +380,17 @@ def test_a_provider_without_tools_gets_no_calls() -> None:
 
     assert losses == ["tools"]
     assert "tools" not in example
-    assert [message["role"] for message in example["messages"]] == ["user", "tool", "assistant"]
-    assert all(message["content"] and "tool_calls" not in message for message in example["messages"])
+    assert example["messages"] == [asked("Which lot?"), answered("Lot 7.")]
+
+
+def test_a_format_without_tools_has_neither_calls_nor_results() -> None:
+    example, losses = written(called(), "axolotl")
+
+    assert losses == ["tools"]
+    assert written(example, "openai", read_as="axolotl")[0]["messages"] == [
+        {"role": role, "content": [{"type": "text", "text": text}]}
+        for role, text in (("user", "Which lot?"), ("assistant", "Lot 7."))
+    ]
 
 
 def test_contents_of_parts() -> None:

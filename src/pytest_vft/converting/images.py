@@ -19,10 +19,12 @@ from pytest_vft.reading.images import image_format
 from pytest_vft.reading.links import masked
 from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.parquet import BYTES_MARK
+from pytest_vft.reading.roots import OUTSIDE, UNREADABLE, PathTarget
 from pytest_vft.regular_files import read_bytes
 from pytest_vft.text import safe
 
 FOLDER = "images"
+BUCKETS = ("s3", "gs")  # schemes
 SUFFIXES = {
     "JPEG": ".jpg",
     "PNG": ".png",
@@ -81,12 +83,22 @@ class ImagePlacer:
         if not image.local and reference[:5].lower() == "data:":
             return self._as_payload_file(image, payloads) if mode == "files" else self._kept(image, payloads)
         if not image.local and mode == "keep":
+            self._check_bucket(reference)
             return image
         content = self._fixed(self._local(reference) if image.local else self._fetched(reference), payloads)
         if mode == "embed" or (mode == "keep" and not self._plan.local):
             self.changes["embedded"] += 1
             return image._replace(reference=content.url, local=False)
         return self._as_file(image, self._write(content))
+
+    def _check_bucket(self, url: str) -> None:
+        """Raise NotConvertedError for an image in a bucket of a scheme that the target does not read."""
+        scheme = url.partition("://")[0].lower()
+        if self._plan.bucket and scheme in BUCKETS and scheme != self._plan.bucket:
+            raise NotConvertedError(  # without the address, so that it is said once
+                f"an image is in {scheme}://, and {self._plan.target} reads images from "
+                f"{self._plan.bucket}://; copy the images, and write paths instead"
+            )
 
     def _kept(self, image: ImagePart, payloads: Payloads) -> ImagePart:
         """Return *image*, a data URL, as it is or repaired; what is no image is left to the check."""
@@ -166,7 +178,7 @@ class ImagePlacer:
         data = self._files.read(path)
         if data is None:
             target = self._files.look_up(path).target
-            raise NotConvertedError(f"{safe(path)}: the path leads to {target.words or target.kind}")
+            raise NotConvertedError(f"{safe(path)}: {_trouble(target)}")
         return _content(data, path)
 
     def _fetched(self, url: str) -> _Content:
@@ -180,6 +192,15 @@ class ImagePlacer:
         if cause is None:
             cause = "only images behind http:// and https:// are fetched"
         raise NotConvertedError(f"image cannot be fetched: {safe(shown)}: {cause}")
+
+
+def _trouble(target: PathTarget) -> str:
+    """Return why no image can be read from *target*."""
+    if target.kind == OUTSIDE:
+        return f"the path {target.words}; --image-root=DIR names another root"
+    if target.kind == UNREADABLE:
+        return f"the path is unreadable: {target.words}"
+    return f"the path leads to {target.kind}"
 
 
 def body_name(url: str) -> str:

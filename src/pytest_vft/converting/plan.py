@@ -22,11 +22,12 @@ class ConversionPlan:
     """The settings for the shards of one file, as plain data that can be pickled.
 
     *source* is the file, *data_format* the format that is written with *shape*, *target* the name of the
-    provider or format in messages. Losses of the kinds *allowed* do not keep an example from being written.
-    *repair* has the rules that images must pass. Image files are written below *staged* unless *folder* has
-    them, and *prefix* precedes their names. *local* says that the target takes images at paths. *bodies* is
-    the folder with the bodies of fetched URLs, *causes* says why others were not fetched. *image_roots* are
-    folders of local images. *is_table* says that the file is Parquet.
+    provider or format in messages. Losses of the kinds *allowed* do not keep an example from being
+    written. *repair* has the rules that images must pass. Image files are written below *staged* unless
+    *folder* has them, and *prefix* precedes their names. *bucket* is the scheme of buckets if no other is
+    read. *local* says that the target takes images at paths. *bodies* is the folder with the bodies of
+    fetched URLs, *causes* says why others were not fetched. *image_roots* are folders of local images.
+    *is_table* says that the file is Parquet.
     """
 
     source: Source
@@ -39,6 +40,7 @@ class ConversionPlan:
     staged: str
     folder: str
     prefix: str = ""
+    bucket: str = ""
     local: bool = True
     bodies: str | None = None
     causes: Mapping[str, str] = field(default_factory=dict)

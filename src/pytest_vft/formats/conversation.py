@@ -101,16 +101,18 @@ class Conversation(NamedTuple):
 
 def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     """Return *example*, which has *data_format*. Raises NotConvertedError for one with a fault."""
+    losses: dict[str, int] = {}
     chat = data_format.read(example)
     if chat.faults:
-        example = _with_system(example)
+        example, renamed = _with_system(example)
         chat = data_format.read(example)
+        if renamed:
+            losses["developer"] = renamed
     _check(chat)
     turns = list(map(_turn, chat.rows))
     _name_calls(turns)
     end = len(turns) - chat.alternatives
     turns[: chat.read_only] = map(_read_only, turns[: chat.read_only])
-    losses: dict[str, int] = {}
     unknown = len(chat.unknown_keys) + sum(map(_unknown_keys, chat.rows))
     if unknown:
         losses["other keys"] = unknown
@@ -145,16 +147,20 @@ def _check(chat: Chat) -> None:
         raise NotConvertedError(f"{listed} for {count(chat.placeholders, 'placeholder')}")
 
 
-def _with_system(example: Any) -> Any:
-    """Return *example* with the role system in place of developer, its other name in OpenAI's API."""
+def _with_system(example: Any) -> tuple[Any, int]:
+    """Return *example* with the role system in place of developer, its other name in OpenAI's API.
+
+    The number of these messages is returned, too.
+    """
     messages = example.get("messages") if isinstance(example, dict) else None
     if not isinstance(messages, list):
-        return example
+        return example, 0
+    developers = [isinstance(one, dict) and one.get("role") == "developer" for one in messages]
     renamed = [
-        {**one, "role": "system"} if isinstance(one, dict) and one.get("role") == "developer" else one
-        for one in messages
+        {**one, "role": "system"} if is_developer else one
+        for one, is_developer in zip(messages, developers, strict=True)
     ]
-    return {**example, "messages": renamed}
+    return {**example, "messages": renamed}, sum(developers)
 
 
 def _turn(row: MessageRow) -> ChatTurn:

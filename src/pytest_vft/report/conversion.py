@@ -24,6 +24,7 @@ _LOST = {
     "preferences": "other answer of {n:example}",
     "name": "name of {n:message}",
     "detail": "detail of {n:image}",
+    "developer": "role developer of {n:message}, written as system",
     "turns": "boundary of {n:message}, merged with the message of the same role before",
     "other keys": "{n:other key}",
 }
@@ -64,8 +65,13 @@ class Conversion:
 
     @property
     def ok(self) -> bool:
-        """Whether the outputs were written, and their check has no finding that fails it."""
-        return self.written and (self.report is None or self.report.ok)
+        """Whether the outputs were written, each has an example, and no finding of their check fails it."""
+        return self.written and not self.empty and (self.report is None or self.report.ok)
+
+    @property
+    def empty(self) -> list[str]:
+        """The paths of outputs without an example: all examples were set aside."""
+        return [output.path for output in self.outputs if not output.kept]
 
 
 def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
@@ -80,9 +86,10 @@ def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
     lines += (f"{safe(path, None)}  for the trainer" for path in result.side_files)
     for text in (_changed(result.changes), _lost(result)):
         lines += wrapped(text, width=display.width) if text else ()
-    if result.report:
+    if result.report and not (result.empty and result.report.ok):
         lines += _verdict(result.report, display)
-    else:
+    lines += (f"FAILED  {safe(path, None)}: has no example; all were set aside" for path in result.empty)
+    if not result.report and not result.empty:
         lines.append("not checked: no examples, or no provider reads them")
     for step in result.next if result.ok else ():
         lines += _next(step)
@@ -137,7 +144,7 @@ def _verdict(report: Report, display: Display) -> Iterator[str]:
 
 
 def _next(step: str) -> Iterator[str]:
-    first, *others = step.strip().splitlines()
+    first, *others = step.strip().split("\n")  # other line breaks may be in the name of a file
     if not others:
         yield f"next: {safe(first, None)}"
         return

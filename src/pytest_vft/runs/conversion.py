@@ -31,7 +31,7 @@ from pytest_vft.regular_files import read_bytes
 from pytest_vft.report.conversion import Conversion, RefusedExamples
 from pytest_vft.runs.conversion_bodies import Bodies, fetch_bodies
 from pytest_vft.runs.conversion_request import ConversionRequest
-from pytest_vft.runs.conversion_target import next_steps
+from pytest_vft.runs.next_steps import next_steps
 from pytest_vft.runs.run import make_plan
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ class _Run:
                 staged=image_folder(part),
                 folder=str(self._folder.path),
                 prefix=request.target.prefix,
+                bucket=request.target.bucket,
                 local="file" in request.target.takes(form.data_format),
                 bodies=bodies.folder,
                 causes={url: bodies.causes[url] for url in file.survey.urls if url in bodies.causes},

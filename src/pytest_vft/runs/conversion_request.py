@@ -17,7 +17,7 @@ from pytest_vft.outputs.aside import DropLimit, drop_limit
 from pytest_vft.runs.conversion_target import IMAGES, ConversionTarget, find_target, provider_of
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.sources import find_sources
-from pytest_vft.text import either, nearest
+from pytest_vft.text import either, nearest, safe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +58,12 @@ def read_request(options: Mapping[str, Any], paths: Sequence[str]) -> Conversion
     if not sources:
         raise UsageError("no files: give some, or list them under [tool.vft.data]")
     stated = read_settings(options).data_format
+    target = find_target(to, settings, options.get("image_prefix") or "", options.get("bucket_owner"))
+    target.check_bucket()
     return ConversionRequest(
         settings=settings,
         sources=[_with_format(source, stated) for source in sources],
-        target=find_target(to, settings, options.get("image_prefix") or "", options.get("bucket_owner")),
+        target=target,
         out=Path(out),
         images=_images(options.get("images")),
         allowed=_allowed(options.get("allow_loss") or ()),
@@ -88,5 +90,5 @@ def _allowed(given: str | Sequence[str]) -> frozenset[str]:
     for kind in kinds:
         if kind not in TRAINING_LOSSES:
             known = either(TRAINING_LOSSES)
-            raise UsageError(f"allow_loss is {kind!r}{nearest(kind, TRAINING_LOSSES)}; expected {known}")
+            raise UsageError(f"--allow-loss={safe(kind)}{nearest(kind, TRAINING_LOSSES)}; expected {known}")
     return frozenset(kinds)

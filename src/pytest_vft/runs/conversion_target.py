@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+import re
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from pytest_vft.catalogue.providers import Provider, default_provider, provider_ids
@@ -13,12 +12,16 @@ from pytest_vft.errors import UsageError
 from pytest_vft.formats.registry import URLS_ONLY, load_writer, writers
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.runs.settings import Settings
-from pytest_vft.text import either, nearest
+from pytest_vft.text import either, nearest, safe
 
 # Ways to pass images, in the order in which they are chosen.
 IMAGES: tuple[Images, ...] = ("keep", "files", "embed")
 _ANY_TRANSPORT = ("data", "url", "file", "bucket")
 _FILES = frozenset({"file", "bucket"})
+# The ID of an account of AWS: https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html
+_OWNER = re.compile(r"[0-9]{12}")
+# A bucket of S3 or Cloud Storage, with folders whose names need no quotes in a URL, JSON or a shell.
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9_.-]+)*/")
 
 
 class ConversionTarget(NamedTuple):
@@ -38,6 +41,29 @@ class ConversionTarget(NamedTuple):
         """Return the data format of examples with two answers or with one: the first that can have them."""
         fit = [one for one in self.formats if load_writer(one).has_preferences or not preferences]
         return (fit or self.formats)[0]
+
+    @property
+    def bucket(self) -> str:
+        """The scheme of the buckets in which the provider reads image files; "" if it reads others too."""
+        takes = self.takes(self.formats[0])
+        return self.provider.writes.bucket if "bucket" in takes and "file" not in takes else ""
+
+    def check_bucket(self) -> None:
+        """Raise UsageError for a prefix that is no folder of a bucket of the provider, or a wrong owner."""
+        if self.bucket_owner is not None and not _OWNER.fullmatch(self.bucket_owner):
+            raise UsageError(
+                f"--bucket-owner={safe(self.bucket_owner)}: expected the 12 digits of an account"
+            )
+        expected = self.bucket
+        if not self.prefix or not expected:
+            return
+        scheme, separator, folder = self.prefix.partition("://")
+        names_folder = _BUCKET.fullmatch(folder) and not {".", ".."} & set(folder.split("/"))
+        if scheme != expected or not separator or not names_folder:
+            raise UsageError(
+                f"--image-prefix={safe(self.prefix)}: expected {expected}://BUCKET/FOLDER/: a bucket in "
+                "small letters, and folders of the letters A-Z and a-z, digits, _, - and ."
+            )
 
     @property
     def reads_parquet(self) -> bool:
@@ -116,24 +142,3 @@ def is_provider(name: str) -> bool:
 def provider_of(name: str) -> str:
     """Return the provider of the target *name*: its own name, or the provider of a bare data format."""
     return name if is_provider(name) else default_provider(name)
-
-
-def next_steps(
-    target: ConversionTarget, data_format: str, shape: FileShape, out: Path, files: Sequence[str]
-) -> Iterator[str]:
-    """Yield what to do with *files*, the paths of what was written into *out*."""
-    if target.prefix:
-        yield f"copy {shlex.quote(str(out / 'images'))} to {target.prefix}images"
-    yield from load_writer(data_format).advice(shape)
-    provider = target.provider
-    quoted = [shlex.quote(file) for file in files]
-    if provider.job_api:
-        yield f"vft submit plan {quoted[0]} --provider={provider.id}"
-    elif provider.upload_command:
-        yield " && ".join(provider.upload_command.replace("{file}", file) for file in quoted)
-    elif provider.load_snippet:
-        snippet = provider.load_snippet.replace("{file}", files[0])
-        is_table = files[0].endswith(".parquet")
-        yield snippet.replace('load_dataset("json"', 'load_dataset("parquet"') if is_table else snippet
-    elif provider.source:
-        yield f"upload the files with {provider.name}'s own client; vft submit has no job API for it"

@@ -10,6 +10,7 @@ from pytest_vft.formats.writers.base import (
     WrittenExample,
     count_losses,
     with_refusal_as_text,
+    without_tools,
 )
 
 
@@ -21,7 +22,7 @@ class AxolotlWriter(BareWriter):
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:  # noqa: ARG002 - Writer
         """Return *conversation* as an example."""
         kinds = ("weight", "tools", "refusals", "preferences", "name", "detail", "other keys")
-        turns = map(with_refusal_as_text, conversation.turns)
+        turns = without_tools(list(map(with_refusal_as_text, conversation.turns)))
         messages = [{"role": turn.role, "content": list(map(_part, turn.pieces))} for turn in turns]
         return WrittenExample({"messages": messages}, count_losses(conversation, *kinds))
 

@@ -12,9 +12,9 @@ from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConverted
 
 # Losses that change training, which are refused unless the user allows them.
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
-# Losses that do not; "turns" are messages of one role that become one message.
 _AUTO = (None, "auto")
-OTHER_LOSSES = ("name", "detail", "turns", "other keys")
+# Losses that do not; "turns" are messages of one role that become one message.
+OTHER_LOSSES = ("name", "detail", "developer", "turns", "other keys")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,14 @@ def _kinds(turn: ChatTurn) -> Iterator[str]:
 def with_refusal_as_text(turn: ChatTurn) -> ChatTurn:
     """Return *turn* with its refusal, if any, as a text: what is written if this loss is allowed."""
     return turn._replace(pieces=[*turn.pieces, turn.refusal]) if turn.refusal else turn
+
+
+def without_tools(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
+    """Return *turns* without calls of tools, messages of nothing else, and the results of the calls."""
+    if not any(turn.calls for turn in turns):
+        return list(turns)
+    said = (turn for turn in turns if turn.role != "tool" and (turn.pieces or not turn.calls))
+    return [turn._replace(calls=()) for turn in said]
 
 
 def with_system_first(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counter[str]]:

@@ -15,6 +15,7 @@ from pytest_vft.formats.writers.base import (
     count_losses,
     with_refusal_as_text,
     with_system_first,
+    without_tools,
 )
 
 # Losses by the keys of messages and examples that a provider may refuse.
@@ -77,8 +78,8 @@ def _dropped(conversation: Conversation, shape: FileShape) -> Counter[str]:
 
 
 def _in_shape(turns: Sequence[ChatTurn], shape: FileShape) -> tuple[Sequence[ChatTurn], Counter[str]]:
-    if "tools" in shape.drops:  # a message of nothing but calls goes with them
-        turns = [turn._replace(calls=()) for turn in turns if turn.pieces or not turn.calls]
+    if "tools" in shape.drops:
+        turns = without_tools(turns)
     if not shape.one_system:
         return turns, Counter()
     return with_system_first(turns)
