@@ -7,7 +7,10 @@ import json
 import multiprocessing
 import os
 import re
-from concurrent.futures import ProcessPoolExecutor
+import signal
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +24,7 @@ from pytest_vft import ConfigError, LintError, Report, UsageError, build_example
 from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.reading.faces import FaceModel, Faces, read_model, stored_box
 from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.report.html import render_html
 from pytest_vft.report.json import as_data
 from pytest_vft.report.text import render_text
@@ -367,6 +371,53 @@ def test_model_needs_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ConfigError, match="needs onnxruntime; pip install"):
         lint(write(FACES))
+
+
+def test_interrupt_while_the_net_is_opened_is_no_internal_error() -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+    write(FACES)
+    Path("site").mkdir()
+    Path("site", "onnxruntime.py").write_text(  # as the import of numpy by code in C
+        "import signal\n"
+        "try:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    import json\n"
+        "except KeyboardInterrupt:\n"
+        "    raise ImportError('initialization failed')\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest_vft", "check", "train.jsonl"],
+        env=os.environ | {"PYTHONPATH": "site"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (run.returncode, run.stderr) == (130, "vft: interrupted\n")
+
+
+def test_interrupt_is_held_until_the_end_of_a_block_that_fails() -> None:
+    usual = signal.getsignal(signal.SIGINT)
+
+    def fail() -> None:
+        with interrupts_held():
+            signal.raise_signal(signal.SIGINT)
+            raise ImportError
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert signal.getsignal(signal.SIGINT) is usual
+
+
+def test_without_an_interrupt_a_block_ends_as_usual_in_any_thread() -> None:
+    def run() -> int:
+        with interrupts_held():
+            return 1
+
+    with ThreadPoolExecutor(1) as pool:
+        assert (run(), pool.submit(run).result()) == (1, 1)
 
 
 # The model of the package
