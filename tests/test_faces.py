@@ -387,13 +387,21 @@ def test_model_outside_the_folder_of_the_configuration_is_not_opened(name: str, 
         lint(write(FACES))
 
 
-def test_model_needs_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_model_without_onnxruntime_is_an_error_only_if_faces_must_be_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     write_yunet(Path("net.onnx"))
     configure("net.onnx")
     monkeypatch.setattr("pytest_vft.runs.face_model.find_spec", lambda _: None)
 
-    with pytest.raises(ConfigError, match="needs onnxruntime; pip install"):
-        lint(write(FACES))
+    report = lint(write(FACES))
+
+    assert (report.ok, report.faces, found(report)) == (True, "no model", [])
+    assert f"\n{NO_MODEL}\n" in render_text(report)
+    with pytest.raises(ConfigError, match=r"vft\.toml: detectors\.face needs onnxruntime; pip install"):
+        lint("train.jsonl", require_checked=True)
+    with pytest.raises(UsageError, match=r"image/face: no model finds faces; pip install pytest-vft\[face\]"):
+        lint("train.jsonl", extend_select=FACE)
 
 
 def test_interrupt_while_the_net_is_opened_is_no_internal_error() -> None:

@@ -41,17 +41,18 @@ class Detectors(NamedTuple):
         return self.faces if self.faces != "done" or any(map(needs_detector, rules)) else "not selected"
 
 
-def find_detectors(config: Config, depth: Depth) -> Detectors:
+def find_detectors(config: Config, depth: Depth, *, required: bool = False) -> Detectors:
     """Return the detectors that *config* names or the environment has; none looks at *depth* header.
 
-    Raises ConfigError for a model that cannot be used.
+    Raises ConfigError for a model that cannot be used, and if those that *config* names are *required* for
+    one that cannot be run in this environment.
     """
     if not config.detectors and None in map(find_spec, _PACKAGES):
         return Detectors()
     from pytest_vft.reading.faces import Faces  # noqa: PLC0415 - few environments have a model
     from pytest_vft.runs.face_model import find_face_model  # noqa: PLC0415 - as above
 
-    model = find_face_model(config)
+    model = find_face_model(config, required=required)
     if model is None:
         return Detectors()
     if depth == "header":  # at which images are not decoded
