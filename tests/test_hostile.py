@@ -279,7 +279,7 @@ def assert_junit(text: str) -> None:
     assert_harmless(text)
     root = ET.fromstring(text)  # noqa: S314 - written by us
     assert {element.tag for element in root.iter()} <= {
-        *("testsuites", "testsuite", "testcase", "failure", "skipped", "system-out")
+        *("testsuites", "properties", "property", "testsuite", "testcase", "failure", "skipped", "system-out")
     }
     for element in root.iter():
         assert_harmless("\n".join([element.text or "", *element.attrib.values()]))

@@ -48,6 +48,13 @@ def test_rule_that_has_nothing_to_check_is_an_error(
     assert "nothing was checked: the files have nothing for " in capsys.readouterr().err
 
 
+def test_depth_that_does_not_decode_images_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "train.jsonl", "--select=image/dark", "--depth=header"]) == 2
+    assert (
+        "nothing was checked: depth header does not decode images for image/dark" in capsys.readouterr().err
+    )
+
+
 def test_pattern_of_rules_that_the_provider_does_not_state_is_an_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -28,6 +28,7 @@ from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import Source, Split
 from pytest_vft.reading import similarity
 from pytest_vft.reading.similarity import find_similar, similar_groups
+from pytest_vft.report.html import render_html
 from pytest_vft.report.text import unknown_lines
 from pytest_vft.runs.lint import lint
 
@@ -291,6 +292,17 @@ def test_too_many_images_without_numpy_are_not_compared(
     assert any("2 images not compared" in note and "numpy" in note for note in report.notes)
     strict = lint(paths["train"], validation=paths["validation"], require_checked=True)
     assert near.id in [rule.id for rule in strict.failing]
+
+
+def test_page_does_not_say_that_an_image_recurs_which_only_looks_alike(tmp_path: Path) -> None:
+    paths = written(tmp_path, train=[SHAPES], validation=[smaller(SHAPES)])
+
+    page = render_html(lint(paths["train"], validation=paths["validation"], select="dataset/near-split-leak"))
+
+    assert "earlier image" in page
+    assert "looks like it" in page
+    assert "first occurrence" not in page
+    assert "recurs here" not in page
 
 
 def test_second_run_compares_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

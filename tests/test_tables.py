@@ -28,8 +28,10 @@ SHAPE: Mapping[str, tuple[Mapping[str, bool], set[str]]] = {
     ),
     "testsuite": (
         {"name": True, "tests": True, "failures": True, "errors": True, "skipped": False, "file": False},
-        {"testcase"},
+        {"properties", "testcase"},
     ),
+    "properties": ({}, {"property"}),
+    "property": ({"name": True, "value": True}, set()),
     "testcase": (
         {"name": True, "classname": False, "time": False},
         {"failure", "error", "skipped", "system-out"},
@@ -79,7 +81,7 @@ def outcomes(root: ET.Element, rule: str) -> list[tuple[str, str, str]]:
     return [
         (suite.attrib["name"], child.tag, child.get("message") or child.text or "")
         for suite in root
-        for case in suite
+        for case in suite.iter("testcase")
         for child in case
         if case.attrib["name"] == rule
     ]

@@ -141,6 +141,8 @@ def _check_selected(groups: Sequence[Settings], report: Report) -> None:
     named = [rule for rule in report.rules if split_id(rule.id)[0] in chosen]
     if named and not any(rule.tally.checked and rule.reason is None for rule in named):
         ids = ", ".join(rule.id for rule in named)
+        if report.depth == "header" and any(rule.decodes and rule.tally.unknown for rule in named):
+            raise LintError(f"nothing was checked: depth header does not decode images for {ids}")
         raise LintError(f"nothing was checked: the files have nothing for {ids}, or the rules are ignored")
 
 

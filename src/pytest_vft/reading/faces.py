@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from pytest_vft.errors import LintError, UsageError, describe_os_error
 from pytest_vft.reading.face_nets import EXPECTED, Net, find_face, recognise
+from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.views import DecodedImage, View
 from pytest_vft.regular_files import regular
@@ -47,7 +48,7 @@ class Faces:
     @property
     def id(self) -> str:
         """The name, the version, and the beginning of the hash of the model."""
-        return f"faces 1 {self.model.sha256[:16]}"
+        return f"faces 2 {self.model.sha256[:16]}"
 
     def measure(self, images: Sequence[DecodedImage]) -> Sequence[Columns]:
         """Return the score, from 0 to 100, and the box of the most likely face in each of *images*."""
@@ -103,7 +104,8 @@ def _opened(model: FaceModel, process: int) -> tuple[Net, Any]:
 
 def open_model(model: FaceModel, data: bytes) -> tuple[Net, Any]:
     """Return the kind of *model* and a session that runs it. Raises UsageError for an unknown net."""
-    import onnxruntime  # noqa: PLC0415 - 80 ms, for runs that look for faces
+    with interrupts_held():  # the import of numpy in C raises ImportError instead of KeyboardInterrupt
+        import onnxruntime  # noqa: PLC0415 - 80 ms, for runs that look for faces
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # processes are the parallelism

@@ -142,11 +142,31 @@ class ImageReader(NamedTuple):
             return
         views = needed_views(measurers) if full else frozenset[View]()
         for batch in batches(images, MOST_IN_BATCH):
-            read = [read_image(data, full=full, whole=whole, bounded=bounded, views=views) for data in batch]
-            seen = [_seen(image, decoded, views) for image, decoded in read]
-            contents = iter(measure_content([one for one in seen if one], measurers))
-            for (image, _), one in zip(read, seen, strict=True):
-                yield image._replace(content=next(contents)) if one else image
+            read = [self._look(data, views) for data in batch]
+            contents = iter(measure_content([seen for _, seen in read if seen], measurers))
+            for image, seen in read:
+                yield image._replace(content=next(contents)) if seen else image
+
+    def _look(self, data: bytes, views: frozenset[View]) -> tuple[ImageMeasurements, DecodedImage | None]:
+        """Return the measurements of the image in *data*, and its *views*, for which it may be decoded twice.
+
+        A decoder that reduces an image and Pillow differ a little, so the larger view is that of a run that
+        does not need the centre: what is measured there is the same in each run.
+        """
+
+        def look(some: frozenset[View]) -> tuple[ImageMeasurements, DecodedImage | None]:
+            image, decoded = read_image(
+                data, full=self.full, whole=self.whole, bounded=self.bounded, views=some
+            )
+            return image, _seen(image, decoded, some)
+
+        if not views >= {"centre", "large"}:
+            return look(views)
+        image, seen = look(views - {"large"})
+        if seen is None or seen.grey is None:
+            return image, seen
+        _, larger = look(views - {"centre"})
+        return image, seen._replace(large=larger and larger.large)
 
 
 def _seen(

@@ -163,8 +163,11 @@ def _search_by_numpy(
     hashes: Sequence[int], bands: Sequence[tuple[int, int]], distance: int
 ) -> tuple[list[tuple[int, int]], int] | None:
     """Like _search(), None if numpy 2 is not installed."""
+    from pytest_vft.reading.interrupts import interrupts_held  # noqa: PLC0415 - as below
+
     try:
-        import numpy as np  # noqa: PLC0415 - for many images, where it is installed
+        with interrupts_held():  # the import raises ImportError instead of KeyboardInterrupt
+            import numpy as np  # noqa: PLC0415 - for many images, where it is installed
     except ImportError:
         return None
     if not hasattr(np, "bitwise_count"):  # new in numpy 2

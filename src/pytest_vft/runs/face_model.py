@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pytest_vft.errors import ConfigError, UsageError
+from pytest_vft.model import FaceSearch
 from pytest_vft.reading.faces import FaceModel, open_model, read_model
 from pytest_vft.runs.config import Config
 
@@ -32,17 +33,20 @@ def face_model_path(config: Config) -> Path | None:
     return path
 
 
-def find_face_model(config: Config) -> FaceModel | None:
-    """Return the model that *config* names, or that of an installed package; None if there is none.
+def find_face_model(config: Config, *, required: bool = False) -> FaceModel | FaceSearch:
+    """Return the model that *config* names, or that of an installed package; why faces have none, if so.
 
-    Raises ConfigError for a model that cannot be used.
+    A named model cannot be run without onnxruntime, so that there is none, which is an error if the model is
+    *required*. Raises ConfigError for a model that cannot be used.
     """
     path = face_model_path(config)
     if path is None:
         return _installed()
-    if find_spec("onnxruntime") is None:
+    if find_spec("onnxruntime") is not None:
+        return _named(config, path)
+    if required:
         raise ConfigError(f"{config.path}: {_KEY} needs onnxruntime; pip install pytest-vft[face]")
-    return _named(config, path)
+    return "no model"
 
 
 def _named(config: Config, path: Path) -> FaceModel:
@@ -57,10 +61,12 @@ def _named(config: Config, path: Path) -> FaceModel:
     return model
 
 
-def _installed() -> FaceModel | None:
-    """Return the model of the installed package, None if it is missing or has other content."""
+def _installed() -> FaceModel | FaceSearch:
+    """Return the model of the installed package, why there is none if it is missing or has other content."""
     try:
         model, _ = read_model(str(distribution(_PACKAGE).locate_file(_FILE)))
-    except (PackageNotFoundError, OSError, UsageError):
-        return None
-    return model if model.sha256 == _SHA256 else None
+    except (PackageNotFoundError, OSError):
+        return "no model"
+    except UsageError:  # it is too large
+        return "unknown model"
+    return model if model.sha256 == _SHA256 else "unknown model"

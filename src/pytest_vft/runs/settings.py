@@ -147,7 +147,7 @@ class Settings:
     @cached_property
     def detectors(self) -> Detectors:
         """The detectors that the configuration names or the environment has."""
-        return find_detectors(self.config, self.depth)
+        return find_detectors(self.config, self.depth, required=self.require_checked)
 
     @cached_property
     def catalogue(self) -> Mapping[str, Rule]:

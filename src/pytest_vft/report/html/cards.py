@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
+from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.model import ExamplePlace, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.html.album import Album
 from pytest_vft.report.html.budget import CardBudget
@@ -88,9 +89,10 @@ class _Wanted(NamedTuple):
 
 
 class _Draft(NamedTuple):
-    """The findings that share a card."""
+    """The findings that share a card; *alike* says that their images look alike instead of being equal."""
 
     findings: Sequence[Finding]
+    alike: bool = False
 
     @property
     def examples(self) -> Iterator[_Wanted]:
@@ -99,7 +101,7 @@ class _Draft(NamedTuple):
         if one.line is None:
             return
         if one.first:
-            yield _Wanted(one.first, note="first occurrence")
+            yield _Wanted(one.first, note="earlier image" if self.alike else "first occurrence")
         here = (one.path, one.line, one.element)
         images = (
             other.pointer
@@ -107,7 +109,8 @@ class _Draft(NamedTuple):
             if other.image and (other.path, other.line, other.element) == here
         )
         boxes = {other.pointer: other.box for other in self.findings if other.box}
-        yield _Wanted(ExamplePlace(*here), frozenset(images), "recurs here" if one.first else "", boxes)
+        note = "looks like it" if self.alike else "recurs here"
+        yield _Wanted(ExamplePlace(*here), frozenset(images), note if one.first else "", boxes)
 
 
 def galleries(report: Report, maker: CardMaker, most: int = CARDS_OF_RULE) -> list[Gallery]:
@@ -119,7 +122,8 @@ def galleries(report: Report, maker: CardMaker, most: int = CARDS_OF_RULE) -> li
     failed.sort(key=lambda rule: rule.severity != "error")
     drafts, room = [], maker.cards_left
     for rule in failed:
-        chosen = _chosen(by_rule[rule.id], min(most, room))
+        alike = rule.subject in (SIMILAR_IMAGE, NEAR_COPY)
+        chosen = _chosen(by_rule[rule.id], min(most, room), alike=alike)
         drafts.append((rule, chosen))
         room -= len(chosen)
     _read(report.files, [draft for _, chosen in drafts for draft in chosen], maker)
@@ -173,7 +177,7 @@ def show_command(place: ExamplePlace) -> str:
     return f"vft show {shlex.quote(f'{place.path}:{number}')}"
 
 
-def _chosen(findings: Sequence[Finding], most: int) -> list[_Draft]:
+def _chosen(findings: Sequence[Finding], most: int, *, alike: bool) -> list[_Draft]:
     """Return at most *most* drafts of *findings*, in their order; different messages come first."""
     groups: dict[object, list[Finding]] = {}
     for one in findings:
@@ -182,7 +186,7 @@ def _chosen(findings: Sequence[Finding], most: int) -> list[_Draft]:
     seen: Counter[str] = Counter()
     ranked = []
     for number, group in enumerate(groups.values()):
-        ranked.append((seen[group[0].message], number, _Draft(group)))
+        ranked.append((seen[group[0].message], number, _Draft(group, alike)))
         seen[group[0].message] += 1
     ranked.sort(key=lambda one: one[:2])
     return [draft for _, _, draft in sorted(ranked[:most], key=lambda one: one[1])]
