@@ -631,8 +631,9 @@ def test_pytest_has_an_item_for_each_rule_and_provider(pytester: pytest.Pytester
     assert found["failed"] == 2
     result.stdout.fnmatch_lines_random(
         [
-            "FAILED train.jsonl::example/mixed-content[[]together[]] - 12 examples*",
-            "FAILED train.jsonl::file/missing-images-column[[]trl[]] - *",
+            "FAILED train.jsonl::example/mixed-content[[]together[]]*",
+            "FAILED train.jsonl::file/missing-images-column[[]trl[]]*",
+            "12 examples, first: line 1",
         ]
     )
     named = pytester.runpytest_subprocess(

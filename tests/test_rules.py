@@ -232,9 +232,8 @@ def test_provider_file_is_sound(provider: Provider) -> None:
 def test_statement_says_something_new(provider: Provider) -> None:
     for id_, said in provider.rules.items():
         rule = RULES[id_]
-        assert (
-            rule.limits or rule.claim or said.params or said.off or said.severity or said.skips or said.effect
-        ), id_
+        replaced = said.params or said.off or said.severity or said.skips or said.effect or said.key_effects
+        assert rule.limits or rule.claim or replaced, id_
         assert said.severity != rule.severity
         assert all(value != rule.params[name] for name, value in said.params.items())
 

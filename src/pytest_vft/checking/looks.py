@@ -26,31 +26,34 @@ class SeenImage(NamedTuple):
 
 @dataclass(slots=True)
 class LookTable:
-    """Images with their fingerprints: about 180 bytes for each image of a shard.
+    """Distinct images with their fingerprints: about 180 bytes for each image.
 
     A row has line, key, and whether the fingerprint, which is in *fingerprints*, is known.
     """
 
     rows: array[int] = field(default_factory=partial(array, "Q"))
     fingerprints: bytearray = field(default_factory=bytearray)
-    _keys: set[int] = field(default_factory=set, compare=False)
+    _keys: set[int] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._keys = set(self.rows[1::_WIDTH])
 
     def append(self, line: int, key: int, fingerprint: str | None) -> None:
         """Add the image with this half of a key; not again if it was added before."""
-        if key in self._keys:
-            return
+        if key not in self._keys:
+            self._add(line, key, None if fingerprint is None else a2b_base64(fingerprint))
+
+    def extend(self, other: LookTable, lines: int) -> None:
+        """Add the images of *other*, which follows after *lines* lines, except those added before."""
+        for line, key, fingerprint in other:
+            if key not in self._keys:
+                self._add(line + lines, key, fingerprint)
+
+    def _add(self, line: int, key: int, fingerprint: bytes | None) -> None:
         self._keys.add(key)
         state = _UNKNOWN if fingerprint is None else _KNOWN if fingerprint else _FLAT
         self.rows.extend((line, key, state))
-        if fingerprint:
-            self.fingerprints += a2b_base64(fingerprint)  # all have the same length
-
-    def extend(self, other: LookTable, lines: int) -> None:
-        """Add the images of *other*, which follows after *lines* lines."""
-        shifted = other.rows[:]
-        shifted[::_WIDTH] = array("Q", [line + lines for line in other.rows[::_WIDTH]])
-        self.rows.extend(shifted)
-        self.fingerprints += other.fingerprints
+        self.fingerprints += fingerprint or b""  # all have the same length
 
     def __len__(self) -> int:
         return len(self.rows) // _WIDTH
