@@ -1,4 +1,4 @@
-"""What repairs came to, as numbers."""
+"""The numbers of a repair: examples, findings and changes."""
 
 from __future__ import annotations
 
