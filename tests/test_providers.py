@@ -682,7 +682,7 @@ def test_shipped_provider_is_explained(id_: str) -> None:
         "axolotl": "type: chat_template",
         "bedrock-llama": "max_side 8,192",
         "bedrock-nova": "message/too-many-images max_images 10",
-        "azure": "open to existing customers until 2027-04-01 at least",
+        "azure": "open to existing customers until at least 2027-04-01",
         "fireworks": "max_examples 3,000,000",
         "llamafactory": "max_tokens 2,048",
         "openai": "max_tokens 65,536",

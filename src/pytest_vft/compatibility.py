@@ -61,7 +61,7 @@ class Compatibility:
     """The verdict of one provider on a dataset, and its reasons, the gravest first.
 
     *closes* and *closes_newcomers* are the first days without new jobs, for all and for new customers, and
-    existing customers can train until *open_until* at least. *cost* is None if nothing is trained on, or if
+    existing customers can train until at least *open_until*. *cost* is None if nothing is trained on, or if
     tokens are unknown; *not_stated* are rules that are off: the provider does not state them. *after* is None
     if the provider takes the dataset as it is, or if vft cannot convert it.
     """

@@ -75,7 +75,7 @@ def _closing(provider: Provider) -> str:
 
 
 def _open_until(one: Provider | Model) -> str:
-    return f"open to existing customers until {one.open_until} at least"
+    return f"open to existing customers until at least {one.open_until}"
 
 
 def _statement(rule: Rule, statement: RuleStatement) -> str:

@@ -100,7 +100,7 @@ def _closing(one: Compatibility, today: date) -> Iterator[str]:
         closed = newcomers <= today
         yield f"{'closed' if closed else 'closes'} to new customers {'since ' if closed else ''}{newcomers}"
     if one.open_until is not None and one.open_until > today:
-        yield f"open to existing customers until {one.open_until} at least"
+        yield f"open to existing customers until at least {one.open_until}"
 
 
 def _reason(reason: Reason, one: Compatibility, *, several_files: bool) -> str:
