@@ -34,7 +34,7 @@ def distinct(columns: Sequence[array[int]]) -> array[int]:
     """Return the keys in *columns*, each once, sorted."""
     result = array("Q")
     if (keys := _sorted(columns)) is not None:
-        result.frombytes(keys[_firsts(keys)])
+        result.frombytes(keys[_firsts(keys)].tobytes())
         return result
     for part in _parts(columns):
         result.extend(sorted(set(part)))
