@@ -7,6 +7,7 @@ from copy import deepcopy
 import pytest
 
 from pytest_vft import Report, build_example, lint, write_jsonl
+from pytest_vft.report.layout import Display
 from pytest_vft.report.text import render_text
 
 
