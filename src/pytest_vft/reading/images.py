@@ -149,7 +149,8 @@ class ImageReader(NamedTuple):
         """Return the measurements of the image in *data*, and its *views*, for which it may be decoded twice.
 
         A decoder that reduces an image and Pillow differ a little, so the larger view is that of a run that
-        does not need the centre: what is measured there is the same in each run.
+        does not need the centre: what is measured there is the same in each run. A JPEG is decoded in grey
+        unless its colours are needed: where its grey has few levels, once more for its tints.
         """
 
         def look(some: frozenset[View]) -> tuple[ImageMeasurements, DecodedImage | None]:
@@ -158,13 +159,17 @@ class ImageReader(NamedTuple):
             )
             return image, _seen(image, decoded, some)
 
-        if not views >= {"centre", "large"}:
-            return look(views)
-        image, seen = look(views - {"large"})
+        both = views >= {"centre", "large"}
+        image, seen = look(views - {"large"} if both else views)
         if seen is None or seen.grey is None:
             return image, seen
-        _, larger = look(views - {"centre"})
-        return image, seen._replace(large=larger and larger.large)
+        if both:
+            _, larger = look(views - {"centre"})
+            seen = seen._replace(large=larger and larger.large)
+        if seen.has_few_levels and seen.tints is None:
+            _, coloured = look(frozenset({"grey", "colour"}))
+            seen = seen._replace(tints=coloured and coloured.colour)
+        return image, seen
 
 
 def _seen(
