@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from pytest_vft.model import Source
+from pytest_vft.reading.opening import is_object
 from pytest_vft.runs.config import nearest_configs
 from pytest_vft.runs.data_formats import with_data_formats
 from pytest_vft.runs.settings import Settings, read_settings
@@ -37,10 +38,19 @@ def find_groups(
     sources = find_sources(config, paths, data=data, validation=validation, test=test, config_of=config_of)
     if not (paths or data or validation or test):
         groups = by_provider(replace(settings, sources=sources))
+        _read_objects(groups)
         return tuple(chain.from_iterable(map(with_data_formats, groups)))
     placed = (replace(settings, config=config_of(one.path), sources=(one,)) for one in sources)
     groups = list(chain.from_iterable(map(by_provider, placed)))
+    _read_objects(groups)
     return joined(chain.from_iterable(map(with_data_formats, groups)))
+
+
+def _read_objects(groups: Sequence[Settings]) -> None:
+    if any(is_object(source.path) for settings in groups for source in settings.sources):
+        from pytest_vft.runs.known_objects import read_first_bytes  # noqa: PLC0415 - for object storage only
+
+        read_first_bytes(groups)
 
 
 def joined(groups: Iterable[Settings]) -> tuple[Settings, ...]:
