@@ -19,7 +19,7 @@ from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotT
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.local_images import LocalImages
-from pytest_vft.reading.opening import is_pinned
+from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.reading.roots import FileIdentity
 from pytest_vft.reading.shards import Shard, read_pieces
 from pytest_vft.reading.sqlite import Database

@@ -15,7 +15,8 @@ from pytest_vft.formats.registry import data_formats
 from pytest_vft.reading.arrays import open_array
 from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile, open_file
-from pytest_vft.reading.opening import is_pinned, open_data
+from pytest_vft.reading.object_paths import is_pinned
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.parquet import all_rows, read_rows, read_table
 
 _EXAMPLES = 16

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_vft.errors import VftError, describe_os_error
-from pytest_vft.reading.opening import is_object
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.text import safe
 
 

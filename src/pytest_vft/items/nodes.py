@@ -17,7 +17,7 @@ from pytest_vft.items.base import ItemFailedError, VftItem, file_module
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.request import DATASET
 from pytest_vft.model import Report, RuleResult, Source, Tally
-from pytest_vft.reading.opening import is_object
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.report.item import ItemFailure, failure
 from pytest_vft.report.text import unknown_reason
 from pytest_vft.runs.several import split_id

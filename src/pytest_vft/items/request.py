@@ -15,7 +15,7 @@ from pytest_vft.catalogue.select import matching
 from pytest_vft.errors import UsageError
 from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
-from pytest_vft.reading.opening import is_object
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.baseline import open_baseline
 from pytest_vft.runs.groups import find_groups, joined
 from pytest_vft.runs.job_server import other_server

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from pytest_vft.reading.opening import is_pinned, open_data
+from pytest_vft.reading.object_paths import is_pinned
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.text_files import text_container
 
 HEAD = 65_536

@@ -10,7 +10,7 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, measure_image
-from pytest_vft.reading.opening import is_object
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.roots import REGULAR, UNREADABLE, FileIdentity, PathTarget, Roots
 
 _MOST_REMEMBERED = 4096  # paths; an image with many questions is usually on neighbouring lines

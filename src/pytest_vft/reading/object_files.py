@@ -6,8 +6,8 @@ import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, NamedTuple, cast
 
+from pytest_vft.reading.object_paths import ObjectPath, is_pinned
 from pytest_vft.reading.objects import look_at, read_range
-from pytest_vft.reading.opening import ObjectPath, is_pinned
 
 PIECE = 8 * 1024 * 1024  # bytes; ranges of 8 to 16 MB use the network of S3 well
 _FIRST = 64 * 1024  # bytes of the first piece if it is not known how much is needed

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.reading.object_errors import ObjectError, described
-from pytest_vft.reading.opening import ObjectPath
+from pytest_vft.reading.object_paths import ObjectPath
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

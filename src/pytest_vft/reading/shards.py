@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 from pytest_vft.model import Split
-from pytest_vft.reading.opening import data_size, is_object, open_data
+from pytest_vft.reading.object_paths import is_object
+from pytest_vft.reading.opening import data_size, open_data
 from pytest_vft.reading.remote import Remote
 
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and the step of progress

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xxhash import xxh3_128_hexdigest
 
 from pytest_vft.model import Finding, Report
-from pytest_vft.reading.opening import is_object
+from pytest_vft.reading.object_paths import is_object
 
 
 class RepositoryFinding(NamedTuple):

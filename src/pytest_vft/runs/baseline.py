@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import BaselineFile, BaselineUse, Finding, Report
-from pytest_vft.reading.opening import is_object
 from pytest_vft.regular_files import read_text
 from pytest_vft.report.findings import fingerprint
+from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.known import told_apart
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import shown_path
@@ -162,13 +162,10 @@ class Baseline:
 
 
 def _relative(path: str, folder: str) -> str:
-    if is_object(path):
-        return path
-    path = os.path.abspath(path)  # noqa: PTH100 - a link stays a link
     try:
-        return os.path.relpath(path, folder).replace(os.sep, "/")
+        return relative_path(path, folder)
     except ValueError:  # on another drive of Windows
-        return path
+        return os.path.abspath(path)  # noqa: PTH100 - a link stays a link
 
 
 def _place(finding: Finding, names: Mapping[str, str]) -> Place:

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_vft.errors import ConfigError
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import SPLITS, Severity, Split
-from pytest_vft.reading.opening import is_object
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.resources import read_schema
 from pytest_vft.toml import bound_problems, infinite_problems, read_toml
 
@@ -82,6 +82,11 @@ def nearest_configs(default: Config) -> Callable[[str], Config]:
         return default if is_object(path) else nearest(Path(os.path.abspath(path)).parent)  # noqa: PTH100 - a link stays a link
 
     return of_path
+
+
+def relative_path(path: str, folder: str | os.PathLike[str]) -> str:
+    """Return *path* relative to *folder*, with slashes; the URL of an object stays as it is."""
+    return path if is_object(path) else os.path.relpath(path, folder).replace(os.sep, "/")
 
 
 def _config_in(folder: Path) -> Config | None:

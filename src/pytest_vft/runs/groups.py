@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from pytest_vft.model import Source
-from pytest_vft.reading.opening import is_object
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.config import nearest_configs
 from pytest_vft.runs.data_formats import with_data_formats
 from pytest_vft.runs.settings import Settings, read_settings

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from xxhash import xxh3_64_digest, xxh3_128_digest
+from xxhash import xxh3_128_digest
 
+from pytest_vft.checking.software import software_hash
 from pytest_vft.formats.detection import DetectedFormat, detect_format
 from pytest_vft.reading.files import OpenedFile
-from pytest_vft.reading.opening import ObjectPath, is_pinned
+from pytest_vft.reading.object_paths import ObjectPath, is_pinned
 from pytest_vft.reading.sqlite import FOLDER, Database
 from pytest_vft.runs.data_formats import formats_among
 from pytest_vft.runs.settings import Settings
@@ -23,7 +24,6 @@ _TABLE = "objects (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
 _FIND = "SELECT value FROM objects WHERE key = ?"
 _ADD = "INSERT OR REPLACE INTO objects VALUES (?, ?)"
 _REQUESTS = 16  # at the same time
-_PACKAGE = Path(__file__).parents[1]
 
 
 def read_first_bytes(groups: Iterable[Settings]) -> None:
@@ -62,10 +62,9 @@ def _detect(objects: Mapping[ObjectPath, Sequence[str]]) -> None:
 
 
 def _keys(paths: Iterable[ObjectPath]) -> Mapping[ObjectPath, bytes]:
-    """Return a key for each of *paths* that depends on its version and on the code."""
-    code = [path for part in ("formats", "reading") for path in sorted((_PACKAGE / part).glob("*.py"))]
-    hashed = xxh3_64_digest(b"".join(path.read_bytes() for path in code))
-    return {path: xxh3_128_digest(hashed + repr((path, path.etag)).encode()) for path in paths}
+    """Return a key for each of *paths* that depends on its version and on the software."""
+    software = software_hash()
+    return {path: xxh3_128_digest(software + repr((path, path.etag)).encode()) for path in paths}
 
 
 def _unpacked(rows: Sequence[Sequence[Any]]) -> Mapping[str, OpenedFile | DetectedFormat]:

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 from pytest_vft.errors import UsageError
 from pytest_vft.reading.object_errors import INSTALL, NO_OBJECT, ObjectError
+from pytest_vft.reading.object_paths import ObjectPath
 from pytest_vft.reading.objects import ObjectUrl, has_obstore, list_objects, look_at, parse_url
-from pytest_vft.reading.opening import ObjectPath
 from pytest_vft.runs.globs import ANY_DEPTH
 
 _MAGIC = re.compile(r"[*?\[]")

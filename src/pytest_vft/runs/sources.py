@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
-from pytest_vft.reading.opening import is_object
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
 
