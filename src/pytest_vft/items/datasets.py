@@ -115,11 +115,14 @@ class DatasetRun:
         """Send the folder of the shared report to each worker of pytest-xdist."""
         node.workerinput["vft_folder"] = self._lint.share()
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Locate failures at their first finding and skips at the file, so that -rs folds them."""
+        """Locate failures at their first finding and skips at the file, so that -rs folds them.
+
+        This is done before other plugins see the report.
+        """
         report = yield
         if isinstance(item, RuleItem) and report.when == "call":
             if item.failing is not None:
