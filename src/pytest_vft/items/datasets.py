@@ -16,6 +16,7 @@ from pytest_vft.model import Report
 from pytest_vft.report.baseline import gone_words, known_words, written_lines
 from pytest_vft.report.formats import parse_targets, write
 from pytest_vft.report.layout import Display
+from pytest_vft.report.people import people_line
 from pytest_vft.report.text import header
 from pytest_vft.runs.baseline import write_baselines
 from pytest_vft.runs.notes import group_notes, name_notes
@@ -57,7 +58,9 @@ class DatasetRun:
         """Return the lines that describe the check."""
         groups = self._request.groups
         notes = (*name_notes(self._request.sources), *group_notes(groups))
+        people = (people_line(settings.detectors.searched(settings.rules)) for settings in groups)
         lines = [*dict.fromkeys(map(_header, groups)), *(f"vft: {safe(note, None)}" for note in notes)]
+        lines += [f"vft: {line}" for line in dict.fromkeys(people)]
         if {"--vft-data", "--vft-validation-data", "--vft-test-data"} & {
             *self._config.invocation_params.args
         }:
