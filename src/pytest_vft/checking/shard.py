@@ -87,8 +87,7 @@ class ShardLinter:
         if known:
             return known
         content = xxh3_128() if key else None
-        shard = exact(shard) if shard.cut else shard
-        totals = self._walk(shard, self._read(shard, content), files)
+        totals = self._walk(shard, self._read(exact(shard), content), files)
         if key and content:
             totals.row = cache_row(key, content.digest(), totals, files)
         return totals
