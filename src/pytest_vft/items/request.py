@@ -20,7 +20,7 @@ from pytest_vft.runs.groups import find_groups, joined
 from pytest_vft.runs.job_server import other_server
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.several import label, split_id
-from pytest_vft.runs.sources import expand, file_identity
+from pytest_vft.runs.sources import expand, file_identity, relative_path
 
 DATASET = "vft"  # in place of a path, in ids of rules on all files together
 SUBMIT = "submit"  # in place of a scope, in ids of a step of a submission
@@ -155,7 +155,7 @@ def _limited(groups: Sequence[Settings], places: Sequence[str]) -> tuple[Setting
 def _named(arguments: Sequence[str]) -> Iterator[NodeArgument]:
     for argument in arguments:
         given, _, rules = argument.partition("::")
-        relative = os.path.relpath(given)
+        relative = relative_path(given)
         shown = given if relative.startswith("..") else relative
         for path in [DATASET] if given == DATASET else expand(shown):
             yield NodeArgument(path, rules)

@@ -15,7 +15,7 @@ from pytest_vft.regular_files import read_text
 from pytest_vft.report.findings import fingerprint
 from pytest_vft.runs.known import told_apart
 from pytest_vft.runs.settings import Settings
-from pytest_vft.runs.sources import shown_path
+from pytest_vft.runs.sources import portable_path, shown_path
 from pytest_vft.writing import write_text
 
 FORMAT = "vft-baseline/1"
@@ -131,7 +131,7 @@ class Baseline:
     def _names(self, report: Report) -> Mapping[str, str]:
         """Return the name of each file in the baseline, by path: relative to its folder, with slashes."""
         folder = os.path.abspath(self.path.parent)  # noqa: PTH100 - a link stays a link
-        return {file.path: _relative(os.path.abspath(file.path), folder) for file in report.files}  # noqa: PTH100 - as above
+        return {file.path: portable_path(os.path.abspath(file.path), folder) for file in report.files}  # noqa: PTH100 - as above
 
     def _judged(self, report: Report, settings: Settings, names: Mapping[str, str]) -> set[tuple[str, str]]:
         """Return the path and rule of each rule of *settings* that judged everything in a file of *settings*.
@@ -158,13 +158,6 @@ class Baseline:
         if not paths:
             return not os.path.lexists(self.path.parent / name)
         return any((path, rule) in judged for path in paths)
-
-
-def _relative(path: str, folder: str) -> str:
-    try:
-        return os.path.relpath(path, folder).replace(os.sep, "/")
-    except ValueError:  # on another drive of Windows
-        return path
 
 
 def _place(finding: Finding, names: Mapping[str, str]) -> Place:

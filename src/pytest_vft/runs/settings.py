@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config
 from pytest_vft.runs.detectors import Detectors, find_detectors
+from pytest_vft.runs.sources import matches
 from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
@@ -225,8 +225,7 @@ class Settings:
             with _naming(self.config, f"per-file-ignores.{pattern}: "):
                 by_rule = self._by_rule(ignored)
             for path in reasons:
-                place = os.path.relpath(self.origins.get(path, path), self.config.folder).replace(os.sep, "/")
-                if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
+                if matches(self.origins.get(path, path), pattern, self.config.folder):
                     reasons[path] = {**reasons[path], **by_rule}
         return reasons
 

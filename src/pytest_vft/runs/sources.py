@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,6 +138,25 @@ def shown_path(path: str) -> str:
     """Return *path*, relative to the current folder if it is inside it."""
     found, here = Path(path), Path.cwd()
     return str(found.relative_to(here) if found.is_relative_to(here) else found)
+
+
+def relative_path(path: str, folder: str | os.PathLike[str] = ".") -> str:
+    """Return *path* relative to *folder*; absolute if it is on another drive of Windows."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:
+        return os.path.abspath(path)  # noqa: PTH100 - a link stays a link
+
+
+def portable_path(path: str, folder: str | os.PathLike[str]) -> str:
+    """Return relative_path() with slashes on each system, as files that people share have it."""
+    return relative_path(path, folder).replace(os.sep, "/")
+
+
+def matches(path: str, pattern: str, folder: str | os.PathLike[str]) -> bool:
+    """Return whether *pattern* is that of *path*, relative to *folder*, or of its name."""
+    place = portable_path(path, folder)
+    return fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern)
 
 
 def _expanded(names: Iterable[str], folder: str = "") -> Iterator[tuple[str, bool]]:
