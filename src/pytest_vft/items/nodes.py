@@ -18,8 +18,8 @@ from pytest_vft.items.request import DATASET
 from pytest_vft.model import Report, RuleResult, Source, Tally
 from pytest_vft.report.item import ItemFailure, failure
 from pytest_vft.report.text import unknown_reason
+from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.several import split_id
-from pytest_vft.runs.sources import relative_path
 from pytest_vft.text import safe
 
 _HEADING = 68  # characters that a heading of pytest leaves of 80 columns

@@ -15,12 +15,14 @@ from pytest_vft.catalogue.select import matching
 from pytest_vft.errors import UsageError
 from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.baseline import open_baseline
+from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.groups import find_groups, joined
 from pytest_vft.runs.job_server import other_server
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.several import label, split_id
-from pytest_vft.runs.sources import expand, file_identity, relative_path
+from pytest_vft.runs.sources import expand, file_identity
 
 DATASET = "vft"  # in place of a path, in ids of rules on all files together
 SUBMIT = "submit"  # in place of a scope, in ids of a step of a submission
@@ -134,11 +136,13 @@ def _find_groups(
 def _limited(groups: Sequence[Settings], places: Sequence[str]) -> tuple[Settings, ...]:
     """Return the files of *groups* that are in *places*, files and folders. Raises UsageError for none."""
     for place in places:
-        if not os.path.lexists(place):
+        if not (is_object(place) or os.path.lexists(place)):
             raise UsageError(f"{place}: no such file")
     inside = [Path(os.path.realpath(place)) for place in places]
 
     def is_inside(source: Source) -> bool:
+        if is_object(source.path):
+            return source.path in places
         path = Path(os.path.abspath(source.path))  # noqa: PTH100 - a link is in the folder of the link
         return any(one.is_relative_to(place) for place in inside for one in (path, path.resolve()))
 

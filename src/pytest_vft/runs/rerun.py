@@ -13,7 +13,7 @@ from pytest_vft.evaluation.predictions import Keys
 from pytest_vft.evaluation.questions import ID_PATTERN
 from pytest_vft.evaluation.scoring import Scoring
 from pytest_vft.reading.sqlite import FOLDER, make_folder
-from pytest_vft.runs.sources import relative_path
+from pytest_vft.runs.config import relative_path
 from pytest_vft.writing import write_text
 
 

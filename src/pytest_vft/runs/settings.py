@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,8 @@ from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
-from pytest_vft.runs.config import Config, as_config
+from pytest_vft.runs.config import Config, as_config, relative_path
 from pytest_vft.runs.detectors import Detectors, find_detectors
-from pytest_vft.runs.sources import matches
 from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
@@ -225,7 +225,8 @@ class Settings:
             with _naming(self.config, f"per-file-ignores.{pattern}: "):
                 by_rule = self._by_rule(ignored)
             for path in reasons:
-                if matches(self.origins.get(path, path), pattern, self.config.folder):
+                place = relative_path(self.origins.get(path, path), self.config.folder)
+                if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
                     reasons[path] = {**reasons[path], **by_rule}
         return reasons
 
