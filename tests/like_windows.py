@@ -194,13 +194,15 @@ def main() -> None:
     from pytest_vft.cli import main as vft
 
     assert not hasattr(processes.os, "sched_getaffinity")
-    processes._LEAST_FORKED = processes._LEAST_SPAWNED = 0
-    processes.SHARD_BYTES = 1
+    sizes = processes._LEAST_FORKED, processes._LEAST_SPAWNED, processes.SHARD_BYTES
     sys.addaudithook(refuse)
     assert_like_windows()
     for command in json.loads(sys.argv[1]):
         print(f"$ {' '.join(command)}", flush=True)
         program, *arguments = command
+        processes._LEAST_FORKED, processes._LEAST_SPAWNED, processes.SHARD_BYTES = (
+            (0, 0, 1) if "--jobs=2" in command else sizes
+        )
         print(vft(arguments) if program == "vft" else int(pytest.main(arguments)), flush=True)
     assert "multiprocessing.popen_spawn_posix" in sys.modules
 
