@@ -14,8 +14,8 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.errors import LintError, VftError
+from pytest_vft.reading.content_error import ContentError
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.parquet import RowsError
 from pytest_vft.reading.shards import Shard, read_lines
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> Shar
     with naming(shard):
         result: object = future.result()
     if isinstance(result, UnreadableShard):
-        if isinstance(result.error, RowsError):
+        if isinstance(result.error, ContentError):
             return result.error
         try:
             next(read_lines(shard), None)
@@ -125,6 +125,8 @@ def naming(shard: Shard) -> Iterator[None]:
 
 
 def _place(shard: Shard) -> str:
+    if shard.compression:
+        return shard.path
     return f"{shard.path}: bytes {shard.start:,} to {shard.end:,}"
 
 

@@ -32,10 +32,11 @@ _ADD = "INSERT OR REPLACE INTO shards VALUES (?, ?)"
 _FORGET = """DELETE FROM shards WHERE rowid <= (SELECT max(rowid) FROM (
     SELECT rowid, sum(length(value)) OVER (ORDER BY rowid DESC) AS total FROM shards) WHERE total > ?)"""
 _MOST_BYTES = 100 * 1024 * 1024
-_LARGEST = 4 * 1024 * 1024  # bytes of one result
+_LARGEST = 16 * 1024 * 1024  # bytes of one result
 _WRITTEN_AT_ONCE = 8 * 1024 * 1024
 
-# Bytes of a shard. Smaller shards are linted faster than looked up; a larger shard is a single line.
+# Bytes of a shard. Smaller shards are linted faster than looked up; a larger shard is a single line,
+# or a compressed file.
 _SMALLEST_SHARD = 1024 * 1024
 _LARGEST_SHARD = 64 * 1024 * 1024
 _HEAD = 64 * 1024
@@ -69,7 +70,7 @@ class ShardMemory:
 
     def key(self, shard: Shard) -> bytes | None:
         """Return the key of *shard*, None if it is not cached. Raises OSError if it cannot be read."""
-        if shard.work < _SMALLEST_SHARD or shard.end - shard.start > _LARGEST_SHARD:
+        if shard.work < _SMALLEST_SHARD or (shard.bytes > _LARGEST_SHARD and not shard.compression):
             return None
         self._setting = self._setting or _setting(self._plan)
         fields = (
@@ -79,7 +80,8 @@ class ShardMemory:
             sorted(shard.ignored),
             shard.part,
             shard.rows,
-            shard.end - shard.start,
+            shard.compression,
+            shard.bytes,
         )
         head = next(read_pieces(shard, _HEAD), b"")
         return xxh3_128_digest(self._setting + repr(fields).encode() + head)

@@ -165,10 +165,11 @@ def _facts(file: FileTotals, skipping: Sequence[Rule]) -> FileFacts:
     skipped, at_most = skipped_lines(totals.bad_lines, skipping)
     return {
         "split": file.source.split,
-        "bytes": opened.bytes,
+        "bytes": file.bytes,
         "readable": opened.error is None,
         "read_error": opened.error,
         "container": opened.container,
+        "compression": opened.compression.name if opened.compression else "none",
         **table_facts(file.source.columns),
         "byte_order_mark": opened.byte_order_mark,
         "examples": totals.examples if read else None,
@@ -204,7 +205,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
     return FileResult(
         path=file.source.path,
         split=file.source.split,
-        bytes=file.opened.bytes,
+        bytes=file.bytes,
         lines=file.lines,
         examples=file.totals.examples,
         questions=len(file.totals.turns),
@@ -218,6 +219,7 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         layout=file.source.layout,
         unchecked_media=file.totals.unchecked_media,
         image_roots=file.image_roots,
+        compression=file.opened.compression.name if file.opened.compression else None,
     )
 
 

@@ -121,6 +121,7 @@ class ShardLinter:
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings, facts_of)
         count_text = self._count_text
         training, first_keys = self._training, FirstKeys() if self._keys else None
+        measures = (first_keys is not None and not shard.rows) or shard.compression is not None
         add, number, start = self._add, 0, 0
         for raw, line in lines:
             repeats = line.lines
@@ -131,7 +132,7 @@ class ShardLinter:
             if counted.failed:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=repeats))
             totals.examples += not line.blank
-            if first_keys is not None and not shard.rows:  # each row has the same columns
+            if measures:  # not of rows, which have the same columns
                 start, totals.size = (
                     totals.size,
                     totals.size + (len(raw) if isinstance(raw, bytes) else raw.bytes),
@@ -195,13 +196,13 @@ class ShardLinter:
 
     def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[tuple[bytes | LongLine, Line]]:
         """Yield each line as read and parsed, with its images in the store; hash it into *content*."""
-        if shard.part:
-            yield from self._read_elements(shard, content)
-            return
-        if shard.rows and content:
+        if content and (shard.rows or shard.compression):
             for piece in read_pieces(shard, BATCH):
                 content.update(piece)
             content = None
+        if shard.part:
+            yield from self._read_elements(shard, content)
+            return
         for batch in read_row_batches(shard) if shard.rows else read_batches(shard):
             for raw, lifted in zip(batch, self._store.lift(batch), strict=True):
                 if content and isinstance(raw, bytes):  # a shard with a hash has no LongLine

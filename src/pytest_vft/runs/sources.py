@@ -14,7 +14,8 @@ from pytest_vft.model import Source, Split
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
 
-SUFFIXES = (".jsonl", ".ndjson")
+_PLAIN = (".jsonl", ".ndjson")
+SUFFIXES = tuple(end + packed for end in _PLAIN for packed in ("", ".gz", ".zst"))
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SPLIT_NAMES: Mapping[Split, tuple[str, ...]] = {
@@ -150,14 +151,14 @@ def _expanded(names: Iterable[str], folder: str = "") -> Iterator[tuple[str, boo
 def expand(given: str, folder: str = "") -> list[str]:
     """Return the files that *given* names in *folder*: a file, a folder, or a glob, sorted.
 
-    Folders are searched for *.jsonl and *.ndjson; hidden files and folders are left out.
+    Folders are searched for *.jsonl and *.ndjson, compressed or not; hidden files and folders are left out.
     Raises UsageError if there are none.
     """
     path = os.path.join(folder, given)  # noqa: PTH118 - as above
     if os.path.isdir(path):  # noqa: PTH112 - as above
         found = _shortest(_walk(path))
         if not found:
-            raise UsageError(f"{given}: the folder has no {' or '.join(SUFFIXES)} files")
+            raise UsageError(f"{given}: the folder has no {' or '.join(_PLAIN)} files")
         return found
     if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
         raise UsageError(f"{given}: is not a regular file; write its content to a file")
