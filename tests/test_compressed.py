@@ -21,8 +21,9 @@ from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
 from pytest_vft.model import Report, RuleResult
 from pytest_vft.reading import compressed
-from pytest_vft.reading.compressed import Compression, open_text
-from pytest_vft.reading.files import GZIP, ZSTANDARD, open_file
+from pytest_vft.reading.compressed import open_text
+from pytest_vft.reading.compression import GZIP, ZSTANDARD, Compression
+from pytest_vft.reading.files import open_file
 
 MIB = 1024 * 1024
 PACK: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "zst": zstd.compress}

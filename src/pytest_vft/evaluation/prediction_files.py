@@ -12,7 +12,8 @@ import orjson
 
 from pytest_vft.errors import EvaluationError
 from pytest_vft.evaluation.questions import read_objects
-from pytest_vft.reading.compressed import Compression, open_text
+from pytest_vft.reading.compressed import open_text
+from pytest_vft.reading.compression import Compression
 from pytest_vft.reading.files import open_file
 from pytest_vft.regular_files import read_bytes
 from pytest_vft.text import count, safe

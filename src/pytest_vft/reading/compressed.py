@@ -15,8 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from pytest_vft.errors import UsageError
+from pytest_vft.reading.compression import GZIP, ZSTANDARD, Compression
 from pytest_vft.reading.content_error import ContentError
-from pytest_vft.reading.files import GZIP, ZSTANDARD
 from pytest_vft.regular_files import regular
 from pytest_vft.text import Safe, safe
 
@@ -30,13 +30,6 @@ _MOST_TEXT = 1024 * 1024 * 1024
 _MOST_TIMES = 256
 _PIECE = 128 * 1024  # bytes of the file that are read at once
 _COMMANDS = {GZIP: "gunzip", ZSTANDARD: "zstd -d"}
-
-
-class Compression(NamedTuple):
-    """How a file is compressed, GZIP or ZSTANDARD, and its size on disk in bytes."""
-
-    name: str
-    bytes: int
 
 
 class _Decompressor(Protocol):

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from pytest_vft.reading.compression import END_OF_TEXT, GZIP, ZSTANDARD, Compression
 from pytest_vft.reading.text_files import text_container
 from pytest_vft.regular_files import regular
 
-if TYPE_CHECKING:
-    from pytest_vft.reading.compressed import Compression
-
 HEAD = 65_536
 LINES, ARRAY, PARQUET = "JSONL", "a JSON array", "Parquet"  # the containers that are read
-GZIP, ZSTANDARD = "gzip", "Zstandard"  # compressions of the first two
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-END_OF_TEXT = 1 << 62  # the end of a compressed text, whose size is not known before it is read
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", GZIP),
@@ -88,7 +84,7 @@ def open_file(path: str) -> OpenedFile:
 
 
 def _open_compressed(path: str, name: str, size: int) -> OpenedFile:
-    from pytest_vft.reading.compressed import Compression, open_text  # noqa: PLC0415 - for few files
+    from pytest_vft.reading.compressed import open_text  # noqa: PLC0415 - for few files
 
     compression = Compression(name, size)
     try:

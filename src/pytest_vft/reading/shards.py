@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from io import BufferedReader
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from pytest_vft.model import Split
+from pytest_vft.reading.compression import Compression
 from pytest_vft.reading.remote import Remote
 from pytest_vft.regular_files import regular
-
-if TYPE_CHECKING:
-    from pytest_vft.reading.compressed import Compression
 
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and the step of progress
 LONGEST_LINE = 512 * 1024 * 1024
