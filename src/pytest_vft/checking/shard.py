@@ -40,6 +40,7 @@ from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.parquet import read_row_batches
 from pytest_vft.reading.shards import BATCH, LongLine, Shard, read_batches, read_pieces
 
+_ReadLine = tuple[bytes | LongLine, Line]  # as read and parsed
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
 
@@ -106,7 +107,7 @@ class ShardLinter:
         return self._files
 
     def _walk(  # noqa: C901, PLR0915 - the loop over all lines of a dataset, where a call costs
-        self, shard: Shard, lines: Iterator[tuple[bytes | LongLine, Line]], files: LocalImages
+        self, shard: Shard, lines: Iterator[_ReadLine], files: LocalImages
     ) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format, shard.layout)
         files.pop_seen()
@@ -196,7 +197,7 @@ class ShardLinter:
         if self._others:
             self._others.measure(example, totals.other_tokens)
 
-    def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[tuple[bytes | LongLine, Line]]:
+    def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Yield each line as read and parsed, with its images in the store; hash it into *content*."""
         if content and (shard.rows or shard.compression):
             for piece in read_pieces(shard, BATCH):
@@ -218,9 +219,7 @@ class ShardLinter:
         elif is_unopened(image):
             totals.unopened.update(self._judge.unknown("image", verdicts))
 
-    def _read_elements(
-        self, shard: Shard, content: xxh3_128 | None
-    ) -> Iterator[tuple[bytes | LongLine, Line]]:
+    def _read_elements(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Like _read(), for a part of an array."""
         for batch in read_element_batches(shard, content.update if content else None):
             for element, lifted in zip(batch, self._store.lift([one.raw for one in batch]), strict=True):
