@@ -15,6 +15,7 @@ from pytest_vft.formats.foreign import recognise
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.files import HEAD, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.reading.parquet import read_rows, read_table
 from pytest_vft.reading.shards import open_shard
 from pytest_vft.reading.whole import whole_shard
@@ -36,8 +37,18 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
     """Return the data format of the file at *path*, one of *among* or of all; never raises.
 
     It is llamafactory if a dataset_info.json beside the file describes the file, else the format that reads
-    most of the first examples, else the first of *among*.
+    most of the first examples, else the first of *among*. An object is read only once.
     """
+    if not is_pinned(path):
+        return _detect(path, among)
+    name = ",".join(("format", *among))
+    if name not in path.known:
+        path.known[name] = _detect(path, among)
+    found: DetectedFormat = path.known[name]
+    return found
+
+
+def _detect(path: str, among: Sequence[str]) -> DetectedFormat:
     layout = read_description(path).layout if not among or "llamafactory" in among else None
     if layout is not None:
         return DetectedFormat("llamafactory", layout)
@@ -131,7 +142,7 @@ def _entries(path: str, opened: OpenedFile) -> Iterator[bytes]:
     if whole.rows:
         yield from (raw for raw in read_rows(whole) if isinstance(raw, bytes))
         return
-    with open_shard(whole, HEAD) as file:
+    with open_shard(whole._replace(end=min(whole.end, whole.start + _ENOUGH)), HEAD) as file:
         while line := file.readline(_LONGEST):
             yield line
 

@@ -52,7 +52,7 @@ def open_array(path: str, split: Split, opened: OpenedFile) -> tuple[Shard, int]
     """Return the array in the file at *path* as one shard, and the line in the file on which it starts."""
     part = ArrayPart(opens=True, closes=True)
     whole = Shard(path, split, 0, opened.end, part=part, compression=opened.compression)
-    with open_shard(whole, HEAD) as file:
+    with open_shard(whole._replace(end=min(whole.end, HEAD)), HEAD) as file:
         head = file.read(HEAD)
     start = max(head.find(b"["), 0)
     return whole._replace(start=start), 1 + head.count(b"\n", 0, start)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 from pytest_vft.errors import UsageError
 from pytest_vft.reading.compression import GZIP, ZSTANDARD, Compression
 from pytest_vft.reading.content_error import ContentError
-from pytest_vft.regular_files import regular
+from pytest_vft.reading.opening import open_data
 from pytest_vft.text import Safe, safe
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def open_text(
     text that is too long. Raises OSError, and UsageError if the module for Zstandard is not installed.
     """
     codec = _zstandard(path) if compression.name == ZSTANDARD else _Codec(_GzipMember, zlib.error, b"\0")
-    file = open(path, "rb", 0, opener=regular)  # noqa: SIM115 - closed with the text
+    file = open_data(path, 0)  # closed with the text
     text: io.BufferedReader[Any] = io.BufferedReader(_Text(path, compression, file, codec), buffer)
     while start and (piece := text.read(min(start, _PIECE))):
         start -= len(piece)

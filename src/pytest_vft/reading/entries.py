@@ -43,7 +43,7 @@ class FileEntry(NamedTuple):
             return
         left = self.raw.bytes
         start = self.shard.start if self.element is None else self.element.start
-        with open_shard(self.shard._replace(start=start)) as file:
+        with open_shard(self.shard._replace(start=start, end=start + left)) as file:
             while left and (piece := file.read(min(left, BATCH))):
                 left -= len(piece)
                 yield piece
