@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pytest_vft.checking.processes import cluster
 from pytest_vft.cli.output import print_text, text_width
 from pytest_vft.compatibility import ProviderComparison
 from pytest_vft.report.layout import Display
@@ -13,7 +14,7 @@ from pytest_vft.runs.compare import compare
 
 def providers(arguments: argparse.Namespace) -> int:
     """Print the verdicts of the providers; return 0, because a comparison is no gate."""
-    with watching() as watch:
+    with cluster(arguments.cluster) as executor, watching() as watch:
         comparison = compare(
             vars(arguments),
             arguments.files,
@@ -21,6 +22,7 @@ def providers(arguments: argparse.Namespace) -> int:
             validation=arguments.validation_data or (),
             test=arguments.test_data or (),
             watch=watch,
+            executor=executor,
         )
     print_text(_render(comparison, arguments), styled=arguments.format == "text")
     return 0
