@@ -6,13 +6,16 @@ words for what goes wrong.
 
 from __future__ import annotations
 
+import logging
+import pickle
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.checking.executors import ExecutorError
 from pytest_vft.errors import LintError, UsageError
@@ -28,6 +31,7 @@ _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 _ADDRESS = re.compile(r"(dask|tcp|tls)://([\w.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?", re.ASCII)
 _PORT = 8786  # of a scheduler by default (https://docs.dask.org/en/stable/deploying-cli.html)
 _PATIENCE = 300.0  # seconds without any worker: a cluster that grows with its tasks starts machines first
+_CLOSING = 1.0  # seconds to say goodbye
 _COUNTED = 5.0  # seconds for which the number of workers is believed
 
 
@@ -37,17 +41,17 @@ def scheduler_address(name: str, environ: Mapping[str, str]) -> str:
     *name* is "dask", which stands for DASK_SCHEDULER_ADDRESS in *environ*, or dask://HOST:PORT. Raises
     UsageError for another name, which is not shown if it may hold a password, and without Dask.
     """
-    what, text = "--cluster", name
+    what, text = "cluster", name
     if name == "dask":
         what, text = _VARIABLE, environ.get(_VARIABLE, "")
         if not text:
-            raise UsageError(f"--cluster=dask: {_VARIABLE} is not set; give --cluster=dask://HOST:PORT")
+            raise UsageError(f"cluster is dask, and {_VARIABLE} is not set; set it, or give dask://HOST:PORT")
     found = _ADDRESS.fullmatch(text)
     if found is None or not 0 < int(found[3] or _PORT) < 1 << 16:
         shown = "an address with a user name" if "@" in text else f'"{safe(text)}"'
         raise UsageError(f"{what} is {shown}; expected dask://HOST:PORT, tls://HOST:PORT or dask")
     if find_spec("distributed") is None:
-        raise UsageError(Safe(f"--cluster needs Dask distributed: {INSTALL}"))
+        raise UsageError(Safe(f"a cluster needs Dask distributed: {INSTALL}"))
     return f"{'tls' if found[1] == 'tls' else 'tcp'}://{found[2]}:{found[3] or _PORT}"
 
 
@@ -60,20 +64,35 @@ def open_cluster(name: str, environ: Mapping[str, str]) -> Iterator[ClusterExecu
     address = scheduler_address(name, environ)
     from distributed import Client  # noqa: PLC0415 - 0.5 s, for clusters only
 
+    with _silent():
+        try:
+            client = Client(address, set_as_default=False, name="pytest-vft")
+        except TypeError as error:  # Dask has no certificates for tls://
+            if not address.startswith("tls:"):
+                raise
+            raise UsageError(
+                f"{address} needs certificates: set {_TLS}CA_FILE, {_TLS}CLIENT__CERT and {_TLS}CLIENT__KEY"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise LintError(f"{address}: no answer from a scheduler: {error}") from error
+        try:
+            yield ClusterExecutor(client, address)
+        finally:
+            client.close(timeout=_CLOSING)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Silence the log of Dask, which has tracebacks on stderr of what is raised as well."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
-        client = Client(address, set_as_default=False, name="pytest-vft")
-    except TypeError as error:  # Dask has no certificates for tls://
-        if not address.startswith("tls:"):
-            raise
-        raise UsageError(
-            f"{address} needs certificates: set {_TLS}CA_FILE, {_TLS}CLIENT__CERT and {_TLS}CLIENT__KEY"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise LintError(f"{address}: no answer from a scheduler: {_words(error)}") from error
-    try:
-        yield ClusterExecutor(client, address)
+        yield
     finally:
-        client.close(timeout=1)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class ClusterExecutor(Executor):
@@ -93,14 +112,17 @@ class ClusterExecutor(Executor):
         """The number of threads of all workers, which may come and go."""
         now = time.monotonic()
         if now - self._counted > _COUNTED:
-            self._workers, self._counted = sum(self._client.nthreads().values()), now
+            self._counted = now
+            with suppress(Exception):  # the next result tells of a cluster that is gone
+                self._workers = sum(self._client.nthreads().values())
         return self._workers
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the future of fn(*args, **kwargs), of which only result() and cancel() work."""
         self.tasks += 1
+        call = pickle.dumps(_Call(fn, args, kwargs))
         # Not pure: Dask would answer the same call, about a file that has changed, with an old result.
-        return _ClusterFuture(self, self._client.submit(fn, *args, **kwargs, pure=False))
+        return _ClusterFuture(self, self._client.submit(pickle.loads, call, pure=False))
 
     def check_has_workers(self) -> None:
         """Raise ExecutorError if there are no workers."""
@@ -109,6 +131,21 @@ class ClusterExecutor(Executor):
                 f"the cluster at {self.address} has had no workers for {_PATIENCE:.0f} seconds; "
                 f"start some with: dask worker {self.address} --nthreads 1"
             )
+
+
+class _Call(NamedTuple):
+    """A call that takes place when it is unpickled.
+
+    So it is unpickled by the task. A worker that unpickles a function of a module that it does not have
+    loses its connection, and with it the task, without an error (distributed 2026.8.0).
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(self.function, **self.options), self.arguments
 
 
 class _ClusterFuture(Future[Any]):
@@ -134,10 +171,16 @@ class _ClusterFuture(Future[Any]):
                     f"{lost} died at this task, out of memory or killed: see their logs, and give "
                     "workers more memory (--memory-limit) or fewer threads (--nthreads 1)"
                 ) from error
-            except CancelledError as error:
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] != "pytest_vft":
+                    raise
                 raise ExecutorError(
-                    f"the scheduler at {self._cluster.address} is gone, or has dropped the task; run it again"
+                    "a worker does not have this version of pytest-vft: install it"
                 ) from error
+            except OSError as error:  # a worker returns its own
+                raise ExecutorError(_lost(self._cluster.address)) from error
+            except CancelledError as error:
+                raise ExecutorError(_cancelled(error, self._cluster.address)) from error
 
     def cancel(self) -> bool:
         """Let the cluster forget the task, without waiting for an answer."""
@@ -145,5 +188,13 @@ class _ClusterFuture(Future[Any]):
         return True
 
 
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _cancelled(error: CancelledError, address: str) -> str:
+    """Return in words why a task was cancelled."""
+    reason = getattr(error, "reason", None)
+    if reason == "scheduler-connection-lost":
+        return _lost(address)
+    return f"the cluster at {address} has cancelled the task ({reason or 'without a reason'}); run it again"
+
+
+def _lost(address: str) -> str:
+    return f"the connection to the scheduler at {address} is lost; start it and run again"
