@@ -50,6 +50,7 @@ def run(command: str, folder: Path) -> str:
     hidden = ("PYTEST_", "CI", "VFT_")
     environment = {name: os.environ[name] for name in os.environ if not name.startswith(hidden)}
     environment |= {"PATH": path, "COLUMNS": "80", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    environment["PYTEST_ADDOPTS"] = "-p no:randomly -p no:sugar"  # they change each output
     done = subprocess.run(  # noqa: S602 - our own documentation, in a shell, as readers run it
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -207,6 +208,13 @@ def test_the_guide_to_data_urls_embeds_images(tmp_path: Path) -> None:
     assert "data:image/png;base64," in (tmp_path / "embedded.jsonl").read_text(encoding="utf-8")
 
 
+def anchors(page: Path) -> list[str]:
+    """Return the anchors of the headings of *page*, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)", text, re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -219,6 +227,9 @@ def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
     for target in re.findall(rf"\]\({OURS}([^)#]+)", text):
         assert (ROOT / target).exists(), target
+    for ours, target, anchor in re.findall(rf"\]\(({OURS})?([^):#]*)#([^)]+)\)", text):
+        other = (ROOT if ours else page.parent) / target if target else page
+        assert anchor in anchors(other), f"{target}#{anchor}"
 
 
 def test_the_tests_that_the_security_model_names_exist() -> None:

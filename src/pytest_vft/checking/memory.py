@@ -185,7 +185,7 @@ class RunCache:
 
 def pack(totals: ShardTotals) -> bytes | None:
     """Return *totals* as JSON; None if they contain text that is not Unicode."""
-    arrays = (array("Q", totals.distinct_images), totals.turns.rows, totals.turns.images, totals.shots.rows)
+    arrays = (totals.image_keys, totals.turns.rows, totals.turns.images, totals.shots.rows)
     looks = totals.looks
     fields = [
         [getattr(totals, name) for name in NUMBERS],
@@ -214,7 +214,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
-            distinct_images=set(images),
+            image_keys=images,
             turns=TurnTable(turns, shown),
             looks=LookTable(_numbers(looks), bytearray(pybase64.b64decode(fingerprints, validate=True))),
             shots=ShotTable(shots, list(map(sys.intern, pointers))),
