@@ -46,8 +46,6 @@ _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 def open_image_store(plan: LintPlan) -> ImageStore:
     """Return an empty store that reads the cache of *plan*; the caller closes it."""
     cache = ImageCache(plan.cache, read_only=True) if plan.cache else None
-    if cache and not plan.reads_cache:
-        cache.close()  # it finds nothing, and what is new is noted for it
     return ImageStore(full=plan.full, bounded=plan.bounded, cache=cache, measurers=plan.measurers)
 
 
