@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 
 from pytest_vft.checking.processes import cluster
 from pytest_vft.cli.output import print_text, text_width
+from pytest_vft.cli.stdin import STDIN
 from pytest_vft.compatibility import ProviderComparison
+from pytest_vft.errors import UsageError
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.compare import compare
@@ -14,6 +17,12 @@ from pytest_vft.runs.compare import compare
 
 def providers(arguments: argparse.Namespace) -> int:
     """Print the verdicts of the providers; return 0, because a comparison is no gate."""
+    splits = (arguments.data, arguments.validation_data, arguments.test_data)
+    if STDIN in chain(arguments.files, *filter(None, splits)):
+        raise UsageError(
+            "vft providers reads files, which its next step names: write standard input to a file, such as "
+            "train.jsonl, and give its name"
+        )
     with cluster(arguments.cluster) as executor, watching() as watch:
         comparison = compare(
             vars(arguments),

@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from xxhash import xxh3_128, xxh3_128_hexdigest
+from xxhash import xxh3_64_intdigest, xxh3_128, xxh3_128_hexdigest
 
 from pytest_vft.errors import UsageError
 from pytest_vft.locking import lock
 from pytest_vft.outputs.names import SIDE_FILES, OutputTarget
 from pytest_vft.outputs.staging import STAGING, PartRecord, Staging
+from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.regular_files import read_bytes
 
 _PACKAGE = Path(__file__).parents[1]
@@ -30,7 +31,13 @@ class FileState(NamedTuple):
 
 
 def file_state(path: str | Path) -> FileState | None:
-    """Return the state of the file at *path*; None if there is no such file."""
+    """Return the state of the file at *path*; None if there is no such file.
+
+    That of an object in object storage is made of its ETag and URL.
+    """
+    if isinstance(path, str) and is_pinned(path):
+        etag, url = (xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) for text in (path.etag, path))
+        return FileState(path.size, etag, 0, url)
     try:
         found = os.stat(path)  # noqa: PTH116 - a path as the user wrote it
     except (OSError, ValueError):

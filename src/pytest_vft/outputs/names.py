@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vft.errors import UsageError
+from pytest_vft.reading.object_paths import is_object
 
 REJECTED = ".rej"  # follows the name of a file: the examples that were set aside
 REASONS = ".rej.csv"  # why they were set aside
 ORIGIN = ".origin.csv"  # where each line comes from
+_COMPRESSED = (".gz", ".zst")  # outputs are plain
 SIDE_FILES = (REJECTED, REASONS, ORIGIN)
 
 
@@ -30,20 +32,39 @@ def output_targets(
 
     In *out*, a name ends with what *suffixes* have for its path, if anything. In place, the file that a link
     leads to is replaced, and its side files are beside it. Raises UsageError for two outputs with the same
-    name, also if only their case differs, and for a file with the name of a side file of another one.
+    name, also if only their case differs, for a file with the name of a side file of another one, and for
+    object storage, in which nothing is written.
     """
+    if out is not None and is_object(_as_url(out)):
+        raise UsageError(
+            f"{_as_url(out)}: nothing is written in object storage; write to a folder, and copy that"
+        )
     if out is not None:
         return [OutputTarget(out, _distinct({path: _name(path, suffixes or {}) for path in paths}))]
     folders: dict[str, dict[str, str]] = {}
     for path in paths:
+        if is_object(path):
+            raise UsageError(
+                f"{path}: is in object storage, where nothing is changed; --out=DIR writes copies"
+            )
         folder, name = os.path.split(os.path.realpath(path))
         folders.setdefault(folder, {})[path] = name
     return [OutputTarget(Path(folder), _distinct(names), True) for folder, names in folders.items()]
 
 
+def _as_url(out: Path) -> str:
+    """Return *out* as it was written if it was a URL, whose second slash a path does not have."""
+    return out.as_posix().replace(":/", "://", 1)
+
+
 def _name(path: str, suffixes: Mapping[str, str]) -> str:
     name = os.path.basename(path)  # noqa: PTH119 - a path as the user wrote it
-    return os.path.splitext(name)[0] + suffixes[path] if path in suffixes else name  # noqa: PTH122 - as above
+    if path not in suffixes:
+        return name
+    stem, end = os.path.splitext(name)  # noqa: PTH122 - as above
+    if end.lower() in _COMPRESSED:
+        stem = os.path.splitext(stem)[0]  # noqa: PTH122 - as above
+    return stem + suffixes[path]
 
 
 def _distinct(names: Mapping[str, str]) -> Mapping[str, str]:

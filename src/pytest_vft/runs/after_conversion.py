@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pytest_vft.outputs.aside import DropLimit
 from pytest_vft.outputs.entries import EntryWriter
 from pytest_vft.reading.entries import read_entries
 from pytest_vft.reading.files import ARRAY, open_file
+from pytest_vft.reading.local_images import image_roots
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.conversion import Conversion, lost_texts
 from pytest_vft.runs.conversion import convert_files
@@ -50,7 +50,7 @@ def after_conversion(
     style = settings.provider.writes
     takes = set(settings.provider.transports)
     prefix = f"{style.bucket}://BUCKET/FOLDER/" if "bucket" in takes and "file" not in takes else ""
-    folders = [os.path.dirname(os.path.abspath(source.path)) for source in sources]  # noqa: PTH100, PTH120 - as in image_roots()
+    folders = [folder for source in sources for folder in image_roots(source.path, ())]
     settings = replace(settings, roots=[*settings.roots, *dict.fromkeys(folders)], jobs=1)
     with TemporaryDirectory(prefix="vft-") as folder:
         samples = [_sample(source, Path(folder, str(number))) for number, source in enumerate(sources)]

@@ -14,6 +14,7 @@ from pytest_vft.model import Depth, Report, Source
 from pytest_vft.outputs.aside import drop_limit
 from pytest_vft.outputs.folder import finish_interrupted
 from pytest_vft.reading.files import PARQUET
+from pytest_vft.reading.local_images import image_roots
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
@@ -52,7 +53,7 @@ def run_fix(
         return FixResult(before=before, tallies={}, rules=rules)
     if not options.writes:
         return FixResult(before=before, tallies=_preview(jobs, tell), rules=rules, unsafe=options.unsafe)
-    _check_tables(jobs)
+    _check_written_as_read(jobs)
     result = write_files(jobs, options, tell)
     if result.refused or not result.outputs:
         return FixResult(before=before, tallies=result.tallies, refused=result.refused, rules=rules)
@@ -74,9 +75,14 @@ def _folders_in_place(groups: Iterable[Settings]) -> Iterable[Path]:
     return {Path(os.path.realpath(source.path)).parent for one in groups for source in one.sources}
 
 
-def _check_tables(jobs: Iterable[FileJob]) -> None:
-    """Raise UsageError if one of *jobs* is a table, which would be written as lines of JSON."""
+def _check_written_as_read(jobs: Iterable[FileJob]) -> None:
+    """Raise UsageError if one of *jobs* is a table or compressed, and would be written as plain lines."""
     for job in jobs:
+        if job.file.opened.compression:
+            raise UsageError(
+                f"{job.path}: vft fix does not write compressed files, so nothing was written; unpack the "
+                "file first, or let vft convert FILE --to=PROVIDER --out=DIR repair what it writes"
+            )
         if job.file.opened.container == PARQUET:
             raise UsageError(
                 f"{job.path}: vft fix does not write Parquet yet, so nothing was written; without --out and "
@@ -106,7 +112,7 @@ def _rewritten(settings: Settings, paths: Mapping[str, str], empty: Collection[s
     """
     moved = [source._replace(path=paths.get(source.path, source.path)) for source in settings.sources]
     sources: list[Source] = [source for source in moved if source.path not in empty]
-    folders = {os.path.dirname(os.path.abspath(path)) for path in paths}  # noqa: PTH100, PTH120 - links are kept
+    folders = {folder for path in paths for folder in image_roots(path, ())}
     return replace(
         settings,
         sources=tuple(sources),
