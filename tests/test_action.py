@@ -80,10 +80,10 @@ class Runner:
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     runner = Runner(tmp_path_factory.mktemp("runner"))
-    for name, modes in (("clean", ["RGB"] * 10), ("two words", ["RGB"] * 9 + ["L"])):
+    for name, modes in (("clean", ["rgb"] * 10), ("two words", ["rgb"] * 9 + ["l"])):
         examples = (
             build_example(
-                f"What is {number} in {name}?", f"It is {number}.", data_url(f"PNG {20 + number}x20 {mode}")
+                f"What is {number} in {name}?", f"It is {number}.", data_url(f"png {20 + number}x20 {mode}")
             )
             for number, mode in enumerate(modes)
         )
@@ -125,7 +125,7 @@ def test_no_input_is_run(runner: Runner, name: str) -> None:
 
 
 def test_without_paths_the_configuration_is_checked(runner: Runner) -> None:
-    (runner.work / "vft.toml").write_text('data = ["clean.jsonl"]\n')
+    (runner.work / "vft.toml").write_text('data.train = "clean.jsonl"\n')
 
     done = runner.check(args="--offline")
 
