@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest_vft
+from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.catalogue.providers import is_provider_file, provider_ids, read_provider_file
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.formats.detection import FirstExamples
@@ -38,14 +39,14 @@ def plan_start(provider: str | None = None) -> Start:
     if provider and provider not in provider_ids() and not is_provider_file(provider):
         raise UsageError(f"unknown provider {provider!r}{nearest(provider, provider_ids())}")
     if provider and provider not in provider_ids():
-        read_provider_file(Path(provider), pytest_vft.list_rules())
+        read_provider_file(Path(provider), shipped_rules())
     datasets, others = _find_datasets()
-    version = pytest_vft.__version__
+    release = version("pytest-vft")
     return Start(
         (
             _configuration(datasets, provider),
-            _hook(datasets, version),
-            *_workflow(version),
+            _hook(datasets, release),
+            *_workflow(release),
         ),
         others,
     )
@@ -101,18 +102,18 @@ def _configuration(datasets: Mapping[Split, Sequence[str]], provider: str | None
     return Addition(project, text, "end")
 
 
-def _hook(datasets: Mapping[Split, Sequence[str]], version: str) -> Addition:
+def _hook(datasets: Mapping[Split, Sequence[str]], release: str) -> Addition:
     if not os.path.lexists(_HOOKS):
-        return Addition(_HOOKS, hook_text(datasets, version, whole=True), "new")
+        return Addition(_HOOKS, hook_text(datasets, release, whole=True), "new")
     present = b"pytest-vft/pytest-vft" in read_bytes(_HOOKS)
     return Addition(
         _HOOKS,
-        "" if present else hook_text(datasets, version, whole=False),
+        "" if present else hook_text(datasets, release, whole=False),
         "present" if present else "by hand",
     )
 
 
-def _workflow(version: str) -> Iterator[Addition]:
+def _workflow(release: str) -> Iterator[Addition]:
     """Yield the workflow; none if another service than GitHub runs the tests."""
     if os.path.lexists(".gitlab-ci.yml"):
         return
@@ -121,7 +122,7 @@ def _workflow(version: str) -> Iterator[Addition]:
             yield Addition(path.as_posix(), "", "present")
             return
     path = Path(_WORKFLOWS, "datasets.yml")
-    yield Addition(path.as_posix(), workflow_text(version), "by hand" if os.path.lexists(path) else "new")
+    yield Addition(path.as_posix(), workflow_text(release), "by hand" if os.path.lexists(path) else "new")
 
 
 def _with_end(content: bytes, text: str) -> bytes:
