@@ -21,8 +21,8 @@ class LintPlan:
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
     and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file; *measurers* find out what images show, and *detectors* those for which there is a
-    model. *other_tokens* count the tokens of other models, and
+    of each file; with *buckets*, images in object storage are fetched; *measurers* find out what images show,
+    and *detectors* those for which there is a model. *other_tokens* count the tokens of other models, and
     *counters* has the positions there of rules, by id, that judge tokens counted in that way.
     """
 
@@ -34,6 +34,7 @@ class LintPlan:
     cache: Path | None = None
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
+    buckets: bool = False
     measurers: tuple[Measurer, ...] = ()
     detectors: tuple[Measurer, ...] = ()
     other_tokens: tuple[ImageTokens | None, ...] = ()
