@@ -114,6 +114,7 @@ class OutputFolder:
         self._force = force and not target.in_place
         self._published = staging.roll_forward()
         self._parts: dict[str, PartRecord] = {}
+        self._extended: set[str] = set()
         self._states = {path: file_state(path) for path in target.names}
         known = {name for record in self._published.values() for name in record.files}
         names = [name for name in target.names.values() if name not in known]
@@ -132,6 +133,10 @@ class OutputFolder:
     def names(self) -> Mapping[str, str]:
         """The names of the outputs by the paths of the inputs."""
         return self._target.names
+
+    def extend(self, names: Iterable[str]) -> None:
+        """Note that the new files *names* keep what existing files of these names have besides."""
+        self._extended.update(names)
 
     def finished(self, part: str, key: str) -> Mapping[str, Any] | None:
         """Return the facts of *part* if an interrupted run completed it with the same *key*, else None."""
@@ -182,6 +187,8 @@ class OutputFolder:
         if found and not self._force:
             more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
             step = "move it to another place first" if self._target.in_place else "--force replaces it"
+            if self._extended.issuperset(path.name for path in found):
+                step = "--force adds to it, and keeps what it has of other files"
             raise UsageError(f"{found[0]}: exists already{more}; {step}")
 
     def _check_not_inputs(self) -> None:
