@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import socket
@@ -101,7 +102,9 @@ def test_a_check_of_a_folder_is_that_of_local_files(
 def test_a_second_run_reads_nothing(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     s3.put("train-a.jsonl", TRAIN)
     s3.put("train-b.jsonl", TRAIN.replace(b"lot", b"box"))
+    s3.put("train-c.jsonl.gz", gzip.compress(TRAIN.replace(b"lot", b"bag")))
     first = report_of(capsys, f"s3://{s3.bucket}/")
+    assert [one["examples"] for one in json.loads(first)["files"]] == [12, 12, 12]
     read = s3.reads()
 
     assert report_of(capsys, f"s3://{s3.bucket}/") == first
@@ -160,7 +163,7 @@ def test_an_object_that_changes_is_an_error(s3: Storage) -> None:
     [
         ("none.jsonl", "no such object; a folder ends with /"),
         ("none-*.jsonl", "no such object"),
-        ("none/", "the folder has no .jsonl or .ndjson objects"),
+        ("none/", "the folder has no objects whose names end in .jsonl, "),
         ("a//b.jsonl", "the key has an empty folder name"),
     ],
 )
