@@ -71,8 +71,8 @@ def _keys(paths: Iterable[ObjectPath]) -> Mapping[ObjectPath, bytes]:
 def _unpacked(rows: Sequence[Sequence[Any]]) -> Mapping[str, OpenedFile | DetectedFormat]:
     try:
         known = orjson.loads(rows[0][0])
-        *head, packed = known.pop("opened")
-        opened = {"opened": OpenedFile(*head, packed and Compression(*packed))}
+        size, kind, mark, error, packed = known.pop("opened")
+        opened = {"opened": OpenedFile(size, kind, mark, error, packed and Compression(*packed))}
         return opened | {name: DetectedFormat(one[0], one[1], tuple(one[2])) for name, one in known.items()}
     except (ValueError, TypeError, LookupError, AttributeError):
         return {}
