@@ -143,8 +143,8 @@ def _split_text(result: BuiltDataset) -> str:
     if result.exact:
         return f"{text}; {asked} % is met as nearly as groups allow"
     return (
-        f"{text}; {asked} % was asked for: each group has its place, so that rows can be added "
-        "(--exact meets the shares)"
+        f"{text}; {asked} % was asked for, and each group has the split of its hash, so that rows can be "
+        "added (--exact meets the shares)"
     )
 
 
