@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import re
 import signal
@@ -21,6 +22,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,9 @@ from plans import plan
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.processes import processes, usable_cpus
+from pytest_vft.checking.shard import ShardLinter
+from pytest_vft.checking.software import describe_software
+from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.errors import LintError
 from pytest_vft.model import Source
 from pytest_vft.reading.remote import ReadProgress, Remote
@@ -500,7 +505,7 @@ def test_plan_is_the_same_size_for_any_number_of_files_and_urls(tmp_path: Path) 
 
         class Noting(ThreadPoolExecutor):
             def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-                plans.append(args[0])  # noqa: B023 - read in the same turn
+                plans.append(args[1])  # noqa: B023 - read in the same turn
                 return super().submit(fn, *args, **kwargs)
 
         lines = [example(f"https://example.com/{n}.jpg") for n in range(number)]
@@ -519,13 +524,106 @@ def test_a_file_that_only_the_worker_cannot_read_is_an_error_and_no_finding(
     moved = Source(Path(source.path).name)
 
     class Elsewhere(ThreadPoolExecutor):
-        """Its workers have another current folder, which a relative path leads to."""
+        """Its workers have the files elsewhere."""
 
-        def submit(self, fn: Any, /, plan: bytes, shard: Shard) -> Any:  # type: ignore[override]
-            return super().submit(fn, plan, shard._replace(path=f"elsewhere/{shard.path}"))
+        def submit(self, fn: Any, /, software: bytes, plan: bytes, shards: bytes) -> Any:  # type: ignore[override]
+            work = [shard._replace(path=f"{shard.path}.moved") for shard in pickle.loads(shards)]  # noqa: S301 - as a worker does
+            return super().submit(fn, software, plan, pickle.dumps(work))
 
     monkeypatch.chdir(tmp_path)
-
     message = f"{moved.path}: bytes 0 to .*the worker on .* cannot read the file: No such"
     with Elsewhere(1) as pool, pytest.raises(LintError, match=message):
         lint_files([moved], PLAN, workers=lambda _: pool)
+
+
+@linux
+def test_workers_in_another_folder_read_what_relative_paths_name(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link is followed before "..", as the system does it."""
+    write(folder, [LINES * 5, LINES * 2])
+    (folder / "inner").mkdir()
+    (tmp_path / "link").symlink_to(folder / "inner")
+    sources = [Source(f"link/../{number}.jsonl") for number in range(2)]
+    monkeypatch.chdir("/")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert pool.submit(os.getcwd).result() == "/"
+        monkeypatch.chdir(tmp_path)
+
+        there = lint_files(sources, PLAN, workers=lambda _: pool, shard_bytes=1000)
+
+    assert there == lint_files(sources, PLAN)
+    assert all(file.lines for file in there.files)
+
+
+def test_small_shards_share_a_task(tmp_path: Path) -> None:
+    sources = write(tmp_path, [LINES] * 200)
+    submitted: list[list[Shard]] = []
+
+    class Noting(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            submitted.append(pickle.loads(args[2]))  # noqa: S301 - as a worker does
+            return super().submit(fn, *args, **kwargs)
+
+    with Noting(2) as pool:
+        there = lint_files(sources, PLAN, workers=lambda _: pool)
+
+    assert list(map(len, submitted)) == [64, 64, 64, 8]
+    assert there == lint_files(sources, PLAN)
+
+
+class Changed(ThreadPoolExecutor):
+    """Changes an argument of what it runs."""
+
+    def __init__(self, position: int, value: bytes) -> None:
+        super().__init__(1)
+        self._position, self._value = position, value
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return super().submit(fn, *args[: self._position], self._value, *args[self._position + 1 :], **kwargs)
+
+
+def test_worker_with_other_software_is_an_error_that_names_both(folder: Path) -> None:
+    (source,) = write(folder, [LINES])
+    ours = re.escape(describe_software())
+
+    message = f"the worker on .* has other software.*: {ours}; here: {ours}"
+    with Changed(0, b"other") as pool, pytest.raises(LintError, match=message):
+        lint_files([source], PLAN, workers=lambda _: pool)
+
+
+def test_worker_without_a_folder_of_images_is_an_error(folder: Path, tmp_path: Path) -> None:
+    (source,) = write(folder, [LINES])
+    there = replace(PLAN, image_roots=(str(tmp_path / "gone"),))
+
+    message = "the worker on .* does not have the folder .*gone; workers must have local images"
+    with Changed(1, pickle.dumps(there)) as pool, pytest.raises(LintError, match=message):
+        lint_files([source], PLAN, workers=lambda _: pool)
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_failure_within_a_task_names_its_own_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    sources = write(tmp_path, [LINES] * files)
+    last = sorted(sources, key=lambda source: source.split)[files - 1]
+    real = ShardLinter.lint
+
+    def lint(self: ShardLinter, shard: Shard) -> ShardTotals:
+        if shard.path == last.path:
+            raise KeyError("a fault of ours")
+        return real(self, shard)
+
+    monkeypatch.setattr(ShardLinter, "lint", lint)
+
+    message = f"{re.escape(last.path)}: bytes 0 to [0-9,]+: the executor failed: KeyError: 'a fault"
+    with ThreadPoolExecutor(1) as pool, pytest.raises(LintError, match=message):
+        lint_files(sources, PLAN, workers=lambda _: pool)
+
+
+def test_task_without_a_result_names_its_first_shard_and_counts_the_others(tmp_path: Path) -> None:
+    sources = write(tmp_path, [LINES] * 3)
+
+    message = r"bytes 0 to [0-9,]+, or one of the next 2 shards: the executor failed: CancelledError"
+    with pytest.raises(LintError, match=message):
+        lint_files(sources, PLAN, workers=lambda _: Failing(CancelledError()))

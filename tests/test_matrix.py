@@ -144,7 +144,8 @@ def test_files_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
 # The table: for each dataset, what each provider makes of it, and the gravest reason
 
 
-LISTS = "bedrock-llama bedrock-nova llamafactory vertex"  # providers with data formats of their own
+CONTENTS = "bedrock-llama bedrock-nova vertex"  # providers with data formats of their own
+LISTS = f"{CONTENTS} llamafactory"  # and one that reads chats of strings only
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 NOT_JSON = "refuses line/invalid-json"
 NOT_A_CHAT = "refuses example/invalid-shape"
@@ -175,6 +176,20 @@ def lists(example: Example) -> Example:
         for one in example["messages"]
     ]
     return {**example, "messages": messages}
+
+
+def twice(example: Example) -> Example:
+    """Return *example* with another image."""
+    messages = lists(example)["messages"]
+    return {
+        "messages": [{**messages[0], "content": [{"type": "image"}, *messages[0]["content"]]}, *messages[1:]]
+    }
+
+
+def prompted(example: Example) -> Example:
+    """Return *example* as a prompt with its completion, and its image in the column image."""
+    *prompt, completion = example["messages"]
+    return {"prompt": prompt, "completion": [completion], "image": example["images"][0]}
 
 
 def sharegpt(number: int) -> Example:
@@ -296,13 +311,13 @@ TABLE: dict[str, tuple[str, dict[str, str]]] = {
                 for n in range(12)
             )
         ),
-        {"loses message/image-in-text": but(LISTS), "refuses data format": LISTS},
+        {"loses message/image-in-text": but(CONTENTS), "refuses data format": CONTENTS},
     ),
     "content parts as a string": (
         lines_of(
             *(talk(json.dumps([{"type": "image_url", "image_url": {"url": PNG}}]), f"{n}") for n in range(12))
         ),
-        {"loses message/image-in-text": but(LISTS), "refuses data format": LISTS},
+        {"loses message/image-in-text": but(CONTENTS), "refuses data format": CONTENTS},
     ),
     "a call without an answer": (
         lines_of(
@@ -343,15 +358,72 @@ TABLE: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "ShareGPT, images gone": (
         lines_of(*map(sharegpt, range(12))),
-        {"refuses image/not-found": "llamafactory", "refuses data format": but("llamafactory")},
+        {"refuses image/not-found": "llamafactory swift", "refuses data format": but("llamafactory swift")},
     ),
     "Gemini": (
         lines_of(*map(gemini, range(12))),
         {"takes": "vertex", "refuses data format": but("vertex")},
     ),
-    "TRL": (
+    "TRL": (  # parts without a source, and a list: other trainers read these, too
         lines_of(*(as_trl(one) for one in cards())),
-        {"takes": "trl", "refuses data format": but("trl")},
+        {"takes": (own := "axolotl swift trl unsloth"), "refuses data format": but(own)},
+    ),
+    "TRL, two images": (  # Axolotl takes the first of a list
+        lines_of(*({**as_trl(one), "images": [PNG, PNG]} for one in map(twice, cards()))),
+        {
+            "takes": "swift trl unsloth",
+            "loses example/unused-listed-images": "axolotl",
+            "refuses data format": but("axolotl swift trl unsloth"),
+        },
+    ),
+    "TRL, images in parts and an empty list": (
+        lines_of(*({**lists(one), "images": []} for one in cards())),
+        {
+            "takes": "fireworks swift trl",
+            "loses example/overlooked-images": "unsloth",
+            "refuses example/empty-image-list": "axolotl",
+            "refuses example/unknown-key": "azure openai together",
+            "refuses message/list-content": "llamafactory",
+            "refuses data format": CONTENTS,
+        },
+    ),
+    "TRL, a prompt": (  # Axolotl reads messages; a column image is none for Unsloth
+        lines_of(*(prompted(as_trl(one)) for one in cards())),
+        {
+            "takes": "trl",
+            "loses file/unread-image-column": "unsloth",
+            "refuses data format": but("trl unsloth"),
+        },
+    ),
+    "TRL, strings": (  # the questions of Unsloth have no place for images
+        lines_of(*({**talk(f"{n}?", "A card."), "images": [PNG]} for n in range(12))),
+        {
+            "takes": (own := "axolotl swift trl unsloth"),
+            "refuses data format": but(own, "llamafactory"),
+            "refuses image/unsupported-url-scheme": "llamafactory",
+        },
+    ),
+    "strings without an image": (
+        lines_of(*(talk(f"{n}?", "A card.") for n in range(12))),
+        {"takes": but(CONTENTS), "refuses data format": CONTENTS},
+    ),
+    "Axolotl, files in parts": (  # TRL sees no column, and ms-swift and Unsloth no image at the key path
+        lines_of(*(talk([{"type": "image", "path": "gone.png"}], f"{n}") for n in range(12))),
+        {
+            "refuses image/not-found": "axolotl trl swift unsloth",
+            "refuses data format": but("axolotl swift trl unsloth"),
+        },
+    ),
+    "a developer": (  # Axolotl and Unsloth give any role to the template
+        lines_of(
+            *({"messages": [{"role": "developer", "content": "Look."}, *one["messages"]]} for one in cards())
+        ),
+        {
+            "takes": "axolotl unsloth",
+            "loses example/invalid-shape": "swift",
+            "refuses example/invalid-shape": "azure fireworks openai together trl",
+            "refuses data format": LISTS,
+        },
     ),
     "records glued together": (lines_of(*cards()).replace("\n", ""), {NOT_JSON: but()}),
     "commas after lines": (lines_of(*cards()).replace("\n", ",\n"), {NOT_JSON: but()}),

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.model import Source
-from pytest_vft.reading.fingerprint import Fingerprints, read_look
+from pytest_vft.reading.fingerprint import Fingerprints, Look, read_look
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, ImageReader
@@ -121,6 +121,41 @@ def test_image_turned_by_exif_has_the_fingerprint_of_the_one_that_it_shows() -> 
     one, other = (read_look(b64decode(str(found["fingerprint"]))) for found in (turned, shown))
     assert (one.hash ^ other.hash).bit_count() <= 3
     assert one.is_like(other)
+
+
+def disc(colour: tuple[int, int, int], size: tuple[int, int] = (640, 480)) -> Image.Image:
+    image = Image.new("RGB", (640, 480), "white")
+    ImageDraw.Draw(image).ellipse((180, 120, 420, 360), fill=colour)
+    return image.resize(size)
+
+
+def look(data: bytes, *measurers: Measurer) -> Look:
+    found = measure(data, Fingerprints(), *measurers).content[Fingerprints().id]["fingerprint"]
+    return read_look(b64decode(str(found)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_discs_of_equal_grey_are_told_apart_by_their_colours(kind: str) -> None:
+    red, green = (saved(disc(colour), kind) for colour in [(255, 59, 80), (0, 184, 105)])
+    assert list(look(red).levels) == pytest.approx(list(look(green).levels), abs=3)
+
+    assert not look(red).is_like(look(green))
+    assert look(red).is_like(look(saved(disc((255, 59, 80), (320, 240)), "JPEG")))
+
+
+def test_chart_in_grey_is_like_its_smaller_copy() -> None:
+    chart, smaller = (saved(disc((80, 80, 80), size).convert("L")) for size in [(640, 480), (320, 240)])
+
+    assert look(chart).is_like(look(smaller))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_fingerprint_does_not_depend_on_what_else_is_measured(kind: str) -> None:
+    for image in (disc((255, 59, 80)), Image.open(io.BytesIO(FILES["png"]))):
+        data = saved(image, kind)
+
+        assert look(data, Colours(), Light()).is_like(look(data))
+        assert look(data, Colours(), Light()).tints == look(data).tints
 
 
 def test_tiny_images_are_measured() -> None:

@@ -306,6 +306,14 @@ def test_configuration_out_of_bounds_is_an_error(text: str, words: str) -> None:
         assert str(caught.value) == f"{path}: {words}"
 
 
+def test_negative_parameter_in_a_configuration_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    write('[params]\n"image/face" = { max_score = -1 }', "vft.toml")
+    write("", "train.jsonl")
+
+    assert main(["check", "train.jsonl"]) == 2
+    assert "image/face: parameter max_score is -1; expected at least 0" in capsys.readouterr().err
+
+
 def test_negative_limit_in_a_configuration_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     write('[params]\n"example/too-many-images" = { max_images = -1 }', "vft.toml")
     write("", "train.jsonl")

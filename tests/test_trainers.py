@@ -283,6 +283,7 @@ def test_examples_with_keys_of_their_own_are_bounded() -> None:
 def test_facts_of_a_file_without_examples() -> None:
     assert key_facts({}) == {
         "images_column": False,
+        "image_columns": [],
         "last_new_key": "",
         "last_new_key_line": 0,
         "last_new_key_start": 0,

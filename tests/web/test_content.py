@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,28 @@ def test_leaks_behind_urls_are_found(server: Server) -> None:
 
     assert [one[:3] for one in texts(report)] == [("validation.jsonl", 1, "split-leak")]
     assert texts(check(train, validation=held_out, offline=True)) == []
+
+
+def test_images_that_look_alike_are_found_whatever_carries_them(server: Server) -> None:
+    Path("copy.png").write_bytes(picture(4))
+    carried = {
+        "train": {"base64": base64.b64encode(picture(1)).decode()},
+        "validation": {"path": "copy.png"},
+        "test": {"url": f"http://127.0.0.1:{server.port}/ok/8"},
+    }
+    for split, image in carried.items():
+        content = [{"type": "text", "text": f"What is in {split}?"}, {"type": "image", **image}]
+        answer = {"role": "assistant", "content": [{"type": "text", "text": split}]}
+        Path(f"{split}.jsonl").write_text(
+            json.dumps({"messages": [{"role": "user", "content": content}, answer]})
+        )
+
+    report = check("train.jsonl", validation="validation.jsonl", test="test.jsonl", depth="full")
+
+    assert {one.data_format for one in report.files} == {"axolotl"}
+    assert [one[:3] for one in texts(report)] == [
+        (f"{split}.jsonl", 1, "near-split-leak") for split in ("validation", "test")
+    ]
 
 
 @pytest.mark.parametrize(("depth", "found"), [("header", 0), ("full", 1)])

@@ -175,9 +175,10 @@ def base_model(name: str) -> str:
     return name.partition(".ft-")[0]
 
 
-def provider_ids() -> list[str]:
+@cache
+def provider_ids() -> tuple[str, ...]:
     """Return the ids of the shipped providers."""
-    return sorted(path.stem for path in (rules_root() / "providers").glob("*.toml"))
+    return tuple(sorted(path.stem for path in (rules_root() / "providers").glob("*.toml")))
 
 
 def default_provider(data_format: str) -> str:

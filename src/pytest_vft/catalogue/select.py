@@ -162,5 +162,6 @@ def _check_params(rule: Rule, params: Mapping[str, Any]) -> None:
             raise UsageError(f"{rule.id}: no parameter {name!r}{nearest(name, known)}; it has: {has}")
         if not rule.kinds[name].fits(value):
             raise UsageError(f"{rule.id}: parameter {name} is {value!r}; expected {rule.kinds[name]}")
-        if name in rule.limits and is_negative(value):
-            raise UsageError(f"{rule.id}: limit {name} is {value!r}; expected at least 0")
+        if is_negative(value) and not is_negative(rule.params.get(name, 0)):
+            kind = "limit" if name in rule.limits else "parameter"
+            raise UsageError(f"{rule.id}: {kind} {name} is {value!r}; expected at least 0")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from pytest_vft.checking.key_columns import distinct, repeated
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.turns import Turn
@@ -52,24 +54,31 @@ class Recurring(NamedTuple):
 
 
 _Member = tuple[Place, Turn]  # an occurrence of a target turn
+_Group = tuple[Split, frozenset[str]]  # files of a split in which the same rules are ignored
 
 
 def recurring(files: Sequence[FileTotals]) -> Iterator[Recurring]:
-    """Yield the subjects in *files*; the turns of a file that occur once are folded."""
-    times = Counter(key for file in files for key in file.totals.turns.keys)
+    """Yield the subjects in *files*; the turns that occur once are folded for each split."""
+    again = repeated([file.totals.turns.keys for file in files])
     groups: defaultdict[int, list[_Member]] = defaultdict(list)
+    once: Counter[_Group] = Counter()
+    first: dict[_Group, Place] = {}
     for file in files:
-        once = 0
-        for line, turn in file.totals.turns:
-            if times[turn.key] > 1:
-                groups[turn.key].append((Place(file, line), turn))
-            else:
-                once, first = once + 1, line
-        if once:
-            place = Place(file, first)
-            yield Recurring(once, [place], dataset_facts("target turn", [place]))
-            yield Recurring(once, [place], dataset_facts("question", [place], answers=1))
-            yield Recurring(once, [place], dataset_facts("example", [place]))
+        turns, group = file.totals.turns, (file.source.split, file.ignored)
+        positions = turns.positions(again)
+        for at in positions:
+            turn = turns.turn(at)
+            groups[turn.key].append((Place(file, turns.line(at)), turn))
+        if len(positions) < len(turns):
+            once[group] += len(turns) - len(positions)
+            if group not in first:
+                missing = next((at for at, known in enumerate(positions) if at != known), len(positions))
+                first[group] = Place(file, turns.line(missing))
+    for group, place in first.items():
+        number = once[group]
+        yield Recurring(number, [place], dataset_facts("target turn", [place]))
+        yield Recurring(number, [place], dataset_facts("question", [place], answers=1))
+        yield Recurring(number, [place], dataset_facts("example", [place]))
     for members in groups.values():
         yield from _turn(members)
     leaked = {key for key, members in groups.items() if len({place.split for place, _ in members}) > 1}
@@ -107,40 +116,65 @@ def _turn(members: Sequence[_Member]) -> Iterator[Recurring]:
 
 def _images(files: Sequence[FileTotals], leaked: set[int]) -> Iterator[Recurring]:
     """Yield the images of target turns, except turns that are *leaked* as a whole."""
-    if len({file.source.split for file in files}) == 1:
+    columns: defaultdict[Split, list[array[int]]] = defaultdict(list)
+    for file in files:
+        columns[file.source.split].append(file.totals.turns.images_without(leaked))
+    if len(columns) < 2:  # noqa: PLR2004 - several
         return
+    by_split = [distinct(column) for column in columns.values()]
+    shared = repeated(by_split)
+    first, places = _places(files, shared, leaked)
+    if first:
+        once = sum(key not in shared for key in chain.from_iterable(by_split))
+        yield Recurring(once, [first], dataset_facts("image", [first]))
+    for image, known in places.items():
+        yield Recurring(1, known[1:2], dataset_facts("image", known), image, known[0])
+
+
+def _places(
+    files: Sequence[FileTotals], shared: Collection[int], leaked: set[int]
+) -> tuple[Place | None, Mapping[int, Sequence[Place]]]:
+    """Return the first place of an image of one split, and the first places of each *shared* one by split.
+
+    Images of turns that are *leaked* do not count.
+    """
+    first: Place | None = None
     places: defaultdict[int, list[Place]] = defaultdict(list)
     for file in files:
-        for line, turn in file.totals.turns:
-            if turn.key not in leaked:
-                for image in turn.images:
-                    known = places[image]
-                    if not known or known[-1].split != file.source.split:
-                        known.append(Place(file, line))
-    once = [known[0] for known in places.values() if len(known) == 1]
-    if once:
-        yield Recurring(len(once), once[:1], dataset_facts("image", once[:1]))
-    for image, known in places.items():
-        if len(known) > 1:
-            yield Recurring(1, known[1:2], dataset_facts("image", known), image, known[0])
+        turns = file.totals.turns
+        has_shared = any(image in shared for image in turns.images)
+        for line, turn in turns:
+            if first and not has_shared:
+                break
+            for image in turn.images if turn.key not in leaked else ():
+                if image not in shared:
+                    first = first or Place(file, line)
+                elif not (known := places[image]) or known[-1].split != file.source.split:
+                    known.append(Place(file, line))
+    return first, places
 
 
-def _shots(files: Iterable[FileTotals]) -> Iterator[Recurring]:
+def _shots(files: Sequence[FileTotals]) -> Iterator[Recurring]:
+    again = repeated([file.totals.shots.keys for file in files])
     times: Counter[int] = Counter()
-    first: dict[int, Place] = {}
+    places: dict[int, Place] = {}
+    first: Place | None = None
     for file in files:
-        times.update(file.totals.shots.keys)
-        for line, pointer, key in file.totals.shots:
-            if key not in first:
-                first[key] = Place(file, line, pointer)
-    once = [key for key, number in times.items() if number == 1]
-    if once:
-        yield Recurring(len(once), [first[once[0]]], dataset_facts("few-shot answer", [first[once[0]]]))
-    for key, number in times.items():
-        if number > 1:
-            yield Recurring(
-                1, [first[key]], dataset_facts("few-shot answer", [first[key]], copies=number), key
-            )
+        shots = file.totals.shots
+        if first and again.isdisjoint(shots.keys):
+            continue
+        for line, pointer, key in shots:
+            if key in again:
+                times[key] += 1
+                if key not in places:
+                    places[key] = Place(file, line, pointer)
+            else:
+                first = first or Place(file, line, pointer)
+    if first:
+        number = sum(len(file.totals.shots) for file in files) - times.total()
+        yield Recurring(number, [first], dataset_facts("few-shot answer", [first]))
+    for key, place in places.items():
+        yield Recurring(1, [place], dataset_facts("few-shot answer", [place], copies=times[key]), key)
 
 
 def _linked(files: Iterable[FileTotals]) -> Iterator[Recurring]:

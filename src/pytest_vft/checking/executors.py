@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-import threading
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.checking.shard import ShardLinter, open_image_store
+from pytest_vft.checking.shard import ShardLinter
+from pytest_vft.checking.software import describe_software, software_hash
 from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.checking.worker import MissingFolder, OtherSoftware, UnreadableShard, lint_in_worker
 from pytest_vft.errors import LintError, VftError
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.parquet import RowsError
-from pytest_vft.reading.shards import Shard, read_lines
+from pytest_vft.reading.shards import SHARD_BYTES, Shard, read_lines
+from pytest_vft.text import count
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -26,25 +28,38 @@ ShardResult = ShardTotals | OSError
 # Maps a number of bytes to the executor that lints them, None for this process.
 Workers = Callable[[int], "Executor | None"]
 
-# Shards, or four for each worker if that is more: results come early, and few are held in memory.
+# Tasks, or four for each worker if that is more: results come early, and few are held in memory.
 _IN_FLIGHT = 32
+# Shards of a task; one takes as long as a message, about 2 ms (Dask on two cores, measured on 2026-11-25).
+_MOST_SHARDS = 64
 
 
-class UnreadableShard(NamedTuple):
-    """The error of a worker that could not read a shard, and the worker's host."""
+class _Task(NamedTuple):
+    """Shards that one call lints: in a worker if they are new, otherwise in this process."""
 
-    error: OSError
-    host: str
+    shards: list[Shard]
+    is_new: bool
+
+    @property
+    def place(self) -> str:
+        """The first shard, and how many others there are."""
+        others = len(self.shards) - 1
+        return _place(self.shards[0]) + (f", or one of the next {count(others, 'shard')}" if others else "")
 
 
 def lint_shards(
-    shards: Sequence[Shard], plan: LintPlan, store: ImageStore, workers: Workers
+    shards: Sequence[Shard],
+    plan: LintPlan,
+    store: ImageStore,
+    workers: Workers,
+    *,
+    task_bytes: int = SHARD_BYTES,
 ) -> Iterator[ShardResult]:
     """Yield the result of each of *shards*, in their order.
 
-    Shards that are not in the cache are linted by *workers*, which have their own image stores; all other
-    shards in this process, with the images in *store*. Raises LintError, which names the shard, if an
-    executor fails.
+    Shards that are not in the cache are linted by *workers*, which have their own image stores, small ones
+    in tasks of about *task_bytes*; all other shards in this process, with the images in *store*. Raises
+    LintError, which names the shard, if an executor fails.
     """
     with closing(ShardLinter(plan, store)) as linter:
         marked = [(shard, not linter.remembers(shard)) for shard in shards]
@@ -53,59 +68,111 @@ def lint_shards(
             for shard in shards:
                 yield _lint(linter, shard)
         else:
-            yield from _lint_by(executor, marked, plan, linter)
+            yield from _lint_by(executor, _tasks(marked, task_bytes), plan, linter)
+
+
+def _tasks(marked: Iterable[tuple[Shard, bool]], task_bytes: int) -> Iterator[_Task]:
+    """Yield the shards of *marked*, each with whether it is new, in tasks: those that are new together."""
+    shards: list[Shard] = []
+    work = 0
+    for shard, is_new in marked:
+        work += shard.work
+        if shards and (not is_new or work > task_bytes or len(shards) == _MOST_SHARDS):
+            yield _Task(shards, is_new=True)
+            shards, work = [], shard.work
+        if is_new:
+            shards.append(shard)
+        else:
+            yield _Task([shard], is_new=False)
+            work = 0
+    if shards:
+        yield _Task(shards, is_new=True)
 
 
 def _lint_by(
-    executor: Executor, shards: Sequence[tuple[Shard, bool]], plan: LintPlan, linter: ShardLinter
+    executor: Executor, tasks: Iterator[_Task], plan: LintPlan, linter: ShardLinter
 ) -> Iterator[ShardResult]:
-    """Yield the result of each of *shards*; shards marked as new are linted by *executor*."""
-    pickled = pickle.dumps(plan)
-    # The number of workers is not public.
-    window = max(_IN_FLIGHT, 4 * getattr(executor, "_max_workers", 0))
-    waiting: deque[tuple[Shard, Future[ShardTotals | UnreadableShard] | None]] = deque()
-    coming = iter(shards)
+    """Yield the result of each shard of *tasks*; those that are new are linted by *executor*."""
+    software, pickled, folder = software_hash(), pickle.dumps(plan), os.getcwd()  # noqa: PTH109 - as text
+
+    def submit(task: _Task) -> Future[Any]:
+        # Joined, not normalised: "link/.." is not the current folder.
+        there = [shard._replace(path=os.path.join(folder, shard.path)) for shard in task.shards]  # noqa: PTH118
+        with _naming(task.place):
+            return executor.submit(lint_in_worker, software, pickled, pickle.dumps(there))
+
+    waiting: deque[tuple[_Task, Future[Any] | None]] = deque()
     try:
         while True:
-            for shard, is_new in coming:
-                with naming(shard):
-                    future = executor.submit(_lint_in_worker, pickled, shard) if is_new else None
-                waiting.append((shard, future))
-                if len(waiting) == window:
-                    break
+            # The number of workers is not public, and may change.
+            window = max(_IN_FLIGHT, 4 * getattr(executor, "_max_workers", 0))
+            while len(waiting) < window and (task := next(tasks, None)):
+                waiting.append((task, submit(task) if task.is_new else None))
             if not waiting:
                 return
-            shard, future = waiting.popleft()
-            yield _result(future, shard) if future else _lint(linter, shard)
+            task, future = waiting.popleft()
+            if future is None:
+                yield from (_lint(linter, shard) for shard in task.shards)
+            else:
+                yield from _results(task, future)
     finally:
         for _, future in waiting:
             if future:
                 future.cancel()
 
 
-def _result(future: Future[ShardTotals | UnreadableShard], shard: Shard) -> ShardResult:
-    with naming(shard):
-        result: object = future.result()
+def _results(task: _Task, future: Future[Any]) -> Iterator[ShardResult]:
+    """Yield the result of each shard of *task*. Raises LintError if the executor or a worker failed."""
+    with _naming(task.place):
+        results: object = future.result()
+    if isinstance(results, OtherSoftware):
+        raise LintError(
+            f"the worker on {results.host} has other software, which may give other results: "
+            f"{results.software}; here: {describe_software()}"
+        )
+    if isinstance(results, MissingFolder):
+        raise LintError(
+            f"the worker on {results.host} does not have the folder {results.path}; "
+            "workers must have local images at the same paths"
+        )
+    if not isinstance(results, list) or len(results) != len(task.shards):
+        kind = type(results).__name__
+        raise LintError(f"{task.place}: the executor failed: its result is of type {kind}")
+    for shard, result in zip(task.shards, results, strict=True):
+        yield _result(shard, result)
+
+
+def _result(shard: Shard, result: object) -> ShardResult:
+    if isinstance(result, ShardTotals):
+        return result
     if isinstance(result, UnreadableShard):
         if isinstance(result.error, RowsError):
             return result.error
-        try:
-            next(read_lines(shard), None)
-        except OSError:
-            return result.error  # the file cannot be read here either
-        raise LintError(
-            f"{_place(shard)}: the worker on {result.host} cannot read the file: {result.error.strerror}; "
-            "workers must have the files at the same paths"
-        ) from result.error
-    if not isinstance(result, ShardTotals):
-        kind = type(result).__name__
-        raise LintError(f"{_place(shard)}: the executor failed: its result is of type {kind}")
-    return result
+        _check_readable_here(shard, result)
+        return result.error
+    with naming(shard):
+        raise result if isinstance(result, Exception) else TypeError(type(result).__name__)
+
+
+def _check_readable_here(shard: Shard, there: UnreadableShard) -> None:
+    """Raise LintError if this process can read *shard*, which a worker could not read."""
+    try:
+        next(read_lines(shard), None)
+    except OSError:
+        return
+    raise LintError(
+        f"{_place(shard)}: the worker on {there.host} cannot read the file: {there.error.strerror}; "
+        "workers must have the files at the same paths"
+    ) from there.error
+
+
+def naming(shard: Shard) -> AbstractContextManager[None]:
+    """Raise a LintError that names *shard* for any exception of an executor."""
+    return _naming(_place(shard))
 
 
 @contextmanager
-def naming(shard: Shard) -> Iterator[None]:
-    """Raise a LintError that names *shard* for any exception of an executor."""
+def _naming(place: str) -> Iterator[None]:
     try:
         yield
     except VftError:
@@ -115,38 +182,17 @@ def naming(shard: Shard) -> Iterator[None]:
 
         if isinstance(error, BrokenExecutor):
             raise LintError(
-                f"{_place(shard)}, or a shard beside it: a worker process was killed, out of memory or "
+                f"{place}, or a shard beside it: a worker process was killed, out of memory or "
                 "unable to start; --jobs=1 uses the least memory"
             ) from error
         if isinstance(error, MemoryError):
-            raise LintError(f"{_place(shard)}: out of memory; --jobs=1 uses the least memory") from error
+            raise LintError(f"{place}: out of memory; --jobs=1 uses the least memory") from error
         words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise LintError(f"{_place(shard)}: the executor failed: {words}") from error
+        raise LintError(f"{place}: the executor failed: {words}") from error
 
 
 def _place(shard: Shard) -> str:
     return f"{shard.path}: bytes {shard.start:,} to {shard.end:,}"
-
-
-_worker = threading.local()
-
-
-def _lint_in_worker(plan: bytes, shard: Shard) -> ShardTotals | UnreadableShard:
-    """Return the totals of *shard* by a pickled plan, which a worker unpickles once."""
-    if getattr(_worker, "plan", None) != plan:
-        unpickled: LintPlan = pickle.loads(plan)  # noqa: S301 - pickled by _lint_by() for this worker
-        _worker.linter = ShardLinter(unpickled, open_image_store(unpickled))
-        _worker.plan = plan
-    linter: ShardLinter = _worker.linter
-    try:
-        if threading.current_thread() is not threading.main_thread():
-            return linter.lint(shard)
-        with warnings.catch_warnings(action="ignore"):
-            return linter.lint(shard)
-    except OSError as error:
-        import socket  # noqa: PLC0415 - 5 ms, for a failure only
-
-        return UnreadableShard(error, socket.gethostname())
 
 
 def _lint(linter: ShardLinter, shard: Shard) -> ShardResult:

@@ -61,12 +61,16 @@ class RuleJudge:
 
     def __init__(self, plan: LintPlan) -> None:
         self.rules = {scope: tuple(rule for rule in plan.rules if rule.scope == scope) for scope in SCOPES}
+        self._narrowed = any(rule.data_formats for rule in plan.rules)
+        self._by_format: dict[str, Mapping[Scope, Check]] = {}
         self.checks = self.checks_for("")
 
     def checks_for(self, data_format: str) -> Mapping[Scope, Check]:
         """Return the functions that judge examples in *data_format*, by scope."""
-        narrowed = any(rule.data_formats for rules in self.rules.values() for rule in rules)
-        return _Checks(self.rules, data_format if narrowed else "")
+        name = data_format if self._narrowed else ""
+        if name not in self._by_format:
+            self._by_format[name] = _Checks(self.rules, name)
+        return self._by_format[name]
 
     def needs_optional(self, *scopes: Scope) -> bool:
         """Return whether any rule in *scopes* tests an optional fact, which is measured only then."""
@@ -80,9 +84,10 @@ class RuleJudge:
 
     def findings(self, verdicts: Verdicts, subject: Subject, ignored: Collection[str]) -> list[ShardFinding]:
         """Return all findings on *subject*, except those of *ignored* rules."""
+        if FAIL not in verdicts:
+            return []
         totals = ShardTotals()
-        if FAIL in verdicts:
-            Explainer(self.rules, totals, ignored)(verdicts, subject)
+        Explainer(self.rules, totals, ignored)(verdicts, subject)
         return totals.findings
 
 

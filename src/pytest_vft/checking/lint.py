@@ -72,7 +72,8 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
 
     def lint(shards: Sequence[Shard]) -> Iterator[ShardResult]:
         done, total = 0, sum(shard.end - shard.start for shard in shards)
-        for shard, result in zip(shards, lint_shards(shards, plan, store, workers), strict=True):
+        results = lint_shards(shards, plan, store, workers, task_bytes=shard_bytes)
+        for shard, result in zip(shards, results, strict=True):
             if remember and isinstance(result, ShardTotals):
                 remember(result)
             done += shard.end - shard.start

@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
-import PIL
 import pybase64
 from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 
 from pytest_vft.checking.looks import LookTable
 from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.software import software_hash
 from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotTable, TurnTable
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
@@ -23,7 +22,6 @@ from pytest_vft.reading.local_images import LocalImages
 from pytest_vft.reading.roots import FileIdentity
 from pytest_vft.reading.shards import Shard, read_pieces
 from pytest_vft.reading.sqlite import Database
-from pytest_vft.resources import rules_root
 
 _FILE = "shards.sqlite"
 _TABLE = "shards (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
@@ -37,16 +35,12 @@ _WRITTEN_AT_ONCE = 8 * 1024 * 1024
 
 # Bytes of a shard. Smaller shards are linted faster than looked up; a larger shard is a single line.
 _SMALLEST_SHARD = 1024 * 1024
-_LARGEST_SHARD = 64 * 1024 * 1024
+_LARGEST_SHARD = 128 * 1024 * 1024
 _HEAD = 64 * 1024
 _PIECE = 1024 * 1024
 _SUM = 8  # bytes of the checksum in a value
 _CONTENT = 16  # bytes of the hash of the whole shard, which follows
 _FIRST_FILES = 16  # local images that show whether the images of a shard were replaced
-
-# Parts of the package whose code affects results.
-_PACKAGE = Path(__file__).parents[1]
-_PARTS = (".", "catalogue", "checking", "facts", "formats", "reading")
 
 
 class ShardMemory:
@@ -189,7 +183,7 @@ class RunCache:
 
 def pack(totals: ShardTotals) -> bytes | None:
     """Return *totals* as JSON; None if they contain text that is not Unicode."""
-    arrays = (array("Q", totals.distinct_images), totals.turns.rows, totals.turns.images, totals.shots.rows)
+    arrays = (totals.image_keys, totals.turns.rows, totals.turns.images, totals.shots.rows)
     looks = totals.looks
     fields = [
         [getattr(totals, name) for name in NUMBERS],
@@ -218,7 +212,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
         kept = [ShardFinding(*finding) for finding in findings]
         return ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
-            distinct_images=set(images),
+            image_keys=images,
             turns=TurnTable(turns, shown),
             looks=LookTable(_numbers(looks), bytearray(pybase64.b64decode(fingerprints, validate=True))),
             shots=ShotTable(shots, list(map(sys.intern, pointers))),
@@ -251,13 +245,7 @@ def _numbers(text: str) -> array[int]:
 
 def _setting(plan: LintPlan) -> bytes:
     """Return a hash of everything that affects results, except the data."""
-    from pytest_vft.reading.tokenizer import vocabulary_path  # noqa: PLC0415 - 4 ms; for large files only
-
     measurers = [measurer.id for measurer in plan.measurers]
     counters = (plan.image_tokens, plan.other_tokens, plan.counters)
-    rules = (plan.rules, counters, plan.full, plan.max_findings, measurers)
-    counting = find_spec("tiktoken") is not None and vocabulary_path().is_file()
-    about = repr((rules, counting, PIL.__version__, sys.byteorder)).encode()
-    code = sorted(path for part in _PARTS for path in (_PACKAGE / part).glob("*.py"))
-    code += sorted(path for path in rules_root().iterdir() if path.is_file())  # schemas, foreign formats
-    return xxh3_128_digest(about + b"".join(path.read_bytes() for path in code))
+    about = repr((plan.rules, counters, plan.full, plan.max_findings, measurers, sys.byteorder))
+    return xxh3_128_digest(about.encode() + software_hash())

@@ -5,8 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pytest_vft.checking.executors import ShardResult
+from pytest_vft.checking.key_columns import distinct
 from pytest_vft.checking.sizing import image_share, line_bytes
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.line_ranges import LineRanges
@@ -119,6 +121,14 @@ class FileTotals:
             line=self.line(found.line), pointer=f"/{element}{found.pointer}", element=element
         )
 
+    def add(self, totals: ShardTotals, max_findings: int) -> None:
+        """Add *totals*, those of the next shards, with at most *max_findings* for each rule (0: all)."""
+        if self.totals.lines:
+            self.totals.extend(totals, max_findings)
+        else:
+            self.totals = totals
+            totals.measured, totals.row = [], None  # those of a shard
+
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""
         words = error.strerror or type(error).__name__
@@ -135,17 +145,38 @@ def merge_files(
     """
     shards = [(file, shard) for file in files for shard in file.shards(shard_bytes)]
     urls: dict[str, None] = {}
-    parts: list[tuple[FileTotals, ShardTotals | Shard, dict[str, None]]] = []
+    parts: list[_Part] = []
     for (file, shard), result in zip(shards, lint([shard for _, shard in shards]), strict=True):
         if isinstance(result, OSError):
             file.mark_unreadable(result)
         elif result.urls and fetch:
             urls |= result.urls
-            parts.append((file, shard, result.urls))
-        elif parts and parts[-1][0] is file and isinstance(last := parts[-1][1], ShardTotals):
+            parts.append(_Part(file, shard, result.urls))
+        elif not parts or parts[-1].file is not file:
+            file.add(result, max_findings)
+        elif isinstance(last := parts[-1].part, ShardTotals):
             last.extend(result, max_findings)
         else:
-            parts.append((file, result, {}))
+            parts.append(_Part(file, result, {}))
+    _add_parts(parts, urls, lint, fetch, max_findings)
+    for file in files:
+        if file.opened.error:
+            file.totals = ShardTotals()
+        file.totals.image_keys = distinct([file.totals.image_keys])
+
+
+class _Part(NamedTuple):
+    """A shard with *urls* of images to fetch, or the totals of the shards after one."""
+
+    file: FileTotals
+    part: ShardTotals | Shard
+    urls: Mapping[str, None]
+
+
+def _add_parts(
+    parts: Sequence[_Part], urls: Iterable[str], lint: LintShards, fetch: Fetch | None, max_findings: int
+) -> None:
+    """Add *parts*, in their order, to the totals of their files, after *urls* are fetched."""
     again: Iterator[ShardResult] = iter(())
     if fetch and urls:
         remotes = fetch(urls)
@@ -160,7 +191,4 @@ def merge_files(
         if isinstance(result, OSError):
             file.mark_unreadable(result)
         else:
-            file.totals.extend(result, max_findings)
-    for file in files:
-        if file.opened.error:
-            file.totals = ShardTotals()
+            file.add(result, max_findings)

@@ -15,13 +15,14 @@ from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
 from pytest_vft.checking.measuring import compared_kinds
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
+from pytest_vft.checking.tallies import TallyMaker, make_tally
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
 from pytest_vft.facts.table import table_facts
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.line_ranges import LineRanges, union
-from pytest_vft.model import SCOPES, Cost, FileResult, Source, Tally, Verdict
+from pytest_vft.model import Cost, FileResult, Source, Tally
 from pytest_vft.reading.files import BYTE_ORDER_MARK
 
 
@@ -36,15 +37,16 @@ class PlacedFinding(NamedTuple):
 class LintResult:
     """The result for all files.
 
-    By rule, *dropped* counts findings that were not kept, *undecoded* unknown verdicts on images that were
-    too large to decode, and *unopened* those on local images that were not opened; *folders* are the common
-    folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
-    those that were fetched without a result to their paths and lines. *totals* are those of all files, train
-    first. *cut* is the number of images that were compared with only some others, and *uncompared* of those
-    that were not compared without numpy.
+    By rule, *tallies* are those of all files together, *dropped* counts findings that were not kept,
+    *undecoded* unknown verdicts on images that were too large to decode, and *unopened* those
+    on local images that were not opened; *folders* are the common folders of paths that fail. *urls* is the
+    number of distinct web URLs of images, and *unsettled* maps those that were fetched without a result to
+    their paths and lines. *totals* are those of all files, train first. *cut* is the number of images that
+    were compared with only some others, and *uncompared* of those that were not compared without numpy.
     """
 
     files: tuple[FileResult, ...]
+    tallies: Mapping[str, Tally]
     dataset: Mapping[str, Tally]
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
@@ -65,8 +67,9 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
     The findings are added to the totals of *files*.
     """
     judge = RuleJudge(plan)
+    skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips]
     for file in files:
-        _judge_file(file, judge)
+        _judge_file(file, judge, skipping)
     order = {source.path: number for number, source in enumerate(sources)}
 
     def reading_order(placed: PlacedFinding) -> tuple[int, int]:
@@ -90,19 +93,21 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
     dropped = totals.dropped
     for file in files:
         findings += [PlacedFinding(file.source.path, found) for found in file.totals.findings]
-        dropped += file.totals.dropped
+        dropped.update(file.totals.dropped)
     findings.sort(key=reading_order)
     by_path = {file.source.path: file for file in files}
     findings = [PlacedFinding(path, by_path[path].located(found)) for path, found in findings]
-    results = sorted((_result(file, judge) for file in files), key=lambda result: order[result.path])
+    maker = TallyMaker(judge.rules)
+    results = sorted((_result(file, maker) for file in files), key=lambda result: order[result.path])
     trained = [file.totals for file in files if file.source.split == "train"]
     return LintResult(
         files=tuple(results),
+        tallies=maker.sums(),
         dataset=tallies,
         findings=tuple(findings),
         dropped=dropped,
-        undecoded=sum((file.totals.undecoded for file in files), Counter()),
-        unopened=sum((file.totals.unopened for file in files), Counter()),
+        undecoded=_summed(file.totals.undecoded for file in files),
+        unopened=_summed(file.totals.unopened for file in files),
         folders=_folders(files),
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
         urls=len({url for file in files for url in file.totals.urls}),
@@ -111,6 +116,13 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         cut=cut,
         uncompared=uncompared,
     )
+
+
+def _summed(counters: Iterable[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for counter in filter(None, counters):
+        total.update(counter)
+    return total
 
 
 def _folders(files: Sequence[FileTotals]) -> Mapping[str, str]:
@@ -144,9 +156,8 @@ def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | N
     return Cost(at_least, at_most, None, None, low_at_least, low_at_most)
 
 
-def _judge_file(file: FileTotals, judge: RuleJudge) -> None:
-    """Add verdicts and findings of the rules of scope file to *file*."""
-    skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips]
+def _judge_file(file: FileTotals, judge: RuleJudge, skipping: Sequence[Rule]) -> None:
+    """Add verdicts and findings of the rules of scope file to *file*; see _facts() for *skipping*."""
     facts = _facts(file, skipping)
     verdicts = judge.checks_for(file.source.data_format)["file"](facts)
     file.totals.counts["file"] = Counter([verdicts])
@@ -195,12 +206,7 @@ def skipped_lines(bad_lines: Mapping[str, LineRanges], rules: Iterable[Rule]) ->
     return len(sure), len(union(ranges for _, ranges in failed))
 
 
-def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
-    tallies: dict[str, Tally] = {}
-    for scope in SCOPES:
-        if scope != "dataset":
-            counts = file.totals.counts.get(scope, Counter())
-            tallies |= _tallies(judge.rules[scope], counts, file.ignored)
+def _result(file: FileTotals, maker: TallyMaker) -> FileResult:
     return FileResult(
         path=file.source.path,
         split=file.source.split,
@@ -210,9 +216,9 @@ def _result(file: FileTotals, judge: RuleJudge) -> FileResult:
         questions=len(file.totals.turns),
         answered=file.totals.answered,
         images=file.totals.images,
-        distinct_images=len(file.totals.distinct_images),
+        distinct_images=len(file.totals.image_keys),
         stopped_by=file.stopped_by,
-        tallies=tallies,
+        tallies=maker.add(file.totals.counts, file.ignored),
         bad_lines=file.bad_lines(),
         data_format=file.source.data_format,
         layout=file.source.layout,
@@ -231,9 +237,11 @@ def _judge_dataset(
     if not rules:
         return tallies, findings
     ignored = {file.source.path: file.ignored for file in files}
+    counts: defaultdict[tuple[str, frozenset[str]], Counter[Verdicts]] = defaultdict(Counter)
     for number, places, facts, key, first, _ in subjects:
         verdicts = judge.checks["dataset"](facts)
-        for place in places:
+        counts[facts["kind"], ignored[places[0].file.source.path]][verdicts] += number
+        for place in places if FAIL in verdicts else ():
             path = place.file.source.path
             found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
             findings += [
@@ -248,10 +256,10 @@ def _judge_dataset(
                 )
                 for one in found
             ]
-        more = _tallies(rules, Counter({verdicts: number}), ignored[places[0].file.source.path])
-        for rule in rules:
-            if rule.subject in (facts["kind"], "dataset"):
-                tallies[rule.id] += more[rule.id]
+    for (kind, ignoring), counted in counts.items():
+        for position, rule in enumerate(rules):
+            if rule.subject in (kind, "dataset"):
+                tallies[rule.id] += make_tally(counted.items(), position, ignored=rule.id in ignoring)
     return tallies, findings
 
 
@@ -261,21 +269,3 @@ def _mark_bad_lines(files: Sequence[FileTotals], findings: Sequence[PlacedFindin
     for path, found in findings:
         if found.line is not None:
             by_path[path].mark_bad(found.rule, found.line)
-
-
-def _tallies(rules: Sequence[Rule], counts: Counter[Verdicts], ignored: frozenset[str]) -> dict[str, Tally]:
-    """Return the tally of each of *rules*; *counts* has tuples with a verdict for each rule."""
-    tallies = {}
-    for position, rule in enumerate(rules):
-        by_verdict: Counter[int] = Counter()
-        for verdicts, number in counts.items():
-            by_verdict[verdicts[position]] += number
-        failed = by_verdict[Verdict.FAIL]
-        tallies[rule.id] = Tally(
-            passed=by_verdict[Verdict.PASS],
-            failed=0 if rule.id in ignored else failed,
-            unknown=by_verdict[Verdict.UNKNOWN],
-            not_applicable=by_verdict[Verdict.NOT_APPLICABLE],
-            ignored=failed if rule.id in ignored else 0,
-        )
-    return tallies

@@ -125,7 +125,7 @@ def run_case(rule: Rule, case: Case, rules: CaseRules) -> CaseResult:
         raise ValueError(f"{rule.id}: case {case.name} has no value for a limit")
     others = [other for other in rules[case.data_format] if other.id != rule.id and other.scope != "file"]
     linted, findings = _lint(case, [tried, *others])
-    tally = sum((file.tallies.get(rule.id, Tally()) for file in linted.files), Tally())
+    tally = linted.tallies.get(rule.id, Tally())
     tally += linted.dataset.get(rule.id, Tally())
     if tally.failed:
         verdict = Verdict.FAIL

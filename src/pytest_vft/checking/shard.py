@@ -17,6 +17,7 @@ from xxhash import xxh3_128
 from pytest_vft.checking.compile import Check, Verdicts
 from pytest_vft.checking.counters import OtherCounters
 from pytest_vft.checking.judge import FAIL, UNKNOWN, Explainer, RuleJudge, Subject
+from pytest_vft.checking.key_columns import distinct
 from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
@@ -172,6 +173,7 @@ class ShardLinter:
             add(totals, example, number, data_format, value, context)
         totals.lines = number
         totals.first_keys = first_keys.places if first_keys else {}
+        totals.image_keys = distinct([totals.image_keys])
         totals.measured = store.pop_measured()
         totals.counts = {
             "line": judged.counts(),

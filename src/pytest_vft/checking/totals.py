@@ -6,7 +6,7 @@ import os
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import NamedTuple
@@ -94,12 +94,30 @@ class TurnTable:
         """The key of each turn."""
         return self.rows[1::6]
 
+    def positions(self, keys: Collection[int]) -> list[int]:
+        """Return the positions of the turns with one of *keys*, from 0."""
+        return [at for at, key in enumerate(self.keys) if key in keys] if keys else []
+
+    def line(self, at: int) -> int:
+        """Return the line of the turn at position *at*."""
+        return self.rows[6 * at]
+
+    def turn(self, at: int) -> Turn:
+        """Return the turn at position *at*."""
+        _, key, answer, words, repeated, end = self.rows[6 * at : 6 * at + 6]
+        start = self.rows[6 * at - 1] if at else 0
+        return Turn(key, answer if words else None, words, tuple(self.images[start:end]), repeated)
+
+    def images_without(self, keys: Collection[int]) -> array[int]:
+        """Return the images of the turns without one of *keys*."""
+        images = self.images[:]
+        for at in reversed(self.positions(keys)):
+            start = self.rows[6 * at - 1] if at else 0
+            del images[start : self.rows[6 * at + 5]]
+        return images
+
     def __iter__(self) -> Iterator[tuple[int, Turn]]:
-        start = 0
-        for line, key, answer, words, repeated, end in zip(*[iter(self.rows)] * 6, strict=True):
-            images = tuple(self.images[start:end])
-            yield line, Turn(key, answer if words else None, words, images, repeated)
-            start = end
+        return ((self.line(at), self.turn(at)) for at in range(len(self)))
 
 
 @dataclass(slots=True)
@@ -118,6 +136,9 @@ class ShotTable:
         """Add the answers of *other*, which follows after *lines* lines."""
         self.rows.extend(_shift(other.rows, 2, 0, lines))
         self.pointers.extend(map(sys.intern, other.pointers))
+
+    def __len__(self) -> int:
+        return len(self.pointers)
 
     @property
     def keys(self) -> array[int]:
@@ -139,7 +160,8 @@ class ShardTotals:
     *first_keys* maps keys of examples to the line and byte where they first appear, if a rule needs
     these; *urls* are the web URLs of images, and *unsettled* are lines with those that were fetched
     without a result; *linked* maps the low half of the key of an image, None if it is not settled, and
-    the hash of its URL to the first line; *distinct_images* holds the low half of the keys of images.
+    the hash of its URL to the first line; *image_keys* holds the low half of the key of each image,
+    once in the totals of a shard or of a complete file.
     *undecoded* counts, for each rule, the unknown verdicts on images that were too large to decode, and
     *unopened* those on local images that were not opened. *folders* holds the common folder of the paths
     that fail a rule, "" for paths without one. *kept* and *dropped* count the findings of each rule below
@@ -168,7 +190,7 @@ class ShardTotals:
     urls: dict[str, None] = field(default_factory=dict)
     unsettled: list[tuple[int, str]] = field(default_factory=list)
     linked: dict[tuple[int | None, int], int] = field(default_factory=dict)
-    distinct_images: set[int] = field(default_factory=set)
+    image_keys: array[int] = field(default_factory=_numbers)
     counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
     undecoded: Counter[str] = field(default_factory=Counter)
     unopened: Counter[str] = field(default_factory=Counter)
@@ -184,8 +206,8 @@ class ShardTotals:
     row: tuple[bytes, bytes] | None = None
 
     def see_image(self, key: int) -> None:
-        """Count the image with this key as a distinct image."""
-        self.distinct_images.add(key & _64_BITS)
+        """Note the image with this key."""
+        self.image_keys.append(key & _64_BITS)
 
     def see_look(self, line: int, key: int, fingerprint: str | None) -> None:
         """Note what the image with this key, on *line*, looks like."""
@@ -241,7 +263,7 @@ class ShardTotals:
         self.unsettled += [(lines + line, url) for line, url in other.unsettled]
         for keys, line in other.linked.items():
             self.linked.setdefault(keys, lines + line)
-        self.distinct_images |= other.distinct_images
+        self.image_keys.extend(other.image_keys)
         for scope, counts in other.counts.items():
             self.counts.setdefault(scope, Counter()).update(counts)
         self.undecoded.update(other.undecoded)

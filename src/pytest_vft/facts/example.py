@@ -49,10 +49,9 @@ class ExampleFacts(TypedDict):
     images: int
     """Number of images in all messages."""
     placeholders: int
-    """Number of tags in texts, and of parts without a source, that stand for images; 0 for the format
-    openai."""
+    """Number of tags in texts, and parts without a source, that stand for images; 0 for the format openai."""
     listed_images: int | None
-    """Number of images in a list beside the messages; None for an example or a format without such a list."""
+    """Number of images in a list beside the messages; None for an example without such a list."""
     unchecked_media: int
     """Number of videos, audios and documents, in parts or beside the messages, which are not checked."""
     missing_image: str
@@ -80,14 +79,12 @@ class ExampleFacts(TypedDict):
     late_systems: NotRequired[int]
     """Number of system messages after the first message."""
     repeated_turns: NotRequired[int]
-    """Number of messages that follow a message of the same side, system messages aside: user, tool and
-    function messages are one side, assistant messages the other."""
+    """Number of messages after one of the same side, system messages aside; assistant messages are a side."""
     mixed_content: NotRequired[bool]
     """Whether the content of one message is a string and that of another a list of parts; empty contents and
     those of answers to choose from do not count."""
     answer_messages: NotRequired[int]
-    """Number of assistant messages in a row at the end of the longer of two answers, the conversation before
-    the first one included; 0 for an example with one answer."""
+    """Number of assistant messages in a row at the end of the longer of two answers; 0 for one answer."""
     answer_length: NotRequired[int]
     """Number of messages of the longer of two answers; 0 for an example with one answer."""
     list_contents: NotRequired[int]
@@ -96,6 +93,14 @@ class ExampleFacts(TypedDict):
     """Whether the other answer of an example with two answers is the same as the first one."""
     unlisted_images: NotRequired[int]
     """Number of images with a source of their own, in an example that has a list of images as well."""
+    overlooked_images: NotRequired[int]
+    """Number of images with a source of their own, beside a list of images, which may be empty."""
+    empty_image_list: NotRequired[bool]
+    """Whether the list of images beside the messages is empty."""
+    images_after_first: NotRequired[int]
+    """Number of images in the list beside the messages after the first one."""
+    unmarked_images: NotRequired[int]
+    """Number of images in the list of an example whose contents are all strings; 0 for other examples."""
     fields: NotRequired[Sequence[str]]
     """Keys of the example besides its messages, such as tools, that have a value."""
     keys: NotRequired[Sequence[str]]

@@ -48,6 +48,8 @@ class FileFacts(TypedDict):
     files."""
     images_column: NotRequired[bool]
     """Whether an example has a key images or image."""
+    image_columns: NotRequired[Sequence[str]]
+    """Which of the keys images and image the examples have."""
     missing_columns: NotRequired[Sequence[str]]
     """Keys of images, videos and audios that dataset_info.json describes and no example has."""
     formatting: NotRequired[str]

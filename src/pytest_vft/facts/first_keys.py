@@ -18,6 +18,7 @@ class FirstKeyFacts(TypedDict):
     """The facts of a file that key_facts() returns."""
 
     images_column: bool
+    image_columns: list[str]
     last_new_key: str
     last_new_key_line: int
     last_new_key_start: int
@@ -68,6 +69,7 @@ def key_facts(places: Mapping[str, tuple[int, int]], before: int = 0) -> FirstKe
     line, start = places.get(last, (0, 0))
     return {
         "images_column": any(key in places for key in _IMAGE_COLUMNS),
+        "image_columns": [key for key in _IMAGE_COLUMNS if key in places],
         "last_new_key": last,
         "last_new_key_line": line,
         "last_new_key_start": before + start,

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_vft.formats.forms import (
     ANYTHING,
+    IMAGES,
     PARTS,
     TEXT_OR_NULL,
     Form,
@@ -24,6 +25,8 @@ _MEDIA = ("video", "video_url", "audio", "audio_url")
 # Keys that processors of models read: https://github.com/QwenLM/Qwen3-VL, qwen-vl-utils, read 2026-11-29.
 _SIZES = ("min_pixels", "max_pixels", "resized_height", "resized_width", "fps", "nframes")
 _SOURCE: Schema = {"type": ["string", "object", "null"]}
+# The trainers take items of the value: the first character of a path, if the value is a path.
+_LIST_OF_IMAGES: Schema = {**IMAGES, "type": ["array", "null"]}
 _PARTS: Schema = {
     **PARTS,
     "items": {
@@ -36,14 +39,8 @@ _PARTS: Schema = {
     },
 }
 _TURNS = Turns(
-    {
-        "system": "system",
-        "developer": "system",
-        "user": "user",
-        "assistant": "assistant",
-        "tool": "tool",
-        "function": "function",
-    },
+    {role: role for role in ("system", "user", "assistant", "tool", "function")},
+    any_role=True,  # the template of the model has the last word
     known=(
         *("name", "weight", "tool_calls", "function_call", "tool_call_id", "refusal", "reasoning_content"),
         *("train", "training", "train_detail", "training_detail"),
@@ -73,6 +70,7 @@ class Axolotl(FormsFormat):
                     properties={
                         "messages": _TURNS.schema_of_list,
                         **dict.fromkeys(("tools", "chat_template_kwargs"), ANYTHING),
+                        **dict.fromkeys(("images", "image"), _LIST_OF_IMAGES),
                     },
                     read=_read,
                     tags=False,

@@ -12,7 +12,7 @@ import orjson
 
 from pytest_vft.errors import VftError
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, ImageRow, MessageRow
-from pytest_vft.text import count, safe
+from pytest_vft.text import count, either, safe
 
 # Keys of an example that change training and that no other format has.
 _NOT_CONVERTED = (
@@ -22,6 +22,7 @@ _NOT_CONVERTED = (
 _MEDIA_PARTS = ("video", "video_url", "audio", "audio_url", "input_audio")
 # Roles of messages whose text is the call of a tool, in LLaMA-Factory, ShareGPT and ms-swift.
 _CALLING = ("function_call", "tool_call", "function")
+_ROLES = ("system", "user", "assistant", "tool", "function")
 _TOOL_KEYS = ("tools", "functions")
 _PLAIN = frozenset({"role", "content"})
 _USUAL_PARTS = (None, "text", "image_url", "image")
@@ -103,7 +104,7 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     """Return *example*, which has *data_format*. Raises NotConvertedError for one with a fault."""
     losses: dict[str, int] = {}
     chat = data_format.read(example)
-    if chat.faults:
+    if chat.faults or any(row[1] == "developer" for row in chat.rows):
         example, renamed = _with_system(example)
         chat = data_format.read(example)
         if renamed:
@@ -137,6 +138,9 @@ def _check(chat: Chat) -> None:
     if chat.faults:
         fault = chat.faults[0]
         raise NotConvertedError(str(fault))
+    for row in chat.rows:
+        if row[1] not in _ROLES:
+            raise NotConvertedError(f"role is {safe(row[1])}; expected {either(_ROLES)}")
     for key in _NOT_CONVERTED if chat.others else ():
         if chat.others.get(key):
             raise NotConvertedError(f'the example has "{key}", which is not converted')

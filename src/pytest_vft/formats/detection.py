@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from pytest_vft.formats.alike import reads_alike
 from pytest_vft.formats.dataset_info import read_description
 from pytest_vft.formats.foreign import recognise
 from pytest_vft.formats.registry import data_formats
@@ -37,29 +38,57 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
     It is llamafactory if a dataset_info.json beside the file describes the file, else the format that reads
     most of the first examples, else the first of *among*.
     """
-    known = among or data_formats()
-    layout = read_description(path).layout if "llamafactory" in known else None
+    layout = read_description(path).layout if not among or "llamafactory" in among else None
     if layout is not None:
         return DetectedFormat("llamafactory", layout)
-    read = count_formats(path)
-    found = [name for name in read if name in known]
-    return DetectedFormat(found[0] if found else known[0], columns=() if read else table_columns(path))
+    found = FirstExamples(path)
+    known = among or data_formats()
+    told = next((name for name in found.names if name in known), known[0])
+    name = found.best_of(among) or told if len(among) > 1 else told
+    return DetectedFormat(name, columns=() if found.names else table_columns(path))
 
 
-def count_formats(path: str) -> Mapping[str, int]:
-    """Return the number of first examples of the file at *path* that each data format reads; never raises.
+class FirstExamples:
+    """The first examples of the file at *path*, by the data formats that read them; never raises.
 
-    The likeliest format comes first, and formats that read none are left out.
+    *names* are the formats whose keys an example has, the likeliest first, or the one that is *given*;
+    *likely* are those of them that most examples have.
     """
-    first: Counter[str] = Counter()
-    read: Counter[str] = Counter()
-    try:
-        for names in map(_readers, _first_examples(path)):
+
+    def __init__(self, path: str, given: str | None = None) -> None:
+        first: Counter[str] = Counter()
+        read: Counter[str] = Counter()
+        try:
+            self._examples = list(_first_examples(path))
+        except OSError:
+            self._examples = []
+        for names in map(_readers, self._examples):
             first.update(names[:1])
             read.update(names)
-    except OSError:
-        return {}
-    return {name: read[name] for name in sorted(read, key=lambda name: (-read[name], -first[name]))}
+        self.names = [given] if given else sorted(read, key=lambda name: (-read[name], -first[name]))
+        self.likely = [name for name in self.names if read[name] == read[self.names[0]]]
+        self._numbers: dict[str, int] = {}
+
+    def best_of(self, known: Sequence[str]) -> str | None:
+        """Return the one of *known*, the formats of a provider, that reads most of the examples.
+
+        A format that the keys of the examples tell is preferred to one that reads as many of them. Another
+        format must read more than half of the examples, as the conversations that they are. None is returned
+        if there is no such format.
+        """
+        told = [name for name in self.likely if name in known]
+        if told and self._number(told[0]) == len(self._examples):
+            return told[0]
+        best = max((*told[:1], *known), key=self._number)
+        return best if 2 * self._number(best) > len(self._examples) else next(iter(told), None)
+
+    def _number(self, name: str) -> int:
+        """Return how many of the examples the format *name* reads, as the likeliest format does."""
+        if name not in self._numbers:
+            likeliest = self.names[0] if self.names else name
+            alike = (reads_alike(name, example, likeliest) for example in self._examples)
+            self._numbers[name] = sum(alike)
+        return self._numbers[name]
 
 
 def table_columns(path: str) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ class Form:
         return {
             "type": "object",
             "required": list(self.required),
-            "properties": {**self.properties, **images, **MEDIA},
+            "properties": {**images, **self.properties, **MEDIA},
         }
 
 
@@ -197,7 +197,7 @@ class Turns:
 
     *roles* maps roles as written to roles in OpenAI's format; *role* and *content* are keys of a message, and
     *known* its other keys. With *nullable*, a message may have no content. *parts* are the keys of a content
-    part; by default, any are known.
+    part; by default, any are known. With *any_role*, a message may have a role that is not among *roles*.
     """
 
     roles: Mapping[str, str]
@@ -207,6 +207,7 @@ class Turns:
     contents: Schema = field(default_factory=lambda: PARTS)
     nullable: bool = False
     parts: Sequence[str] = ()
+    any_role: bool = False
 
     @cached_property
     def schema(self) -> Schema:
@@ -218,7 +219,7 @@ class Turns:
             "type": "object",
             "required": [self.role] if self.nullable else [self.role, self.content],
             "properties": {
-                self.role: {"enum": list(self.roles)},
+                self.role: TEXT if self.any_role else {"enum": list(self.roles)},
                 self.content: contents,
                 **({"tool_calls": CALLS} if "tool_calls" in self.known else {}),
             },
@@ -249,7 +250,7 @@ class Turns:
         unknown = unknown_keys(turn, keys, place, _BESIDE) if len(turn) > len(keys.intersection(turn)) else ()
         if self.parts and isinstance(content, list):
             unknown = [*unknown, *self._unknown_in_parts(content, (*place, self.content))]
-        role = self.roles[str(written)]
+        role = self.roles.get(str(written), str(written)) if self.any_role else self.roles[str(written)]
         return WrittenMessage(role, content, place, source, unknown_keys=unknown, key=self.content)
 
     def _unknown_in_parts(self, content: Sequence[Any], place: KeyPath) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""Images of failed items for pytest-html and allure-pytest, if they write a report."""
+"""Images of failed items, and their providers, for pytest-html and allure-pytest, if they write a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def attach_images(
 ) -> None:
     """Add the images of examples that fail *rule* to *outcome*, the result of an item, and to allure."""
     into_html = bool(config.getoption("htmlpath", None))
-    into_allure = config.pluginmanager.hasplugin("allure_listener")
+    into_allure = _writes_allure(config)
     if not into_html and not into_allure:
         return
     from pytest_vft.report.html.item import item_images  # noqa: PLC0415 - for other plugins only
@@ -30,6 +30,21 @@ def attach_images(
             import allure  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415 - may be missing
 
             allure.attach(thumbnail.data, name=safe(name, None), attachment_type=_TYPE, extension=_EXTENSION)
+
+
+def name_provider(config: pytest.Config, provider: str) -> None:
+    """Give the result of the current item in allure the parameter *provider*.
+
+    Allure drops what follows a bracket in a name, so it would take one rule for two providers for a rerun.
+    """
+    if _writes_allure(config):
+        import allure  # noqa: PLC0415 - as above
+
+        allure.dynamic.parameter("provider", provider)
+
+
+def _writes_allure(config: pytest.Config) -> bool:
+    return config.pluginmanager.hasplugin("allure_listener")
 
 
 def _attach_to_html(outcome: Any, name: str, data: bytes) -> None:

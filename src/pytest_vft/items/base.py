@@ -33,6 +33,8 @@ class VftItem(pytest.Item):
         self.add_marker("vft")
         if self.config.pluginmanager.hasplugin("timeout"):
             self.add_marker(pytest.mark.timeout(0))  # one item does the work of all items
+        if self.config.pluginmanager.hasplugin("rerunfailures"):
+            self.add_marker(pytest.mark.flaky(reruns=0))  # a rerun would get the same result from the session
         self.originalname = self.name
         self.fixturenames: list[str] = []
         self.funcargs: dict[str, object] = {}

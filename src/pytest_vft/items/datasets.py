@@ -16,6 +16,7 @@ from pytest_vft.model import Report
 from pytest_vft.report.baseline import gone_words, known_words, written_lines
 from pytest_vft.report.formats import parse_targets, write
 from pytest_vft.report.layout import Display
+from pytest_vft.report.people import people_line
 from pytest_vft.report.text import header
 from pytest_vft.runs.baseline import write_baselines
 from pytest_vft.runs.notes import group_notes, name_notes
@@ -57,7 +58,9 @@ class DatasetRun:
         """Return the lines that describe the check."""
         groups = self._request.groups
         notes = (*name_notes(self._request.sources), *group_notes(groups))
+        people = (people_line(settings.detectors.searched(settings.rules)) for settings in groups)
         lines = [*dict.fromkeys(map(_header, groups)), *(f"vft: {safe(note, None)}" for note in notes)]
+        lines += [f"vft: {line}" for line in dict.fromkeys(people)]
         if {"--vft-data", "--vft-validation-data", "--vft-test-data"} & {
             *self._config.invocation_params.args
         }:
@@ -115,11 +118,14 @@ class DatasetRun:
         """Send the folder of the shared report to each worker of pytest-xdist."""
         node.workerinput["vft_folder"] = self._lint.share()
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Locate failures at their first finding and skips at the file, so that -rs folds them."""
+        """Locate failures at their first finding and skips at the file, so that -rs folds them.
+
+        This is done before other plugins see the report.
+        """
         report = yield
         if isinstance(item, RuleItem) and report.when == "call":
             if item.failing is not None:

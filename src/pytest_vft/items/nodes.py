@@ -12,13 +12,14 @@ import pytest
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import VftWarning
-from pytest_vft.items.attachments import attach_images
+from pytest_vft.items.attachments import attach_images, name_provider
 from pytest_vft.items.base import ItemFailedError, VftItem, file_module
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.request import DATASET
 from pytest_vft.model import Report, RuleResult, Source, Tally
 from pytest_vft.report.item import ItemFailure, failure
 from pytest_vft.report.text import unknown_reason
+from pytest_vft.runs.several import split_id
 from pytest_vft.text import safe
 
 _HEADING = 68  # characters that a heading of pytest leaves of 80 columns
@@ -82,6 +83,8 @@ class RuleItem(VftItem):
 
     def runtest(self) -> None:
         """Fail, warn or skip according to the report of the session."""
+        if label := split_id(self.name)[1]:
+            name_provider(self.config, label.strip("[]"))
         report = self._lint.report(self.source, self.name)
         rule = next(rule for rule in report.rules if rule.id == self.name)
         self._describe(rule)  # again, since the severity depends on the number of findings

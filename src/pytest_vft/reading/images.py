@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from pytest_vft.reading.batches import batches
 from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory, is_memory_short
@@ -22,6 +21,7 @@ from pytest_vft.reading.decoding import (
     describe,
     is_limit,
 )
+from pytest_vft.reading.exif import UPRIGHT, read_exif
 from pytest_vft.reading.jpeg import ordinary_header
 from pytest_vft.reading.measurers import MOST_IN_BATCH, Content, Measurer, measure_content, needed_views
 from pytest_vft.reading.views import DecodedImage, View, see
@@ -62,9 +62,7 @@ _NO_IMAGES = (
 )
 _UNRECOGNISED = "unrecognised"
 _HEAD = 4096  # signatures lie within, which bounds the search through white space and comments
-_MOST_EXIF = 65_536  # EXIF is one JPEG segment, with a length of 16 bits (ITU-T T.81, B.1.1.4)
 _NO_CONTENT: Content = {}
-_UPRIGHT = 1  # the first of the eight orientations of EXIF
 
 
 class ImageMeasurements(NamedTuple):
@@ -151,7 +149,8 @@ class ImageReader(NamedTuple):
         """Return the measurements of the image in *data*, and its *views*, for which it may be decoded twice.
 
         A decoder that reduces an image and Pillow differ a little, so the larger view is that of a run that
-        does not need the centre: what is measured there is the same in each run.
+        does not need the centre: what is measured there is the same in each run. A JPEG is decoded in grey
+        unless its colours are needed: where its grey has few levels, once more for its tints.
         """
 
         def look(some: frozenset[View]) -> tuple[ImageMeasurements, DecodedImage | None]:
@@ -160,13 +159,17 @@ class ImageReader(NamedTuple):
             )
             return image, _seen(image, decoded, some)
 
-        if not views >= {"centre", "large"}:
-            return look(views)
-        image, seen = look(views - {"large"})
+        both = views >= {"centre", "large"}
+        image, seen = look(views - {"large"} if both else views)
         if seen is None or seen.grey is None:
             return image, seen
-        _, larger = look(views - {"centre"})
-        return image, seen._replace(large=larger and larger.large)
+        if both:
+            _, larger = look(views - {"centre"})
+            seen = seen._replace(large=larger and larger.large)
+        if seen.has_few_levels and seen.tints is None:
+            _, coloured = look(frozenset({"grey", "colour"}))
+            seen = seen._replace(tints=coloured and coloured.colour)
+        return image, seen
 
 
 def _seen(
@@ -178,7 +181,7 @@ def _seen(
         return None
     if decoded is None or image.damage != "none" or not views:
         return DecodedImage(mode, width, height)
-    return see(mode, width, height, image.orientation or _UPRIGHT, decoded, views)
+    return see(mode, width, height, image.orientation or UPRIGHT, decoded, views)
 
 
 def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool = True) -> ImageMeasurements:
@@ -212,7 +215,7 @@ def read_image(
         mode, width, height = header
         size = len(data)
         return (
-            ImageMeasurements(size, kind, True, mode, width, height, "none", None, 1, _UPRIGHT, False),
+            ImageMeasurements(size, kind, True, mode, width, height, "none", None, 1, UPRIGHT, False),
             decoded,
         )
     if kind == "WEBP" and (bounded or not full) and (large := _large_webp(data)):
@@ -226,7 +229,7 @@ def read_image(
     if full or not ended:
         found = decode(image, data, ended=ended, bounded=bounded, views=views)
     frames: int = getattr(image, "n_frames", 1)
-    orientation, geotagged = _exif(image.info["exif"]) if "exif" in image.info else (_UPRIGHT, False)
+    orientation, geotagged = read_exif(image.info["exif"]) if "exif" in image.info else (UPRIGHT, False)
     damaged, problem, pixels = found
     measured = ImageMeasurements(
         len(data), kind, True, mode, width, height, damaged, problem, frames, orientation, geotagged
@@ -255,7 +258,7 @@ def _large_webp(data: bytes) -> ImageMeasurements | None:
 def _unopened(data: bytes, webp: WebpHeader) -> ImageMeasurements:
     """Return the measurements of a WEBP by its header; Pillow's opener takes memory for all pixels."""
     mode, width, height, frames, exif = webp
-    about = (None, None, frames, *(_exif(exif) if exif else (_UPRIGHT, False)))
+    about = (None, None, frames, *(read_exif(exif) if exif else (UPRIGHT, False)))
     return ImageMeasurements(len(data), "WEBP", True, mode, width, height, *about)
 
 
@@ -266,29 +269,6 @@ def _has_end(kind: str, data: bytes) -> bool:
     if kind == "PNG":
         return data.endswith(b"IEND\xaeB`\x82")
     return len(data) >= 8 + int.from_bytes(data[4:8], "little")
-
-
-def _exif(data: bytes) -> tuple[int, bool]:
-    """Return the orientation in EXIF *data*, and whether it contains a position."""
-    if len(data) > _MOST_EXIF:
-        return _UPRIGHT, False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # broken EXIF is common and does not affect training
-            exif = Image.Exif()
-            exif.load(data)
-            orientation = exif.get(ExifTags.Base.Orientation, _UPRIGHT)
-            geotagged = any(number > 0 for number in _position(exif.get_ifd(ExifTags.IFD.GPSInfo)))
-    except Exception:  # noqa: BLE001 - as above
-        return _UPRIGHT, False
-    return (int(orientation) if orientation in range(1, 9) else _UPRIGHT), geotagged
-
-
-def _position(gps: Mapping[int, Any]) -> Iterator[Any]:
-    """Yield the numbers of latitude and longitude; cameras without a position write 0, 0/0 or nothing."""
-    for tag in (ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude):
-        value = gps.get(tag, 0)
-        yield from value if isinstance(value, tuple) else (value,)
 
 
 def _start(data: bytes) -> str:

@@ -15,14 +15,13 @@ from operator import mul
 from PIL import Image, ImageChops
 
 from pytest_vft.reading.measurers import Columns
-from pytest_vft.reading.views import DecodedImage, View
+from pytest_vft.reading.views import GREY_MODES, DecodedImage, View
 
 _SHADES = 1 / 20  # of the pixels are darker than the darkest shade that counts
 _LIGHTS = 99 / 100  # of the pixels are not brighter than the brightest light that counts
 _EDGES = 995 / 1000  # of the differences of neighbours are not stronger than the edges that count
 _SMALLEST = 8  # pixels of a side, below which there is no coarse scale to compare with
 _QUARTER = 4
-_GREY_MODES = ("1", "L", "LA", "I;16", "I", "F")
 _NOISE = 8  # levels by which bands differ after lossy encoding of a grey image
 
 
@@ -40,7 +39,7 @@ class Colours:
 
 
 def _has_colours(image: DecodedImage) -> bool | None:
-    if image.mode in _GREY_MODES:
+    if image.mode in GREY_MODES:
         return False
     if image.colour is None:
         return None

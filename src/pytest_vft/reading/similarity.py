@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_vft.reading.optional_numpy import find_numpy
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -163,14 +165,8 @@ def _search_by_numpy(
     hashes: Sequence[int], bands: Sequence[tuple[int, int]], distance: int
 ) -> tuple[list[tuple[int, int]], int] | None:
     """Like _search(), None if numpy 2 is not installed."""
-    from pytest_vft.reading.interrupts import interrupts_held  # noqa: PLC0415 - as below
-
-    try:
-        with interrupts_held():  # the import raises ImportError instead of KeyboardInterrupt
-            import numpy as np  # noqa: PLC0415 - for many images, where it is installed
-    except ImportError:
-        return None
-    if not hasattr(np, "bitwise_count"):  # new in numpy 2
+    np = find_numpy()
+    if np is None or not hasattr(np, "bitwise_count"):  # new in numpy 2
         return None
     values = np.array(hashes, dtype=np.uint64)
     order = np.argsort(values, kind="stable")

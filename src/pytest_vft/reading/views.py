@@ -7,8 +7,11 @@ from typing import Literal, NamedTuple
 
 from PIL import Image
 
-# A small grey image, the same in colour, a larger one in colour, and a square from the middle at full size.
-View = Literal["grey", "colour", "large", "centre"]
+# A small grey image, the same in colour, the same in colour if grey has few levels, a larger one in colour,
+# and a square from the middle at full size.
+View = Literal["grey", "colour", "tints", "large", "centre"]
+
+GREY_MODES = ("1", "L", "LA", "I;16", "I", "F")
 
 # The part of a view that an image covers: left, top, right and bottom in pixels.
 Box = tuple[float, float, float, float]
@@ -19,6 +22,7 @@ _SHORTEST_SIDE = 48
 LONGEST_SIDE = 320  # of the large view, in which faces are looked for
 _CENTRE = 256  # takes half the time of 384, and finds as many blurred images (measured 2026-11-29)
 _MOST_REDUCED = 8  # the largest reduction of a JPEG decoder (libjpeg-turbo, scaling factors)
+FEW_LEVELS = 2.5  # bits of entropy of grey: drawings, of which different colours may have equal greys
 _WHITE = (255, 255, 255, 255)
 
 # How an image is turned upright by its EXIF orientation (Exif 3.0, tag 0x0112).
@@ -37,7 +41,8 @@ class DecodedImage(NamedTuple):
     """An image as measurers see it; sizes are in pixels and are those of the file.
 
     *grey* and *colour*, of modes L and RGB, are reduced by 8, 4, 2 or 1, so that the shorter side has at
-    least 48 pixels if possible; *large*, of mode RGB, so that the longer side has at least 320. *centre* is
+    least 48 pixels if possible; *tints* is *colour* of an image that *has_few_levels*, whose entropy of grey
+    is below 2.5 bits. *large*, of mode RGB, is reduced so that the longer side has at least 320. *centre* is
     a grey square of at most 256 pixels from the middle of the image, not reduced. Transparent pixels are
     white, and all views but the centre are upright: turned by *orientation*, that of EXIF. A view is None if
     no measurer needs it, if only the header was read, or if memory does not suffice.
@@ -48,9 +53,11 @@ class DecodedImage(NamedTuple):
     height: int
     grey: Image.Image | None = None
     colour: Image.Image | None = None
+    tints: Image.Image | None = None
     large: Image.Image | None = None
     centre: Image.Image | None = None
     orientation: int = 1
+    has_few_levels: bool = False
 
     @property
     def covered(self) -> Box | None:
@@ -107,15 +114,20 @@ def see(  # noqa: PLR0913, PLR0917 - the header, what was decoded, and what is a
         return small.transpose(turn) if turn is not None else small
 
     small = view(small_factor(width, height))
+    grey = _grey(small)
+    few = "tints" in views and grey.entropy() < FEW_LEVELS
+    has_tints = few and (small.mode == "RGB" or mode in GREY_MODES)
     return DecodedImage(
         mode,
         width,
         height,
-        grey=_grey(small),
+        grey=grey,
         colour=_in_colour(small) if "colour" in views else None,
+        tints=_in_colour(small) if has_tints else None,
         large=_in_colour(view(_large_factor(width, height))) if "large" in views else None,
         centre=_grey(_centre(opaque)) if "centre" in views and reduced == 1 else None,
         orientation=orientation,
+        has_few_levels=few,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
-from pytest_vft.report.text import file_lines, tokens_and_price
+from pytest_vft.report.text import all_file_lines, tokens_and_price
 from pytest_vft.text import count, safe
 
 _VERDICT = len("refuses")
@@ -22,8 +22,7 @@ def render_matrix_text(comparison: ProviderComparison, display: Display = DEFAUL
     providers = count(len(comparison.providers), "provider")
     model = [f"model {safe(comparison.model)}"] if comparison.model else []
     lines = [", ".join([f"vft: {providers}", *model, f"depth {comparison.depth}", *network])]
-    for file in comparison.files:
-        lines += file_lines(file, width=width)
+    lines += all_file_lines(comparison.files, (), display)
     lines += ["", *_table(comparison, display)]
     for note in comparison.notes:
         lines += wrapped(f"note: {note}", width=width)

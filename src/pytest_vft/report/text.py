@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.baseline import gone_words
@@ -16,6 +16,7 @@ from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
 _IMAGES = ("image", "linked image", "similar image", "near copy")
+_MANY_FILES = 100  # files; more are not listed one by one
 _MOST_WARNED = 3  # messages of a rule that does not fail the run
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 
@@ -33,7 +34,7 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
     if display.quiet:
         unknown = unknown_lines(report) if report.require_checked else ()
         return "\n".join([*found, *unknown, verdict(report)]) + "\n"
-    lines = [*_head(report, display.width), *found, *_ignored(report, display.width)]
+    lines = [*_head(report, display), *found, *_ignored(report, display.width)]
     for note in filter(None, (*report.notes, gone_words(report))):
         lines += wrapped(f"note: {note}", width=display.width)
     lines += _unsettled(report, display)
@@ -44,14 +45,13 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
     return "\n".join([*lines, verdict(report)]) + "\n"
 
 
-def _head(report: Report, width: int) -> Iterator[str]:
+def _head(report: Report, display: Display) -> Iterator[str]:
     network = ("offline" if report.offline else "network on") if report.urls else None
     provider = report.provider + (" (from the data format)" if report.by_data_format else "")
     yield header(provider, report.closes, len(report.rules), report.depth, network)
-    for file in report.files:
-        yield from file_lines(file, width=width)
+    yield from all_file_lines(report.files, {finding.path for finding in report.findings}, display)
     if report.cost is not None:
-        yield from _cost(report.cost, width)
+        yield from _cost(report.cost, display.width)
 
 
 def header(provider: str, closes: str | None, rules: int, depth: str, network: str | None = None) -> str:
@@ -59,6 +59,32 @@ def header(provider: str, closes: str | None, rules: int, depth: str, network: s
     closing = f" (fine-tuning closes {closes})" if closes else ""
     parts = (f"vft: provider {safe(provider)}{closing}", count(rules, "rule"), f"depth {depth}", network)
     return ", ".join(part for part in parts if part)
+
+
+def all_file_lines(files: Sequence[FileResult], found: Collection[str], display: Display) -> Iterator[str]:
+    """Yield the totals of each of *files*.
+
+    For many files, yield the totals of each split, and of some files: those at the paths *found*, which have
+    findings, and those that were not read.
+    """
+    if len(files) <= _MANY_FILES:
+        for file in files:
+            yield from file_lines(file, width=display.width)
+        return
+    by_kind: dict[str, list[FileResult]] = {}
+    for file in files:
+        by_kind.setdefault(f"{data_format(file)}{file.split}", []).append(file)
+    for kind, alike in by_kind.items():
+        examples = count(sum(file.examples for file in alike), "example")
+        images = count(sum(file.images for file in alike), "image")
+        total = size(sum(file.bytes for file in alike))
+        yield f"{count(len(alike), 'file')}  {kind}, {examples}, {images}, {total}"
+    named = [file for file in files if file.stopped_by or file.path in found]
+    shown = named[:_MANY_FILES] if display.most_shown else named
+    for file in shown:
+        yield from file_lines(file, width=display.width)
+    if hidden := len(named) - len(shown):
+        yield f"... and {count(hidden, 'more file')} with findings (--max-shown=0 shows them)"
 
 
 def file_lines(file: FileResult, *, width: int = WIDTH) -> Iterator[str]:

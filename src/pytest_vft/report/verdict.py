@@ -65,7 +65,7 @@ def bad_lines(report: Report, file: FileResult, severity: Severity) -> int:
 
 def _has_failed(report: Report, file: FileResult, severity: Severity) -> bool:
     rules = _rules(report, severity, file)
-    return any(rule in rules and tally.failed for rule, tally in file.tallies.items())
+    return any(rule in file.tallies and file.tallies[rule].failed for rule in rules)
 
 
 def _rules(report: Report, severity: Severity, file: FileResult | None = None) -> set[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pytest_vft.compatibility import Reason
 from pytest_vft.errors import LintError
 from pytest_vft.formats.dataset_info import read_description
-from pytest_vft.formats.detection import count_formats, table_columns
+from pytest_vft.formats.detection import FirstExamples, table_columns
 from pytest_vft.model import Source
 from pytest_vft.reading.files import open_file
 from pytest_vft.runs.settings import MAX_TOKENS, Settings
@@ -24,11 +24,20 @@ class Candidate(NamedTuple):
 
 
 class ReadableFormats(NamedTuple):
-    """A file with its likeliest data format, and all formats that read as many of its examples, if any."""
+    """A file with its likeliest data format, its first examples, and its description in dataset_info.json."""
 
     source: Source
-    names: Sequence[str]
+    examples: FirstExamples
     described: Mapping[str, str] | None
+
+    def best_of(self, known: Sequence[str]) -> str | None:
+        """Return the one of *known*, the formats of a provider or () for any, that reads the file, if any."""
+        name = self.source.data_format
+        if not known or self.source.columns:
+            return known[0] if known else name
+        if self.described is not None and "llamafactory" in known:
+            return "llamafactory"
+        return self.examples.best_of(known) if self.examples.names else known[0]
 
 
 def find_formats(source: Source, given: str | None) -> ReadableFormats:
@@ -37,16 +46,13 @@ def find_formats(source: Source, given: str | None) -> ReadableFormats:
     if error is not None:
         raise LintError(f"{source.path}: cannot be read: {error}")
     described = read_description(source.path).layout
-    if given is not None:
-        names: Sequence[str] = (given,)
-    else:
-        counts = count_formats(source.path)
-        names = [name for name, number in counts.items() if number == max(counts.values())]
-        if described is not None:
-            names = ["llamafactory", *names]
+    examples = FirstExamples(source.path, given)
+    names = examples.names
+    if described is not None and given is None:
+        names = ["llamafactory", *names]
     columns = () if names else table_columns(source.path)
     source = source._replace(data_format=names[0] if names else "openai", columns=columns)
-    return ReadableFormats(source, names, described)
+    return ReadableFormats(source, examples, described)
 
 
 def make_candidate(
@@ -73,16 +79,13 @@ def make_candidate(
     if max_tokens is not None and any(MAX_TOKENS in own.catalogue[id_].limits for id_ in provider.rules):
         own = replace(own, max_tokens=max_tokens)
     sources, refused = [], []
-    for source, names, described in found:
-        known = provider.data_formats
-        read = next((one for one in names if not known or one in known), None)
-        if read is None and not names:
-            read = known[0]
+    for one in found:
+        read = one.best_of(provider.data_formats)
         if read is None:
-            refused.append(source)
+            refused.append(one.source)
         else:
-            layout = described if read == "llamafactory" and described else {}
-            sources.append(source._replace(data_format=read, layout=layout))
+            layout = one.described if read == "llamafactory" and one.described else {}
+            sources.append(one.source._replace(data_format=read, layout=layout))
     if refused:
         reasons.append(_format_reason(refused, provider.data_formats))
     return Candidate(replace(own, sources=tuple(sources)), tuple(reasons))

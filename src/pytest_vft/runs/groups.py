@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from pytest_vft.model import Source
@@ -36,11 +37,18 @@ def find_groups(
     config_of = nearest_configs(config) if options.get("config") is None else lambda _: config
     sources = find_sources(config, paths, data=data, validation=validation, test=test, config_of=config_of)
     if not (paths or data or validation or test):
-        groups = by_provider(replace(settings, sources=sources))
-        return tuple(chain.from_iterable(map(with_data_formats, groups)))
-    placed = (replace(settings, config=config_of(one.path), sources=(one,)) for one in sources)
-    groups = list(chain.from_iterable(map(by_provider, placed)))
-    return joined(chain.from_iterable(map(with_data_formats, groups)))
+        alike = by_provider(replace(settings, sources=sources))
+        return tuple(chain.from_iterable(map(with_data_formats, alike)))
+    by_config: dict[Path | None, list[Source]] = {}
+    for source in sources:
+        by_config.setdefault(config_of(source.path).path, []).append(source)
+    placed = (
+        replace(settings, config=config_of(one[0].path), sources=tuple(one)) for one in by_config.values()
+    )
+    providers = chain.from_iterable(map(by_provider, placed))
+    groups = joined(chain.from_iterable(map(with_data_formats, providers)))
+    order = {source.path: number for number, source in enumerate(sources)}
+    return tuple(sorted(groups, key=lambda group: order[group.sources[0].path]))
 
 
 def joined(groups: Iterable[Settings]) -> tuple[Settings, ...]:

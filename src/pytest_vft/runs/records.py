@@ -80,8 +80,7 @@ def make_finding(
 
 def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResult:
     """Return the result of *rule* on all files of *linted*; its severity follows `allow`."""
-    by_file = (file.tallies.get(rule.id, Tally()) for file in linted.files)
-    tally = sum(by_file, linted.dataset.get(rule.id, Tally()))
+    tally = linted.tallies.get(rule.id, Tally()) + linted.dataset.get(rule.id, Tally())
     allowed = settings.config.allow.get(rule.id)
     tolerated = allowed is not None and tally.failed <= allowed
     ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)

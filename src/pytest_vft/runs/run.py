@@ -130,10 +130,11 @@ def _measured(
     )
     asking = not settings.network.offline and any(rule.scope in ("image", "dataset") for rule in plan.rules)
     own_ids = {id_: own for column in union.columns for id_, own in column.items()}
-    ignored = {
-        path: frozenset(id_ for id_, own in own_ids.items() if own in ids)
-        for path, ids in settings.ignored.items()
+    distinct = {  # most files ignore the same rules
+        ids: frozenset(id_ for id_, own in own_ids.items() if own in ids)
+        for ids in {*settings.ignored.values()}
     }
+    ignored = {path: distinct[ids] for path, ids in settings.ignored.items()}
     with ExitStack() as stack:
         store = stack.enter_context(closing(RunCache(plan.cache))) if plan.cache else None
 

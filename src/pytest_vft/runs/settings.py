@@ -220,14 +220,14 @@ class Settings:
     @cached_property
     def reasons_by_file(self) -> Mapping[str, Mapping[str, str]]:
         """Why rules are ignored, by the path of each source and by rule id."""
-        reasons = {source.path: dict(self.reasons) for source in self.sources}
+        reasons = dict.fromkeys((source.path for source in self.sources), self.reasons)
         for pattern, ignored in self.config.per_file_ignores.items():
             with _naming(self.config, f"per-file-ignores.{pattern}: "):
                 by_rule = self._by_rule(ignored)
             for path in reasons:
                 place = os.path.relpath(self.origins.get(path, path), self.config.folder).replace(os.sep, "/")
                 if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
-                    reasons[path] |= by_rule
+                    reasons[path] = {**reasons[path], **by_rule}
         return reasons
 
     def _by_rule(self, reasons: Mapping[str, str]) -> dict[str, str]:

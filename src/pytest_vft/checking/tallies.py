@@ -1,0 +1,93 @@
+"""Tallies of rules, made from the counts of verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.compile import Verdicts
+from pytest_vft.model import SCOPES, Scope, Tally, Verdict
+
+# Tuples with a verdict for each rule of a scope, and the number of subjects with these verdicts.
+Counts = Iterable[tuple[Verdicts, int]]
+
+_NONE: Mapping[Verdicts, int] = {}
+
+
+def make_tally(counts: Counts, position: int, *, ignored: bool) -> Tally:
+    """Return the tally of the rule at *position* in the verdicts of *counts*."""
+    numbers = [0] * len(Verdict)
+    for verdicts, number in counts:
+        numbers[verdicts[position]] += number
+    failed = numbers[Verdict.FAIL]
+    return Tally(
+        passed=numbers[Verdict.PASS],
+        failed=0 if ignored else failed,
+        unknown=numbers[Verdict.UNKNOWN],
+        not_applicable=numbers[Verdict.NOT_APPLICABLE],
+        ignored=failed if ignored else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileTallies(Mapping[str, Tally]):
+    """The tallies of a file by rule id; each is made when it is looked up.
+
+    A tally for each rule would take 10 kB for each file. *places* has the number of the scope and the
+    position of each rule, *counts* the verdicts by scope.
+    """
+
+    places: Mapping[str, tuple[int, int]]
+    counts: Sequence[Counts]
+    ignored: frozenset[str]
+
+    def __getitem__(self, id_: str) -> Tally:
+        scope, position = self.places[id_]
+        return make_tally(self.counts[scope], position, ignored=id_ in self.ignored)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class TallyMaker:
+    """Makes the tallies of files by *rules*, and adds them up. Files share equal verdicts."""
+
+    def __init__(self, rules: Mapping[Scope, Sequence[Rule]]) -> None:
+        self._places = {
+            rule.id: (number, position)
+            for number, scope in enumerate(SCOPES)
+            if scope != "dataset"
+            for position, rule in enumerate(rules[scope])
+        }
+        self._shared: dict[Verdicts, Verdicts] = {}
+        self._rows: dict[Sequence[Counts], Sequence[Counts]] = {}
+        self._sums: defaultdict[frozenset[str], list[Counter[Verdicts]]] = defaultdict(
+            lambda: [Counter() for _ in SCOPES]
+        )
+
+    def add(self, counts: Mapping[Scope, Mapping[Verdicts, int]], ignored: frozenset[str]) -> FileTallies:
+        """Return the tallies of a file with these *counts*, in which the rules *ignored* are ignored."""
+        share, rows = self._shared.setdefault, []
+        for scope, total in zip(SCOPES, self._sums[ignored], strict=True):
+            row = tuple([(share(one, one), number) for one, number in counts.get(scope, _NONE).items()])
+            for verdicts, number in row:
+                total[verdicts] += number
+            rows.append(row)
+        shared = tuple(rows)
+        return FileTallies(self._places, self._rows.setdefault(shared, shared), ignored)
+
+    def sums(self) -> Mapping[str, Tally]:
+        """Return the tallies of all files together, by rule id."""
+        parts = [
+            FileTallies(self._places, [total.items() for total in totals], ignored)
+            for ignored, totals in self._sums.items()
+        ]
+        return {id_: sum((part[id_] for part in parts), Tally()) for id_ in self._places}
