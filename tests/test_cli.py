@@ -25,6 +25,8 @@ from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.catalogue.select import bind_rules
 from pytest_vft.checking.measuring import needs_detector
 from pytest_vft.cli import main
+from pytest_vft.cli.parser import parse
+from pytest_vft.options import COMMANDS, Command
 
 VFT = Path(sys.executable).parent / "vft"
 GOOD = "png 24x24 rgb"
@@ -122,19 +124,30 @@ def test_help_lists_the_commands(vft: Vft, capsys: pytest.CaptureFixture[str]) -
         vft("--help")
 
     assert left.value.code == 0
-    listed = re.findall(r"^    (\w+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
-    assert listed == [
-        *("check", "show", "fix", "convert", "rules", "explain", "schema", "providers", "submit", "eval")
-    ]
+    groups = re.findall(r"^(data|models|reference):\n((?:  .+\n)+)", capsys.readouterr().out, re.MULTILINE)
+    listed = {group: re.findall(r"^  (\w+) ", lines, re.MULTILINE) for group, lines in groups}
+    assert listed == {
+        "data": ["check", "show", "fix", "convert", "providers"],
+        "models": ["submit", "eval"],
+        "reference": ["rules", "explain", "schema"],
+    }
 
 
-@pytest.mark.parametrize("command", ["check", "show", "rules", "explain", "eval"])
-def test_each_command_has_help(vft: Vft, capsys: pytest.CaptureFixture[str], command: str) -> None:
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_each_command_has_help_with_examples_that_can_be_parsed(
+    vft: Vft, capsys: pytest.CaptureFixture[str], command: Command
+) -> None:
     with pytest.raises(SystemExit) as left:
-        vft(command, "--help")
+        vft(command.name, "--help")
 
     assert left.value.code == 0
-    assert f"usage: vft {command}" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: vft {command.name} [OPTION ...]")
+    _, _, end = shown.partition("\nexamples:\n")
+    assert "\nexit codes:\n  0 " in end
+    for example in re.findall("^  vft (.+)$", end, re.MULTILINE):
+        parsed, _ = parse(example.split())
+        assert parsed.name == command.name
 
 
 def test_version(vft: Vft, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +155,10 @@ def test_version(vft: Vft, capsys: pytest.CaptureFixture[str]) -> None:
         vft("--version")
 
     assert left.value.code == 0
-    assert capsys.readouterr().out == f"vft {version('pytest-vft')}\n"
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == f"vft {version('pytest-vft')}"
+    assert f"pillow {version('pillow')} (libjpeg" in "\n".join(others)
+    assert f"pyarrow {version('pyarrow')}" in others
 
 
 # Exit codes

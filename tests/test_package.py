@@ -12,14 +12,18 @@ import tomllib
 import venv
 import zipfile
 from dataclasses import dataclass
+from importlib.metadata import distribution, requires
 from pathlib import Path
 from typing import Any
 
 import pytest
 from build import ProjectBuilder
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 120
+MOST_BYTES = 90_000_000  # of a base install, without bytecode
 
 PROBE = """
 import importlib.resources, json, pytest_vft
@@ -154,3 +158,39 @@ def test_sdist_holds_what_a_packager_needs(sdist: Path) -> None:
 
     needed = {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "tests/test_package.py"}
     assert needed <= names
+
+
+def test_archives_are_accepted_by_the_index(sdist: Path, wheel: Path) -> None:
+    """PyPI refuses a description that it cannot render; a wheel with stray files breaks other packages."""
+    run(sys.executable, "-m", "twine", "check", "--strict", sdist, wheel, cwd=ROOT)
+    run(sys.executable, "-m", "check_wheel_contents", wheel, cwd=ROOT)
+
+
+def test_base_install_is_small(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        total = sum(entry.file_size for entry in archive.infolist())
+    names = needed_by("pytest-vft")
+    assert {"pillow", "openai"} <= names
+
+    for name in names - {"pytest-vft"}:
+        files = [Path(file.locate()) for file in distribution(name).files or () if file.suffix != ".pyc"]
+        assert files, f"no list of the files of {name}"
+        total += sum(file.stat().st_size for file in files)
+
+    assert total <= MOST_BYTES
+
+
+def needed_by(package: str) -> set[str]:
+    """Return the names of *package* and of all packages that it needs here, directly or not."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(package, "")]
+    while waiting:
+        name, extra = waiting.pop()
+        if (name, extra) in found:
+            continue
+        found.add((name, extra))
+        for requirement in map(Requirement, requires(name) or ()):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                inner = canonicalize_name(requirement.name)
+                waiting += [(inner, one) for one in ("", *requirement.extras)]
+    return {name for name, _ in found}

@@ -1,10 +1,11 @@
 """Tables of commands and options, the source of the command line, the plugin and the documentation.
 
-The plugin imports this module whenever pytest starts, so it imports only typing.
+The plugin imports this module whenever pytest starts, so it imports only typing and collections.abc.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 Kind = Literal["text", "list", "flag", "path", "integer", "count", "choice"]
@@ -63,7 +64,7 @@ class Option(NamedTuple):
     """An option of one or several commands.
 
     A "flag" does not take a value, a "list" may be given several times, and a "count" of 0 means all.
-    *default* is the value of an option that was not given.
+    *default* is the value of an option that was not given, *group* the heading above it in the help.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Option(NamedTuple):
     kind: Kind = "text"
     choices: tuple[str, ...] = ()
     default: str | int | None = None
+    group: str = ""
 
     @property
     def values(self) -> str:
@@ -118,12 +120,17 @@ class Argument(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command of `vft`; *run* is its function as "module:function", imported when the command runs."""
+    """A command of `vft`; *run* is its function as "module:function", imported when the command runs.
+
+    *examples* are command lines in the help, *group* is the heading above the command in `vft --help`.
+    """
 
     name: str
     help: str
     run: str
     arguments: tuple[Argument, ...] = ()
+    group: str = "data"
+    examples: tuple[str, ...] = ()
 
     @property
     def options(self) -> list[Option]:
@@ -132,6 +139,16 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
+    Command(
+        "build",
+        "make training, validation and test files of a table",
+        "pytest_vft.cli.build:build",
+        (Argument("files", "ROWS", "tables: CSV, JSON Lines, JSON arrays or Parquet, or globs", many=True),),
+        examples=(
+            "vft build cards.csv --split=80/10/10 --out=data",
+            "vft build cards.parquet --question=text --answer=label --to=trl --out=data",
+        ),
+    ),
     Command(
         "check",
         "check files and report what is wrong",
@@ -143,6 +160,11 @@ COMMANDS = (
                 "JSON Lines, JSON arrays or Parquet, folders or globs; - is standard input",
                 many=True,
             ),
+        ),
+        examples=(
+            "vft check train.jsonl",
+            "vft check data/ --provider=together --report=html:report.html",
+            "vft check train.jsonl --validation-data=validation.jsonl --format=github",
         ),
     ),
     Command(
@@ -157,43 +179,67 @@ COMMANDS = (
                 "a file alone with --select or --sample",
             ),
         ),
+        examples=(
+            "vft show train.jsonl:12",
+            "vft show train.jsonl --select=image/truncated --report=html:truncated.html",
+        ),
     ),
     Command(
         "fix",
         "repair what a check finds, or print what would be repaired",
         "pytest_vft.cli.fix:fix",
         (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+        examples=(
+            "vft fix train.jsonl",
+            "vft fix train.jsonl --out=fixed --drop",
+        ),
     ),
     Command(
         "convert",
         "write files so that a provider or trainer takes them",
         "pytest_vft.cli.convert:convert",
         (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
+        examples=("vft convert train.jsonl --to=together --out=together",),
     ),
     Command(
-        "build",
-        "make training, validation and test files of a table and its images",
-        "pytest_vft.cli.build:build",
-        (Argument("files", "ROWS", "tables: CSV, JSON Lines, JSON arrays or Parquet, or globs", many=True),),
+        "rules",
+        "list the rules; test or document rule files",
+        "pytest_vft.cli.rules:rules",
+        group="reference",
+        examples=(
+            "vft rules --provider=together",
+            "vft rules --test=rules",
+        ),
     ),
-    Command("rules", "list the rules; test or document rule files", "pytest_vft.cli.rules:rules"),
     Command(
         "explain",
         "explain a rule, a scope or a provider",
         "pytest_vft.cli.rules:explain",
         (Argument("subject", "NAME", "a rule, a scope, a provider, or the path of a rule or provider file"),),
+        group="reference",
+        examples=(
+            "vft explain image/truncated",
+            "vft explain image",
+            "vft explain together",
+        ),
     ),
     Command(
         "schema",
         "print the JSON Schema of a file",
         "pytest_vft.cli.rules:schema",
         (Argument("schema", "NAME", "rule, provider, config or example"),),
+        group="reference",
+        examples=("vft schema config",),
     ),
     Command(
         "providers",
         "compare providers: who takes the files, and why not the others",
         "pytest_vft.cli.providers:providers",
         (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
+        examples=(
+            "vft providers train.jsonl",
+            "vft providers train.jsonl --provider=together,fireworks --format=markdown",
+        ),
     ),
     Command(
         "submit",
@@ -208,6 +254,11 @@ COMMANDS = (
             ),
             Argument("target", "FILE|JOB", "the training file; for follow and cancel, the id of the job"),
         ),
+        group="models",
+        examples=(
+            "vft submit plan train.jsonl --provider=openai",
+            "vft submit follow ftjob-123",
+        ),
     ),
     Command(
         "eval",
@@ -218,11 +269,14 @@ COMMANDS = (
                 "predictions", "FILE", "predictions: JSON Lines, a JSON array, CSV or TSV", optional=True
             ),
         ),
+        group="models",
+        examples=("vft eval answers.jsonl --test=test.jsonl --min-accuracy=0.9",),
     ),
 )
 
-OPTIONS = (
-    # Which rules run
+# A text is the heading of the options below it.
+_TABLE: tuple[str | Option, ...] = (
+    "rules and limits",
     Option(
         "config",
         "FILE",
@@ -241,7 +295,7 @@ OPTIONS = (
     Option("select", "RULES", "run only these rules: ids, scopes or globs, comma-separated", _RULES, "list"),
     Option("extend-select", "RULES", "also run these rules, even rules that are off", _RULES, "list"),
     Option("ignore", "RULES", "skip these rules", _RULES, "list"),
-    # What a check reads, how, and what it writes
+    "data",
     Option("data", "PATH", "training data: a JSONL file, or a folder or glob", _READ, "list"),
     Option("validation-data", "PATH", "validation data", _READ, "list"),
     Option("test-data", "PATH", "test data, where answers are optional", _READ, "list"),
@@ -255,6 +309,7 @@ OPTIONS = (
     ),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
+    "what fails",
     Option("fail-on", "", "lowest severity that fails (default: error)", _FAILING, "choice", _SEVERITIES),
     Option(
         "baseline", "FILE", "let known findings, those in this file, pass; fail for new ones", _CHECK, "path"
@@ -267,6 +322,7 @@ OPTIONS = (
         "flag",
     ),
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
+    "images, URLs and speed",
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
     Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _FETCH, "flag"),
     Option("allow-private", "", "also fetch from private addresses", _FETCH, "flag"),
@@ -274,6 +330,7 @@ OPTIONS = (
     Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _FETCH, "count"),
     Option("no-cache", "", "do not read or write .vft_cache", _FETCH, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _FETCH, "integer"),
+    "output",
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),
     Option("max-shown", "N", "findings shown per rule (0: all; default: 10)", _CHECK, "count", default=10),
@@ -291,7 +348,24 @@ OPTIONS = (
     Option("quiet", "", "print only findings and the verdict; nothing if the run passes", _QUIET, "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
-    # Writing files
+    "columns",
+    Option("question", "COLUMN", "questions: a column, a dotted path or a template", _BUILD),
+    Option("answer", "COLUMN", "answers", _BUILD),
+    Option("image", "COLUMN", "images: paths, URLs or bytes, one or a list", _BUILD),
+    Option("id", "COLUMN", "ids of the questions in the test split", _BUILD),
+    "splits",
+    Option("split", "SHARES", "shares of train, validation and test, e.g. 80/10/10", _BUILD),
+    Option("by", "COLUMN", "keep rows with the same value in one split", _BUILD),
+    Option("near", "", "keep images that look alike in one split", _BUILD, "flag"),
+    Option("stratify", "COLUMN", "give each split the same shares of the values; --exact", _BUILD),
+    Option("exact", "", "meet the shares; adding rows can then move others", _BUILD, "flag"),
+    Option("seed", "N", "draw other splits (default: 0)", _BUILD, "count"),
+    "examples",
+    Option("few-shot", "N", "show this number of examples, moved out of train", _BUILD, "count"),
+    Option("system", "TEXT", "system message; @FILE: the text in a file", _BUILD),
+    Option("detail", "", "detail of the images", _BUILD, "choice", _DETAILS),
+    Option("quality", "N", "save images as JPEG of this quality (default: as they are)", _BUILD, "count"),
+    "writing",
     Option("to", "NAME", "provider or data format to write for (build: openai by default)", _FOR),
     Option("out", "DIR", "folder to write into", _WRITE, "path"),
     Option(
@@ -308,37 +382,22 @@ OPTIONS = (
     Option("drop", "", "set examples that cannot be used aside, in FILE.rej", _WRITE, "flag"),
     Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _WRITE, "count"),
     Option("force", "", "replace files that exist", _WRITE, "flag"),
-    # Building of examples
-    Option("question", "COLUMN", "questions: a column, a dotted path or a template", _BUILD),
-    Option("answer", "COLUMN", "answers", _BUILD),
-    Option("image", "COLUMN", "images: paths, URLs or bytes, one or a list", _BUILD),
-    Option("id", "COLUMN", "ids of the questions in the test split", _BUILD),
-    Option("split", "SHARES", "shares of train, validation and test, e.g. 80/10/10", _BUILD),
-    Option("by", "COLUMN", "keep rows with the same value in one split", _BUILD),
-    Option("near", "", "keep images that look alike in one split", _BUILD, "flag"),
-    Option("stratify", "COLUMN", "give each split the same shares of the values; --exact", _BUILD),
-    Option("exact", "", "meet the shares; adding rows can then move others", _BUILD, "flag"),
-    Option("seed", "N", "draw other splits (default: 0)", _BUILD, "count"),
-    Option("few-shot", "N", "show this number of examples, moved out of train", _BUILD, "count"),
-    Option("system", "TEXT", "system message; @FILE: the text in a file", _BUILD),
-    Option("detail", "", "detail of the images", _BUILD, "choice", _DETAILS),
-    Option("quality", "N", "save images as JPEG of this quality (default: as they are)", _BUILD, "count"),
-    # Repairs
+    "repairs",
     Option("in-place", "", "replace the files; new images are written beside them", _FIX, "flag"),
     Option("diff", "", "print each change; images are described in words", _FIX, "flag"),
     Option("unsafe", "", "also make repairs that change what is trained on", _FIX, "flag"),
-    # show and rules
+    "choosing and saving",
     Option("sample", "N", "show this number of examples, drawn at random", ("show",), "count"),
     Option("report", "html:FILE", "write the examples as a page: a file, or a folder", ("show",), "list"),
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
-    # Comparing providers
+    "comparison",
     Option("provider", "NAMES", "compare only these providers: names or files", ("providers",), "list"),
     Option("with-loader", "", "also run the providers' own readers, if installed", ("providers",), "flag"),
     Option("format", "", "output format (default: text)", ("providers",), "choice", _MATRIX_FORMATS, "text"),
     Option("max-shown", "N", "reasons per provider (0: all; default: 5)", ("providers",), "count", default=5),
-    # Fine-tuning jobs
+    "job",
     Option("submit", "", "plan a fine-tuning job, ask the server, or create it", (PYTEST,), "choice", _STEPS),
     Option("validation-data", "PATH", "validation file", _SUBMIT, "list"),
     Option("suffix", "TEXT", "part of the name of the new model", _SUBMIT),
@@ -353,7 +412,7 @@ OPTIONS = (
     ),
     Option("timeout", "SECONDS", "maximum time to wait for the server", _SUBMIT, "count"),
     Option("format", "", "output format on stdout (default: text)", _SUBMIT, "choice", _TEXT_OR_JSON, "text"),
-    # Evaluations
+    "evaluation",
     Option("eval", "FILE", "judge these predictions", (PYTEST,)),
     Option("test", "FILE", "test split with the questions of the predictions", _EVAL),
     Option("min-accuracy", "N", "minimum accuracy: 0.9, or closed=0.9,open=0.6", _EVAL),
@@ -371,6 +430,7 @@ OPTIONS = (
     Option("keys", "PAIRS", "keys of the predictions: id=KEY,predicted=KEY,actual=KEY", _EVAL),
     Option("field", "NAME", "field of JSON answers to compare", _EVAL),
     Option("id-pattern", "REGEX", r"pattern of the id in a question (default: \[(\d+)\])", _EVAL),
+    "judge",
     Option("judge", "MODEL", "model that rates open answers (network)", _EVAL),
     Option("judge-url", "URL", "server of the judge (default: server of the model)", _EVAL),
     Option("judge-images", "", "also send the images to the judge", _EVAL, "flag"),
@@ -379,6 +439,7 @@ OPTIONS = (
     Option("passing", "RATINGS", "ratings that pass (default: Very Similar,Mostly Similar)", _EVAL),
     Option("max-ungraded", "N", "tolerated share of ungraded answers (default: 0.01)", _EVAL),
     Option("retry-ungraded", "", "ask the judge again about ungraded answers of earlier runs", _EVAL, "flag"),
+    "model",
     Option("write-batch", "FILE", "write the questions as input of OpenAI's Batch API", ("eval",)),
     Option("model", "MODEL", "model of the requests that --write-batch writes", ("eval",)),
     Option("live", "MODEL", "model to ask first; FILE stores its answers (network)", _EVAL),
@@ -394,6 +455,7 @@ OPTIONS = (
     Option("prices", "IN,OUT", "US dollars per million tokens of prompts and of answers", _EVAL),
     Option("judge-prices", "IN,OUT", "prices of the judge", _EVAL),
     Option("fresh", "", "ask again, also what earlier runs asked", ("eval",), "flag"),
+    "output",
     Option(
         "format", "", "output format on stdout (default: text)", ("eval",), "choice", EVAL_FORMATS, "text"
     ),
@@ -406,3 +468,16 @@ OPTIONS = (
     ),
     Option("max-shown", "N", "wrong answers shown (0: all; default: 10)", ("eval",), "count", default=10),
 )
+
+
+def _grouped(table: tuple[str | Option, ...]) -> Iterator[Option]:
+    """Yield the options of *table*, each with the heading above it."""
+    group = ""
+    for row in table:
+        if isinstance(row, str):
+            group = row
+        else:
+            yield row._replace(group=group)
+
+
+OPTIONS = tuple(_grouped(_TABLE))

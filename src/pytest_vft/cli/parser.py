@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
-import pytest_vft
+from pytest_vft.cli.arguments import SHELLS, Parser, add_arguments, one_of
+from pytest_vft.cli.help import epilog, overview, usage
 from pytest_vft.errors import UsageError
-from pytest_vft.options import COMMANDS, OPTIONS, RENAMED, Argument, Command, Option, not_empty
-from pytest_vft.text import either, nearest, safe
-
-MOST_DIGITS = 18  # of a number; int() refuses thousands
-# Without a width, argparse reads the width of the terminal per option, with a slow import.
-_WIDTH = 78
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that raises UsageErrors, without printing the usage."""
-
-    def __init__(self, prog: str, description: str, **settings: Any) -> None:
-        formatter = partial(argparse.HelpFormatter, width=_WIDTH)
-        super().__init__(
-            prog=prog, description=description, formatter_class=formatter, allow_abbrev=False, **settings
-        )
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError with *message* and the command that prints help."""
-        flag = re.fullmatch("argument (--.+): ignored explicit argument .*", message)
-        if flag:
-            message = f"{flag[1]} does not take a value"
-        raise UsageError(f"{message}; see '{self.prog} --help'")
+from pytest_vft.options import COMMANDS, OPTIONS, RENAMED, Command
+from pytest_vft.text import nearest
 
 
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """Return the command of *argv* and its arguments. Raises UsageError, which suggests the nearest name."""
-    parser = Parser("vft", "Check vision fine-tuning datasets before training on them.")
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    group = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
-    parsers = {c.name: group.add_parser(c.name, help=c.help, description=c.help) for c in COMMANDS}
+    parser = Parser(
+        "vft",
+        overview(),
+        usage="vft [--help] [--version] [--print-completion=SHELL] COMMAND ...",
+        epilog=epilog(),
+    )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print versions: vft, and what measures images"
+    )
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        type=one_of(SHELLS),
+        metavar="SHELL",
+        help=f"print the completion of a shell: {', '.join(SHELLS)}",
+    )
+    group = parser.add_subparsers(
+        dest="name", prog="vft", metavar="COMMAND", help=argparse.SUPPRESS, required=True
+    )
     commands = {command.name: command for command in COMMANDS}
+    parsers = {name: group.add_parser(name, description=commands[name].help) for name in commands}
     name = next((text for text in argv if not text.startswith("-")), None)
     if name is None:
         parser.parse_args(argv)
@@ -50,10 +43,8 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     if name not in commands:
         raise UsageError(f"unknown command {name!r}{nearest(name, commands)}; see 'vft --help'")
     command, inner = commands[name], parsers[name]
-    for argument in command.arguments:
-        _add_argument(inner, argument)
-    for option in command.options:
-        _add_option(inner, option)
+    inner.usage, inner.epilog = usage(command), epilog(command.examples)
+    add_arguments(inner, command)
     many = any(argument.many for argument in command.arguments)
     options, files = _cut(argv) if many else (argv, None)
     arguments, others = parser.parse_known_args(options)
@@ -98,42 +89,21 @@ def _option_names(command: Command) -> list[str]:
     return [f"--{option.name}" for option in command.options]
 
 
-def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
-    type_ = _one_of(argument.choices) if argument.choices else str
-    nargs = "*" if argument.many else "?" if argument.optional else None
-    parser.add_argument(argument.name, help=argument.help, metavar=argument.metavar, nargs=nargs, type=type_)
-
-
-def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
-    settings = option.settings
-    types = {"path": lambda text: Path(not_empty(text)), "count": _count, "choice": _one_of(option.choices)}
-    if option.kind in types:
-        settings["type"] = types[option.kind]
-    parser.add_argument(f"--{option.name}", **settings)
-
-
-def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in known:
-            hint = nearest(text, known)
-            raise argparse.ArgumentTypeError(f"unknown {text!r}{hint}; expected {either(known)}")
-        return text
-
-    return read
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or len(text) > MOST_DIGITS:
-        most = 10**MOST_DIGITS - 1
-        raise argparse.ArgumentTypeError(
-            f"{safe(text)!r} is not valid; expected a whole number from 0 to {most:,}"
-        )
-    return int(text)
-
-
 class _Version(argparse.Action):
-    """Prints the version; reading the version takes 20 ms."""
+    """Prints the versions; reading them takes 60 ms."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"vft {pytest_vft.__version__}")
+        from pytest_vft.cli.versions import render_versions  # noqa: PLC0415 - as above
+
+        print(render_versions(), end="")
+        parser.exit()
+
+
+class _Completion(argparse.Action):
+    """Prints a script that completes commands, options and names in a shell."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _: object, values: Any, *__: object) -> None:
+        from pytest_vft.cli.completion import completion_script  # noqa: PLC0415 - for this option only
+
+        print(completion_script(values))
         parser.exit()

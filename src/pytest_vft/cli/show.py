@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_vft.cli.arguments import MOST_DIGITS
 from pytest_vft.cli.output import print_text
-from pytest_vft.cli.parser import MOST_DIGITS
 from pytest_vft.errors import UsageError
 from pytest_vft.report.example import ExampleView, render_example
 from pytest_vft.report.formats import parse_targets

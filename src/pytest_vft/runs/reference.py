@@ -19,7 +19,7 @@ from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.several import split_id
 from pytest_vft.text import nearest, safe
 
-_SCHEMAS = ("rule", "provider", "example", "config")
+SCHEMAS = ("rule", "provider", "example", "config")
 
 
 def explain(name: str, *, config: Config | str | os.PathLike[str] | None = None) -> str:
@@ -79,9 +79,9 @@ def rules_to_test(settings: Settings, place: Path) -> Mapping[str, Rule]:
 
 def schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema *name*: rule, provider, example or config. Raises UsageError."""
-    if name not in _SCHEMAS:
-        hint = nearest(name, _SCHEMAS) if isinstance(name, str) else ""
-        raise UsageError(f"no schema {name!r}{hint}; known: {', '.join(_SCHEMAS)}")
+    if name not in SCHEMAS:
+        hint = nearest(name, SCHEMAS) if isinstance(name, str) else ""
+        raise UsageError(f"no schema {name!r}{hint}; known: {', '.join(SCHEMAS)}")
     return dict(read_schema(f"{name}.schema.json"))
 
 
