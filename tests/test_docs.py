@@ -212,6 +212,13 @@ def test_the_guide_to_data_urls_embeds_images(tmp_path: Path) -> None:
     assert "data:image/png;base64," in (tmp_path / "embedded.jsonl").read_text(encoding="utf-8")
 
 
+def anchors(page: Path) -> list[str]:
+    """Return the anchors of the headings of *page*, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)", text, re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -224,6 +231,9 @@ def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
     for target in re.findall(rf"\]\({OURS}([^)#]+)", text):
         assert (ROOT / target).exists(), target
+    for ours, target, anchor in re.findall(rf"\]\(({OURS})?([^):#]*)#([^)]+)\)", text):
+        other = (ROOT if ours else page.parent) / target if target else page
+        assert anchor in anchors(other), f"{target}#{anchor}"
 
 
 def test_the_tests_that_the_security_model_names_exist() -> None:
