@@ -16,6 +16,7 @@ from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.checking.worker import MissingFolder, OtherSoftware, UnreadableShard, lint_in_worker
 from pytest_vft.errors import LintError, VftError
 from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.parquet import RowsError
 from pytest_vft.reading.shards import SHARD_BYTES, Shard, read_lines
 from pytest_vft.text import count
@@ -97,7 +98,10 @@ def _lint_by(
 
     def submit(task: _Task) -> Future[Any]:
         # Joined, not normalised: "link/.." is not the current folder.
-        there = [shard._replace(path=os.path.join(folder, shard.path)) for shard in task.shards]  # noqa: PTH118
+        there = [
+            shard if is_object(shard.path) else shard._replace(path=os.path.join(folder, shard.path))  # noqa: PTH118
+            for shard in task.shards
+        ]
         with _naming(task.place):
             return executor.submit(lint_in_worker, software, pickled, pickle.dumps(there))
 

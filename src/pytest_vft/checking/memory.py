@@ -19,6 +19,7 @@ from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotT
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.local_images import LocalImages
+from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.reading.roots import FileIdentity
 from pytest_vft.reading.shards import Shard, read_pieces
 from pytest_vft.reading.sqlite import Database
@@ -47,7 +48,8 @@ class ShardMemory:
     """Totals of shards in shards.sqlite in *folder*, for one plan and one version of the code.
 
     The key is made of length and first 64 KiB, so that a new shard is not read twice; the hash of the
-    whole shard is compared as well, and the identity of each local image. Shards with URLs are not cached,
+    whole shard is compared as well, and the identity of each local image. A shard of an object in object
+    storage is not read: its key is made of URL, ETag and bounds. Shards with URLs are not cached,
     since their contents may change, nor are shards with images that were too large to decode, since another
     run may decode them.
     """
@@ -63,7 +65,8 @@ class ShardMemory:
 
     def key(self, shard: Shard) -> bytes | None:
         """Return the key of *shard*, None if it is not cached. Raises OSError if it cannot be read."""
-        if shard.work < _SMALLEST_SHARD or shard.end - shard.start > _LARGEST_SHARD:
+        size, pinned = shard.end - shard.start, is_pinned(shard.path)
+        if not pinned and (shard.work < _SMALLEST_SHARD or size > _LARGEST_SHARD):
             return None
         self._setting = self._setting or _setting(self._plan)
         fields = (
@@ -73,10 +76,13 @@ class ShardMemory:
             sorted(shard.ignored),
             shard.part,
             shard.rows,
-            shard.end - shard.start,
+            size,
         )
-        head = next(read_pieces(shard, _HEAD), b"")
-        return xxh3_128_digest(self._setting + repr(fields).encode() + head)
+        if is_pinned(shard.path):
+            start = repr((shard.path, shard.path.etag, shard.start)).encode()
+        else:
+            start = next(read_pieces(shard, _HEAD), b"")
+        return xxh3_128_digest(self._setting + repr(fields).encode() + start)
 
     def may_know(self, shard: Shard, files: LocalImages) -> bool:
         """Return whether the cache has totals for the key of *shard*, and its first *files* are unchanged."""
@@ -94,6 +100,8 @@ class ShardMemory:
         row = self._row(key)
         if row is None or not _are_unchanged(row.files, files):
             return None
+        if is_pinned(shard.path):
+            return unpack(row.packed)
         hashed = xxh3_128()
         for piece in read_pieces(shard, _PIECE):
             hashed.update(piece)

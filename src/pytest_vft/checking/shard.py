@@ -38,7 +38,7 @@ from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.parquet import read_row_batches
-from pytest_vft.reading.shards import BATCH, LongLine, Shard, read_batches, read_pieces
+from pytest_vft.reading.shards import BATCH, LongLine, Shard, exact, read_batches, read_pieces
 
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
@@ -87,7 +87,7 @@ class ShardLinter:
         if known:
             return known
         content = xxh3_128() if key else None
-        totals = self._walk(shard, self._read(shard, content), files)
+        totals = self._walk(shard, self._read(exact(shard), content), files)
         if key and content:
             totals.row = cache_row(key, content.digest(), totals, files)
         return totals
@@ -110,7 +110,7 @@ class ShardLinter:
     ) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format, shard.layout)
         files.pop_seen()
-        context = FetchContext(shard.remotes, self._plan.now, files)
+        context = FetchContext(shard.remotes, self._plan.now, files if files.folders else None)
         count_image = self._count_image
         checks = self._judge.checks_for(shard.data_format)
         others = self._others = self._other_counters(shard, checks)
@@ -206,7 +206,7 @@ class ShardLinter:
             content = None
         for batch in read_row_batches(shard) if shard.rows else read_batches(shard):
             for raw, lifted in zip(batch, self._store.lift(batch), strict=True):
-                if content and isinstance(raw, bytes):  # a shard with a hash has no LongLine
+                if content and isinstance(raw, bytes):
                     content.update(raw)
                 yield raw, parse_line(raw, lifted)
 

@@ -27,7 +27,8 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
     No image is opened. *others* are roots besides the folder of the file. Raises OSError if the file
     cannot be read.
     """
-    if shard.data_format in URLS_ONLY:
+    roots = image_roots(shard.path, others)
+    if shard.data_format in URLS_ONLY or not roots:
         return 0.0
     data_format = load_format(shard.data_format, shard.layout)
     sampled = shard._replace(end=min(shard.end, shard.start + _SAMPLED_BYTES))
@@ -39,7 +40,7 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
     else:
         entries = read_lines(sampled)
     lines = [raw for raw in islice(entries, _SAMPLE) if isinstance(raw, bytes)]
-    with closing(LocalImages(image_roots(shard.path, others), ImageStore(full=False))) as images:
+    with closing(LocalImages(roots, ImageStore(full=False))) as images:
         found = images.sizes([path for raw in lines for path in _paths(data_format, parse_line(raw).value)])
     return found / max(sum(map(len, lines)), 1)
 

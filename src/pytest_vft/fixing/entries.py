@@ -63,7 +63,7 @@ class EntryRepairer:
         self._linter = ShardLinter(replace(plan.lint, cache=None, max_findings=0), self._store)
         roots = image_roots(plan.source.path, plan.lint.image_roots)
         self._files = LocalImages(roots, self._store, bounded=plan.lint.bounded)
-        self._context = FetchContext({}, plan.lint.now, self._files)
+        self._context = FetchContext({}, plan.lint.now, self._files if roots else None)
         self._known: dict[object, _Result] = {}
         self._kept = 0
 

@@ -16,8 +16,9 @@ from pytest_vft.formats.registry import data_formats
 from pytest_vft.reading.arrays import open_array
 from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.object_paths import is_pinned
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.parquet import all_rows, read_rows, read_table
-from pytest_vft.regular_files import regular
 
 _EXAMPLES = 16
 _ENOUGH = 1024 * 1024  # bytes after which no further example is read
@@ -36,8 +37,18 @@ def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
     """Return the data format of the file at *path*, one of *among* or of all; never raises.
 
     It is llamafactory if a dataset_info.json beside the file describes the file, else the format that reads
-    most of the first examples, else the first of *among*.
+    most of the first examples, else the first of *among*. An object is read only once.
     """
+    if not is_pinned(path):
+        return _detect(path, among)
+    name = ",".join(("format", *among))
+    if name not in path.known:
+        path.known[name] = _detect(path, among)
+    found: DetectedFormat = path.known[name]
+    return found
+
+
+def _detect(path: str, among: Sequence[str]) -> DetectedFormat:
     layout = read_description(path).layout if not among or "llamafactory" in among else None
     if layout is not None:
         return DetectedFormat("llamafactory", layout)
@@ -131,8 +142,7 @@ def _entries(path: str, opened: OpenedFile) -> Iterator[bytes]:
     if opened.container == PARQUET:
         yield from (raw for raw in read_rows(all_rows(path, "train", opened.bytes)) if isinstance(raw, bytes))
         return
-    with open(path, "rb", opener=regular) as file:
-        file.seek(len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0)
+    with open_data(path, start=len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0) as file:
         while line := file.readline(_LONGEST):
             yield line
 

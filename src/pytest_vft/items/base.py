@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_vft.errors import VftError, describe_os_error
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.text import safe
 
 
@@ -77,7 +78,8 @@ def load_conftests(session: pytest.Session, paths: Iterable[str | Path]) -> None
 
     pytest loads them for each folder that it collects, but does not collect the folders of these files.
     """
-    folders = [session.config.rootpath, *(Path(os.path.abspath(path)).parent for path in paths)]  # noqa: PTH100 - a link stays a link
+    files = [path for path in paths if not is_object(str(path))]
+    folders = [session.config.rootpath, *(Path(os.path.abspath(path)).parent for path in files)]  # noqa: PTH100 - a link stays a link
     for folder in dict.fromkeys(folders):
         collector = _Folder.from_parent(
             session, path=folder, name=folder.name, nodeid=safe(folder.name, None)
@@ -115,8 +117,11 @@ def file_names(root: Path, path: str) -> dict[str, Any]:
     """Return path, name and node id of the collector of a file, escaped because pytest prints them.
 
     The id is relative to *root*, or absolute for a file outside: pytest itself gives all such files the
-    same empty id (pytest-dev/pytest#11245).
+    same empty id (pytest-dev/pytest#11245). That of an object in object storage is its URL.
     """
+    if is_object(path):
+        shown = safe(path, None)
+        return {"path": root / shown.rpartition("/")[2], "name": shown, "nodeid": shown}
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link stays a link
     place = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
     return {"path": absolute, "name": safe(absolute.name, None), "nodeid": safe(place.as_posix(), None)}

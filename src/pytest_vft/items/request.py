@@ -15,6 +15,7 @@ from pytest_vft.catalogue.select import matching
 from pytest_vft.errors import UsageError
 from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.baseline import open_baseline
 from pytest_vft.runs.groups import find_groups, joined
 from pytest_vft.runs.job_server import other_server
@@ -134,11 +135,13 @@ def _find_groups(
 def _limited(groups: Sequence[Settings], places: Sequence[str]) -> tuple[Settings, ...]:
     """Return the files of *groups* that are in *places*, files and folders. Raises UsageError for none."""
     for place in places:
-        if not os.path.lexists(place):
+        if not (is_object(place) or os.path.lexists(place)):
             raise UsageError(f"{place}: no such file")
     inside = [Path(os.path.realpath(place)) for place in places]
 
     def is_inside(source: Source) -> bool:
+        if is_object(source.path):
+            return source.path in places
         path = Path(os.path.abspath(source.path))  # noqa: PTH100 - a link is in the folder of the link
         return any(one.is_relative_to(place) for place in inside for one in (path, path.resolve()))
 
@@ -155,7 +158,7 @@ def _limited(groups: Sequence[Settings], places: Sequence[str]) -> tuple[Setting
 def _named(arguments: Sequence[str]) -> Iterator[NodeArgument]:
     for argument in arguments:
         given, _, rules = argument.partition("::")
-        relative = os.path.relpath(given)
+        relative = given if is_object(given) else os.path.relpath(given)
         shown = given if relative.startswith("..") else relative
         for path in [DATASET] if given == DATASET else expand(shown):
             yield NodeArgument(path, rules)

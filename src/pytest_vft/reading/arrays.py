@@ -11,8 +11,8 @@ from pytest_vft.model import Split
 from pytest_vft.reading.elements import NO_BRACKET, Element, ElementCutter, read_elements
 from pytest_vft.reading.files import HEAD
 from pytest_vft.reading.lines import Line, parse_line
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Shard
-from pytest_vft.regular_files import regular
 from pytest_vft.text import Safe
 
 
@@ -48,7 +48,7 @@ def cut_array(path: str, split: Split, size: int, shard_bytes: int) -> ArrayShar
 
 def open_array(path: str, split: Split, size: int) -> tuple[Shard, int]:
     """Return the array in the file at *path* as one shard, and the line in the file on which it starts."""
-    with open(path, "rb", opener=regular) as file:
+    with open_data(path) as file:
         head = file.read(HEAD)
     start = max(head.find(b"["), 0)
     whole = Shard(path, split, start, size, part=ArrayPart(opens=True, closes=True))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.shards import LONGEST_LINE, ArrayPart, LongLine, Shard
-from pytest_vft.regular_files import regular
 
 NO_BRACKET = "no closing bracket after the array"
 _BUFFER = 1024 * 1024
@@ -86,8 +86,8 @@ class ElementCutter:
 
     def elements(self) -> Iterator[Element]:
         """Yield the elements of the shard."""
-        with open(self._shard.path, "rb", 0, opener=regular) as self._file:
-            self._file.seek(self._shard.start)
+        path, start, end = self._shard.path, self._shard.start, self._shard.end
+        with open_data(path, 0, start=start, end=end) as self._file:
             if self._part.opens and self._next() == _OPEN:
                 self._at += 1
                 fault = self._separator(first=True)

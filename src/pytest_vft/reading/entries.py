@@ -10,9 +10,9 @@ from pytest_vft.reading.arrays import open_array, parse_element
 from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile
 from pytest_vft.reading.lines import Line, parse_line
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.parquet import all_rows, read_rows
 from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Rows, Shard, read_lines
-from pytest_vft.regular_files import regular
 
 
 class FileEntry(NamedTuple):
@@ -42,8 +42,8 @@ class FileEntry(NamedTuple):
             yield self.raw
             return
         left = self.raw.bytes
-        with open(self.shard.path, "rb", opener=regular) as file:
-            file.seek(self.shard.start if self.element is None else self.element.start)
+        start = self.shard.start if self.element is None else self.element.start
+        with open_data(self.shard.path, start=start, end=start + left) as file:
             while left and (piece := file.read(min(left, BATCH))):
                 left -= len(piece)
                 yield piece

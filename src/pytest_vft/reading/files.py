@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from pytest_vft.reading.object_paths import is_pinned
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.text_files import text_container
-from pytest_vft.regular_files import regular
 
 HEAD = 65_536
 LINES, ARRAY, PARQUET = "JSONL", "a JSON array", "Parquet"  # the containers that are read
@@ -57,11 +58,20 @@ class OpenedFile(NamedTuple):
 
 
 def open_file(path: str) -> OpenedFile:
-    """Return size and kind of the file at *path*; never raises."""
+    """Return size and kind of the file at *path*; never raises. An object is read only once."""
+    if not is_pinned(path):
+        return _open(path)
+    if "opened" not in path.known:
+        path.known["opened"] = _open(path)
+    opened: OpenedFile = path.known["opened"]
+    return opened
+
+
+def _open(path: str) -> OpenedFile:
     try:
-        with open(path, "rb", opener=regular) as file:
+        with open_data(path) as file:
             head = file.read(HEAD)
-            size = os.fstat(file.fileno()).st_size
+            size = file.seek(0, os.SEEK_END)
     except OSError as error:
         return OpenedFile(0, "unreadable", False, error.strerror or type(error).__name__)
     except ValueError:  # a NUL character in the path

@@ -10,6 +10,7 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, measure_image
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.roots import REGULAR, UNREADABLE, FileIdentity, PathTarget, Roots
 
 _MOST_REMEMBERED = 4096  # paths; an image with many questions is usually on neighbouring lines
@@ -22,7 +23,12 @@ Seen = tuple[str, FileIdentity | None]
 
 
 def image_roots(path: str, others: Sequence[str]) -> tuple[str, ...]:
-    """Return the folders in which images of the file at *path* may be opened: its own, then *others*."""
+    """Return the folders in which images of the file at *path* may be opened: its own, then *others*.
+
+    An object in object storage has no folder of its own.
+    """
+    if is_object(path):
+        return tuple(others)
     return os.path.dirname(os.path.abspath(path)), *others  # noqa: PTH100, PTH120 - links are kept
 
 

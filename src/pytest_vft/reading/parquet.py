@@ -17,8 +17,8 @@ import pybase64
 from xxhash import xxh3_64_hexdigest
 
 from pytest_vft.model import Split
+from pytest_vft.reading.opening import data_size, open_data
 from pytest_vft.reading.shards import BATCH, LONGEST_LINE, LongLine, Rows, Shard
-from pytest_vft.regular_files import regular
 from pytest_vft.text import Safe, safe
 
 INSTALL = 'pip install "pytest-vft[parquet]"'
@@ -50,7 +50,7 @@ def parquet_problem(path: str) -> str | None:
     """Return why the Parquet file at *path* cannot be read; None if it can. Raises OSError."""
     if find_spec("pyarrow") is None:
         return Safe(f"it is Parquet, which needs pyarrow: {INSTALL}")
-    with open(path, "rb", opener=regular) as file:
+    with open_data(path) as file:
         head = file.read(len(_MAGIC))
         file.seek(max(file.seek(0, os.SEEK_END) - len(_MAGIC), 0))
         end = file.read()
@@ -79,7 +79,7 @@ def cut_rows(path: str, split: Split, shard_bytes: int) -> list[Shard]:
     import pyarrow  # noqa: ICN001, PLC0415 - for Parquet only
 
     with _opened(path) as table:
-        metadata, size = table.metadata, os.stat(path).st_size  # noqa: PTH116 - a path as the user wrote it
+        metadata, size = table.metadata, data_size(path)
         groups = [_place(metadata.row_group(number), size) for number in range(metadata.num_row_groups)]
         types = f"{table.schema_arrow} {pyarrow.__version__}"
     about = xxh3_64_hexdigest(types.encode())
@@ -145,7 +145,7 @@ def _opened(path: str) -> Iterator[Any]:
     import pyarrow  # noqa: ICN001, PLC0415 - for Parquet only
     from pyarrow import parquet  # noqa: PLC0415 - as above
 
-    with open(path, "rb", opener=regular) as file:
+    with open_data(path) as file:
         try:
             with parquet.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER) as table:
                 yield table

@@ -134,8 +134,11 @@ class Roots:
                     worst = target
         except ValueError:  # not encodable as the name of a file
             return PathTarget(NOTHING, path), None, name
-        assert worst is not None  # noqa: S101 - there is at least one root
-        return worst, None, name
+        return (
+            worst or PathTarget(OUTSIDE, path, "is outside the image roots, of which there are none"),
+            None,
+            name,
+        )
 
     def _in_folder(self, folder: _OpenFolder, name: str) -> tuple[PathTarget, _OpenFolder | None, str]:
         path = os.path.join(folder.real, name)  # noqa: PTH118 - text

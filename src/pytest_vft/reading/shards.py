@@ -8,12 +8,14 @@ from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 from pytest_vft.model import Split
+from pytest_vft.reading.object_paths import is_object
+from pytest_vft.reading.opening import data_size, open_data
 from pytest_vft.reading.remote import Remote
-from pytest_vft.regular_files import regular
 
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and the step of progress
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
+_OBJECT_FACTOR = 8  # shards of 64 MiB in object storage
 _BLANK = (b"\n", b"\r\n")
 BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
 
@@ -23,6 +25,13 @@ class ArrayPart(NamedTuple):
 
     opens: bool
     closes: bool
+
+
+class NominalCut(NamedTuple):
+    """How a shard was cut without reading: whether its start, or its end, is that of a line."""
+
+    starts: bool
+    ends: bool
 
 
 class Rows(NamedTuple):
@@ -43,7 +52,8 @@ class Shard(NamedTuple):
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
     URLs of the shard. *image_bytes* is the estimated size of its local images, and
-    *layout* are settings of the data format. *part* is None for all but arrays, *rows* for all but Parquet.
+    *layout* are settings of the data format. *part* is None for all but arrays, *rows* for all but Parquet,
+    *cut* for all but lines of an object in object storage; the lines of such a shard are those of exact().
     """
 
     path: str
@@ -57,6 +67,7 @@ class Shard(NamedTuple):
     image_bytes: int = 0
     part: ArrayPart | None = None
     rows: Rows | None = None
+    cut: NominalCut | None = None
 
     @property
     def work(self) -> int:
@@ -74,10 +85,13 @@ class LongLine(NamedTuple):
 def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int) -> list[Shard]:
     """Return *path* from byte *start* to *size* in shards of about *shard_bytes*, in order.
 
-    Raises OSError if the file cannot be read.
+    An object in object storage is not read, and its shards are larger, since requests take time; the worker
+    that reads a shard finds its lines. Raises OSError if the file cannot be read.
     """
+    if is_object(path):
+        return cut_nominally(path, split, start, size, shard_bytes * _OBJECT_FACTOR)
     cuts = [start]
-    with open(path, "rb", opener=regular) as file:
+    with open_data(path) as file:
         while cuts[-1] + shard_bytes < size:
             file.seek(cuts[-1] + shard_bytes - 1)
             while (piece := file.readline(_BUFFER)) and not piece.endswith(b"\n"):
@@ -86,6 +100,39 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
     if cuts[-1] < size:
         cuts.append(size)
     return [Shard(path, split, first, last) for first, last in pairwise(cuts)]
+
+
+def cut_nominally(path: str, split: Split, start: int, size: int, shard_bytes: int) -> list[Shard]:
+    """Return *path* from byte *start* to *size* in shards of *shard_bytes*, wherever its lines are."""
+    bounds = [*range(start, size, shard_bytes), size]
+    return [
+        Shard(path, split, first, last, cut=NominalCut(first == start, last == size))
+        for first, last in pairwise(bounds)
+    ]
+
+
+def exact(shard: Shard) -> Shard:
+    """Return *shard* with the bounds of its lines, which are those that start in it.
+
+    Raises OSError if the file cannot be read.
+    """
+    path, start, end, cut = shard.path, shard.start, shard.end, shard.cut
+    if cut is None:
+        return shard
+    first = start if cut.starts else _after_newline(path, start - 1, end - 1) or end
+    last = end if cut.ends or first == end else _after_newline(path, end - 1, size := data_size(path)) or size
+    return shard._replace(start=first, end=last, cut=None)
+
+
+def _after_newline(path: str, at: int, limit: int) -> int | None:
+    """Return the place after the first newline from *at* on; None without one before *limit*."""
+    with open_data(path, 0, start=at) as file:
+        while at < limit and (piece := file.read(_BUFFER)):
+            found = piece.find(b"\n", 0, limit - at)
+            if found >= 0:
+                return at + found + 1
+            at += len(piece)
+    return None
 
 
 def read_lines(
@@ -98,8 +145,7 @@ def read_lines(
     JSON may contain. Raises OSError if the file cannot be read.
     """
     left = shard.end - shard.start
-    with open(shard.path, "rb", _BUFFER, opener=regular) as file:
-        file.seek(shard.start)
+    with open_data(shard.path, _BUFFER, start=shard.start, end=shard.end) as file:
         while left > 0 and (line := file.readline(min(left, longest + 1))):
             left -= len(line)
             if len(line) <= longest:
@@ -133,8 +179,7 @@ def _equal_lines(file: BinaryIO, line: bytes, left: int) -> bytes:
 def read_pieces(shard: Shard, size: int) -> Iterator[bytes]:
     """Yield the bytes of *shard* in pieces of at most *size*. Raises OSError if the file cannot be read."""
     left = shard.end - shard.start
-    with open(shard.path, "rb", 0, opener=regular) as file:
-        file.seek(shard.start)
+    with open_data(shard.path, 0, start=shard.start, end=shard.end) as file:
         while left > 0 and (piece := file.read(min(size, left))):
             left -= len(piece)
             yield piece

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from xxhash import xxh3_128_hexdigest
 
 from pytest_vft.model import Finding, Report
+from pytest_vft.reading.object_paths import is_object
 
 
 class RepositoryFinding(NamedTuple):
@@ -42,12 +43,15 @@ def repository_paths(files: Iterable[str]) -> Mapping[str, str]:
     """Return the path of each of *files*, relative to the root of the repository, with slashes.
 
     The root is the current folder or the nearest parent that contains .git, or else the current folder;
-    the path of a file outside is absolute.
+    the path of a file outside is absolute, and that of an object in object storage its URL.
     """
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
     paths = {}
     for path in set(files):
+        if is_object(path):
+            paths[path] = path
+            continue
         absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link stays a link
         inside = absolute.is_relative_to(root)
         paths[path] = (absolute.relative_to(root) if inside else absolute).as_posix()

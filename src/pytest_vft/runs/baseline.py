@@ -13,6 +13,7 @@ from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import BaselineFile, BaselineUse, Finding, Report
 from pytest_vft.regular_files import read_text
 from pytest_vft.report.findings import fingerprint
+from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.known import told_apart
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import shown_path
@@ -131,7 +132,7 @@ class Baseline:
     def _names(self, report: Report) -> Mapping[str, str]:
         """Return the name of each file in the baseline, by path: relative to its folder, with slashes."""
         folder = os.path.abspath(self.path.parent)  # noqa: PTH100 - a link stays a link
-        return {file.path: _relative(os.path.abspath(file.path), folder) for file in report.files}  # noqa: PTH100 - as above
+        return {file.path: _relative(file.path, folder) for file in report.files}
 
     def _judged(self, report: Report, settings: Settings, names: Mapping[str, str]) -> set[tuple[str, str]]:
         """Return the path and rule of each rule of *settings* that judged everything in a file of *settings*.
@@ -162,9 +163,9 @@ class Baseline:
 
 def _relative(path: str, folder: str) -> str:
     try:
-        return os.path.relpath(path, folder).replace(os.sep, "/")
+        return relative_path(path, folder)
     except ValueError:  # on another drive of Windows
-        return path
+        return os.path.abspath(path)  # noqa: PTH100 - a link stays a link
 
 
 def _place(finding: Finding, names: Mapping[str, str]) -> Place:

@@ -13,6 +13,7 @@ from typing import Any
 from pytest_vft.errors import ConfigError
 from pytest_vft.json_schema import schema_problems
 from pytest_vft.model import SPLITS, Severity, Split
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.resources import read_schema
 from pytest_vft.toml import bound_problems, infinite_problems, read_toml
 
@@ -67,7 +68,8 @@ def load_config(path: Path | None = None, *, start: Path | None = None) -> Confi
 def nearest_configs(default: Config) -> Callable[[str], Config]:
     """Return a function that returns the nearest configuration of the file at a path.
 
-    It is that in the folder of the file or above, else *default*. The function raises ConfigError.
+    It is that in the folder of the file or above, else *default*, as for an object in object storage.
+    The function raises ConfigError.
     """
 
     @cache
@@ -76,7 +78,15 @@ def nearest_configs(default: Config) -> Callable[[str], Config]:
             return default
         return _config_in(folder) or (default if folder.parent == folder else nearest(folder.parent))
 
-    return lambda path: nearest(Path(os.path.abspath(path)).parent)  # noqa: PTH100 - a link stays a link
+    def of_path(path: str) -> Config:
+        return default if is_object(path) else nearest(Path(os.path.abspath(path)).parent)  # noqa: PTH100 - a link stays a link
+
+    return of_path
+
+
+def relative_path(path: str, folder: str | os.PathLike[str]) -> str:
+    """Return *path* relative to *folder*, with slashes; the URL of an object stays as it is."""
+    return path if is_object(path) else os.path.relpath(path, folder).replace(os.sep, "/")
 
 
 def _config_in(folder: Path) -> Config | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_vft.catalogue.providers import default_provider
@@ -19,14 +19,8 @@ def with_data_formats(settings: Settings) -> Iterator[Settings]:
     The first lines of each file are read. A stated provider decides which formats a file may have.
     Raises UsageError if that provider does not read the data format that *settings* state.
     """
-    known = () if settings.by_data_format else settings.provider.data_formats
-    if settings.data_format and known and settings.data_format not in known:
-        raise UsageError(
-            f"data format {settings.data_format}: {settings.provider.name} does not read it; "
-            f"expected {either(known)}"
-        )
+    among = formats_among(settings)
     groups: dict[str, list[Source]] = {}
-    among = (settings.data_format,) if settings.data_format else known
     for source in settings.sources:
         found = detect_format(source.path, among)
         provider = default_provider(found.name) if settings.by_data_format else ""
@@ -36,3 +30,17 @@ def with_data_formats(settings: Settings) -> Iterator[Settings]:
         yield settings
     for sources in groups.values():
         yield replace(settings, sources=tuple(sources))
+
+
+def formats_among(settings: Settings) -> Sequence[str]:
+    """Return the data formats that a file of *settings* may have; none if it may have any.
+
+    Raises UsageError if the provider does not read the data format that *settings* state.
+    """
+    known = () if settings.by_data_format else settings.provider.data_formats
+    if settings.data_format and known and settings.data_format not in known:
+        raise UsageError(
+            f"data format {settings.data_format}: {settings.provider.name} does not read it; "
+            f"expected {either(known)}"
+        )
+    return (settings.data_format,) if settings.data_format else known

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vft.model import Source
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.config import nearest_configs
 from pytest_vft.runs.data_formats import with_data_formats
 from pytest_vft.runs.settings import Settings, read_settings
@@ -38,6 +39,7 @@ def find_groups(
     sources = find_sources(config, paths, data=data, validation=validation, test=test, config_of=config_of)
     if not (paths or data or validation or test):
         alike = by_provider(replace(settings, sources=sources))
+        _read_objects(alike)
         return tuple(chain.from_iterable(map(with_data_formats, alike)))
     by_config: dict[Path | None, list[Source]] = {}
     for source in sources:
@@ -45,10 +47,18 @@ def find_groups(
     placed = (
         replace(settings, config=config_of(one[0].path), sources=tuple(one)) for one in by_config.values()
     )
-    providers = chain.from_iterable(map(by_provider, placed))
+    providers = list(chain.from_iterable(map(by_provider, placed)))
+    _read_objects(providers)
     groups = joined(chain.from_iterable(map(with_data_formats, providers)))
     order = {source.path: number for number, source in enumerate(sources)}
     return tuple(sorted(groups, key=lambda group: order[group.sources[0].path]))
+
+
+def _read_objects(groups: Sequence[Settings]) -> None:
+    if any(is_object(source.path) for settings in groups for source in settings.sources):
+        from pytest_vft.runs.known_objects import read_first_bytes  # noqa: PLC0415 - for object storage only
+
+        read_first_bytes(groups)
 
 
 def joined(groups: Iterable[Settings]) -> tuple[Settings, ...]:

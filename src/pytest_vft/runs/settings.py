@@ -24,7 +24,7 @@ from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
-from pytest_vft.runs.config import Config, as_config
+from pytest_vft.runs.config import Config, as_config, relative_path
 from pytest_vft.runs.detectors import Detectors, find_detectors
 from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
@@ -225,7 +225,7 @@ class Settings:
             with _naming(self.config, f"per-file-ignores.{pattern}: "):
                 by_rule = self._by_rule(ignored)
             for path in reasons:
-                place = os.path.relpath(self.origins.get(path, path), self.config.folder).replace(os.sep, "/")
+                place = relative_path(self.origins.get(path, path), self.config.folder)
                 if fnmatchcase(place, pattern) or fnmatchcase(Path(place).name, pattern):
                     reasons[path] = {**reasons[path], **by_rule}
         return reasons

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
 
@@ -87,6 +88,8 @@ def split_of_name(path: str) -> Split | None:
 
 def file_identity(path: str) -> Hashable:
     """Return a value that is the same for all paths of one file, through links as well."""
+    if is_object(path):
+        return path
     try:
         status = os.stat(path)  # noqa: PTH116 - a path as the user wrote it
     except OSError:
@@ -135,6 +138,8 @@ def _configured(config: Config, *, must_exist: bool) -> tuple[Source, ...]:
 
 def shown_path(path: str) -> str:
     """Return *path*, relative to the current folder if it is inside it."""
+    if is_object(path):
+        return path
     found, here = Path(path), Path.cwd()
     return str(found.relative_to(here) if found.is_relative_to(here) else found)
 
@@ -143,16 +148,21 @@ def _expanded(names: Iterable[str], folder: str = "") -> Iterator[tuple[str, boo
     """Yield the files of each of *names*, and whether a name is that of the file itself."""
     for name in names:
         paths = expand(name, folder)
-        exact = paths == [os.path.join(folder, name)]  # noqa: PTH118 - paths are kept as the user wrote them
+        exact = paths == [name if is_object(name) else os.path.join(folder, name)]  # noqa: PTH118 - paths are kept as the user wrote them
         yield from ((path, exact) for path in paths)
 
 
 def expand(given: str, folder: str = "") -> list[str]:
     """Return the files that *given* names in *folder*: a file, a folder, or a glob, sorted.
 
-    Folders are searched for *.jsonl and *.ndjson; hidden files and folders are left out.
+    A URL names an object, a folder that ends with /, or a glob. Folders are searched for *.jsonl and
+    *.ndjson; hidden files and folders are left out.
     Raises UsageError if there are none.
     """
+    if is_object(given):
+        from pytest_vft.runs.object_sources import expand_objects  # noqa: PLC0415 - for object storage only
+
+        return expand_objects(given, SUFFIXES)
     path = os.path.join(folder, given)  # noqa: PTH118 - as above
     if os.path.isdir(path):  # noqa: PTH112 - as above
         found = _shortest(_walk(path))

@@ -1,0 +1,72 @@
+"""Errors of object storage in words of our own: a server's answer may be hostile, and may quote keys."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+INSTALL = 'pip install "pytest-vft[cloud]"'
+NO_OBJECT = "no such object"
+
+_ANSWER = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_METADATA = re.compile(r"http://(169\.254\.|metadata\.google\.internal)")
+_KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a public bucket",
+    "gs": "GOOGLE_SERVICE_ACCOUNT, or GOOGLE_SKIP_SIGNATURE=true for a public bucket",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_SKIP_SIGNATURE=true for a "
+    "public container",
+}
+_PREFIXES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
+_NO_CREDENTIALS = "this machine has no credentials; set {keys}"
+# What is wrong, by a pattern for the status and the code in the answer of a server.
+_BY_ANSWER = (
+    (r"\d+ (NoSuchBucket|ContainerNotFound)", "no such bucket"),
+    (
+        r"30\d .*|\d+ (PermanentRedirect|AuthorizationHeaderMalformed)",
+        "the bucket is in another region; set AWS_REGION to the region of the bucket",
+    ),
+    (r"404 .*", NO_OBJECT),
+    (r"412 .*|416 .*", "the object has changed since the run began; run it again"),
+    (r"40[13] .*", "access denied; the credentials come from the environment: {keys}"),
+    (r".*", "the server failed, also when asked again; try again later"),
+)
+# The same for an error without an answer, by a pattern in the text of obstore.
+_BY_TEXT = (
+    (r"redirect", "the bucket is in another region; set AWS_REGION to the region of the bucket"),
+    (r"kind: Timeout|TimedOut", "the server did not answer in time; {prefix}_TIMEOUT=60s waits longer"),
+    (r"scheme is not allowed|BadScheme", "its endpoint is http; {prefix}_ALLOW_HTTP=true allows that"),
+    (r"kind: Connect", "no connection to the server; check the network and the endpoint in the environment"),
+    (r"[Cc]redential|[Aa]ccount", _NO_CREDENTIALS),
+    (
+        r"path segment|parse path",
+        "the key has an empty folder name or a control character, which is not read",
+    ),
+    (r"", "the request failed; check endpoint, region and credentials in the environment"),
+)
+
+
+class ObjectError(OSError):
+    """An object or bucket cannot be read; strerror says why and what to do."""
+
+
+def described(error: Exception, scheme: str, url: str) -> ObjectError:
+    """Return *error* of a request for *url*, which has nothing of the server's answer."""
+    if isinstance(error, ObjectError):
+        return error
+    words = _cause(error).format(keys=_KEYS[scheme], prefix=_PREFIXES[scheme])
+    return ObjectError(errno.EIO, words, url)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"object storage needs obstore: {INSTALL}"
+    text = str(error)
+    answered = _ANSWER.search(text)
+    if _METADATA.search(text[: answered.start() if answered else None]):  # asked if there is nothing else
+        return _NO_CREDENTIALS
+    if answered:
+        code = _CODE.search(text)
+        answer = f"{answered[1]} {code[1] if code else ''}"
+        return next(words for pattern, words in _BY_ANSWER if re.fullmatch(pattern, answer))
+    return next(words for pattern, words in _BY_TEXT if re.search(pattern, text))

@@ -1,0 +1,40 @@
+"""Paths of objects in object storage: URLs, with the version of the object."""
+
+from __future__ import annotations
+
+from typing import Any, Self, TypeGuard
+
+SCHEMES = ("s3://", "gs://", "az://")
+
+
+class ObjectPath(str):
+    """The URL of an object, as a path, with the size in bytes and the ETag that the object was listed with.
+
+    The object is read only as long as it has this ETag, in any process that the path is sent to. *known*
+    holds what its first bytes show, by name, and is not sent.
+    """
+
+    __slots__ = ("etag", "known", "size")
+
+    size: int
+    etag: str
+    known: dict[str, Any]
+
+    def __new__(cls, url: str, size: int, etag: str) -> Self:
+        """Return *url* with *size* and *etag*."""
+        path = super().__new__(cls, url)
+        path.size, path.etag, path.known = size, etag, {}
+        return path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.size, self.etag)
+
+
+def is_object(path: str) -> bool:
+    """Return whether *path* is the URL of an object and not a path in the file system."""
+    return path.startswith(SCHEMES)
+
+
+def is_pinned(path: str) -> TypeGuard[ObjectPath]:
+    """Return whether *path* is the URL of an object that was listed."""
+    return isinstance(path, ObjectPath)

@@ -1,0 +1,121 @@
+"""Objects in S3, Google Cloud Storage and Azure Blob Storage: listed, looked at and read by ranges.
+
+obstore (extra "cloud") takes endpoint, region and credentials from the environment of this machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_vft.reading.object_errors import ObjectError, described
+from pytest_vft.reading.object_paths import ObjectPath
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})/?(.*)", re.DOTALL)
+# Pauses double from 0.1 s up to 15 s. A mistake is told soon; what is being read is asked for longer.
+_FIRST_RETRIES, _RETRIES = 3, 10
+
+
+class ObjectUrl(NamedTuple):
+    """The parts of the URL of an object: s3, gs or az, the bucket or container, and the key."""
+
+    scheme: str
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.bucket}/{self.key}"
+
+
+def parse_url(url: str) -> ObjectUrl:
+    """Return the parts of *url*. Raises ObjectError if it has no bucket."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise ObjectError(
+            errno.EINVAL, "expected s3://BUCKET/KEY, gs://BUCKET/KEY or az://CONTAINER/KEY", url
+        )
+    return ObjectUrl(*found.groups())
+
+
+def look_at(url: str) -> ObjectPath:
+    """Return the object at *url* with its size and ETag. Raises ObjectError if it cannot be read."""
+    import obstore  # noqa: PLC0415 - for object storage only
+
+    place = parse_url(url)
+    try:
+        return _pinned(place, obstore.head(_store(place), place.key))
+    except Exception as error:  # noqa: BLE001 - obstore raises any exception
+        raise described(error, place.scheme, str(place)) from None
+
+
+def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> Iterator[ObjectPath]:
+    """Yield the objects in *folder*, whose key is a prefix, in the order of the server.
+
+    Those with keys up to *after* are left out, and those in folders inside it unless *deep*.
+    Raises ObjectError.
+    """
+    import obstore  # noqa: PLC0415 - for object storage only
+
+    prefix = folder.key.rstrip("/") or None
+    try:
+        store = _store(folder)
+        if deep or after:
+            for batch in obstore.list(store, prefix, offset=after or None):
+                yield from (_pinned(folder, meta) for meta in batch)
+        else:
+            yield from (
+                _pinned(folder, meta) for meta in obstore.list_with_delimiter(store, prefix)["objects"]
+            )
+    except Exception as error:  # noqa: BLE001 - as above
+        raise described(error, folder.scheme, str(folder)) from None
+
+
+def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
+    """Return the bytes of the object at *path* from *start* to *end*, which is inside it.
+
+    Raises ObjectError, also if the object does not have the ETag of *path* any more.
+    """
+    import obstore  # noqa: PLC0415 - for object storage only
+
+    place = parse_url(path)
+    try:
+        found = obstore.get(
+            _store(place, _RETRIES), place.key, options={"range": (start, end), "if_match": path.etag}
+        ).bytes()
+    except Exception as error:  # noqa: BLE001 - as above
+        raise described(error, place.scheme, str(place)) from None
+    if len(found) != end - start:
+        raise ObjectError(errno.EIO, "the server sent too few bytes; run it again", path)
+    return memoryview(found)
+
+
+@cache
+def _open_store(scheme: str, bucket: str, retries: int) -> ObjectStore:
+    from obstore import store  # noqa: PLC0415 - for object storage only
+
+    kind: Any = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}[scheme]
+    opened: ObjectStore = kind(bucket, retry_config={"max_retries": retries})
+    return opened
+
+
+def _store(place: ObjectUrl, retries: int = _FIRST_RETRIES) -> ObjectStore:
+    return _open_store(place.scheme, place.bucket, retries)
+
+
+def _pinned(place: ObjectUrl, meta: Mapping[str, Any]) -> ObjectPath:
+    url = str(place._replace(key=meta["path"]))
+    if not meta["e_tag"]:
+        raise ObjectError(errno.EIO, "the server gives no ETag, by which changes are noticed", url)
+    return ObjectPath(url, meta["size"], meta["e_tag"])
+
+
+def has_obstore() -> bool:
+    """Return whether objects can be read."""
+    return find_spec("obstore") is not None

@@ -1,0 +1,248 @@
+"""Files in object storage: the same reports as on disk, few requests, no secrets, clear errors."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plans import plan
+from storage import KEYS, Storage
+from test_shards import contents
+
+from pytest_vft import UsageError, lint
+from pytest_vft.checking.lint import lint_files
+from pytest_vft.cli import main
+from pytest_vft.model import Source
+from pytest_vft.reading.shards import cut_nominally, exact, read_lines
+from pytest_vft.runs.sources import expand
+
+FAULTY = sorted(Path("examples/faulty").resolve().glob("*.jsonl"))
+LINE = b'{"messages": [{"role": "user", "content": "Which lot?"}, {"role": "assistant", "content": "%d"}]}'
+TRAIN = b"".join(LINE % number + b"\n" for number in range(12))
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cuts") / "train.jsonl"
+
+
+@given(content=contents, shard_bytes=st.integers(1, 40), start=st.integers(0, 3))
+@settings(deadline=None, max_examples=200)
+def test_workers_find_each_line_once(path: Path, content: bytes, shard_bytes: int, start: int) -> None:
+    path.write_bytes(content)
+    start = min(start, len(content))
+
+    shards = [exact(one) for one in cut_nominally(str(path), "train", start, len(content), shard_bytes)]
+
+    lines = [line for shard in shards for line in read_lines(shard)]
+    assert b"".join(line for line in lines if isinstance(line, bytes)) == content[start:]
+    assert all(
+        shard.start == start or content[shard.start - 1 : shard.start] == b"\n"
+        for shard in shards
+        if shard.end > shard.start
+    )
+
+
+def in_words(result: object, *names: tuple[str, str]) -> str:
+    words = repr(result)
+    for name, shown in names:
+        words = words.replace(name, shown)
+    return words
+
+
+@pytest.mark.parametrize("shard_bytes", [7, 64, 1 << 20])
+def test_the_result_does_not_depend_on_where_a_file_is(s3: Storage, tmp_path: Path, shard_bytes: int) -> None:
+    content = b"\xef\xbb\xbf" + TRAIN + b"\r\n\nnot json\n" + LINE * 200 + b"\n" + LINE
+    local = tmp_path / "train.jsonl"
+    local.write_bytes(content)
+    (url,) = expand(s3.put("train.jsonl", content))
+
+    ours, theirs = (
+        lint_files([Source(place)], plan(), shard_bytes=shard_bytes) for place in (str(local), url)
+    )
+
+    assert in_words(theirs, (url, "X")) == in_words(ours, (str(local), "X"))
+
+
+def report_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    main(["check", "--format=json", *arguments])
+    shown = capsys.readouterr()
+    assert not shown.err
+    return shown.out
+
+
+def test_a_check_of_a_folder_is_that_of_local_files(
+    s3: Storage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for one in FAULTY:
+        s3.put(f"data/{one.name}", one.read_bytes())
+        (tmp_path / one.name).write_bytes(one.read_bytes())
+
+    theirs = report_of(capsys, f"s3://{s3.bucket}/data/", "--no-cache")
+    ours = report_of(capsys, *(one.name for one in FAULTY), "--no-cache")
+
+    assert len(json.loads(theirs)["findings"]) > len(FAULTY)
+    assert theirs.replace(f"s3://{s3.bucket}/data/", "") == ours
+    assert not any(key in theirs for key in KEYS.values())
+
+
+def test_a_second_run_reads_nothing(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    s3.put("train-a.jsonl", TRAIN)
+    s3.put("train-b.jsonl", TRAIN.replace(b"lot", b"box"))
+    first = report_of(capsys, f"s3://{s3.bucket}/")
+    read = s3.reads()
+
+    assert report_of(capsys, f"s3://{s3.bucket}/") == first
+    assert s3.reads() == read > 0
+
+    s3.put("train-b.jsonl", TRAIN.replace(b"Which", b"What"))
+    assert report_of(capsys, f"s3://{s3.bucket}/") != first
+    assert s3.reads() > read
+
+
+def test_globs(s3: Storage) -> None:
+    for key in (
+        "train-1.jsonl",
+        "train-2.jsonl",
+        "trailer",
+        "a/train-3.jsonl",
+        "a/b/train-4.jsonl",
+        ".x/train-5.jsonl",
+        "train-",
+        "z",
+    ):
+        s3.put(key, TRAIN)
+    bucket = f"s3://{s3.bucket}/"
+
+    def found(pattern: str) -> list[str]:
+        return [path.removeprefix(bucket) for path in expand(bucket + pattern)]
+
+    assert found("train-*.jsonl") == ["train-1.jsonl", "train-2.jsonl"]
+    assert found("train-*") == ["train-", "train-1.jsonl", "train-2.jsonl"]
+    assert found("*-[13].jsonl") == ["train-1.jsonl"]
+    assert found("*/train-?.jsonl") == ["a/train-3.jsonl"]
+    assert found("**/train-?.jsonl") == [
+        "a/b/train-4.jsonl",
+        "a/train-3.jsonl",
+        "train-1.jsonl",
+        "train-2.jsonl",
+    ]
+    assert found("a/**") == ["a/b/train-4.jsonl", "a/train-3.jsonl"]
+    assert found("") == ["a/b/train-4.jsonl", "a/train-3.jsonl", "train-1.jsonl", "train-2.jsonl"]
+    assert found("a/") == ["a/b/train-4.jsonl", "a/train-3.jsonl"]
+    assert found("trailer") == ["trailer"]
+
+
+def test_an_object_that_changes_is_an_error(s3: Storage) -> None:
+    (path,) = expand(s3.put("train.jsonl", TRAIN))
+    s3.put("train.jsonl", TRAIN.replace(b"lot", b"box"))
+
+    (finding,) = lint_files([Source(path)], plan()).findings
+
+    assert finding.found.rule == "file/unreadable"
+    assert "has changed since the run began; run it again" in finding.found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("none.jsonl", "no such object; a folder ends with /"),
+        ("none-*.jsonl", "no such object"),
+        ("none/", "the folder has no .jsonl or .ndjson objects"),
+        ("a//b.jsonl", "the key has an empty folder name"),
+    ],
+)
+def test_what_is_not_there(s3: Storage, name: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as raised:
+        lint(f"s3://{s3.bucket}/{name}")
+    assert str(raised.value).startswith(f"s3://{s3.bucket}/{name}: ")
+
+
+def test_a_bucket_that_is_not_there(s3: Storage) -> None:
+    for name in ("", "x.jsonl", "*.jsonl"):
+        with pytest.raises(UsageError, match="no such bucket"):
+            lint(f"s3://none-{s3.bucket}/{name}")
+    with pytest.raises(UsageError, match="expected s3://BUCKET/KEY"):
+        lint("s3://")
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """Refuses every request, and quotes its credentials."""
+
+    def do_GET(self) -> None:
+        quoted = str(self.headers) + "".join(KEYS.values())
+        body = (
+            f"<Error><Code>SignatureDoesNotMatch</Code><Message>\x1b[31m{quoted}</Message></Error>".encode()
+        )
+        self.send_response(403, " ".join(quoted.split()))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def _hostile(s3: Storage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    assert s3  # its environment
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.usefixtures("_hostile")
+def test_no_error_quotes_a_server(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train.jsonl", "", "*.jsonl"):
+        assert main(["check", f"s3://hostile/{name}"]) == 2
+        shown = capsys.readouterr()
+        assert shown.err.startswith(f"vft: s3://hostile/{name}: access denied; the credentials come from")
+        assert shown.err.count("\n") == 1
+        assert not any(key in shown.err + shown.out for key in (*KEYS.values(), "AWS4-HMAC", "\x1b"))
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("AWS_TIMEOUT", "50ms")
+        with pytest.raises(UsageError, match="did not answer in time; AWS_TIMEOUT=60s waits longer"):
+            lint("s3://silent/train.jsonl")
+    with pytest.raises(UsageError, match="no connection to the server"):
+        lint("s3://closed/train.jsonl")
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    with pytest.raises(UsageError, match="AWS_ALLOW_HTTP=true allows that"):
+        lint("s3://plain/train.jsonl")
+
+
+def test_without_the_extra(s3: Storage) -> None:
+    url = s3.put("train.jsonl", TRAIN)
+    code = "import sys; sys.modules['obstore'] = None"
+    code += "; from pytest_vft.cli import main; sys.exit(main(sys.argv[1:]))"
+
+    run = subprocess.run(
+        [sys.executable, "-c", code, "check", url], capture_output=True, text=True, check=False
+    )
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == f'vft: {url}: object storage needs obstore: pip install "pytest-vft[cloud]"\n'
