@@ -12,6 +12,7 @@ import pytest
 
 from pytest_vft import build_example, compare_providers, write_jsonl
 from pytest_vft.catalogue.cases import data_url, draw
+from pytest_vft.catalogue.providers import load_provider
 from pytest_vft.cli import main
 from pytest_vft.compatibility import LoaderResult
 from pytest_vft.loaders.images import ImageOpener
@@ -182,8 +183,14 @@ def test_trl_quotes_what_is_wrong() -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_datasets_opens_the_images_of_parts() -> None:
-    assert loaded("datasets", *cards(3)).images == 3
+def test_load_image_opens_the_images_of_parts_for_axolotl_only() -> None:
+    """Unsloth, ms-swift and LLaMA-Factory have readers of images of their own, which are not run."""
+    seen = loaded("transformers", *cards(3))
+
+    assert (seen.images, " and transformers " in seen.reader) == (3, True)
+    assert loaded("datasets", *cards(3)).images is None
+    loaders = {name: load_provider(name).loader for name in ("axolotl", "llamafactory", "swift", "unsloth")}
+    assert loaders == {**dict.fromkeys(loaders, "datasets"), "axolotl": "transformers"}
 
 
 @pytest.mark.usefixtures("installed")

@@ -560,6 +560,26 @@ def test_what_cannot_be_judged(vft: Vft, files: tuple[str, ...], said: str) -> N
     assert (code, said in out) == (2, True), out
 
 
+def test_a_long_reason_of_several_providers_is_said_once(vft: Vft) -> None:
+    role = {"role": "developer", "content": "Look."}
+    write_jsonl("train.jsonl", [{"messages": [role, *one["messages"]]} for one in cards()])
+
+    _, out = vft("train.jsonl", "--provider=openai,fireworks,llamafactory", "--offline")
+
+    assert out.count('role is "developer"') == 1
+    assert re.search(r"^openai +refuses  \[1\]$", out, re.MULTILINE)
+    assert re.search(r"^fireworks +refuses  \[1\]$", out, re.MULTILINE)
+    assert re.search(r"^llamafactory +refuses  data format openai; ", out, re.MULTILINE)
+    assert '\n[1] 12 examples: role is "developer"; expected' in out
+    assert re.search(r"^  takes +openai, fireworks, llamafactory$", out, re.MULTILINE)
+
+
+def test_standard_input_is_refused_with_the_next_step(vft: Vft) -> None:
+    for arguments in (["-"], ["--validation-data=-"]):
+        code, out = vft(*arguments)
+        assert (code, "write standard input to a file, such as train.jsonl" in out) == (2, True), out
+
+
 def test_json(vft: Vft) -> None:
     write_jsonl("train.jsonl", [*cards(), card(12, "png 24x24 l")])
 
@@ -661,6 +681,17 @@ def test_clean_file_passes_for_several_providers_and_a_file_of_ones_own() -> Non
     assert {rule.id for rule in report.rules} >= {"line/invalid-json[openai]", "line/invalid-json[acme]"}
     assert [file.examples for file in report.files] == [12]
     assert report.urls == 0
+
+
+def test_a_provider_that_states_none_of_the_selected_rules_is_named() -> None:
+    write_jsonl("train.jsonl", cards())
+    left = "trl is not among the results: it states none of the rules of --select"
+
+    report = lint("train.jsonl", provider="together,trl", select="example/mixed-content")
+
+    assert report.provider == "together"
+    assert left in report.notes
+    assert left not in lint("train.jsonl", provider="together,trl", select="line").notes
 
 
 def test_configuration_states_several_providers() -> None:
@@ -806,7 +837,7 @@ def test_the_next_command_is_that_of_a_provider_that_takes_the_result(vft: Vft) 
 
     _, out = vft("train.jsonl", "--provider=vertex,together")
 
-    assert "after convert: takes" in out
+    assert "\n  takes    vertex, together\n" in out
     assert "\nnext: vft convert train.jsonl --to=together --out=together\n" in out
 
 

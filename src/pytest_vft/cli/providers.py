@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 
 from pytest_vft.cli.output import print_text, text_width
+from pytest_vft.cli.stdin import STDIN
 from pytest_vft.compatibility import ProviderComparison
+from pytest_vft.errors import UsageError
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.compare import compare
@@ -13,6 +16,12 @@ from pytest_vft.runs.compare import compare
 
 def providers(arguments: argparse.Namespace) -> int:
     """Print the verdicts of the providers; return 0, because a comparison is no gate."""
+    splits = (arguments.data, arguments.validation_data, arguments.test_data)
+    if STDIN in chain(arguments.files, *filter(None, splits)):
+        raise UsageError(
+            "vft providers reads files, which its next step names: write standard input to a file, such as "
+            "train.jsonl, and give its name"
+        )
     with watching() as watch:
         comparison = compare(
             vars(arguments),

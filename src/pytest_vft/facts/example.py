@@ -81,8 +81,7 @@ class ExampleFacts(TypedDict):
     repeated_turns: NotRequired[int]
     """Number of messages after one of the same side, system messages aside; assistant messages are a side."""
     mixed_content: NotRequired[bool]
-    """Whether the content of one message is a string and that of another a list of parts; empty contents and
-    those of answers to choose from do not count."""
+    """Whether contents of messages are strings and lists, empty ones and answers to choose from aside."""
     answer_messages: NotRequired[int]
     """Number of assistant messages in a row at the end of the longer of two answers; 0 for one answer."""
     answer_length: NotRequired[int]
@@ -101,6 +100,8 @@ class ExampleFacts(TypedDict):
     """Number of images in the list beside the messages after the first one."""
     unmarked_images: NotRequired[int]
     """Number of images in the list of an example whose contents are all strings; 0 for other examples."""
+    schema_versions: NotRequired[Sequence[str]]
+    """The schemaVersion of the format bedrock, if the example has one."""
     fields: NotRequired[Sequence[str]]
     """Keys of the example besides its messages, such as tools, that have a value."""
     keys: NotRequired[Sequence[str]]
@@ -276,10 +277,7 @@ def _calls(message: Mapping[str, Any]) -> list[str]:
 
 
 def _other_tokens(message: Mapping[str, Any]) -> int:
-    """Return the maximum number of tokens of the keys of *message* besides text and images.
-
-    How a provider encodes names and calls is not documented.
-    """
+    """Return the maximum number of tokens of other keys of *message*; their encoding is undocumented."""
     others = message.keys() - _MEASURED_KEYS
     return json_tokens({key: message[key] for key in others}) if others else 0
 

@@ -35,6 +35,7 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
     # Messages that are left out may have placeholders, and stand between others.
     surplus = 0 if chat.faults else chat.placeholders - (chat.listed or 0)
     repeated = 0 if chat.faults else sum(one == other for one, other in pairwise(turns)) - chat.divided
+    version = chat.others.get("schemaVersion")
     listed = 0 if chat.faults else chat.listed or 0
     example.facts.update(
         {
@@ -54,6 +55,7 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "empty_image_list": chat.listed == 0,
             "images_after_first": max(listed - 1, 0),
             "unmarked_images": 0 if any(row[2] == "parts" for row in chat.rows) else listed,
+            "schema_versions": [str(version)] if version else [],
             "fields": [key for key, value in chat.others.items() if value],
             "keys": () if others else list(chat.others),
             "image_tokens_at_least": example.image_tokens[0] if image_tokens or not example.images else None,

@@ -213,7 +213,7 @@ class Bedrock(FormsFormat):
                 Form(
                     told_by=["messages"],
                     required=["messages"],
-                    consumed=["schemaVersion", "system", "messages"],
+                    consumed=["system", "messages"],
                     properties={
                         "schemaVersion": TEXT_OR_NULL,
                         "system": _SYSTEM,

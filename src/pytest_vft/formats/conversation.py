@@ -24,6 +24,7 @@ _MEDIA_PARTS = ("video", "video_url", "audio", "audio_url", "input_audio")
 _CALLING = ("function_call", "tool_call", "function")
 _ROLES = ("system", "user", "assistant", "tool", "function")
 _TOOL_KEYS = ("tools", "functions")
+_NOT_WRITTEN = (*_TOOL_KEYS, "schemaVersion")  # which says nothing but the format of the example
 _PLAIN = frozenset({"role", "content"})
 _USUAL_PARTS = (None, "text", "image_url", "image")
 _KNOWN_KEYS = frozenset(
@@ -120,7 +121,7 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     if not chat.others:
         return Conversation(turns[:end], turns[end:], losses=losses)
     tools = [tool for key in _TOOL_KEYS for tool in _tools(chat.others.get(key))]
-    others = {key: value for key, value in chat.others.items() if key not in _TOOL_KEYS}
+    others = {key: value for key, value in chat.others.items() if key not in _NOT_WRITTEN}
     return Conversation(turns[:end], turns[end:], tools, others, losses)
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -35,8 +36,14 @@ def together(files: Sequence[str], _: ImageOpener) -> None:
             raise RefusedError(f"{place}: {report.get('message') or 'refused without a message'}")
 
 
-def datasets(files: Sequence[str], opener: ImageOpener) -> None:
-    """Load the files as Hugging Face datasets, and open the images of their rows."""
+def datasets(files: Sequence[str], _: ImageOpener) -> None:
+    """Load the files as Hugging Face datasets; no image is opened."""
+    for file in files:
+        deque(_rows(file), 0)
+
+
+def transformers(files: Sequence[str], opener: ImageOpener) -> None:
+    """Load the files as Hugging Face datasets, and open the images of their rows with load_image."""
     for file in files:
         for number, row in _rows(file):
             _open_all(file, number, opener.of_messages(row), opener, file)
@@ -81,6 +88,7 @@ def google_genai(files: Sequence[str], _: ImageOpener) -> None:
 READERS: Mapping[str, tuple[str, Callable[[Sequence[str], ImageOpener], None]]] = {
     "together": ("together", together),
     "datasets": ("datasets", datasets),
+    "transformers": ("datasets", transformers),
     "trl": ("trl", trl),
     "google-genai": ("google-genai", google_genai),
 }
@@ -93,7 +101,9 @@ def answer(job: Mapping[str, Any]) -> dict[str, Any]:
         reader = f"{distribution} {version(distribution)}"
     except PackageNotFoundError:
         return {"reader": distribution, "installed": False}
-    opener = ImageOpener(job["roots"], counts=read in (datasets, trl))
+    opener = ImageOpener(job["roots"], counts=read in (transformers, trl))
+    if opener.opened is not None:
+        reader = f"{reader} and transformers {version('transformers')}"
     problem = None
     try:
         read(job["files"], opener)

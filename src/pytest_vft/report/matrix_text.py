@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
@@ -12,11 +13,15 @@ from pytest_vft.text import count, safe
 
 _VERDICT = len("refuses")
 _WIDEST_NAME = 30
-AFTER_NOTE = "after convert: by the first examples, if each URL can be fetched and each safe repair succeeds"
+_VERDICTS = ("takes", "loses", "refuses")
+AFTER_NOTE = "after convert, by the first examples, if each URL can be fetched and each safe repair succeeds"
 
 
 def render_matrix_text(comparison: ProviderComparison, display: Display = DEFAULT) -> str:
-    """Return *comparison* as text: a row for each provider, with its verdict and a reason a line."""
+    """Return *comparison* as text: a row for each provider, with its verdict and a reason a line.
+
+    A long reason that several providers have follows the rows, which have its number.
+    """
     width = display.width
     network = [("offline" if comparison.offline else "network on")] if comparison.urls else []
     providers = count(len(comparison.providers), "provider")
@@ -26,24 +31,49 @@ def render_matrix_text(comparison: ProviderComparison, display: Display = DEFAUL
     lines += ["", *_table(comparison, display)]
     for note in comparison.notes:
         lines += wrapped(f"note: {note}", width=width)
-    if any(one.after for one in comparison.providers):
-        lines += wrapped(AFTER_NOTE, width=width)
+    lines += _afters(comparison, width)
     lines += (f"next: {safe(one, None)}" for one in _next(comparison))
     return "\n".join([*lines, "help: vft explain PROVIDER; vft check --provider=PROVIDER"]) + "\n"
 
 
 def _table(comparison: ProviderComparison, display: Display) -> Iterator[str]:
+    """Yield a row for each provider, then the reasons that several of them have."""
     names = [safe(one.id, _WIDEST_NAME) for one in comparison.providers]
     room = max(map(len, names))
     indent = " " * (room + _VERDICT + 4)
+    reasons = [why(comparison, one, display.most_shown) for one in comparison.providers]
+    shared = _shared(reasons, display.width - len(indent))
     yield f"{'':<{room}}  {'verdict':<{_VERDICT}}  why"
-    for name, one in zip(names, comparison.providers, strict=True):
+    for name, one, texts in zip(names, comparison.providers, reasons, strict=True):
         first = f"{name:<{room}}  {one.verdict:<{_VERDICT}}  "
-        after = [f"after convert: {after_words(one)}"] if one.after else []
-        for text in [*why(comparison, one, display.most_shown), *after] or [""]:
+        numbers = ", ".join(f"[{shared[text]}]" for text in texts if text in shared)
+        for text in [*filter(None, [numbers]), *(text for text in texts if text not in shared)] or [""]:
             yield from wrapped(text, first, f"{indent}  ", width=display.width)
             first = indent
     yield ""
+    for text, number in shared.items():
+        yield from wrapped(text, f"[{number}] ", "    ", width=display.width)
+    yield from [""] * bool(shared)
+
+
+def _shared(reasons: Sequence[Sequence[str]], room: int) -> dict[str, int]:
+    """Return numbers of the texts that several of *reasons* have and that do not fit in *room* columns."""
+    numbers = Counter(text for texts in reasons for text in dict.fromkeys(texts))
+    found = (text for text, number in numbers.items() if number > 1 and len(text) > room)
+    return {text: number for number, text in enumerate(found, 1)}
+
+
+def _afters(comparison: ProviderComparison, width: int) -> Iterator[str]:
+    """Yield the verdicts after a conversion, those with the same reasons together."""
+    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in comparison.providers:
+        if one.after:
+            groups[one.after.verdict, "; ".join(one.after.left)].append(safe(one.id, _WIDEST_NAME))
+    if groups:
+        yield from wrapped(f"{AFTER_NOTE}:", width=width)
+    for (verdict, left), names in sorted(groups.items(), key=lambda item: _VERDICTS.index(item[0][0])):
+        words = ": ".join(filter(None, (", ".join(names), left)))
+        yield from wrapped(words, f"  {verdict:<{_VERDICT}}  ", " " * (_VERDICT + 6), width=width)
 
 
 def _next(comparison: ProviderComparison) -> Iterator[str]:
@@ -82,7 +112,7 @@ def _loader(result: LoaderResult | None) -> str:
         return "loader: vft knows none"
     if not result.installed:
         return f"loader: {result.reader} is not installed"
-    opened = "" if result.images is None else f", {count(result.images, 'image')} opened"
+    opened = ", no image opened" if result.images is None else f", {count(result.images, 'image')} opened"
     unopened = f", {result.unopened:,} not opened" if result.unopened else ""
     said = "takes the files" if result.problem is None else result.problem
     return f"loader: {result.reader}: {said}{opened}{unopened}"

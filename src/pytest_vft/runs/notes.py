@@ -53,7 +53,7 @@ def description_notes(settings: Settings) -> Iterator[str]:
 
 
 def group_notes(groups: Sequence[Settings]) -> Iterator[str]:
-    """Yield notes if files have different configurations, or different providers by their data formats."""
+    """Yield notes on different configurations, providers by data formats, and providers that are left out."""
     configs = list(dict.fromkeys(settings.config.path for settings in groups))
     if len(configs) > 1:
         paths = ", ".join("none" if path is None else shown_path(str(path)) for path in configs[:_SHOWN])
@@ -68,6 +68,11 @@ def group_notes(groups: Sequence[Settings]) -> Iterator[str]:
             f"files have data formats of {len(providers):,} providers ({', '.join(providers)}): repeated "
             "content is only found between files for the same provider; --provider=NAME applies one to all"
         )
+
+    judging = {settings.provider.id for settings in groups}
+    for id_ in dict.fromkeys(id_ for settings in groups for id_ in settings.several):
+        if id_ not in judging:
+            yield f"{safe(id_)} is not among the results: it states none of the rules of --select"
 
 
 def allowed_notes(results: Sequence[RuleResult]) -> list[str]:

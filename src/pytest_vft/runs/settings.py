@@ -44,7 +44,7 @@ class Settings:
     maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
     of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
     default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider. *several* says that other settings check the same files for other providers.
+    is not that of the provider. *several* are the ids of all providers that check the same files, if several.
     *baseline* is a file with known findings, also if it is about to be written. *origins*
     has other paths of sources, by which rules are ignored.
     """
@@ -67,7 +67,7 @@ class Settings:
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
-    several: bool = False
+    several: Sequence[str] = ()
     baseline: str | os.PathLike[str] | None = None
     writes_baseline: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)

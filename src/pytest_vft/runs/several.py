@@ -41,12 +41,12 @@ def by_provider(settings: Settings) -> list[Settings]:
         names = provider_names(settings.config.provider, str(settings.config.folder))
     if len(names) < 2:  # noqa: PLR2004 - several
         return [settings]
-    several = _selecting([replace(settings, provider_id=name, several=True) for name in names])
-    ids = [one.provider.id for one in several]
+    each = [replace(settings, provider_id=name) for name in names]
+    ids = [one.provider.id for one in each]
     for id_ in ids:
         if ids.count(id_) > 1:
             raise UsageError(f"provider: {id_} is given twice; expected providers with different names")
-    return several
+    return _selecting([replace(one, several=ids) for one in each])
 
 
 def _selecting(several: list[Settings]) -> list[Settings]:
