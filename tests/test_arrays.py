@@ -22,6 +22,7 @@ from pytest_vft.model import Report, Source
 from pytest_vft.reading import elements
 from pytest_vft.reading.arrays import cut_array, parse_element
 from pytest_vft.reading.elements import read_elements
+from pytest_vft.reading.files import open_file
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.findings import fingerprints
@@ -63,7 +64,7 @@ def write(folder: Path, content: str | bytes, name: str = "train.json") -> Path:
 
 def read(path: Path, shard_bytes: int, longest: int = 10**6) -> Iterator[tuple[int, Line]]:
     """Yield the line and the value of each element, read in shards."""
-    shards, starts, _ = cut_array(str(path), "train", path.stat().st_size, shard_bytes)
+    shards, starts, *_ = cut_array(str(path), "train", open_file(str(path)), shard_bytes)
     them = [element for shard in shards for element in read_elements(shard, longest)]
     assert len(them) == len(starts)
     for line, element in zip(starts, them, strict=True):
@@ -242,7 +243,7 @@ def test_long_elements_are_not_held(tmp_path: Path) -> None:
     path = write(tmp_path, json.dumps(values))
 
     with patch.object(elements, "_BUFFER", 16):
-        them = list(read_elements(cut_array(str(path), "train", path.stat().st_size, 10**6).shards[0], 100))
+        them = list(read_elements(cut_array(str(path), "train", open_file(str(path)), 10**6).shards[0], 100))
 
     sizes = [one.raw.bytes if isinstance(one.raw, LongLine) else len(one.raw) for one in them]
     assert sizes == [len(json.dumps(value)) for value in values]

@@ -128,8 +128,9 @@ class FileResult(NamedTuple):
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered* those
     with an answer; *stopped_by* is the rule whose failure left the lines unread (such as file/not-jsonl), or
     None; *unchecked_media* counts videos and audios, and *image_roots* are folders of local images besides
-    that of the file. *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id; so are
-    *severities*, which holds those that differ from the severity of the rule in the whole run.
+    that of the file; *compression* is "gzip", "Zstandard" or None, and *bytes* is the size of the text.
+    *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id; so are *severities*, which
+    holds those that differ from the severity of the rule in the whole run.
     """
 
     path: str
@@ -149,6 +150,7 @@ class FileResult(NamedTuple):
     layout: Mapping[str, str] = {}
     unchecked_media: int = 0
     image_roots: tuple[str, ...] = ()
+    compression: str | None = None
 
 
 class RuleResult(NamedTuple):

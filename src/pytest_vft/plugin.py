@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_vft.model import Report
     from pytest_vft.runs.live import Evaluator
 
-_SUFFIXES = (".jsonl", ".ndjson")
+_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst")
 # Options that do not ask for datasets, and those that do not if predictions are given.
 _SHAPING = ("vft_max_shown", "vft_no_images", "vft_good_examples")
 _SHARED = ("vft_only", "vft_base_url", "vft_require_checked", "vft_data_format", "vft_image_root")

@@ -15,9 +15,9 @@ from pytest_vft.checking.software import describe_software, software_hash
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.checking.worker import MissingFolder, OtherSoftware, UnreadableShard, lint_in_worker
 from pytest_vft.errors import LintError, VftError
+from pytest_vft.reading.content_error import ContentError
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.object_paths import is_object
-from pytest_vft.reading.parquet import RowsError
 from pytest_vft.reading.shards import SHARD_BYTES, Shard, read_lines
 from pytest_vft.text import count
 
@@ -150,7 +150,7 @@ def _result(shard: Shard, result: object) -> ShardResult:
     if isinstance(result, ShardTotals):
         return result
     if isinstance(result, UnreadableShard):
-        if isinstance(result.error, RowsError):
+        if isinstance(result.error, ContentError):
             return result.error
         _check_readable_here(shard, result)
         return result.error
@@ -196,6 +196,8 @@ def _naming(place: str) -> Iterator[None]:
 
 
 def _place(shard: Shard) -> str:
+    if shard.compression:
+        return shard.path
     return f"{shard.path}: bytes {shard.start:,} to {shard.end:,}"
 
 

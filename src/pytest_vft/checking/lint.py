@@ -71,12 +71,12 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
     store = open_image_store(plan)
 
     def lint(shards: Sequence[Shard]) -> Iterator[ShardResult]:
-        done, total = 0, sum(shard.end - shard.start for shard in shards)
+        done, total = 0, sum(shard.bytes for shard in shards)
         results = lint_shards(shards, plan, store, workers, task_bytes=shard_bytes)
         for shard, result in zip(shards, results, strict=True):
             if remember and isinstance(result, ShardTotals):
                 remember(result)
-            done += shard.end - shard.start
+            done += shard.bytes
             if watch:
                 watch(ReadProgress(done, total))
             yield result

@@ -31,10 +31,11 @@ _ADD = "INSERT OR REPLACE INTO shards VALUES (?, ?)"
 _FORGET = """DELETE FROM shards WHERE rowid <= (SELECT max(rowid) FROM (
     SELECT rowid, sum(length(value)) OVER (ORDER BY rowid DESC) AS total FROM shards) WHERE total > ?)"""
 _MOST_BYTES = 100 * 1024 * 1024
-_LARGEST = 4 * 1024 * 1024  # bytes of one result
+_LARGEST = 16 * 1024 * 1024  # bytes of one result
 _WRITTEN_AT_ONCE = 8 * 1024 * 1024
 
-# Bytes of a shard. Smaller shards are linted faster than looked up; a larger shard is a single line.
+# Bytes of a shard. Smaller shards are linted faster than looked up; a larger shard is a single line,
+# or a compressed file.
 _SMALLEST_SHARD = 1024 * 1024
 _LARGEST_SHARD = 128 * 1024 * 1024
 _HEAD = 64 * 1024
@@ -65,8 +66,9 @@ class ShardMemory:
 
     def key(self, shard: Shard) -> bytes | None:
         """Return the key of *shard*, None if it is not cached. Raises OSError if it cannot be read."""
-        size, pinned = shard.end - shard.start, is_pinned(shard.path)
-        if not pinned and (shard.work < _SMALLEST_SHARD or size > _LARGEST_SHARD):
+        size, pinned = shard.bytes, is_pinned(shard.path)
+        is_large = size > _LARGEST_SHARD and not shard.compression
+        if not pinned and (shard.work < _SMALLEST_SHARD or is_large):
             return None
         self._setting = self._setting or _setting(self._plan)
         fields = (
@@ -76,6 +78,7 @@ class ShardMemory:
             sorted(shard.ignored),
             shard.part,
             shard.rows,
+            shard.compression,
             size,
         )
         if is_pinned(shard.path):

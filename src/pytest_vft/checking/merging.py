@@ -13,11 +13,12 @@ from pytest_vft.checking.sizing import image_share, line_bytes
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
-from pytest_vft.reading.arrays import cut_array, open_array
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile
-from pytest_vft.reading.parquet import all_rows, cut_rows
+from pytest_vft.reading.arrays import cut_array
+from pytest_vft.reading.files import BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.parquet import cut_rows
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.shards import Shard, cut_shards
+from pytest_vft.reading.whole import whole_shard
 
 # Yields the results of shards, in their order.
 LintShards = Callable[[Sequence[Shard]], Iterator[ShardResult]]
@@ -42,6 +43,7 @@ class FileTotals:
     stopped_by: str | None = None
     starts: array[int] | None = None
     _array_lines: int = 0
+    _array_bytes: int = 0
 
     def shards(self, shard_bytes: int) -> Sequence[Shard]:
         """Return the shards of the file, of about *shard_bytes* of work; none if it is of another kind."""
@@ -59,7 +61,7 @@ class FileTotals:
                 data_format=whole.data_format,
                 layout=whole.layout,
                 ignored=whole.ignored,
-                image_bytes=int((one.end - one.start) * share),
+                image_bytes=int(one.bytes * share),
             )
             for one in cut
         ]
@@ -71,25 +73,28 @@ class FileTotals:
 
     def _whole(self) -> Shard:
         """Return the file as one shard. Raises OSError if an array cannot be read."""
-        opened, source = self.opened, self.source
-        path, split = source.path, source.split
-        if opened.container == ARRAY:
-            whole, _ = open_array(path, split, opened.bytes)
-        elif opened.container == PARQUET:
-            whole = all_rows(path, split, opened.bytes)
-        else:
-            start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-            whole = Shard(path, split, start, opened.bytes)
+        source = self.source
+        whole = whole_shard(source.path, source.split, self.opened)
         return whole._replace(data_format=source.data_format, layout=source.layout, ignored=self.ignored)
 
     def _cut(self, whole: Shard, shard_bytes: int) -> Sequence[Shard]:
         path, split, start, end, *_ = whole
         if whole.rows:
             return cut_rows(path, split, shard_bytes)
-        if whole.part is None:
-            return cut_shards(path, split, start, end, shard_bytes)
-        shards, self.starts, self._array_lines = cut_array(path, split, end, shard_bytes)
-        return shards
+        if whole.part:
+            shards, self.starts, self._array_lines, self._array_bytes = cut_array(
+                path, split, self.opened, shard_bytes
+            )
+            return shards
+        return [whole] if whole.compression else cut_shards(path, split, start, end, shard_bytes)
+
+    @property
+    def bytes(self) -> int:
+        """Size in bytes: that of its text if the file is compressed and was read, else that on disk."""
+        if self.opened.compression is None or self.opened.error:
+            return self.opened.bytes
+        mark = len(BYTE_ORDER_MARK) if self.opened.byte_order_mark else 0
+        return self._array_bytes or mark + self.totals.size
 
     @property
     def lines(self) -> int:

@@ -176,10 +176,11 @@ def _facts(file: FileTotals, skipping: Sequence[Rule]) -> FileFacts:
     skipped, at_most = skipped_lines(totals.bad_lines, skipping)
     return {
         "split": file.source.split,
-        "bytes": opened.bytes,
+        "bytes": file.bytes,
         "readable": opened.error is None,
         "read_error": opened.error,
         "container": opened.container,
+        "compression": opened.compression.name if opened.compression else "none",
         **table_facts(file.source.columns),
         "byte_order_mark": opened.byte_order_mark,
         "examples": totals.examples if read else None,
@@ -210,7 +211,7 @@ def _result(file: FileTotals, maker: TallyMaker) -> FileResult:
     return FileResult(
         path=file.source.path,
         split=file.source.split,
-        bytes=file.opened.bytes,
+        bytes=file.bytes,
         lines=file.lines,
         examples=file.totals.examples,
         questions=len(file.totals.turns),
@@ -224,6 +225,7 @@ def _result(file: FileTotals, maker: TallyMaker) -> FileResult:
         layout=file.source.layout,
         unchecked_media=file.totals.unchecked_media,
         image_roots=file.image_roots,
+        compression=file.opened.compression.name if file.opened.compression else None,
     )
 
 

@@ -40,6 +40,7 @@ from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.parquet import read_row_batches
 from pytest_vft.reading.shards import BATCH, LongLine, Shard, exact, read_batches, read_pieces
 
+_ReadLine = tuple[bytes | LongLine, Line]  # as read and parsed
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
 
@@ -106,7 +107,7 @@ class ShardLinter:
         return self._files
 
     def _walk(  # noqa: C901, PLR0915 - the loop over all lines of a dataset, where a call costs
-        self, shard: Shard, lines: Iterator[tuple[bytes | LongLine, Line]], files: LocalImages
+        self, shard: Shard, lines: Iterator[_ReadLine], files: LocalImages
     ) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format, shard.layout)
         files.pop_seen()
@@ -122,6 +123,7 @@ class ShardLinter:
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings, facts_of)
         count_text = self._count_text
         training, first_keys = self._training, FirstKeys() if self._keys else None
+        measures = (first_keys is not None and not shard.rows) or shard.compression is not None
         add, number, start = self._add, 0, 0
         for raw, line in lines:
             repeats = line.lines
@@ -132,7 +134,7 @@ class ShardLinter:
             if counted.failed:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=repeats))
             totals.examples += not line.blank
-            if first_keys is not None and not shard.rows:  # each row has the same columns
+            if measures:  # not of rows, which have the same columns
                 start, totals.size = (
                     totals.size,
                     totals.size + (len(raw) if isinstance(raw, bytes) else raw.bytes),
@@ -195,15 +197,15 @@ class ShardLinter:
         if self._others:
             self._others.measure(example, totals.other_tokens)
 
-    def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[tuple[bytes | LongLine, Line]]:
+    def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Yield each line as read and parsed, with its images in the store; hash it into *content*."""
-        if shard.part:
-            yield from self._read_elements(shard, content)
-            return
-        if shard.rows and content:
+        if content and (shard.rows or shard.compression):
             for piece in read_pieces(shard, BATCH):
                 content.update(piece)
             content = None
+        if shard.part:
+            yield from self._read_elements(shard, content)
+            return
         for batch in read_row_batches(shard) if shard.rows else read_batches(shard):
             for raw, lifted in zip(batch, self._store.lift(batch), strict=True):
                 if content and isinstance(raw, bytes):
@@ -217,9 +219,7 @@ class ShardLinter:
         elif is_unopened(image):
             totals.unopened.update(self._judge.unknown("image", verdicts))
 
-    def _read_elements(
-        self, shard: Shard, content: xxh3_128 | None
-    ) -> Iterator[tuple[bytes | LongLine, Line]]:
+    def _read_elements(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Like _read(), for a part of an array."""
         for batch in read_element_batches(shard, content.update if content else None):
             for element, lifted in zip(batch, self._store.lift([one.raw for one in batch]), strict=True):

@@ -16,9 +16,10 @@ from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.errors import LintError
 from pytest_vft.model import Source
 from pytest_vft.reading.arrays import cut_array
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile
+from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile
 from pytest_vft.reading.parquet import cut_rows
 from pytest_vft.reading.shards import SHARD_BYTES, Shard, cut_shards
+from pytest_vft.reading.whole import whole_shard
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -58,12 +59,12 @@ class CutFile(NamedTuple):
 def cut_file(source: Source, opened: OpenedFile) -> CutFile:
     """Return the file of *source* in shards. Raises OSError if it cannot be read."""
     if opened.container == ARRAY:
-        cut = cut_array(source.path, source.split, opened.bytes, SHARD_BYTES)
+        cut = cut_array(source.path, source.split, opened, SHARD_BYTES)
         return CutFile(source, cut.shards, cut.starts)
     if opened.container == PARQUET:
         return CutFile(source, cut_rows(source.path, source.split, SHARD_BYTES))
-    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    return CutFile(source, cut_shards(source.path, source.split, start, opened.bytes, SHARD_BYTES))
+    path, split, start, end, *_ = whole = whole_shard(source.path, source.split, opened)
+    return CutFile(source, [whole] if whole.compression else cut_shards(path, split, start, end, SHARD_BYTES))
 
 
 def survey_file(file: CutFile, executor: Executor | None) -> ShardSurvey:

@@ -12,6 +12,8 @@ import orjson
 
 from pytest_vft.errors import EvaluationError
 from pytest_vft.evaluation.questions import read_objects
+from pytest_vft.reading.compressed import open_text
+from pytest_vft.reading.compression import Compression
 from pytest_vft.reading.files import open_file
 from pytest_vft.regular_files import read_bytes
 from pytest_vft.text import count, safe
@@ -26,17 +28,21 @@ def read_lines_of_predictions(path: str) -> Lines:
 
     Raises EvaluationError for a file of another format, and for an entry that is not an object.
     """
-    container = open_file(path).container
+    opened = open_file(path)
+    container = opened.container
     if container.startswith("a JSON array"):
-        return _array(path, _text(path))
+        return _array(path, _text(path, opened.compression))
     is_named_table = container == "JSONL" and path.lower().endswith((".csv", ".tsv"))
     if container.startswith(("CSV (", "TSV (")) or is_named_table:
-        return _table(path, _text(path))
+        return _table(path, _text(path, opened.compression))
     return read_objects(path)
 
 
-def _text(path: str) -> str:
+def _text(path: str, compression: Compression | None) -> str:
     try:
+        if compression:
+            with open_text(path, compression) as text:
+                return text.read().decode("utf-8-sig")
         return read_bytes(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"

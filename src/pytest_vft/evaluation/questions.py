@@ -15,12 +15,13 @@ from pytest_vft.evaluation.prompts import Prompt, images_of, make_prompt, open_i
 from pytest_vft.evaluation.splits import Split, conversation, open_split
 from pytest_vft.evaluation.truths import Truths, read_truths_beside
 from pytest_vft.formats.chat import target_turn
-from pytest_vft.reading.arrays import open_array, parse_element
+from pytest_vft.reading.arrays import parse_element
 from pytest_vft.reading.elements import Element, read_elements
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, LINES, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.files import ARRAY, LINES, OpenedFile, open_file
 from pytest_vft.reading.lines import lift, parse_line
-from pytest_vft.reading.parquet import all_rows, read_rows
-from pytest_vft.reading.shards import LongLine, Shard, read_lines
+from pytest_vft.reading.parquet import read_rows
+from pytest_vft.reading.shards import LongLine, read_lines
+from pytest_vft.reading.whole import whole_shard
 from pytest_vft.text import safe
 
 ID_PATTERN = r"\[(\d+)\]"
@@ -114,14 +115,18 @@ def _opened(path: str) -> OpenedFile:
 
 
 def _entries(path: str, opened: OpenedFile) -> Iterator[tuple[bytes | LongLine, Element | None]]:
-    """Yield the entries of a test split as they are written, and as elements if it is an array."""
-    if opened.container == ARRAY:
-        whole, _ = open_array(path, "test", opened.bytes)
-        return ((element.raw, element) for element in read_elements(whole))
-    if opened.container == PARQUET:
-        return ((raw, None) for raw in read_rows(all_rows(path, "test", opened.bytes)))
-    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    return ((raw, None) for raw in read_lines(Shard(path, "test", start, opened.bytes)))
+    """Yield the entries of a test split as they are written, and as elements if it is an array.
+
+    Raises EvaluationError if the file cannot be read.
+    """
+    try:
+        whole = whole_shard(path, "test", opened)
+        if whole.part:
+            yield from ((element.raw, element) for element in read_elements(whole))
+        else:
+            yield from ((raw, None) for raw in (read_rows(whole) if whole.rows else read_lines(whole)))
+    except OSError as error:
+        raise EvaluationError(f"{path}: {error.strerror or type(error).__name__}") from None
 
 
 def read_questions(  # noqa: PLR0913 - all but the path by keyword, most with a default

@@ -14,13 +14,15 @@ class FileFacts(TypedDict):
     split: Split
     """Split of the file: train, validation or test."""
     bytes: int
-    """Size on disk."""
+    """Size on disk, or that of the text of a compressed file."""
     readable: bool
     """Whether the file could be opened and read."""
     read_error: str | None
     """The system's message if the file cannot be read."""
     container: str
-    """"JSONL", or the kind of file by its first 64 KiB: a JSON array, gzip, UTF-16, unreadable ..."""
+    """"JSONL", or the kind of file by its first 64 KiB: a JSON array, UTF-16, a tar archive in gzip ..."""
+    compression: str
+    """"none", "gzip" or "Zstandard"."""
     columns: str
     """Names of the columns of a table, whose rows are no examples; "none" for other files."""
     build_options: str

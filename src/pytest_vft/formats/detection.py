@@ -13,12 +13,12 @@ from pytest_vft.formats.alike import reads_alike
 from pytest_vft.formats.dataset_info import read_description
 from pytest_vft.formats.foreign import recognise
 from pytest_vft.formats.registry import data_formats
-from pytest_vft.reading.arrays import open_array
 from pytest_vft.reading.elements import read_elements
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.files import HEAD, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.object_paths import is_pinned
-from pytest_vft.reading.opening import open_data
-from pytest_vft.reading.parquet import all_rows, read_rows, read_table
+from pytest_vft.reading.parquet import read_rows, read_table
+from pytest_vft.reading.shards import open_shard
+from pytest_vft.reading.whole import whole_shard
 
 _EXAMPLES = 16
 _ENOUGH = 1024 * 1024  # bytes after which no further example is read
@@ -134,15 +134,15 @@ def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _entries(path: str, opened: OpenedFile) -> Iterator[bytes]:
-    if opened.container == ARRAY:
-        whole, _ = open_array(path, "train", opened.bytes)
+    whole = whole_shard(path, "train", opened)
+    if whole.part:
         start = whole._replace(end=min(whole.end, whole.start + _LONGEST))
         yield from (element.raw for element in read_elements(start) if isinstance(element.raw, bytes))
         return
-    if opened.container == PARQUET:
-        yield from (raw for raw in read_rows(all_rows(path, "train", opened.bytes)) if isinstance(raw, bytes))
+    if whole.rows:
+        yield from (raw for raw in read_rows(whole) if isinstance(raw, bytes))
         return
-    with open_data(path, start=len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0) as file:
+    with open_shard(whole._replace(end=min(whole.end, whole.start + _ENOUGH)), HEAD) as file:
         while line := file.readline(_LONGEST):
             yield line
 

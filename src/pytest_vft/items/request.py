@@ -17,6 +17,7 @@ from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
 from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.baseline import open_baseline
+from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.groups import find_groups, joined
 from pytest_vft.runs.job_server import other_server
 from pytest_vft.runs.settings import Settings
@@ -158,7 +159,7 @@ def _limited(groups: Sequence[Settings], places: Sequence[str]) -> tuple[Setting
 def _named(arguments: Sequence[str]) -> Iterator[NodeArgument]:
     for argument in arguments:
         given, _, rules = argument.partition("::")
-        relative = given if is_object(given) else os.path.relpath(given)
+        relative = relative_path(given)
         shown = given if relative.startswith("..") else relative
         for path in [DATASET] if given == DATASET else expand(shown):
             yield NodeArgument(path, rules)

@@ -12,6 +12,7 @@ from pytest_vft.errors import UsageError
 REJECTED = ".rej"  # follows the name of a file: the examples that were set aside
 REASONS = ".rej.csv"  # why they were set aside
 ORIGIN = ".origin.csv"  # where each line comes from
+_COMPRESSED = (".gz", ".zst")  # outputs are plain
 SIDE_FILES = (REJECTED, REASONS, ORIGIN)
 
 
@@ -53,7 +54,12 @@ def output_targets(
 
 def _name(path: str, suffixes: Mapping[str, str]) -> str:
     name = os.path.basename(path)  # noqa: PTH119 - a path as the user wrote it
-    return os.path.splitext(name)[0] + suffixes[path] if path in suffixes else name  # noqa: PTH122 - as above
+    if path not in suffixes:
+        return name
+    stem, end = os.path.splitext(name)  # noqa: PTH122 - as above
+    if end.lower() in _COMPRESSED:
+        stem = os.path.splitext(stem)[0]  # noqa: PTH122 - as above
+    return stem + suffixes[path]
 
 
 def _distinct(names: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,27 +9,27 @@ from typing import NamedTuple
 
 from pytest_vft.model import Split
 from pytest_vft.reading.elements import NO_BRACKET, Element, ElementCutter, read_elements
-from pytest_vft.reading.files import HEAD
+from pytest_vft.reading.files import HEAD, OpenedFile
 from pytest_vft.reading.lines import Line, parse_line
-from pytest_vft.reading.opening import open_data
-from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Shard
+from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Shard, open_shard
 from pytest_vft.text import Safe
 
 
 class ArrayShards(NamedTuple):
-    """An array in shards, the line in the file on which each element starts, and the number of lines."""
+    """An array in shards, the line in the file on which each element starts, its lines, and its last byte."""
 
     shards: list[Shard]
     starts: array[int]
     lines: int
+    bytes: int
 
 
-def cut_array(path: str, split: Split, size: int, shard_bytes: int) -> ArrayShards:
-    """Return the array in the file at *path* of *size* bytes in shards of about *shard_bytes*.
+def cut_array(path: str, split: Split, opened: OpenedFile, shard_bytes: int) -> ArrayShards:
+    """Return the array in the file at *path* in shards of about *shard_bytes*, in one if it is compressed.
 
     Raises OSError if the file cannot be read.
     """
-    whole, first_line = open_array(path, split, size)
+    whole, first_line = open_array(path, split, opened)
     starts = array("Q")
     cuts = [whole.start]
     cutter = ElementCutter(whole)
@@ -37,22 +37,25 @@ def cut_array(path: str, split: Split, size: int, shard_bytes: int) -> ArrayShar
         starts.append(first_line + element.line)
         if element.start - cuts[-1] >= shard_bytes:
             cuts.append(element.start)
-    cuts.append(size)
+    if whole.compression:
+        return ArrayShards([whole], starts, first_line - 1 + cutter.lines, cutter.end)
+    cuts.append(whole.end)
     last = len(cuts) - 2
     shards = [
         Shard(path, split, start, end, part=ArrayPart(opens=number == 0, closes=number == last))
         for number, (start, end) in enumerate(pairwise(cuts))
     ]
-    return ArrayShards(shards, starts, first_line - 1 + cutter.lines)
+    return ArrayShards(shards, starts, first_line - 1 + cutter.lines, cutter.end)
 
 
-def open_array(path: str, split: Split, size: int) -> tuple[Shard, int]:
+def open_array(path: str, split: Split, opened: OpenedFile) -> tuple[Shard, int]:
     """Return the array in the file at *path* as one shard, and the line in the file on which it starts."""
-    with open_data(path) as file:
+    part = ArrayPart(opens=True, closes=True)
+    whole = Shard(path, split, 0, opened.end, part=part, compression=opened.compression)
+    with open_shard(whole._replace(end=min(whole.end, HEAD)), HEAD) as file:
         head = file.read(HEAD)
     start = max(head.find(b"["), 0)
-    whole = Shard(path, split, start, size, part=ArrayPart(opens=True, closes=True))
-    return whole, 1 + head.count(b"\n", 0, start)
+    return whole._replace(start=start), 1 + head.count(b"\n", 0, start)
 
 
 def read_element_batches(

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
-from pytest_vft.reading.opening import open_data
-from pytest_vft.reading.shards import LONGEST_LINE, ArrayPart, LongLine, Shard
+from pytest_vft.reading.shards import LONGEST_LINE, ArrayPart, LongLine, Shard, open_shard
 
 NO_BRACKET = "no closing bracket after the array"
 _BUFFER = 1024 * 1024
@@ -80,14 +79,18 @@ class ElementCutter:
         self._newlines = 0
 
     @property
+    def end(self) -> int:
+        """The byte in the file up to which was read."""
+        return self._offset + len(self._data)
+
+    @property
     def lines(self) -> int:
         """Number of lines that were read."""
         return self._newlines + (not self._data.endswith(b"\n"))
 
     def elements(self) -> Iterator[Element]:
         """Yield the elements of the shard."""
-        path, start, end = self._shard.path, self._shard.start, self._shard.end
-        with open_data(path, 0, start=start, end=end) as self._file:
+        with open_shard(self._shard) as self._file:
             if self._part.opens and self._next() == _OPEN:
                 self._at += 1
                 fault = self._separator(first=True)

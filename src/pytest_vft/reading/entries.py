@@ -8,11 +8,11 @@ from typing import NamedTuple
 from pytest_vft.model import Split
 from pytest_vft.reading.arrays import open_array, parse_element
 from pytest_vft.reading.elements import Element, read_elements
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, PARQUET, OpenedFile
+from pytest_vft.reading.files import ARRAY, OpenedFile
 from pytest_vft.reading.lines import Line, parse_line
-from pytest_vft.reading.opening import open_data
-from pytest_vft.reading.parquet import all_rows, read_rows
-from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Rows, Shard, read_lines
+from pytest_vft.reading.parquet import read_rows
+from pytest_vft.reading.shards import BATCH, ArrayPart, LongLine, Rows, Shard, open_shard, read_lines
+from pytest_vft.reading.whole import whole_shard
 
 
 class FileEntry(NamedTuple):
@@ -43,7 +43,7 @@ class FileEntry(NamedTuple):
             return
         left = self.raw.bytes
         start = self.shard.start if self.element is None else self.element.start
-        with open_data(self.shard.path, start=start, end=start + left) as file:
+        with open_shard(self.shard._replace(start=start, end=start + left)) as file:
             while left and (piece := file.read(min(left, BATCH))):
                 left -= len(piece)
                 yield piece
@@ -59,32 +59,33 @@ def read_entries(path: str, split: Split, opened: OpenedFile) -> Iterator[FileEn
     Raises OSError if the file cannot be read.
     """
     if opened.container == ARRAY:
-        yield from _elements(path, split, opened.bytes)
+        yield from _elements(path, split, opened)
         return
-    if opened.container == PARQUET:
-        yield from _rows(path, split, opened.bytes)
+    whole = whole_shard(path, split, opened)
+    if whole.rows:
+        yield from _rows(whole)
         return
-    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    for line, raw in enumerate(read_lines(Shard(path, split, start, opened.bytes)), 1):
+    start = whole.start
+    for line, raw in enumerate(read_lines(whole), 1):
         end = start + (raw.bytes if isinstance(raw, LongLine) else len(raw))
-        yield FileEntry(raw, line, Shard(path, split, start, end))
+        yield FileEntry(raw, line, whole._replace(start=start, end=end))
         start = end
 
 
-def _rows(path: str, split: Split, size: int) -> Iterator[FileEntry]:
-    whole = all_rows(path, split, size)
+def _rows(whole: Shard) -> Iterator[FileEntry]:
     for row, raw in enumerate(read_rows(whole), 1):
         yield FileEntry(raw, row, whole._replace(rows=Rows(0, None, row - 1, 1)))
 
 
-def _elements(path: str, split: Split, size: int) -> Iterator[FileEntry]:
-    whole, first_line = open_array(path, split, size)
+def _elements(path: str, split: Split, opened: OpenedFile) -> Iterator[FileEntry]:
+    whole, first_line = open_array(path, split, opened)
     coming = read_elements(whole)
     element = next(coming, None)
     position = 0
     while element:
         following = next(coming, None)
         part = ArrayPart(opens=element.start == whole.start, closes=following is None)
-        shard = Shard(path, split, element.start, following.start if following else size, part=part)
+        end = following.start if following else whole.end
+        shard = whole._replace(start=element.start, end=end, part=part)
         yield FileEntry(element.raw, first_line + element.line, shard, position, element)
         element, position = following, position + 1

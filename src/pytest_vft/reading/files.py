@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from pytest_vft.reading.compression import END_OF_TEXT, GZIP, ZSTANDARD, Compression
 from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.text_files import text_container
@@ -14,14 +15,14 @@ LINES, ARRAY, PARQUET = "JSONL", "a JSON array", "Parquet"  # the containers tha
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\x1f\x8b", "gzip"),
+    (b"\x1f\x8b", GZIP),
     (b"BZh", "bzip2"),
     (b"\xfd7zXZ\0", "xz"),
     (b"]\0\0", "LZMA"),  # properties and dictionary of the encoder; the format has no magic
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"PK\x03\x04", "a zip archive"),
-    (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"\x28\xb5\x2f\xfd", ZSTANDARD),
     (b"PAR1", PARQUET),
     (b"PARE", PARQUET),  # with an encrypted footer
     (b"ARROW1\0\0", "Arrow"),
@@ -40,16 +41,22 @@ _PROBED = 64  # bytes that show an encoding
 
 
 class OpenedFile(NamedTuple):
-    """What the first 64 KiB of a file show.
+    """What the first 64 KiB of a file show, or those of its text if it is compressed.
 
-    *container* is LINES for a file that can be read line by line, otherwise its kind; "unreadable" if
-    it cannot be read, in which case *error* says why.
+    *bytes* is its size on disk. *container* is LINES for a file that can be read line by line, otherwise its
+    kind; "unreadable" if it cannot be read, in which case *error* says why.
     """
 
     bytes: int
     container: str
     byte_order_mark: bool
     error: str | None
+    compression: Compression | None = None
+
+    @property
+    def end(self) -> int:
+        """Where the text of the file ends, in bytes."""
+        return END_OF_TEXT if self.compression else self.bytes
 
     @property
     def is_read(self) -> bool:
@@ -58,7 +65,10 @@ class OpenedFile(NamedTuple):
 
 
 def open_file(path: str) -> OpenedFile:
-    """Return size and kind of the file at *path*; never raises. An object is read only once."""
+    """Return size and kind of the file at *path*. An object is read only once.
+
+    Raises UsageError if the file is compressed in a way for which a package is not installed.
+    """
     if not is_pinned(path):
         return _open(path)
     if "opened" not in path.known:
@@ -77,8 +87,24 @@ def _open(path: str) -> OpenedFile:
     except ValueError:  # a NUL character in the path
         return OpenedFile(0, "unreadable", False, "not a file name")
     kind = container(head)
+    if kind in (GZIP, ZSTANDARD):
+        return _open_compressed(path, kind, size)
     problem = _problem(path) if kind == PARQUET else None
     return OpenedFile(size, kind, head.startswith(BYTE_ORDER_MARK), problem)
+
+
+def _open_compressed(path: str, name: str, size: int) -> OpenedFile:
+    from pytest_vft.reading.compressed import open_text  # noqa: PLC0415 - for few files
+
+    compression = Compression(name, size)
+    try:
+        with open_text(path, compression) as text:
+            head = text.read(HEAD)
+    except OSError as error:
+        return OpenedFile(size, "unreadable", False, error.strerror or type(error).__name__)
+    kind = container(head)
+    kind = kind if kind in (LINES, ARRAY) else f"{kind} in {name}"
+    return OpenedFile(size, kind, head.startswith(BYTE_ORDER_MARK), None, compression)
 
 
 def _problem(path: str) -> str | None:

@@ -17,6 +17,7 @@ import pybase64
 from xxhash import xxh3_64_hexdigest
 
 from pytest_vft.model import Split
+from pytest_vft.reading.content_error import ContentError
 from pytest_vft.reading.opening import data_size, open_data
 from pytest_vft.reading.shards import BATCH, LONGEST_LINE, LongLine, Rows, Shard
 from pytest_vft.text import Safe, safe
@@ -33,10 +34,6 @@ BYTES_MARK = ";table=bytes"
 # A column of type Image of datasets is a struct of these.
 _IMAGE = {"bytes", "path"}
 _MEDIA_TYPES = {b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp", b"GIF8": "image/gif"}
-
-
-class RowsError(OSError):
-    """A Parquet file cannot be read; strerror says why."""
 
 
 class Table(NamedTuple):
@@ -60,7 +57,7 @@ def parquet_problem(path: str) -> str | None:
         return "it is Parquet without its end; copy or download it again"
     try:
         read_table(path)
-    except RowsError as error:
+    except ContentError as error:
         return error.strerror
     return None
 
@@ -112,7 +109,7 @@ def read_rows(shard: Shard) -> Iterator[bytes | LongLine]:
                 skipped -= group.num_rows
                 continue
             if group.total_byte_size > _LARGEST_ROW * max(group.num_rows, 1):
-                raise RowsError(errno.EFBIG, f"its rows have more than {_LARGEST_ROW:,} bytes", shard.path)
+                raise ContentError(errno.EFBIG, f"its rows have more than {_LARGEST_ROW:,} bytes", shard.path)
             for batch in table.iter_batches(_batch_size(group), row_groups=[number], use_threads=False):
                 taken = batch.slice(skipped, left)
                 skipped -= min(skipped, batch.num_rows)
@@ -155,7 +152,7 @@ def _opened(path: str) -> Iterator[Any]:
             if isinstance(error, OSError) and error.strerror:
                 raise
             words = str(error).partition("\n")[0] or type(error).__name__
-            raise RowsError(errno.EIO, Safe(f"pyarrow: {safe(words)}"), path) from error
+            raise ContentError(errno.EIO, Safe(f"pyarrow: {safe(words)}"), path) from error
 
 
 def _place(group: Any, size: int) -> tuple[int, int]:

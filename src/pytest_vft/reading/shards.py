@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from itertools import pairwise
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pytest_vft.model import Split
+from pytest_vft.reading.compression import Compression
 from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.opening import data_size, open_data
 from pytest_vft.reading.remote import Remote
@@ -16,7 +18,7 @@ SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and t
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
 _OBJECT_FACTOR = 8  # shards of 64 MiB in object storage
-_BLANK = (b"\n", b"\r\n")
+_BLANK = {b"\n": re.compile(rb"\n*"), b"\r\n": re.compile(rb"(?:\r\n)*")}
 BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
 
 
@@ -48,12 +50,13 @@ class Rows(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """The bytes from *start* to *end* of the file at *path*, with settings of the file.
+    """The bytes from *start* to *end* of the text of the file at *path*, with settings of the file.
 
     *ignored* holds the ids of rules that are ignored in the file, *remotes* what was found behind the
     URLs of the shard. *image_bytes* is the estimated size of its local images, and
     *layout* are settings of the data format. *part* is None for all but arrays, *rows* for all but Parquet,
     *cut* for all but lines of an object in object storage; the lines of such a shard are those of exact().
+    *compression* is None for all but compressed files.
     """
 
     path: str
@@ -68,11 +71,17 @@ class Shard(NamedTuple):
     part: ArrayPart | None = None
     rows: Rows | None = None
     cut: NominalCut | None = None
+    compression: Compression | None = None
+
+    @property
+    def bytes(self) -> int:
+        """The bytes to read from the file: all of a compressed file."""
+        return self.compression.bytes if self.compression else self.end - self.start
 
     @property
     def work(self) -> int:
         """The bytes to read, those of local images included."""
-        return self.end - self.start + self.image_bytes
+        return self.bytes + self.image_bytes
 
 
 class LongLine(NamedTuple):
@@ -135,6 +144,16 @@ def _after_newline(path: str, at: int, limit: int) -> int | None:
     return None
 
 
+def open_shard(shard: Shard, buffer: int = _BUFFER) -> BufferedReader[Any]:
+    """Open the text of the file of *shard* where the shard starts. Raises OSError, also while it is read."""
+    path, start, end = shard.path, shard.start, shard.end
+    if shard.compression:
+        from pytest_vft.reading.compressed import open_text  # noqa: PLC0415 - for compressed files only
+
+        return open_text(path, shard.compression, start, buffer)
+    return cast("BufferedReader[Any]", open_data(path, buffer, start=start, end=end))
+
+
 def read_lines(
     shard: Shard, longest: int = LONGEST_LINE, *, folded: bool = False
 ) -> Iterator[bytes | LongLine]:
@@ -145,7 +164,7 @@ def read_lines(
     JSON may contain. Raises OSError if the file cannot be read.
     """
     left = shard.end - shard.start
-    with open_data(shard.path, _BUFFER, start=shard.start, end=shard.end) as file:
+    with open_shard(shard) as file:
         while left > 0 and (line := file.readline(min(left, longest + 1))):
             left -= len(line)
             if len(line) <= longest:
@@ -162,24 +181,22 @@ def read_lines(
             yield LongLine(length, last == b"\n")
 
 
-def _equal_lines(file: BinaryIO, line: bytes, left: int) -> bytes:
+def _equal_lines(file: BufferedReader[Any], line: bytes, left: int) -> bytes:
     """Read and return the next lines of *file* that equal *line*: about 1 MiB of *left* bytes at most."""
-    pieces, lines, size = [], 1, 0
-    while lines and size < BATCH:
-        piece = file.read(min(lines * len(line), left))
-        if piece == line * lines:
-            pieces.append(piece)
-            size, left, lines = size + len(piece), left - len(piece), lines * 2
-        else:
-            file.seek(-len(piece), os.SEEK_CUR)
-            lines //= 2
+    pieces, size = [], 0
+    while size < min(BATCH, left):
+        found = _BLANK[line].match(file.peek()[: left - size])
+        if not found or not found.end():
+            break
+        pieces.append(file.read(found.end()))
+        size += found.end()
     return b"".join(pieces)
 
 
 def read_pieces(shard: Shard, size: int) -> Iterator[bytes]:
-    """Yield the bytes of *shard* in pieces of at most *size*. Raises OSError if the file cannot be read."""
-    left = shard.end - shard.start
-    with open_data(shard.path, 0, start=shard.start, end=shard.end) as file:
+    """Yield the bytes of *shard* on disk, in pieces of at most *size*. Raises OSError."""
+    left, start = shard.bytes, 0 if shard.compression else shard.start
+    with open_data(shard.path, 0, start=start, end=start + left) as file:
         while left > 0 and (piece := file.read(min(size, left))):
             left -= len(piece)
             yield piece

@@ -96,9 +96,14 @@ def file_lines(file: FileResult, *, width: int = WIDTH) -> Iterator[str]:
         images = count(file.images, "image")
         if file.distinct_images < file.images:
             images += f" ({file.distinct_images:,} distinct)"
-        details = f"{split}, {count(file.examples, 'example')}, {images}, {size(file.bytes)}"
+        details = f"{split}, {count(file.examples, 'example')}, {images}, {text_size(file)}"
     whole = f"{path}  {details}"
     yield from [whole] if len(whole) <= width else [path, f"  {details}"]
+
+
+def text_size(file: FileResult) -> str:
+    """Return the size of the text of *file*, and how the file is compressed."""
+    return f"{size(file.bytes)} in {file.compression}" if file.compression else size(file.bytes)
 
 
 def data_format(file: FileResult) -> str:

@@ -91,7 +91,11 @@ def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Con
 def _suffixes(opened: dict[str, OpenedFile], *, stays_parquet: bool) -> dict[str, str]:
     """Return the ends of the names of outputs: those of JSON Lines, or of Parquet if it *stays_parquet*."""
     ends = {ARRAY: ".jsonl", PARQUET: PARQUET_SUFFIX if stays_parquet else ".jsonl"}
-    return {path: ends[one.container] for path, one in opened.items() if one.container in ends}
+    return {
+        path: ends.get(one.container, ".jsonl")
+        for path, one in opened.items()
+        if one.container in ends or one.compression
+    }
 
 
 def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:

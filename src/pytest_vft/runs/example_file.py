@@ -24,7 +24,7 @@ from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.example import ExampleView, ShownImage
 from pytest_vft.runs.data_formats import with_data_formats
-from pytest_vft.runs.lint import LintLine, line_linter
+from pytest_vft.runs.lint import LintEntry, entry_linter
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.sources import find_sources
 from pytest_vft.text import count
@@ -66,8 +66,7 @@ class ExampleFile:
         data_format = load_format(source.data_format, source.layout)
         chat = data_format.read(example)
         if findings is None:
-            shard = entry.shard._replace(data_format=source.data_format, layout=source.layout)
-            findings = self._lint_line(shard, entry.line, entry.prefix)
+            findings = self._lint_entry(entry, source)
         folders = image_roots(self.path, self.settings.image_roots)
         with closing(LocalImages(folders, ImageStore(full=True), bounded=False)) as files:
             images = dict(_images(data_format, example, chat, files, entry.prefix))
@@ -89,8 +88,8 @@ class ExampleFile:
         )
 
     @cached_property
-    def _lint_line(self) -> LintLine:
-        return line_linter(self.settings)
+    def _lint_entry(self) -> LintEntry:
+        return entry_linter(self.settings)
 
 
 def open_examples(path: str, settings: Settings) -> ExampleFile:

@@ -52,7 +52,7 @@ def run_fix(
         return FixResult(before=before, tallies={}, rules=rules)
     if not options.writes:
         return FixResult(before=before, tallies=_preview(jobs, tell), rules=rules, unsafe=options.unsafe)
-    _check_tables(jobs)
+    _check_written_as_read(jobs)
     result = write_files(jobs, options, tell)
     if result.refused or not result.outputs:
         return FixResult(before=before, tallies=result.tallies, refused=result.refused, rules=rules)
@@ -74,9 +74,14 @@ def _folders_in_place(groups: Iterable[Settings]) -> Iterable[Path]:
     return {Path(os.path.realpath(source.path)).parent for one in groups for source in one.sources}
 
 
-def _check_tables(jobs: Iterable[FileJob]) -> None:
-    """Raise UsageError if one of *jobs* is a table, which would be written as lines of JSON."""
+def _check_written_as_read(jobs: Iterable[FileJob]) -> None:
+    """Raise UsageError if one of *jobs* is a table or compressed, and would be written as plain lines."""
     for job in jobs:
+        if job.file.opened.compression:
+            raise UsageError(
+                f"{job.path}: vft fix does not write compressed files, so nothing was written; unpack the "
+                "file first, or let vft convert FILE --to=PROVIDER --out=DIR repair what it writes"
+            )
         if job.file.opened.container == PARQUET:
             raise UsageError(
                 f"{job.path}: vft fix does not write Parquet yet, so nothing was written; without --out and "

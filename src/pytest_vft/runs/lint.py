@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.errors import UsageError, without_inner_frames
-from pytest_vft.model import Depth, Finding, Report, Severity
+from pytest_vft.model import Depth, Finding, Report, Severity, Source
+from pytest_vft.reading.entries import FileEntry
 from pytest_vft.reading.remote import Watch
-from pytest_vft.reading.shards import Shard
 from pytest_vft.report.text import render_text
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
@@ -27,7 +27,7 @@ from pytest_vft.runs.settings import Settings
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-LintLine = Callable[[Shard, int, str], tuple[Finding, ...]]
+LintEntry = Callable[[FileEntry, Source], tuple[Finding, ...]]
 RunAll = Callable[[Sequence[Settings]], list[Report]]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -51,31 +51,30 @@ def run_groups(
     return combine(reports, (*group_notes(groups), *origins))
 
 
-def line_linter(settings: Settings) -> LintLine:
-    """Return a function that returns the findings on a shard that is one line of a file of *settings*.
-
-    Its arguments are the shard, the line, and the JSON pointer of the element there, if it is one.
-    """
+def entry_linter(settings: Settings) -> LintEntry:
+    """Return a function that returns the findings on one entry of a file of *settings*."""
     measurers = needed_measurers(settings.rules, detectors=settings.detectors.measurers)
     plan = replace(make_plan(settings, settings.rules), cache=None, measurers=measurers)
     linter = ShardLinter(plan, open_image_store(plan))
     by_id = {rule.id: rule for rule in settings.rules}
 
-    def lint_line(shard: Shard, line: int, prefix: str = "") -> tuple[Finding, ...]:
-        shard = shard._replace(ignored=settings.ignored[shard.path])
+    def lint_entry(entry: FileEntry, source: Source) -> tuple[Finding, ...]:
+        shard = entry.shard._replace(
+            data_format=source.data_format, layout=source.layout, ignored=settings.ignored[source.path]
+        )
         with warnings.catch_warnings(action="ignore"):
-            totals = linter.lint(shard)
+            totals = linter.lint_entry(shard, entry.raw, entry.parse())
         return tuple(
             make_finding(
                 by_id[found.rule],
                 by_id[found.rule].severity,
-                shard.path,
-                found._replace(line=line, pointer=prefix + found.pointer),
+                source.path,
+                found._replace(line=entry.line, pointer=entry.prefix + found.pointer),
             )
             for found in totals.findings
         )
 
-    return lint_line
+    return lint_entry
 
 
 def _has_baseline(settings: Settings) -> bool:

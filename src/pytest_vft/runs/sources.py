@@ -15,7 +15,8 @@ from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
 
-SUFFIXES = (".jsonl", ".ndjson")
+_PLAIN = (".jsonl", ".ndjson")
+SUFFIXES = tuple(end + packed for end in _PLAIN for packed in ("", ".gz", ".zst"))
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SPLIT_NAMES: Mapping[Split, tuple[str, ...]] = {
@@ -156,7 +157,7 @@ def expand(given: str, folder: str = "") -> list[str]:
     """Return the files that *given* names in *folder*: a file, a folder, or a glob, sorted.
 
     A URL names an object, a folder that ends with /, or a glob. Folders are searched for *.jsonl and
-    *.ndjson; hidden files and folders are left out.
+    *.ndjson, compressed or not; hidden files and folders are left out.
     Raises UsageError if there are none.
     """
     if is_object(given):
@@ -167,7 +168,7 @@ def expand(given: str, folder: str = "") -> list[str]:
     if os.path.isdir(path):  # noqa: PTH112 - as above
         found = _shortest(_walk(path))
         if not found:
-            raise UsageError(f"{given}: the folder has no {' or '.join(SUFFIXES)} files")
+            raise UsageError(f"{given}: the folder has no {' or '.join(_PLAIN)} files")
         return found
     if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
         raise UsageError(f"{given}: is not a regular file; write its content to a file")

@@ -16,7 +16,7 @@ from pytest_vft.report.html.cards import Card, CardMaker, example_cards, galleri
 from pytest_vft.report.html.page import Page
 from pytest_vft.report.layout import Display
 from pytest_vft.report.people import people_line
-from pytest_vft.report.text import data_format, size, unknown_lines
+from pytest_vft.report.text import data_format, text_size, unknown_lines
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import bad_lines, verdict
 from pytest_vft.text import count
@@ -75,7 +75,7 @@ def file_row(report: Report, file: FileResult) -> FileRow:
     if file.distinct_images < file.images:
         images += f" ({file.distinct_images:,} distinct)"
     examples = count(file.examples, "example")
-    details = f"{data_format(file)}{file.split}, {examples}, {images}, {size(file.bytes)}"
+    details = f"{data_format(file)}{file.split}, {examples}, {images}, {text_size(file)}"
     good = max(file.lines - any_bad, 0)
     return FileRow(file.path, details, file.stopped_by, bar(good=good, warned=warned, bad=bad))
 
