@@ -56,15 +56,15 @@ class CutFile(NamedTuple):
         return f"#{number}" if self.is_array else str(number + 1)
 
 
-def cut_file(source: Source, opened: OpenedFile) -> CutFile:
-    """Return the file of *source* in shards. Raises OSError if it cannot be read."""
+def cut_file(source: Source, opened: OpenedFile, shard_bytes: int = SHARD_BYTES) -> CutFile:
+    """Return the file of *source* in shards of about *shard_bytes*. Raises OSError if it cannot be read."""
     if opened.container == ARRAY:
-        cut = cut_array(source.path, source.split, opened, SHARD_BYTES)
+        cut = cut_array(source.path, source.split, opened, shard_bytes)
         return CutFile(source, cut.shards, cut.starts)
     if opened.container == PARQUET:
-        return CutFile(source, cut_rows(source.path, source.split, SHARD_BYTES))
+        return CutFile(source, cut_rows(source.path, source.split, shard_bytes))
     path, split, start, end, *_ = whole = whole_shard(source.path, source.split, opened)
-    return CutFile(source, [whole] if whole.compression else cut_shards(path, split, start, end, SHARD_BYTES))
+    return CutFile(source, [whole] if whole.compression else cut_shards(path, split, start, end, shard_bytes))
 
 
 def survey_file(file: CutFile, executor: Executor | None) -> ShardSurvey:

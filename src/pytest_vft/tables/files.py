@@ -12,17 +12,15 @@ from xxhash import xxh3_128
 
 from pytest_vft.checking.sizing import line_bytes
 from pytest_vft.converting.entries import shard_entries
-from pytest_vft.converting.work import CutFile
+from pytest_vft.converting.work import CutFile, cut_file
 from pytest_vft.errors import UsageError
 from pytest_vft.formats.conversation import NotConvertedError
 from pytest_vft.model import Source
-from pytest_vft.reading.arrays import cut_array
-from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, HEAD, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, HEAD, OpenedFile, open_file
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
-from pytest_vft.reading.parquet import cut_rows
-from pytest_vft.reading.shards import BATCH, SHARD_BYTES, cut_shards, read_pieces
+from pytest_vft.reading.shards import BATCH, SHARD_BYTES, read_pieces
 from pytest_vft.regular_files import regular
 from pytest_vft.tables.columns import Column
 from pytest_vft.tables.rows import read_images
@@ -152,11 +150,4 @@ def _images(column: Column, row: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _cut(shown: str, path: str, opened: OpenedFile, shard_bytes: int) -> CutFile:
-    source = Source(shown)
-    if opened.container == ARRAY:
-        cut = cut_array(path, "train", opened.bytes, shard_bytes)
-        return CutFile(source, cut.shards, cut.starts)
-    if opened.container == PARQUET:
-        return CutFile(source, cut_rows(path, "train", shard_bytes))
-    start = len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0
-    return CutFile(source, cut_shards(path, "train", start, opened.bytes, shard_bytes))
+    return cut_file(Source(path), opened, shard_bytes)._replace(source=Source(shown))
