@@ -163,6 +163,7 @@ def read_lines(
     Lines end at a newline only: str.splitlines and text files also split at U+2028 and a lone CR, which
     JSON may contain. Raises OSError if the file cannot be read.
     """
+    shard = exact(shard)
     left = shard.end - shard.start
     with open_shard(shard) as file:
         while left > 0 and (line := file.readline(min(left, longest + 1))):

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_vft.model import Report, RuleResult
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.report.findings import RepositoryFinding, repository_findings, repository_paths
 from pytest_vft.report.json import harmless_json
 from pytest_vft.report.people import people_line
@@ -122,5 +123,7 @@ def _plain(text: str) -> str:
 
 
 def _uri(path: str) -> str:
+    if is_object(path):
+        return quote(path, safe=":/")
     absolute = PurePath(path)
     return absolute.as_uri() if absolute.is_absolute() else quote(os.fsencode(path))

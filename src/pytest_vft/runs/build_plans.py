@@ -19,6 +19,7 @@ from pytest_vft.runs.run import make_plan
 from pytest_vft.tables.columns import Columns, read_column
 from pytest_vft.tables.files import RowFile
 from pytest_vft.tables.plan import BuildPlan
+from pytest_vft.tables.shard import TEST
 
 _OPTIONAL = ("id", "by", "stratify")
 
@@ -122,7 +123,9 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
     return BuildPlan(
         columns=setup.columns,
         written=written,
-        unanswered=replace(written, shape=form.test, allowed=frozenset({"weight"})),
+        unanswered=replace(
+            written, source=source._replace(split=TEST), shape=form.test, allowed=frozenset({"weight"})
+        ),
         judged=judged,
         system=request.system,
         shots=shots,

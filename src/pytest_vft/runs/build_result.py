@@ -30,7 +30,7 @@ def build_result(
     request, form = setup.request, setup.form
     paths = {split: str(request.out / name) for split, name in names.items()}
     whole = max(sum(written.examples.values()), 1)
-    trained = [path for split, path in paths.items() if split != TEST]
+    trained = {path: split for split, path in paths.items() if split != TEST}
     is_written = arrangement is not None
     steps = (
         next_steps(request.target, form.data_format, form.train, request.out, trained) if is_written else ()

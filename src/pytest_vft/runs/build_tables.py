@@ -170,6 +170,7 @@ class _Build:
                 write_rejected(part, name, one, of_table, self._columns)
             trained = [name for split, name in names.items() if split != TEST]
             sides = side_files(form.data_format, form.train, trained, self._folder.path)
+            self._folder.extend(sides)
             for name, content in sides.items():
                 with part.open(name) as file:
                     file.write(content)

@@ -14,6 +14,7 @@ from pytest_vft.model import Depth, Report, Source
 from pytest_vft.outputs.aside import drop_limit
 from pytest_vft.outputs.folder import finish_interrupted
 from pytest_vft.reading.files import PARQUET
+from pytest_vft.reading.local_images import image_roots
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
@@ -111,7 +112,7 @@ def _rewritten(settings: Settings, paths: Mapping[str, str], empty: Collection[s
     """
     moved = [source._replace(path=paths.get(source.path, source.path)) for source in settings.sources]
     sources: list[Source] = [source for source in moved if source.path not in empty]
-    folders = {os.path.dirname(os.path.abspath(path)) for path in paths}  # noqa: PTH100, PTH120 - links are kept
+    folders = {folder for path in paths for folder in image_roots(path, ())}
     return replace(
         settings,
         sources=tuple(sources),
