@@ -70,7 +70,7 @@ def find_form(request: BuildRequest, tables: Sequence[RowFile], transports: Coll
     is_parquet = target.reads_parquet and all(table.is_table for table in tables)
     images = "embed" if is_parquet else target.images(data_format, request.images, transports)
     has = Survey(untrained=bool(request.few_shot), system=request.system is not None)
-    asked = target.shape()
+    asked = replace(target.shape(), images=True)
     test = replace(has.shape(asked), last_answer=False)  # a test split has no answers
     return BuildForm(data_format, images, is_parquet, has.shape(asked), test)
 
