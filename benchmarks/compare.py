@@ -115,6 +115,22 @@ COMPARISONS = (
         target=0.62,
     ),
     Comparison(
+        name="gzip",
+        title="gzip, full depth, as the plain file",
+        before=[script("pack.py", DATA, "gz")],
+        floor=[(*CHECK, "--depth=full", "--jobs=1", DATA)],
+        ours=[(*CHECK, "--depth=full", "--jobs=1", "--ignore=file/compressed", f"{DATA}.gz")],
+        target=1.65,
+    ),
+    Comparison(
+        name="zstd",
+        title="Zstandard, full depth, as the plain file",
+        before=[script("pack.py", DATA, "zst")],
+        floor=[(*CHECK, "--depth=full", "--jobs=1", DATA)],
+        ours=[(*CHECK, "--depth=full", "--jobs=1", "--ignore=file/compressed", f"{DATA}.zst")],
+        target=1.2,
+    ),
+    Comparison(
         name="fix",
         title="vft fix of a clean file, full depth",
         runs=3,
