@@ -125,3 +125,16 @@ def test_every_stage_of_linting_runs(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "data.jsonl", make_data.KINDS["small"](10))
     for stage in stages.STAGES:
         stages.work(str(tmp_path / "data.jsonl"), stage)
+
+
+def test_growth_is_measured() -> None:
+    command = [sys.executable, str(BENCHMARKS / "scale.py"), "--examples=10", "--files=10", "--keys=5000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [row.split(" | ")[0] for row in done.stdout.splitlines()[2:]]
+    assert rows == [
+        "| examples in one file",
+        "| files of one example",
+        "| keys, Counter",
+        "| keys, with numpy",
+        "| keys, without numpy",
+    ]

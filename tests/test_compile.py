@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from pytest_vft.catalogue.conditions import _KEYWORDS, Conditions, bind
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import compile_check
+from pytest_vft.facts.image import DATA_URL
 from pytest_vft.facts.scopes import FactType, fact_types
 from pytest_vft.model import SCOPES, Scope, Verdict
 
@@ -113,6 +114,19 @@ def test_compiled_rules_agree_with_json_schema(scope: Scope) -> None:
             assert check(facts) == tuple(expected(one, facts) for one in drawn)
 
     agrees()
+
+
+@given(
+    st.lists(st.builds(rule, st.just("image"), conditions("image"), conditions("image")), max_size=3),
+    facts_of("image"),
+    st.sampled_from([dict(DATA_URL), {"scheme": "https"}]),
+)
+@settings(deadline=None, max_examples=80)
+def test_data_urls_are_judged_like_other_images(
+    drawn: list[Rule], facts: Mapping[str, Any], more: Mapping[str, Any]
+) -> None:
+    facts = {**facts, **more}
+    assert compile_check("image", drawn, usual=DATA_URL)(facts) == compile_check("image", drawn)(facts)
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -445,6 +445,67 @@ def test_the_other_name_of_a_system_message_is_said_once(capsys: pytest.CaptureF
     assert convert("out/train.jsonl", to="openai", out="back").losses == {}
 
 
+@pytest.mark.parametrize(
+    ("to", "more"), [("llamafactory", {}), ("bedrock-nova", {"image_prefix": "s3://acme/x/"})]
+)
+def test_an_order_that_the_target_leaves_out_is_refused_before_it_is_written(
+    to: str, more: dict[str, Any]
+) -> None:
+    hello, question = answered("Hello."), asked("And?")
+    first, last = example(12)["messages"], example(13)["messages"]
+    path = dataset({"messages": [hello, *first[1:]]}, {"messages": [*last, question]})
+
+    assert not convert(path, to=to, out="out", **more).written
+    result = convert(path, to=to, out="out", drop=True, **more)
+
+    assert [one.why for one in result.refused] == [
+        f"starts with an answer; {to} reads a question first",
+        f"ends without an answer; {to} reads an answer last",
+    ]
+    assert (result.outputs[0].kept, result.ok) == (12, True)
+
+
+def test_keys_that_are_lost_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    keyed = [{"id": n, "\x1bnote": "", **example(n)} for n in range(12)]
+    keyed[0]["messages"][1]["colour"] = "red"
+    write_jsonl("train.jsonl", keyed)
+
+    assert main(["convert", "train.jsonl", "--to=openai", "--out=out"]) == 0
+
+    assert "lost: keys \\x1bnote (12), id (12), colour (1)" in capsys.readouterr().out
+    assert [line.keys() for line in lines("out/train.jsonl")] == [{"messages"}] * 12
+
+
+def test_options_and_steps_are_those_of_the_files(capsys: pytest.CaptureFixture[str]) -> None:
+    train, validation = dataset(), "validation.jsonl"
+    write_jsonl(validation, map(example, range(20, 32)))
+    arguments = [train, "--validation-data", validation]
+
+    assert main(["convert", *arguments, "--to=openai", "--out=out", "--image-prefix=x/"]) == 0
+    out = capsys.readouterr().out
+    assert "note: --image-prefix has no effect" in out
+    assert "vft submit plan out/train.jsonl --validation-data=out/validation.jsonl --provider=openai" in out
+    assert main(["convert", train, "--to=llamafactory", "--out=lf"]) == 0
+    out = capsys.readouterr().out
+    assert ('dataset: "train"' in out, "--image-prefix" in out) == (True, False)
+    assert main(["convert", validation, "--to=llamafactory", "--out=lf"]) == 2
+    assert "dataset_info.json: exists already; --force adds to it" in capsys.readouterr().err
+
+
+def test_an_image_as_a_word_is_said_alike_by_check_and_convert() -> None:
+    """ms-swift puts an image in its place; for TRL it depends on the model."""
+    word = build_example("What does <image> mean?", "A tag.", data_url("png 64x64 rgb"))
+    path = dataset(word)
+
+    (said,) = convert(path, to="swift", out="swift").refused
+    assert "a text contains <image>" in said.why
+    failed = {one.rule: one.severity for one in lint(path, provider="swift").findings}
+    assert failed == {"example/image-as-word": "error"}
+    report = convert(path, to="trl", out="trl").report
+    assert report is not None
+    assert {one.rule: one.severity for one in report.findings} == {"example/image-as-word": "warning"}
+
+
 def test_an_unknown_loss_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"^--allow-loss=weigth \(did you mean 'weight'"):
         convert(dataset(), to="trl", out="out", allow_loss="weigth")

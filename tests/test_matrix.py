@@ -23,10 +23,9 @@ from pytest_vft.compatibility import AfterConversion, Compatibility, Compatibili
 from pytest_vft.formats.writers.base import TRAINING_LOSSES
 from pytest_vft.model import Report
 from pytest_vft.options import FORMATS
-from pytest_vft.report.conversion import lost_texts
+from pytest_vft.report.conversion import lost_texts, refusal_words
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.run import run, run_all
-from pytest_vft.text import count
 
 FAULTY = [
     "png 24x24 l",
@@ -798,7 +797,7 @@ def outcome(provider: str, after: AfterConversion) -> AfterConversion:
     reasons = comparison[provider].reasons if comparison else ()
     refused = [reason.message for reason in reasons if reason.effect == "refuses"]
     if result.refusals:
-        refused.append(f"{count(result.refusals, 'example')} cannot be converted")
+        refused.append(refusal_words(result))
     losses = {kind: number for kind, number in result.losses.items() if kind in TRAINING_LOSSES}
     lost = [*lost_texts(losses), *(reason.message for reason in reasons if reason.effect == "loses")]
     verdict: CompatibilityVerdict = "refuses" if refused else "loses" if lost else "takes"

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from pytest_vft import build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.checking.measuring import needed_measurers
-from pytest_vft.model import Source
+from pytest_vft.model import Source, Tally
 from pytest_vft.reading.fingerprint import Fingerprints, Look, read_look
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.image_store import ImageStore
@@ -249,3 +250,20 @@ def test_another_version_of_a_measurer_measures_anew(tmp_path: Path, store: Open
 
     assert image.content.keys() == {"light of another version"}
     assert remember(tmp_path, one) == 1
+
+
+def test_rule_that_is_ignored_in_all_files_measures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "train.jsonl"
+    write_jsonl(path, [build_example("What is this?", "A shape.", [FILES["jpeg"]])])
+    looked: list[bytes] = []
+    measure_one = Light.measure
+    monkeypatch.setattr(Light, "measure", lambda *given: looked.append(b"") or measure_one(*given))
+
+    report = lint(path, extend_select=["image/dark"], ignore=["image/dark"], offline=True, cache=False)
+
+    (rule,) = (one for one in report.rules if one.id == "image/dark")
+    assert (rule.tally, rule.reason, looked) == (Tally(), "on request", [])
+    lint(path, extend_select=["image/dark"], offline=True, cache=False)
+    assert looked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -22,12 +23,12 @@ from pytest_vft import UsageError, lint
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.model import Source
-from pytest_vft.reading.shards import cut_nominally, exact, read_lines
+from pytest_vft.reading.shards import cut_nominally, read_lines
 from pytest_vft.runs.sources import expand
 
 FAULTY = sorted(Path("examples/faulty").resolve().glob("*.jsonl"))
-LINE = b'{"messages": [{"role": "user", "content": "Which lot?"}, {"role": "assistant", "content": "%d"}]}'
-TRAIN = b"".join(LINE % number + b"\n" for number in range(12))
+LINE = b'{"messages": [{"role": "user", "content": "Which lot?"}, {"role": "assistant", "content": "12"}]}'
+TRAIN = b"".join(LINE.replace(b"lot", b"lot of %d" % number) + b"\n" for number in range(12))
 
 
 @pytest.fixture(autouse=True)
@@ -46,15 +47,10 @@ def test_workers_find_each_line_once(path: Path, content: bytes, shard_bytes: in
     path.write_bytes(content)
     start = min(start, len(content))
 
-    shards = [exact(one) for one in cut_nominally(str(path), "train", start, len(content), shard_bytes)]
+    shards = cut_nominally(str(path), "train", start, len(content), shard_bytes)
 
     lines = [line for shard in shards for line in read_lines(shard)]
-    assert b"".join(line for line in lines if isinstance(line, bytes)) == content[start:]
-    assert all(
-        shard.start == start or content[shard.start - 1 : shard.start] == b"\n"
-        for shard in shards
-        if shard.end > shard.start
-    )
+    assert lines == re.findall(rb"[^\n]*\n|[^\n]+", content[start:])
 
 
 def in_words(result: object, *names: tuple[str, str]) -> str:
@@ -246,3 +242,42 @@ def test_without_the_extra(s3: Storage) -> None:
 
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr == f'vft: {url}: object storage needs obstore: pip install "pytest-vft[cloud]"\n'
+
+
+def test_every_command_reads_objects(
+    s3: Storage, tmp_path: Path, capsys: pytest.CaptureFixture[str], pytester: pytest.Pytester
+) -> None:
+    content = b"\xef\xbb\xbf" + TRAIN  # the mark is repaired
+    url = s3.put("data/train.jsonl", content)
+
+    assert main(["show", f"{url}:3"]) == 0
+    assert f"{url}:3  train" in capsys.readouterr().out
+    assert main(["providers", url, "--format=json"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"][0]["examples"] == 12
+    assert main(["convert", url, "--to=trl", f"--out={tmp_path / 'trl'}"]) == 0
+    assert (tmp_path / "trl" / "train.jsonl").read_bytes().count(b"\n") == 12
+    assert main(["fix", url, f"--out={tmp_path / 'fixed'}"]) == 0
+    assert (tmp_path / "fixed" / "train.jsonl").read_bytes() == TRAIN
+    assert s3.get("data/train.jsonl") == content
+
+    url = s3.put("clean/train.jsonl", TRAIN)
+    result = pytester.runpytest_inprocess(f"--vft-data=s3://{s3.bucket}/clean/", "-v")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"{url}::line/invalid-json PASSED*"])
+    assert pytester.runpytest_inprocess(f"{url}::line/invalid-json", f"--vft-data={url}").ret == 0
+
+
+def test_nothing_is_written_in_object_storage(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    url = s3.put("train.jsonl", b"\xef\xbb\xbf" + TRAIN)
+
+    for arguments in (
+        ["fix", url, "--in-place"],
+        ["fix", url, f"--out=s3://{s3.bucket}/fixed"],
+        ["convert", url, "--to=trl", f"--out=s3://{s3.bucket}/trl"],
+        ["submit", "plan", url],
+    ):
+        assert main(arguments) == 2, arguments
+        error = capsys.readouterr().err
+        assert re.fullmatch(r"vft: s3://\S+: .* in object storage.*\n", error), error
+    assert s3.keys() == ["train.jsonl"]
+    assert not Path("s3:").exists()

@@ -27,6 +27,23 @@ def test_harmless_text_stays(text: str) -> None:
     assert safe(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["👨\u200d👩\u200d👧", "❤\ufe0f\u200d🔥", "👩🏽\u200d🚀", "نمی\u200cشود", "क्\u200dष"],
+)
+def test_joiners_stay_where_they_join(text: str) -> None:
+    assert safe(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\u200db", "👨\u200d", "\u200d👨", "👨\u200d\u200d👩", "👨\u200c👩", "م\u200c\u200cم", "a\u200c"],
+)
+def test_other_joiners_are_escaped(text: str) -> None:
+    assert "\\u200" in safe(text)
+    assert not {"\u200c", "\u200d"} & set(safe(text))
+
+
 def test_text_at_the_limit_stays() -> None:
     assert safe("x" * LIMIT) == "x" * LIMIT
 

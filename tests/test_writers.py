@@ -286,9 +286,21 @@ def test_tools_are_lost() -> None:
     pictured["messages"][0] = CHAT["messages"][1]
 
     assert written(called(), "trl")[1] == []
+    assert written(called(), "trl", shape=FileShape(images=True))[1] == ["tools"]
     assert [written(pictured, to)[1] for to in ("trl", "axolotl")] == [["tools"]] * 2
     assert [written(pictured, to)[1] for to in ("gemini", "bedrock")] == [["tools", "turns"]] * 2
     assert written(pictured, "trl")[0]["tools"] == []
+
+
+def test_an_answer_around_a_lost_call_stays_one_message() -> None:
+    example = called()
+    call = next(message for message in example["messages"] if message.get("tool_calls"))
+    call["content"] = "Let me look."
+
+    messages = written(example, "axolotl")[0]["messages"]
+
+    assert [message["role"] for message in messages] == ["user", "assistant"]
+    assert [part["text"] for part in messages[1]["content"]] == ["Let me look.", "Lot 7."]
 
 
 def test_tools_are_lost_once_in_an_example() -> None:
@@ -372,7 +384,7 @@ def test_keys_that_a_provider_refuses_are_dropped() -> None:
     shape = FileShape(drops=frozenset({"parallel_tool_calls"}))
 
     assert written(example, "openai") == (example, [])
-    assert written(example, "openai", shape=shape) == (called(), ["other keys"])
+    assert written(example, "openai", shape=shape) == (called(), ["key parallel_tool_calls"])
 
 
 def test_a_provider_without_tools_gets_no_calls() -> None:
@@ -425,7 +437,7 @@ def test_what_is_not_converted(example: Example, words: str, read_as: str, to: s
 def test_keys_of_no_meaning_are_lost_with_a_count() -> None:
     example = {"id": 7, "image": PATH, "conversations": [{"from": "human", "value": "<image>?"}, gpt("A.")]}
 
-    assert read(example, "sharegpt").losses == {"other keys": 1}
+    assert read(example, "sharegpt").losses == {"key id": 1}
 
 
 def test_a_survey_is_that_of_all_examples() -> None:

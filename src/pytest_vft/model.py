@@ -127,10 +127,9 @@ class FileResult(NamedTuple):
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered* those
     with an answer; *stopped_by* is the rule whose failure left the lines unread, or None; *unchecked_media*
-    counts videos and audios, and *image_roots* are further image roots; *compression* is "gzip", "Zstandard"
-    or None, *bytes* the size of the text, and *is_sample* says that not all was read. *tallies* and
-    *bad_lines*, the lines that fail a rule, are keyed by rule id; so are those of *severities* that differ
-    from the run's.
+    counts videos and audios, and *image_roots* are further roots; *compression* is "gzip", "Zstandard" or
+    None, *bytes* the size of the text, and *is_sample* says that not all was read. *tallies* and *bad_lines*,
+    the lines that fail a rule, are keyed by rule id; so are *severities* other than the run's.
     """
 
     path: str

@@ -14,8 +14,13 @@ _SHORTEST_START = 3  # letters of an abbreviation
 FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
 # C0, DEL and C1 controls; soft hyphens; bidirectional marks; line and paragraph separators; zero-width
 # characters; lone surrogates, which UTF-8 cannot encode; interlinear annotations; tag characters.
+# Joiners are left as they are between two emoji, and between letters of Arabic and Indic scripts, of Myanmar
+# and of Khmer, whose words need them (https://www.unicode.org/reports/tr31/#Layout_and_Format_Control_Characters).
+_EMOJI = "\u203c-\u3299\ufe0f\U0001f000-\U0001faff"
+_LETTERS = "\u0600-\u06ff\u0750-\u077f\u08a0-\u0dff\u1000-\u109f\u1780-\u17ff"
+_JOINER = f"(?!(?<=[{_EMOJI}])\u200d[{_EMOJI}]|(?<=[{_LETTERS}])[\u200c\u200d][{_LETTERS}])[\u200c\u200d]"
 _HARMFUL = re.compile(
-    f"{FLAG}|[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    f"{FLAG}|{_JOINER}|[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
 )
 _COMMAND = re.compile(r"##(?=\w*\[)")
@@ -45,7 +50,9 @@ def safe(value: object, limit: int | None = LIMIT) -> str:
     text = _COMMAND.sub(r"#\\x23", _HARMFUL.sub(_escape, text))
     if text.lstrip().startswith("::"):
         text = text.replace("::", r"\x3a:", 1)
-    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
+    if limit is None or len(text) <= limit:
+        return text
+    return text[: limit - 1].rstrip("\u200c\u200d") + "…"  # a joiner at the end joins nothing
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ def _open_at_once(path: str, flags: int) -> int:
         if error.errno == errno.ENXIO:
             raise OSError(errno.ENXIO, "is a pipe that no process reads", path) from None
         raise
-    if _DO_NOT_WAIT:
+    if sys.platform != "win32":
         os.set_blocking(descriptor, True)
     return descriptor
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pytest_vft.catalogue.conditions import Conditions, Fragment
@@ -29,18 +30,36 @@ _TESTS: Mapping[str, str] = {
 }
 
 
-def compile_check(scope: Scope, rules: Sequence[Rule], data_format: str = "") -> Check:
+def compile_check(
+    scope: Scope, rules: Sequence[Rule], data_format: str = "", usual: tuple[tuple[str, Any], ...] = ()
+) -> Check:
     """Return the function that judges the facts of a subject of *scope* by *rules*, which are bound.
 
-    A rule for other formats than *data_format* is not applicable.
+    A rule for other formats than *data_format* is not applicable. *usual* are the facts that most subjects
+    have in common; the first of them tells whether a subject has the others. Such subjects are judged by a
+    function without the tests of these facts, and the rest by one that is compiled when it is needed.
     """
-    return _Compiler(scope, data_format).compile(rules)
+    if not usual:
+        return _Compiler(scope, data_format, {}).compile(rules)
+
+    @cache
+    def compile_others() -> Check:
+        return compile_check(scope, rules, data_format)
+
+    def judge_others(facts: Mapping[str, Any]) -> Verdicts:
+        return compile_others()(facts)
+
+    return _Compiler(scope, data_format, dict(usual)).compile(rules, judge_others)
 
 
 class _Compiler:
-    """Variables of the compiled function: facts by name, constants by name, gates by expression."""
+    """Variables of the compiled function: facts by name, constants by name, gates by expression.
 
-    def __init__(self, scope: Scope, data_format: str) -> None:
+    *known* facts have these values.
+    """
+
+    def __init__(self, scope: Scope, data_format: str, known: Mapping[str, Any]) -> None:
+        self._known = known
         self._scope = scope
         self._data_format = data_format
         self._types = fact_types(scope)
@@ -49,11 +68,16 @@ class _Compiler:
         self._constants: dict[str, Any] = {}
         self._gates: dict[str, str] = {}
 
-    def compile(self, rules: Sequence[Rule]) -> Check:
+    def compile(self, rules: Sequence[Rule], others: Check | None = None) -> Check:
+        """Return the function for *rules*; it calls *others* for subjects without the known facts."""
         verdicts = [self._rule(rule) for rule in rules]
         lines = [f"{name} = {gate}" for gate, name in self._gates.items()]
         lines += ["return (", *(f"    {verdict}," for verdict in verdicts), ")"]
         body = self._with_facts("\n    ".join(lines))
+        if others is not None:
+            self._constants["others"] = others
+            fact, value = next(iter(self._known.items()))
+            body = f"if facts[{fact!r}] != {value!r}:\n        return others(facts)\n    {body}"
         source = f"def check(facts):\n    {body}"
         code = compile(source, f"<rules of scope {self._scope}>", "exec")
         exec(code, self._constants)  # noqa: S102 - see the docstring of the module
@@ -78,11 +102,24 @@ class _Compiler:
         """Return the expression for the verdict of *rule*; rules with the same `when` share a gate."""
         if rule.data_formats and self._data_format not in rule.data_formats:
             return f"{Verdict.NOT_APPLICABLE:d}"
-        required = self._verdict(Verdict.FAIL, rule.require)
-        if not rule.when:
+        when, require = self._unsettled(rule.when), self._unsettled(rule.require)
+        if when is None:
+            return f"{Verdict.NOT_APPLICABLE:d}"
+        required = self._verdict(Verdict.FAIL, rule.require if require is None else require)
+        if not when:
             return required
-        gate = self._verdict(Verdict.NOT_APPLICABLE, rule.when)
+        gate = self._verdict(Verdict.NOT_APPLICABLE, when)
         return f"{self._gates.setdefault(gate, f'g{len(self._gates)}')} or ({required})"
+
+    def _unsettled(self, conditions: Conditions) -> Conditions | None:
+        """Return the *conditions* on facts that are not known; None if a known fact fails."""
+        left = {}
+        for fact, fragment in conditions.items():
+            if fact not in self._known:
+                left[fact] = fragment
+            elif not eval(self._fragment("value", fragment), {**self._constants, "value": self._known[fact]}):  # noqa: S307 - see the docstring of the module
+                return None
+        return left
 
     def _verdict(self, failing: Verdict, conditions: Conditions) -> str:
         """Return the expression for *failing*, UNKNOWN or PASS, which is 0 and opens a gate."""

@@ -14,6 +14,7 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Check, Verdicts, compile_check
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
+from pytest_vft.facts.image import DATA_URL
 from pytest_vft.facts.scopes import optional_facts
 from pytest_vft.formats.base import KeyPath, pointer
 from pytest_vft.model import SCOPES, Scope, Verdict
@@ -52,7 +53,8 @@ class _Checks(dict[Scope, Check]):
         self._data_format = data_format
 
     def __missing__(self, scope: Scope) -> Check:
-        check = self[scope] = _compiled(scope, self._rules[scope], self._data_format)
+        usual = DATA_URL if scope == "image" else ()
+        check = self[scope] = _compiled(scope, self._rules[scope], self._data_format, usual)
         return check
 
 

@@ -38,7 +38,7 @@ from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.parquet import read_row_batches
-from pytest_vft.reading.shards import BATCH, LongLine, Shard, exact, read_batches, read_pieces
+from pytest_vft.reading.shards import BATCH, LongLine, Shard, read_batches, read_pieces
 
 _ReadLine = tuple[bytes | LongLine, Line]  # as read and parsed
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
@@ -88,7 +88,7 @@ class ShardLinter:
         if known:
             return known
         content = xxh3_128() if key else None
-        totals = self._walk(shard, self._read(exact(shard), content), files)
+        totals = self._walk(shard, self._read(shard, content), files)
         if key and content:
             totals.row = cache_row(key, content.digest(), totals, files)
         return totals

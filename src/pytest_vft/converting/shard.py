@@ -11,13 +11,14 @@ from pytest_vft.converting.entries import Payloads, shard_entries
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
 from pytest_vft.converting.survey import ShardSurvey, Surveyor
-from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, read_conversation
+from pytest_vft.formats.conversation import KEY, ChatTurn, Conversation, NotConvertedError, read_conversation
 from pytest_vft.formats.registry import load_format, load_writer
-from pytest_vft.formats.writers.base import TRAINING_LOSSES
+from pytest_vft.formats.writers.base import TRAINING_LOSSES, WITHOUT_TOOLS
 from pytest_vft.model import Source
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
 
+_MOST_KINDS = 100  # of losses, so that keys that each example has of its own fill no memory
 _PREFERENCES = "its other answer"
 _LOST = {
     "weight": "which answers are trained on",
@@ -73,17 +74,30 @@ class ShardConverter:
         self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
     ) -> list[bytes | memoryview]:
         """Return the pieces of the new line, and add what it lost to *losses*."""
+        if self._plan.shape.ordered:
+            self._check_order(conversation)
         placed = self._placed(conversation, payloads)
         written = self._writer.write(placed, self._plan.shape)
         for kind in TRAINING_LOSSES if written.losses else ():
             if written.losses.get(kind) and kind not in self._plan.allowed:
                 lost = _LOST.get(kind, kind)
+                if kind == "tools" and self._plan.data_format in WITHOUT_TOOLS:
+                    lost += f", which vft does not write in the format {self._plan.data_format}"
                 raise NotConvertedError(f"{self._plan.target} would lose {lost} (--allow-loss={kind})")
         pieces = payloads.put_back(orjson.dumps(written.example))
         for found in (conversation.losses, written.losses):
-            if found:
-                losses.update(found)
+            for kind, number in found.items():
+                is_counted = not kind.startswith(KEY) or kind in losses or len(losses) < _MOST_KINDS
+                losses[kind if is_counted else "other keys"] += number
         return [*pieces, b"\n"]
+
+    def _check_order(self, conversation: Conversation) -> None:
+        """Raise NotConvertedError if an example to train on starts with an answer, or ends without one."""
+        roles = [turn.role for turn in conversation.turns if turn.role != "system"]
+        if roles[:1] == ["assistant"]:
+            raise NotConvertedError(f"starts with an answer; {self._plan.target} reads a question first")
+        if roles and roles[-1] != "assistant" and self._plan.source.split != "test":
+            raise NotConvertedError(f"ends without an answer; {self._plan.target} reads an answer last")
 
     def _placed(self, conversation: Conversation, payloads: Payloads) -> Conversation:
         def placed(turn: ChatTurn) -> ChatTurn:

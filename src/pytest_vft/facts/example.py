@@ -100,6 +100,8 @@ class ExampleFacts(TypedDict):
     """Number of images in the list beside the messages after the first one."""
     unmarked_images: NotRequired[int]
     """Number of images in the list of an example whose contents are all strings; 0 for other examples."""
+    image_words: NotRequired[int]
+    """Number of texts that contain <image>, those left out in which it stands for an image."""
     schema_versions: NotRequired[Sequence[str]]
     """The schemaVersion of the format bedrock, if the example has one."""
     fields: NotRequired[Sequence[str]]

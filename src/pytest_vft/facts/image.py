@@ -48,6 +48,8 @@ _UNKNOWN: Any = {
     "expired": False,
     "local": False,
 }  # copying it is faster than a dict display
+# What all data URLs have in common.
+DATA_URL = (("scheme", "data"), ("expires", "never"), ("expired", False), ("local", False))
 _CACHED_HEADS = 64  # a dataset has few different heads of data URLs
 _LONGEST_HEAD = 256  # characters, detail included; longer heads are not cached
 

@@ -43,13 +43,16 @@ def missing_image(rows: Sequence[MessageRow], others: Mapping[str, Any], images:
         for key in others:
             if key in IMAGE_KEYS and others[key]:
                 return f"a key {key}, but no image"
-    counts: Counter[str] = Counter()
+    named: list[str] = []
     for position, role, _, texts, *_ in rows:
         for text in texts if role in _ROLES else ():
             found = placeholders(text) if any(map(text.__contains__, FIRST_CHARACTERS)) else ()
             if found and not images:
                 return f"{found[0]} in message {position + 1}, but no image"
-            counts.update(one for one in found if not _DIGIT.search(one))
+            named += found
+    if len(named) <= images:  # the usual case, in which nothing is counted
+        return NONE
+    counts = Counter(one for one in named if not _DIGIT.search(one))
     name, number = max(counts.items(), key=lambda item: item[1], default=("", 0))
     return f"{number:,} times {name}, but {count(images, 'image')}" if number > images > 0 else NONE
 

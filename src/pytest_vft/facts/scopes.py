@@ -43,14 +43,18 @@ class FactType(NamedTuple):
 @cache
 def optional_facts(scope: Scope) -> frozenset[str]:
     """Return the names of the facts of *scope* that are measured only if a rule needs one of them."""
-    hints = get_type_hints(FACTS[scope], include_extras=True)
-    return frozenset(name for name, hint in hints.items() if get_origin(hint) is NotRequired)
+    return frozenset(name for name, hint in _hints(scope).items() if get_origin(hint) is NotRequired)
 
 
 @cache
 def fact_types(scope: Scope) -> dict[str, FactType]:
     """Return the types of the facts of *scope* by name."""
-    return {name: _fact_type(hint) for name, hint in get_type_hints(FACTS[scope]).items()}
+    return {name: _fact_type(hint) for name, hint in _hints(scope).items()}
+
+
+@cache
+def _hints(scope: Scope) -> dict[str, Any]:
+    return get_type_hints(FACTS[scope], include_extras=True)
 
 
 @cache
@@ -66,6 +70,8 @@ def fact_meanings(scope: Scope) -> dict[str, str]:
 
 
 def _fact_type(hint: Any) -> FactType:
+    if get_origin(hint) is NotRequired:
+        return _fact_type(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):
         inner = [_fact_type(arm) for arm in get_args(hint) if arm is not type(None)]
         return FactType(inner[0].name, nullable=True)

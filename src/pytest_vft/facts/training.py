@@ -16,6 +16,7 @@ from pytest_vft.facts.references import (
     stored_formats,
 )
 from pytest_vft.formats.base import Chat, ImageRow, MessageRow
+from pytest_vft.formats.written import TAG
 
 # Roles that speak in the turn of the user: tools answer the assistant.
 _USER_SIDE = frozenset({"user", "tool", "function"})
@@ -55,6 +56,7 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "empty_image_list": chat.listed == 0,
             "images_after_first": max(listed - 1, 0),
             "unmarked_images": 0 if any(row[2] == "parts" for row in chat.rows) else listed,
+            "image_words": sum(TAG in text for row in chat.rows for text in row[3]),
             "schema_versions": [str(version)] if version else [],
             "fields": [key for key, value in chat.others.items() if value],
             "keys": () if others else list(chat.others),

@@ -6,6 +6,7 @@ Keys that formats spell differently (weight and loss, calls of tools, refusals) 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -30,6 +31,9 @@ _USUAL_PARTS = (None, "text", "image_url", "image")
 _KNOWN_KEYS = frozenset(
     {"role", "content", "name", "weight", "loss", "refusal", "tool_calls", "function_call", "tool_call_id"}
 )
+
+# Starts the kind of a loss of a key: "key id".
+KEY = "key "
 
 Piece = str | ImagePart
 
@@ -115,23 +119,27 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     _name_calls(turns)
     end = len(turns) - chat.alternatives
     turns[: chat.read_only] = map(_read_only, turns[: chat.read_only])
-    unknown = len(chat.unknown_keys) + sum(map(_unknown_keys, chat.rows))
-    if unknown:
-        losses["other keys"] = unknown
+    unread = {str(fault.path[-1]) for fault in chat.unknown_keys}
+    for key in [*unread, *chain.from_iterable(map(_unread_keys, chat.rows))]:
+        losses[f"{KEY}{key}"] = losses.get(f"{KEY}{key}", 0) + 1
     if not chat.others:
         return Conversation(turns[:end], turns[end:], losses=losses)
     tools = [tool for key in _TOOL_KEYS for tool in _tools(chat.others.get(key))]
-    others = {key: value for key, value in chat.others.items() if key not in _NOT_WRITTEN}
+    others = {
+        key: value
+        for key, value in chat.others.items()
+        if key not in _NOT_WRITTEN and safe(key) not in unread
+    }
     return Conversation(turns[:end], turns[end:], tools, others, losses)
 
 
-def _unknown_keys(row: MessageRow) -> int:
-    """Return the number of keys of the message *row*, its parts and images that are not written."""
+def _unread_keys(row: MessageRow) -> set[str]:
+    """Return the keys of the message *row*, its parts and images that are not written."""
     _, _, _, _, images, source, _, unknown = row
     if len(source) == len(_PLAIN) and not unknown and not any(image[4] for image in images):
-        return 0
-    inner = len(unknown) + sum(len(image[4]) for image in images)
-    return max(inner, len(source.keys() - _KNOWN_KEYS))
+        return set()
+    inner = {str(fault.path[-1]) for faults in (unknown, *(image[4] for image in images)) for fault in faults}
+    return inner | (source.keys() - _KNOWN_KEYS)
 
 
 def _check(chat: Chat) -> None:

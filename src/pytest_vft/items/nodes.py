@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -17,9 +16,9 @@ from pytest_vft.items.base import ItemFailedError, VftItem, file_module
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.request import DATASET
 from pytest_vft.model import Report, RuleResult, Source, Tally
-from pytest_vft.reading.object_paths import is_object
 from pytest_vft.report.item import ItemFailure, failure
 from pytest_vft.report.text import unknown_reason
+from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.several import split_id
 from pytest_vft.text import count, safe
 
@@ -151,9 +150,7 @@ class RuleItem(VftItem):
 
     def location_of(self, failing: ItemFailure) -> tuple[str, int | None, str]:
         """Return the location of *failing* for pytest: path relative to the root, line from 0, heading."""
-        path = failing.path or self.location[0]
-        if failing.path and not is_object(path):
-            path = os.path.relpath(path, self.config.rootpath)
+        path = relative_path(failing.path, self.config.rootpath) if failing.path else self.location[0]
         name = self.location[2]
         message = safe(failing.message, max(_HEADING - len(name), _SHORTEST_MESSAGE))
         return safe(path, None), failing.line - 1 if failing.line else None, f"{name}: {message}"

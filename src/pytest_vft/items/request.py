@@ -17,6 +17,7 @@ from pytest_vft.items.base import given_options
 from pytest_vft.model import Source
 from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.baseline import open_baseline
+from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.groups import find_groups, joined
 from pytest_vft.runs.job_server import other_server
 from pytest_vft.runs.settings import Settings
@@ -38,12 +39,13 @@ class CheckRequest(NamedTuple):
     """Settings for each configuration, the arguments that name data, and the id of a submission step.
 
     The id is such as submit/plan. If an argument names rules, only the items that arguments name are
-    collected.
+    collected. *cluster* is the name of a cluster that lints.
     """
 
     groups: Sequence[Settings]
     named: Sequence[NodeArgument]
     step: str | None
+    cluster: str | None = None
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -106,7 +108,11 @@ def read_check_request(
     for settings in groups:
         settings.check()  # report a misspelt name once, not in each item
         open_baseline(settings)
-    return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None)
+    if options["cluster"] is not None:
+        from pytest_vft.checking.cluster import scheduler_address  # noqa: PLC0415 - for clusters only
+
+        scheduler_address(options["cluster"], os.environ)
+    return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None, options["cluster"])
 
 
 def _find_groups(
@@ -160,7 +166,7 @@ def _limited(groups: Sequence[Settings], places: Sequence[str]) -> tuple[Setting
 def _named(arguments: Sequence[str]) -> Iterator[NodeArgument]:
     for argument in arguments:
         given, _, rules = argument.partition("::")
-        relative = given if is_object(given) else os.path.relpath(given)
+        relative = relative_path(given)
         shown = given if relative.startswith("..") else relative
         for path in [DATASET] if given == DATASET else expand(shown):
             yield NodeArgument(path, rules)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 _KEYS = ("image", "url", "path", "base64", "image_url")
@@ -49,7 +50,7 @@ class ImageOpener:
             folder = os.path.dirname(os.path.abspath(beside))  # noqa: PTH100, PTH120 - a path as the user wrote it
             path = os.path.realpath(os.path.join(folder, image))  # noqa: PTH118 - as above
             roots = map(os.path.realpath, (folder, *self._roots))
-            if not any(os.path.commonpath((root, path)) == root for root in roots):
+            if not any(Path(path).is_relative_to(root) for root in roots):
                 self.unopened += 1
                 return
             image = path

@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from xxhash import xxh3_128, xxh3_128_hexdigest
+from xxhash import xxh3_64_intdigest, xxh3_128, xxh3_128_hexdigest
 
 from pytest_vft.errors import UsageError
 from pytest_vft.locking import lock
 from pytest_vft.outputs.names import SIDE_FILES, OutputTarget
 from pytest_vft.outputs.staging import STAGING, PartRecord, Staging
+from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.regular_files import read_bytes
 
 _PACKAGE = Path(__file__).parents[1]
@@ -30,7 +31,13 @@ class FileState(NamedTuple):
 
 
 def file_state(path: str | Path) -> FileState | None:
-    """Return the state of the file at *path*; None if there is no such file."""
+    """Return the state of the file at *path*; None if there is no such file.
+
+    That of an object in object storage is made of its ETag and URL.
+    """
+    if isinstance(path, str) and is_pinned(path):
+        etag, url = (xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) for text in (path.etag, path))
+        return FileState(path.size, etag, 0, url)
     try:
         found = os.stat(path)  # noqa: PTH116 - a path as the user wrote it
     except (OSError, ValueError):
@@ -107,6 +114,7 @@ class OutputFolder:
         self._force = force and not target.in_place
         self._published = staging.roll_forward()
         self._parts: dict[str, PartRecord] = {}
+        self._extended: set[str] = set()
         self._states = {path: file_state(path) for path in target.names}
         known = {name for record in self._published.values() for name in record.files}
         names = [name for name in target.names.values() if name not in known]
@@ -125,6 +133,10 @@ class OutputFolder:
     def names(self) -> Mapping[str, str]:
         """The names of the outputs by the paths of the inputs."""
         return self._target.names
+
+    def extend(self, names: Iterable[str]) -> None:
+        """Note that the new files *names* keep what existing files of these names have besides."""
+        self._extended.update(names)
 
     def finished(self, part: str, key: str) -> Mapping[str, Any] | None:
         """Return the facts of *part* if an interrupted run completed it with the same *key*, else None."""
@@ -175,6 +187,8 @@ class OutputFolder:
         if found and not self._force:
             more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
             step = "move it to another place first" if self._target.in_place else "--force replaces it"
+            if self._extended.issuperset(path.name for path in found):
+                step = "--force adds to it, and keeps what it has of other files"
             raise UsageError(f"{found[0]}: exists already{more}; {step}")
 
     def _check_not_inputs(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vft.errors import UsageError
+from pytest_vft.reading.object_paths import is_object
 
 REJECTED = ".rej"  # follows the name of a file: the examples that were set aside
 REASONS = ".rej.csv"  # why they were set aside
@@ -31,15 +32,29 @@ def output_targets(
 
     In *out*, a name ends with what *suffixes* have for its path, if anything. In place, the file that a link
     leads to is replaced, and its side files are beside it. Raises UsageError for two outputs with the same
-    name, also if only their case differs, and for a file with the name of a side file of another one.
+    name, also if only their case differs, for a file with the name of a side file of another one, and for
+    object storage, in which nothing is written.
     """
+    if out is not None and is_object(_as_url(out)):
+        raise UsageError(
+            f"{_as_url(out)}: nothing is written in object storage; write to a folder, and copy that"
+        )
     if out is not None:
         return [OutputTarget(out, _distinct({path: _name(path, suffixes or {}) for path in paths}))]
     folders: dict[str, dict[str, str]] = {}
     for path in paths:
+        if is_object(path):
+            raise UsageError(
+                f"{path}: is in object storage, where nothing is changed; --out=DIR writes copies"
+            )
         folder, name = os.path.split(os.path.realpath(path))
         folders.setdefault(folder, {})[path] = name
     return [OutputTarget(Path(folder), _distinct(names), True) for folder, names in folders.items()]
+
+
+def _as_url(out: Path) -> str:
+    """Return *out* as it was written if it was a URL, whose second slash a path does not have."""
+    return out.as_posix().replace(":/", "://", 1)
 
 
 def _name(path: str, suffixes: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pytest_vft.formats.conversation import KEY
 from pytest_vft.model import Report
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
@@ -15,6 +16,7 @@ from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, fill, safe
 
 _MOST_SHOWN = 10
+_MOST_KEYS = 8  # that are named
 # What is lost, by kind, with the noun for one of them.
 _LOST = {
     "weight": "weight of {n:answer}",
@@ -47,7 +49,7 @@ class Conversion:
     *written* says whether the *outputs* were written, *refused* has examples that were not converted, by the
     first reasons, of *refusals* in all. *losses* and *changes* are numbers by kind, *side_files* the paths of
     files that a trainer needs beside the data. *report* is the check of the outputs, *next* what to do
-    with them.
+    with them; *notes* are remarks on options.
     """
 
     target: str
@@ -62,6 +64,7 @@ class Conversion:
     side_files: tuple[str, ...] = ()
     report: Report | None = None
     next: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -86,6 +89,8 @@ def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
     lines += (f"{safe(path, None)}  for the trainer" for path in result.side_files)
     for text in (_changed(result.changes), _lost(result)):
         lines += wrapped(text, width=display.width) if text else ()
+    for note in result.notes:
+        lines += wrapped(f"note: {note}", width=display.width)
     if result.report and not (result.empty and result.report.ok):
         lines += _verdict(result.report, display)
     lines += (f"FAILED  {safe(path, None)}: has no example; all were set aside" for path in result.empty)
@@ -104,6 +109,13 @@ def _refused(refused: Sequence[RefusedExamples], number: int, target: str) -> It
     left = number - sum(one.number for one in shown)
     if left:
         yield f"... and {left:,} more refused for {safe(target)}, for other reasons"
+
+
+def refusal_words(result: Conversion) -> str:
+    """Return how many examples cannot be converted, and why if all are refused for one reason."""
+    reasons = {one.why for one in result.refused}
+    why = f": {reasons.pop()}" if len(reasons) == 1 else ""
+    return f"{count(result.refusals, 'example')} cannot be converted{why}"
 
 
 def _nothing_written(result: Conversion) -> str:
@@ -130,7 +142,12 @@ def _lost(result: Conversion) -> str:
 
 def lost_texts(losses: Mapping[str, int]) -> list[str]:
     """Return what is lost in words, from numbers by kind."""
-    return [fill(words, {"n": losses[kind]}) for kind, words in _LOST.items() if losses.get(kind)]
+    texts = [fill(words, {"n": losses[kind]}) for kind, words in _LOST.items() if losses.get(kind)]
+    keys = sorted((kind for kind in losses if kind.startswith(KEY)), key=lambda kind: (-losses[kind], kind))
+    named = [f"{safe(kind.removeprefix(KEY))} ({losses[kind]:,})" for kind in keys[:_MOST_KEYS]]
+    if more := len(keys) - len(named):
+        named.append(f"{more:,} more")
+    return [*texts, f"{'key' if len(keys) == 1 else 'keys'} {', '.join(named)}"] if keys else texts
 
 
 def _verdict(report: Report, display: Display) -> Iterator[str]:

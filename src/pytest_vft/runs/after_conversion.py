@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,13 +17,13 @@ from pytest_vft.outputs.aside import DropLimit
 from pytest_vft.outputs.entries import EntryWriter
 from pytest_vft.reading.entries import read_entries
 from pytest_vft.reading.files import ARRAY, open_file
+from pytest_vft.reading.local_images import image_roots
 from pytest_vft.reading.shards import LongLine
-from pytest_vft.report.conversion import Conversion, lost_texts
+from pytest_vft.report.conversion import Conversion, lost_texts, refusal_words
 from pytest_vft.runs.conversion import convert_files
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.conversion_target import find_target
 from pytest_vft.runs.settings import Settings
-from pytest_vft.text import count
 
 _EXAMPLES = 100  # of each file, so that a comparison takes hardly longer
 _BYTES = 4 * 1024 * 1024  # of each file
@@ -50,7 +49,7 @@ def after_conversion(
     style = settings.provider.writes
     takes = set(settings.provider.transports)
     prefix = f"{style.bucket}://BUCKET/FOLDER/" if "bucket" in takes and "file" not in takes else ""
-    folders = [os.path.dirname(os.path.abspath(source.path)) for source in sources]  # noqa: PTH100, PTH120 - as in image_roots()
+    folders = [folder for source in sources for folder in image_roots(source.path, ())]
     settings = replace(settings, roots=[*settings.roots, *dict.fromkeys(folders)], jobs=1)
     with TemporaryDirectory(prefix="vft-") as folder:
         samples = [_sample(source, Path(folder, str(number))) for number, source in enumerate(sources)]
@@ -64,7 +63,7 @@ def after_conversion(
         left = list(_reasons(settings, check, find_reasons, whole=whole))
     refused = [reason.message for reason in left if reason.effect == "refuses"]
     if converted.refusals:
-        refused.append(f"{count(converted.refusals, 'example')} cannot be converted")
+        refused.append(refusal_words(converted))
     losses = {kind: number for kind, number in converted.losses.items() if kind in TRAINING_LOSSES}
     lost = [*lost_texts(losses), *(reason.message for reason in left if reason.effect == "loses")]
     verdict: CompatibilityVerdict = "refuses" if refused else "loses" if lost else "takes"

@@ -132,7 +132,7 @@ class Baseline:
     def _names(self, report: Report) -> Mapping[str, str]:
         """Return the name of each file in the baseline, by path: relative to its folder, with slashes."""
         folder = os.path.abspath(self.path.parent)  # noqa: PTH100 - a link stays a link
-        return {file.path: _relative(file.path, folder) for file in report.files}
+        return {file.path: relative_path(file.path, folder) for file in report.files}
 
     def _judged(self, report: Report, settings: Settings, names: Mapping[str, str]) -> set[tuple[str, str]]:
         """Return the path and rule of each rule of *settings* that judged everything in a file of *settings*.
@@ -159,13 +159,6 @@ class Baseline:
         if not paths:
             return not os.path.lexists(self.path.parent / name)
         return any((path, rule) in judged for path in paths)
-
-
-def _relative(path: str, folder: str) -> str:
-    try:
-        return relative_path(path, folder)
-    except ValueError:  # on another drive of Windows
-        return os.path.abspath(path)  # noqa: PTH100 - a link stays a link
 
 
 def _place(finding: Finding, names: Mapping[str, str]) -> Place:

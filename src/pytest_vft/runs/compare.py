@@ -13,6 +13,7 @@ from pytest_vft.clock import now
 from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
 from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
+from pytest_vft.reading.opening import data_size
 from pytest_vft.runs.after_conversion import after_conversion
 from pytest_vft.runs.candidate_reasons import find_reasons
 from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
@@ -136,7 +137,7 @@ def _unread(source: Source) -> FileResult:
     return FileResult(
         path=source.path,
         split=source.split,
-        bytes=os.stat(source.path).st_size,  # noqa: PTH116 - a path as the user wrote it
+        bytes=data_size(source.path),
         lines=0,
         examples=0,
         questions=0,

@@ -84,9 +84,18 @@ def nearest_configs(default: Config) -> Callable[[str], Config]:
     return of_path
 
 
-def relative_path(path: str, folder: str | os.PathLike[str]) -> str:
-    """Return *path* relative to *folder*, with slashes; the URL of an object stays as it is."""
-    return path if is_object(path) else os.path.relpath(path, folder).replace(os.sep, "/")
+def relative_path(path: str, folder: str | os.PathLike[str] = ".") -> str:
+    """Return *path* relative to *folder*, with slashes; the URL of an object stays as it is.
+
+    The path is absolute if it is on another drive of Windows.
+    """
+    if is_object(path):
+        return path
+    try:
+        relative = os.path.relpath(path, folder)
+    except ValueError:
+        relative = os.path.abspath(path)  # noqa: PTH100 - a link stays a link
+    return relative.replace(os.sep, "/")
 
 
 def _config_in(folder: Path) -> Config | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -122,7 +122,8 @@ def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:
     data_format = target.data_format(preferences=common.preferences)
     stays = target.reads_parquet and all(file.cut.is_table for file in files)
     images: Images = "embed" if stays else target.images(data_format, request.images, present)
-    return _Form(data_format, common.shape(target.shape()), images)
+    shape = replace(common.shape(target.shape()), images=bool(present))
+    return _Form(data_format, shape, images)
 
 
 class _Run:
@@ -223,6 +224,7 @@ def _write_side_files(form: _Form, folder: OutputFolder) -> Sequence[str]:
     files = load_writer(form.data_format).side_files(list(folder.names.values()), form.shape)
     if not files:
         return ()
+    folder.extend(files)
     with folder.part(_SIDE_FILES, repr(files)) as part:
         for name, value in files.items():
             whole = _json_object(folder.path / name) | value
@@ -249,7 +251,9 @@ def _conversion(
     refusals = sum(one.refusals for one in files.values())
     outputs = {path: str(request.out / folder.names[path]) for path in files}
     written = request.limit.allows(refusals)
-    steps = next_steps(request.target, form.data_format, form.shape, request.out, list(outputs.values()))
+    changes = sum((one.changes for one in files.values()), Counter())
+    splits = {outputs[source.path]: source.split for source in request.sources}
+    steps = next_steps(request.target, form.data_format, form.shape, request.out, splits)
     return Conversion(
         target=request.target.name,
         data_format=form.data_format,
@@ -272,7 +276,14 @@ def _conversion(
         refusals=refusals,
         dropped=request.limit.drop,
         losses=sum((one.losses for one in files.values()), Counter()),
-        changes=sum((one.changes for one in files.values()), Counter()),
+        changes=changes,
         side_files=tuple(str(request.out / name) for name in side_files),
         next=tuple(steps) if written else (),
+        notes=tuple(_notes(request, changes)),
     )
+
+
+def _notes(request: ConversionRequest, changes: Mapping[str, int]) -> Iterator[str]:
+    """Yield notes on options that have no effect."""
+    if request.target.prefix and not changes.get("written to files"):
+        yield "--image-prefix has no effect: it precedes the names of image files, and none was written"

@@ -76,6 +76,7 @@ class ConversionTarget(NamedTuple):
         return FileShape(
             parts=style.parts,
             one_system=style.one_system,
+            ordered=style.ordered,
             drops=frozenset({*style.drops, *self.provider.unread}),
             bucket_owner=self.bucket_owner,
         )

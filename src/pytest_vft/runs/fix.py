@@ -14,10 +14,11 @@ from pytest_vft.model import Depth, Report, Source
 from pytest_vft.outputs.aside import drop_limit
 from pytest_vft.outputs.folder import finish_interrupted
 from pytest_vft.reading.files import PARQUET
+from pytest_vft.reading.local_images import image_roots
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
-from pytest_vft.runs.fix_jobs import FileJob, FixOptions, Tell, count_mark, file_jobs, outcomes
+from pytest_vft.runs.fix_jobs import FileJob, FixOptions, Tell, count_mark, file_jobs, is_set_aside, outcomes
 from pytest_vft.runs.fix_writing import write_files
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import Paths, strings
@@ -51,7 +52,9 @@ def run_fix(
             finish_interrupted(folder, discard=True)
         return FixResult(before=before, tallies={}, rules=rules)
     if not options.writes:
-        return FixResult(before=before, tallies=_preview(jobs, tell), rules=rules, unsafe=options.unsafe)
+        return FixResult(
+            before=before, tallies=_preview(jobs, options, tell), rules=rules, unsafe=options.unsafe
+        )
     _check_written_as_read(jobs)
     result = write_files(jobs, options, tell)
     if result.refused or not result.outputs:
@@ -90,7 +93,7 @@ def _check_written_as_read(jobs: Iterable[FileJob]) -> None:
             )
 
 
-def _preview(jobs: Sequence[FileJob], tell: Tell | None) -> Mapping[str, FileTally]:
+def _preview(jobs: Sequence[FileJob], options: FixOptions, tell: Tell | None) -> Mapping[str, FileTally]:
     """Return the tallies of *jobs*; nothing is written."""
     tallies = {}
     for job in jobs:
@@ -98,7 +101,7 @@ def _preview(jobs: Sequence[FileJob], tell: Tell | None) -> Mapping[str, FileTal
         count_mark(job, tally)
         with ExitStack() as stack:
             for outcome in outcomes(job, stack):
-                tally.add(outcome)
+                tally.add(outcome, aside=options.limit.drop and is_set_aside(job, outcome))
                 if tell:
                     tell(job, outcome)
     return tallies
@@ -111,7 +114,7 @@ def _rewritten(settings: Settings, paths: Mapping[str, str], empty: Collection[s
     """
     moved = [source._replace(path=paths.get(source.path, source.path)) for source in settings.sources]
     sources: list[Source] = [source for source in moved if source.path not in empty]
-    folders = {os.path.dirname(os.path.abspath(path)) for path in paths}  # noqa: PTH100, PTH120 - links are kept
+    folders = {folder for path in paths for folder in image_roots(path, ())}
     return replace(
         settings,
         sources=tuple(sources),

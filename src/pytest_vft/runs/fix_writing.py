@@ -18,7 +18,7 @@ from pytest_vft.outputs.folder import OutputFolder, OutputPart, output_folder, p
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.outputs.origin import origins
 from pytest_vft.reading.files import ARRAY
-from pytest_vft.regular_files import regular
+from pytest_vft.reading.opening import open_data
 from pytest_vft.runs.fix_jobs import FileJob, FixOptions, Tell, count_mark, findings_left, outcomes
 
 _NOUNS = {
@@ -86,7 +86,7 @@ def _write_part(
     count_mark(job, tally)
     with suppress(_UnchangedError), folder.part(name, key) as part, ExitStack() as stack:
         data = stack.enter_context(part.open(name))
-        source = stack.enter_context(open(job.path, "rb", opener=regular))
+        source = stack.enter_context(open_data(job.path))
         aside = stack.enter_context(set_aside(part, name, in_array=in_array))
         places = stack.enter_context(origins(part, name, in_array=in_array))
         copier = EntryCopier(data, source, opened, without_mark=bool(job.needs.byte_order_mark))

@@ -5,27 +5,29 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_vft.formats.registry import load_writer
 from pytest_vft.formats.writers.base import FileShape
+from pytest_vft.model import Split
 from pytest_vft.runs.conversion_target import ConversionTarget
 
-_FILE = re.compile(r"""(["'])\{file\}\1|\{file\}""")
+_FILE = re.compile(r"""(["'])\{(file|name)\}\1|\{(file|name)\}""")
 
 
 def next_steps(
-    target: ConversionTarget, data_format: str, shape: FileShape, out: Path, files: Sequence[str]
+    target: ConversionTarget, data_format: str, shape: FileShape, out: Path, splits: Mapping[str, Split]
 ) -> Iterator[str]:
-    """Yield what to do with *files*, the paths of what was written into *out*."""
+    """Yield what to do with the files that were written into *out*; *splits* has the split of each path."""
+    files = list(splits)
     has_images = (out / "images").is_dir()
     if target.prefix and has_images:
         yield f"copy {shlex.quote(str(out / 'images'))} to {shlex.quote(f'{target.prefix}images')}"
     yield from load_writer(data_format).advice(shape)
     provider = target.provider
     if provider.job_api:
-        yield f"vft submit plan {shlex.quote(files[0])} --provider={provider.id}"
+        yield from _plans(provider.id, splits)
     elif provider.upload_command:
         yield " && ".join(provider.upload_command.replace("{file}", shlex.quote(file)) for file in files)
     elif provider.load_snippet:
@@ -35,6 +37,15 @@ def next_steps(
         yield from _loading(provider.load_snippet, files)
     elif provider.source:
         yield f"upload the files with {provider.name}'s own client; vft submit has no job API for it"
+
+
+def _plans(provider: str, splits: Mapping[str, Split]) -> Iterator[str]:
+    """Yield a command for each training file, with the validation file if there is one."""
+    validation = [shlex.quote(file) for file, split in splits.items() if split == "validation"]
+    with_validation = f" --validation-data={validation[0]}" if len(validation) == 1 else ""
+    for file, split in splits.items():
+        if split == "train":
+            yield f"vft submit plan {shlex.quote(file)}{with_validation} --provider={provider}"
 
 
 def _loading(snippet: str, files: Sequence[str]) -> Iterator[str]:
@@ -47,12 +58,13 @@ def _loading(snippet: str, files: Sequence[str]) -> Iterator[str]:
 
 
 def with_file(snippet: str, file: str) -> str:
-    """Return *snippet* with the path *file* in the places of {file}.
+    """Return *snippet* with the path *file* in the places of {file}; {name} is its name without the end.
 
     In quotes the path becomes a string of Python, YAML and JSON alike, elsewhere a word of a shell.
     """
 
     def quoted(place: re.Match[str]) -> str:
-        return json.dumps(file, ensure_ascii=False) if place[1] else shlex.quote(file)
+        text = Path(file).stem if "name" in (place[2], place[3]) else file
+        return json.dumps(text, ensure_ascii=False) if place[1] else shlex.quote(text)
 
     return _FILE.sub(quoted, snippet)

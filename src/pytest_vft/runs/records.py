@@ -127,7 +127,7 @@ def make_report(
     model = settings.provider.describe(settings.model)
     return Report(
         provider=settings.provider.id,
-        faces=settings.detectors.searched(rules),
+        faces=settings.detectors.searched(rule for rule in rules if rule.id in linted.tallies),
         provider_name=settings.provider.name,
         by_data_format=settings.by_data_format and any(file.data_format != "openai" for file in linted.files),
         closes=closes.isoformat() if closes else None,

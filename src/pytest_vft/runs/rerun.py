@@ -13,6 +13,7 @@ from pytest_vft.evaluation.predictions import Keys
 from pytest_vft.evaluation.questions import ID_PATTERN
 from pytest_vft.evaluation.scoring import Scoring
 from pytest_vft.reading.sqlite import FOLDER, make_folder
+from pytest_vft.runs.config import relative_path
 from pytest_vft.writing import write_text
 
 
@@ -34,7 +35,7 @@ def write_wrong_ids(gate: Gate, predictions: str) -> Path:
 
 def _list_name(path: str) -> str:
     """Return a name for lists about the file at *path*, different for files of one name in two folders."""
-    relative = os.path.relpath(path)
+    relative = relative_path(path)
     plain = Path(relative).stem
     if relative == f"{plain}.jsonl":
         return plain

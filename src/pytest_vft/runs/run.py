@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.columns import RuleSet, select_column, unite
+from pytest_vft.checking.executors import shard_bytes_for
 from pytest_vft.checking.lint import measure_files
+from pytest_vft.checking.measuring import needs_pixels
 from pytest_vft.checking.memory import RunCache
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
@@ -34,6 +36,13 @@ class Check(NamedTuple):
 
     settings: Settings
     rules: tuple[Rule, ...]
+
+    @property
+    def judged(self) -> tuple[Rule, ...]:
+        """The rules that are judged: not those on what images show that are ignored in all files."""
+        by_file = self.settings.ignored.values()
+        ignored = frozenset.intersection(*by_file) if by_file else frozenset()
+        return tuple(rule for rule in self.rules if rule.id not in ignored or not needs_pixels(rule))
 
 
 def run(
@@ -120,7 +129,7 @@ def _measured(
             fetched = fetcher([check.settings for check in checks], plan.rules, watch).fetch(valid)
         return fetched.remotes
 
-    sets = [RuleSet(check.rules, check.settings.image_tokens) for check in checks]
+    sets = [RuleSet(check.judged, check.settings.image_tokens) for check in checks]
     union = unite(sets, settings.catalogue)
     plan = replace(
         make_plan(settings, union.rules),
@@ -149,11 +158,12 @@ def _measured(
             fetch=fetch if asking else None,
             remember=store.add if store else None,
             watch=watch,
+            shard_bytes=shard_bytes_for(executor),
         )
         results: list[LintResult] = []
         for check, column in zip(checks, union.columns, strict=True):
             counter = check.settings.image_tokens
-            own = replace(plan, rules=check.rules, image_tokens=counter)
+            own = replace(plan, rules=check.judged, image_tokens=counter)
             chosen = files
             if len(checks) > 1:
                 chosen = [select_column(file, plan, column, counter) for file in files]

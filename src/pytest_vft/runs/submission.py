@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_vft.client import make_client
 from pytest_vft.errors import ConfigError, ServerError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Report, Source
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.job_server import connect_to, credentials_for, is_own, other_server
 from pytest_vft.runs.run import run
@@ -236,6 +237,8 @@ def _job_sources(sources: tuple[Source, ...]) -> list[Source]:
     """Return the training file and the validation file, if any. Raises UsageError for other numbers."""
     train = [source for source in sources if source.split == "train"]
     validation = [source for source in sources if source.split == "validation"]
+    for path in (source.path for source in sources if is_object(source.path)):
+        raise UsageError(f"{path}: is in object storage; a job uploads a file, so copy it to a folder first")
     if len(train) != 1:
         raise UsageError(
             f"a job needs exactly one training file; found {f'{len(train):,}' if train else 'none'}"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
-from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
+from pytest_vft.formats.conversation import KEY, ChatTurn, Conversation, NotConvertedError
 
 # Losses that change training, which are refused unless the user allows them.
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _AUTO = (None, "auto")
-# Losses that do not; "turns" are messages of one role that become one message.
+# Formats for whose tools no provider says how training reads them.
+WITHOUT_TOOLS = frozenset({"gemini", "bedrock"})
+# Losses that do not, beside those of keys, "key NAME"; "other keys" are more than can be named, and "turns"
+# messages of one role that become one message.
 OTHER_LOSSES = ("name", "detail", "developer", "turns", "other keys")
 
 
@@ -25,7 +28,8 @@ class FileShape:
     are keys that the provider refuses or does not use. With *last_answer*
     only the last answer of each example is trained on. *tools*, *preferences* and *system* say that some
     example has tools, another answer or a system message. *bucket_owner* is the account that owns the bucket
-    of the images.
+    of the images. With *images*, some example has an image. *ordered* examples start with a question and end
+    with an answer.
     """
 
     parts: bool = False
@@ -36,6 +40,8 @@ class FileShape:
     preferences: bool = False
     system: bool = False
     bucket_owner: str | None = None
+    images: bool = False
+    ordered: bool = False
 
 
 class WrittenExample(NamedTuple):
@@ -88,8 +94,6 @@ def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
     found: Counter[str] = Counter()
     if conversation.rejected:
         found["preferences"] = 1
-    if conversation.others:
-        found["other keys"] = len(conversation.others)
     if conversation.tools:
         found["tools"] = 1
     for turn in conversation.everything:
@@ -97,7 +101,15 @@ def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
             found[kind] += 1
     if found["tools"]:  # of an example, however many calls it has
         found["tools"] = 1
-    return Counter({kind: found[kind] for kind in kinds if found[kind]}) if found else found
+    lost = Counter({kind: found[kind] for kind in kinds if found[kind]}) if found else found
+    if conversation.others and "other keys" in kinds:
+        lost += key_losses(conversation.others)
+    return lost
+
+
+def key_losses(keys: Iterable[str]) -> Counter[str]:
+    """Return the losses of *keys*, each of a kind of its own."""
+    return Counter(f"{KEY}{key}" for key in keys)
 
 
 def _kinds(turn: ChatTurn) -> Iterator[str]:
@@ -121,11 +133,23 @@ def with_refusal_as_text(turn: ChatTurn) -> ChatTurn:
 
 
 def without_tools(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
-    """Return *turns* without calls of tools, messages of nothing else, and the results of the calls."""
+    """Return *turns* without calls of tools, messages of nothing else, and the results of the calls.
+
+    What an answer says before a call and after it becomes one answer.
+    """
     if not any(turn.calls for turn in turns):
         return list(turns)
-    said = (turn for turn in turns if turn.role != "tool" and (turn.pieces or not turn.calls))
-    return [turn._replace(calls=()) for turn in said]
+    said: list[ChatTurn] = []
+    has_called = False
+    for turn in turns:
+        if turn.role == "tool" or (turn.calls and not turn.pieces):
+            continue
+        if has_called and turn.role == "assistant":
+            said[-1] = said[-1]._replace(pieces=[*said[-1].pieces, *turn.pieces])
+        else:
+            said.append(turn._replace(calls=()))
+        has_called = bool(turn.calls)
+    return said
 
 
 def with_system_first(turns: Sequence[ChatTurn]) -> tuple[list[ChatTurn], Counter[str]]:

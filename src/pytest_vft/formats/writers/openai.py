@@ -13,6 +13,7 @@ from pytest_vft.formats.writers.base import (
     FileShape,
     WrittenExample,
     count_losses,
+    key_losses,
     with_refusal_as_text,
     with_system_first,
     without_tools,
@@ -73,8 +74,7 @@ def _dropped(conversation: Conversation, shape: FileShape) -> Counter[str]:
     """Return what *conversation* has of the keys that are dropped."""
     kinds = [kind for key, kind in _LOSSES.items() if key in shape.drops]
     losses = count_losses(conversation, *kinds)
-    losses["other keys"] += len(shape.drops & conversation.others.keys())
-    return +losses
+    return losses + key_losses(shape.drops & conversation.others.keys())
 
 
 def _in_shape(turns: Sequence[ChatTurn], shape: FileShape) -> tuple[Sequence[ChatTurn], Counter[str]]:

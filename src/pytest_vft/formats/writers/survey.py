@@ -37,6 +37,8 @@ class Survey(NamedTuple):
             one_system=given.one_system,
             drops=given.drops,
             bucket_owner=given.bucket_owner,
+            images=given.images,
+            ordered=given.ordered,
             last_answer=self.untrained and self.last_only,
             tools=self.tools,
             preferences=self.preferences,

@@ -31,7 +31,8 @@ class TrlWriter(BareWriter):
         losses = count_losses(conversation, "detail", "name", "refusals", "other keys")
         if conversation.rejected or not only_last_is_trained(conversation.turns, shape):
             losses += count_losses(conversation, "weight")
-        if not conversation.rejected and listed_images(conversation):  # SFT with images removes the column
+        # SFT removes the column of the whole file if an example has images.
+        if not conversation.rejected and (shape.images or listed_images(conversation)):
             losses += count_losses(conversation, "tools")
         check_answers(conversation, shape)
         messages = list(map(_message, conversation.turns))
