@@ -427,7 +427,7 @@ class Failing(Executor):
     ("error", "words"),
     [
         (CancelledError(), "the executor failed: CancelledError"),
-        (RuntimeError("no worker is left"), "the executor failed: RuntimeError: no worker is left"),
+        (RuntimeError("no worker\x1b[2J"), r"the executor failed: RuntimeError: no worker\\x1b\[2J"),
         (SystemExit(5), "the executor failed: SystemExit: 5"),
         (BrokenExecutor("gone"), "a worker process was killed, out of memory or unable to start"),
     ],

@@ -61,6 +61,7 @@ FLOORS = (
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 
 ONLY_IMPORTED_BY = {
+    "distributed": {"checking.cluster"},
     "aiohttp": {"web.answers", "web.requesting", "web.resolver"},
     "jinja2": {"report.html.page"},
     "jsonschema": {"json_schema"},
@@ -89,7 +90,10 @@ ONLY_IMPORTED_BY = {
 }
 MOST_LINES = 300
 TABLES = {"options"}  # may be longer, because a table is read in one place
-HEAVY = {"PIL", "aiohttp", "jinja2", "jsonschema", "jsonschema_rs", "openai", "rich", "tiktoken"}
+HEAVY = {
+    *("PIL", "aiohttp", "distributed", "jinja2", "jsonschema", "jsonschema_rs", "openai", "rich"),
+    "tiktoken",
+}
 DOORS = ["", "cli", "plugin"]
 # Modules that `vft check` of an ordinary file does not import; each took at least 2 ms of 100 ms.
 NEEDLESS = HEAVY - {"PIL", "jsonschema_rs"} | {

@@ -177,6 +177,7 @@ def test_each_option_of_a_check_has_an_effect_on_settings_or_on_what_is_read_and
         "exit-zero",
         "base-url",
         "since",
+        "cluster",
     }
 
     names = {option.name for option in OPTIONS if "check" in option.commands} - elsewhere

@@ -16,6 +16,7 @@ PYTEST, PYTEST_EVAL = "pytest", "pytest eval"
 _RULES = ("check", "show", "fix", "rules", "explain", "submit", PYTEST)
 _LENGTH = ("check", "show", "fix", "providers", PYTEST)
 _CHECK = ("check", PYTEST)
+_CLUSTER = ("check", "providers", PYTEST)
 _READ = ("check", "fix", "convert", "providers", PYTEST)
 _FIX = ("fix",)
 _CONVERT = ("convert",)
@@ -312,6 +313,9 @@ _TABLE: tuple[str | Option, ...] = (
     Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _READ, "count"),
     Option("no-cache", "", "do not read or write .vft_cache", _READ, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _READ, "integer"),
+    Option(
+        "cluster", "dask://HOST:PORT", "lint on this Dask cluster; dask: DASK_SCHEDULER_ADDRESS", _CLUSTER
+    ),
     "output",
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
     Option("report", "FORMAT:FILE", f"also write a report: {', '.join(FORMATS)}", _CHECK, "list"),

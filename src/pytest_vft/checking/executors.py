@@ -7,6 +7,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.checking.plan import LintPlan
@@ -29,10 +30,25 @@ ShardResult = ShardTotals | OSError
 # Maps a number of bytes to the executor that lints them, None for this process.
 Workers = Callable[[int], "Executor | None"]
 
+# A task on another machine takes about 2 ms of the scheduler and this process: 1 TB is 15,000 tasks.
+_REMOTE_SHARD_BYTES = 64 * 1024 * 1024
 # Tasks, or four for each worker if that is more: results come early, and few are held in memory.
 _IN_FLIGHT = 32
 # Shards of a task; one takes as long as a message, about 2 ms (Dask on two cores, measured on 2026-11-25).
 _MOST_SHARDS = 64
+
+
+def shard_bytes_for(executor: Executor | None) -> int:
+    """Return the bytes of a shard for *executor*, which may have the attribute is_remote."""
+    return _REMOTE_SHARD_BYTES if _is_remote(executor) else SHARD_BYTES
+
+
+def _is_remote(executor: Executor | None) -> bool:
+    return getattr(executor, "is_remote", False)
+
+
+class ExecutorError(Exception):
+    """An executor has no result; the message, which follows the place of the shard, says why."""
 
 
 class _Task(NamedTuple):
@@ -94,7 +110,8 @@ def _lint_by(
     executor: Executor, tasks: Iterator[_Task], plan: LintPlan, linter: ShardLinter
 ) -> Iterator[ShardResult]:
     """Yield the result of each shard of *tasks*; those that are new are linted by *executor*."""
-    software, pickled, folder = software_hash(), pickle.dumps(plan), os.getcwd()  # noqa: PTH109 - as text
+    software, folder = software_hash(), os.getcwd()  # noqa: PTH109 - as text
+    pickled = pickle.dumps(replace(plan, reads_cache=not _is_remote(executor)))
 
     def submit(task: _Task) -> Future[Any]:
         # Joined, not normalised: "link/.." is not the current folder.
@@ -189,6 +206,8 @@ def _naming(place: str) -> Iterator[None]:
                 f"{place}, or a shard beside it: a worker process was killed, out of memory or "
                 "unable to start; --jobs=1 uses the least memory"
             ) from error
+        if isinstance(error, ExecutorError):
+            raise LintError(f"{place}: {error}") from error
         if isinstance(error, MemoryError):
             raise LintError(f"{place}: out of memory; --jobs=1 uses the least memory") from error
         words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -57,6 +57,8 @@ class ShardMemory:
 
     def __init__(self, folder: Path, plan: LintPlan) -> None:
         self._database = Database(folder / _FILE, _TABLE, read_only=True)
+        if not plan.reads_cache:
+            self._database.close()  # it finds nothing, and new totals are still given a row
         self._plan = plan
         self._setting = b""
 

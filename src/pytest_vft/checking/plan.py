@@ -19,7 +19,8 @@ class LintPlan:
 
     *image_tokens* counts the tokens of an image, None if that is unknown; with *full*, images are
     decoded, large ones only if not *bounded*; *max_findings* is the number of findings kept for each rule
-    and file (0: all); *cache* is the folder with results of earlier runs; *now* is the time at which
+    and file (0: all); *cache* is the folder with results of earlier runs, which is only read with
+    *reads_cache*, not by other machines, which may have a folder of this name; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
     of each file; *measurers* find out what images show, and *detectors* those for which there is a
     model. *other_tokens* count the tokens of other models, and
@@ -32,6 +33,7 @@ class LintPlan:
     max_findings: int
     bounded: bool = True
     cache: Path | None = None
+    reads_cache: bool = True
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
     measurers: tuple[Measurer, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from pytest_vft.reading.shards import SHARD_BYTES
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from pytest_vft.checking.cluster import ClusterExecutor
 
 # Two forked processes cost about 80 ms, and 128 MiB take at least 160 ms to lint: above, two processes
 # are never slower than one (measured on 2026-11-22). A spawned process costs 300 ms.
@@ -59,3 +61,12 @@ def processes(jobs: int, size: int) -> Iterator[Executor | None]:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
+
+
+def cluster(name: str | None) -> AbstractContextManager[ClusterExecutor | None]:
+    """Return the context of the executor of the cluster *name*; that of None for None. See open_cluster()."""
+    if name is None:
+        return nullcontext()
+    from pytest_vft.checking.cluster import open_cluster  # noqa: PLC0415 - for clusters only
+
+    return open_cluster(name, os.environ)

@@ -54,7 +54,10 @@ def lint_in_worker(
         return OtherSoftware(describe_software(), _host())
     if getattr(_worker, "plan", None) != plan:
         unpickled: LintPlan = pickle.loads(plan)  # noqa: S301 - pickled by lint_shards() for this worker
-        _worker.linter = ShardLinter(unpickled, open_image_store(unpickled))
+        store = open_image_store(unpickled)
+        if not unpickled.reads_cache:
+            store.close()  # it finds nothing in the cache, and notes what is new
+        _worker.linter = ShardLinter(unpickled, store)
         _worker.missing = next((root for root in unpickled.image_roots if not _is_folder(root)), None)
         _worker.plan = plan
     if _worker.missing is not None:  # each of its images would be reported as missing

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from pytest_vft.checking.processes import cluster
 from pytest_vft.cli.output import print_text, text_width
 from pytest_vft.cli.stdin import stdin_as_file, with_stdin
 from pytest_vft.errors import LintError, UsageError
@@ -49,7 +50,7 @@ def check(arguments: argparse.Namespace) -> int:
     targets = parse_targets(arguments.report or ())
     with stdin_as_file(arguments) as stdin:
         selection = _select(arguments)
-        report = _run(selection, quiet=arguments.quiet)
+        report = _run(selection, arguments.cluster, quiet=arguments.quiet)
         if stdin:
             report = with_stdin(report, stdin)
     for target in targets:
@@ -120,11 +121,13 @@ def _select(arguments: argparse.Namespace) -> _Selection:
     return _Selection(chosen, unchanged=max(found - kept, 0))
 
 
-def _run(selection: _Selection, *, quiet: bool) -> Report:
+def _run(selection: _Selection, cluster_name: str | None, *, quiet: bool) -> Report:
     if selection.nothing is not None:
         return run(selection.groups[0])
-    with nullcontext() if quiet else watching() as watch:
-        report = run_groups(selection.groups, watch=watch)
+    with cluster(cluster_name) as executor, nullcontext() if quiet else watching() as watch:
+        report = run_groups(selection.groups, watch=watch, executor=executor)
+    if executor and not quiet:
+        print(f"vft: {count(executor.tasks, 'task')} on the cluster at {executor.address}", file=sys.stderr)
     if not selection.unchanged:
         return report
     note = f"{count(selection.unchanged, 'file')} not checked: no change since the revision of --since"

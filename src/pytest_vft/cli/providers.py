@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from itertools import chain
 
+from pytest_vft.checking.processes import cluster
 from pytest_vft.cli.output import print_text, text_width
 from pytest_vft.cli.stdin import STDIN
 from pytest_vft.compatibility import ProviderComparison
@@ -22,7 +23,7 @@ def providers(arguments: argparse.Namespace) -> int:
             "vft providers reads files, which its next step names: write standard input to a file, such as "
             "train.jsonl, and give its name"
         )
-    with watching() as watch:
+    with cluster(arguments.cluster) as executor, watching() as watch:
         comparison = compare(
             vars(arguments),
             arguments.files,
@@ -30,6 +31,7 @@ def providers(arguments: argparse.Namespace) -> int:
             validation=arguments.validation_data or (),
             test=arguments.test_data or (),
             watch=watch,
+            executor=executor,
         )
     print_text(_render(comparison, arguments), styled=arguments.format == "text")
     return 0

@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 from pytest_vft.catalogue.load import Rule
+from pytest_vft.checking.processes import cluster
 from pytest_vft.errors import LintError
 from pytest_vft.items.request import CheckRequest
 from pytest_vft.model import Report, Source
@@ -114,6 +115,7 @@ class SessionLint:
         """Check, and show the progress on the terminal of pytest, without capturing."""
         terminal, capture = map(self._config.pluginmanager.getplugin, ("terminalreporter", "capturemanager"))
         with (
+            cluster(self._request.cluster) as executor,
             capture.global_and_fixture_disabled() if capture else nullcontext(),
             watching(terminal.ensure_newline) if terminal else nullcontext() as watch,
         ):
@@ -121,7 +123,7 @@ class SessionLint:
                 groups, only = self._request.groups, None
             else:
                 groups, only = list(self._selected()), self._ids
-            return run_with_baselines(groups, partial(run_all, only=only, watch=watch))
+            return run_with_baselines(groups, partial(run_all, only=only, watch=watch, executor=executor))
 
     def _selected(self) -> Iterator[Settings]:
         """Yield the settings of each configuration with its selected files."""

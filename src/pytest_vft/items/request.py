@@ -39,12 +39,13 @@ class CheckRequest(NamedTuple):
     """Settings for each configuration, the arguments that name data, and the id of a submission step.
 
     The id is such as submit/plan. If an argument names rules, only the items that arguments name are
-    collected.
+    collected. *cluster* is the name of a cluster that lints.
     """
 
     groups: Sequence[Settings]
     named: Sequence[NodeArgument]
     step: str | None
+    cluster: str | None = None
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -105,7 +106,11 @@ def read_check_request(
     for settings in groups:
         settings.check()  # report a misspelt name once, not in each item
         open_baseline(settings)
-    return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None)
+    if options["cluster"] is not None:
+        from pytest_vft.checking.cluster import scheduler_address  # noqa: PLC0415 - for clusters only
+
+        scheduler_address(options["cluster"], os.environ)
+    return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None, options["cluster"])
 
 
 def _find_groups(

@@ -17,7 +17,8 @@ from pytest_vft.reading.remote import Remote
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and the step of progress
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
-_OBJECT_FACTOR = 8  # shards of 64 MiB in object storage
+# Shards of object storage are larger, up to this, unless larger ones are asked for.
+_OBJECT_FACTOR, _OBJECT_SHARD_BYTES = 8, 64 * 1024 * 1024
 _BLANK = {b"\n": re.compile(rb"\n*"), b"\r\n": re.compile(rb"(?:\r\n)*")}
 BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
 
@@ -98,7 +99,8 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
     that reads a shard finds its lines. Raises OSError if the file cannot be read.
     """
     if is_object(path):
-        return cut_nominally(path, split, start, size, shard_bytes * _OBJECT_FACTOR)
+        larger = min(shard_bytes * _OBJECT_FACTOR, max(shard_bytes, _OBJECT_SHARD_BYTES))
+        return cut_nominally(path, split, start, size, larger)
     cuts = [start]
     with open_data(path) as file:
         while cuts[-1] + shard_bytes < size:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.columns import RuleSet, select_column, unite
+from pytest_vft.checking.executors import shard_bytes_for
 from pytest_vft.checking.lint import measure_files
 from pytest_vft.checking.measuring import needs_pixels
 from pytest_vft.checking.memory import RunCache
@@ -157,6 +158,7 @@ def _measured(
             fetch=fetch if asking else None,
             remember=store.add if store else None,
             watch=watch,
+            shard_bytes=shard_bytes_for(executor),
         )
         results: list[LintResult] = []
         for check, column in zip(checks, union.columns, strict=True):

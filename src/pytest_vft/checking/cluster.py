@@ -1,0 +1,200 @@
+"""Dask distributed (extra "dask") as an executor: its scheduler hands tasks to workers on other machines.
+
+Scheduling, retries after the death of a worker and the transport are Dask's. Here are only addresses, and
+words for what goes wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Executor, Future
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_vft.checking.executors import ExecutorError
+from pytest_vft.errors import LintError, UsageError
+from pytest_vft.text import Safe, count, safe
+
+if TYPE_CHECKING:
+    import distributed
+
+INSTALL = 'pip install "pytest-vft[dask]"'
+_VARIABLE = "DASK_SCHEDULER_ADDRESS"
+_TLS = "DASK_DISTRIBUTED__COMM__TLS__"
+# Scheme, host (a name, an IPv4 address or an IPv6 address in brackets) and port.
+_ADDRESS = re.compile(r"(dask|tcp|tls)://([\w.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?", re.ASCII)
+_PORT = 8786  # of a scheduler by default (https://docs.dask.org/en/stable/deploying-cli.html)
+_PATIENCE = 300.0  # seconds without any worker: a cluster that grows with its tasks starts machines first
+_CLOSING = 1.0  # seconds to say goodbye
+_COUNTED = 5.0  # seconds for which the number of workers is believed
+
+
+def scheduler_address(name: str, environ: Mapping[str, str]) -> str:
+    """Return the address of the scheduler *name* as Dask writes it: tcp://HOST:PORT or tls://HOST:PORT.
+
+    *name* is "dask", which stands for DASK_SCHEDULER_ADDRESS in *environ*, or dask://HOST:PORT. Raises
+    UsageError for another name, which is not shown if it may hold a password, and without Dask.
+    """
+    what, text = "cluster", name
+    if name == "dask":
+        what, text = _VARIABLE, environ.get(_VARIABLE, "")
+        if not text:
+            raise UsageError(f"cluster is dask, and {_VARIABLE} is not set; set it, or give dask://HOST:PORT")
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found[3] or _PORT) < 1 << 16:
+        shown = "an address with a user name" if "@" in text else f'"{safe(text)}"'
+        raise UsageError(f"{what} is {shown}; expected dask://HOST:PORT, tls://HOST:PORT or dask")
+    if find_spec("distributed") is None:
+        raise UsageError(Safe(f"a cluster needs Dask distributed: {INSTALL}"))
+    return f"{'tls' if found[1] == 'tls' else 'tcp'}://{found[2]}:{found[3] or _PORT}"
+
+
+@contextmanager
+def open_cluster(name: str, environ: Mapping[str, str]) -> Iterator[ClusterExecutor]:
+    """Yield the executor of the cluster *name*, as in scheduler_address(); on exit its tasks are forgotten.
+
+    Raises UsageError as scheduler_address() does, and LintError if the scheduler does not answer.
+    """
+    address = scheduler_address(name, environ)
+    from distributed import Client  # noqa: PLC0415 - 0.5 s, for clusters only
+
+    with _silent():
+        try:
+            client = Client(address, set_as_default=False, name="pytest-vft")
+        except TypeError as error:  # Dask has no certificates for tls://
+            if not address.startswith("tls:"):
+                raise
+            raise UsageError(
+                f"{address} needs certificates: set {_TLS}CA_FILE, {_TLS}CLIENT__CERT and {_TLS}CLIENT__KEY"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise LintError(f"{address}: no answer from a scheduler: {error}") from error
+        try:
+            yield ClusterExecutor(client, address)
+        finally:
+            client.close(timeout=_CLOSING)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Silence the log of Dask, which has tracebacks on stderr of what is raised as well."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+class ClusterExecutor(Executor):
+    """The workers of a Dask *client*; *tasks* is the number of tasks that were submitted."""
+
+    is_remote = True
+
+    def __init__(self, client: distributed.Client, address: str) -> None:
+        self.address = address
+        self.tasks = 0
+        self._client = client
+        self._workers = 0
+        self._counted = float("-inf")
+
+    @property
+    def _max_workers(self) -> int:
+        """The number of threads of all workers, which may come and go."""
+        now = time.monotonic()
+        if now - self._counted > _COUNTED:
+            self._counted = now
+            with suppress(Exception):  # the next result tells of a cluster that is gone
+                self._workers = sum(self._client.nthreads().values())
+        return self._workers
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the future of fn(*args, **kwargs), of which only result() and cancel() work."""
+        self.tasks += 1
+        call = pickle.dumps(_Call(fn, args, kwargs))
+        # Not pure: Dask would answer the same call, about a file that has changed, with an old result.
+        return _ClusterFuture(self, self._client.submit(pickle.loads, call, pure=False))
+
+    def check_has_workers(self) -> None:
+        """Raise ExecutorError if there are no workers."""
+        if not self._client.nthreads():
+            raise ExecutorError(
+                f"the cluster at {self.address} has had no workers for {_PATIENCE:.0f} seconds; "
+                f"start some with: dask worker {self.address} --nthreads 1"
+            )
+
+
+class _Call(NamedTuple):
+    """A call that takes place when it is unpickled.
+
+    So it is unpickled by the task. A worker that unpickles a function of a module that it does not have
+    loses its connection, and with it the task, without an error (distributed 2026.8.0).
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(self.function, **self.options), self.arguments
+
+
+class _ClusterFuture(Future[Any]):
+    """The future of a task on a cluster."""
+
+    def __init__(self, cluster: ClusterExecutor, task: distributed.Future[Any]) -> None:
+        super().__init__()
+        self._cluster = cluster
+        self._task = task
+
+    def result(self, timeout: float | None = None) -> Any:  # noqa: ARG002 - the caller has no other work
+        """Return the result of the task. Raises ExecutorError if it has none, and what the task raised."""
+        from distributed import KilledWorker  # noqa: PLC0415 - as above
+
+        while True:
+            try:
+                return self._task.result(_PATIENCE)
+            except TimeoutError:
+                self._cluster.check_has_workers()
+            except KilledWorker as error:
+                lost = count(error.allowed_failures + 1, "worker")
+                raise ExecutorError(
+                    f"{lost} died at this task, out of memory or killed: see their logs, and give "
+                    "workers more memory (--memory-limit) or fewer threads (--nthreads 1)"
+                ) from error
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] != "pytest_vft":
+                    raise
+                raise ExecutorError(
+                    "a worker does not have this version of pytest-vft: install it"
+                ) from error
+            except OSError as error:  # a worker returns its own
+                raise ExecutorError(_lost(self._cluster.address)) from error
+            except CancelledError as error:
+                raise ExecutorError(_cancelled(error, self._cluster.address)) from error
+
+    def cancel(self) -> bool:
+        """Let the cluster forget the task, without waiting for an answer."""
+        self._task.release()
+        return True
+
+
+def _cancelled(error: CancelledError, address: str) -> str:
+    """Return in words why a task was cancelled."""
+    reason = getattr(error, "reason", None)
+    if reason == "scheduler-connection-lost":
+        return _lost(address)
+    return f"the cluster at {address} has cancelled the task ({reason or 'without a reason'}); run it again"
+
+
+def _lost(address: str) -> str:
+    return f"the connection to the scheduler at {address} is lost; start it and run again"
