@@ -129,7 +129,7 @@ def test_help_lists_the_commands(vft: Vft, capsys: pytest.CaptureFixture[str]) -
     assert listed == {
         "data": ["check", "show", "fix", "convert", "providers"],
         "models": ["submit", "eval"],
-        "reference": ["rules", "explain", "schema"],
+        "reference": ["rules", "explain", "schema", "init"],
     }
 
 

@@ -136,7 +136,8 @@ def test_the_workflows_run(page: str, written: set[str], tmp_path: Path) -> None
     ours = [command for command in commands(workflows) if command.startswith(("vft ", "pytest "))]
     for command in ours:
         run(command, tmp_path)
-    assert len(ours) == len(workflows)
+    action = [workflow for workflow in workflows if "uses: pytest-vft/" in yaml.safe_dump(workflow)]
+    assert len(ours) == len(workflows) - len(action)  # tests/test_action.py runs the action
     assert {path.name for path in tmp_path.iterdir()} - {"data", ".pytest_cache", ".vft_cache"} == written
 
 

@@ -155,6 +155,24 @@ def test_change_of_an_image_is_said_in_words(capsys: pytest.CaptureFixture[str])
     assert "url  40x24 -> 24x40, orientation 6 -> orientation 1, " in capsys.readouterr().out
 
 
+def test_a_preview_says_what_drop_sets_aside_and_that_the_mark_goes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    good = build_example("What?", "It.", [f"data:image/png;base64,{text(saved(COLOURS, 'PNG'))}"])
+    bad = build_example("What?", "It.", ["data:image/png;base64,bm9uZQ=="])
+    lines = f"{json.dumps(good)}\n{json.dumps(bad)}\n"
+    Path("train.jsonl").write_text(f"\ufeff{lines}", encoding="utf-8")
+
+    assert main(["fix", "train.jsonl", "--diff", "--drop", "--no-cache"]) == 1
+    dropping = capsys.readouterr().out
+    assert main(["fix", "train.jsonl", "--no-cache"]) == 1
+
+    assert dropping.startswith("train.jsonl  byte-order mark removed (file/byte-order-mark)\n")
+    assert dropping.count("byte-order mark removed") == 1
+    assert "\n--drop would set aside 1 example\n" in dropping
+    assert "set aside" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["train.jsonl", "train.json"])
 def test_all_examples_may_be_set_aside(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = write("bm9uZQ==", "png", name=name)

@@ -8,6 +8,7 @@ import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -130,8 +131,18 @@ class Seen(enum.Flag):
 ALL = Seen.START | Seen.LATE | Seen.TYPES
 
 
-def imports(module: str, seen: Seen = ALL) -> Iterator[str]:
-    """Yield the full names that *module* imports, as far as they are *seen*."""
+def imports(module: str, seen: Seen = ALL) -> list[str]:
+    """Return the full names that *module* imports, as far as they are *seen*."""
+    return [name for name, when in all_imports(module) if when in seen]
+
+
+@cache
+def all_imports(module: str) -> list[tuple[str, Seen]]:
+    """Return the full names that *module* imports, each with when that is."""
+    return list(read_imports(module))
+
+
+def read_imports(module: str) -> Iterator[tuple[str, Seen]]:
     path = MODULES[module]
     package = [PACKAGE, *module.split(".")] if module else [PACKAGE]
     if path.name != "__init__.py":
@@ -144,16 +155,14 @@ def imports(module: str, seen: Seen = ALL) -> Iterator[str]:
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             inner = Seen.TYPES
         nodes += ((child, inner) for child in ast.iter_child_nodes(node))
-        if when not in seen:
-            continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, when) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) + 1 - node.level] if node.level else []
             origin = ".".join([*base, node.module] if node.module else base)
             for alias in node.names:
                 named = f"{origin}.{alias.name}"
-                yield named if named.removeprefix(f"{PACKAGE}.") in MODULES else origin
+                yield (named if named.removeprefix(f"{PACKAGE}.") in MODULES else origin), when
 
 
 def own_imports(module: str, seen: Seen = ALL) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import socket
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from forms import in_s3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import plan
@@ -20,6 +22,7 @@ from storage import KEYS, Storage
 from test_shards import contents
 
 from pytest_vft import UsageError, lint
+from pytest_vft.catalogue.cases import draw
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.model import Source
@@ -99,7 +102,9 @@ def test_a_check_of_a_folder_is_that_of_local_files(
 def test_a_second_run_reads_nothing(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     s3.put("train-a.jsonl", TRAIN)
     s3.put("train-b.jsonl", TRAIN.replace(b"lot", b"box"))
+    s3.put("train-c.jsonl.gz", gzip.compress(TRAIN.replace(b"lot", b"bag")))
     first = report_of(capsys, f"s3://{s3.bucket}/")
+    assert [one["examples"] for one in json.loads(first)["files"]] == [12, 12, 12]
     read = s3.reads()
 
     assert report_of(capsys, f"s3://{s3.bucket}/") == first
@@ -158,7 +163,7 @@ def test_an_object_that_changes_is_an_error(s3: Storage) -> None:
     [
         ("none.jsonl", "no such object; a folder ends with /"),
         ("none-*.jsonl", "no such object"),
-        ("none/", "the folder has no .jsonl or .ndjson objects"),
+        ("none/", "the folder has no objects whose names end in .jsonl, "),
         ("a//b.jsonl", "the key has an empty folder name"),
     ],
 )
@@ -281,3 +286,50 @@ def test_nothing_is_written_in_object_storage(s3: Storage, capsys: pytest.Captur
         assert re.fullmatch(r"vft: s3://\S+: .* in object storage.*\n", error), error
     assert s3.keys() == ["train.jsonl"]
     assert not Path("s3:").exists()
+
+
+def labels(s3: Storage, *names: str) -> Path:
+    """Write a file in the format bedrock with images in the bucket at the keys *names*."""
+    lines = [
+        {
+            "schemaVersion": "bedrock-conversation-2024",
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"text": f"Which lot {n}?"}, in_s3(f"s3://{s3.bucket}/{name}")],
+                },
+                {"role": "assistant", "content": [{"text": f"{n}"}]},
+            ],
+        }
+        for n, name in enumerate(names)
+    ]
+    Path("train.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return Path("train.jsonl")
+
+
+def test_images_in_buckets_are_checked(s3: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3.put("good.png", draw("png 64x64 rgb")[1])
+    s3.put("small.png", draw("png 4x4 rgb")[1])
+    s3.put("page.png", b"<html><body>moved</body></html>")
+    path = labels(s3, "good.png", "small.png", "page.png", "none.png")
+
+    def found(*, offline: bool) -> tuple[set[tuple[str, int | None]], list[tuple[str, str]], int]:
+        report = lint(path, offline=offline)
+        findings = {(one.rule, one.line) for one in report.findings if one.rule.startswith("image/")}
+        return findings, [(one.url, one.cause) for one in report.unsettled], report.urls
+
+    assert found(offline=True) == (set(), [], 0)
+    assert not s3.reads()
+
+    settled = found(offline=False)
+    read = s3.reads()
+    assert settled == (
+        {("image/too-small", 2), ("image/not-an-image", 3)},
+        [(f"s3://{s3.bucket}/none.png", "no such object")],
+        4,
+    )
+    assert found(offline=False) == settled
+    assert s3.reads() == read + 1  # the missing one
+
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    assert found(offline=False) == (set(), [], 0)

@@ -149,6 +149,7 @@ def test_bad_lines_are_set_aside_byte_for_byte(train: Path, tmp_path: Path) -> N
             "message": r"'=1+1 \x1b[31m",
             "severity": "error",
             "file": str(train),
+            "repair": "",
         }
     ]
     assert [one.place for one in read_origins(origins_path(str(out / "train.jsonl")))] == ["1", "3", "4"]

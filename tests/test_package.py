@@ -194,3 +194,10 @@ def needed_by(package: str) -> set[str]:
                 inner = canonicalize_name(requirement.name)
                 waiting += [(inner, one) for one in ("", *requirement.extras)]
     return {name for name, _ in found}
+
+
+def test_all_has_all_extras_of_users() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (all_,) = map(Requirement, extras["all"])
+
+    assert all_.extras == extras.keys() - {"all", "docs", "test"}

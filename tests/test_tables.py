@@ -163,7 +163,7 @@ def test_what_was_not_checked_is_skipped_with_its_reason() -> None:
 
 def test_clean_data_are_a_head() -> None:
     assert render(lint(write(map(example, range(10)))), "csv") == (
-        '"line","id","question","image","rule","message","severity","file"\n'
+        '"line","id","question","image","rule","message","severity","file","repair"\n'
     )
 
 
@@ -177,11 +177,11 @@ def test_finding_is_a_row_with_what_people_know_its_example_by() -> None:
     assert [tuple(row.values()) for row in rows] == [
         (
             *("3", "77", "What is it?", "image 2", "image/unsupported-mode"),
-            *("mode is L; expected RGB or RGBA", "error", "train.jsonl"),
+            *("mode is L; expected RGB or RGBA", "error", "train.jsonl", "convert-mode"),
         ),
         (
             *("5", "5", "[5] Où?", "image 1", "image/unsupported-format"),
-            *("format is GIF; expected JPEG, PNG or WEBP", "error", "train.jsonl"),
+            *("format is GIF; expected JPEG, PNG or WEBP", "error", "train.jsonl", "convert-format"),
         ),
     ]
 

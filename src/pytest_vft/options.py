@@ -219,6 +219,13 @@ COMMANDS = (
         examples=("vft schema config",),
     ),
     Command(
+        "init",
+        "print or write a first configuration, a pre-commit hook and a workflow",
+        "pytest_vft.cli.init:init",
+        group="reference",
+        examples=("vft init --provider=together", "vft init --provider=together --write"),
+    ),
+    Command(
         "providers",
         "compare providers: who takes the files, and why not the others",
         "pytest_vft.cli.providers:providers",
@@ -361,6 +368,9 @@ _TABLE: tuple[str | Option, ...] = (
     Option("save", "DIR", "write the images of the example to this folder", ("show",), "path"),
     Option("test", "PATH", "run the cases and mutants of a rule file or folder", ("rules",), "path"),
     Option("write-pages", "DIR", "write a page per rule and a page of all facts", ("rules",), "path"),
+    "project",
+    Option("provider", "NAME", "provider to train with (default: that of the data format)", ("init",)),
+    Option("write", "", "write what is missing; existing files are kept", ("init",), "flag"),
     "comparison",
     Option("provider", "NAMES", "compare only these providers: names or files", ("providers",), "list"),
     Option("with-loader", "", "also run the providers' own readers, if installed", ("providers",), "flag"),

@@ -260,5 +260,5 @@ def _setting(plan: LintPlan) -> bytes:
     """Return a hash of everything that affects results, except the data."""
     measurers = [measurer.id for measurer in plan.measurers]
     counters = (plan.image_tokens, plan.other_tokens, plan.counters)
-    about = repr((plan.rules, counters, plan.full, plan.max_findings, measurers, sys.byteorder))
+    about = repr((plan.rules, counters, plan.full, plan.buckets, plan.max_findings, measurers, sys.byteorder))
     return xxh3_128_digest(about.encode() + software_hash())

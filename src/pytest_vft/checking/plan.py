@@ -22,8 +22,8 @@ class LintPlan:
     and file (0: all); *cache* is the folder with results of earlier runs, which is only read with
     *reads_cache*, not by other machines, which may have a folder of this name; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file; *measurers* find out what images show, and *detectors* those for which there is a
-    model. *other_tokens* count the tokens of other models, and
+    of each file; with *buckets*, images in object storage are fetched; *measurers* find out what images show,
+    and *detectors* those for which there is a model. *other_tokens* count the tokens of other models, and
     *counters* has the positions there of rules, by id, that judge tokens counted in that way.
     """
 
@@ -36,6 +36,7 @@ class LintPlan:
     reads_cache: bool = True
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
+    buckets: bool = False
     measurers: tuple[Measurer, ...] = ()
     detectors: tuple[Measurer, ...] = ()
     other_tokens: tuple[ImageTokens | None, ...] = ()

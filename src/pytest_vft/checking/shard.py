@@ -111,8 +111,9 @@ class ShardLinter:
     ) -> ShardTotals:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format, shard.layout)
         files.pop_seen()
-        context = FetchContext(shard.remotes, self._plan.now, files if files.folders else None)
-        count_image = self._count_image
+        plan, opened = self._plan, files if files.folders else None
+        context = FetchContext(shard.remotes, plan.now, opened, plan.buckets)
+        count_image, count_text = self._count_image, self._count_text
         checks = self._judge.checks_for(shard.data_format)
         others = self._others = self._other_counters(shard, checks)
         check_line, check_example = checks["line"], others.check if others else checks["example"]
@@ -121,7 +122,6 @@ class ShardLinter:
         judged, examples, messages, images = (_VerdictCounts() for _ in range(4))
         facts_of = others.facts_of if others else None
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings, facts_of)
-        count_text = self._count_text
         training, first_keys = self._training, FirstKeys() if self._keys else None
         measures = (first_keys is not None and not shard.rows) or shard.compression is not None
         add, number, start = self._add, 0, 0

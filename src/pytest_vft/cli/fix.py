@@ -33,7 +33,7 @@ def fix(arguments: argparse.Namespace) -> int:
     )
 
     def tell(job: FileJob, outcome: EntryOutcome) -> None:
-        for line in changed_lines(job.path, outcome):
+        for line in changed_lines(job.path, outcome, job.needs.byte_order_mark):
             print_text(f"{line}\n", styled=False)
 
     with nullcontext() if arguments.quiet else watching() as watch:

@@ -18,13 +18,14 @@ from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, is_opened
 from pytest_vft.reading.links import Link, read_link, without_scheme
+from pytest_vft.reading.object_paths import bucket_of, is_object
 from pytest_vft.reading.parquet import BYTES_MARK
 from pytest_vft.reading.remote import Remote, not_fetched
 from pytest_vft.reading.roots import OUTSIDE, UNREADABLE
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?=:)")  # a single letter is a Windows drive
 _FETCHED = ("http", "https")
-_STORES = ("gs", "s3")  # object storage, which is not opened
+_STORES = ("gs", "s3")  # object storage, which is opened if it is fetched from
 
 # https://www.iana.org/assignments/media-types; aliases written by older browsers and cameras
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -120,11 +121,17 @@ def _link_facts(
             remote = context.remotes.get(url) or not_fetched(link)
         content = remote.content
         _add_link(facts, link, remote, context.now)
+    elif context.buckets and scheme in _STORES and is_object(url):
+        remote = context.remotes.get(url)
+        facts["host"] = bucket_of(url)
+        if remote and remote.reachable:
+            content, facts["reachable"] = remote.content, True
+            facts["served"] = "image" if remote.image else remote.served
     if remote and remote.image:
         declared = remote.media_type
         facts["media_type_match"] = _match(declared, remote.image.format) if declared else "exact"
         _add_measurements(facts, remote.image)
-    elif scheme not in _STORES and (remote is None or remote.reachable is not None):
+    elif remote.reachable is not None if remote else scheme not in _STORES:
         facts["format"] = "none"
         facts["openable"] = False
     return xxh3_128_intdigest(url.encode()) if content is None else content, facts
@@ -200,7 +207,7 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
 
 def is_unopened(facts: ImageFacts) -> bool:
     """Return whether the image is a local file that was not opened, or in object storage."""
-    return facts["local"] or facts["scheme"] in _STORES
+    return facts["local"] or (facts["scheme"] in _STORES and facts["format"] is None)
 
 
 def repaired_facts(facts: ImageFacts, image: ImageMeasurements) -> ImageFacts:

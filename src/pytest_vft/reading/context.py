@@ -13,9 +13,11 @@ from pytest_vft.reading.remote import LONG_AGO, Remote
 class FetchContext(NamedTuple):
     """What was found behind URLs, the time, and local images.
 
-    Without *files*, images at local paths are not opened.
+    Without *files*, images at local paths are not opened; *buckets* says that those in object storage are
+    fetched.
     """
 
     remotes: Mapping[str, Remote]
     now: datetime = LONG_AGO
     files: LocalImages | None = None
+    buckets: bool = False

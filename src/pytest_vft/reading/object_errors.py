@@ -27,7 +27,8 @@ _BY_ANSWER = (
         "the bucket is in another region; set AWS_REGION to the region of the bucket",
     ),
     (r"404 .*", NO_OBJECT),
-    (r"412 .*|416 .*", "the object has changed since the run began; run it again"),
+    (r"412 .*", "the object has changed since the run began; run it again"),
+    (r"416 .*", "the object is empty"),
     (r"40[13] .*", "access denied; the credentials come from the environment: {keys}"),
     (r".*", "the server failed, also when asked again; try again later"),
 )

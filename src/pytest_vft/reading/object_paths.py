@@ -35,6 +35,11 @@ def is_object(path: str) -> bool:
     return path.startswith(SCHEMES)
 
 
+def bucket_of(url: str) -> str:
+    """Return the bucket of the object at *url*."""
+    return url.partition("://")[2].partition("/")[0]
+
+
 def is_pinned(path: str) -> TypeGuard[ObjectPath]:
     """Return whether *path* is the URL of an object that was listed."""
     return isinstance(path, ObjectPath)

@@ -96,6 +96,18 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
     return memoryview(found)
 
 
+def read_start(url: str, most: int) -> tuple[bytes, int]:
+    """Return the first bytes of the object at *url*, at most *most*, and its size. Raises ObjectError."""
+    place = parse_url(url)
+    try:
+        import obstore  # noqa: PLC0415 - for object storage only
+
+        found = obstore.get(_store(place), place.key, options={"range": (0, most)})
+        return bytes(found.bytes()), found.meta["size"]
+    except Exception as error:  # noqa: BLE001 - as above
+        raise described(error, place.scheme, url) from None
+
+
 @cache
 def _open_store(scheme: str, bucket: str, retries: int) -> ObjectStore:
     from obstore import store  # noqa: PLC0415 - for object storage only

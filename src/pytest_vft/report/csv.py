@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_vft.model import Finding, Report
 from pytest_vft.report.labels import Label, read_labels
+from pytest_vft.report.repairable import repair_name
 from pytest_vft.text import count, safe
 
-COLUMNS = ("line", "id", "question", "image", "rule", "message", "severity", "file")
+COLUMNS = ("line", "id", "question", "image", "rule", "message", "severity", "file", "repair")
 _LONGEST = 1_000  # characters of a cell
 # Spreadsheets take a cell that starts with one of these for a formula, the last four in some languages
 # (https://owasp.org/www-community/attacks/CSV_Injection). Control characters are escaped already.
@@ -42,10 +43,10 @@ def _rows(report: Report) -> Iterator[tuple[object, ...]]:
     for rule in report.rules:
         if rule.truncated:
             more = f"{count(rule.truncated, 'more finding')}, not kept (--max-findings=0 keeps them)"
-            yield "", "", "", "", rule.id, more, rule.severity, ""
+            yield "", "", "", "", rule.id, more, rule.severity, "", ""
     for one in report.unsettled:
         for path, line in one.places:
-            yield line, "", "", one.url, "", f"URL not settled: {one.cause}", "note", path
+            yield line, "", "", one.url, "", f"URL not settled: {one.cause}", "note", path, ""
 
 
 def finding_row(finding: Finding, label: Label, severity: str | None = None) -> tuple[object, ...]:
@@ -64,6 +65,7 @@ def finding_row(finding: Finding, label: Label, severity: str | None = None) -> 
         finding.message,
         severity or finding.severity,
         finding.path,
+        repair_name(finding),
     )
 
 

@@ -35,6 +35,7 @@ def render_fix(result: FixResult, *, drop: bool = False, width: int = WIDTH) -> 
             *_table(result, width),
             *_not_repaired(result, width),
             *_left(result, width),
+            *_aside(result),
             "nothing was written: --out=DIR or --in-place writes, --diff shows each change",
         ]
     return "\n".join(lines) + "\n"
@@ -47,8 +48,13 @@ def findings_by_rule(report: Report) -> Counter[str]:
     return numbers
 
 
-def changed_lines(path: str, outcome: EntryOutcome) -> Iterator[str]:
-    """Yield a line for each change of an entry of the file at *path*; images are described in words."""
+def changed_lines(path: str, outcome: EntryOutcome, mark_rule: str | None = None) -> Iterator[str]:
+    """Yield a line for each change of an entry of the file at *path*; images are described in words.
+
+    Before the first entry is that of the byte-order mark, if the repair of *mark_rule* removes it.
+    """
+    if mark_rule and outcome.number == 1:
+        yield f"{safe(path, None)}  byte-order mark removed ({mark_rule})"
     entry, repair = outcome.entry, outcome.repair
     place = f"{safe(path, None)}:{entry.line if entry.position is None else f'#{entry.position}'}"
     if outcome.removed:
@@ -128,6 +134,13 @@ def _left(result: FixResult, width: int) -> Iterator[str]:
     yield from wrapped(
         f"left for people: {count(left.total(), 'finding')}{where} ({_listed(left)})", width=width
     )
+
+
+def _aside(result: FixResult) -> Iterator[str]:
+    """Yield how many examples of a preview would be set aside."""
+    number = sum(tally.aside for tally in result.tallies.values())
+    if number:
+        yield f"--drop would set aside {count(number, 'example')}"
 
 
 def _listed(numbers: Mapping[str, int]) -> str:

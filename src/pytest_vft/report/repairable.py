@@ -16,6 +16,11 @@ def mark(findings: Iterable[Finding]) -> str:
     return " [*]" if any(finding.fix and not finding.unsafe for finding in findings) else ""
 
 
+def repair_name(finding: Finding) -> str:
+    """Return the name of the repair of *finding*, with a remark if it is unsafe; "" without a repair."""
+    return f"{finding.fix} (unsafe)" if finding.fix and finding.unsafe else finding.fix or ""
+
+
 def repair_words(report: Report) -> str:
     """Return how many findings of *report* in files have safe repairs, with the command; "" without any."""
     found = [one for one in report.findings if one.fix and not one.unsafe and one.path != "-"]

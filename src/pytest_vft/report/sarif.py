@@ -15,6 +15,7 @@ from pytest_vft.reading.object_paths import is_object
 from pytest_vft.report.findings import RepositoryFinding, repository_findings, repository_paths
 from pytest_vft.report.json import harmless_json
 from pytest_vft.report.people import people_line
+from pytest_vft.report.repairable import repair_name
 from pytest_vft.text import count, safe
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -71,6 +72,7 @@ def _result(result: RepositoryFinding, index: int) -> dict[str, Any]:
         # line, which all lines of a dataset share, so each alert would depend on the line number
         # (https://github.com/github/codeql-action/blob/main/src/fingerprints.ts).
         "partialFingerprints": {"primaryLocationLineHash": fingerprint},
+        **({"properties": {"repair": repair_name(finding)}} if finding.fix else {}),
     }
 
 

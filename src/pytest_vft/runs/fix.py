@@ -18,7 +18,7 @@ from pytest_vft.reading.local_images import image_roots
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
-from pytest_vft.runs.fix_jobs import FileJob, FixOptions, Tell, count_mark, file_jobs, outcomes
+from pytest_vft.runs.fix_jobs import FileJob, FixOptions, Tell, count_mark, file_jobs, is_set_aside, outcomes
 from pytest_vft.runs.fix_writing import write_files
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import Paths, strings
@@ -52,7 +52,9 @@ def run_fix(
             finish_interrupted(folder, discard=True)
         return FixResult(before=before, tallies={}, rules=rules)
     if not options.writes:
-        return FixResult(before=before, tallies=_preview(jobs, tell), rules=rules, unsafe=options.unsafe)
+        return FixResult(
+            before=before, tallies=_preview(jobs, options, tell), rules=rules, unsafe=options.unsafe
+        )
     _check_written_as_read(jobs)
     result = write_files(jobs, options, tell)
     if result.refused or not result.outputs:
@@ -91,7 +93,7 @@ def _check_written_as_read(jobs: Iterable[FileJob]) -> None:
             )
 
 
-def _preview(jobs: Sequence[FileJob], tell: Tell | None) -> Mapping[str, FileTally]:
+def _preview(jobs: Sequence[FileJob], options: FixOptions, tell: Tell | None) -> Mapping[str, FileTally]:
     """Return the tallies of *jobs*; nothing is written."""
     tallies = {}
     for job in jobs:
@@ -99,7 +101,7 @@ def _preview(jobs: Sequence[FileJob], tell: Tell | None) -> Mapping[str, FileTal
         count_mark(job, tally)
         with ExitStack() as stack:
             for outcome in outcomes(job, stack):
-                tally.add(outcome)
+                tally.add(outcome, aside=options.limit.drop and is_set_aside(job, outcome))
                 if tell:
                     tell(job, outcome)
     return tallies

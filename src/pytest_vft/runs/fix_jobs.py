@@ -129,6 +129,11 @@ def count_mark(job: FileJob, tally: FileTally) -> None:
         tally.repaired[Repaired(job.needs.byte_order_mark, "", "removed")] += 1
 
 
+def is_set_aside(job: FileJob, outcome: EntryOutcome) -> bool:
+    """Return whether *outcome* is set aside if that is allowed: it fails the run after its repair."""
+    return bool(outcome.repair) and not outcome.removed and any(findings_left(job, outcome))
+
+
 def findings_left(job: FileJob, outcome: EntryOutcome) -> Iterator[Finding]:
     """Yield the findings for which *outcome* is set aside: those that fail the run after the repair."""
     entry, repair = outcome.entry, outcome.repair

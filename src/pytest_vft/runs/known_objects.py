@@ -13,6 +13,7 @@ from xxhash import xxh3_128_digest
 
 from pytest_vft.checking.software import software_hash
 from pytest_vft.formats.detection import DetectedFormat, detect_format
+from pytest_vft.reading.compression import Compression
 from pytest_vft.reading.files import OpenedFile
 from pytest_vft.reading.object_paths import ObjectPath, is_pinned
 from pytest_vft.reading.sqlite import FOLDER, Database
@@ -70,7 +71,8 @@ def _keys(paths: Iterable[ObjectPath]) -> Mapping[ObjectPath, bytes]:
 def _unpacked(rows: Sequence[Sequence[Any]]) -> Mapping[str, OpenedFile | DetectedFormat]:
     try:
         known = orjson.loads(rows[0][0])
-        opened = {"opened": OpenedFile(*known.pop("opened"))}
+        size, kind, mark, error, packed = known.pop("opened")
+        opened = {"opened": OpenedFile(size, kind, mark, error, packed and Compression(*packed))}
         return opened | {name: DetectedFormat(one[0], one[1], tuple(one[2])) for name, one in known.items()}
     except (ValueError, TypeError, LookupError, AttributeError):
         return {}

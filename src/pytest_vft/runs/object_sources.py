@@ -11,6 +11,7 @@ from pytest_vft.reading.object_errors import INSTALL, NO_OBJECT, ObjectError
 from pytest_vft.reading.object_paths import ObjectPath
 from pytest_vft.reading.objects import ObjectUrl, has_obstore, list_objects, look_at, parse_url
 from pytest_vft.runs.globs import ANY_DEPTH
+from pytest_vft.text import either
 
 _MAGIC = re.compile(r"[*?\[]")
 _UNORDERED = "--x-s3"  # ends the name of a directory bucket, whose objects are listed in no order
@@ -35,7 +36,7 @@ def expand_objects(given: str, suffixes: tuple[str, ...]) -> list[str]:
         hint = "; a folder ends with /" if error.strerror == NO_OBJECT else ""
         raise UsageError(f"{given}: {error.strerror}{hint}") from None
     if not found:
-        raise UsageError(f"{given}: the folder has no {' or '.join(suffixes)} objects")
+        raise UsageError(f"{given}: the folder has no objects whose names end in {either(suffixes)}")
     return sorted(found)
 
 

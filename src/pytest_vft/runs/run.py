@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vft.catalogue.load import Rule
@@ -20,6 +21,7 @@ from pytest_vft.clock import now
 from pytest_vft.errors import LintError
 from pytest_vft.model import Report, Tally
 from pytest_vft.reading.links import read_link
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.remote import FetchResults, Remote, Watch
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.runs.fetcher import fetcher
@@ -29,6 +31,8 @@ from pytest_vft.runs.several import label, labelled
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+_IN_BUCKETS = frozenset({"gemini", "bedrock"})  # data formats with images in object storage
 
 
 class Check(NamedTuple):
@@ -124,7 +128,7 @@ def _measured(
 
     def fetch(urls: Iterable[str]) -> Mapping[str, Remote]:
         nonlocal fetched
-        valid = [url for url in urls if not read_link(url).has_expired(plan.now)]
+        valid = [url for url in urls if is_object(url) or not read_link(url).has_expired(plan.now)]
         if valid:
             fetched = fetcher([check.settings for check in checks], plan.rules, watch).fetch(valid)
         return fetched.remotes
@@ -138,6 +142,8 @@ def _measured(
         counters=union.counters,
     )
     asking = not settings.network.offline and any(rule.scope in ("image", "dataset") for rule in plan.rules)
+    in_buckets = asking and any(source.data_format in _IN_BUCKETS for source in settings.sources)
+    plan = replace(plan, buckets=in_buckets and find_spec("obstore") is not None)
     own_ids = {id_: own for column in union.columns for id_, own in column.items()}
     distinct = {  # most files ignore the same rules
         ids: frozenset(id_ for id_, own in own_ids.items() if own in ids)
