@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pytest_vft.checking.executors import ShardResult
 from pytest_vft.checking.key_columns import distinct
 from pytest_vft.checking.sizing import image_share, line_bytes
+from pytest_vft.checking.tallies import shared_counts
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
@@ -157,6 +158,7 @@ class FileTotals:
         else:
             self.totals = totals
             totals.measured, totals.row = [], None  # those of a shard
+            totals.counts = {scope: shared_counts(tuple(own.items())) for scope, own in totals.counts.items()}
 
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""

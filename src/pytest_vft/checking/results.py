@@ -15,7 +15,7 @@ from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
 from pytest_vft.checking.measuring import compared_kinds
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.checking.tallies import TallyMaker, make_tally
+from pytest_vft.checking.tallies import TallyMaker, make_tally, shared_counts
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
@@ -176,7 +176,7 @@ def _judge_file(file: FileTotals, judge: RuleJudge, skipping: Sequence[Rule]) ->
     """Add verdicts and findings of the rules of scope file to *file*; see _facts() for *skipping*."""
     facts = _facts(file, skipping)
     verdicts = judge.checks_for(file.source.data_format)["file"](facts)
-    file.totals.counts["file"] = Counter([verdicts])
+    file.totals.counts["file"] = shared_counts(((verdicts, 1),))
     found = judge.findings(verdicts, Subject("file", facts), file.ignored)
     file.totals.findings = [*found, *file.totals.findings]
     if not file.is_read:
