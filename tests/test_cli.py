@@ -474,6 +474,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "depth": "auto",
         "offline": True,
         "faces": "no model",
+        "sampled": None,
         "baselines": [],
         "known": [],
         "files": [

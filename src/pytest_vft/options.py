@@ -336,6 +336,13 @@ _TABLE: tuple[str | Option, ...] = (
     Option("allow-private", "", "also fetch from private addresses", _FETCH, "flag"),
     Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _FETCH),
     Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _FETCH, "count"),
+    Option(
+        "sample",
+        "N",
+        "check a sample: at most N examples of each file (0: all)",
+        ("check", "providers", PYTEST),
+        "count",
+    ),
     Option("no-cache", "", "do not read or write .vft_cache", _FETCH, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _FETCH, "integer"),
     Option(
