@@ -108,6 +108,10 @@ def test_the_guide_away_from_openai_is_true(tmp_path: Path) -> None:
     assert follow("docs/how-to/leave-openai.md", tmp_path) == 10
 
 
+def test_the_guide_to_builds_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/build.md", tmp_path) == 3
+
+
 def test_the_guide_to_conversions_is_true(tmp_path: Path) -> None:
     assert follow("docs/how-to/convert.md", tmp_path) == 2
 
