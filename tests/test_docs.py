@@ -112,6 +112,14 @@ def test_the_guide_to_builds_is_true(tmp_path: Path) -> None:
     assert follow("docs/how-to/build.md", tmp_path) == 3
 
 
+def test_the_guide_to_builds_from_exports_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/build-from-exports.md", tmp_path) == 4
+
+
+def test_the_guide_from_rows_to_an_evaluation_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/from-rows-to-evaluation.md", tmp_path) == 2
+
+
 def test_the_guide_to_conversions_is_true(tmp_path: Path) -> None:
     assert follow("docs/how-to/convert.md", tmp_path) == 2
 
