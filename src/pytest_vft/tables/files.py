@@ -139,7 +139,7 @@ def cut_by_work(
     if not whole or table.is_table:
         return table._replace(share=share)
     path = whole[0].path
-    cut = _cut(table.path, path, open_file(path), line_bytes(SHARD_BYTES, share))
+    cut = _cut(table.path, path, _opened(path), line_bytes(SHARD_BYTES, share))
     return table._replace(cut=cut, share=share)
 
 
