@@ -6,11 +6,11 @@ import errno
 import random
 from array import array
 from collections.abc import Iterator, Sequence
-from io import BufferedReader
 from itertools import islice, pairwise
-from typing import Any, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from pytest_vft.reading.elements import read_elements
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.parquet import read_table
 from pytest_vft.reading.shards import ArrayPart, Rows, Shard, open_shard, read_lines
 
@@ -100,7 +100,7 @@ def _draw_by_place(whole: Shard, number: int) -> list[tuple[int, int]]:
     """Return start and end of the lines after *number* places in *whole*, each line once."""
     draw = random.Random(_SEED)  # noqa: S311 - as above
     spans: list[tuple[int, int]] = []
-    with open_shard(whole, _BUFFER) as file:
+    with open_data(whole.path, _BUFFER) as file:  # without an end, an object is read in small pieces
         for place in sorted(draw.randrange(whole.start, whole.end) for _ in range(number)):
             if spans and place < spans[-1][1]:
                 continue
@@ -111,7 +111,7 @@ def _draw_by_place(whole: Shard, number: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _after_line(file: BufferedReader[Any]) -> int:
+def _after_line(file: BinaryIO) -> int:
     while (piece := file.readline(_BUFFER)) and not piece.endswith(b"\n"):
         pass
     return file.tell()

@@ -77,7 +77,8 @@ def open_table(path: str, folder: Path) -> RowFile:
     Raises UsageError for a file that is not a table, and OSError.
     """
     opened = _opened(path)
-    if opened.container.startswith(_TABLES) or path.lower().endswith((".csv", ".tsv")):
+    is_table = opened.container.startswith(_TABLES) or path.lower().endswith((".csv", ".tsv"))
+    if is_table and not opened.compression:
         spooled = folder / str(len(list(folder.iterdir())))
         with spooled.open("wb") as file:
             lines = spool_csv(path, file)
