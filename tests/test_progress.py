@@ -36,7 +36,8 @@ def run(folder: Path, what: str, *, short: float = 0, ci: str = "", terminal: bo
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
         return (done.stdout + done.stderr).decode()
     controller, end = pty.openpty()
-    subprocess.run(command, cwd=folder, env=environment, stdout=end, stderr=end, check=False)
+    # What is written is read at once, since a terminal holds only a few kB.
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=end, stderr=end)
     os.close(end)
     written = b""
     try:
@@ -45,6 +46,7 @@ def run(folder: Path, what: str, *, short: float = 0, ci: str = "", terminal: bo
     except OSError:  # nobody has the other end any more
         pass
     os.close(controller)
+    process.wait()
     return written.decode()
 
 
