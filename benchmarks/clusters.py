@@ -54,7 +54,7 @@ def main(file: str, runs: int) -> None:
     """Print a row for each way to lint."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        path = write_small(folder) if file == "-" else os.path.abspath(file)  # noqa: PTH100 - as text
+        path = write_small(folder) if file == "-" else file if "://" in file else os.path.abspath(file)  # noqa: PTH100 - as text
         local = [measured("", path) for _ in range(runs)]
         address, processes = stack.enter_context(cluster(folder))
         there = []
