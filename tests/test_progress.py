@@ -17,7 +17,11 @@ from pytest_vft.report.progress import read_line
 
 # The command and pytest as users start them, but in no hurry: they show progress at once.
 CHECK = "from pytest_vft.cli import main; sys.exit(main(['check', '--no-cache', 'train.jsonl']))"
-PYTEST = "import pytest; sys.exit(pytest.main(['--vft-data=train.jsonl', '--vft-no-cache', '--color=no']))"
+# pytest-sugar prints in another way.
+PYTEST = (
+    "import pytest; sys.exit(pytest.main("
+    "['--vft-data=train.jsonl', '--vft-no-cache', '--color=no', '-p', 'no:sugar', '-p', 'no:randomly']))"
+)
 PLAN = "from pytest_vft.cli import main; sys.exit(main(['submit', 'plan', 'train.jsonl']))"
 PROGRAM = "import sys; from pytest_vft.report import progress; progress.SHORT = {short}; {what}"
 WHOLE = "#" * 20 + " 100 %"
