@@ -115,6 +115,24 @@ COMPARISONS = (
         target=0.62,
     ),
     Comparison(
+        name="gzip",
+        title="gzip, full depth, as the plain file",
+        measure="call",
+        before=[script("pack.py", DATA, "gz")],
+        floor=[script("linting.py", "full", DATA)],
+        ours=[script("linting.py", "full", f"{DATA}.gz")],
+        target=1.65,
+    ),
+    Comparison(
+        name="zstd",
+        title="Zstandard, full depth, as the plain file",
+        measure="call",
+        before=[script("pack.py", DATA, "zst")],
+        floor=[script("linting.py", "full", DATA)],
+        ours=[script("linting.py", "full", f"{DATA}.zst")],
+        target=1.2,
+    ),
+    Comparison(
         name="fix",
         title="vft fix of a clean file, full depth",
         runs=3,
@@ -250,6 +268,37 @@ COMPARISONS = (
         target=2.5,
     ),
     Comparison(
+        name="build",
+        title="rows and image files built, with the check, as encoding them in a loop",
+        measure="call",
+        runs=3,
+        before=[script("building.py", DATA, "rows")],
+        floor=[script("building.py", DATA, "loop")],
+        ours=[script("building.py", DATA, "1")],
+        target=1.2,
+    ),
+    Comparison(
+        name="build-jobs",
+        title="the same, two processes",
+        measure="clock",
+        runs=3,
+        before=[script("building.py", DATA, "rows")],
+        floor=[script("building.py", DATA, "loop")],
+        ours=[script("building.py", DATA, "2")],
+        target=0.65,
+    ),
+    Comparison(
+        name="build-memory",
+        title="memory of a build, two processes",
+        measure="memory",
+        relation="alone",
+        runs=1,
+        before=[script("building.py", DATA, "rows")],
+        floor=[script("building.py", DATA, "loop")],
+        ours=[script("building.py", DATA, "2")],
+        target=200,
+    ),
+    Comparison(
         name="convert",
         title="data URLs converted to files, without the check",
         measure="call",
@@ -371,7 +420,8 @@ def read_output(output: str) -> tuple[float, int]:
 def compare(comparison: Comparison, bench: Bench) -> tuple[str, ...]:
     """Return the cells of the row of *comparison*, from the floor on."""
     examples = comparison.examples
-    bench.run(comparison.before, examples)
+    for number in (FEW, examples):
+        bench.run(comparison.before, number)
     pairs = []
     for _ in range(comparison.runs):
         floor = bench.run(comparison.floor, comparison.floor_examples or examples)

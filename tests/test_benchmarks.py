@@ -54,6 +54,9 @@ ROWS = [
     "idle",
     "help",
     "start",
+    "build",
+    "build-jobs",
+    "build-memory",
     "convert",
     "convert-jobs",
     "convert-check",
@@ -125,6 +128,20 @@ def test_every_stage_of_linting_runs(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "data.jsonl", make_data.KINDS["small"](10))
     for stage in stages.STAGES:
         stages.work(str(tmp_path / "data.jsonl"), stage)
+
+
+def test_reading_of_object_storage_is_measured(tmp_path: Path) -> None:
+    import make_data  # noqa: PLC0415 - as above
+
+    write_jsonl(tmp_path / "data.jsonl", make_data.KINDS["small"](10))
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "object_storage.py"),
+        str(tmp_path / "data.jsonl"),
+        "--times=1",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [row.split(" | ")[0] for row in done.stdout.splitlines()[2:]] == ["| full", "| header"]
 
 
 def test_growth_is_measured() -> None:

@@ -127,7 +127,7 @@ def test_help_lists_the_commands(vft: Vft, capsys: pytest.CaptureFixture[str]) -
     groups = re.findall(r"^(data|models|reference):\n((?:  .+\n)+)", capsys.readouterr().out, re.MULTILINE)
     listed = {group: re.findall(r"^  (\w+) ", lines, re.MULTILINE) for group, lines in groups}
     assert listed == {
-        "data": ["check", "show", "fix", "convert", "providers"],
+        "data": ["build", "check", "show", "fix", "convert", "providers"],
         "models": ["submit", "eval"],
         "reference": ["rules", "explain", "schema", "init"],
     }
@@ -221,7 +221,7 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
         ("check t --slect=image", "unknown option --slect (did you mean '--select'?)"),
         ("check t --sel=image", "unknown option --sel (did you mean '--select'?)"),
         ("check t --save=d", "--save is an option of vft show, not of vft check; see 'vft check --help'"),
-        ("show t:1 --seed=1", "--seed is an option of vft submit, not of vft show"),
+        ("show t:1 --seed=1", "--seed is an option of vft build and vft submit, not of vft show"),
         ("rules --timeout=1", "--timeout is an option of vft submit and vft eval, not of vft rules"),
         ("check t --vft-depth=full", "--vft-depth is an option of pytest; here it is --depth"),
         ("check t --vft-only", "--vft-only is an option of pytest; see"),
@@ -474,6 +474,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "depth": "auto",
         "offline": True,
         "faces": "no model",
+        "sampled": None,
         "baselines": [],
         "known": [],
         "files": [

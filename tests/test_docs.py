@@ -50,6 +50,7 @@ def run(command: str, folder: Path) -> str:
     hidden = ("PYTEST_", "CI", "VFT_")
     environment = {name: os.environ[name] for name in os.environ if not name.startswith(hidden)}
     environment |= {"PATH": path, "COLUMNS": "80", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    environment["VFT_OFFLINE"] = "1"  # the buckets in guides are not read
     environment["PYTEST_ADDOPTS"] = "-p no:randomly -p no:sugar"  # they change each output
     done = subprocess.run(  # noqa: S602 - our own documentation, in a shell, as readers run it
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -105,6 +106,18 @@ def test_the_guide_to_parquet_is_true(tmp_path: Path) -> None:
 
 def test_the_guide_away_from_openai_is_true(tmp_path: Path) -> None:
     assert follow("docs/how-to/leave-openai.md", tmp_path) == 10
+
+
+def test_the_guide_to_builds_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/build.md", tmp_path) == 3
+
+
+def test_the_guide_to_builds_from_exports_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/build-from-exports.md", tmp_path) == 4
+
+
+def test_the_guide_from_rows_to_an_evaluation_is_true(tmp_path: Path) -> None:
+    assert follow("docs/how-to/from-rows-to-evaluation.md", tmp_path) == 2
 
 
 def test_the_guide_to_conversions_is_true(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ FLOORS = (
     {"report"},
     {"outputs"},
     {"converting"},
+    {"tables"},
     {"runs"},
     {""},  # the package itself, which resolves the public names
     {"items"},

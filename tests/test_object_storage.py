@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 import re
 import socket
 import subprocess
@@ -146,6 +147,16 @@ def test_globs(s3: Storage) -> None:
     assert found("") == ["a/b/train-4.jsonl", "a/train-3.jsonl", "train-1.jsonl", "train-2.jsonl"]
     assert found("a/") == ["a/b/train-4.jsonl", "a/train-3.jsonl"]
     assert found("trailer") == ["trailer"]
+
+
+def test_workers_are_told_the_version_and_no_key(s3: Storage) -> None:
+    (path,) = expand(s3.put("train.jsonl", TRAIN))
+
+    sent = pickle.dumps((plan(), cut_nominally(path, "train", 0, len(TRAIN), 100)))
+
+    assert not any(key.encode() in sent for key in KEYS.values())
+    shards = pickle.loads(sent)[1]  # noqa: S301 - our own
+    assert {(one.path, one.path.size, one.path.etag) for one in shards} == {(path, len(TRAIN), path.etag)}
 
 
 def test_an_object_that_changes_is_an_error(s3: Storage) -> None:

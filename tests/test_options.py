@@ -116,6 +116,7 @@ def test_pages_with_a_stale_part_are_noticed() -> None:
 # Settings
 
 SAID: Mapping[str, Any] = {
+    "sample": 5,
     "data_format": "sharegpt",
     "provider": "azure",
     "model": "gpt-4o-2024-08-06",

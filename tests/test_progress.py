@@ -17,7 +17,11 @@ from pytest_vft.report.progress import read_line
 
 # The command and pytest as users start them, but in no hurry: they show progress at once.
 CHECK = "from pytest_vft.cli import main; sys.exit(main(['check', '--no-cache', 'train.jsonl']))"
-PYTEST = "import pytest; sys.exit(pytest.main(['--vft-data=train.jsonl', '--vft-no-cache', '--color=no']))"
+# pytest-sugar prints in another way.
+PYTEST = (
+    "import pytest; sys.exit(pytest.main("
+    "['--vft-data=train.jsonl', '--vft-no-cache', '--color=no', '-p', 'no:sugar', '-p', 'no:randomly']))"
+)
 PLAN = "from pytest_vft.cli import main; sys.exit(main(['submit', 'plan', 'train.jsonl']))"
 PROGRAM = "import sys; from pytest_vft.report import progress; progress.SHORT = {short}; {what}"
 WHOLE = "#" * 20 + " 100 %"
@@ -37,7 +41,8 @@ def run(folder: Path, what: str, *, short: float = 0, ci: str = "", terminal: bo
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
         return (done.stdout + done.stderr).decode()
     controller, end = pty.openpty()
-    subprocess.run(command, cwd=folder, env=environment, stdout=end, stderr=end, check=False)
+    # What is written is read at once, since a terminal holds only a few kB.
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=end, stderr=end)
     os.close(end)
     written = b""
     try:
@@ -46,6 +51,7 @@ def run(folder: Path, what: str, *, short: float = 0, ci: str = "", terminal: bo
     except OSError:  # nobody has the other end any more
         pass
     os.close(controller)
+    process.wait()
     return written.decode()
 
 

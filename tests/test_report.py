@@ -165,7 +165,7 @@ def test_long_name_of_a_file_stands_on_a_line_of_its_own() -> None:
 
 
 def test_file_that_was_not_read_says_why() -> None:
-    Path("train.jsonl").write_bytes(b"\x1f\x8b")
+    Path("train.jsonl").write_bytes(b"BZh91AY")
 
     assert "\ntrain.jsonl  train, not read: file/not-jsonl\n" in render_text(lint("train.jsonl"))
 

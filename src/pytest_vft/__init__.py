@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_vft.evaluation.judge import Judge
     from pytest_vft.model import Finding, Report
     from pytest_vft.runs.assertions import assert_min_accuracy, assert_not_worse_than
+    from pytest_vft.runs.build import build_dataset
     from pytest_vft.runs.compare import compare_providers
     from pytest_vft.runs.convert import convert
     from pytest_vft.runs.evaluation import Evaluation, evaluate
@@ -48,6 +49,7 @@ _MODULES = {
     "evaluation.judge": ("Judge",),
     "model": ("Finding", "Report"),
     "runs.assertions": ("assert_min_accuracy", "assert_not_worse_than"),
+    "runs.build": ("build_dataset",),
     "runs.compare": ("compare_providers",),
     "runs.convert": ("convert",),
     "runs.evaluation": ("Evaluation", "evaluate"),
@@ -80,6 +82,7 @@ __all__ = [
     "assert_clean",
     "assert_min_accuracy",
     "assert_not_worse_than",
+    "build_dataset",
     "build_example",
     "cancel_job",
     "compare_providers",

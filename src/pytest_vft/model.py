@@ -126,11 +126,10 @@ class FileResult(NamedTuple):
     """Totals of one file.
 
     *examples* counts the lines that are not blank, *questions* those with a target turn, and *answered* those
-    with an answer; *stopped_by* is the rule whose failure left the lines unread (such as file/not-jsonl), or
-    None; *unchecked_media* counts videos and audios, and *image_roots* are folders of local images besides
-    that of the file; *compression* is "gzip", "Zstandard" or None, and *bytes* is the size of the text.
-    *tallies* and *bad_lines*, the lines that fail a rule, are keyed by rule id; so are *severities*, which
-    holds those that differ from the severity of the rule in the whole run.
+    with an answer; *stopped_by* is the rule whose failure left the lines unread, or None; *unchecked_media*
+    counts videos and audios, and *image_roots* are further roots; *compression* is "gzip", "Zstandard" or
+    None, *bytes* the size of the text, and *is_sample* says that not all was read. *tallies* and *bad_lines*,
+    the lines that fail a rule, are keyed by rule id; so are *severities* other than the run's.
     """
 
     path: str
@@ -151,6 +150,7 @@ class FileResult(NamedTuple):
     unchecked_media: int = 0
     image_roots: tuple[str, ...] = ()
     compression: str | None = None
+    is_sample: bool = False
 
 
 class RuleResult(NamedTuple):
@@ -278,6 +278,11 @@ class Report:
         """Return the report as plain data, with the keys of the format json."""
         data: dict[str, Any] = render_by_name("json:as_data", self)
         return data
+
+    @property
+    def sampled(self) -> int:
+        """Number of examples that were read, if not all were; else 0."""
+        return any(one.is_sample for one in self.files) and sum(file.examples for file in self.files)
 
     @property
     def failing(self) -> tuple[RuleResult, ...]:

@@ -18,9 +18,12 @@ _LENGTH = ("check", "show", "fix", "providers", PYTEST)
 _CHECK = ("check", PYTEST)
 _CLUSTER = ("check", "providers", PYTEST)
 _READ = ("check", "fix", "convert", "providers", PYTEST)
+_FETCH = ("check", "fix", "convert", "build", "providers", PYTEST)
 _FIX = ("fix",)
+_BUILD = ("build",)
 _CONVERT = ("convert",)
-_WRITE = ("fix", "convert")
+_FOR = ("convert", "build")
+_WRITE = ("fix", "convert", "build")
 _QUIET = ("check", "fix")
 _FAILING = ("check", "fix", PYTEST)
 _FILES = ("check", "show", "fix", "convert", "providers", PYTEST)
@@ -34,6 +37,7 @@ _DEPTHS = ("auto", "header", "full")
 FORMATS = ("text", "concise", "json", "github", "sarif", "gitlab", "junit", "csv", "markdown", "html")
 _STEPS = ("plan", "preflight", "apply")
 _IMAGES = ("keep", "files", "embed")
+_DETAILS = ("low", "high", "auto")
 _LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _TEXT_OR_JSON = ("text", "json")
 _MATRIX_FORMATS = ("text", "json", "markdown", "html")
@@ -136,6 +140,16 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
+    Command(
+        "build",
+        "make training, validation and test files of a table",
+        "pytest_vft.cli.build:build",
+        (Argument("files", "ROWS", "tables: CSV, JSON Lines, JSON arrays or Parquet, or globs", many=True),),
+        examples=(
+            "vft build cards.csv --split=80/10/10 --out=data",
+            "vft build cards.parquet --question=text --answer=label --to=trl --out=data",
+        ),
+    ),
     Command(
         "check",
         "check files and report what is wrong",
@@ -275,7 +289,7 @@ _TABLE: tuple[str | Option, ...] = (
         "config",
         "FILE",
         "configuration (default: the nearest one of each file)",
-        (*_RULES, "convert", "providers"),
+        (*_RULES, "convert", "build", "providers"),
         "path",
     ),
     Option(
@@ -295,7 +309,11 @@ _TABLE: tuple[str | Option, ...] = (
     Option("test-data", "PATH", "test data, where answers are optional", _READ, "list"),
     Option("data-format", "NAME", "data format (default: that of the first examples)", (*_FILES, "eval")),
     Option(
-        "image-root", "DIR", "folder of local images, besides that of each file", (*_FILES, "eval"), "list"
+        "image-root",
+        "DIR",
+        "folder of local images, besides that of each file",
+        (*_FILES, "build", "eval"),
+        "list",
     ),
     Option("since", "REF", "check only files that changed since this git revision", ("check",)),
     Option("only", "", "collect only datasets, and of these only those in the arguments", (PYTEST,), "flag"),
@@ -314,12 +332,19 @@ _TABLE: tuple[str | Option, ...] = (
     Option("require-checked", "", "also fail if something could not be checked", _CHECK, "flag"),
     "images, URLs and speed",
     Option("depth", "", "how much of an image to decode (default: auto)", _DECODING, "choice", _DEPTHS),
-    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _READ, "flag"),
-    Option("allow-private", "", "also fetch from private addresses", _READ, "flag"),
-    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _READ),
-    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _READ, "count"),
-    Option("no-cache", "", "do not read or write .vft_cache", _READ, "flag"),
-    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _READ, "integer"),
+    Option("offline", "", "do not fetch URLs (also: VFT_OFFLINE=1)", _FETCH, "flag"),
+    Option("allow-private", "", "also fetch from private addresses", _FETCH, "flag"),
+    Option("proxy", "env", "fetch through HTTP_PROXY and HTTPS_PROXY", _FETCH),
+    Option("url-budget", "SECONDS", "time for all URLs (0: unlimited; default: 1800)", _FETCH, "count"),
+    Option(
+        "sample",
+        "N",
+        "check a sample: at most N examples of each file (0: all)",
+        ("check", "providers", PYTEST),
+        "count",
+    ),
+    Option("no-cache", "", "do not read or write .vft_cache", _FETCH, "flag"),
+    Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _FETCH, "integer"),
     Option(
         "cluster", "dask://HOST:PORT", "lint on this Dask cluster; dask: DASK_SCHEDULER_ADDRESS", _CLUSTER
     ),
@@ -341,19 +366,36 @@ _TABLE: tuple[str | Option, ...] = (
     Option("quiet", "", "print only findings and the verdict; nothing if the run passes", _QUIET, "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
     Option("base-url", "URL", "has no effect on a check", ("check",)),
+    "columns",
+    Option("question", "COLUMN", "questions: a column, a dotted path or a template", _BUILD),
+    Option("answer", "COLUMN", "answers", _BUILD),
+    Option("image", "COLUMN", "images: paths, URLs or bytes, one or a list", _BUILD),
+    Option("id", "COLUMN", "ids of the questions in the test split", _BUILD),
+    "splits",
+    Option("split", "SHARES", "shares of train, validation and test, e.g. 80/10/10", _BUILD),
+    Option("by", "COLUMN", "keep rows with the same value in one split", _BUILD),
+    Option("near", "", "keep images that look alike in one split", _BUILD, "flag"),
+    Option("stratify", "COLUMN", "give each split the same shares of the values; --exact", _BUILD),
+    Option("exact", "", "meet the shares; adding rows can then move others", _BUILD, "flag"),
+    Option("seed", "N", "draw other splits (default: 0)", _BUILD, "count"),
+    "examples",
+    Option("few-shot", "N", "show this number of examples, moved out of train", _BUILD, "count"),
+    Option("system", "TEXT", "system message; @FILE: the text in a file", _BUILD),
+    Option("detail", "", "detail of the images", _BUILD, "choice", _DETAILS),
+    Option("quality", "N", "save images as JPEG of this quality (default: as they are)", _BUILD, "count"),
     "writing",
-    Option("to", "NAME", "provider or data format to write for", _CONVERT),
-    Option("out", "DIR", "folder to write into, under the same file names", _WRITE, "path"),
+    Option("to", "NAME", "provider or data format to write for (build: openai by default)", _FOR),
+    Option("out", "DIR", "folder to write into", _WRITE, "path"),
     Option(
         "images",
         "",
         "keep images as they are, write files, or embed (default: the first that the provider takes)",
-        _CONVERT,
+        _FOR,
         "choice",
         _IMAGES,
     ),
-    Option("image-prefix", "URL", "start of the names of image files, as in s3://BUCKET/FOLDER/", _CONVERT),
-    Option("bucket-owner", "ID", "account that owns the bucket of the images", _CONVERT),
+    Option("image-prefix", "URL", "start of the names of image files, as in s3://BUCKET/FOLDER/", _FOR),
+    Option("bucket-owner", "ID", "account that owns the bucket of the images", _FOR),
     Option("allow-loss", "KINDS", f"losses to allow: {', '.join(_LOSSES)}", _CONVERT, "list"),
     Option("drop", "", "set examples that cannot be used aside, in FILE.rej", _WRITE, "flag"),
     Option("max-dropped", "N", "maximum number of examples that --drop sets aside", _WRITE, "count"),

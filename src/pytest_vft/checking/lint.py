@@ -83,7 +83,11 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
 
     files = [
         FileTotals(
-            source, (ignored or {}).get(source.path, frozenset()), open_file(source.path), plan.image_roots
+            source,
+            (ignored or {}).get(source.path, frozenset()),
+            open_file(source.path),
+            plan.image_roots,
+            sample=plan.sample,
         )
         for source in sorted(sources, key=lambda source: SPLITS.index(source.split))
     ]

@@ -33,10 +33,13 @@ class LookTable:
 
     rows: array[int] = field(default_factory=partial(array, "Q"))
     fingerprints: bytearray = field(default_factory=bytearray)
-    _keys: set[int] = field(init=False, compare=False)
+    _known: set[int] | None = field(default=None, init=False, compare=False)
 
-    def __post_init__(self) -> None:
-        self._keys = set(self.rows[1::_WIDTH])
+    @property
+    def _keys(self) -> set[int]:
+        if self._known is None:
+            self._known = set(self.rows[1::_WIDTH])
+        return self._known
 
     def append(self, line: int, key: int, fingerprint: str | None) -> None:
         """Add the image with this half of a key; not again if it was added before."""
@@ -45,8 +48,11 @@ class LookTable:
 
     def extend(self, other: LookTable, lines: int) -> None:
         """Add the images of *other*, which follows after *lines* lines, except those added before."""
+        if not other.rows:
+            return
+        keys = self._keys
         for line, key, fingerprint in other:
-            if key not in self._keys:
+            if key not in keys:
                 self._add(line + lines, key, fingerprint)
 
     def _add(self, line: int, key: int, fingerprint: bytes | None) -> None:

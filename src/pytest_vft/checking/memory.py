@@ -6,6 +6,7 @@ import sys
 from array import array
 from collections import Counter
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 import orjson
@@ -33,6 +34,7 @@ _FORGET = """DELETE FROM shards WHERE rowid <= (SELECT max(rowid) FROM (
 _MOST_BYTES = 100 * 1024 * 1024
 _LARGEST = 16 * 1024 * 1024  # bytes of one result
 _WRITTEN_AT_ONCE = 8 * 1024 * 1024
+_UNWRITTEN = 1.0  # seconds of work that a killed run may lose, beside the shards in work
 
 # Bytes of a shard. Smaller shards are linted faster than looked up; a larger shard is a single line,
 # or a compressed file.
@@ -168,6 +170,7 @@ class RunCache:
         self._images = ImageCache(folder)
         self._shards = Database(folder / _FILE, _TABLE)
         self._rows: list[tuple[bytes, bytes]] = []
+        self._written = monotonic()
 
     @property
     def warnings(self) -> list[str]:
@@ -175,11 +178,12 @@ class RunCache:
         return [*self._images.warnings, *self._shards.warnings]
 
     def add(self, totals: ShardTotals) -> None:
-        """Store what is new in *totals*, at the latest in close()."""
+        """Store what is new in *totals*, within a second of work, so that a run that is killed can go on."""
         self._images.add(totals.measured)
         if totals.row:
             self._rows.append(totals.row)
-        if sum(len(value) for _, value in self._rows) > _WRITTEN_AT_ONCE:
+        size = sum(len(value) for _, value in self._rows)
+        if size > _WRITTEN_AT_ONCE or monotonic() - self._written > _UNWRITTEN:
             self._write()
 
     def close(self) -> None:
@@ -192,6 +196,7 @@ class RunCache:
         if self._rows:
             self._shards.write((_ADD, self._rows), (_FORGET, [(_MOST_BYTES,)]))
             self._rows = []
+        self._written = monotonic()
 
 
 def pack(totals: ShardTotals) -> bytes | None:

@@ -10,13 +10,15 @@ from typing import NamedTuple
 from pytest_vft.checking.executors import ShardResult
 from pytest_vft.checking.key_columns import distinct
 from pytest_vft.checking.sizing import image_share, line_bytes
+from pytest_vft.checking.tallies import shared_counts
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
-from pytest_vft.reading.arrays import cut_array
+from pytest_vft.reading.arrays import cut_array, open_array
 from pytest_vft.reading.files import BYTE_ORDER_MARK, OpenedFile
 from pytest_vft.reading.parquet import cut_rows
 from pytest_vft.reading.remote import Remote
+from pytest_vft.reading.sampling import line_numbers, sample_file
 from pytest_vft.reading.shards import Shard, cut_shards
 from pytest_vft.reading.whole import whole_shard
 
@@ -32,7 +34,8 @@ class FileTotals:
 
     *image_roots* are folders of local images besides that of the file; *stopped_by* is why the file was not
     read. The totals number entries, which are lines of JSON Lines, rows of Parquet or elements of an array;
-    *starts* has the line on which each element starts, and is None for all but arrays.
+    *starts* has the line on which each element starts, and is None for all but arrays. At most *sample*
+    entries are read, 0 for all; *is_sample* says that others were left out.
     """
 
     source: Source
@@ -42,6 +45,10 @@ class FileTotals:
     totals: ShardTotals = field(default_factory=ShardTotals)
     stopped_by: str | None = None
     starts: array[int] | None = None
+    sample: int = 0
+    is_sample: bool = False
+    _drawn: array[int] | None = None
+    _drawn_lines: array[int] | None = None
     _array_lines: int = 0
     _array_bytes: int = 0
 
@@ -52,7 +59,7 @@ class FileTotals:
         try:
             whole = self._whole()
             share = image_share(whole, self.image_roots)
-            cut = self._cut(whole, line_bytes(shard_bytes, share))
+            cut = self._sampled(whole) or self._cut(whole, line_bytes(shard_bytes, share))
         except OSError as error:
             self.mark_unreadable(error)
             return ()
@@ -88,6 +95,18 @@ class FileTotals:
             return shards
         return [whole] if whole.compression else cut_shards(path, split, start, end, shard_bytes)
 
+    def _sampled(self, whole: Shard) -> Sequence[Shard] | None:
+        """Return the shards of a sample, None if all entries are read."""
+        found = sample_file(whole, self.sample) if self.sample else None
+        if found is None:
+            return None
+        self.is_sample, self._drawn = True, found.drawn
+        if found.lines is not None:
+            _, first_line = open_array(whole.path, whole.split, self.opened)
+            self.starts = array("Q", [first_line + line for line in found.lines])
+            self._array_lines = len(self.starts)
+        return found.shards
+
     @property
     def bytes(self) -> int:
         """Size in bytes: that of its text if the file is compressed and was read, else that on disk."""
@@ -103,11 +122,15 @@ class FileTotals:
 
     def line(self, entry: int) -> int:
         """Return the line on which entry number *entry*, from 1, starts."""
+        if self._drawn is not None:
+            if self._drawn_lines is None:  # lines are counted for findings only
+                self._drawn_lines = line_numbers(self._whole(), self._drawn)
+            return self._drawn_lines[entry - 1]
         return self.starts[min(entry, len(self.starts)) - 1] if self.starts else entry
 
     def bad_lines(self) -> Mapping[str, LineRanges]:
         """Return the lines that fail each rule: those on which the failing entries start."""
-        if self.starts is None:
+        if self.starts is None and self._drawn is None:
             return self.totals.bad_lines
         found: dict[str, LineRanges] = {}
         for rule, ranges in self.totals.bad_lines.items():
@@ -119,8 +142,10 @@ class FileTotals:
 
     def located(self, found: ShardFinding) -> ShardFinding:
         """Return *found*, whose line is the number of its entry, with its place in the file."""
-        if self.starts is None or found.line is None:
+        if found.line is None:
             return found
+        if self.starts is None:
+            return found._replace(line=self.line(found.line))
         element = found.line - 1
         return found._replace(
             line=self.line(found.line), pointer=f"/{element}{found.pointer}", element=element
@@ -133,6 +158,7 @@ class FileTotals:
         else:
             self.totals = totals
             totals.measured, totals.row = [], None  # those of a shard
+            totals.counts = {scope: shared_counts(tuple(own.items())) for scope, own in totals.counts.items()}
 
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""

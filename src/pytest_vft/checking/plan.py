@@ -23,8 +23,9 @@ class LintPlan:
     *reads_cache*, not by other machines, which may have a folder of this name; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
     of each file; with *buckets*, images in object storage are fetched; *measurers* find out what images show,
-    and *detectors* those for which there is a model. *other_tokens* count the tokens of other models, and
-    *counters* has the positions there of rules, by id, that judge tokens counted in that way.
+    and *detectors* those for which there is a model. At most *sample* examples of a file are read, 0 for
+    all. *other_tokens* count the tokens of other models, and *counters* has the positions there of rules, by
+    id, that judge tokens counted in that way.
     """
 
     rules: tuple[Rule, ...]
@@ -40,4 +41,5 @@ class LintPlan:
     measurers: tuple[Measurer, ...] = ()
     detectors: tuple[Measurer, ...] = ()
     other_tokens: tuple[ImageTokens | None, ...] = ()
+    sample: int = 0
     counters: Mapping[str, int] = field(default_factory=dict)

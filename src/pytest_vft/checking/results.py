@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
@@ -15,7 +15,7 @@ from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
 from pytest_vft.checking.measuring import compared_kinds
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.checking.tallies import TallyMaker, make_tally
+from pytest_vft.checking.tallies import TallyMaker, make_tally, shared_counts
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
@@ -61,6 +61,21 @@ class LintResult:
     uncompared: int = 0
 
 
+# Facts of a file that do not count its examples.
+_OF_A_SAMPLE = {
+    "split",
+    "bytes",
+    "readable",
+    "read_error",
+    "container",
+    "compression",
+    "columns",
+    "build_options",
+    "byte_order_mark",
+    "formatting",
+}
+
+
 def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: LintPlan) -> LintResult:
     """Return the result for *files*, the measured *sources*, by the rules of *plan* on files and the dataset.
 
@@ -99,6 +114,7 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
     findings = [PlacedFinding(path, by_path[path].located(found)) for path, found in findings]
     maker = TallyMaker(judge.rules)
     results = sorted((_result(file, maker) for file in files), key=lambda result: order[result.path])
+    any_sample = any(file.is_sample for file in files)
     trained = [file.totals for file in files if file.source.split == "train"]
     return LintResult(
         files=tuple(results),
@@ -109,7 +125,7 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         undecoded=_summed(file.totals.undecoded for file in files),
         unopened=_summed(file.totals.unopened for file in files),
         folders=_folders(files),
-        cost=_cost(trained, plan.image_tokens) if plan.image_tokens else None,
+        cost=_cost(trained, plan.image_tokens) if plan.image_tokens and not any_sample else None,
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
         totals=files,
@@ -160,7 +176,7 @@ def _judge_file(file: FileTotals, judge: RuleJudge, skipping: Sequence[Rule]) ->
     """Add verdicts and findings of the rules of scope file to *file*; see _facts() for *skipping*."""
     facts = _facts(file, skipping)
     verdicts = judge.checks_for(file.source.data_format)["file"](facts)
-    file.totals.counts["file"] = Counter([verdicts])
+    file.totals.counts["file"] = shared_counts(((verdicts, 1),))
     found = judge.findings(verdicts, Subject("file", facts), file.ignored)
     file.totals.findings = [*found, *file.totals.findings]
     if not file.is_read:
@@ -174,7 +190,7 @@ def _facts(file: FileTotals, skipping: Sequence[Rule]) -> FileFacts:
     opened, totals = file.opened, file.totals
     read = file.is_read
     skipped, at_most = skipped_lines(totals.bad_lines, skipping)
-    return {
+    facts: FileFacts = {
         "split": file.source.split,
         "bytes": file.bytes,
         "readable": opened.error is None,
@@ -195,6 +211,10 @@ def _facts(file: FileTotals, skipping: Sequence[Rule]) -> FileFacts:
         "formatting": file.source.layout.get("formatting", ""),
         **key_facts(totals.first_keys, len(BYTE_ORDER_MARK) if opened.byte_order_mark else 0),
     }
+    if file.is_sample:  # what counts all examples is not known
+        known = _OF_A_SAMPLE - ({"bytes"} if opened.compression else set())
+        return cast("FileFacts", {name: value if name in known else None for name, value in facts.items()})
+    return facts
 
 
 def skipped_lines(bad_lines: Mapping[str, LineRanges], rules: Iterable[Rule]) -> tuple[int, int]:
@@ -226,6 +246,7 @@ def _result(file: FileTotals, maker: TallyMaker) -> FileResult:
         unchecked_media=file.totals.unchecked_media,
         image_roots=file.image_roots,
         compression=file.opened.compression.name if file.opened.compression else None,
+        is_sample=file.is_sample,
     )
 
 
@@ -234,6 +255,8 @@ def _judge_dataset(
 ) -> tuple[Mapping[str, Tally], list[PlacedFinding]]:
     """Return the tallies of the rules of scope dataset on *subjects*, by id, and all their findings."""
     rules = judge.rules["dataset"]
+    if any(file.is_sample for file in files):
+        return {rule.id: Tally(unknown=1) for rule in rules}, []
     findings: list[PlacedFinding] = []
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
@@ -13,7 +14,15 @@ from pytest_vft.model import SCOPES, Scope, Tally, Verdict
 # Tuples with a verdict for each rule of a scope, and the number of subjects with these verdicts.
 Counts = Iterable[tuple[Verdicts, int]]
 
+_SHARED = 1024  # counters that files share
+
 _NONE: Mapping[Verdicts, int] = {}
+
+
+@lru_cache(_SHARED)
+def shared_counts(counts: tuple[tuple[Verdicts, int], ...]) -> Counter[Verdicts]:
+    """Return a counter of *counts*, one for all files with equal counts; it must not be changed."""
+    return Counter(dict(counts))
 
 
 def make_tally(counts: Counts, position: int, *, ignored: bool) -> Tally:

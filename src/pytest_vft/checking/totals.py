@@ -264,8 +264,8 @@ class ShardTotals:
         for keys, line in other.linked.items():
             self.linked.setdefault(keys, lines + line)
         self.image_keys.extend(other.image_keys)
-        for scope, counts in other.counts.items():
-            self.counts.setdefault(scope, Counter()).update(counts)
+        for scope, counts in other.counts.items():  # new counters, since files may share equal ones
+            self.counts[scope] = self.counts[scope] + counts if scope in self.counts else counts
         self.undecoded.update(other.undecoded)
         self.unopened.update(other.unopened)
         self.dropped.update(other.dropped)

@@ -90,7 +90,7 @@ def convert_file(  # noqa: PLR0913 - two by keyword
     result, survey = FileConversion(), ShardSurvey()
     images: dict[str, None] = {}
     with (
-        _open_lines(part, name) as data,
+        open_lines(part, name) as data,
         set_aside(part, name, in_array=file.is_array) as aside,
         origins(part, name) as lines,
     ):
@@ -109,7 +109,7 @@ def convert_file(  # noqa: PLR0913 - two by keyword
 
 
 @contextmanager
-def _open_lines(part: OutputPart, name: str) -> Iterator[BinaryIO]:
+def open_lines(part: OutputPart, name: str) -> Iterator[BinaryIO]:
     """Yield a file for lines, which become the file *name* of *part*: as they are, or as Parquet."""
     if not name.endswith(PARQUET_SUFFIX):
         with part.open(name) as data:

@@ -42,7 +42,7 @@ _MODE = 0o666
 _MOST_KNOWN = 100_000  # images whose names are remembered
 
 
-class _Content(NamedTuple):
+class ImageContent(NamedTuple):
     """The content of an image, and its format by its first bytes."""
 
     data: bytes
@@ -91,6 +91,24 @@ class ImagePlacer:
             return image._replace(reference=content.url, local=False)
         return self._as_file(image, self._write(content))
 
+    def content(self, image: ImagePart, payloads: Payloads) -> ImageContent | None:
+        """Return the content of *image*, None for one that stays behind its URL.
+
+        Raises NotConvertedError if it cannot be had.
+        """
+        if image.local:
+            return self._local(image.reference)
+        if image.reference[:5].lower() == "data:":
+            payload = payloads.of(image.reference)
+            data = decode_strictly(payload) or decode_loosely(payload)
+            if data is None:
+                raise NotConvertedError("a data URL has no valid base64")
+            return _content(data, "a data URL")
+        if self._plan.images == "keep":
+            self._check_bucket(image.reference)
+            return None
+        return self._fetched(image.reference)
+
     def _check_bucket(self, url: str) -> None:
         """Raise NotConvertedError for an image in a bucket of a scheme that the target does not read."""
         scheme = url.partition("://")[0].lower()
@@ -112,7 +130,7 @@ class ImagePlacer:
         kind = image_format(data or b"")
         if data is None or kind not in SUFFIXES:
             return image
-        content = self._fixed(_Content(data, kind), payloads)
+        content = self._fixed(ImageContent(data, kind), payloads)
         if content.data is strict and head == f"data:{_media_type(kind)};base64":
             if len(self._sound) >= _MOST_KNOWN:
                 self._sound.clear()
@@ -136,13 +154,13 @@ class ImagePlacer:
             self._known[key] = name
         return self._as_file(image, name)
 
-    def _fixed(self, content: _Content, payloads: Payloads) -> _Content:
+    def _fixed(self, content: ImageContent, payloads: Payloads) -> ImageContent:
         """Return *content* after its safe repairs."""
         data = self._fixer.repaired(content.data, payloads.has_boxes)
         if data is None:
             return content
         self.changes["repaired"] += 1
-        return _Content(data, image_format(data))
+        return ImageContent(data, image_format(data))
 
     def _as_file(self, image: ImagePart, name: str) -> ImagePart:
         if name not in self._in_folder:
@@ -150,7 +168,7 @@ class ImagePlacer:
         self.changes["written to files"] += 1
         return image._replace(reference=self._plan.prefix + name, local=not self._plan.prefix)
 
-    def _write(self, content: _Content) -> str:
+    def _write(self, content: ImageContent) -> str:
         """Write *content* to a file of its own, unless there is one, and return its name.
 
         Of two processes that write the same file, each writes the same bytes to it.
@@ -174,14 +192,14 @@ class ImagePlacer:
             os.close(file)
         return name
 
-    def _local(self, path: str) -> _Content:
+    def _local(self, path: str) -> ImageContent:
         data = self._files.read(path)
         if data is None:
             target = self._files.look_up(path).target
             raise NotConvertedError(f"{safe(path)}: {_trouble(target)}")
         return _content(data, path)
 
-    def _fetched(self, url: str) -> _Content:
+    def _fetched(self, url: str) -> ImageContent:
         shown = masked(url)
         if self._plan.bodies is not None:
             path = f"{self._plan.bodies}/{body_name(url)}"
@@ -208,11 +226,11 @@ def body_name(url: str) -> str:
     return xxh3_128_hexdigest(url.encode(errors="surrogatepass"))
 
 
-def _content(data: bytes, shown: str) -> _Content:
+def _content(data: bytes, shown: str) -> ImageContent:
     kind = image_format(data)
     if kind not in SUFFIXES:
         raise NotConvertedError(f"{safe(shown)} is not an image: {kind}")
-    return _Content(data, kind)
+    return ImageContent(data, kind)
 
 
 def _media_type(kind: str) -> str:

@@ -18,14 +18,16 @@ from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageReader
+from pytest_vft.text import fill
 
 
 class ImageFixer:
     """Repairs images by a plan, as `vft fix` does without --unsafe."""
 
     def __init__(self, plan: RepairPlan) -> None:
-        store = ImageStore(full=False)
-        self._reader = ImageReader(full=False)
+        full = plan.lint.full
+        store = ImageStore(full=full)
+        self._reader = ImageReader(full=full)
         judge = RuleJudge(plan.lint)
         self._images = ImageRepairer(plan, judge, store)
         payload = pybase64.b64encode(draw("png 64x64 rgb")[1]).decode()
@@ -41,13 +43,32 @@ class ImageFixer:
 
         *has_boxes* tells whether the example has coordinates, which a turned image would not fit.
         """
+        state = self._state(data)
+        if not any(rule.fix in IMAGE_REPAIRS for rule in state.failing.values()):
+            return None
+        repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
+        return repaired.data if repaired else None
+
+    def problem(self, data: bytes) -> str | None:
+        """Return what is wrong with the image *data* after its repair, by a rule of severity error."""
+        state = self._state(data)
+        if not state.failing:
+            return None
+        repaired = self.repaired(data, lambda: False)
+        if repaired is not None:
+            state = self._state(repaired)
+        about_transport = self._images.failing(self._usual)
+        errors = (
+            rule
+            for id_, rule in state.failing.items()
+            if rule.severity == "error" and id_ not in about_transport
+        )
+        return next((fill(rule.message, {**rule.params, **state.facts}) for rule in errors), None)
+
+    def _state(self, data: bytes) -> ImageState:
         (measured,) = self._reader.measure([data])
         facts = repaired_facts(self._usual, measured)
-        failing = self._images.failing(facts)
-        if not any(rule.fix in IMAGE_REPAIRS for rule in failing.values()):
-            return None
-        repaired, _ = self._images.repair(ImageState(data, facts, failing), None, has_boxes=has_boxes())
-        return repaired.data if repaired else None
+        return ImageState(data, facts, self._images.failing(facts))
 
 
 def decode_strictly(payload: bytes | memoryview) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import suppress
+from typing import Any
 
 import orjson
 
@@ -30,17 +31,17 @@ _LOST = {
 
 
 class ShardConverter:
-    """Converts the shards of one file by a plan."""
+    """Converts the shards of one file by a plan; *images* places their images."""
 
     def __init__(self, plan: ConversionPlan) -> None:
         self._plan = plan
         self._format = load_format(plan.source.data_format, plan.source.layout)
         self._writer = load_writer(plan.data_format)
-        self._images = ImagePlacer(plan)
+        self.images = ImagePlacer(plan)
 
     def close(self) -> None:
         """Close the folders of local images."""
-        self._images.close()
+        self.images.close()
 
     def convert(self, shard: Shard) -> ShardConversion:
         """Return *shard* in its new format. Raises OSError if it cannot be read or images not be written."""
@@ -54,12 +55,12 @@ class ShardConverter:
             if payloads.line.blank:
                 result.blank.append(index - 1)
                 continue
-            images = self._images
+            images = self.images
             images.changes, images.names = defaultdict(int), {}
             try:
-                conversation = read_conversation(self._format, _value(payloads.line))
+                conversation = read_conversation(self._format, line_value(payloads.line))
                 surveyor.add(conversation)
-                pieces += self._convert(conversation, payloads, result.losses)
+                pieces += self.write(conversation, payloads, result.losses)
             except NotConvertedError as error:
                 kept = entry if self._plan.keep_refused else None
                 result.refused.append(RefusedEntry(index - 1, str(error), kept))
@@ -70,14 +71,22 @@ class ShardConverter:
         data, survey = b"".join(pieces), surveyor.survey()
         return result._replace(data=data, entries=index, images=list(names), survey=survey)
 
-    def _convert(
+    def write(
         self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
     ) -> list[bytes | memoryview]:
-        """Return the pieces of the new line, and add what it lost to *losses*."""
+        """Return the pieces of the line of *conversation*, and add what it lost to *losses*.
+
+        Raises NotConvertedError if the target cannot have it.
+        """
         if self._plan.shape.ordered:
             self._check_order(conversation)
-        placed = self._placed(conversation, payloads)
-        written = self._writer.write(placed, self._plan.shape)
+        return self.write_placed(self.placed(conversation, payloads), payloads, losses)
+
+    def write_placed(
+        self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
+    ) -> list[bytes | memoryview]:
+        """Like write(), for a conversation whose images are placed."""
+        written = self._writer.write(conversation, self._plan.shape)
         for kind in TRAINING_LOSSES if written.losses else ():
             if written.losses.get(kind) and kind not in self._plan.allowed:
                 lost = _LOST.get(kind, kind)
@@ -99,10 +108,15 @@ class ShardConverter:
         if roles and roles[-1] != "assistant" and self._plan.source.split != "test":
             raise NotConvertedError(f"ends without an answer; {self._plan.target} reads an answer last")
 
-    def _placed(self, conversation: Conversation, payloads: Payloads) -> Conversation:
+    def placed(self, conversation: Conversation, payloads: Payloads) -> Conversation:
+        """Return *conversation* with images as the target takes them.
+
+        Raises NotConvertedError if the content of an image cannot be had.
+        """
+
         def placed(turn: ChatTurn) -> ChatTurn:
             pieces = [
-                piece if isinstance(piece, str) else self._images.place(piece, payloads)
+                piece if isinstance(piece, str) else self.images.place(piece, payloads)
                 for piece in turn.pieces
             ]
             return turn if pieces == turn.pieces else turn._replace(pieces=pieces)
@@ -120,12 +134,12 @@ def survey_shard(source: Source, shard: Shard) -> ShardSurvey:
         payloads = Payloads(entry)
         if not payloads.line.blank:
             with suppress(NotConvertedError):
-                surveyor.add(read_conversation(data_format, _value(payloads.line)))
+                surveyor.add(read_conversation(data_format, line_value(payloads.line)))
     return surveyor.survey()
 
 
-def _value(line: Line) -> object:
-    """Return the value of *line*. Raises NotConvertedError if there is none."""
+def line_value(line: Line) -> dict[str, Any]:
+    """Return the object on *line*. Raises NotConvertedError if there is none."""
     if line.syntax is None:
         raise NotConvertedError("the line is too long to be read")
     if line.syntax != "JSON":
@@ -134,4 +148,5 @@ def _value(line: Line) -> object:
         raise NotConvertedError("the example is not an object")
     if line.repeated_keys:
         raise NotConvertedError("the line has a key twice")
-    return line.value
+    value: dict[str, Any] = line.value
+    return value

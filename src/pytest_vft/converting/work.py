@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -24,6 +24,7 @@ from pytest_vft.reading.whole import whole_shard
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
+Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _IN_FLIGHT = 4  # shards for each process: those that are written in another format are held in memory
@@ -55,20 +56,20 @@ class CutFile(NamedTuple):
         return f"#{number}" if self.is_array else str(number + 1)
 
 
-def cut_file(source: Source, opened: OpenedFile) -> CutFile:
-    """Return the file of *source* in shards. Raises OSError if it cannot be read."""
+def cut_file(source: Source, opened: OpenedFile, shard_bytes: int = SHARD_BYTES) -> CutFile:
+    """Return the file of *source* in shards of about *shard_bytes*. Raises OSError if it cannot be read."""
     if opened.container == ARRAY:
-        cut = cut_array(source.path, source.split, opened, SHARD_BYTES)
+        cut = cut_array(source.path, source.split, opened, shard_bytes)
         return CutFile(source, cut.shards, cut.starts)
     if opened.container == PARQUET:
-        return CutFile(source, cut_rows(source.path, source.split, SHARD_BYTES))
+        return CutFile(source, cut_rows(source.path, source.split, shard_bytes))
     path, split, start, end, *_ = whole = whole_shard(source.path, source.split, opened)
-    return CutFile(source, [whole] if whole.compression else cut_shards(path, split, start, end, SHARD_BYTES))
+    return CutFile(source, [whole] if whole.compression else cut_shards(path, split, start, end, shard_bytes))
 
 
 def survey_file(file: CutFile, executor: Executor | None) -> ShardSurvey:
     """Return the survey of *file*."""
-    surveys = _in_order(_survey, pickle.dumps(file.source), file.shards, executor)
+    surveys = in_order(_survey, pickle.dumps(file.source), file.shards, executor, _same)
     return reduce(ShardSurvey.joined, surveys, ShardSurvey())
 
 
@@ -83,39 +84,47 @@ def convert_shards(
 ) -> Iterator[ShardConversion]:
     """Yield each shard of *file* in its new format. Raises LintError if a worker dies, OSError."""
     if executor is not None:
-        yield from _in_order(_convert, pickle.dumps(plan), file.shards, executor)
+        yield from in_order(_convert, pickle.dumps(plan), file.shards, executor, _same)
         return
     with closing(ShardConverter(plan)) as converter:
         yield from map(converter.convert, file.shards)
 
 
-def _in_order(
-    function: Callable[[bytes, Shard], Result],
+def in_order(
+    function: Callable[[bytes, Task], Result],
     settings: bytes,
-    shards: Sequence[Shard],
+    tasks: Iterable[Task],
     executor: Executor | None,
+    shard_of: Callable[[Task], Shard],
 ) -> Iterator[Result]:
-    """Yield the result of *function* for each of *shards*, a few of which are worked on at a time."""
+    """Yield the result of *function* for each of *tasks*, a few of which are worked on at a time.
+
+    *shard_of* returns the shard that is named if a worker dies. Raises LintError then, and OSError.
+    """
     if executor is None:
-        for shard in shards:
-            yield function(settings, shard)
+        for task in tasks:
+            yield function(settings, task)
         return
-    waiting: deque[tuple[Shard, Future[Result]]] = deque()
+    waiting: deque[tuple[Task, Future[Result]]] = deque()
     window = _IN_FLIGHT * getattr(executor, "_max_workers", 1)
-    coming = iter(shards)
+    coming = iter(tasks)
     try:
         while True:
-            for shard in coming:
-                waiting.append((shard, executor.submit(function, settings, shard)))
+            for task in coming:
+                waiting.append((task, executor.submit(function, settings, task)))
                 if len(waiting) == window:
                     break
             if not waiting:
                 return
-            shard, future = waiting.popleft()
-            yield _result(shard, future)
+            task, future = waiting.popleft()
+            yield _result(shard_of(task), future)
     finally:
         for _, future in waiting:
             future.cancel()
+
+
+def _same(shard: Shard) -> Shard:
+    return shard
 
 
 def _result(shard: Shard, future: Future[Result]) -> Result:

@@ -13,6 +13,7 @@ from xxhash import xxh3_128_hexdigest
 from pytest_vft.errors import EvaluationError, UsageError
 from pytest_vft.evaluation.prompts import Prompt, images_of, make_prompt, open_images
 from pytest_vft.evaluation.splits import Split, conversation, open_split
+from pytest_vft.evaluation.truths import Truths, read_truths_beside
 from pytest_vft.formats.chat import target_turn
 from pytest_vft.reading.arrays import parse_element
 from pytest_vft.reading.elements import Element, read_elements
@@ -140,7 +141,8 @@ def read_questions(  # noqa: PLR0913 - all but the path by keyword, most with a 
     """Return the questions of the test split at *path*, in *data_format* or that of its first examples.
 
     The actual answer is that of a final assistant message, the chosen one of several, else the value of one
-    of *actual_keys*. Images at local paths are in the folder of the file or in *image_roots*.
+    of *actual_keys*, else that in a file beside the split (see truths.py). Images at local paths are in the
+    folder of the file or in *image_roots*.
     Raises EvaluationError for a file that is not a test split, UsageError for an invalid pattern or format.
     """
     try:
@@ -159,7 +161,18 @@ def read_questions(  # noqa: PLR0913 - all but the path by keyword, most with a 
     ]
     if not questions:
         raise EvaluationError(f"{path}: has no questions")
-    return questions
+    beside = read_truths_beside(path, questions[-1].line)
+    return [_with_truths(question, beside.get(question.line)) for question in questions]
+
+
+def _with_truths(question: Question, beside: Truths | None) -> Question:
+    """Return *question* with the actual answers *beside* the test split, unless it has one of its own."""
+    if beside is None:
+        return question
+    id_ = question.id if question.id is not None or beside.id is None else normalise_id(beside.id)
+    if question.truth is not None:
+        return question._replace(id=id_)
+    return question._replace(id=id_, truth=beside.answers[0], others=beside.answers[1:])
 
 
 def _question(  # noqa: PLR0913 - what a question is made of

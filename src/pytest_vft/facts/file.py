@@ -13,7 +13,7 @@ class FileFacts(TypedDict):
 
     split: Split
     """Split of the file: train, validation or test."""
-    bytes: int
+    bytes: int | None
     """Size on disk, or that of the text of a compressed file."""
     readable: bool
     """Whether the file could be opened and read."""
@@ -41,24 +41,24 @@ class FileFacts(TypedDict):
     predicted_skips: str
     """How many it may be with those that fail a rule which only predicts the provider, in words; "" if no
     more."""
-    pictured_examples: NotRequired[int]
+    pictured_examples: NotRequired[int | None]
     """Number of examples with at least one image or placeholder."""
-    imageless_examples: NotRequired[int]
+    imageless_examples: NotRequired[int | None]
     """Number of sound examples without images in a file that has examples with images; 0 for other files."""
-    systemless_examples: NotRequired[int]
+    systemless_examples: NotRequired[int | None]
     """Number of sound examples without a system message in a file that has examples with one; 0 for other
     files."""
-    images_column: NotRequired[bool]
+    images_column: NotRequired[bool | None]
     """Whether an example has a key images or image."""
-    image_columns: NotRequired[Sequence[str]]
+    image_columns: NotRequired[Sequence[str] | None]
     """Which of the keys images and image the examples have."""
-    missing_columns: NotRequired[Sequence[str]]
+    missing_columns: NotRequired[Sequence[str] | None]
     """Keys of images, videos and audios that dataset_info.json describes and no example has."""
     formatting: NotRequired[str]
     """The formatting that dataset_info.json states for the file; "" without a description."""
-    last_new_key: NotRequired[str]
+    last_new_key: NotRequired[str | None]
     """The key of an example or message that is the last to appear for the first time; "" without examples."""
-    last_new_key_line: NotRequired[int]
+    last_new_key_line: NotRequired[int | None]
     """The line on which that key first appears; 0 without examples."""
-    last_new_key_start: NotRequired[int]
+    last_new_key_start: NotRequired[int | None]
     """The position in the file of the first byte of that line."""

@@ -37,11 +37,19 @@ def table_facts(columns: Sequence[str]) -> TableFacts:
         return {"columns": "none", "build_options": "none"}
     more = f" and {len(columns) - _SHOWN:,} more" if len(columns) > _SHOWN else ""
     shown = ", ".join(safe(name, 40) for name in columns[:_SHOWN])
-    found = {option: _column(columns, names) for option, names in _OPTIONS.items()}
+    found = usual_columns(columns)
     options = [
-        f"--{option}={name or _UNKNOWN}" for option, name in found.items() if name or option not in _OPTIONAL
+        f"--{option}={found.get(option, _UNKNOWN)}"
+        for option in _OPTIONS
+        if option in found or option not in _OPTIONAL
     ]
     return {"columns": Safe(shown + more), "build_options": Safe(" ".join(options))}
+
+
+def usual_columns(columns: Sequence[str]) -> Mapping[str, str]:
+    """Return those of *columns* that have usual names, by the options of vft build that name them."""
+    found = {option: _column(columns, names) for option, names in _OPTIONS.items()}
+    return {option: name for option, name in found.items() if name is not None}
 
 
 def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:

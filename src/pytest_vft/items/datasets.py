@@ -22,7 +22,7 @@ from pytest_vft.runs.baseline import write_baselines
 from pytest_vft.runs.notes import group_notes, name_notes
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submission import read_submission
-from pytest_vft.text import safe
+from pytest_vft.text import count, safe
 
 
 class DatasetRun:
@@ -162,7 +162,9 @@ class DatasetRun:
         finished = self._result()
         gone = gone_words(finished, "--vft-write-baseline") if finished else ""
         known = f"{known_words(finished)} passed" if finished and finished.known else ""
-        for line in self._written or filter(None, (known, gone)):
+        sampled = finished.sampled if finished else 0
+        sample = f"only a sample was checked, {count(sampled, 'example')}" if sampled else ""
+        for line in self._written or filter(None, (known, gone, sample)):
             terminalreporter.write_line(f"vft: {line}")
         for report in terminalreporter.getreports("passed") if self._request.step else ():
             for title, text in report.sections:
@@ -178,4 +180,5 @@ class DatasetRun:
 def _header(settings: Settings) -> str:
     provider = settings.provider
     closes = provider.closes.isoformat() if provider.closes else None
-    return header(provider.id, closes, len(settings.rules), settings.depth)
+    sample = f"only a sample of each file, {count(settings.sample, 'example')}" if settings.sample else None
+    return header(provider.id, closes, len(settings.rules), settings.depth, sample)

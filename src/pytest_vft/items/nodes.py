@@ -20,7 +20,7 @@ from pytest_vft.report.item import ItemFailure, failure
 from pytest_vft.report.text import unknown_reason
 from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.several import split_id
-from pytest_vft.text import safe
+from pytest_vft.text import count, safe
 
 _HEADING = 68  # characters that a heading of pytest leaves of 80 columns
 _SHORTEST_MESSAGE = 20
@@ -87,6 +87,8 @@ class RuleItem(VftItem):
             name_provider(self.config, label.strip("[]"))
         report = self._lint.report(self.source, self.name)
         rule = next(rule for rule in report.rules if rule.id == self.name)
+        if report.sampled:
+            self.user_properties.append(("sample", f"only {count(report.sampled, 'example')}"))
         self._describe(rule)  # again, since the severity depends on the number of findings
         reason = self._lint.why_ignored(self.name, self.source)
         if reason is not None:

@@ -94,6 +94,8 @@ def read_check_request(
     step = options["submit"]
     if step == "apply" and not options["yes"]:
         raise UsageError("--vft-submit=apply sends data and costs money: add --vft-yes")
+    if step and options["sample"]:
+        raise UsageError("--vft-submit and --vft-sample: a job needs a check of all examples; leave one out")
     named = list(_named(arguments))
     groups = _find_groups(options, [path for path, _ in named], places)
     if not any(settings.sources for settings in groups):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, NamedTuple
 
@@ -49,14 +49,18 @@ class Aside:
 
     def add(self, entry: FileEntry, findings: Sequence[Finding], form: DataFormat) -> None:
         """Set *entry*, whose data format is *form*, aside because of *findings*, at least one."""
+        self.add_entry(entry.pieces())
+        self.add_reasons(findings, label_of(entry, form))
+
+    def add_entry(self, pieces: Iterable[bytes]) -> None:
+        """Write an entry as it was, given as *pieces*; add_reasons() says why."""
         if self._examples is None:
             file = self._stack.enter_context(self._part.open(self._name + REJECTED))
             self._examples = self._stack.enter_context(EntryWriter(file, in_array=self._in_array))
-        self._examples.add(entry.pieces())
-        self.add_reasons(findings, label_of(entry, form))
+        self._examples.add(pieces)
 
     def add_reasons(self, findings: Sequence[Finding], label: Label) -> None:
-        """Set an example with *label* aside that is no entry of a text file, such as a row of a table."""
+        """Note *findings*, at least one, because of which an example with *label* is set aside."""
         if not findings:
             raise ValueError("an example is set aside without a reason")
         if self._reasons is None:

@@ -115,9 +115,9 @@ class OutputFolder:
         self._published = staging.roll_forward()
         self._parts: dict[str, PartRecord] = {}
         self._extended: set[str] = set()
-        self._states = {path: file_state(path) for path in target.names}
+        self._states = {path: file_state(path) for path in (*target.names, *target.inputs)}
         known = {name for record in self._published.values() for name in record.files}
-        names = [name for name in target.names.values() if name not in known]
+        names = [name for name in target.outputs if name not in known]
         if target.in_place:
             self._check_writable()
         else:
@@ -138,23 +138,36 @@ class OutputFolder:
         """Note that the new files *names* keep what existing files of these names have besides."""
         self._extended.update(names)
 
-    def finished(self, part: str, key: str) -> Mapping[str, Any] | None:
-        """Return the facts of *part* if an interrupted run completed it with the same *key*, else None."""
+    def finished(self, part: str, key: str, *, kept: bool = True) -> Mapping[str, Any] | None:
+        """Return the facts of *part* if an interrupted run completed it with the same *key*, else None.
+
+        See part() for *kept*.
+        """
         record = self._published.get(part) or self._staging.record(part)
         if record is None or record.key != key:
             return None
-        self._parts[part] = record
+        if kept:
+            self._parts[part] = record
         return record.facts
 
     @contextmanager
-    def part(self, part: str, key: str) -> Iterator[OutputPart]:
-        """Yield *part*, to be written; it is complete if the block ends without an exception."""
+    def part(self, part: str, key: str, *, kept: bool = True) -> Iterator[OutputPart]:
+        """Yield *part*, to be written; it is complete if the block ends without an exception.
+
+        A part that is not *kept* is material for others, and its files do not appear in the folder.
+        """
         written = OutputPart(self.path, self._staging)
         yield written
-        data = set(self.names.values())
+        data = set(self._target.outputs)
         files = sorted(dict.fromkeys(written.files), key=data.__contains__)  # data appears last
-        record = self._parts[part] = PartRecord(key, tuple(files), written.facts)
+        record = PartRecord(key, tuple(files), written.facts)
+        if kept:
+            self._parts[part] = record
         self._staging.complete(part, record)
+
+    def place(self, name: str) -> Path:
+        """Return the place of the unfinished file *name*, for a part that is not written yet."""
+        return self._staging.path(name)
 
     def publish(self) -> None:
         """Let the files of all parts appear, and remove older side files of the same data.
@@ -174,7 +187,7 @@ class OutputFolder:
             self._staging.publish(new, ())
             return
         self._check_new(sorted(files))
-        written = files.intersection(self.names.values())
+        written = files.intersection(self._target.outputs)
         beside = {f"{name}{suffix}" for name in written for suffix in SIDE_FILES}
         self._staging.publish(new, sorted(beside - files))
 
@@ -194,7 +207,7 @@ class OutputFolder:
     def _check_not_inputs(self) -> None:
         """Raise UsageError if an output is an input, through links as well."""
         inputs = {state[2:]: path for path, state in self._states.items() if state}
-        for name in self.names.values():
+        for name in self._target.outputs:
             state = file_state(self.path / name)
             if state and state[2:] in inputs:
                 raise UsageError(f"{inputs[state[2:]]}: this file is read; write to another folder")

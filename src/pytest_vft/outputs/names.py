@@ -18,11 +18,21 @@ SIDE_FILES = (REJECTED, REASONS, ORIGIN)
 
 
 class OutputTarget(NamedTuple):
-    """A folder to write into, and the name there of the output of each input; *in_place* replaces inputs."""
+    """A folder to write into, and the name there of the output of each input; *in_place* replaces inputs.
+
+    *inputs* are files that are read, and *others* outputs, of which none belongs to one input.
+    """
 
     folder: Path
     names: Mapping[str, str]
     in_place: bool = False
+    inputs: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of all outputs."""
+        return (*self.names.values(), *self.others)
 
 
 def output_targets(

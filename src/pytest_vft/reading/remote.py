@@ -64,6 +64,19 @@ class ReadProgress(NamedTuple):
 Watch = Callable[[UrlProgress | ReadProgress], None]
 
 
+def counted(watch: Watch | None, total: int) -> Callable[[int], None]:
+    """Return a function that tells *watch* how much of *total* bytes is done, from numbers of bytes."""
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        done += size
+        if watch:
+            watch(ReadProgress(done, total))
+
+    return count
+
+
 class Fetcher(Protocol):
     """Fetches the distinct URLs of a run once, before their lines are linted."""
 

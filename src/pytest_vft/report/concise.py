@@ -19,7 +19,7 @@ def render_concise(report: Report, display: Display = DEFAULT) -> str:
 
     URLs that were not settled are listed like findings, as notes.
     """
-    if display.quiet and report.ok:
+    if display.quiet and report.ok and not report.sampled:
         return ""
     lines = [
         safe(f"{place(finding)}: {finding.severity} {finding.rule}{mark([finding])}: {finding.message}", None)

@@ -79,7 +79,7 @@ class Conversion:
 
 def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
     """Return *result* as text."""
-    lines = list(_refused(result.refused, result.refusals, result.target))
+    lines = list(refused_lines(result.refused, result.refusals, result.target))
     if not result.written:
         lines.append(_nothing_written(result))
         return "\n".join(lines) + "\n"
@@ -87,21 +87,22 @@ def render_conversion(result: Conversion, display: Display = DEFAULT) -> str:
     if any(one.aside or sum(one.removed.values()) for one in result.outputs):
         lines.append(sum_of(result.outputs))
     lines += (f"{safe(path, None)}  for the trainer" for path in result.side_files)
-    for text in (_changed(result.changes), _lost(result)):
+    for text in (changed_text(result.changes), lost_text(result.losses)):
         lines += wrapped(text, width=display.width) if text else ()
     for note in result.notes:
         lines += wrapped(f"note: {note}", width=display.width)
     if result.report and not (result.empty and result.report.ok):
-        lines += _verdict(result.report, display)
+        lines += verdict_lines(result.report, display)
     lines += (f"FAILED  {safe(path, None)}: has no example; all were set aside" for path in result.empty)
     if not result.report and not result.empty:
         lines.append("not checked: no examples, or no provider reads them")
     for step in result.next if result.ok else ():
-        lines += _next(step)
+        lines += next_lines(step)
     return "\n".join(lines) + "\n"
 
 
-def _refused(refused: Sequence[RefusedExamples], number: int, target: str) -> Iterator[str]:
+def refused_lines(refused: Sequence[RefusedExamples], number: int, target: str) -> Iterator[str]:
+    """Yield a line for each of the first reasons in *refused*; *number* is that of all examples refused."""
     shown = refused[:_MOST_SHOWN]
     for one in shown:
         more = f"; {one.number - 1:,} more" if one.number > 1 else ""
@@ -129,14 +130,16 @@ def _nothing_written(result: Conversion) -> str:
     )
 
 
-def _changed(changes: Mapping[str, int]) -> str:
+def changed_text(changes: Mapping[str, int]) -> str:
+    """Return what was done with images, from numbers by kind; "" if nothing was."""
     kinds = [kind for kind in _CHANGED if changes.get(kind)]
     texts = [f"{count(changes[kind], 'image')} {kind}" for kind in kinds]
     return f"changed: {'; '.join(texts)}" if texts else ""
 
 
-def _lost(result: Conversion) -> str:
-    texts = lost_texts(result.losses)
+def lost_text(losses: Mapping[str, int]) -> str:
+    """Return what is lost as a line, from numbers by kind; "" if nothing is."""
+    texts = lost_texts(losses)
     return f"lost: {'; '.join(texts)}" if texts else ""
 
 
@@ -150,7 +153,7 @@ def lost_texts(losses: Mapping[str, int]) -> list[str]:
     return [*texts, f"{'key' if len(keys) == 1 else 'keys'} {', '.join(named)}"] if keys else texts
 
 
-def _verdict(report: Report, display: Display) -> Iterator[str]:
+def verdict_lines(report: Report, display: Display) -> Iterator[str]:
     """Yield the report if it fails, else its verdict."""
     if not report.ok:
         yield from render_text(report, display).splitlines()
@@ -160,7 +163,8 @@ def _verdict(report: Report, display: Display) -> Iterator[str]:
     yield f"{word}  as provider {safe(report.provider)}: {judged}, {examples}"
 
 
-def _next(step: str) -> Iterator[str]:
+def next_lines(step: str) -> Iterator[str]:
+    """Yield *step*, what to do next, which may have several lines."""
     first, *others = step.strip().split("\n")  # other line breaks may be in the name of a file
     if not others:
         yield f"next: {safe(first, None)}"

@@ -49,6 +49,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "depth": report.depth,
         "offline": report.offline,
         "faces": report.faces,
+        "sampled": report.sampled or None,
         "files": [
             {
                 **_items(file, _FILE_KEYS),

@@ -56,6 +56,9 @@ def _add_suite(
     if file:
         properties = ET.SubElement(suite, "properties")
         ET.SubElement(properties, "property", name="people", value=people_line(report.faces))
+        if file.is_sample:
+            sampled = f"only a sample, {count(file.examples, 'example')}"
+            ET.SubElement(properties, "property", name="sample", value=sampled)
     for rule in report.rules:
         if rule.id in tallies:
             case = ET.SubElement(suite, "testcase", classname=path, name=xml_text(rule.id))

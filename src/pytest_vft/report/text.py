@@ -23,7 +23,7 @@ _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 
 def render_text(report: Report, display: Display = DEFAULT) -> str:
     """Return *report* as text."""
-    if display.quiet and report.ok:
+    if display.quiet and report.ok and not report.sampled:
         return ""
     failed = [rule for rule in report.rules if rule.tally.failed]
     failed.sort(key=lambda rule: rule.severity != "error")
@@ -54,10 +54,10 @@ def _head(report: Report, display: Display) -> Iterator[str]:
         yield from _cost(report.cost, display.width)
 
 
-def header(provider: str, closes: str | None, rules: int, depth: str, network: str | None = None) -> str:
+def header(provider: str, closes: str | None, rules: int, depth: str, *more: str | None) -> str:
     """Return the line with provider, number of rules and settings of a run."""
     closing = f" (fine-tuning closes {closes})" if closes else ""
-    parts = (f"vft: provider {safe(provider)}{closing}", count(rules, "rule"), f"depth {depth}", network)
+    parts = (f"vft: provider {safe(provider)}{closing}", count(rules, "rule"), f"depth {depth}", *more)
     return ", ".join(part for part in parts if part)
 
 
@@ -96,7 +96,8 @@ def file_lines(file: FileResult, *, width: int = WIDTH) -> Iterator[str]:
         images = count(file.images, "image")
         if file.distinct_images < file.images:
             images += f" ({file.distinct_images:,} distinct)"
-        details = f"{split}, {count(file.examples, 'example')}, {images}, {text_size(file)}"
+        examples = count(file.examples, "example") + (" (a sample)" if file.is_sample else "")
+        details = f"{split}, {examples}, {images}, {text_size(file)}"
     whole = f"{path}  {details}"
     yield from [whole] if len(whole) <= width else [path, f"  {details}"]
 
@@ -198,6 +199,9 @@ def unknown_lines(report: Report) -> Iterator[str]:
     """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
     for rule in report.rules:
+        if report.sampled and rule.id in report.dataset:
+            rules.setdefault("the dataset as a whole: a sample does not tell", []).append(rule.id)
+            continue
         noun = "image" if rule.subject in _IMAGES else rule.subject
         for number, why in unknown_parts(report, rule):
             rules.setdefault(f"{count(number, noun)}: {why}", []).append(rule.id)
@@ -216,10 +220,13 @@ def unknown_reason(report: Report, rule: RuleResult) -> str:
 def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
     others = rule.tally.unknown - rule.undecoded - rule.unopened
+    if others and report.sampled and rule.id in report.dataset:
+        yield others, "a sample does not tell"
+        return
     if others and rule.decodes:
         yield others, _not_decoded(report)
     elif others and rule.subject not in _IMAGES:
-        yield others, "not measured"
+        yield others, "a sample does not tell" if report.sampled else "not measured"
     elif others:
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
     if rule.unopened:

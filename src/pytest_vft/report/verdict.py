@@ -18,7 +18,11 @@ def verdict(report: Report) -> str:
     everything qualify a run that passes, and URLs that were not settled qualify any run. Findings
     with a safe repair are counted at the end.
     """
-    return "; ".join(filter(None, (_judged(report), settled_words(report), repair_words(report))))
+    words = "; ".join(filter(None, (_judged(report), settled_words(report), repair_words(report))))
+    if not report.sampled:
+        return words
+    word, _, rest = words.partition("  ")
+    return f"{word}  only a sample, {count(report.sampled, 'example')}: {rest}"
 
 
 def _judged(report: Report) -> str:

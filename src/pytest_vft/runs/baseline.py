@@ -179,6 +179,8 @@ def run_with_baselines(
     Raises UsageError or ConfigError for an invalid baseline, before anything is read.
     """
     baselines = [open_baseline(settings) for settings in groups]
+    if any(baseline and settings.sample for baseline, settings in zip(baselines, groups, strict=True)):
+        raise UsageError("sample and baseline: a sample does not tell which findings are gone; leave one out")
     uncapped = [
         settings if baseline is None else replace(settings, max_findings=0)
         for settings, baseline in zip(groups, baselines, strict=True)

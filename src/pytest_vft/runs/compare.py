@@ -217,6 +217,7 @@ def compare_providers(  # noqa: PLR0913 - all by keyword, each with a default
     url_budget: int | None = None,
     cache: bool = True,
     max_tokens: int | None = None,
+    sample: int | None = None,
     image_roots: Paths = (),
     with_loader: bool = False,
     config: Config | str | os.PathLike[str] | None = None,
@@ -225,7 +226,8 @@ def compare_providers(  # noqa: PLR0913 - all by keyword, each with a default
     """Return which providers take the files at *paths*, and why the others do not.
 
     *providers* are names of providers or paths of provider files, by default all shipped ones. *model* and
-    *max_tokens* apply to the providers that know them. *with_loader* also runs the provider's own reader,
+    *max_tokens* apply to the providers that know them. *sample* is the number of
+    examples that are read of each file (0 or None: all). *with_loader* also runs the provider's own reader,
     which is code of others, if it is installed. The other arguments are those of lint().
     Raises UsageError, ConfigError or RuleFileError for invalid arguments and files, and LintError for a file
     that cannot be read or has no examples.
@@ -243,6 +245,7 @@ def compare_providers(  # noqa: PLR0913 - all by keyword, each with a default
             "url_budget": url_budget,
             "no_cache": not cache,
             "max_tokens": max_tokens,
+            "sample": sample,
             "image_root": strings(image_roots),
             "with_loader": with_loader,
             "jobs": 1,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import reduce
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.converting.files import PARQUET_SUFFIX, FileConversion, convert_file, image_folder
@@ -20,19 +17,18 @@ from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.converting.work import CutFile, cut_file, survey_file, survey_start
 from pytest_vft.errors import UsageError
 from pytest_vft.fixing.plan import RepairPlan
-from pytest_vft.formats.registry import load_writer
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
-from pytest_vft.reading.remote import ReadProgress, Watch
-from pytest_vft.regular_files import read_bytes
+from pytest_vft.reading.remote import Watch, counted
 from pytest_vft.report.conversion import Conversion, RefusedExamples
 from pytest_vft.runs.conversion_bodies import Bodies, fetch_bodies
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.next_steps import next_steps
 from pytest_vft.runs.run import make_plan
+from pytest_vft.runs.side_files import side_files
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -77,7 +73,7 @@ def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Con
         files = [_SurveyedFile(cut, survey_start(cut, executor)) for cut in cuts]
         for _ in range(2):  # again if later shards decide otherwise than the first ones
             form = _form(request, files)
-            run = _Run(request, form, folder, executor, _counted(watch, size))
+            run = _Run(request, form, folder, executor, counted(watch, size))
             converted = run.convert(files, watch)
             surveyed = [_SurveyedFile(cut, run.surveys[cut.source.path]) for cut in cuts]
             if _form(request, surveyed) == form and run.urls(surveyed) == run.urls(files):
@@ -100,19 +96,6 @@ def _suffixes(opened: dict[str, OpenedFile], *, stays_parquet: bool) -> dict[str
         for path, one in opened.items()
         if one.container in ends or one.compression
     }
-
-
-def _counted(watch: Watch | None, total: int) -> Callable[[int], None]:
-    """Return a function that tells *watch* how much of *total* bytes is done, from numbers of bytes."""
-    done = 0
-
-    def count(size: int) -> None:
-        nonlocal done
-        done += size
-        if watch:
-            watch(ReadProgress(done, total))
-
-    return count
 
 
 def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:
@@ -153,7 +136,9 @@ class _Run:
                 self.surveys[file.cut.source.path] = survey_file(file.cut, self._executor)
         todo = [file for file in files if file.cut.source.path not in found]
         with TemporaryDirectory(prefix="vft-") as temporary:
-            bodies = fetch_bodies(self._request, self.urls(todo), temporary, watch)
+            request = self._request
+            urls = self.urls(todo)
+            bodies = fetch_bodies(request.settings, urls, temporary, watch, pretends=request.pretends)
             for file in todo:
                 found[file.cut.source.path] = self._convert(file, bodies)
         return {file.cut.source.path: found[file.cut.source.path] for file in files}
@@ -217,28 +202,15 @@ class _Run:
 
 
 def _write_side_files(form: _Form, folder: OutputFolder) -> Sequence[str]:
-    """Write the files that a trainer needs beside the data, and return their names.
-
-    What files of these names, which only --force replaces, say of other data is kept.
-    """
-    files = load_writer(form.data_format).side_files(list(folder.names.values()), form.shape)
-    if not files:
-        return ()
-    folder.extend(files)
-    with folder.part(_SIDE_FILES, repr(files)) as part:
-        for name, value in files.items():
-            whole = _json_object(folder.path / name) | value
-            with part.open(name) as file:
-                file.write(orjson.dumps(whole, option=orjson.OPT_INDENT_2) + b"\n")
+    """Write the files that a trainer needs beside the data, and return their names."""
+    files = side_files(form.data_format, form.shape, list(folder.names.values()), folder.path)
+    if files:
+        folder.extend(files)
+        with folder.part(_SIDE_FILES, repr(files)) as part:
+            for name, content in files.items():
+                with part.open(name) as file:
+                    file.write(content)
     return list(files)
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object in the file at *path*; an empty one if there is none."""
-    with suppress(OSError, orjson.JSONDecodeError):
-        value = orjson.loads(read_bytes(path))
-        return value if isinstance(value, dict) else {}
-    return {}
 
 
 def _conversion(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.converting.images import body_name
 from pytest_vft.reading.remote import Watch
-from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.fetcher import fetcher
+from pytest_vft.runs.settings import Settings
 
 
 class Bodies:
@@ -23,11 +24,12 @@ class Bodies:
         Path(self.folder, body_name(url)).write_bytes(image)
 
 
-def fetch_bodies(request: ConversionRequest, urls: set[str], folder: str, watch: Watch | None) -> Bodies:
-    """Fetch *urls* into *folder*; a request that pretends takes each for a sound image."""
+def fetch_bodies(
+    settings: Settings, urls: Collection[str], folder: str, watch: Watch | None, *, pretends: bool = False
+) -> Bodies:
+    """Fetch *urls* into *folder*; a run that *pretends* takes each for a sound image."""
     bodies = Bodies(folder)
-    settings = request.settings
-    if request.pretends:
+    if pretends:
         for url in urls:
             bodies.keep(url, draw("png 64x64 rgb")[1])
     elif settings.network.offline:

@@ -65,7 +65,7 @@ def read_request(options: Mapping[str, Any], paths: Sequence[str]) -> Conversion
         sources=[_with_format(source, stated) for source in sources],
         target=target,
         out=Path(out),
-        images=_images(options.get("images")),
+        images=read_images_option(options.get("images")),
         allowed=_allowed(options.get("allow_loss") or ()),
         limit=drop_limit(drop=bool(options.get("drop")), most=options.get("max_dropped")),
         force=bool(options.get("force")),
@@ -78,7 +78,8 @@ def _with_format(source: Source, stated: str | None) -> Source:
     return source._replace(data_format=found.name, layout=found.layout)
 
 
-def _images(given: Any) -> Images | None:
+def read_images_option(given: Any) -> Images | None:
+    """Return *given*, a way to pass images or None. Raises UsageError for another value."""
     for mode in IMAGES:
         if given in (None, mode):
             return None if given is None else mode

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pytest_vft.converting.plan import Images
 from pytest_vft.errors import without_inner_frames
@@ -16,6 +17,7 @@ from pytest_vft.runs.conversion import convert_files
 from pytest_vft.runs.conversion_request import ConversionRequest, read_request
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import Paths, run_groups, strings
+from pytest_vft.runs.settings import Settings
 
 
 def run_conversion(request: ConversionRequest, watch: Watch | None = None) -> Conversion:
@@ -31,16 +33,30 @@ def run_conversion(request: ConversionRequest, watch: Watch | None = None) -> Co
 
 def _check(request: ConversionRequest, result: Conversion, watch: Watch | None) -> Report | None:
     """Return the check of the outputs of *result*; None without an example, or without a provider."""
-    settings = request.settings
     by_split: dict[str, list[str]] = {split: [] for split in SPLITS}
     for source, output in zip(request.sources, result.outputs, strict=True):
         if output.kept:
             by_split[source.split].append(output.path)
-    if not any(by_split.values()) or result.data_format not in settings.provider.data_formats:
+    return check_outputs(request.settings, request.options, result.data_format, by_split, watch)
+
+
+def check_outputs(
+    settings: Settings,
+    options: Mapping[str, Any],
+    data_format: str,
+    by_split: Mapping[str, Sequence[str]],
+    watch: Watch | None,
+) -> Report | None:
+    """Return the check of files that were written, as `vft check --provider` does it.
+
+    *settings* are for the provider, *options* those of the run, and *by_split* has the paths of the files.
+    Return None without a file, and for a provider that does not read *data_format*.
+    """
+    if not any(by_split.values()) or data_format not in settings.provider.data_formats:
         return None
-    checked = {"provider": settings.provider_id, "data_format": result.data_format, "config": settings.config}
+    checked = {"provider": settings.provider_id, "data_format": data_format, "config": settings.config}
     groups = find_groups(
-        {**request.options, **checked, "image_root": ()},
+        {**options, **checked, "image_root": ()},
         data=by_split["train"],
         validation=by_split["validation"],
         test=by_split["test"],

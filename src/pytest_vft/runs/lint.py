@@ -102,6 +102,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     cache: bool = True,
     max_findings: int | None = None,
     max_tokens: int | None = None,
+    sample: int | None = None,
     image_roots: Paths = (),
     baseline: str | os.PathLike[str] | None = None,
     config: Config | str | os.PathLike[str] | None = None,
@@ -117,7 +118,8 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
     "env"; *url_budget* is the time for all URLs in seconds, 0 for unlimited, by default 1,800; without
     *cache* nothing is saved in .vft_cache. *max_findings* is the number of findings that are kept for each
     rule and file (0: all), by default that of the configuration; *max_tokens* is the maximum of tokens of an
-    example (0: no maximum), by default that of the provider. *image_roots* are folders of local images,
+    example (0: no maximum), by default that of the provider; *sample* is the number of examples that are read
+    of each file (0 or None: all). *image_roots* are folders of local images,
     besides the folder of each file. *baseline* is a file with known findings, which do not fail the report.
     Files are linted in this process, or by an
     *executor* of concurrent.futures whose workers find the files at the same paths.
@@ -143,6 +145,7 @@ def lint(  # noqa: PLR0913 - all by keyword, each with a default
             "no_cache": not cache,
             "max_findings": max_findings,
             "max_tokens": max_tokens,
+            "sample": sample,
             "image_root": strings(image_roots),
             "baseline": baseline,
             "jobs": 1,

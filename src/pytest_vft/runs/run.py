@@ -197,6 +197,7 @@ def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
         now=now(),
         image_roots=settings.image_roots,
         detectors=settings.detectors.measurers,
+        sample=settings.sample,
     )
 
 

@@ -38,15 +38,14 @@ _WAIVED = {"allow_private": "private addresses are allowed"}
 class Settings:
     """A configuration and the options on top of it; None for an option that was not given.
 
-    *provider_id* is the name of a provider or the path of a provider file; without one, and without one in
-    the configuration, the provider is that of the data format of the sources. *extend_select* and *ignore*
-    hold patterns of rules. *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the
-    maximum number of processes, by default one per CPU. *roots* are folders of local images, besides those
-    of the configuration. *max_tokens* is the maximum number of tokens of an example, 0 for no maximum, by
-    default that of the provider. *base_url* is the server that the data is for, if it
-    is not that of the provider. *several* are the ids of all providers that check the same files, if several.
-    *baseline* is a file with known findings, also if it is about to be written. *origins*
-    has other paths of sources, by which rules are ignored.
+    *provider_id* is the name of a provider or the path of a provider file, by default that of the
+    configuration, then that of the data format. *extend_select* and *ignore* hold patterns of rules.
+    *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the maximum number of
+    processes, by default one per CPU. *roots* are further folders of local images. *max_tokens* is the
+    maximum number of tokens of an example, 0 for no maximum, by default that of the provider. *base_url* is
+    the server that the data is for, if it is not that of the provider. *several* are the ids of all providers
+    that check the same files. *baseline* is a file with known findings. *origins* has other paths of sources,
+    by which rules are ignored. *sample* is the most examples read of a file.
     """
 
     config: Config
@@ -64,6 +63,7 @@ class Settings:
     max_findings: int | None = None
     url_budget: int = URL_BUDGET
     jobs: int | None = None
+    sample: int = 0
     roots: Sequence[str] = ()
     base_url: str | None = None
     max_tokens: int | None = None
@@ -240,8 +240,8 @@ class Settings:
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
-        for name, least in (("jobs", 1), ("max_findings", 0), ("max_tokens", 0), ("url_budget", 0)):
-            value = getattr(self, name)
+        for name in ("jobs", "max_findings", "max_tokens", "url_budget", "sample"):
+            value, least = getattr(self, name), int(name == "jobs")
             if value is not None and value < least:
                 raise UsageError(f"{name} is {value}; expected at least {least}")
         _ = self.image_roots, self.model, self.rules, self.reasons_by_file
@@ -250,9 +250,8 @@ class Settings:
 def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Settings:
     """Return the settings for *options*, without sources.
 
-    *options* are values by the names of options.py, with _ for -, and "config", a path or a Config. None
-    or a missing name is an option that was not given. Other names are ignored. Without a configuration
-    in *options* the nearest one of the file at *path*, or of the current folder, applies.
+    *options* are values by the names of options.py, with _ for -, None if not given, and "config", a path or
+    a Config, by default the nearest one of the file at *path* or of the current folder; others are ignored.
     Raises ConfigError for an invalid configuration, UsageError for an invalid option.
     """
     select = listed(options.get("select") or ()) or None  # an empty option was not given
@@ -277,6 +276,7 @@ def read_settings(options: Mapping[str, Any], *, path: str | None = None) -> Set
         max_findings=options.get("max_findings"),
         url_budget=URL_BUDGET if budget is None else budget,
         jobs=options.get("jobs"),
+        sample=options.get("sample") or 0,
         max_tokens=options.get("max_tokens"),
         roots=options.get("image_root") or (),
         baseline=options.get("baseline"),

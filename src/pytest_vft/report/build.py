@@ -1,0 +1,157 @@
+"""A build as text: what was refused, the splits with their shares, the verdict, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pytest_vft.evaluation.truths import TRUTHS
+from pytest_vft.model import Report
+from pytest_vft.report.conversion import (
+    RefusedExamples,
+    changed_text,
+    lost_text,
+    next_lines,
+    refused_lines,
+    verdict_lines,
+)
+from pytest_vft.report.layout import DEFAULT, Display, wrapped
+from pytest_vft.text import count, safe
+
+_FAR = 0.01  # by how much a share differs from the one that was asked for, if that is said
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltSplit:
+    """A split that was built: its *path*, its number of *examples*, and their share of all, from 0 to 1."""
+
+    split: str
+    path: str
+    examples: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltDataset:
+    """Result of a build for *target*, a provider or a data format.
+
+    *written* says whether the *splits* were written. *shares* are those that were asked for, and *exact*
+    says whether they were to be met exactly. *rows* is the number of rows and *blank* that of blank lines;
+    *refused* has rows that cannot be used, by reasons, of *refusals* in all, and *aside* the paths of which
+    FILE.rej and FILE.rej.csv have them. *few_shot* is the number of examples that are shown before each
+    question, *groups* the number of groups of rows, and *alike* that of images that look like others. *fixed*
+    has texts that are the same in all examples, by part. *losses* and *changes* are numbers by kind,
+    *side_files* the paths of files that a trainer needs beside the data. *report* is the check of the splits,
+    *next* what to do with them.
+    """
+
+    target: str
+    data_format: str
+    written: bool
+    splits: tuple[BuiltSplit, ...] = ()
+    shares: tuple[float, ...] = ()
+    exact: bool = False
+    rows: int = 0
+    blank: int = 0
+    refused: tuple[RefusedExamples, ...] = ()
+    refusals: int = 0
+    dropped: bool = False
+    aside: tuple[str, ...] = ()
+    few_shot: int = 0
+    groups: int = 0
+    alike: int = 0
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    losses: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, int] = field(default_factory=dict)
+    side_files: tuple[str, ...] = ()
+    report: Report | None = None
+    next: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the splits were written, and no finding of their check fails it."""
+        return self.written and (self.report is None or self.report.ok)
+
+
+def render_build(result: BuiltDataset, display: Display = DEFAULT) -> str:
+    """Return *result* as text."""
+    lines = list(refused_lines(result.refused, result.refusals, result.target))
+    if not result.written:
+        lines.append(_nothing_written(result))
+        return "\n".join(lines) + "\n"
+    lines += _splits(result)
+    for text in _notes(result):
+        lines += wrapped(text, width=display.width)
+    if result.report:
+        lines += verdict_lines(result.report, display)
+    else:
+        lines.append("not checked: no provider reads them")
+    for step in result.next if result.ok else ():
+        lines += next_lines(step)
+    return "\n".join(lines) + "\n"
+
+
+def _nothing_written(result: BuiltDataset) -> str:
+    advice = "more than --max-dropped" if result.dropped else "--drop sets them aside"
+    if result.refusals == 1 and not result.dropped:
+        advice = "--drop sets it aside"
+    return (
+        f"FAILED  {result.refusals:,} of {count(result.rows, 'row')} cannot be used; "
+        f"nothing was written ({advice})"
+    )
+
+
+def _splits(result: BuiltDataset) -> Iterator[str]:
+    widest = max(len(safe(one.path, None)) for one in result.splits)
+    most = max(len(count(one.examples, "example")) for one in result.splits)
+    for one in result.splits:
+        share = f"{100 * one.share:5.1f} %" if len(result.splits) > 1 else ""
+        answers = f", answers in test{TRUTHS}" if one.split == "test" else ""
+        numbers = count(one.examples, "example")
+        yield f"{safe(one.path, None):<{widest}}  {numbers:>{most}}  {share}{answers}".rstrip()
+
+
+def _notes(result: BuiltDataset) -> Iterator[str]:
+    for name, text in result.fixed.items():
+        yield f"{name} of all examples: {safe(text)!r}, since no column has this name"
+    kept = result.rows - result.refusals
+    parts = [f"{kept:,} kept", *([f"{result.refusals:,} set aside"] if result.refusals else [])]
+    parts += [f"{count(result.blank, 'blank line')} removed"] if result.blank else []
+    total = f"{' + '.join(parts)} = {count(result.rows + result.blank, 'row')}"
+    yield total if len(parts) > 1 else count(kept, "row")
+    for path in result.aside:
+        yield f"set aside: {safe(path, None)}.rej, reasons in {safe(path, None)}.rej.csv"
+    if len(result.splits) > 1:
+        yield _split_text(result)
+    if result.few_shot:
+        yield _few_shot_text(result)
+    for path in result.side_files:
+        yield f"{safe(path, None)}  for the trainer"
+    losses = {kind: number for kind, number in result.losses.items() if kind != "weight"}
+    for said in (changed_text(result.changes), lost_text(losses)):
+        if said:
+            yield said
+
+
+def _split_text(result: BuiltDataset) -> str:
+    near = f", and no image is like one of another split ({result.alike:,} are alike)" if result.alike else ""
+    text = f"no image is in two splits{near}: {count(result.groups, 'group')} of rows"
+    asked = "/".join(f"{100 * share:g}" for share in (round(share, 3) for share in result.shares))
+    far = any(abs(one.share - share) >= _FAR for one, share in zip(result.splits, result.shares, strict=True))
+    if not far:
+        return text
+    if result.exact:
+        return f"{text}; {asked} % is met as nearly as groups allow"
+    return (
+        f"{text}; {asked} % was asked for, and each group has the split of its hash, so that rows can be "
+        "added (--exact meets the shares)"
+    )
+
+
+def _few_shot_text(result: BuiltDataset) -> str:
+    text = f"{count(result.few_shot, 'example')} moved out of train, shown before each question"
+    if result.losses.get("weight"):
+        return (
+            f"{text}; {safe(result.target)} has no weights, so their answers are trained on in each example"
+        )
+    return f"{text}; their answers are not trained on"

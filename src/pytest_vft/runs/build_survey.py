@@ -1,0 +1,152 @@
+"""The survey of tables: rows that can be used, their groups and splits, and the rows that are shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_vft.errors import UsageError
+from pytest_vft.model import Split
+from pytest_vft.naming import option
+from pytest_vft.reading.fingerprint import read_look
+from pytest_vft.reading.shards import Shard
+from pytest_vft.reading.similarity import similar_groups
+from pytest_vft.runs.build_request import BuildRequest
+from pytest_vft.tables.files import RowFile
+from pytest_vft.tables.groups import GroupedRow, group_rows, split_rows
+from pytest_vft.tables.plan import CODES, LEFT_OUT, SHOWN, BuildPlan
+from pytest_vft.tables.work import survey_table
+from pytest_vft.text import count
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+
+@dataclass(slots=True)
+class TableSurvey:
+    """The rows of a table, *sizes* numbers of rows by shard, and what decides how the table is written."""
+
+    table: RowFile
+    rows: list[GroupedRow | str | None] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    transports: set[str] = field(default_factory=set)
+    urls: set[str] = field(default_factory=set)
+    looks: dict[int, bytes] = field(default_factory=dict)
+
+    def shards(self) -> Iterator[tuple[Shard, int, int]]:
+        """Yield each shard with the numbers of its first row and of the row after its last."""
+        start = 0
+        for shard, size in zip(self.table.cut.shards, self.sizes, strict=True):
+            yield shard, start, start + size
+            start += size
+
+    def refused(self) -> Mapping[int, str]:
+        """Return why rows cannot be used, by row."""
+        return {number: row for number, row in enumerate(self.rows) if isinstance(row, str)}
+
+
+def survey(
+    table: RowFile, plan: BuildPlan, executor: Executor | None, watch: Callable[[int], None]
+) -> TableSurvey:
+    """Return the survey of *table*. Raises LintError if a worker dies, OSError."""
+    found = TableSurvey(table)
+    for shard, part in zip(table.cut.shards, survey_table(table, plan, executor), strict=True):
+        found.rows += part.rows
+        found.sizes.append(len(part.rows))
+        found.transports |= part.transports
+        found.urls |= part.urls
+        found.looks |= part.looks
+        watch(int((shard.end - shard.start) * (1 + table.share)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What becomes of the rows of each table, as in RowsTask, and numbers about their groups.
+
+    *shown* are the table and the row of each example that is shown before others. *alike* is the number of
+    images that look like others.
+    """
+
+    codes: Sequence[bytearray]
+    shown: Sequence[tuple[int, int]]
+    groups: int
+    alike: int
+
+    def without(self, table: int, row: int) -> None:
+        """Leave a row out."""
+        self.codes[table][row] = LEFT_OUT
+
+
+def arrange(request: BuildRequest, surveys: Sequence[TableSurvey]) -> Arrangement:
+    """Return the splits of the rows in *surveys*. Raises UsageError if a split would have no example."""
+    _check_usable(surveys)
+    places = [
+        (table, number)
+        for table, one in enumerate(surveys)
+        for number, row in enumerate(one.rows)
+        if isinstance(row, GroupedRow)
+    ]
+    rows = [row for one in surveys for row in one.rows if isinstance(row, GroupedRow)]
+    links = _alike(surveys) if request.near else []
+    groups = group_rows(rows, links)
+    splits = split_rows(rows, groups, request.shares)
+    shown = _shown(request.few_shot, groups, splits)
+    _check(request, rows, splits, shown)
+    codes = [bytearray(len(one.rows)) for one in surveys]
+    for (table, number), split in zip(places, splits, strict=True):
+        codes[table][number] = CODES[split]
+    for at in shown:
+        table, number = places[at]
+        codes[table][number] = SHOWN
+    return Arrangement(codes, [places[at] for at in shown], len(set(groups)), sum(map(len, links)))
+
+
+def _check_usable(surveys: Sequence[TableSurvey]) -> None:
+    if any(isinstance(row, GroupedRow) for one in surveys for row in one.rows):
+        return
+    for one in surveys:
+        for number, why in one.refused().items():
+            raise UsageError(f"{one.table.path}:{one.table.place(number)}: {why}; no row can be used")
+
+
+def _alike(surveys: Sequence[TableSurvey]) -> list[Sequence[int]]:
+    """Return the keys of images that look alike. Raises UsageError if there are too many images."""
+    looks = {key: look for one in surveys for key, look in one.looks.items() if look}
+    keys, known = list(looks), list(map(read_look, looks.values()))
+    found = similar_groups([look.hash for look in known], lambda one, other: known[one].is_like(known[other]))
+    if found is None:
+        raise UsageError(f"{option('near')}: {count(len(keys), 'image')} need numpy; install numpy")
+    return [[keys[number] for number in group] for group in found if len(group) > 1]
+
+
+def _shown(number: int, groups: Sequence[int], splits: Sequence[Split]) -> list[int]:
+    """Return the first *number* rows of train, each of another group, so that rows added later are not."""
+    found: dict[int, int] = {}
+    for at, (group, split) in enumerate(zip(groups, splits, strict=True)):
+        if len(found) == number:
+            break
+        if split == "train":
+            found.setdefault(group, at)
+    if len(found) < number:
+        raise UsageError(f"{option('few-shot')}: train has only {count(len(found), 'group')} of rows")
+    return list(found.values())
+
+
+def _check(
+    request: BuildRequest, rows: Sequence[GroupedRow], splits: Sequence[Split], shown: Sequence[int]
+) -> None:
+    numbers: Counter[Split] = Counter()
+    for row, split in zip(rows, splits, strict=True):
+        numbers[split] += row.examples
+    numbers["train"] -= len(shown)
+    for split in request.splits:
+        if not numbers[split]:
+            step = (
+                "give more rows or another --split"
+                if request.shares.exact
+                else f"give more rows, or {option('exact')}"
+            )
+            raise UsageError(f"{split} would have no example, of {count(len(rows), 'row')}; {step}")

@@ -1,0 +1,1 @@
+"""Tables of questions, answers and images, whose rows become examples in splits."""

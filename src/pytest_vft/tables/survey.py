@@ -1,0 +1,118 @@
+"""The first look at the rows of a shard: which can be used, and what decides in which split they are."""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xxhash import xxh3_64_intdigest
+
+from pytest_vft.converting.entries import Payloads, shard_entries
+from pytest_vft.converting.images import ImagePlacer
+from pytest_vft.converting.repairs import ImageFixer
+from pytest_vft.converting.shard import line_value
+from pytest_vft.formats.base import ImagePart
+from pytest_vft.formats.conversation import NotConvertedError
+from pytest_vft.reading.fingerprint import Fingerprints
+from pytest_vft.reading.image_store import content_key
+from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.lines import Line
+from pytest_vft.reading.shards import Shard
+from pytest_vft.tables.columns import Column, as_text
+from pytest_vft.tables.groups import GroupedRow
+from pytest_vft.tables.plan import BuildPlan, SurveyedRows
+from pytest_vft.tables.rows import read_row
+
+_HALF = 2**64  # keys are 64 of the 128 bits of a hash, which take half the memory
+_MOST_KNOWN = 100_000  # images that are remembered
+_SCHEMES = {"data": "data", "http": "url"}
+
+
+class RowSurveyor:
+    """Surveys the shards of one table by a plan."""
+
+    def __init__(self, plan: BuildPlan) -> None:
+        self._plan = plan
+        self._images = ImagePlacer(plan.written)
+        self._judge = ImageFixer(plan.judged)
+        self._known: dict[int, str | None] = {}
+        self._looks: dict[int, bytes] = {}
+        self._transports: set[str] = set()
+        self._urls: set[str] = set()
+
+    def close(self) -> None:
+        """Close the folders of local images."""
+        self._images.close()
+
+    def survey(self, shard: Shard) -> SurveyedRows:
+        """Return the rows of *shard*. Raises OSError if it cannot be read."""
+        self._looks, self._transports, self._urls = {}, set(), set()
+        rows: list[GroupedRow | str | None] = []
+        for entry in shard_entries(shard):
+            payloads = Payloads(entry)
+            if payloads.line.blank:
+                rows.append(None)
+                continue
+            try:
+                rows.append(self._row(payloads))
+            except NotConvertedError as error:
+                rows.append(str(error))
+        return SurveyedRows(rows, frozenset(self._transports), frozenset(self._urls), self._looks)
+
+    def _row(self, payloads: Payloads) -> GroupedRow:
+        columns = self._plan.columns
+        row = row_of(payloads.line, has_texts=self._plan.has_texts)
+        examples = read_row(row, columns, 0, None)
+        keys = [] if columns.by is None else [_key_of(columns.by, row, "group")]
+        keys += [self._image(image, payloads) for image in examples[0].images]
+        stratum = 0 if columns.strata is None else _key_of(columns.strata, row, "stratum")
+        return GroupedRow(tuple(keys), len(examples), stratum)
+
+    def _image(self, image: ImagePart, payloads: Payloads) -> int:
+        """Return the key of *image*, that of its content. Raises NotConvertedError if it is refused."""
+        kind = "file" if image.local else _SCHEMES.get(image.reference[:4].lower(), "bucket")
+        self._transports.add(kind)
+        if kind == "url":
+            self._urls.add(image.reference)
+        content = self._images.content(image, payloads)
+        if content is None:
+            return xxh3_64_intdigest(image.reference.encode())
+        data = content.data
+        key = content_key(data) % _HALF
+        if key not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = self._judge.problem(data)
+        problem = self._known[key]
+        if problem is not None:
+            raise NotConvertedError(problem)
+        if self._plan.near and key not in self._looks:
+            self._looks[key] = _fingerprint(data)
+        return key
+
+
+def _fingerprint(data: bytes) -> bytes:
+    """Return the fingerprint of the image *data*, empty for an image that looks like many others."""
+    measurer = Fingerprints()
+    (measured,) = ImageReader(full=True, measurers=(measurer,)).measure([data])
+    shown = measured.content.get(measurer.id, {}).get("fingerprint")
+    return a2b_base64(shown) if isinstance(shown, str) else b""
+
+
+def row_of(line: Line, *, has_texts: bool) -> Mapping[str, Any]:
+    """Return the row on *line*. Raises NotConvertedError, which says why, if there is none."""
+    if has_texts and isinstance(line.value, str):
+        raise NotConvertedError(line.value)
+    return line_value(line)
+
+
+def _key_of(column: Column, row: Mapping[str, Any], what: str) -> int:
+    try:
+        value = column.values(row, 0)
+    except IndexError as error:
+        raise NotConvertedError(str(error)) from None
+    if value is None:
+        raise NotConvertedError(f"the column of its {what} is empty")
+    texts: Sequence[str] = [as_text(one) for one in value] if isinstance(value, list) else [as_text(value)]
+    return xxh3_64_intdigest("\0".join((what, *texts)).encode("utf-8", "surrogatepass"))
