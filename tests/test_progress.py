@@ -36,6 +36,7 @@ def run(folder: Path, what: str, *, short: float = 0, ci: str = "", terminal: bo
     (folder / "train.jsonl").write_text(f'{{"messages": {messages}}}\n'.replace("'", '"'), encoding="utf-8")
     command = [sys.executable, "-c", PROGRAM.format(short=short, what=what)]
     environment = {**os.environ, "CI": ci, "TERM": "xterm", "COLUMNS": "80", "VFT_OFFLINE": "1"}
+    environment["PYTEST_ADDOPTS"] = "-p no:randomly -p no:sugar"  # on a terminal, sugar draws bars of its own
     if not terminal:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
         return (done.stdout + done.stderr).decode()

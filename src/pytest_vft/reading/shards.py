@@ -20,6 +20,7 @@ _BUFFER = 1024 * 1024
 # Shards of object storage are larger, up to this, unless larger ones are asked for.
 _OBJECT_FACTOR, _OBJECT_SHARD_BYTES = 8, 64 * 1024 * 1024
 _BLANK = {b"\n": re.compile(rb"\n*"), b"\r\n": re.compile(rb"(?:\r\n)*")}
+_LONGEST_BLANK = 2  # bytes; looking up a line of an image would hash all of it
 BATCH = 1024 * 1024  # bytes of lines whose images are looked up in the cache together
 
 
@@ -171,7 +172,7 @@ def read_lines(
         while left > 0 and (line := file.readline(min(left, longest + 1))):
             left -= len(line)
             if len(line) <= longest:
-                if folded and line in _BLANK:
+                if folded and len(line) <= _LONGEST_BLANK and line in _BLANK:
                     line += (more := _equal_lines(file, line, left))
                     left -= len(more)
                 yield line
