@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from pytest_vft.reading.object_paths import ObjectPath, is_pinned
 from pytest_vft.reading.objects import look_at, read_range
-from pytest_vft.reading.waiting import started
+from pytest_vft.reading.waiting import result_of, started
 
 PIECE = 8 * 1024 * 1024  # bytes; ranges of 8 to 16 MB use the network of S3 well
 _FIRST = 64 * 1024  # bytes of the first piece if it is not known how much is needed
@@ -88,7 +88,7 @@ class _ObjectFile(io.RawIOBase):
         if in_order:
             self._step = min(self._step * _GROWTH, PIECE)
         if self._ahead and self._ahead[0] == start:
-            data = self._ahead[1].result()
+            data = result_of(self._ahead[1])
         else:
             data = read_range(self._path, start, self._until(start))
         self._ahead = None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 _T = TypeVar("_T")
+_PAUSE = 0.2  # seconds
 
 
 def started(call: Callable[[], _T]) -> Future[_T]:
@@ -28,4 +29,14 @@ def waited(call: Callable[[], _T]) -> _T:
     """Return the result of *call*; Ctrl-C, which only the main thread gets, ends the wait."""
     if threading.current_thread() is not threading.main_thread():
         return call()
-    return started(call).result()
+    return result_of(started(call))
+
+
+def result_of(future: Future[_T]) -> _T:
+    """Return the result of *future*.
+
+    A thread of obstore may get the signal of Ctrl-C, which then does not wake this one: hence the pauses.
+    """
+    while not wait([future], _PAUSE).done:
+        pass
+    return future.result()
