@@ -19,10 +19,8 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def dataset(count: int = 12, image: str = "png 64x64 rgb", **more: Any) -> str:
-    examples = [build_example(f"Which is it, {n}?", f"It is {n}.", data_url(image)) for n in range(count)]
-    write_jsonl("train.jsonl", [one | more for one in examples])
-    return "train.jsonl"
+def examples(count: int = 12, image: str = "png 64x64 rgb") -> list[Example]:
+    return [build_example(f"Which is it, {n}?", f"It is {n}.", data_url(image)) for n in range(count)]
 
 
 def with_key(content: Any, **keys: Any) -> Example:
@@ -55,3 +53,30 @@ def test_a_key_of_images_that_has_none_is_no_loss_of_images() -> None:
     write_jsonl("train.jsonl", [with_key("Which lot?", images=[])] * 12)
 
     assert convert("train.jsonl", to="openai", out="out").losses == {"key images": 12}
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("png 64x64 rgb cut=40", "image ends too early"),
+        ("png 64x64 rgb bytes=10485761", "image has 10,485,761 bytes"),
+        ("png 64x64 rgb", None),
+    ],
+)
+def test_images_that_are_written_for_a_bucket_are_judged(image: str, why: str | None) -> None:
+    write_jsonl("train.jsonl", [*examples(), *examples(1, image)])
+    options: dict[str, Any] = {
+        "to": "bedrock-nova",
+        "image_prefix": "s3://acme/x/",
+        "bucket_owner": "123456789012",
+    }
+
+    result = convert("train.jsonl", out="out", **options)
+    after = compare_providers("train.jsonl", providers="bedrock-nova", offline=True)["bedrock-nova"].after
+
+    assert after is not None
+    assert (result.ok, after.verdict) == ((True, "takes") if why is None else (False, "refuses"))
+    if why is not None:
+        assert result.refused[0].why.startswith(why)
+        assert result.refused[0].place == "13"
+        assert convert("train.jsonl", out="out", drop=True, **options).outputs[0].kept == 12
