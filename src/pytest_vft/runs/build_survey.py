@@ -123,8 +123,12 @@ def _check_usable(surveys: Sequence[TableSurvey]) -> None:
 
 
 def _alike(surveys: Sequence[TableSurvey]) -> list[Sequence[int]]:
-    """Return the keys of images that look alike. Raises UsageError if there are too many images."""
-    looks = {key: look for one in surveys for key, look in one.looks.items() if look}
+    """Return the keys of images that look alike, of rows that can be used.
+
+    Raises UsageError if there are too many images.
+    """
+    used = {key for one in surveys for row in one.rows if isinstance(row, GroupedRow) for key in row.keys}
+    looks = {key: look for one in surveys for key, look in one.looks.items() if look and key in used}
     keys, known = list(looks), list(map(read_look, looks.values()))
     found = similar_groups([look.hash for look in known], lambda one, other: known[one].is_like(known[other]))
     if found is None:
