@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.reading.object_errors import ObjectError, described
 from pytest_vft.reading.object_paths import ObjectPath
+from pytest_vft.reading.waiting import waited
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ObjectStore
 
 _URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})/?(.*)", re.DOTALL)
@@ -50,7 +52,7 @@ def look_at(url: str) -> ObjectPath:
 
     place = parse_url(url)
     try:
-        return _pinned(place, obstore.head(_store(place), place.key))
+        return _pinned(place, waited(lambda: obstore.head(_store(place), place.key)))
     except Exception as error:  # noqa: BLE001 - obstore raises any exception
         raise described(error, place.scheme, str(place)) from None
 
@@ -67,12 +69,12 @@ def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> It
     try:
         store = _store(folder)
         if deep or after:
-            for batch in obstore.list(store, prefix, offset=after or None):
+            batches = obstore.list(store, prefix, offset=after or None)
+            while batch := waited(lambda: next(batches, None)):
                 yield from (_pinned(folder, meta) for meta in batch)
         else:
-            yield from (
-                _pinned(folder, meta) for meta in obstore.list_with_delimiter(store, prefix)["objects"]
-            )
+            listed = waited(lambda: obstore.list_with_delimiter(store, prefix))
+            yield from (_pinned(folder, meta) for meta in listed["objects"])
     except Exception as error:  # noqa: BLE001 - as above
         raise described(error, folder.scheme, str(folder)) from None
 
@@ -86,9 +88,9 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
 
     place = parse_url(path)
     try:
-        found = obstore.get(
-            _store(place, _RETRIES), place.key, options={"range": (start, end), "if_match": path.etag}
-        ).bytes()
+        store = _store(place, _RETRIES)
+        options: GetOptions = {"range": (start, end), "if_match": path.etag}
+        found = waited(lambda: obstore.get(store, place.key, options=options).bytes())
     except Exception as error:  # noqa: BLE001 - as above
         raise described(error, place.scheme, str(place)) from None
     if len(found) != end - start:
