@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from base64 import b64decode
 from pathlib import Path
@@ -18,6 +19,7 @@ from tempfile import TemporaryDirectory
 from measuring import measured
 
 from pytest_vft import build_dataset, build_example, write_jsonl
+from pytest_vft.reading.sqlite import FOLDER
 
 ROWS = Path("rows.csv")
 
@@ -46,7 +48,8 @@ def loop() -> int:
 
 
 def build(jobs: int) -> int:
-    """Build the examples in splits, with their check; return their number."""
+    """Build the examples in splits, with their check and without a cache; return their number."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
     with TemporaryDirectory(dir=".") as folder:
         out = f"{folder}/out"
         result = build_dataset(str(ROWS), out=out, split="80/10/10", exact=True, jobs=jobs, offline=True)

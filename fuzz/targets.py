@@ -27,6 +27,7 @@ from pytest_vft.catalogue.providers import read_provider_file
 from pytest_vft.evaluation.predictions import Keys, read_predictions
 from pytest_vft.reading.arrays import cut_array, open_array, parse_element
 from pytest_vft.reading.elements import read_elements
+from pytest_vft.reading.files import ARRAY, OpenedFile
 from pytest_vft.reading.jpeg import ordinary_header
 from pytest_vft.report.formats import render
 from pytest_vft.runs.config import load_config
@@ -69,10 +70,10 @@ def fuzz_array(data: bytes, folder: Path) -> None:
     """Check an array with these bytes between brackets, whole and in shards: its elements are the same."""
     path = folder / "train.json"
     path.write_bytes(b"[" + data)
-    size = 1 + len(data)
-    whole, first_line = open_array(str(path), "train", size)
+    opened = OpenedFile(1 + len(data), ARRAY, False, None)
+    whole, first_line = open_array(str(path), "train", opened)
     elements = list(read_elements(whole))
-    shards, starts, _ = cut_array(str(path), "train", size, 1)
+    shards, starts, *_ = cut_array(str(path), "train", opened, 1)
     assert [first_line + element.line for element in elements] == list(starts)
     parts = [element for shard in shards for element in read_elements(shard)]
     assert [one[:2] for one in parts] == [one[:2] for one in elements], "shards change the elements"

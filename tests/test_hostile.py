@@ -289,7 +289,7 @@ def assert_csv(text: str) -> None:
     """No cell is a formula, and none is cut in two."""
     assert_harmless(text)
     rows = list(csv.reader(io.StringIO(text), strict=True))
-    assert {len(row) for row in rows} == {8}
+    assert {len(row) for row in rows} == {9}
     for cell in (cell for row in rows for cell in row):
         assert not re.match(r"[=+\-@\t\r\n＝＋－＠]", cell.lstrip(" "))  # noqa: RUF001 - wide characters are meant
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import pickle
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -283,13 +284,11 @@ def test_every_command_reads_objects(
     assert pytester.runpytest_inprocess(f"{url}::line/invalid-json", f"--vft-data={url}").ret == 0
 
 
-def test_nothing_is_written_in_object_storage(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_object_is_changed_or_submitted(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     url = s3.put("train.jsonl", b"\xef\xbb\xbf" + TRAIN)
 
     for arguments in (
         ["fix", url, "--in-place"],
-        ["fix", url, f"--out=s3://{s3.bucket}/fixed"],
-        ["convert", url, "--to=trl", f"--out=s3://{s3.bucket}/trl"],
         ["submit", "plan", url],
     ):
         assert main(arguments) == 2, arguments
@@ -344,3 +343,15 @@ def test_images_in_buckets_are_checked(s3: Storage, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setitem(sys.modules, "obstore", None)
     assert found(offline=False) == (set(), [], 0)
+
+
+@pytest.mark.usefixtures("s3")
+def test_ctrl_c_does_not_wait_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        command = [sys.executable, "-m", "pytest_vft", "check", "s3://silent/train.jsonl"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as check:
+            connection, _ = silent.accept()  # the request is on its way
+            with connection:
+                check.send_signal(signal.SIGINT)
+                assert check.wait(20) == 130

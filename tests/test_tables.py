@@ -147,7 +147,7 @@ def test_what_was_not_checked_is_skipped_with_its_reason() -> None:
             build_example("[10] Who?", "I.", "https://a.example/a.png"),
         ]
     )
-    Path("packed.jsonl").write_bytes(b"\x1f\x8b")
+    Path("packed.jsonl").write_bytes(b"BZh9")
 
     root = junit(lint("train.jsonl", "packed.jsonl", offline=True))
 

@@ -135,8 +135,8 @@ def test_header_says_what_was_taken_from_names(project: Project) -> None:
     result.stdout.fnmatch_lines(
         [
             "vft: provider openai*",
-            "vft: *people*faces*children*",
             "vft: split by file name: ./a/test.jsonl (test); *",
             "vft: files have 2 *(none, b/vft.toml)*",
+            "vft: *people*faces*children*",
         ]
     )

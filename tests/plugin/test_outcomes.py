@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import bz2
 import os
 import sys
 
@@ -127,7 +127,7 @@ def test_rule_on_all_files_can_be_ignored(project: Project) -> None:
 @pytest.fixture
 def compressed(project: Project) -> Project:
     path = project.write()
-    path.write_bytes(gzip.compress(path.read_bytes()))
+    path.write_bytes(bz2.compress(path.read_bytes()))
     return project
 
 
@@ -139,7 +139,7 @@ def test_file_that_is_not_read_fails_once(compressed: Project) -> None:
     assert "passed" not in outcomes
     dataset = sum(rule.scope == "dataset" and not rule.off for rule in shipped_rules().values())
     reason = f"SKIPPED [[]{outcomes['skipped'] - dataset}[]] train.jsonl:1: not read: file/not-jsonl"
-    result.stdout.fnmatch_lines(["*: is gzip, not JSON Lines", reason])
+    result.stdout.fnmatch_lines(["*: is bzip2, not JSON Lines", reason])
 
 
 @pytest.mark.parametrize(

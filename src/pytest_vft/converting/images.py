@@ -171,8 +171,12 @@ class ImagePlacer:
     def _write(self, content: ImageContent) -> str:
         """Write *content* to a file of its own, unless there is one, and return its name.
 
-        Of two processes that write the same file, each writes the same bytes to it.
+        Of two processes that write the same file, each writes the same bytes to it. A file with a prefix
+        before its name is not opened by the check of the result, so it is judged here: NotConvertedError is
+        raised for one that the target does not take.
         """
+        if self._plan.prefix and (problem := self._fixer.problem(content.data)):
+            raise NotConvertedError(problem)
         name = f"{FOLDER}/{xxh3_128_hexdigest(content.data)}{SUFFIXES[content.kind]}"
         path, size = f"{self._plan.staged}/{name}", len(content.data)
         if self._had_images and _has_size(f"{self._plan.folder}/{name}", size):

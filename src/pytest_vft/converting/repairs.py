@@ -17,7 +17,7 @@ from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.images import ImageMeasurements, ImageReader
 from pytest_vft.text import fill
 
 
@@ -49,9 +49,12 @@ class ImageFixer:
         repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
         return repaired.data if repaired else None
 
-    def problem(self, data: bytes) -> str | None:
-        """Return what is wrong with the image *data* after its repair, by a rule of severity error."""
-        state = self._state(data)
+    def problem(self, data: bytes, measured: ImageMeasurements | None = None) -> str | None:
+        """Return what is wrong with the image *data* after its repair, by a rule of severity error.
+
+        *measured* has the measurements of *data*, if they are known; what it shows is not judged.
+        """
+        state = self._judged(data, measured) if measured else self._state(data)
         if not state.failing:
             return None
         repaired = self.repaired(data, lambda: False)
@@ -67,7 +70,10 @@ class ImageFixer:
 
     def _state(self, data: bytes) -> ImageState:
         (measured,) = self._reader.measure([data])
-        facts = repaired_facts(self._usual, measured)
+        return self._judged(data, measured)
+
+    def _judged(self, data: bytes, measured: ImageMeasurements) -> ImageState:
+        facts = repaired_facts(self._usual, measured._replace(content={}))
         return ImageState(data, facts, self._images.failing(facts))
 
 

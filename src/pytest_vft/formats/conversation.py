@@ -6,13 +6,13 @@ Keys that formats spell differently (weight and loss, calls of tools, refusals) 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 
 from pytest_vft.errors import VftError
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, ImageRow, MessageRow
+from pytest_vft.formats.unread import add_key_losses
 from pytest_vft.text import count, either, safe
 
 # Keys of an example that change training and that no other format has.
@@ -28,12 +28,6 @@ _TOOL_KEYS = ("tools", "functions")
 _NOT_WRITTEN = (*_TOOL_KEYS, "schemaVersion")  # which says nothing but the format of the example
 _PLAIN = frozenset({"role", "content"})
 _USUAL_PARTS = (None, "text", "image_url", "image")
-_KNOWN_KEYS = frozenset(
-    {"role", "content", "name", "weight", "loss", "refusal", "tool_calls", "function_call", "tool_call_id"}
-)
-
-# Starts the kind of a loss of a key: "key id".
-KEY = "key "
 
 Piece = str | ImagePart
 
@@ -120,8 +114,7 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     end = len(turns) - chat.alternatives
     turns[: chat.read_only] = map(_read_only, turns[: chat.read_only])
     unread = {str(fault.path[-1]) for fault in chat.unknown_keys}
-    for key in [*unread, *chain.from_iterable(map(_unread_keys, chat.rows))]:
-        losses[f"{KEY}{key}"] = losses.get(f"{KEY}{key}", 0) + 1
+    add_key_losses(chat, example, losses)
     if not chat.others:
         return Conversation(turns[:end], turns[end:], losses=losses)
     tools = [tool for key in _TOOL_KEYS for tool in _tools(chat.others.get(key))]
@@ -131,15 +124,6 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
         if key not in _NOT_WRITTEN and safe(key) not in unread
     }
     return Conversation(turns[:end], turns[end:], tools, others, losses)
-
-
-def _unread_keys(row: MessageRow) -> set[str]:
-    """Return the keys of the message *row*, its parts and images that are not written."""
-    _, _, _, _, images, source, _, unknown = row
-    if len(source) == len(_PLAIN) and not unknown and not any(image[4] for image in images):
-        return set()
-    inner = {str(fault.path[-1]) for faults in (unknown, *(image[4] for image in images)) for fault in faults}
-    return inner | (source.keys() - _KNOWN_KEYS)
 
 
 def _check(chat: Chat) -> None:

@@ -95,6 +95,10 @@ class ImageStore:
     def measure(self, data: bytes) -> tuple[int, ImageMeasurements]:
         """Return key and measurements of the image *data*."""
         key = content_key(data)
+        return key, self.measure_keyed(key, data)
+
+    def measure_keyed(self, key: int, data: bytes) -> ImageMeasurements:
+        """Return the measurements of the image *data*, whose content_key() is *key*."""
         image = self._images.get(key)
         if image is None:
             length = -(-len(data) // 3) * 4  # of its base64 text
@@ -103,7 +107,7 @@ class ImageStore:
             self._images[key] = image
             if not known:
                 self._note(key, length, image)
-        return key, image
+        return image
 
     def pop_measured(self) -> list[MeasuredImage]:
         """Return and forget the measurements that were made since the last call and are not in the cache."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import BinaryIO, NamedTuple, cast
 
 from pytest_vft.reading.object_paths import ObjectPath, is_pinned
 from pytest_vft.reading.objects import look_at, read_range
+from pytest_vft.reading.waiting import result_of, started
 
 PIECE = 8 * 1024 * 1024  # bytes; ranges of 8 to 16 MB use the network of S3 well
 _FIRST = 64 * 1024  # bytes of the first piece if it is not known how much is needed
@@ -54,7 +56,6 @@ class _ObjectFile(io.RawIOBase):
         self._end = min(path.size, end) if end is not None else path.size
         self._step = _FIRST if end is None else PIECE
         self._ahead: tuple[int, Future[memoryview]] | None = None
-        self._reader: ThreadPoolExecutor | None = None
 
     def readable(self) -> bool:
         return True
@@ -80,12 +81,6 @@ class _ObjectFile(io.RawIOBase):
         self._at += len(data)
         return len(data)
 
-    def close(self) -> None:
-        if self._reader:
-            self._reader.shutdown(wait=False, cancel_futures=True)
-            self._reader = None
-        super().close()
-
     def _next_piece(self) -> _Piece:
         """Return the piece that starts here, and start to read the one after it."""
         start = self._at
@@ -93,17 +88,14 @@ class _ObjectFile(io.RawIOBase):
         if in_order:
             self._step = min(self._step * _GROWTH, PIECE)
         if self._ahead and self._ahead[0] == start:
-            data = self._ahead[1].result()
+            data = result_of(self._ahead[1])
         else:
             data = read_range(self._path, start, self._until(start))
         self._ahead = None
         piece = _Piece(start, data)
         if self._step == PIECE and piece.end < self._end:
-            self._reader = self._reader or ThreadPoolExecutor(1)
-            self._ahead = (
-                piece.end,
-                self._reader.submit(read_range, self._path, piece.end, self._until(piece.end)),
-            )
+            ahead = partial(read_range, self._path, piece.end, self._until(piece.end))
+            self._ahead = piece.end, started(ahead)
         return piece
 
     def _until(self, start: int) -> int:

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.reading.object_errors import ObjectError, described
 from pytest_vft.reading.object_paths import ObjectPath
+from pytest_vft.reading.waiting import waited
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ObjectStore
 
 _URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})/?(.*)", re.DOTALL)
 # Pauses double from 0.1 s up to 15 s. A mistake is told soon; what is being read is asked for longer.
-_FIRST_RETRIES, _RETRIES = 3, 10
+_FIRST_RETRIES, RETRIES = 3, 10
 
 
 class ObjectUrl(NamedTuple):
@@ -50,7 +52,7 @@ def look_at(url: str) -> ObjectPath:
 
     place = parse_url(url)
     try:
-        return _pinned(place, obstore.head(_store(place), place.key))
+        return _pinned(place, waited(lambda: obstore.head(store_of(place), place.key)))
     except Exception as error:  # noqa: BLE001 - obstore raises any exception
         raise described(error, place.scheme, str(place)) from None
 
@@ -65,14 +67,14 @@ def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> It
 
     prefix = folder.key.rstrip("/") or None
     try:
-        store = _store(folder)
+        store = store_of(folder)
         if deep or after:
-            for batch in obstore.list(store, prefix, offset=after or None):
+            batches = obstore.list(store, prefix, offset=after or None)
+            while batch := waited(lambda: next(batches, None)):
                 yield from (_pinned(folder, meta) for meta in batch)
         else:
-            yield from (
-                _pinned(folder, meta) for meta in obstore.list_with_delimiter(store, prefix)["objects"]
-            )
+            listed = waited(lambda: obstore.list_with_delimiter(store, prefix))
+            yield from (_pinned(folder, meta) for meta in listed["objects"])
     except Exception as error:  # noqa: BLE001 - as above
         raise described(error, folder.scheme, str(folder)) from None
 
@@ -86,9 +88,9 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
 
     place = parse_url(path)
     try:
-        found = obstore.get(
-            _store(place, _RETRIES), place.key, options={"range": (start, end), "if_match": path.etag}
-        ).bytes()
+        store = store_of(place, RETRIES)
+        options: GetOptions = {"range": (start, end), "if_match": path.etag}
+        found = waited(lambda: obstore.get(store, place.key, options=options).bytes())
     except Exception as error:  # noqa: BLE001 - as above
         raise described(error, place.scheme, str(place)) from None
     if len(found) != end - start:
@@ -102,7 +104,7 @@ def read_start(url: str, most: int) -> tuple[bytes, int]:
     try:
         import obstore  # noqa: PLC0415 - for object storage only
 
-        found = obstore.get(_store(place), place.key, options={"range": (0, most)})
+        found = obstore.get(store_of(place), place.key, options={"range": (0, most)})
         return bytes(found.bytes()), found.meta["size"]
     except Exception as error:  # noqa: BLE001 - as above
         raise described(error, place.scheme, url) from None
@@ -117,7 +119,8 @@ def _open_store(scheme: str, bucket: str, retries: int) -> ObjectStore:
     return opened
 
 
-def _store(place: ObjectUrl, retries: int = _FIRST_RETRIES) -> ObjectStore:
+def store_of(place: ObjectUrl, retries: int = _FIRST_RETRIES) -> ObjectStore:
+    """Return the bucket of *place*, whose requests are made again up to *retries* times."""
     return _open_store(place.scheme, place.bucket, retries)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pytest_vft.formats.conversation import KEY
+from pytest_vft.formats.unread import KEY
 from pytest_vft.model import Report
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
@@ -19,6 +19,7 @@ _MOST_SHOWN = 10
 _MOST_KEYS = 8  # that are named
 # What is lost, by kind, with the noun for one of them.
 _LOST = {
+    "images": "{n:image} in keys that are not read",
     "weight": "weight of {n:answer}",
     "tools": "tools of {n:example}",
     "roles": "place of {n:system message}",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.errors import UsageError
 from pytest_vft.facts.table import usual_columns
@@ -13,15 +14,16 @@ from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.conversation import ChatTurn
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.formats.writers.survey import Survey
+from pytest_vft.model import Source
 from pytest_vft.naming import option
+from pytest_vft.reading.fingerprint import Fingerprints
+from pytest_vft.reading.measurers import Measurer
 from pytest_vft.runs.build_request import BuildRequest
 from pytest_vft.runs.run import make_plan
 from pytest_vft.tables.columns import Columns, read_column
 from pytest_vft.tables.files import RowFile
 from pytest_vft.tables.plan import BuildPlan
 from pytest_vft.tables.shard import TEST
-
-_OPTIONAL = ("id", "by", "stratify")
 
 
 def find_columns(request: BuildRequest, rows: Sequence[Mapping[str, Any]], path: str) -> Columns:
@@ -100,7 +102,8 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
     request, form, folders = setup.request, setup.form, setup.folders
     settings, source = request.settings, table.cut.source
     rules = tuple(rule for rule in settings.rules if rule.scope == "image")
-    lint = replace(make_plan(settings, rules), cache=None)
+    measurers = _measurers(request)
+    lint = replace(make_plan(settings, rules), measurers=measurers)
     judged = RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
     written = ConversionPlan(
         source=source,
@@ -109,7 +112,7 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
         target=request.target.name,
         allowed=frozenset({"weight"} if shots else ()),
         images=form.images,
-        repair=replace(judged, lint=replace(lint, full=False)),
+        repair=replace(judged, lint=replace(lint, full=False, cache=None, measurers=())),
         staged=folders.staged,
         folder=folders.out,
         prefix=request.target.prefix,
@@ -134,3 +137,12 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
         near=request.near,
         has_texts=table.is_spooled,
     )
+
+
+def _measurers(request: BuildRequest) -> tuple[Measurer, ...]:
+    """Return the measurers of the check of what is built, and that of images that look alike for --near."""
+    settings = request.settings
+    sources = [Source(split, split) for split in request.splits]
+    found = needed_measurers(settings.rules, sources, detectors=settings.detectors.measurers)
+    alike = Fingerprints()
+    return (*found, alike) if request.near and alike not in found else found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pytest_vft.errors import UsageError
 from pytest_vft.model import Split
 from pytest_vft.naming import option
 from pytest_vft.reading.fingerprint import read_look
+from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
 from pytest_vft.reading.similarity import similar_groups
 from pytest_vft.runs.build_request import BuildRequest
@@ -50,15 +52,23 @@ class TableSurvey:
 def survey(
     table: RowFile, plan: BuildPlan, executor: Executor | None, watch: Callable[[int], None]
 ) -> TableSurvey:
-    """Return the survey of *table*. Raises LintError if a worker dies, OSError."""
+    """Return the survey of *table*, and leave the measurements of its images in the cache of *plan*.
+
+    Raises LintError if a worker dies, OSError.
+    """
     found = TableSurvey(table)
-    for shard, part in zip(table.cut.shards, survey_table(table, plan, executor), strict=True):
-        found.rows += part.rows
-        found.sizes.append(len(part.rows))
-        found.transports |= part.transports
-        found.urls |= part.urls
-        found.looks |= part.looks
-        watch(int((shard.end - shard.start) * (1 + table.share)))
+    with ExitStack() as stack:
+        folder = plan.judged.lint.cache
+        cache = stack.enter_context(closing(ImageCache(folder))) if folder else None
+        for shard, part in zip(table.cut.shards, survey_table(table, plan, executor), strict=True):
+            found.rows += part.rows
+            found.sizes.append(len(part.rows))
+            found.transports |= part.transports
+            found.urls |= part.urls
+            found.looks |= part.looks
+            if cache:
+                cache.add(part.measured)
+            watch(int((shard.end - shard.start) * (1 + table.share)))
     return found
 
 

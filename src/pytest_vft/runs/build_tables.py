@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,8 @@ class _Build:
     ) -> tuple[list[TableSurvey], BuildSetup]:
         """Return the surveys of all tables, and their setup.
 
-        There is a second survey if images decide on another form than *form*, or are to be fetched.
+        There is a second survey if images are to be fetched, or are in buckets of which another form decides
+        what is read; what becomes of other images is not for a survey.
         """
         request = self._request
         staged, out = str(self._folder.place("images/x").parents[1]), str(self._folder.path)
@@ -115,8 +117,9 @@ class _Build:
             transports = {kind for one in surveys for kind in one.transports}
             found = find_form(request, self._tables, transports)
             urls = {url for one in surveys for url in one.urls} if found.images != "keep" else set()
-            if found == form and (not urls or folders.bodies is not None):
-                return surveys, setup
+            is_known = found == form or transports <= {"file", "data"}
+            if is_known and (not urls or folders.bodies is not None):
+                return surveys, replace(setup, form=found)
             form, bodies = found, fetch_bodies(request.settings, urls, temporary, watch)
             folders = BuildFolders(staged=staged, out=out, bodies=temporary, causes=bodies.causes)
 

@@ -10,6 +10,7 @@ from pytest_vft.converting.plan import ConversionPlan
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.conversation import ChatTurn
 from pytest_vft.model import SPLITS
+from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.shards import Shard
 from pytest_vft.tables.columns import Columns
 from pytest_vft.tables.groups import GroupedRow
@@ -24,7 +25,8 @@ class BuildPlan:
     """The settings for the rows of one table, as plain data that can be pickled.
 
     *written* is how examples are written, *unanswered* how those of the test split are. *judged* has the
-    rules by which an image is refused. *shots* are turns before each question, after the text *system*;
+    rules by which an image is refused, and the measurers and the cache of the check of what is written, so
+    that an image is decoded once. *shots* are turns before each question, after the text *system*;
     their images are data URLs, which are local if the image was. With a *quality*, each image is saved
     anew as a JPEG. *near* asks for fingerprints. *has_texts* says that
     a line may be a text, which says why a row cannot be used.
@@ -45,13 +47,15 @@ class BuildPlan:
 class SurveyedRows(NamedTuple):
     """The rows of a shard: a text says why a row cannot be used, and None stands for a blank line.
 
-    *transports* and *urls* are those of the images, *looks* their fingerprints by key.
+    *transports* and *urls* are those of the images, *looks* their fingerprints by key, and *measured* what
+    was measured of images that the cache does not have.
     """
 
     rows: list[GroupedRow | str | None]
     transports: frozenset[str]
     urls: frozenset[str]
     looks: Mapping[int, bytes]
+    measured: Sequence[MeasuredImage] = ()
 
 
 class RowsTask(NamedTuple):

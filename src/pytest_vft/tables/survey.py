@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
+from pytest_vft.checking.shard import open_image_store
 from pytest_vft.converting.entries import Payloads, shard_entries
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.repairs import ImageFixer
@@ -15,8 +17,8 @@ from pytest_vft.converting.shard import line_value
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import NotConvertedError
 from pytest_vft.reading.fingerprint import Fingerprints
-from pytest_vft.reading.image_store import content_key
-from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.image_store import ImageStore, content_key
+from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
 from pytest_vft.tables.columns import Column, as_text
@@ -49,27 +51,29 @@ class RowSurveyor:
         """Return the rows of *shard*. Raises OSError if it cannot be read."""
         self._looks, self._transports, self._urls = {}, set(), set()
         rows: list[GroupedRow | str | None] = []
-        for entry in shard_entries(shard):
-            payloads = Payloads(entry)
-            if payloads.line.blank:
-                rows.append(None)
-                continue
-            try:
-                rows.append(self._row(payloads))
-            except NotConvertedError as error:
-                rows.append(str(error))
-        return SurveyedRows(rows, frozenset(self._transports), frozenset(self._urls), self._looks)
+        with closing(open_image_store(self._plan.judged.lint)) as store:  # its memory is that of a shard
+            for entry in shard_entries(shard):
+                payloads = Payloads(entry)
+                if payloads.line.blank:
+                    rows.append(None)
+                    continue
+                try:
+                    rows.append(self._row(payloads, store))
+                except NotConvertedError as error:
+                    rows.append(str(error))
+            measured = store.pop_measured()
+        return SurveyedRows(rows, frozenset(self._transports), frozenset(self._urls), self._looks, measured)
 
-    def _row(self, payloads: Payloads) -> GroupedRow:
+    def _row(self, payloads: Payloads, store: ImageStore) -> GroupedRow:
         columns = self._plan.columns
         row = row_of(payloads.line, has_texts=self._plan.has_texts)
         examples = read_row(row, columns, 0, None)
         keys = [] if columns.by is None else [_key_of(columns.by, row, "group")]
-        keys += [self._image(image, payloads) for image in examples[0].images]
+        keys += [self._image(image, payloads, store) for image in examples[0].images]
         stratum = 0 if columns.strata is None else _key_of(columns.strata, row, "stratum")
         return GroupedRow(tuple(keys), len(examples), stratum)
 
-    def _image(self, image: ImagePart, payloads: Payloads) -> int:
+    def _image(self, image: ImagePart, payloads: Payloads, store: ImageStore) -> int:
         """Return the key of *image*, that of its content. Raises NotConvertedError if it is refused."""
         kind = "file" if image.local else _SCHEMES.get(image.reference[:4].lower(), "bucket")
         self._transports.add(kind)
@@ -78,25 +82,24 @@ class RowSurveyor:
         content = self._images.content(image, payloads)
         if content is None:
             return xxh3_64_intdigest(image.reference.encode())
-        data = content.data
-        key = content_key(data) % _HALF
+        whole_key = content_key(content.data)
+        key = whole_key % _HALF
         if key not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[key] = self._judge.problem(data)
+            measured = store.measure_keyed(whole_key, content.data)
+            self._known[key] = self._judge.problem(content.data, measured)
+            if self._plan.near:
+                self._looks[key] = _fingerprint(measured)
         problem = self._known[key]
         if problem is not None:
             raise NotConvertedError(problem)
-        if self._plan.near and key not in self._looks:
-            self._looks[key] = _fingerprint(data)
         return key
 
 
-def _fingerprint(data: bytes) -> bytes:
-    """Return the fingerprint of the image *data*, empty for an image that looks like many others."""
-    measurer = Fingerprints()
-    (measured,) = ImageReader(full=True, measurers=(measurer,)).measure([data])
-    shown = measured.content.get(measurer.id, {}).get("fingerprint")
+def _fingerprint(image: ImageMeasurements) -> bytes:
+    """Return the fingerprint of *image*, empty for an image that looks like many others."""
+    shown = image.content.get(Fingerprints().id, {}).get("fingerprint")
     return a2b_base64(shown) if isinstance(shown, str) else b""
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
-from pytest_vft.formats.conversation import KEY, ChatTurn, Conversation, NotConvertedError
+from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
+from pytest_vft.formats.unread import KEY
 
 # Losses that change training, which are refused unless the user allows them.
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")

@@ -1,0 +1,82 @@
+"""No image is lost in silence by vft convert, and none that it writes goes unchecked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forms import Example, answered
+
+from pytest_vft import build_example, compare_providers, convert, write_jsonl
+from pytest_vft.catalogue.cases import data_url
+
+BASE64 = data_url("png 64x64 rgb").partition(",")[2]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def examples(count: int = 12, image: str = "png 64x64 rgb") -> list[Example]:
+    return [build_example(f"Which is it, {n}?", f"It is {n}.", data_url(image)) for n in range(count)]
+
+
+def with_key(content: Any, **keys: Any) -> Example:
+    return {"messages": [{"role": "user", "content": content, **keys}, answered("A lot.")]}
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        with_key("Which lot?", images=[BASE64]),
+        with_key([{"type": "text", "text": "Which lot?", "image": BASE64}]),
+        {**with_key("Which lot?"), "picture": BASE64},
+    ],
+)
+def test_images_in_keys_that_are_not_read_are_a_loss_that_changes_training(one: Example) -> None:
+    write_jsonl("train.jsonl", [one] * 12)
+
+    result = convert("train.jsonl", to="together", out="out")
+    comparison = compare_providers("train.jsonl", providers="together", offline=True)
+
+    assert not result.written
+    assert result.refused[0].why.endswith("(--allow-loss=images)")
+    assert convert("train.jsonl", to="together", out="out", allow_loss="images").losses == {"images": 12}
+    after = comparison["together"].after
+    assert after is not None
+    assert (after.verdict, after.left) == ("loses", ("12 images in keys that are not read",))
+
+
+def test_a_key_of_images_that_has_none_is_no_loss_of_images() -> None:
+    write_jsonl("train.jsonl", [with_key("Which lot?", images=[])] * 12)
+
+    assert convert("train.jsonl", to="openai", out="out").losses == {"key images": 12}
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("png 64x64 rgb cut=40", "image ends too early"),
+        ("png 64x64 rgb bytes=10485761", "image has 10,485,761 bytes"),
+        ("png 64x64 rgb", None),
+    ],
+)
+def test_images_that_are_written_for_a_bucket_are_judged(image: str, why: str | None) -> None:
+    write_jsonl("train.jsonl", [*examples(), *examples(1, image)])
+    options: dict[str, Any] = {
+        "to": "bedrock-nova",
+        "image_prefix": "s3://acme/x/",
+        "bucket_owner": "123456789012",
+    }
+
+    result = convert("train.jsonl", out="out", **options)
+    after = compare_providers("train.jsonl", providers="bedrock-nova", offline=True)["bedrock-nova"].after
+
+    assert after is not None
+    assert (result.ok, after.verdict) == ((True, "takes") if why is None else (False, "refuses"))
+    if why is not None:
+        assert result.refused[0].why.startswith(why)
+        assert result.refused[0].place == "13"
+        assert convert("train.jsonl", out="out", drop=True, **options).outputs[0].kept == 12
