@@ -158,7 +158,7 @@ COMMANDS = (
             Argument(
                 "files",
                 "FILE",
-                "JSON Lines, JSON arrays or Parquet, folders or globs; - is standard input",
+                "JSON Lines, JSON arrays or Parquet, folders, globs or URLs; - is standard input",
                 many=True,
             ),
         ),
@@ -189,7 +189,14 @@ COMMANDS = (
         "fix",
         "repair what a check finds, or print what would be repaired",
         "pytest_vft.cli.fix:fix",
-        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+        (
+            Argument(
+                "files",
+                "FILE",
+                "JSON Lines files or JSON arrays, folders, globs or URLs",
+                many=True,
+            ),
+        ),
         examples=(
             "vft fix train.jsonl",
             "vft fix train.jsonl --out=fixed --drop",
@@ -199,7 +206,14 @@ COMMANDS = (
         "convert",
         "write files so that a provider or trainer takes them",
         "pytest_vft.cli.convert:convert",
-        (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
+        (
+            Argument(
+                "files",
+                "FILE",
+                "JSON Lines, JSON arrays or Parquet, folders, globs or URLs",
+                many=True,
+            ),
+        ),
         examples=("vft convert train.jsonl --to=together --out=together",),
     ),
     Command(
@@ -243,7 +257,14 @@ COMMANDS = (
         "providers",
         "compare providers: who takes the files, and why not the others",
         "pytest_vft.cli.providers:providers",
-        (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
+        (
+            Argument(
+                "files",
+                "FILE",
+                "JSON Lines, JSON arrays or Parquet, folders, globs or URLs",
+                many=True,
+            ),
+        ),
         examples=(
             "vft providers train.jsonl",
             "vft providers train.jsonl --provider=together,fireworks --format=markdown",
@@ -385,7 +406,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option("quality", "N", "save images as JPEG of this quality (default: as they are)", _BUILD, "count"),
     "writing",
     Option("to", "NAME", "provider or data format to write for (build: openai by default)", _FOR),
-    Option("out", "DIR", "folder to write into", _WRITE, "path"),
+    Option("out", "DIR", "folder, or URL in object storage, to write into", _WRITE, "path"),
     Option(
         "images",
         "",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})/?(.*)", re.DOTALL)
 # Pauses double from 0.1 s up to 15 s. A mistake is told soon; what is being read is asked for longer.
-_FIRST_RETRIES, _RETRIES = 3, 10
+_FIRST_RETRIES, RETRIES = 3, 10
 
 
 class ObjectUrl(NamedTuple):
@@ -52,7 +52,7 @@ def look_at(url: str) -> ObjectPath:
 
     place = parse_url(url)
     try:
-        return _pinned(place, waited(lambda: obstore.head(_store(place), place.key)))
+        return _pinned(place, waited(lambda: obstore.head(store_of(place), place.key)))
     except Exception as error:  # noqa: BLE001 - obstore raises any exception
         raise described(error, place.scheme, str(place)) from None
 
@@ -67,7 +67,7 @@ def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> It
 
     prefix = folder.key.rstrip("/") or None
     try:
-        store = _store(folder)
+        store = store_of(folder)
         if deep or after:
             batches = obstore.list(store, prefix, offset=after or None)
             while batch := waited(lambda: next(batches, None)):
@@ -88,7 +88,7 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
 
     place = parse_url(path)
     try:
-        store = _store(place, _RETRIES)
+        store = store_of(place, RETRIES)
         options: GetOptions = {"range": (start, end), "if_match": path.etag}
         found = waited(lambda: obstore.get(store, place.key, options=options).bytes())
     except Exception as error:  # noqa: BLE001 - as above
@@ -104,7 +104,7 @@ def read_start(url: str, most: int) -> tuple[bytes, int]:
     try:
         import obstore  # noqa: PLC0415 - for object storage only
 
-        found = obstore.get(_store(place), place.key, options={"range": (0, most)})
+        found = obstore.get(store_of(place), place.key, options={"range": (0, most)})
         return bytes(found.bytes()), found.meta["size"]
     except Exception as error:  # noqa: BLE001 - as above
         raise described(error, place.scheme, url) from None
@@ -119,7 +119,8 @@ def _open_store(scheme: str, bucket: str, retries: int) -> ObjectStore:
     return opened
 
 
-def _store(place: ObjectUrl, retries: int = _FIRST_RETRIES) -> ObjectStore:
+def store_of(place: ObjectUrl, retries: int = _FIRST_RETRIES) -> ObjectStore:
+    """Return the bucket of *place*, whose requests are made again up to *retries* times."""
     return _open_store(place.scheme, place.bucket, retries)
 
 

@@ -19,6 +19,7 @@ from pytest_vft.runs.build_request import DEFAULT_TARGET, BuildRequest, read_bui
 from pytest_vft.runs.build_tables import build_tables
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.convert import check_outputs
+from pytest_vft.runs.destinations import write_below
 from pytest_vft.runs.lint import Paths, strings
 from pytest_vft.runs.sources import expand
 from pytest_vft.tables.files import open_table, spool_table
@@ -37,6 +38,22 @@ def run_build(
     """
     if rows is None and not paths:
         raise UsageError("no tables: give a CSV, JSON Lines, JSON or Parquet file")
+
+    def write(out: Path, force: bool) -> BuiltDataset:  # noqa: FBT001 - the signature is that of a callback
+        return _build(replace(request, out=out, force=force), paths, rows, watch)
+
+    def data(result: BuiltDataset) -> list[str]:
+        return [one.path for one in result.splits] if result.written else []
+
+    return write_below(request.out, paths, write, data, force=request.force)
+
+
+def _build(
+    request: BuildRequest,
+    paths: Sequence[str],
+    rows: Iterable[Mapping[str, Any]] | None,
+    watch: Watch | None,
+) -> BuiltDataset:
     with TemporaryDirectory(prefix="vft-") as folder:
         if rows is None:
             tables = [open_table(path, Path(folder)) for path in paths]
