@@ -14,7 +14,7 @@ from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderCompar
 from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
 from pytest_vft.reading.opening import data_size
-from pytest_vft.runs.after_conversion import after_conversion
+from pytest_vft.runs.after_conversion import Faulty, after_conversion, faulty_examples
 from pytest_vft.runs.candidate_reasons import find_reasons
 from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
 from pytest_vft.runs.config import Config, nearest_configs
@@ -84,13 +84,14 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     }
     reports = iter(run_all(measured, only=telling, watch=watch, executor=executor))
     judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
+    faulty = faulty_examples(report for _, report in judged if report)
     loads = bool(options.get("with_loader"))
     files = _files(found, [report for _, report in judged if report])
     return ProviderComparison(
         files=files,
         providers=tuple(
             replace(
-                _converted(one.settings, _compatibility(one, report, today), found, today),
+                _converted(one.settings, _compatibility(one, report, today), found, faulty, today),
                 loader=_loaded(one.settings, sources) if loads else None,
             )
             for one, report in judged
@@ -185,16 +186,17 @@ def _compatibility(candidate: Candidate, report: Report | None, today: date) -> 
 
 
 def _converted(
-    settings: Settings, one: Compatibility, found: Sequence[ReadableFormats], today: date
+    settings: Settings, one: Compatibility, found: Sequence[ReadableFormats], faulty: Faulty, today: date
 ) -> Compatibility:
     """Return *one*, the verdict by *settings* on the files *found*, with that after their conversion."""
-    if one.verdict not in ("refuses", "loses") or any(_closed(one.closes, today)):
+    if one.verdict == "takes" or any(_closed(one.closes, today)):
         return one
     sources = [
         source._replace(layout=described if described and source.data_format == "llamafactory" else {})
         for source, _, described in found
     ]
-    return replace(one, after=after_conversion(settings, sources, run, find_reasons))
+    after = after_conversion(settings, sources, run, find_reasons, faulty=faulty, before=one.reasons)
+    return replace(one, after=after)
 
 
 def _closed(closes: date | None, today: date) -> Iterator[Reason]:
