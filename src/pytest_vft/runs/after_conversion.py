@@ -9,8 +9,10 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
 
 from pytest_vft.compatibility import AfterConversion, CompatibilityVerdict, Reason
 from pytest_vft.errors import UsageError
@@ -30,7 +32,7 @@ from pytest_vft.runs.conversion_target import find_target
 from pytest_vft.runs.settings import Settings
 
 _EXAMPLES = 100  # of each file, so that a comparison takes hardly longer
-_BYTES = 4 * 1024 * 1024  # of each file
+_BYTES = 2 * 1024 * 1024  # of each file
 _FAULTY = 3  # examples with a finding of a rule that are tried beyond the first examples
 _EFFECTS = ("refuses", "loses")  # that change the verdict
 # Facts of a file that a sample does not have.
@@ -40,53 +42,59 @@ _COUNTED = frozenset({"bytes", "examples", "image_examples", "pictured_examples"
 Check = Callable[[Settings], Report]
 FindReasons = Callable[[Settings, Report], Iterable[Reason]]
 
-# Examples of a file with findings: their lines, or their positions in an array.
-Faulty = Mapping[str, Collection[int]]
+
+class Samples:
+    """The first examples of *sources*, and those with the first findings of *reports*.
+
+    They are in a folder that exists in a `with` block.
+    """
+
+    def __init__(self, sources: Sequence[Source], reports: Iterable[Report]) -> None:
+        self.sources = sources
+        self._faulty = _faulty_examples(reports)
+        self._folder = TemporaryDirectory(prefix="vft-")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    @cached_property
+    def files(self) -> Sequence[tuple[Source, bool]]:
+        """The examples of each source as a file, and whether they are all. Raises OSError."""
+        return [
+            _sample(source, Path(self._folder.name, str(number)), self._faulty.get(source.path, ()))
+            for number, source in enumerate(self.sources)
+        ]
 
 
-def faulty_examples(reports: Iterable[Report]) -> Faulty:
-    """Return the first examples of each file that have findings of each rule in one of *reports*."""
-    found: dict[str, set[int]] = {}
-    tried: Counter[tuple[str, str]] = Counter()
-    for one in (finding for report in reports for finding in report.findings):
-        number = one.line if one.element is None else one.element
-        if number is not None and tried[one.path, one.rule] < _FAULTY:
-            tried[one.path, one.rule] += 1
-            found.setdefault(one.path, set()).add(number)
-    return found
-
-
-def after_conversion(  # noqa: PLR0913 - two by keyword
+def after_conversion(
     settings: Settings,
-    sources: Sequence[Source],
+    samples: Samples,
     check: Check,
     find_reasons: FindReasons,
-    *,
-    faulty: Faulty,
     before: Sequence[Reason],
 ) -> AfterConversion | None:
-    """Return the verdict of the provider of *settings* on *sources* after their conversion.
+    """Return the verdict of the provider of *settings* on the sources of *samples* after their conversion.
 
-    The first examples and the *faulty* ones are converted and checked; each image behind a URL is assumed to
-    be a sound one. *before* are the reasons without a conversion: a sample does not tell whether those
-    that count a whole file are left. None is returned if the files cannot be converted at all.
+    The samples are converted and checked; each image behind a URL is assumed to be a sound one. *before* are
+    the reasons without a conversion: a sample does not tell whether those that count a whole file are left.
+    None is returned if the files cannot be converted at all.
     """
+    sources = samples.sources
     style = settings.provider.writes
     takes = set(settings.provider.transports)
     prefix = f"{style.bucket}://BUCKET/FOLDER/" if "bucket" in takes and "file" not in takes else ""
     folders = [folder for source in sources for folder in image_roots(source.path, ())]
     settings = replace(settings, roots=[*settings.roots, *dict.fromkeys(folders)], jobs=1)
     with TemporaryDirectory(prefix="vft-") as folder:
-        samples = [
-            _sample(source, Path(folder, str(number)), faulty.get(source.path, ()))
-            for number, source in enumerate(sources)
-        ]
         try:
-            request = _request(settings, [one for one, _ in samples], prefix, Path(folder, "out"))
+            request = _request(settings, [one for one, _ in samples.files], prefix, Path(folder, "out"))
             converted = convert_files(request)
         except UsageError:
             return None
-        whole = all(is_whole for _, is_whole in samples)
+        whole = all(is_whole for _, is_whole in samples.files)
         settings = replace(settings, sources=_outputs(sources, converted))
         counted = frozenset() if whole else _counted(settings)
         is_judged = bool(prefix and converted.changes.get("written to files"))
@@ -115,6 +123,22 @@ def after_conversion(  # noqa: PLR0913 - two by keyword
     command += " --bucket-owner=ACCOUNT" * prefix.startswith("s3:")
     command += f" --allow-loss={','.join(sorted(losses))}" * bool(losses)
     return AfterConversion(command, verdict, (*refused, *unknown, *lost), sampled=not whole)
+
+
+def _faulty_examples(reports: Iterable[Report]) -> Mapping[str, Collection[int]]:
+    """Return the first examples of each file that have findings of each rule in one of *reports*.
+
+    They are told by their lines, or by their positions in an array.
+    """
+    found: dict[str, set[int]] = {}
+    for report in reports:
+        tried: Counter[tuple[str, str]] = Counter()
+        for one in report.findings:
+            number = one.line if one.element is None else one.element
+            if number is not None and tried[one.path, one.rule] < _FAULTY:
+                tried[one.path, one.rule] += 1
+                found.setdefault(one.path, set()).add(number)
+    return found
 
 
 def _request(settings: Settings, sources: Sequence[Source], prefix: str, out: Path) -> ConversionRequest:
