@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
 
 from pytest_vft.compatibility import AfterConversion, CompatibilityVerdict, Reason
 from pytest_vft.errors import UsageError
@@ -26,7 +28,7 @@ from pytest_vft.runs.conversion_target import find_target
 from pytest_vft.runs.settings import Settings
 
 _EXAMPLES = 100  # of each file, so that a comparison takes hardly longer
-_BYTES = 4 * 1024 * 1024  # of each file
+_BYTES = 2 * 1024 * 1024  # of each file
 # Facts of a file that a sample does not have.
 _COUNTED = frozenset({"bytes", "examples", "image_examples", "pictured_examples", "skipped_examples"})
 
@@ -35,30 +37,50 @@ Check = Callable[[Settings], Report]
 FindReasons = Callable[[Settings, Report], Iterable[Reason]]
 
 
+class Samples:
+    """The first examples of *sources*, in a folder that exists in a `with` block."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self._folder = TemporaryDirectory(prefix="vft-")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    @cached_property
+    def files(self) -> Sequence[tuple[Source, bool]]:
+        """The first examples of each source as a file, and whether they are all. Raises OSError."""
+        folder = self._folder.name
+        return [_sample(source, Path(folder, str(number))) for number, source in enumerate(self.sources)]
+
+
 def after_conversion(
     settings: Settings,
-    sources: Sequence[Source],
+    samples: Samples,
     check: Check,
     find_reasons: FindReasons,
 ) -> AfterConversion | None:
-    """Return the verdict of the provider of *settings* on *sources* after their conversion.
+    """Return the verdict of the provider of *settings* on the sources of *samples* after their conversion.
 
     The first examples are converted and checked; each image behind a URL is assumed to be a sound one. None
     is returned if the files cannot be converted at all.
     """
+    sources = samples.sources
     style = settings.provider.writes
     takes = set(settings.provider.transports)
     prefix = f"{style.bucket}://BUCKET/FOLDER/" if "bucket" in takes and "file" not in takes else ""
     folders = [folder for source in sources for folder in image_roots(source.path, ())]
     settings = replace(settings, roots=[*settings.roots, *dict.fromkeys(folders)], jobs=1)
     with TemporaryDirectory(prefix="vft-") as folder:
-        samples = [_sample(source, Path(folder, str(number))) for number, source in enumerate(sources)]
         try:
-            request = _request(settings, [one for one, _ in samples], prefix, Path(folder, "out"))
+            request = _request(settings, [one for one, _ in samples.files], prefix, Path(folder, "out"))
             converted = convert_files(request)
         except UsageError:
             return None
-        whole = all(is_whole for _, is_whole in samples)
+        whole = all(is_whole for _, is_whole in samples.files)
         settings = replace(settings, sources=_outputs(sources, converted))
         left = list(_reasons(settings, check, find_reasons, whole=whole))
     refused = [reason.message for reason in left if reason.effect == "refuses"]
