@@ -12,14 +12,14 @@ import tomllib
 import venv
 import zipfile
 from dataclasses import dataclass
-from importlib.metadata import distribution, requires
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
 from build import ProjectBuilder
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from requirements import needed_by
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 120
@@ -178,22 +178,6 @@ def test_base_install_is_small(wheel: Path) -> None:
         total += sum(file.stat().st_size for file in files)
 
     assert total <= MOST_BYTES
-
-
-def needed_by(package: str) -> set[str]:
-    """Return the names of *package* and of all packages that it needs here, directly or not."""
-    found: set[tuple[str, str]] = set()
-    waiting = [(package, "")]
-    while waiting:
-        name, extra = waiting.pop()
-        if (name, extra) in found:
-            continue
-        found.add((name, extra))
-        for requirement in map(Requirement, requires(name) or ()):
-            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-                inner = canonicalize_name(requirement.name)
-                waiting += [(inner, one) for one in ("", *requirement.extras)]
-    return {name for name, _ in found}
 
 
 def test_all_has_all_extras_of_users() -> None:
