@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import site
 import subprocess
 import sys
@@ -152,12 +153,15 @@ def test_wheel_holds_nothing_else(wheel: Path) -> None:
     assert {"pytest_vft"} == {top for top in tops if not top.endswith(".dist-info")}
 
 
-def test_sdist_holds_what_a_packager_needs(sdist: Path) -> None:
+def test_sdist_holds_what_the_tests_read(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
-    needed = {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "tests/test_package.py"}
-    assert needed <= names
+    code = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/*.py"))
+    read = set(re.findall(r'ROOT / "([.\w-]+)"', code))
+    assert {"action.yml", "schemastore.json", "docs"} <= read
+    others = {".ci/run", "CHANGELOG.md", "Dockerfile", "LICENSE", "README.md", "SECURITY.md", "fuzz"}
+    assert read | others <= names | {name.partition("/")[0] for name in names}
 
 
 def test_archives_are_accepted_by_the_index(sdist: Path, wheel: Path) -> None:
