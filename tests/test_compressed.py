@@ -213,10 +213,10 @@ def test_a_file_in_the_cache_is_not_unpacked(end: str, monkeypatch: pytest.Monke
         opened.append(arguments)
         return open_text(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compressed, "open_text", spy)
-    assert checked(path, depth="full").findings == first.findings
+    with monkeypatch.context() as patched:  # undo() would also undo the change of folder
+        patched.setattr(compressed, "open_text", spy)
+        assert checked(path, depth="full").findings == first.findings
     assert len(opened) < 5  # the head, by which the kind is known, and the first examples
-    monkeypatch.undo()
     write(end, b"".join([*noise[:-1], line(41, 5)]))
     assert len(checked(path, depth="full").findings) == len(first.findings) + 1
 
