@@ -178,6 +178,17 @@ def test_text_that_repeats_itself_is_no_bomb_below_the_limit() -> None:
     assert errors(checked("train.jsonl")) == []
 
 
+def test_a_file_of_pzstd_starts_with_a_frame_to_be_skipped() -> None:
+    frames = [zstd.compress(b"".join(part)) for part in (LINES[:9], LINES[9:])]
+    sized = [
+        b"\x5d\x2a\x4d\x18" + (4).to_bytes(4, "little") + len(one).to_bytes(4, "little") + one
+        for one in frames
+    ]
+    Path("train.jsonl.zst").write_bytes(b"".join(sized))
+    report = checked("train.jsonl.zst")
+    assert (errors(report), report.files[0].examples) == ([], 20)
+
+
 def test_an_archive_is_named() -> None:
     head = b"x".ljust(257, b"\0") + b"ustar\0" + bytes(2000)
     for content, words in [
