@@ -136,6 +136,7 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
         quality=None if table.is_encoded else request.quality,
         near=request.near,
         has_texts=table.is_spooled,
+        has_ids=TEST in request.splits,
     )
 
 

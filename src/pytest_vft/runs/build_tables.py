@@ -33,7 +33,7 @@ from pytest_vft.runs.build_plans import (
 )
 from pytest_vft.runs.build_request import BuildRequest
 from pytest_vft.runs.build_result import build_result, input_names
-from pytest_vft.runs.build_survey import Arrangement, TableSurvey, arrange, survey
+from pytest_vft.runs.build_survey import Arrangement, TableSurvey, arrange, refuse_repeated_ids, survey
 from pytest_vft.runs.conversion_bodies import fetch_bodies
 from pytest_vft.runs.side_files import side_files
 from pytest_vft.tables.columns import Columns
@@ -132,6 +132,7 @@ class _Build:
     ) -> BuiltDataset:
         """Write the rows of *surveys* to the files *names*, and return what was done."""
         request = self._request
+        refuse_repeated_ids(surveys)
         refused = {
             (table, number): why for table, one in enumerate(surveys) for number, why in one.refused().items()
         }

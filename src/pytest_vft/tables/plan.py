@@ -29,7 +29,8 @@ class BuildPlan:
     that an image is decoded once. *shots* are turns before each question, after the text *system*;
     their images are data URLs, which are local if the image was. With a *quality*, each image is saved
     anew as a JPEG. *near* asks for fingerprints. *has_texts* says that
-    a line may be a text, which says why a row cannot be used.
+    a line may be a text, which says why a row cannot be used. *has_ids* says that ids are written, with which
+    an evaluation finds the answers to a question.
     """
 
     columns: Columns
@@ -42,6 +43,7 @@ class BuildPlan:
     quality: int | None = None
     near: bool = False
     has_texts: bool = False
+    has_ids: bool = False
 
 
 class SurveyedRows(NamedTuple):
