@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from forms import Example, answered
 
 from pytest_vft import build_example, compare_providers, convert, write_jsonl
 from pytest_vft.catalogue.cases import data_url
+from pytest_vft.cli import main
 
+ASKED = {"role": "user", "content": "?"}
 BASE64 = data_url("png 64x64 rgb").partition(",")[2]
 
 
@@ -80,3 +83,55 @@ def test_images_that_are_written_for_a_bucket_are_judged(image: str, why: str | 
         assert result.refused[0].why.startswith(why)
         assert result.refused[0].place == "13"
         assert convert("train.jsonl", out="out", drop=True, **options).outputs[0].kept == 12
+
+
+def late(one: Example) -> str:
+    """Write a file of which one example beyond the first ones is *one*, and two are late and sound."""
+    write_jsonl("train.jsonl", [*examples(150), one, *examples(2)])
+    return "train.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("to", "one", "verdict", "left"),
+    [
+        ("axolotl", {"messages": [ASKED, {**answered("A."), "weight": 0}]}, "loses", "weight"),
+        ("together", examples(1, "png 64x64 rgb cut=40")[0], "refuses", "1 image ends too early"),
+        ("together", examples(1, "png 64x64 rgb bytes=10485761")[0], "refuses", "1 image has 10,485,"),
+        ("together", {"messages": [ASKED, *examples(1)[0]["messages"]]}, "takes", ""),
+    ],
+)
+def test_faults_beyond_the_first_examples_are_tried(
+    to: str, one: Example, verdict: str, left: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = late(one)
+
+    after = compare_providers(path, providers=to, offline=True)[to].after
+
+    assert after is not None
+    assert (after.verdict, after.sampled) == (verdict, True)
+    assert "; ".join(after.left).startswith(left)
+    code = main(shlex.split(after.command)[1:])
+    assert (code == 0) == (verdict != "refuses"), capsys.readouterr().out
+
+
+def test_what_counts_a_whole_file_is_unknown_after_a_conversion_of_a_sample() -> None:
+    path = late({"messages": [ASKED, *examples(1)[0]["messages"]]})
+    Path("small.toml").write_text(
+        'name = "Small"\nsource = "https://example.com"\nchecked = 2026-11-30\nextends = "together"\n'
+        '[rules."file/too-many-examples"]\nlimits = { max_examples = 150 }\n'
+        'source = "https://example.com"\nchecked = 2026-11-30\n'
+    )
+
+    (one,) = compare_providers(path, providers="small.toml", offline=True).providers
+
+    assert (one.verdict, one.after and one.after.verdict) == ("refuses", "unknown")
+
+
+def test_what_was_not_fetched_is_taken_after_a_conversion() -> None:
+    url = {"type": "image_url", "image_url": {"url": "https://example.com/1.png"}}
+    write_jsonl("train.jsonl", [with_key([{"type": "text", "text": f"{n}?"}, url]) for n in range(12)])
+
+    one = compare_providers("train.jsonl", providers="trl", offline=True)["trl"]
+
+    assert one.after is not None
+    assert (one.verdict, one.after.verdict) == ("unknown", "takes")
