@@ -39,7 +39,7 @@ from pytest_vft.runs.side_files import side_files
 from pytest_vft.tables.columns import Columns
 from pytest_vft.tables.files import RowFile, cut_by_work, first_rows
 from pytest_vft.tables.rows import RowExample, read_row
-from pytest_vft.tables.shard import TEST
+from pytest_vft.tables.shard import TEST, as_jpeg
 from pytest_vft.tables.survey import row_of
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _shot(
     values = row_of(payloads.line, has_texts=plan.has_texts)
     example = read_row(values, setup.columns, _number(surveys, table, row), plan.detail)[0]
     with closing(ImagePlacer(plan.written)) as placer:
-        images = tuple(_embedded(image, placer, payloads) for image in example.images)
+        images = tuple(_embedded(image, placer, payloads, plan.quality) for image in example.images)
     question, answer = RowExample(example.question, example.answer, (), images).turns()
     return question, answer._replace(trained=False)
 
@@ -216,7 +216,10 @@ def _number(surveys: Sequence[TableSurvey], table: int, row: int) -> int:
     return sum(map(examples_in, [*before, *surveys[table].rows[:row]]))
 
 
-def _embedded(image: ImagePart, placer: ImagePlacer, payloads: Payloads) -> ImagePart:
-    """Return *image* as a data URL, unless it stays behind its URL."""
+def _embedded(image: ImagePart, placer: ImagePlacer, payloads: Payloads, quality: int | None) -> ImagePart:
+    """Return *image* as a data URL, saved anew with a *quality*, unless it stays behind its URL."""
     content = placer.content(image, payloads)
-    return image if content is None else image._replace(reference=content.url)
+    if content is None:
+        return image
+    content = content if quality is None else as_jpeg(content, quality)
+    return image._replace(reference=content.url)
