@@ -134,3 +134,24 @@ def test_a_quality_leaves_images_where_the_target_takes_them() -> None:
         assert Path(to, "images").exists() == (where == "images/")
     given = build_dataset(table, to="trl", out="embedded", quality=50, images="embed")
     assert given.changes == {"embedded": 12}
+
+
+def test_an_example_that_the_target_refuses_is_set_aside() -> None:
+    given_rows = rows(24)
+    given_rows[3]["question"] = "word " * 200_000
+    given_rows[5]["image"] = [f"photos/{number}.png" for number in range(5, 16)]
+    given_rows[7]["question"] = "What is <image> in <b>?"
+    given_rows[17] |= {"question": ["One?", "Two? " * 100_000], "answer": ["1", "2"]}
+    table = as_lines(given_rows)
+
+    refused = build_dataset(table, out="out")
+    assert (refused.written, [one.place for one in refused.refused]) == (False, ["4", "6", "18"])
+    for to, places in (("openai", ["4", "6", "18"]), ("llamafactory", ["8"])):
+        result = build_dataset(
+            table, to=to, out=to, split="70/15/15", exact=True, few_shot=1, drop=True, force=True
+        )
+        assert result.ok
+        assert [one.place for one in result.refused] == places
+        assert sum(one.examples for one in result.splits) == 25 - 1 - len(places) - (to == "openai")
+    limits = ["tokens; expected at most 65,536", "has 11 images; expected at most 10", "tokens; expected at"]
+    assert all(limit in one.why for limit, one in zip(limits, refused.refused, strict=True))

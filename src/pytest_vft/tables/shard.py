@@ -18,6 +18,7 @@ from pytest_vft.errors import UsageError
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
 from pytest_vft.model import SPLITS, Split
+from pytest_vft.tables.judging import ExampleJudge, may_be_refused
 from pytest_vft.tables.plan import LEFT_OUT, SHOWN, BuildPlan, RowsTask, WrittenRows
 from pytest_vft.tables.rows import RowExample, read_row
 from pytest_vft.tables.survey import row_of
@@ -33,12 +34,14 @@ class RowWriter:
         self._plan = plan
         self._answered = ShardConverter(plan.written)
         self._unanswered = ShardConverter(plan.unanswered)
+        self._judge = ExampleJudge(plan.examples, plan.written)
         self._losses: Counter[str] = Counter()
         self._shown: dict[str, None] = {}  # the names of the images of shots
         self._before = self._turns_before()
 
     def close(self) -> None:
         """Close the folders of local images."""
+        self._judge.close()
         self._answered.close()
         self._unanswered.close()
 
@@ -88,6 +91,10 @@ class RowWriter:
                 images |= converter.images.names
         return WrittenRows(lines, truths, refused, losses, changes, list(images))
 
+    def check(self, one: RowExample, payloads: Payloads) -> None:
+        """Raise NotConvertedError if the target cannot have *one* as an example of train."""
+        self._example(one, "train", payloads)
+
     def _example(self, one: RowExample, split: Split, payloads: Payloads) -> list[bytes | memoryview]:
         """Return the pieces of the line of *one*. Raises NotConvertedError if the target cannot have it."""
         plan, is_test = self._plan, split == TEST
@@ -98,7 +105,10 @@ class RowWriter:
         turns = [*self._before, question, *([] if is_test else [answer])]
         has_id = is_test and one.id is not None and plan.unanswered.data_format == "openai"
         conversation = Conversation(turns, others={"id": one.id} if has_id else {})
-        return converter.write_placed(conversation, payloads, self._losses)
+        pieces = converter.write_placed(conversation, payloads, self._losses)
+        if may_be_refused(turns) and (problem := self._judge.problem(b"".join(pieces), split)):
+            raise NotConvertedError(problem)
+        return pieces
 
     def _turns_before(self) -> list[ChatTurn]:
         """Return the turns before each question, with images as the target takes them."""
