@@ -217,7 +217,10 @@ class ImagePlacer:
                 return _content(read_bytes(path), shown)
         cause = self._plan.causes.get(url)
         if cause is None:
-            cause = "only images behind http:// and https:// are fetched"
+            cause = (
+                "only images behind http:// and https:// are fetched; copy the images beside the file, and "
+                "write paths instead"
+            )
         raise NotConvertedError(f"image cannot be fetched: {safe(shown)}: {cause}")
 
 

@@ -88,8 +88,9 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     reports = iter(run_all(measured, only=telling, watch=watch, executor=executor, known=known))
     judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
     loads = bool(options.get("with_loader"))
-    files = _files(found, [report for _, report in judged if report])
-    with Samples(list(map(_as_read, found))) as samples:
+    made = [report for _, report in judged if report]
+    files = _files(found, made)
+    with Samples(list(map(_as_read, found)), made) as samples:
         check = partial(run, known=known)
         providers = tuple(
             replace(
@@ -200,9 +201,9 @@ def _converted(
     settings: Settings, one: Compatibility, samples: Samples, check: Check, today: date
 ) -> Compatibility:
     """Return *one*, the verdict by *settings*, with that after the conversion of *samples*."""
-    if one.verdict not in ("refuses", "loses") or any(_closed(one.closes, today)):
+    if one.verdict == "takes" or any(_closed(one.closes, today)):
         return one
-    return replace(one, after=after_conversion(settings, samples, check, find_reasons))
+    return replace(one, after=after_conversion(settings, samples, check, find_reasons, one.reasons))
 
 
 def _closed(closes: date | None, today: date) -> Iterator[Reason]:
