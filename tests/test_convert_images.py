@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ from forms import Example, answered
 
 from pytest_vft import build_example, compare_providers, convert, write_jsonl
 from pytest_vft.catalogue.cases import data_url
+from pytest_vft.cli import main
 
+ASKED = {"role": "user", "content": "?"}
 BASE64 = data_url("png 64x64 rgb").partition(",")[2]
 
 
@@ -80,3 +84,107 @@ def test_images_that_are_written_for_a_bucket_are_judged(image: str, why: str | 
         assert result.refused[0].why.startswith(why)
         assert result.refused[0].place == "13"
         assert convert("train.jsonl", out="out", drop=True, **options).outputs[0].kept == 12
+
+
+def late(one: Example) -> str:
+    """Write a file of which one example beyond the first ones is *one*, and two are late and sound."""
+    write_jsonl("train.jsonl", [*examples(150), one, *examples(2)])
+    return "train.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("to", "one", "verdict", "left"),
+    [
+        ("axolotl", {"messages": [ASKED, {**answered("A."), "weight": 0}]}, "loses", "weight"),
+        ("together", examples(1, "png 64x64 rgb cut=40")[0], "refuses", "1 image ends too early"),
+        ("together", examples(1, "png 64x64 rgb bytes=10485761")[0], "refuses", "1 image has 10,485,"),
+        ("together", {"messages": [ASKED, *examples(1)[0]["messages"]]}, "takes", ""),
+    ],
+)
+def test_faults_beyond_the_first_examples_are_tried(
+    to: str, one: Example, verdict: str, left: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = late(one)
+
+    after = compare_providers(path, providers=to, offline=True)[to].after
+
+    assert after is not None
+    assert (after.verdict, after.sampled) == (verdict, True)
+    assert "; ".join(after.left).startswith(left)
+    code = main(shlex.split(after.command)[1:])
+    assert (code == 0) == (verdict != "refuses"), capsys.readouterr().out
+
+
+def test_what_counts_a_whole_file_is_unknown_after_a_conversion_of_a_sample() -> None:
+    path = late({"messages": [ASKED, *examples(1)[0]["messages"]]})
+    Path("small.toml").write_text(
+        'name = "Small"\nsource = "https://example.com"\nchecked = 2026-11-30\nextends = "together"\n'
+        '[rules."file/too-many-examples"]\nlimits = { max_examples = 150 }\n'
+        'source = "https://example.com"\nchecked = 2026-11-30\n'
+    )
+
+    (one,) = compare_providers(path, providers="small.toml", offline=True).providers
+
+    assert (one.verdict, one.after and one.after.verdict) == ("refuses", "unknown")
+
+
+def test_what_was_not_fetched_is_taken_after_a_conversion() -> None:
+    url = {"type": "image_url", "image_url": {"url": "https://example.com/1.png"}}
+    write_jsonl("train.jsonl", [with_key([{"type": "text", "text": f"{n}?"}, url]) for n in range(12)])
+
+    one = compare_providers("train.jsonl", providers="trl", offline=True)["trl"]
+
+    assert one.after is not None
+    assert (one.verdict, one.after.verdict) == ("unknown", "takes")
+
+
+def test_texts_of_a_preference_are_strings_for_fireworks() -> None:
+    def said(role: str, *texts: str) -> list[Example]:
+        return [{"role": role, "content": [{"type": "text", "text": text} for text in texts]}]
+
+    write_jsonl(
+        "train.jsonl",
+        [
+            {
+                "input": {"messages": said("user", "Which?", f"{n}")},
+                "preferred_output": said("assistant", f"Lot {n}."),
+                "non_preferred_output": said("assistant", "No."),
+            }
+            for n in range(12)
+        ],
+    )
+
+    after = compare_providers("train.jsonl", providers="fireworks", offline=True)["fireworks"].after
+    result = convert("train.jsonl", to="fireworks", out="out")
+
+    assert after is not None
+    assert (after.verdict, result.ok) == ("takes", True)
+    first = json.loads(Path("out/train.jsonl").read_text().splitlines()[0])
+    assert first["input"]["messages"] == [{"role": "user", "content": "Which?\n0"}]
+
+
+def test_what_a_conversion_leaves_is_named_rule_by_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    write_jsonl("train.jsonl", examples())
+    command = ["convert", "train.jsonl", "--to=bedrock-nova", "--out=out", "--image-prefix=s3://acme/x/"]
+
+    assert main(command) == 0
+
+    out = capsys.readouterr().out
+    assert "\nwarning message/no-bucket-owner: 12 messages\n" in out
+    assert "\nnot checked: 12 images: not opened (" in out
+    assert out.endswith("\nnext: aws s3 cp out/train.jsonl s3://acme/x/\n")
+
+
+def test_examples_that_are_refused_for_different_reasons_have_one_of_them() -> None:
+    image = {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://acme/N.png"}}}}
+    text = json.dumps({"messages": [{"role": "user", "content": [image, {"text": "?"}]}]})
+    answer = {"role": "assistant", "content": [{"text": "A lot."}]}
+    lines = [json.loads(text.replace("N", f"{n}")) for n in range(12)]
+    write_jsonl("train.jsonl", [{"messages": [*one["messages"], answer]} for one in lines])
+
+    after = compare_providers("train.jsonl", providers="trl", offline=True)["trl"].after
+
+    assert after is not None
+    (left,) = after.left
+    assert left.startswith("12 examples cannot be converted: image cannot be fetched: s3://acme/0.png: ")
+    assert left.endswith("write paths instead (and 11 other reasons)")

@@ -28,6 +28,7 @@ from pytest_vft.catalogue.cases import draw
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.model import Source
+from pytest_vft.reading.object_errors import ObjectError, in_our_words
 from pytest_vft.reading.shards import cut_nominally, read_lines
 from pytest_vft.runs.sources import expand
 
@@ -246,6 +247,48 @@ def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ALLOW_HTTP")
     with pytest.raises(UsageError, match="AWS_ALLOW_HTTP=true allows that"):
         lint("s3://plain/train.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (
+            "AWS_ENDPOINT_URL",
+            "127.0.0.1:5624",
+            "is not a valid URL; expected http://HOST:PORT or https://HOST",
+        ),
+        ("AWS_ENDPOINT_URL", "ftp://127.0.0.1", "is not a valid URL"),
+        ("AWS_ENDPOINT_URL", "http://", "is not a valid URL"),
+        ("AWS_ENDPOINT_URL", "http://[::1", "is not a valid URL"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:99999", "is not a valid URL"),
+        ("AWS_ENDPOINT", "http://127.0.0.1:1\n", "is not a valid URL"),
+        ("AWS_SESSION_TOKEN", "secret\n", "has a control character, such as a line break at its end"),
+        ("AWS_REGION", "secret\n", "has a control character"),
+        ("AWS_TIMEOUT", "secret", "is not valid; expected a duration"),
+    ],
+)
+@pytest.mark.usefixtures("s3")
+def test_a_variable_that_is_not_valid_is_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    bucket = f"invalid-{abs(hash((name, value)))}"
+    assert main(["check", f"s3://{bucket}/train.jsonl"]) == 2
+    error = capfd.readouterr().err  # Rust writes past sys.stderr
+    assert error.startswith(f"vft: s3://{bucket}/train.jsonl: {name} in the environment {words}")
+    assert error.count("\n") == 1
+    assert "secret" not in error
+
+
+def test_a_panic_of_rust_is_an_error_like_others() -> None:
+    panic = type("PanicException", (BaseException,), {})
+    with (
+        pytest.raises(ObjectError, match="the request failed; check endpoint"),
+        in_our_words("s3", "s3://a/b"),
+    ):
+        raise panic("called unwrap() on secret")
+    with pytest.raises(KeyboardInterrupt), in_our_words("s3", "s3://a/b"):
+        raise KeyboardInterrupt
 
 
 def test_without_the_extra(s3: Storage) -> None:

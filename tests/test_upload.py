@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from storage import KEYS, Storage
+from xxhash import xxh3_128_hexdigest
 
 from pytest_vft import UsageError, convert, fix
 from pytest_vft.catalogue.cases import draw
@@ -251,6 +252,21 @@ def test_what_is_not_written(s3: Storage) -> None:
         convert(clean, to="llamafactory", out=f"s3://{s3.bucket}/factory", force=True)
     assert objects_in(s3, "factory/") == {"dataset_info.json": b"{}"}
     assert not staged()
+
+
+def test_a_link_that_a_stranger_left_is_not_followed(s3: Storage, tmp_path: Path) -> None:
+    Path("train.jsonl").write_bytes(MARK + TRAIN)
+    Path("elsewhere").mkdir()
+    url = f"s3://{s3.bucket}/new"
+    Path(tempfile.gettempdir(), f"vft-upload-{xxh3_128_hexdigest(url.encode())}").symlink_to(
+        tmp_path / "elsewhere"
+    )
+
+    with pytest.raises(UsageError, match="belongs to another user; set TMPDIR"):
+        fix("train.jsonl", out=url)
+
+    assert not files_in("elsewhere")
+    assert not s3.keys()
 
 
 def test_large_files_are_written_in_parts(s3: Storage, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ COMMANDS = (
             Argument(
                 "files",
                 "FILE",
-                "JSON Lines files or JSON arrays, folders, globs or URLs",
+                "JSON Lines files or JSON arrays, folders, globs, URLs",
                 many=True,
             ),
         ),
@@ -210,7 +210,7 @@ COMMANDS = (
             Argument(
                 "files",
                 "FILE",
-                "JSON Lines, JSON arrays or Parquet, folders, globs or URLs",
+                "JSON Lines, JSON or Parquet; folders, globs, URLs",
                 many=True,
             ),
         ),
@@ -261,7 +261,7 @@ COMMANDS = (
             Argument(
                 "files",
                 "FILE",
-                "JSON Lines, JSON arrays or Parquet, folders, globs or URLs",
+                "JSON Lines, JSON or Parquet; folders, globs, URLs",
                 many=True,
             ),
         ),

@@ -72,6 +72,25 @@ def survey(
     return found
 
 
+def refuse_repeated_ids(surveys: Sequence[TableSurvey]) -> None:
+    """Refuse each row with an id that an earlier example has: an evaluation would not tell them apart."""
+    first: dict[int, str] = {}
+    for one in surveys:
+        for number, row in enumerate(one.rows):
+            if not isinstance(row, GroupedRow) or not row.ids:
+                continue
+            place = f"{one.table.path}:{one.table.place(number)}"
+            earlier = next((first[id_] for id_ in row.ids if id_ in first), None)
+            if earlier is None and len(set(row.ids)) < len(row.ids):
+                earlier = place
+            if earlier is None:
+                first |= dict.fromkeys(row.ids, place)
+                continue
+            one.rows[number] = (
+                f"its id is that of an example of {earlier}, too; {option('id', '{n}')} numbers the examples"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """What becomes of the rows of each table, as in RowsTask, and numbers about their groups.
@@ -123,8 +142,12 @@ def _check_usable(surveys: Sequence[TableSurvey]) -> None:
 
 
 def _alike(surveys: Sequence[TableSurvey]) -> list[Sequence[int]]:
-    """Return the keys of images that look alike. Raises UsageError if there are too many images."""
-    looks = {key: look for one in surveys for key, look in one.looks.items() if look}
+    """Return the keys of images that look alike, of rows that can be used.
+
+    Raises UsageError if there are too many images.
+    """
+    used = {key for one in surveys for row in one.rows if isinstance(row, GroupedRow) for key in row.keys}
+    looks = {key: look for one in surveys for key, look in one.looks.items() if look and key in used}
     keys, known = list(looks), list(map(read_look, looks.values()))
     found = similar_groups([look.hash for look in known], lambda one, other: known[one].is_like(known[other]))
     if found is None:

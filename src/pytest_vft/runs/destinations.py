@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -42,10 +43,12 @@ def write_below(
             upload.send(
                 *({os.path.relpath(path, upload.folder) for path in paths} for paths in (written, beside))
             )
-    if not isinstance(result, FixResult):  # other steps need the files on this machine
-        result = replace(result, next=tuple(step for step in result.next if step.startswith("copy ")))
     moved: _Result = _moved(result, str(upload.folder), url)
-    return moved
+    if isinstance(moved, FixResult):
+        return moved
+    done = f"copy {shlex.quote(f'{url}/images')} to {shlex.quote(f'{url}/images')}"
+    # Other steps than copying need the files on this machine.
+    return replace(moved, next=tuple(one for one in moved.next if one.startswith("copy ") and one != done))
 
 
 def _moved(value: Any, old: str, new: str) -> Any:
