@@ -193,8 +193,6 @@ def test_examples_that_are_refused_for_different_reasons_have_one_of_them() -> N
 def test_a_key_that_llamafactory_does_not_read_is_at_most_a_loss() -> None:
     asked = {"role": "user", "content": "Which?"}
     write_jsonl("train.jsonl", [{"messages": [asked, {**answered(f"{n}"), "loss": True}]} for n in range(12)])
-        "train.jsonl", [{"messages": [question, {**answered(f"{n}"), "loss": True}]} for n in range(12)]
-    )
 
     one = compare_providers("train.jsonl", providers="llamafactory", offline=True)["llamafactory"]
 

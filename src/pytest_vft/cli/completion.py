@@ -25,7 +25,9 @@ def completion_script(shell: str) -> str:
             action.choices = _names(added) or added.choices or None
             if action.choices is None and added.metavar in _PATHS:
                 setattr(action, "complete", _PATHS[added.metavar])  # noqa: B010 - unknown to argparse's types
-    script: str = shtab.complete(parser, shell)
+    script: str = shtab.complete(parser, shell).replace(
+        "#compdef vft", "#compdef vft pytest-vft", 1
+    )  # of zsh
     return script + (_BASH if shell == "bash" else "")
 
 
@@ -47,7 +49,7 @@ _vft() {
   COMP_CWORD=$cword
   _shtab_vft "$@"
 }
-complete -o bashdefault -F _vft vft
+complete -o bashdefault -F _vft vft pytest-vft
 """
 _PATHS = {
     **dict.fromkeys(("FILE", "FILE:LINE", "FILE|JOB", "PATH"), shtab.FILE),
