@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import pickle
 import re
 import signal
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from forms import in_s3
@@ -151,6 +153,16 @@ def test_globs(s3: Storage) -> None:
     assert found("trailer") == ["trailer"]
 
 
+def test_a_key_that_is_not_read_is_named_and_stops_no_other_folder(s3: Storage) -> None:
+    urls = [s3.put("train-1.jsonl", TRAIN), s3.put("data/train.jsonl", TRAIN)]
+    address = f"{os.environ['AWS_ENDPOINT_URL']}/{s3.bucket}"
+    urlopen(Request(f"{address}/up//x%1B.txt", method="PUT", data=b"x")).close()  # noqa: S310 - loopback
+    assert expand(f"s3://{s3.bucket}/train-*.jsonl") == urls[:1]
+    assert expand(f"s3://{s3.bucket}/data/") == urls[1:]
+    with pytest.raises(UsageError, match=r"the key up//x\\x1b\.txt has an empty folder name, .*; rename"):
+        expand(f"s3://{s3.bucket}/")
+
+
 def test_workers_are_told_the_version_and_no_key(s3: Storage) -> None:
     (path,) = expand(s3.put("train.jsonl", TRAIN))
 
@@ -175,7 +187,7 @@ def test_an_object_that_changes_is_an_error(s3: Storage) -> None:
     ("name", "words"),
     [
         ("none.jsonl", "no such object; a folder ends with /"),
-        ("none-*.jsonl", "no such object"),
+        ("none-*.jsonl", "no object matches$"),
         ("none/", "the folder has no objects whose names end in .jsonl, "),
         ("a//b.jsonl", "the key has an empty folder name"),
     ],
@@ -325,6 +337,27 @@ def test_every_command_reads_objects(
     assert result.ret == 0
     result.stdout.fnmatch_lines([f"{url}::line/invalid-json PASSED*"])
     assert pytester.runpytest_inprocess(f"{url}::line/invalid-json", f"--vft-data={url}").ret == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "train.jsonl", "--report=json:s3://cards/r.json"],
+        ["check", "train.jsonl", "--baseline=s3://cards/known.json", "--write-baseline"],
+        ["show", "train.jsonl:1", "--save=s3://cards/images"],
+        ["submit", "plan", "train.jsonl", "--plan=s3://cards/plan.json"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_reports_are_not_written_to_urls(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    Path("train.jsonl").write_bytes(TRAIN)
+    try:
+        code: object = main(arguments)
+    except SystemExit as error:
+        code = error.code
+    assert code == 2
+    assert "is in object storage; expected a " in capsys.readouterr().err
+    assert not Path("s3:").exists()
 
 
 def test_no_object_is_changed_or_submitted(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:

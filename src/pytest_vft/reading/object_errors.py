@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pytest_vft.text import safe
+
 INSTALL = 'pip install "pytest-vft[cloud]"'
 NO_OBJECT = "no such object"
 
 _ANSWER = re.compile(r"status code: (\d{3})")
 _VALUE = re.compile(r'failed to parse "(.*?)" as (\w+)', re.DOTALL)
+_LISTED_KEY = re.compile(r'Encountered object with invalid path: .*?Path "(.*?)"(?: contained|: )', re.DOTALL)
 _PANIC = "PanicException"  # of Rust, a BaseException
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _METADATA = re.compile(r"http://(169\.254\.|metadata\.google\.internal)")
@@ -23,6 +26,8 @@ _KEYS = {
     "public container",
 }
 PREFIXES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
+_ODD_KEY = "has an empty folder name, .. or a control character, which is not read"
+_LONGEST_KEY = 200
 _NO_CREDENTIALS = "this machine has no credentials; set {keys}"
 # What is wrong, by a pattern for the status and the code in the answer of a server.
 _BY_ANSWER = (
@@ -44,16 +49,17 @@ _BY_TEXT = (
     (r"scheme is not allowed|BadScheme", "its endpoint is http; {prefix}_ALLOW_HTTP=true allows that"),
     (r"kind: Connect", "no connection to the server; check the network and the endpoint in the environment"),
     (r"[Cc]redential|[Aa]ccount", _NO_CREDENTIALS),
-    (
-        r"path segment|parse path",
-        "the key has an empty folder name or a control character, which is not read",
-    ),
+    (r"path segment|parse path", f"the key {_ODD_KEY}"),
     (r"", "the request failed; check endpoint, region and credentials in the environment"),
 )
 
 
 class ObjectError(OSError):
     """An object or bucket cannot be read; strerror says why and what to do."""
+
+
+class KeyNotReadError(ObjectError):
+    """A list of objects is refused for the key of one of them."""
 
 
 @contextmanager
@@ -71,6 +77,10 @@ def described(error: BaseException, scheme: str, url: str) -> ObjectError:
     """Return *error* of a request for *url*, which has nothing of the server's answer."""
     if isinstance(error, ObjectError):
         return error
+    if listed := _LISTED_KEY.match(str(error)):
+        return KeyNotReadError(
+            errno.EINVAL, f"the key {safe(listed[1], _LONGEST_KEY)} {_ODD_KEY}; rename the object", url
+        )
     words = _variable(str(error), PREFIXES[scheme]) or _cause(error).format(
         keys=_KEYS[scheme], prefix=PREFIXES[scheme]
     )
