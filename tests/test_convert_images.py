@@ -188,3 +188,15 @@ def test_examples_that_are_refused_for_different_reasons_have_one_of_them() -> N
     (left,) = after.left
     assert left.startswith("12 examples cannot be converted: image cannot be fetched: s3://acme/0.png: ")
     assert left.endswith("write paths instead (and 11 other reasons)")
+
+
+def test_a_key_that_llamafactory_does_not_read_is_at_most_a_loss() -> None:
+    asked = {"role": "user", "content": "Which?"}
+    write_jsonl("train.jsonl", [{"messages": [asked, {**answered(f"{n}"), "loss": True}]} for n in range(12)])
+
+    one = compare_providers("train.jsonl", providers="llamafactory", offline=True)["llamafactory"]
+
+    assert (one.verdict, [reason.message for reason in one.reasons]) == (
+        "loses",
+        ["12 messages have an unknown key loss"],
+    )

@@ -25,10 +25,10 @@ def completion_script(shell: str) -> str:
             action.choices = _names(added) or added.choices or None
             if action.choices is None and added.metavar in _PATHS:
                 setattr(action, "complete", _PATHS[added.metavar])  # noqa: B010 - unknown to argparse's types
-    script: str = shtab.complete(parser, shell).replace(
-        "#compdef vft", "#compdef vft pytest-vft", 1
-    )  # of zsh
-    return script + (_BASH if shell == "bash" else "")
+    script: str = shtab.complete(parser, shell)
+    if shell == "bash":
+        return script + _BASH
+    return script.replace("#compdef vft", "#compdef vft pytest-vft", 1)  # the commands that zsh completes
 
 
 # Bash cuts --provider=openai into three words; the script of shtab completes only --provider openai.
