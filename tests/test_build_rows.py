@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 
 from pytest_vft import UsageError, build_dataset, evaluate
 from pytest_vft.catalogue.cases import draw
+from pytest_vft.report.build import BuiltDataset, render_build
 
 Row = dict[str, Any]
 
@@ -155,3 +157,53 @@ def test_an_example_that_the_target_refuses_is_set_aside() -> None:
         assert sum(one.examples for one in result.splits) == 25 - 1 - len(places) - (to == "openai")
     limits = ["tokens; expected at most 65,536", "has 11 images; expected at most 10", "tokens; expected at"]
     assert all(limit in one.why for limit, one in zip(limits, refused.refused, strict=True))
+
+
+def said(result: BuiltDataset) -> str:
+    return " ".join(render_build(result).split())
+
+
+def test_what_few_shot_examples_leave_in_train_is_said() -> None:
+    given_rows = [{**row, "question": ["One?", "Two?"], "answer": ["1", "2"]} for row in rows(12)]
+
+    for to, condition in (("openai", "."), ("llamafactory", " if you train with mask_history: true")):
+        shown = said(build_dataset(given_rows, to=to, out=to, few_shot=2))
+        assert "question (train has 2 other examples with the same images); their" in shown
+        assert (f"their answers are not trained on{condition}" in shown) == (to == "llamafactory")
+
+
+def test_several_answers_of_which_one_is_trained_on_are_said() -> None:
+    given_rows = [{**row, "answer": ["Yes", "No", "Yes"] if row["id"] < 5 else "No"} for row in rows(12)]
+
+    result = build_dataset(as_lines(given_rows), out="out")
+
+    assert "5 examples with several answers: the most frequent one is trained on" in said(result)
+
+
+MISTAKES: dict[str, tuple[Row, str]] = {
+    "one group": ({"split": "80/10/10", "by": "kind"}, "of 20 rows in 1 group; give rows of more groups or"),
+    "all shown": ({"few_shot": 20}, "few_shot leaves train without an example; give a smaller number"),
+    "negative": ({"few_shot": -1}, "few_shot is -1; expected at least 0"),
+    "one share": ({"split": "80"}, "split is '80'; expected numbers as in 80/10/10"),
+    "no shares": ({"split": (60, "x")}, "split is '60/x'; expected numbers"),
+    "empty group": ({"by": "none"}, "the value for by is empty; no row can be used"),
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), MISTAKES.values(), ids=MISTAKES)
+def test_the_cause_of_a_mistake_is_named(options: Row, expected: str) -> None:
+    table = as_lines([{**row, "kind": "a", "none": ""} for row in rows(20)])
+
+    with pytest.raises(UsageError, match=re.escape(expected)):
+        build_dataset(table, out="out", drop=True, **options)
+
+
+def test_shares_are_numbers_as_well_and_lists_go_with_lists() -> None:
+    given_rows = [*rows(20), {**rows(1)[0], "question": ["One?"]}]
+
+    result = build_dataset(given_rows, out="out", split=(60, 20, 20), exact=True, drop=True)
+
+    assert [one.examples for one in result.splits] == [12, 4, 4]
+    assert [one.why for one in result.refused] == [
+        "the questions are a list, the answer is not; expected two lists"
+    ]

@@ -187,6 +187,14 @@ def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
         assert anchor in anchors(other), f"{target}#{anchor}"
 
 
+def test_the_first_page_links_to_each_page() -> None:
+    linked = set(LINK.findall((ROOT / "docs/index.md").read_text(encoding="utf-8")))
+    generated = ("reference/rules/", "reference/providers/")
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")}
+
+    assert linked >= {page for page in pages if not page.startswith((*generated, "index.md"))}
+
+
 def test_the_tests_that_the_security_model_names_exist() -> None:
     text = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
 

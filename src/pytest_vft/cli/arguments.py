@@ -64,7 +64,7 @@ def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> argpar
 
 
 def _add_option(group: argparse._ArgumentGroup, option: Option) -> argparse.Action:
-    settings = option.settings
+    settings = option.settings | {"help": option.help or argparse.SUPPRESS}
     types = {
         "path": _path if option.name == "out" else _local_path,
         "count": _count,

@@ -24,6 +24,7 @@ from pytest_vft.tables.rows import RowExample, read_row
 from pytest_vft.tables.survey import row_of
 
 TEST: Split = "test"
+_SEVERAL = "several answers"  # a kind of change
 _NO_ENTRY = ShardEntry(b"", 0)  # the data URL of a shot is whole
 
 
@@ -88,6 +89,8 @@ class RowWriter:
                     del self._losses["weight"]
                 losses.update(self._losses)
                 changes.update(converter.images.changes)
+                if split != TEST and (several := sum(len(one.truths) > 1 for one in chosen)):
+                    changes[_SEVERAL] += several
                 images |= converter.images.names
         return WrittenRows(lines, truths, refused, losses, changes, list(images))
 
