@@ -178,6 +178,43 @@ def test_text_that_repeats_itself_is_no_bomb_below_the_limit() -> None:
     assert errors(checked("train.jsonl")) == []
 
 
+def test_a_file_of_pzstd_starts_with_a_frame_to_be_skipped() -> None:
+    frames = [zstd.compress(b"".join(part)) for part in (LINES[:9], LINES[9:])]
+    sized = [
+        b"\x5d\x2a\x4d\x18" + (4).to_bytes(4, "little") + len(one).to_bytes(4, "little") + one
+        for one in frames
+    ]
+    Path("train.jsonl.zst").write_bytes(b"".join(sized))
+    report = checked("train.jsonl.zst")
+    assert (errors(report), report.files[0].examples) == ([], 20)
+
+
+@packed
+@pytest.mark.parametrize("filling", [b"[", b" ", b'{"messages": "'])
+def test_a_long_line_of_a_small_file_is_not_read(end: str, filling: bytes) -> None:
+    path = write(end, b"".join(LINES) + filling + filling[:1] * 40 * MIB)
+    (found,) = errors(checked(path))
+    assert (
+        f"its {NAMES[end]} data has a line of more than 16,777,216 bytes, so nothing is read after line 20"
+        in found
+    )
+
+
+def test_what_cannot_be_repaired_is_not_advised(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write("gz", b"\xef\xbb\xbf" + b"".join(LINES))
+    main(["check", str(path)])
+    assert "vft convert train.jsonl.gz --to=PROVIDER --out=DIR" in capsys.readouterr().out
+    assert main(["fix", str(path)]) == 1
+    assert "nothing was written: vft convert FILE --to=PROVIDER --out=DIR repairs" in capsys.readouterr().out
+    noise = gzip.compress(b"".join(line(number, os.urandom(40_000).hex()) for number in range(9)))
+    Path("cut.jsonl.gz").write_bytes(noise[: len(noise) // 2])
+    assert main(["providers", "cut.jsonl.gz"]) == 0
+    shown = capsys.readouterr().out
+    assert "cannot be read" in shown
+    assert "after convert" not in shown
+    assert "next:" not in shown
+
+
 def test_an_archive_is_named() -> None:
     head = b"x".ljust(257, b"\0") + b"ustar\0" + bytes(2000)
     for content, words in [
@@ -213,10 +250,10 @@ def test_a_file_in_the_cache_is_not_unpacked(end: str, monkeypatch: pytest.Monke
         opened.append(arguments)
         return open_text(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compressed, "open_text", spy)
-    assert checked(path, depth="full").findings == first.findings
+    with monkeypatch.context() as patched:  # undo() would also undo the change of folder
+        patched.setattr(compressed, "open_text", spy)
+        assert checked(path, depth="full").findings == first.findings
     assert len(opened) < 5  # the head, by which the kind is known, and the first examples
-    monkeypatch.undo()
     write(end, b"".join([*noise[:-1], line(41, 5)]))
     assert len(checked(path, depth="full").findings) == len(first.findings) + 1
 

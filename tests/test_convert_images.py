@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,67 @@ def test_what_was_not_fetched_is_taken_after_a_conversion() -> None:
 
     assert one.after is not None
     assert (one.verdict, one.after.verdict) == ("unknown", "takes")
+
+
+def test_texts_of_a_preference_are_strings_for_fireworks() -> None:
+    def said(role: str, *texts: str) -> list[Example]:
+        return [{"role": role, "content": [{"type": "text", "text": text} for text in texts]}]
+
+    write_jsonl(
+        "train.jsonl",
+        [
+            {
+                "input": {"messages": said("user", "Which?", f"{n}")},
+                "preferred_output": said("assistant", f"Lot {n}."),
+                "non_preferred_output": said("assistant", "No."),
+            }
+            for n in range(12)
+        ],
+    )
+
+    after = compare_providers("train.jsonl", providers="fireworks", offline=True)["fireworks"].after
+    result = convert("train.jsonl", to="fireworks", out="out")
+
+    assert after is not None
+    assert (after.verdict, result.ok) == ("takes", True)
+    first = json.loads(Path("out/train.jsonl").read_text().splitlines()[0])
+    assert first["input"]["messages"] == [{"role": "user", "content": "Which?\n0"}]
+
+
+def test_what_a_conversion_leaves_is_named_rule_by_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    write_jsonl("train.jsonl", examples())
+    command = ["convert", "train.jsonl", "--to=bedrock-nova", "--out=out", "--image-prefix=s3://acme/x/"]
+
+    assert main(command) == 0
+
+    out = capsys.readouterr().out
+    assert "\nwarning message/no-bucket-owner: 12 messages\n" in out
+    assert "\nnot checked: 12 images: not opened (" in out
+    assert out.endswith("\nnext: aws s3 cp out/train.jsonl s3://acme/x/\n")
+
+
+def test_examples_that_are_refused_for_different_reasons_have_one_of_them() -> None:
+    image = {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://acme/N.png"}}}}
+    text = json.dumps({"messages": [{"role": "user", "content": [image, {"text": "?"}]}]})
+    answer = {"role": "assistant", "content": [{"text": "A lot."}]}
+    lines = [json.loads(text.replace("N", f"{n}")) for n in range(12)]
+    write_jsonl("train.jsonl", [{"messages": [*one["messages"], answer]} for one in lines])
+
+    after = compare_providers("train.jsonl", providers="trl", offline=True)["trl"].after
+
+    assert after is not None
+    (left,) = after.left
+    assert left.startswith("12 examples cannot be converted: image cannot be fetched: s3://acme/0.png: ")
+    assert left.endswith("write paths instead (and 11 other reasons)")
+
+
+def test_a_key_that_llamafactory_does_not_read_is_at_most_a_loss() -> None:
+    asked = {"role": "user", "content": "Which?"}
+    write_jsonl("train.jsonl", [{"messages": [asked, {**answered(f"{n}"), "loss": True}]} for n in range(12)])
+
+    one = compare_providers("train.jsonl", providers="llamafactory", offline=True)["llamafactory"]
+
+    assert (one.verdict, [reason.message for reason in one.reasons]) == (
+        "loses",
+        ["12 messages have an unknown key loss"],
+    )

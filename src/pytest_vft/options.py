@@ -66,6 +66,7 @@ class Option(NamedTuple):
 
     A "flag" does not take a value, a "list" may be given several times, and a "count" of 0 means all.
     *default* is the value of an option that was not given, *group* the heading above it in the help.
+    The help does not show an option without a text: it is accepted, and has no effect.
     """
 
     name: str
@@ -142,7 +143,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command(
         "build",
-        "make training, validation and test files of a table",
+        "make training, validation and test files from a table",
         "pytest_vft.cli.build:build",
         (Argument("files", "ROWS", "tables: CSV, JSON Lines, JSON arrays or Parquet, or globs", many=True),),
         examples=(
@@ -346,7 +347,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option(
         "write-baseline",
         "",
-        "write today's findings to the file of the baseline (default: vft-baseline.json)",
+        "write the current findings to the file of the baseline (default: vft-baseline.json)",
         _CHECK,
         "flag",
     ),
@@ -367,7 +368,10 @@ _TABLE: tuple[str | Option, ...] = (
     Option("no-cache", "", "do not read or write .vft_cache", _FETCH, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _FETCH, "integer"),
     Option(
-        "cluster", "dask://HOST:PORT", "lint on this Dask cluster; dask: DASK_SCHEDULER_ADDRESS", _CLUSTER
+        "cluster",
+        "dask://HOST:PORT",
+        "check on this Dask cluster; `dask` reads the address from DASK_SCHEDULER_ADDRESS",
+        _CLUSTER,
     ),
     "output",
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
@@ -386,7 +390,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
     Option("quiet", "", "print only findings and the verdict; nothing if the run passes", _QUIET, "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
-    Option("base-url", "URL", "has no effect on a check", ("check",)),
+    Option("base-url", "URL", "", ("check",)),
     "columns",
     Option("question", "COLUMN", "questions: a column, a dotted path or a template", _BUILD),
     Option("answer", "COLUMN", "answers", _BUILD),
@@ -396,7 +400,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option("split", "SHARES", "shares of train, validation and test, e.g. 80/10/10", _BUILD),
     Option("by", "COLUMN", "keep rows with the same value in one split", _BUILD),
     Option("near", "", "keep images that look alike in one split", _BUILD, "flag"),
-    Option("stratify", "COLUMN", "give each split the same shares of the values; --exact", _BUILD),
+    Option("stratify", "COLUMN", "give each split the same shares of the values (see --exact)", _BUILD),
     Option("exact", "", "meet the shares; adding rows can then move others", _BUILD, "flag"),
     Option("seed", "N", "draw other splits (default: 0)", _BUILD, "count"),
     "examples",
@@ -496,7 +500,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option("max-cost", "USD", "maximum cost of one run in US dollars, at the given prices", _EVAL),
     Option("prices", "IN,OUT", "US dollars per million tokens of prompts and of answers", _EVAL),
     Option("judge-prices", "IN,OUT", "prices of the judge", _EVAL),
-    Option("fresh", "", "ask again, also what earlier runs asked", ("eval",), "flag"),
+    Option("fresh", "", "repeat requests of earlier runs", ("eval",), "flag"),
     "output",
     Option(
         "format", "", "output format on stdout (default: text)", ("eval",), "choice", EVAL_FORMATS, "text"

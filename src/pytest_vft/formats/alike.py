@@ -11,7 +11,7 @@ from pytest_vft.formats.registry import load_format
 from pytest_vft.json_schema import fast_validator
 
 # Keys of a message that a format need not know: rules say what a provider makes of them.
-_JUDGED = frozenset({"name", "weight"})
+_JUDGED = frozenset({"name", "weight", "loss"})
 _COLUMNS = frozenset({"images", "image"})
 # Formats of strings: their readers take lists only to show where these are.
 _OF_STRINGS = frozenset({"llamafactory", "sharegpt"})

@@ -12,7 +12,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_vft.reading.object_errors import ObjectError, described
+from pytest_vft.reading.object_environment import check_environment
+from pytest_vft.reading.object_errors import ObjectError, in_our_words
 from pytest_vft.reading.object_paths import ObjectPath
 from pytest_vft.reading.waiting import waited
 
@@ -51,10 +52,8 @@ def look_at(url: str) -> ObjectPath:
     import obstore  # noqa: PLC0415 - for object storage only
 
     place = parse_url(url)
-    try:
+    with in_our_words(place.scheme, str(place)):
         return _pinned(place, waited(lambda: obstore.head(store_of(place), place.key)))
-    except Exception as error:  # noqa: BLE001 - obstore raises any exception
-        raise described(error, place.scheme, str(place)) from None
 
 
 def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> Iterator[ObjectPath]:
@@ -66,7 +65,7 @@ def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> It
     import obstore  # noqa: PLC0415 - for object storage only
 
     prefix = folder.key.rstrip("/") or None
-    try:
+    with in_our_words(folder.scheme, str(folder)):
         store = store_of(folder)
         if deep or after:
             batches = obstore.list(store, prefix, offset=after or None)
@@ -75,8 +74,6 @@ def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> It
         else:
             listed = waited(lambda: obstore.list_with_delimiter(store, prefix))
             yield from (_pinned(folder, meta) for meta in listed["objects"])
-    except Exception as error:  # noqa: BLE001 - as above
-        raise described(error, folder.scheme, str(folder)) from None
 
 
 def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
@@ -87,12 +84,10 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
     import obstore  # noqa: PLC0415 - for object storage only
 
     place = parse_url(path)
-    try:
+    with in_our_words(place.scheme, str(place)):
         store = store_of(place, RETRIES)
         options: GetOptions = {"range": (start, end), "if_match": path.etag}
         found = waited(lambda: obstore.get(store, place.key, options=options).bytes())
-    except Exception as error:  # noqa: BLE001 - as above
-        raise described(error, place.scheme, str(place)) from None
     if len(found) != end - start:
         raise ObjectError(errno.EIO, "the server sent too few bytes; run it again", path)
     return memoryview(found)
@@ -101,19 +96,18 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
 def read_start(url: str, most: int) -> tuple[bytes, int]:
     """Return the first bytes of the object at *url*, at most *most*, and its size. Raises ObjectError."""
     place = parse_url(url)
-    try:
+    with in_our_words(place.scheme, url):
         import obstore  # noqa: PLC0415 - for object storage only
 
         found = obstore.get(store_of(place), place.key, options={"range": (0, most)})
         return bytes(found.bytes()), found.meta["size"]
-    except Exception as error:  # noqa: BLE001 - as above
-        raise described(error, place.scheme, url) from None
 
 
 @cache
 def _open_store(scheme: str, bucket: str, retries: int) -> ObjectStore:
     from obstore import store  # noqa: PLC0415 - for object storage only
 
+    check_environment(scheme)
     kind: Any = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}[scheme]
     opened: ObjectStore = kind(bucket, retry_config={"max_retries": retries})
     return opened

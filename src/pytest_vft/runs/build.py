@@ -79,7 +79,7 @@ def build_dataset(  # noqa: PLR0913 - all by keyword, each with a default
     answer: str | None = None,
     image: str | None = None,
     id: str | None = None,  # noqa: A002 - as in build_example
-    split: str | None = None,
+    split: str | Sequence[float] | None = None,
     by: str | None = None,
     stratify: str | None = None,
     near: bool = False,
@@ -107,16 +107,16 @@ def build_dataset(  # noqa: PLR0913 - all by keyword, each with a default
 
     *rows* is the path of a CSV, JSON Lines, JSON or Parquet file, a list of paths, or an iterable of
     mappings, such as a datasets.Dataset or data_frame.to_dict("records"). *question*, *answer*, *image* and
-    *id* are names of columns, dotted paths, or templates such as "[{id}] {question}"; by default columns
-    with usual names. *split* are shares as in "80/10/10"; all rows are train without it. Rows with the same
-    image are in the same split, and so are rows with the same value of *by* and, with *near*, rows with
-    images that look alike. The split of a row does not depend on other rows unless *exact* is given, which
-    meets the shares exactly, or *stratify*, a column of whose values each split has the same shares.
+    *id* are names of columns, dotted paths, or templates such as "[{id}] {question}"; by default columns with
+    usual names. *split* are shares as in "80/10/10" or (80, 10, 10); all rows are train without it. Rows with
+    the same image are in the same split, and so are rows with the same value of *by* and, with *near*, rows
+    with images that look alike. The split of a row does not depend on other rows unless *exact* is given,
+    which meets the shares exactly, or *stratify*, a column of whose values each split has the same shares.
     *few_shot* examples are moved out of train and shown before each question, after *system*, a text or
-    @FILE. *detail* is that of all images; with a *quality*, each image is saved as a JPEG of this quality.
-    A row that cannot be used keeps everything from being written, unless *drop* sets it aside. The other
-    arguments are those of convert(). Raises UsageError, ConfigError, RuleFileError, OSError, and LintError
-    if a worker dies.
+    @FILE. *detail* is that of all images; with a *quality*, each image is saved as a JPEG of this quality. A
+    row that cannot be used keeps everything from being written, unless *drop* sets it aside. The other
+    arguments are those of convert(). Raises UsageError, ConfigError, RuleFileError, OSError, and LintError if
+    a worker dies.
     """
     options = {
         "to": os.fspath(to),

@@ -45,9 +45,10 @@ def read_row(row: Mapping[str, Any], columns: Columns, number: int, detail: str 
     images = tuple(read_images(columns.image, row, detail))
     if not isinstance(questions, list):
         return [_example(questions, answers, images, ids)]
-    if not isinstance(answers, list) or len(answers) != len(questions):
-        given = len(answers) if isinstance(answers, list) else 1
-        raise NotConvertedError(f"{count(len(questions), 'question')} for {count(given, 'answer')}")
+    if not isinstance(answers, list):
+        raise NotConvertedError("the questions are a list, the answer is not; expected two lists")
+    if len(answers) != len(questions):
+        raise NotConvertedError(f"{count(len(questions), 'question')} for {count(len(answers), 'answer')}")
     if not questions:
         raise NotConvertedError("the list of questions is empty")
     if not isinstance(ids, list):

@@ -30,6 +30,7 @@ from pytest_vft.tables.rows import RowExample, read_row
 
 _HALF = 2**64  # keys are 64 of the 128 bits of a hash, which take half the memory
 _MOST_KNOWN = 100_000  # images that are remembered
+_OPTION_OF = {"group": "by", "stratum": "stratify"}
 _SCHEMES = {"data": "data", "http": "url"}
 
 
@@ -129,7 +130,7 @@ def _key_of(column: Column, row: Mapping[str, Any], what: str) -> int:
         value = column.values(row, 0)
     except BadCellError as error:
         raise NotConvertedError(str(error)) from None
-    if value is None:
-        raise NotConvertedError(f"the column of its {what} is empty")
+    if value is None or value == "":
+        raise NotConvertedError(f"the value for {option(_OPTION_OF[what])} is empty")
     texts: Sequence[str] = [as_text(one) for one in value] if isinstance(value, list) else [as_text(value)]
     return xxh3_64_intdigest("\0".join((what, *texts)).encode("utf-8", "surrogatepass"))
