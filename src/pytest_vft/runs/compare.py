@@ -94,7 +94,9 @@ def compare(  # noqa: PLR0913 - all by keyword but two
         check = partial(run, known=known)
         providers = tuple(
             replace(
-                _converted(one.settings, _compatibility(one, report, today), samples, check, today),
+                _converted(one.settings, _compatibility(one, report, today), samples, check, today)
+                if all(file.stopped_by is None for file in files)  # else nothing can be converted
+                else _compatibility(one, report, today),
                 loader=_loaded(one.settings, sources) if loads else None,
             )
             for one, report in judged
