@@ -45,11 +45,8 @@ def output_targets(
     name, also if only their case differs, for a file with the name of a side file of another one, and for
     object storage, in which nothing is written.
     """
-    if out is not None and is_object(_as_url(out)):
-        raise UsageError(
-            f"{_as_url(out)}: nothing is written in object storage; write to a folder, and copy that"
-        )
     if out is not None:
+        check_folder(out)
         return [OutputTarget(out, _distinct({path: _name(path, suffixes or {}) for path in paths}))]
     folders: dict[str, dict[str, str]] = {}
     for path in paths:
@@ -60,6 +57,14 @@ def output_targets(
         folder, name = os.path.split(os.path.realpath(path))
         folders.setdefault(folder, {})[path] = name
     return [OutputTarget(Path(folder), _distinct(names), True) for folder, names in folders.items()]
+
+
+def check_folder(out: Path) -> None:
+    """Raise UsageError for object storage, in which nothing is written."""
+    if is_object(_as_url(out)):
+        raise UsageError(
+            f"{_as_url(out)}: nothing is written in object storage; write to a folder, and copy that"
+        )
 
 
 def _as_url(out: Path) -> str:

@@ -14,6 +14,7 @@ from pytest_vft.errors import UsageError
 from pytest_vft.model import SPLITS, Split
 from pytest_vft.naming import option
 from pytest_vft.outputs.aside import DropLimit, drop_limit
+from pytest_vft.outputs.names import check_folder
 from pytest_vft.regular_files import read_text
 from pytest_vft.runs.conversion_request import read_images_option
 from pytest_vft.runs.conversion_target import ConversionTarget, find_target, provider_of
@@ -58,6 +59,7 @@ def read_build_request(options: Mapping[str, Any]) -> BuildRequest:
     to, out = options.get("to") or DEFAULT_TARGET, options.get("out")
     if not out:
         raise UsageError("expected --out=DIR: where files are written")
+    check_folder(Path(out))
     settings = read_settings({**options, "provider": provider_of(to), "data_format": None})
     target = find_target(to, settings, options.get("image_prefix") or "", options.get("bucket_owner"))
     target.check_bucket()

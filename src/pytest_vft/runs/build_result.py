@@ -15,6 +15,8 @@ from pytest_vft.runs.build_survey import Arrangement, TableSurvey
 from pytest_vft.runs.next_steps import next_steps
 from pytest_vft.tables.shard import TEST
 
+_ELSEWHERE = {"url", "bucket"}  # transports of images whose content is not read if they are kept
+
 
 def build_result(
     setup: BuildSetup,
@@ -47,6 +49,7 @@ def build_result(
             for split, path in paths.items()
         ),
         shares=tuple(share for share in request.shares.of if share),
+        asked=request.options.get("split") or "",
         exact=request.shares.exact,
         rows=sum(row is not None for one in surveys for row in one.rows),
         blank=sum(row is None for one in surveys for row in one.rows),
@@ -57,6 +60,7 @@ def build_result(
         few_shot=request.few_shot,
         groups=arrangement.groups if arrangement else 0,
         alike=arrangement.alike if arrangement else 0,
+        by_url=form.images == "keep" and any(one.transports & _ELSEWHERE for one in surveys),
         fixed={name: text for name, column in parts.items() if (text := column.fixed_text) is not None},
         losses=dict(written.losses),
         changes=dict(written.changes),
