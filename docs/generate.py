@@ -52,7 +52,7 @@ def usage(command: Command) -> str:
 def options(command: Command) -> str:
     """Return the table of arguments and options of *command*, with a column for pytest if there are any."""
     rows = [(code(value(argument)), "", argument.help) for argument in command.arguments]
-    rows += [row(option, command) for option in OPTIONS if belongs(option, command)]
+    rows += [row(option, command) for option in OPTIONS if option.help and belongs(option, command)]
     if not any(pytest for _, pytest, _ in rows):
         return table((code(f"vft {command.name}"), "what it does"), ((ours, what) for ours, _, what in rows))
     return table((code(f"vft {command.name}"), "pytest", "what it does"), rows)

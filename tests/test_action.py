@@ -92,7 +92,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
 
 
 def test_clean_files_pass(runner: Runner) -> None:
-    done = runner.check(paths="clean.jsonl\n", args="--offline --depth=header")
+    done = runner.check(paths="clean.jsonl\r\n", args="--offline\r\n--depth=header")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASSED" in done.stdout
@@ -124,10 +124,11 @@ def test_no_input_is_run(runner: Runner, name: str) -> None:
     assert not (runner.work / "owned").exists()
 
 
-def test_without_paths_the_configuration_is_checked(runner: Runner) -> None:
+@pytest.mark.parametrize("paths", ["", "  \n "])
+def test_without_paths_the_configuration_is_checked(runner: Runner, paths: str) -> None:
     (runner.work / "vft.toml").write_text('data.train = "clean.jsonl"\n')
 
-    done = runner.check(args="--offline")
+    done = runner.check(paths=paths, args="--offline")
 
     (runner.work / "vft.toml").unlink()
     assert done.returncode == 0, done.stdout + done.stderr

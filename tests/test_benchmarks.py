@@ -40,6 +40,8 @@ ROWS = [
     "header-jobs",
     "full",
     "full-jobs",
+    "gzip",
+    "zstd",
     "fix",
     "providers",
     "warm",

@@ -95,9 +95,9 @@ OPENAI: dict[str, tuple[Example, dict[str, str]]] = {
         chat(ASKS, PEAR, tools=TOOLS, parallel_tool_calls=False),
         {"together": "example/refused-key", "trl": "example/unread-field"},
     ),
-    "refusal: an empty answer in TRL and Axolotl": (
+    "refusal: an empty answer in TRL, Axolotl and Unsloth": (
         chat(ASKS, says("assistant", {"type": "refusal", "refusal": "No."})),
-        {"together": "message/refused-field", "swift": "message/refused-field", **dict.fromkeys(("trl", "axolotl"), "message/unread-field")},
+        {"together": "message/refused-field", "swift": "message/refused-field", **dict.fromkeys(("trl", "axolotl", "unsloth"), "message/unread-field")},
     ),
     "call without content: a KeyError in Axolotl and Unsloth": (
         chat(ASKS, {"role": "assistant", "tool_calls": CALL}, {"role": "tool", "tool_call_id": "a", "content": [text("1")]}, PEAR),

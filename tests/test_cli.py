@@ -954,6 +954,7 @@ ELSEWHERE = {
     "--vft-only": "a command collects nothing but datasets",
     "--vft-submit": "vft submit plan|preflight|apply FILE",
     "--vft-yes": "an option of vft submit",
+    "--vft-base-url": "an option of vft submit and vft eval",
     "--vft-eval": "vft eval FILE",
 }
 HERE_ONLY = {

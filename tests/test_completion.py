@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_vft.cli import main
+
 TIMEOUT = 20
 # The shells print the words that the command would get.
 SETUP = {
@@ -20,6 +22,14 @@ SETUP = {
     "fish": "function fish_prompt; end; function vft; printf '<%s>' $argv; echo; end; source ./_vft",
 }
 START = {"bash": ["bash", "--norc", "-i"], "zsh": ["zsh", "-f", "-i"], "fish": ["fish", "--no-config", "-i"]}
+
+
+def test_the_shell_may_follow_a_space(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["--print-completion", "bash"])
+
+    assert done.value.code == 0
+    assert capsys.readouterr().out.endswith("complete -o bashdefault -F _vft vft pytest-vft\n\n")
 
 
 def press(shell: str, keys: str, folder: Path) -> str:

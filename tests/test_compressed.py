@@ -178,6 +178,17 @@ def test_text_that_repeats_itself_is_no_bomb_below_the_limit() -> None:
     assert errors(checked("train.jsonl")) == []
 
 
+def test_a_file_of_pzstd_starts_with_a_frame_to_be_skipped() -> None:
+    frames = [zstd.compress(b"".join(part)) for part in (LINES[:9], LINES[9:])]
+    sized = [
+        b"\x5d\x2a\x4d\x18" + (4).to_bytes(4, "little") + len(one).to_bytes(4, "little") + one
+        for one in frames
+    ]
+    Path("train.jsonl.zst").write_bytes(b"".join(sized))
+    report = checked("train.jsonl.zst")
+    assert (errors(report), report.files[0].examples) == ([], 20)
+
+
 def test_an_archive_is_named() -> None:
     head = b"x".ljust(257, b"\0") + b"ustar\0" + bytes(2000)
     for content, words in [
@@ -213,10 +224,10 @@ def test_a_file_in_the_cache_is_not_unpacked(end: str, monkeypatch: pytest.Monke
         opened.append(arguments)
         return open_text(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compressed, "open_text", spy)
-    assert checked(path, depth="full").findings == first.findings
+    with monkeypatch.context() as patched:  # undo() would also undo the change of folder
+        patched.setattr(compressed, "open_text", spy)
+        assert checked(path, depth="full").findings == first.findings
     assert len(opened) < 5  # the head, by which the kind is known, and the first examples
-    monkeypatch.undo()
     write(end, b"".join([*noise[:-1], line(41, 5)]))
     assert len(checked(path, depth="full").findings) == len(first.findings) + 1
 

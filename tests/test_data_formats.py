@@ -61,6 +61,7 @@ def planted(name: str, change: Callable[[Example], None]) -> list[tuple[str, int
 SHAPE = "example/invalid-shape"
 EMPTY = "message/empty-content"
 KEY = "message/unknown-key"
+ROLE = "message/unsupported-role"
 F_DATA = "/contents/0/parts/0/fileData"
 B_PATH = ("messages", 0, "content", 0, "image", "source")
 B_SOURCE = "/messages/0/content/0/image/source"
@@ -109,7 +110,7 @@ def put(*path: str | int, value: Any) -> Callable[[Example], None]:
         ("openai-preference", put("input", "messages", 1, value=7), SHAPE, "/input/messages/1"),
         ("openai-preference", put("non_preferred_output", value=...), SHAPE, ""),
         ("axolotl path", put("messages", 1, "content", 0, "path", value=7), SHAPE, f"{A_PART}/path"),
-        ("axolotl path", put("messages", 1, "role", value="humen"), SHAPE, "/messages/1/role"),
+        ("axolotl path", put("messages", 1, "role", value="humen"), ROLE, "/messages/1"),
         ("axolotl path", put("messages", 2, "content", value=""), EMPTY, "/messages/2"),
         ("axolotl path", put("messages", 1, "content", 0, "pth", value="a"), KEY, f"{A_PART}/pth"),
         ("gemini", put("contents", 0, "role", value="usr"), SHAPE, "/contents/0/role"),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,74 +12,16 @@ from typing import Any
 
 import pytest
 import yaml
+from documented import BLOCK, ROOT, blocks, follow, run, steady
 from evaluation.server import Reply, Request, question_of, serving
 from PIL import Image
 
 from pytest_vft import build_example, write_jsonl
 from pytest_vft.cli import main
 
-ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 OURS = "https://github.com/pytest-vft/pytest-vft/blob/main/"  # PyPI shows the README without the other files
-
-
-def blocks(page: str) -> list[tuple[str, str]]:
-    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
-
-
-def steady(text: str) -> str:
-    """Remove what differs between runs and machines: times, sizes, versions, paths."""
-    text = re.sub(r"\d+\.\d+ ?s\b", "N s", text)
-    text = re.sub(r"\d[\d,.]* (bytes|kB|MB)", "N bytes", text)
-    text = re.sub(
-        r"^(platform|rootdir|plugins|cachedir|configfile|hypothesis).*\n", "", text, flags=re.MULTILINE
-    )
-    text = re.sub(r"=+", "=", text)
-    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).strip()
-
-
-def run(command: str, folder: Path) -> str:
-    """Run *command* unchanged, with the vft and pytest of this Python."""
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    # pytest prints more if the variable CI is set than on the terminal of a reader.
-    hidden = ("PYTEST_", "CI", "VFT_")
-    environment = {name: os.environ[name] for name in os.environ if not name.startswith(hidden)}
-    environment |= {"PATH": path, "COLUMNS": "80", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
-    environment["VFT_OFFLINE"] = "1"  # the buckets in guides are not read
-    environment["PYTEST_ADDOPTS"] = "-p no:randomly -p no:sugar"  # they change each output
-    done = subprocess.run(  # noqa: S602 - our own documentation, in a shell, as readers run it
-        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stderr == ""
-    return done.stdout
-
-
-def follow(page: str, folder: Path) -> int:
-    """Run the Python and console blocks of *page* in *folder*; return how many outputs were compared.
-
-    A block of TOML is the configuration from there on.
-    """
-    compared = 0
-    for kind, text in blocks(page):
-        if kind == "python":
-            (folder / "make_data.py").write_text(text, encoding="utf-8")
-            run("python make_data.py", folder)
-        if kind == "toml":
-            name = "pyproject.toml" if "[tool.vft" in text else "vft.toml"
-            (folder / name).write_text(text, encoding="utf-8")
-        if kind == "console":
-            command, _, expected = text.removeprefix("$ ").partition("\n")
-            printed = run(command, folder)
-            if expected:
-                assert steady(printed) == steady(expected)
-                compared += 1
-    return compared
-
-
-def test_the_tutorial_is_true(tmp_path: Path) -> None:
-    assert follow("docs/tutorial.md", tmp_path) == 3
 
 
 def test_the_guide_to_a_dirty_dataset_is_true(tmp_path: Path) -> None:
@@ -239,11 +178,21 @@ def test_blocks_are_what_they_say_and_links_lead_somewhere(page: Path) -> None:
             yaml.safe_load(block)
     for target in LINK.findall(text):
         assert (page.parent / target).exists(), target
+        if (ROOT / "docs") in page.parents:  # the site has nothing else
+            assert (page.parent / target).resolve().is_relative_to(ROOT / "docs"), target
     for target in re.findall(rf"\]\({OURS}([^)#]+)", text):
         assert (ROOT / target).exists(), target
     for ours, target, anchor in re.findall(rf"\]\(({OURS})?([^):#]*)#([^)]+)\)", text):
         other = (ROOT if ours else page.parent) / target if target else page
         assert anchor in anchors(other), f"{target}#{anchor}"
+
+
+def test_the_first_page_links_to_each_page() -> None:
+    linked = set(LINK.findall((ROOT / "docs/index.md").read_text(encoding="utf-8")))
+    generated = ("reference/rules/", "reference/providers/")
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")}
+
+    assert linked >= {page for page in pages if not page.startswith((*generated, "index.md"))}
 
 
 def test_the_tests_that_the_security_model_names_exist() -> None:

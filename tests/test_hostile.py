@@ -459,7 +459,7 @@ def test_arguments_are_harmless(run: Run, text: str) -> None:
 # Any text
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(st.characters() | st.sampled_from("\x1b\0\r\n:#[ \u202e"), max_size=80))
 def test_any_text_is_harmless(text: str) -> None:
     lines = [

@@ -89,7 +89,7 @@ def test_empty_project_gets_files_that_work(capsys: pytest.CaptureFixture[str]) 
     capsys.readouterr()
     assert main(["init", "--write"]) == 0
     assert snapshot() == before
-    assert capsys.readouterr().out.count("is there already") == 3
+    assert capsys.readouterr().out.count("kept: ") == 3
 
 
 def test_datasets_that_are_found_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +99,7 @@ def test_datasets_that_are_found_are_checked(capsys: pytest.CaptureFixture[str])
 
     assert main(["init", "--write", "--provider=openai"]) == 0
 
-    assert "no dataset: log.jsonl" in capsys.readouterr().out
+    assert "not listed, no dataset: log.jsonl\nnext: vft check\n" in capsys.readouterr().out
     config = tomllib.loads(Path("vft.toml").read_text())
     assert config == {
         "provider": "openai",
@@ -125,7 +125,7 @@ def test_existing_files_are_kept(newline: str, capsys: pytest.CaptureFixture[str
     assert main(["init", "--write", "--provider=together"]) == 0
 
     shown = capsys.readouterr().out
-    assert "for you to add to .pre-commit-config.yaml\n    - repo: https://github.com/" in shown
+    assert "add to .pre-commit-config.yaml by hand\n    - repo: https://github.com/" in shown
     written = Path("pyproject.toml").read_bytes().decode()
     assert written.startswith(project + 2 * newline)
     assert written.count("\n") == written.count(newline)
@@ -137,9 +137,9 @@ def test_existing_files_are_kept(newline: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("pyproject.toml", "[tool.vft]\n", "is there already: pyproject.toml"),
-        ("pyproject.toml", "tool = {}\n", "for you to add to pyproject.toml"),
-        ("vft.toml", "", "is there already: vft.toml"),
+        ("pyproject.toml", "[tool.vft]\n", "kept: pyproject.toml (exists)"),
+        ("pyproject.toml", "tool = {}\n", "add to pyproject.toml by hand"),
+        ("vft.toml", "", "kept: vft.toml (exists)"),
     ],
 )
 def test_configuration_that_exists_is_left_alone(
@@ -156,15 +156,16 @@ def test_configuration_that_exists_is_left_alone(
 @pytest.mark.parametrize(
     ("arguments", "files", "expected"),
     [
-        (["--provider=togeter"], {}, "unknown provider 'togeter' (did you mean 'together'?)"),
+        (["--provider=togeter"], {}, "no provider 'togeter' (did you mean 'together'?); known: a"),
         ([], {"pyproject.toml": "["}, "pyproject.toml"),
+        ([], {"pyproject.toml": "\ufeff[project]\n"}, "starts with a byte order mark"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(
     arguments: list[str], files: dict[str, Any], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, text in files.items():
-        Path(name).write_text(text)
+        Path(name).write_text(text, encoding="utf-8")
 
     assert main(["init", "--write", *arguments]) == 2
 
@@ -172,3 +173,90 @@ def test_what_cannot_be_used_is_one_line(
     assert expected in error
     assert error.count("\n") == 1
     assert not WORKFLOW.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_files_that_cannot_be_listed_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    run("git", "init", "--quiet")
+    Path(".gitignore").write_text("build/\n/old.jsonl\n")
+    names = ["build/train.jsonl", "kept.jsonl", "old.jsonl", "bad\udcff.jsonl", "esc\x1b[31m.jsonl"]
+    for name in names:
+        write_dataset(name.replace("\udcff", "").replace("\x1b", ""))
+    Path("bad.jsonl").rename(names[3])
+    Path("esc[31m.jsonl").rename(names[4])
+
+    assert main(["init", "--write"]) == 0
+
+    assert tomllib.loads(Path("vft.toml").read_text())["data"] == {"train": ["kept.jsonl"]}
+    shown = capsys.readouterr().out
+    assert "not listed, ignored by git: build/train.jsonl, old.jsonl\n" in shown
+    assert "in the name: bad\\udcff.jsonl, esc\\x1b[31m.jsonl\n" in shown
+
+
+def test_below_the_root_of_a_repository_only_a_configuration_is_added(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("git", "init", "--quiet")
+    write_dataset("below/train.jsonl")
+    monkeypatch.chdir("below")
+
+    assert main(["init"]) == 0
+    assert "--write writes 1 file\n" in capsys.readouterr().out
+    Path("../pyproject.toml").write_text("[tool.vft]\n")
+    assert main(["init", "--write"]) == 0
+
+    assert [path.name for path in Path().iterdir()] == ["train.jsonl"]
+    shown = capsys.readouterr().out
+    assert "kept: ../pyproject.toml (exists)" in shown
+    assert "hook and workflow: run vft init in .., the root" in shown
+    assert "next: list the datasets under [tool.vft.data] in ../pyproject.toml\n" in shown
+
+
+def test_what_was_written_before_an_error_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pyproject.toml").write_text("[project]\n")
+    Path("pyproject.toml").chmod(0o660)
+    mode = Path("pyproject.toml").stat().st_mode
+    Path(".github").touch()
+
+    assert main(["init", "--write"]) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == "added to the end of pyproject.toml\nwrote .pre-commit-config.yaml\n"
+    assert ".github" in shown.err
+    assert Path("pyproject.toml").stat().st_mode == mode
+
+
+def test_another_provider_is_not_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pyproject.toml").write_text('[tool.vft]\nprovider = "together"\n')
+
+    assert main(["init", "--provider=together"]) == 0
+    assert "kept: pyproject.toml" in capsys.readouterr().out
+    assert main(["init", "--provider=openai"]) == 0
+
+    expected = 'by hand\n    [tool.vft]\n    provider = "openai"  # now "together"\n'
+    assert f"add to pyproject.toml {expected}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("- run: make  # we do not use vft check here", "would write"),
+        ("# uses: pytest-vft/pytest-vft@v1", "would write"),
+        ("- run: pip install pytest-vft", "would write"),
+        ("- run: vft check --offline", "kept:"),
+        ("- uses: pytest-vft/pytest-vft@v1", "kept:"),
+        ("- run: pytest --vft-only", "kept:"),
+    ],
+)
+def test_a_workflow_that_runs_vft_is_recognised(
+    line: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    WORKFLOW.parent.mkdir(parents=True)
+    WORKFLOW.with_name("ours.yml").write_text(f"{line}\n")
+    Path(".pre-commit-config.yaml").write_text("repos: [{repo: local, hooks: [{entry: vft check}]}]\n")
+
+    assert main(["init"]) == 0
+
+    shown = capsys.readouterr().out
+    assert f"\n{expected} .github/workflows/" in shown
+    assert "kept: .pre-commit-config.yaml (exists)" in shown

@@ -277,7 +277,7 @@ def test_rule_requires_something(tmp_path: Path) -> None:
             "params = { mots = 7 }",
             "cases.1.params.mots: no parameter 'mots' (did you mean 'most'?)",
         ),
-        ('verdict = "pass"', "", "cases.0 has no key 'verdict'"),
+        ('verdict = "pass"', "", "cases.0 has no key 'verdict' (The expected verdict of the rule.)"),
     ],
 )
 def test_misspelling_is_named_with_the_likely_intention(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import pickle
 import re
 import signal
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from forms import in_s3
@@ -28,6 +30,7 @@ from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.model import Source
+from pytest_vft.reading.object_errors import ObjectError, in_our_words
 from pytest_vft.reading.shards import cut_nominally, read_lines
 from pytest_vft.runs.sources import expand
 
@@ -150,6 +153,16 @@ def test_globs(s3: Storage) -> None:
     assert found("trailer") == ["trailer"]
 
 
+def test_a_key_that_is_not_read_is_named_and_stops_no_other_folder(s3: Storage) -> None:
+    urls = [s3.put("train-1.jsonl", TRAIN), s3.put("data/train.jsonl", TRAIN)]
+    address = f"{os.environ['AWS_ENDPOINT_URL']}/{s3.bucket}"
+    urlopen(Request(f"{address}/up//x%1B.txt", method="PUT", data=b"x")).close()  # noqa: S310 - loopback
+    assert expand(f"s3://{s3.bucket}/train-*.jsonl") == urls[:1]
+    assert expand(f"s3://{s3.bucket}/data/") == urls[1:]
+    with pytest.raises(UsageError, match=r"the key up//x\\x1b\.txt has an empty folder name, .*; rename"):
+        expand(f"s3://{s3.bucket}/")
+
+
 def test_workers_are_told_the_version_and_no_key(s3: Storage) -> None:
     (path,) = expand(s3.put("train.jsonl", TRAIN))
 
@@ -174,7 +187,7 @@ def test_an_object_that_changes_is_an_error(s3: Storage) -> None:
     ("name", "words"),
     [
         ("none.jsonl", "no such object; a folder ends with /"),
-        ("none-*.jsonl", "no such object"),
+        ("none-*.jsonl", "no object matches$"),
         ("none/", "the folder has no objects whose names end in .jsonl, "),
         ("a//b.jsonl", "the key has an empty folder name"),
     ],
@@ -248,6 +261,48 @@ def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         lint("s3://plain/train.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (
+            "AWS_ENDPOINT_URL",
+            "127.0.0.1:5624",
+            "is not a valid URL; expected http://HOST:PORT or https://HOST",
+        ),
+        ("AWS_ENDPOINT_URL", "ftp://127.0.0.1", "is not a valid URL"),
+        ("AWS_ENDPOINT_URL", "http://", "is not a valid URL"),
+        ("AWS_ENDPOINT_URL", "http://[::1", "is not a valid URL"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:99999", "is not a valid URL"),
+        ("AWS_ENDPOINT", "http://127.0.0.1:1\n", "is not a valid URL"),
+        ("AWS_SESSION_TOKEN", "secret\n", "has a control character, such as a line break at its end"),
+        ("AWS_REGION", "secret\n", "has a control character"),
+        ("AWS_TIMEOUT", "secret", "is not valid; expected a duration"),
+    ],
+)
+@pytest.mark.usefixtures("s3")
+def test_a_variable_that_is_not_valid_is_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    bucket = f"invalid-{abs(hash((name, value)))}"
+    assert main(["check", f"s3://{bucket}/train.jsonl"]) == 2
+    error = capfd.readouterr().err  # Rust writes past sys.stderr
+    assert error.startswith(f"vft: s3://{bucket}/train.jsonl: {name} in the environment {words}")
+    assert error.count("\n") == 1
+    assert "secret" not in error
+
+
+def test_a_panic_of_rust_is_an_error_like_others() -> None:
+    panic = type("PanicException", (BaseException,), {})
+    with (
+        pytest.raises(ObjectError, match="the request failed; check endpoint"),
+        in_our_words("s3", "s3://a/b"),
+    ):
+        raise panic("called unwrap() on secret")
+    with pytest.raises(KeyboardInterrupt), in_our_words("s3", "s3://a/b"):
+        raise KeyboardInterrupt
+
+
 def test_without_the_extra(s3: Storage) -> None:
     url = s3.put("train.jsonl", TRAIN)
     code = "import sys; sys.modules['obstore'] = None"
@@ -289,14 +344,32 @@ def test_every_command_reads_objects(
     assert pytester.runpytest_inprocess(f"{url}::line/invalid-json", f"--vft-data={url}").ret == 0
 
 
-def test_nothing_is_written_in_object_storage(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "train.jsonl", "--report=json:s3://cards/r.json"],
+        ["check", "train.jsonl", "--baseline=s3://cards/known.json", "--write-baseline"],
+        ["show", "train.jsonl:1", "--save=s3://cards/images"],
+        ["submit", "plan", "train.jsonl", "--plan=s3://cards/plan.json"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_reports_are_not_written_to_urls(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    Path("train.jsonl").write_bytes(TRAIN)
+    try:
+        code: object = main(arguments)
+    except SystemExit as error:
+        code = error.code
+    assert code == 2
+    assert "is in object storage; expected a " in capsys.readouterr().err
+    assert not Path("s3:").exists()
+
+
+def test_no_object_is_changed_or_submitted(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     url = s3.put("train.jsonl", b"\xef\xbb\xbf" + TRAIN)
 
     for arguments in (
         ["fix", url, "--in-place"],
-        ["fix", url, f"--out=s3://{s3.bucket}/fixed"],
-        ["convert", url, "--to=trl", f"--out=s3://{s3.bucket}/trl"],
-        ["build", url, f"--out=s3://{s3.bucket}/built"],
         ["submit", "plan", url],
     ):
         assert main(arguments) == 2, arguments

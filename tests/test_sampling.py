@@ -12,6 +12,8 @@ from pytest_vft import lint
 from pytest_vft.cli import main
 from pytest_vft.errors import UsageError
 from pytest_vft.reading import opening, sampling
+from pytest_vft.reading.sampling import sample_file
+from pytest_vft.reading.shards import Shard, read_lines
 
 MIB = 1024 * 1024
 
@@ -43,13 +45,26 @@ def test_lines_are_drawn_from_the_whole_file(monkeypatch: pytest.MonkeyPatch, *,
     assert any(number > 200 for number in lines if number)
     assert any(number < 100 for number in lines if number)
     assert report.files[0].examples == report.sampled
-    assert 40 < report.sampled <= 60
+    assert report.sampled == 60
     assert lint("train.jsonl", sample=60).findings == report.findings
     assert report.cost is None
     # What counts all examples is not judged: a sample has too few of them.
     assert not {finding.rule for finding in report.findings} & {"file/too-few-examples", "file/empty"}
     unknown = {rule.id for rule in report.rules if rule.tally.unknown}
     assert {"file/too-few-examples", "dataset/duplicate-example", "dataset/split-leak"} <= unknown
+
+
+def test_as_many_lines_are_drawn_as_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_READ_WHOLE", 1000)
+    lines = [line(number, size=300 if number % 10 else 3000) for number in range(600)]
+    Path("train.jsonl").write_bytes(b"".join(lines))
+    for number in (1, 50, 100, 149, 250, 599):
+        found = sample_file(Shard("train.jsonl", "train", 0, sum(map(len, lines))), number)
+        assert found
+        assert len({shard.start for shard in found.shards}) == number
+        assert all(b"".join(read_lines(shard)) in lines for shard in found.shards)  # type: ignore[arg-type]
+    Path("train.jsonl").write_bytes(b"x" * 5000 + b"\n" + b"x\n" * 20)  # places lead to one line
+    assert len(sample_file(Shard("train.jsonl", "train", 0, 5041), 2).shards) == 2  # type: ignore[union-attr]
 
 
 def test_a_sample_of_all_examples_is_a_check(here: Path) -> None:
@@ -88,7 +103,7 @@ def test_a_large_file_is_read_where_lines_are_drawn(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pytest_vft.reading.shards.open_data", spy)
     report = lint("train.jsonl", sample=10, cache=False)
     assert report.ok
-    assert 5 < report.sampled <= 10
+    assert report.sampled == 10
     ranges = [size for size in read if size < 10 * MIB]
     assert sum(ranges) < 5 * MIB
 
@@ -104,6 +119,10 @@ def test_no_report_looks_like_that_of_the_whole(capsys: pytest.CaptureFixture[st
     assert json.loads(Path("json.txt").read_text())["sampled"] == 20
     for name in ("junit.txt", "markdown.txt", "concise.txt", "a.html"):
         assert "only a sample, 20 examples" in Path(name).read_text(), name
+    assert Path("markdown.txt").read_text().startswith("### vft: PASSED; only a sample, 20 examples\n")
+    page = Path("a.html").read_text()
+    assert "<title>PASSED (a sample): train.jsonl" in page
+    assert "train, 20 examples (a sample), 0 images" in page
     assert main(["check", "train.jsonl", "--sample=20", "--quiet"]) == 0
     assert "PASSED  only a sample, 20 examples: " in capsys.readouterr().out
     # A gate that was asked for holds or fails.

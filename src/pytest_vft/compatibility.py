@@ -31,14 +31,16 @@ class Reason(NamedTuple):
 
 
 class AfterConversion(NamedTuple):
-    """The verdict of a provider on a dataset after its conversion by *command*, by its first examples.
+    """The verdict of a provider on a dataset after its conversion by *command*.
 
-    *left* are the reasons why the provider does not simply take it then.
+    *left* are the reasons why the provider does not simply take it then. If it is *sampled*, only the first
+    examples, and the first ones with a fault, were converted.
     """
 
     command: str
     verdict: CompatibilityVerdict
     left: tuple[str, ...] = ()
+    sampled: bool = False
 
 
 class LoaderResult(NamedTuple):

@@ -66,6 +66,7 @@ class Option(NamedTuple):
 
     A "flag" does not take a value, a "list" may be given several times, and a "count" of 0 means all.
     *default* is the value of an option that was not given, *group* the heading above it in the help.
+    The help does not show an option without a text: it is accepted, and has no effect.
     """
 
     name: str
@@ -142,7 +143,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command(
         "build",
-        "make training, validation and test files of a table and its images",
+        "make training, validation and test files from a table and its images",
         "pytest_vft.cli.build:build",
         (Argument("files", "ROWS", "tables: CSV, JSON Lines, JSON arrays or Parquet, or globs", many=True),),
         examples=(
@@ -158,7 +159,7 @@ COMMANDS = (
             Argument(
                 "files",
                 "FILE",
-                "JSON Lines, JSON arrays or Parquet, folders or globs; - is standard input",
+                "JSON Lines, JSON arrays or Parquet, folders, globs or URLs; - is standard input",
                 many=True,
             ),
         ),
@@ -189,7 +190,14 @@ COMMANDS = (
         "fix",
         "repair what a check finds, or print what would be repaired",
         "pytest_vft.cli.fix:fix",
-        (Argument("files", "FILE", "JSON Lines files or JSON arrays, folders or globs", many=True),),
+        (
+            Argument(
+                "files",
+                "FILE",
+                "JSON Lines files or JSON arrays, folders, globs, URLs",
+                many=True,
+            ),
+        ),
         examples=(
             "vft fix train.jsonl",
             "vft fix train.jsonl --out=fixed --drop",
@@ -199,7 +207,14 @@ COMMANDS = (
         "convert",
         "write files so that a provider or trainer takes them",
         "pytest_vft.cli.convert:convert",
-        (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
+        (
+            Argument(
+                "files",
+                "FILE",
+                "JSON Lines, JSON or Parquet; folders, globs, URLs",
+                many=True,
+            ),
+        ),
         examples=("vft convert train.jsonl --to=together --out=together",),
     ),
     Command(
@@ -243,7 +258,14 @@ COMMANDS = (
         "providers",
         "compare providers: who takes the files, and why not the others",
         "pytest_vft.cli.providers:providers",
-        (Argument("files", "FILE", "JSON Lines, JSON arrays or Parquet, folders or globs", many=True),),
+        (
+            Argument(
+                "files",
+                "FILE",
+                "JSON Lines, JSON or Parquet; folders, globs, URLs",
+                many=True,
+            ),
+        ),
         examples=(
             "vft providers train.jsonl",
             "vft providers train.jsonl --provider=together,fireworks --format=markdown",
@@ -325,7 +347,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option(
         "write-baseline",
         "",
-        "write today's findings to the file of the baseline (default: vft-baseline.json)",
+        "write the current findings to the file of the baseline (default: vft-baseline.json)",
         _CHECK,
         "flag",
     ),
@@ -346,7 +368,10 @@ _TABLE: tuple[str | Option, ...] = (
     Option("no-cache", "", "do not read or write .vft_cache", _FETCH, "flag"),
     Option("jobs", "N", "maximum number of processes (default: number of CPUs)", _FETCH, "integer"),
     Option(
-        "cluster", "dask://HOST:PORT", "lint on this Dask cluster; dask: DASK_SCHEDULER_ADDRESS", _CLUSTER
+        "cluster",
+        "dask://HOST:PORT",
+        "check on this Dask cluster; `dask` reads the address from DASK_SCHEDULER_ADDRESS",
+        _CLUSTER,
     ),
     "output",
     Option("format", "", "report format on stdout (default: text)", ("check",), "choice", FORMATS, "text"),
@@ -365,7 +390,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option("statistics", "", "print a count per rule instead of findings", ("check",), "flag"),
     Option("quiet", "", "print only findings and the verdict; nothing if the run passes", _QUIET, "flag"),
     Option("exit-zero", "", "exit with 0 even if findings fail the run", ("check",), "flag"),
-    Option("base-url", "URL", "has no effect on a check", ("check",)),
+    Option("base-url", "URL", "", ("check",)),
     "columns",
     Option(
         "question",
@@ -403,7 +428,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option("quality", "N", "save images as JPEG of this quality (default: as they are)", _BUILD, "count"),
     "writing",
     Option("to", "NAME", "provider or data format to write for (build: openai by default)", _FOR),
-    Option("out", "DIR", "folder to write into", _WRITE, "path"),
+    Option("out", "DIR", "folder, or URL in object storage, to write into", _WRITE, "path"),
     Option(
         "images",
         "",
@@ -493,7 +518,7 @@ _TABLE: tuple[str | Option, ...] = (
     Option("max-cost", "USD", "maximum cost of one run in US dollars, at the given prices", _EVAL),
     Option("prices", "IN,OUT", "US dollars per million tokens of prompts and of answers", _EVAL),
     Option("judge-prices", "IN,OUT", "prices of the judge", _EVAL),
-    Option("fresh", "", "ask again, also what earlier runs asked", ("eval",), "flag"),
+    Option("fresh", "", "repeat requests of earlier runs", ("eval",), "flag"),
     "output",
     Option(
         "format", "", "output format on stdout (default: text)", ("eval",), "choice", EVAL_FORMATS, "text"

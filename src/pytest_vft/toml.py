@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 import tomllib
@@ -35,6 +36,8 @@ def read_toml(path: Path, error: type[VftError]) -> dict[str, Any]:
         raise error(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None
     if len(data) > MAX_BYTES:
         raise error(f"{path}: has more than {MAX_BYTES:,} bytes")
+    if data.startswith(codecs.BOM_UTF8):  # tomllib calls it an invalid statement
+        raise error(f"{path}: starts with a byte order mark (BOM); save the file as UTF-8 without a BOM")
     try:
         text = data.decode()
         content = None if _LONG_KEY.search(text) else tomllib.loads(text)

@@ -100,14 +100,19 @@ class Project:
 
     def outcomes(self, *arguments: str | Path) -> dict[str, str]:
         """Return the outcome of each item in the JUnit report of a run."""
-        self.run_apart("--junitxml=junit.xml", *arguments)
+        return self.outcomes_and_lines(*arguments)[0]
+
+    def outcomes_and_lines(self, *arguments: str | Path) -> tuple[dict[str, str], list[str]]:
+        """Return the outcome of each item in the JUnit report of a run, and the lines of its output."""
+        lines = self.run_apart("--junitxml=junit.xml", *arguments).outlines
         cases = ET.parse(self.folder / "junit.xml").iter("testcase")  # noqa: S314 - written by pytest
-        return {
+        outcomes = {
             f"{case.get('classname')}::{case.get('name')}": next(
                 (child.tag for child in case if child.tag != "properties"), "passed"
             )
             for case in cases
         }
+        return outcomes, lines
 
     def ids(self, *arguments: str | Path) -> list[str]:
         """Return the ids of the items that *arguments* collect."""

@@ -28,17 +28,19 @@ def test_report_of_clean_data_is_written(project: Project) -> None:
     assert read(project)["ok"] is True
 
 
-@pytest.mark.parametrize("more", [[], ["-p", "no:terminal"], ["-n2", "-p", "no:terminal"], ["--no-summary"]])
+@pytest.mark.parametrize("more", [[], ["-p", "no:terminal"], ["-n1", "-p", "no:terminal"], ["--no-summary"]])
 def test_report_is_written_however_pytest_runs(project: Project, more: list[str]) -> None:
     project.write(grey=[3])
 
-    assert project.run_apart(*DATA, REPORT, *more).ret == pytest.ExitCode.TESTS_FAILED
+    run = project.run_apart if "-n1" in more else project.run
+
+    assert run(*DATA, REPORT, *more).ret == pytest.ExitCode.TESTS_FAILED
     assert read(project)["ok"] is False
 
 
 def test_report_is_the_same_from_workers(project: Project) -> None:
     project.write(grey=[3], remote=[1])
-    project.run_apart(*DATA, REPORT)
+    project.run(*DATA, REPORT)
     alone = read(project)
 
     project.run_apart(*DATA, REPORT, "-n2")
@@ -60,7 +62,7 @@ def test_every_format_is_written_by_the_controller(project: Project, monkeypatch
     project.write(grey=[3])
     run = ["check", "train.jsonl", ONE_RULE.replace("--vft-", "--")]
 
-    project.run_apart(*DATA, *(f"--vft-report={name}:{name}.out" for name in FORMATS), "-n2")
+    project.run_apart(*DATA, *(f"--vft-report={name}:{name}.out" for name in FORMATS), "-n1")
 
     for name in FORMATS:
         assert main([*run, f"--report={name}:{name}.expected"]) == 1
@@ -83,7 +85,7 @@ def test_report_does_not_replace_the_data(project: Project) -> None:
     project.write()
     data = (project.folder / "train.jsonl").read_bytes()
 
-    result = project.run_apart(*DATA, "--vft-report=json:train.jsonl")
+    result = project.run(*DATA, "--vft-report=json:train.jsonl")
 
     assert "vft: train.jsonl: this file is checked; write to another file" in result.stderr.str()
     assert main(["check", "train.jsonl", "--report=json:./train.jsonl"]) == 2
@@ -123,7 +125,7 @@ def test_what_cannot_be_meant_is_refused_at_once(project: Project, value: str, w
     [
         ("folder", []),
         ("train.jsonl/report.json", []),
-        ("folder", ["-n2"]),
+        ("folder", ["-n1"]),
         ("folder", ["-p", "no:terminal"]),
     ],
 )
@@ -131,7 +133,9 @@ def test_what_cannot_be_written_is_said_last(project: Project, path: str, more: 
     project.write(grey=[3])
     (project.folder / "folder").mkdir()
 
-    result = project.run_apart(*DATA, f"--vft-report=json:{path}", *more)
+    run = project.run_apart if "-n1" in more else project.run
+
+    result = run(*DATA, f"--vft-report=json:{path}", *more)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: vft: {path}*: *"])

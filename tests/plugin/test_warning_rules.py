@@ -45,7 +45,7 @@ def test_each_file_draws_its_own_warning(project: Project) -> None:
     result.stdout.fnmatch_lines(["  a.jsonl:1: VftWarning: *", "  b.jsonl:2: VftWarning: *"])
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.parametrize("workers", [[], ["-n1"]])
 def test_five_hundred_findings_are_one_short_warning(project: Project, workers: list[str]) -> None:
     """The source line that pytest prints with a warning would be an image in base64."""
     project.write("sub/train.jsonl", examples=500, grey=range(1, 501))
@@ -80,10 +80,17 @@ def test_no_base64_is_shown_where_pytest_leaves_warnings_to_python(project: Proj
     assert PAYLOAD not in result.stdout.str() + result.stderr.str()
 
 
-@pytest.mark.parametrize("filter_", ["error", "error::pytest_vft.VftWarning", "error::UserWarning"])
-@pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.parametrize(
+    ("workers", "filter_"),
+    [
+        ([], "error"),
+        ([], "error::pytest_vft.VftWarning"),
+        ([], "error::UserWarning"),
+        (["-n1"], "error::pytest_vft.VftWarning"),
+    ],
+)
 def test_warning_made_an_error_fails_with_its_own_text(
-    project: Project, filter_: str, workers: list[str]
+    project: Project, workers: list[str], filter_: str
 ) -> None:
     project.write(grey=[3, 7])
 

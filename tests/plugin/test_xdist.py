@@ -19,7 +19,7 @@ def files(project: Project) -> None:
     project.pytester.makepyfile("def test_passes(): pass\ndef test_fails(): assert 0")
 
 
-@pytest.mark.parametrize("dist", ["load", "loadscope", "loadgroup", "each"])
+@pytest.mark.parametrize("dist", ["load", "loadgroup", "each"])
 def test_data_are_linted_once(project: Project, dist: str) -> None:
     project.count_lints()
 
@@ -28,28 +28,23 @@ def test_data_are_linted_once(project: Project, dist: str) -> None:
     assert project.lints == 1
 
 
-def test_results_are_those_of_one_process(project: Project) -> None:
-    alone = project.outcomes(*DATA)
-    shared = project.outcomes("-n2", *DATA)
+def test_results_warnings_and_header_are_those_of_one_process(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = project.folder / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+
+    alone, lines = project.outcomes_and_lines(*DATA)
+    shared, shared_lines = project.outcomes_and_lines("-n2", *DATA)
 
     assert {"passed", "failure", "skipped"} == set(alone.values())
     assert shared == alone
-
-
-def test_warnings_are_those_of_one_process(project: Project) -> None:
-    warnings = [
-        [line for line in project.run_apart(*workers, *DATA).outlines if "VftWarning" in line]
-        for workers in ([], ["-n2"])
-    ]
-
-    assert len(warnings[0]) == 1
-    assert warnings[0] == warnings[1]
-
-
-def test_header_is_printed_once(project: Project) -> None:
-    result = project.run_apart("-n2", *DATA)
-
-    assert sum(line.startswith("vft: provider") for line in result.outlines) == 1
+    for said in ("VftWarning", "vft: provider"):
+        of_one = [line for line in lines if said in line]
+        assert len(of_one) == 1
+        assert [line for line in shared_lines if said in line] == of_one
+    assert not list(temporary.glob("vft-*"))
 
 
 def test_worker_that_crashes_leaves_the_others_their_results(project: Project) -> None:
@@ -59,13 +54,3 @@ def test_worker_that_crashes_leaves_the_others_their_results(project: Project) -
 
     result.assert_outcomes(passed=0, failed=3, skipped=1)
     result.stdout.fnmatch_lines(["*train.jsonl:3: mode is L*"])
-
-
-def test_nothing_is_left_behind(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = project.folder / "tmp"
-    shared.mkdir()
-    monkeypatch.setenv("TMPDIR", str(shared))
-
-    project.run_apart("-n2", *DATA)
-
-    assert not list(shared.glob("vft-*"))

@@ -10,12 +10,14 @@ from typing import NamedTuple
 class WriteStyle(NamedTuple):
     """What a provider demands of examples that are written for it, besides its data format.
 
-    With *parts* all contents are lists, and with *one_system* a system message is the first message. *drops*
+    With *parts* all contents are lists, with *strings* those of preferences without images are strings, and
+    with *one_system* a system message is the first message. *drops*
     are keys that it refuses. *ordered* examples start with a question and end with an answer. *bucket* is the
     scheme of the buckets in which it reads images.
     """
 
     parts: bool = False
+    strings: bool = False
     one_system: bool = False
     drops: Sequence[str] = ()
     ordered: bool = False

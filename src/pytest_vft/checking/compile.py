@@ -152,17 +152,29 @@ class _Compiler:
         if keyword == "not":
             return f"not ({self._fragment(fact, value)})"
         if keyword == "items":
-            return f"all({self._fragment('item', value)} for item in {fact})"
+            return self._items(fact, value)
         if keyword == "maxItems" and value == 0:
             return f"not {fact}"  # much faster than the length
         if keyword == "const" and isinstance(value, bool):
             return f"{fact} is {value}"  # faster than a comparison
         constant = frozenset(value) if keyword == "enum" else value
+        return _TESTS[keyword].format(fact=fact, value=self._constant(constant))
+
+    def _items(self, fact: str, fragment: Fragment) -> str:
+        match fragment:
+            case {"enum": values, **others} if not others:
+                return f"{self._constant(frozenset(values))}.issuperset({fact})"
+            case {"not": {"enum": values, **inner}, **others} if not inner and not others:
+                return f"{self._constant(frozenset(values))}.isdisjoint({fact})"
+        return f"all({self._fragment('item', fragment)} for item in {fact})"
+
+    def _constant(self, constant: Any) -> str:
+        """Return the name of *constant*."""
         known = self._constants.items()
         same = (name for name, other in known if type(other) is type(constant) and other == constant)
         name = next(same, f"k{len(self._constants)}")
         self._constants[name] = constant
-        return _TESTS[keyword].format(fact=fact, value=name)
+        return name
 
 
 def _rejects_none(fragment: Fragment) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Check, Verdicts, compile_check
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.facts.example import CountImage, Example
+from pytest_vft.facts.example import CountImage, CountText, Example
 from pytest_vft.facts.tokens import ImageTokens, Range, text_tokens
 
 _NAMES = ("tokens_at_least", "tokens_at_most", "image_tokens_at_least", "image_tokens_at_most")
@@ -33,12 +33,14 @@ class _Group(NamedTuple):
 class OtherCounters:
     """The rules on examples whose tokens are counted by `plan.other_tokens`.
 
-    *check* judges all *rules* on examples in *data_format* by the plan's own counter. measure() comes before
-    check() and facts_of(), which are about the example that was measured last.
+    *check* judges all *rules* on examples in *data_format* by the plan's own counter. count_text() comes
+    before measure(), and that before check() and facts_of(), which are about the example that was measured
+    last.
     """
 
     def __init__(self, plan: LintPlan, rules: Sequence[Rule], check: Check, data_format: str) -> None:
-        self._count_text = plan.image_tokens.count_text if plan.image_tokens else text_tokens
+        self._counts_text = plan.image_tokens.count_text if plan.image_tokens else text_tokens
+        self._text: Range = (0, 0)
         self._check = check
         self._groups = []
         for number, counter in enumerate(plan.other_tokens):
@@ -52,12 +54,34 @@ class OtherCounters:
         }
         self._facts: Sequence[Mapping[str, Any]] = ()
 
+    def count_text(self, texts: Sequence[str]) -> Range:
+        """Return the tokens of *texts*, those of the next example, by the plan's own counter."""
+        self._text = self._counts_text(texts)
+        return self._text
+
     def measure(self, example: Example, tokens: Counter[str]) -> None:
         """Count the tokens of *example*, whose other facts are complete, and add them to *tokens*."""
-        self._facts = [{**example.facts, **self._counted(example, group, tokens)} for group in self._groups]
+        ranges = {self._counts_text: self._text}  # most counters count texts alike
+        total = example.facts["tokens_at_most"]
+        assert total is not None  # noqa: S101 - the plan's own counter is known if any is
+        around = total - self._text[1] - example.image_tokens[1]  # tokens besides texts and images
+        self._facts = [
+            {**example.facts, **self._counted(example, group, ranges, around, tokens)}
+            for group in self._groups
+        ]
 
-    def _counted(self, example: Example, group: _Group, tokens: Counter[str]) -> Mapping[str, int | None]:
-        """Return the facts of *example* that depend on the counter, counted by that of *group*."""
+    def _counted(
+        self,
+        example: Example,
+        group: _Group,
+        ranges: dict[CountText, Range],
+        around: int,
+        tokens: Counter[str],
+    ) -> Mapping[str, int | None]:
+        """Return the facts of *example* that depend on the counter, counted by that of *group*.
+
+        *ranges* has the tokens of texts by the functions that count them.
+        """
         if group.counter is None or group.count_image is None:
             images = None if example.images else 0
             return dict(zip(_NAMES, (None, None, images, images), strict=True))
@@ -66,19 +90,14 @@ class OtherCounters:
             facts = image.facts
             least, most = group.count_image(facts["width"], facts["height"], facts["detail"])
             at_least, at_most = at_least + least, at_most + most
-        text_at_least, text_at_most = group.counter.count_text(example.texts)
-        around = self._around(example)
+        count_text = group.counter.count_text
+        if count_text not in ranges:
+            ranges[count_text] = count_text(example.texts)
+        text_at_least, text_at_most = ranges[count_text]
         counted = (text_at_least + at_least, text_at_most + at_most + around, at_least, at_most)
         for name, number in zip(group.names, counted, strict=True):
             tokens[name] += number
         return dict(zip(_NAMES, counted, strict=True))
-
-    def _around(self, example: Example) -> int:
-        """Return the upper bound of the tokens of *example* besides texts and images."""
-        total = example.facts["tokens_at_most"]
-        assert total is not None  # noqa: S101 - the plan's own counter is known if any is
-        text: Range = self._count_text(example.texts)
-        return total - text[1] - example.image_tokens[1]
 
     def check(self, facts: Mapping[str, Any]) -> Verdicts:
         """Return the verdicts of all rules on the example with *facts*."""

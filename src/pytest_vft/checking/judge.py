@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -105,12 +105,17 @@ class Explainer:
     ignored: Collection[str]
     max_findings: int = 0
     facts_of: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    _failing: dict[tuple[Scope, Verdicts], list[Rule]] = field(default_factory=dict)
 
     def __call__(self, verdicts: Verdicts, subject: Subject) -> None:
         """Add a finding for each failed verdict on *subject*."""
-        for rule, verdict in zip(self.rules[subject.scope], verdicts, strict=True):
-            if verdict != FAIL or rule.id in self.ignored:
-                continue
+        key = subject.scope, verdicts
+        failing = self._failing.get(key)
+        if failing is None:  # a few tuples of verdicts recur
+            by_rule = zip(self.rules[subject.scope], verdicts, strict=True)
+            failing = [rule for rule, verdict in by_rule if verdict == FAIL and rule.id not in self.ignored]
+            self._failing[key] = failing
+        for rule in failing:
             if subject.line is not None:
                 self.totals.mark_bad(rule.id, subject.line, subject.lines)
             if rule.below is not None:
@@ -128,14 +133,18 @@ class Explainer:
     def _keep(self, rule: Rule, subject: Subject) -> None:
         """Keep a finding for each line of *subject*, up to the maximum."""
         finding = None
-        if self.facts_of and subject.scope == "example":
-            subject = subject._replace(facts=self.facts_of(rule.id, subject.facts))
         for number in range(subject.lines):
             if not self.totals.admit(rule.id, self.max_findings):
                 self.totals.dropped[rule.id] += subject.lines - number - 1
                 return
-            finding = finding or _finding(rule, subject)
+            finding = finding or _finding(rule, self._counted(rule, subject))
             self.totals.keep(finding._replace(line=finding.line and finding.line + number))
+
+    def _counted(self, rule: Rule, subject: Subject) -> Subject:
+        """Return *subject* with its tokens as they are counted for *rule*."""
+        if self.facts_of is None or subject.scope != "example":
+            return subject
+        return subject._replace(facts=self.facts_of(rule.id, subject.facts))
 
 
 def _finding(rule: Rule, subject: Subject) -> ShardFinding:

@@ -16,6 +16,7 @@ from pytest_vft.checking.shard import open_image_store
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import SPLITS, Source
 from pytest_vft.reading.files import open_file
+from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.remote import ReadProgress
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
 
@@ -58,17 +59,19 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
     remember: Callable[[ShardTotals], None] | None = None,
     watch: Callable[[ReadProgress], None] | None = None,
     shard_bytes: int = SHARD_BYTES,
+    known: KnownImages | None = None,
 ) -> list[FileTotals]:
     """Return the totals of the lines of *sources* by *plan*, ordered by split.
 
     *ignored* maps paths to ids of rules that are ignored there. Shards of about *shard_bytes* are linted
     by *workers*, by default in this process; the result does not depend on either. *fetch* is called once
     with the URLs of images, if any; *remember* is called with the totals of each shard, *watch* after
-    each shard. Raises LintError if an executor fails.
+    each shard. Images of other checks in this process are *known*, and those of this one are added. Raises
+    LintError if an executor fails.
     """
     measurers = needed_measurers(plan.rules, sources, full=plan.full, detectors=plan.detectors)
     plan = replace(plan, measurers=measurers)
-    store = open_image_store(plan)
+    store = open_image_store(plan, known)
 
     def lint(shards: Sequence[Shard]) -> Iterator[ShardResult]:
         done, total = 0, sum(shard.bytes for shard in shards)

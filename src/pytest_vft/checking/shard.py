@@ -34,7 +34,7 @@ from pytest_vft.model import Scope
 from pytest_vft.reading.arrays import parse_element, read_element_batches
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_cache import ImageCache
-from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.image_store import ImageStore, KnownImages
 from pytest_vft.reading.lines import Line, parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.parquet import read_row_batches
@@ -44,10 +44,11 @@ _ReadLine = tuple[bytes | LongLine, Line]  # as read and parsed
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
 
-def open_image_store(plan: LintPlan) -> ImageStore:
-    """Return an empty store that reads the cache of *plan*; the caller closes it."""
+def open_image_store(plan: LintPlan, known: KnownImages | None = None) -> ImageStore:
+    """Return a store that has *known* images and reads the cache of *plan*; the caller closes it."""
     cache = ImageCache(plan.cache, read_only=True) if plan.cache else None
-    return ImageStore(full=plan.full, bounded=plan.bounded, cache=cache, measurers=plan.measurers)
+    full, bounded, measurers = plan.full, plan.bounded, plan.measurers
+    return ImageStore(full=full, bounded=bounded, cache=cache, measurers=measurers, known=known)
 
 
 class ShardLinter:
@@ -113,9 +114,10 @@ class ShardLinter:
         files.pop_seen()
         plan, opened = self._plan, files if files.folders else None
         context = FetchContext(shard.remotes, plan.now, opened, plan.buckets)
-        count_image, count_text = self._count_image, self._count_text
+        count_image = self._count_image
         checks = self._judge.checks_for(shard.data_format)
         others = self._others = self._other_counters(shard, checks)
+        count_text = others.count_text if others else self._count_text
         check_line, check_example = checks["line"], others.check if others else checks["example"]
         check_message, check_image = checks["message"], checks["image"]
         totals = ShardTotals()
@@ -135,10 +137,8 @@ class ShardLinter:
                 explain(counted.verdicts, Subject("line", facts, first, raw, lines=repeats))
             totals.examples += not line.blank
             if measures:  # not of rows, which have the same columns
-                start, totals.size = (
-                    totals.size,
-                    totals.size + (len(raw) if isinstance(raw, bytes) else raw.bytes),
-                )
+                start = totals.size
+                totals.size += len(raw) if isinstance(raw, bytes) else raw.bytes
             if facts["kind"] != "object":
                 continue
             value = line.value

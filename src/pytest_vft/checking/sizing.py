@@ -16,7 +16,7 @@ from pytest_vft.reading.local_images import LocalImages, image_roots
 from pytest_vft.reading.parquet import read_row_batches
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
 
-_SAMPLE = 64  # lines
+_SAMPLE = 16  # lines
 _SAMPLED_BYTES = 1024 * 1024
 _LEAST = 4096  # bytes of the lines of a shard
 

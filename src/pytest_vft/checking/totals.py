@@ -227,7 +227,10 @@ class ShardTotals:
 
     def mark_bad(self, rule: str, line: int, lines: int = 1) -> None:
         """Note that *lines* from *line* on fail *rule*; lines come in ascending order."""
-        self.bad_lines.setdefault(rule, LineRanges()).add(line, line + lines - 1)
+        bad = self.bad_lines.get(rule)
+        if bad is None:
+            bad = self.bad_lines[rule] = LineRanges()
+        bad.add(line, line + lines - 1)
 
     def see_folder(self, rule: str, folder: str) -> None:
         """Note that a path in *folder* fails *rule*."""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from pytest_vft.cli.output import INTERRUPTED, check_streams
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_streams()
         command, arguments = parse(sys.argv[1:] if argv is None else argv)
         module, _, function = command.run.partition(":")
-        run: Callable[[Any], int] = getattr(import_module(module), function)
+        run: Callable[[Any], int] = getattr(_imported(module), function)
         return run(arguments)
     except VftError as error:
         return _fail(str(error))
@@ -46,6 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         traceback.print_exc()
         return _fail("internal error in vft; please report it with the lines above")
+
+
+def _imported(module: str) -> ModuleType:
+    """Return the *module*; what it consists of is never searched for garbage."""
+    gc.disable()
+    try:
+        return import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _fail(message: str, code: int = 2) -> int:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from pytest_vft.errors import UsageError
 from pytest_vft.options import Argument, Command, Option, not_empty
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.text import either, nearest, safe
 
 MOST_DIGITS = 18  # of a number; int() refuses thousands
@@ -63,11 +64,28 @@ def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> argpar
 
 
 def _add_option(group: argparse._ArgumentGroup, option: Option) -> argparse.Action:
-    settings = option.settings
-    types = {"path": lambda text: Path(not_empty(text)), "count": _count, "choice": one_of(option.choices)}
+    settings = option.settings | {"help": option.help or argparse.SUPPRESS}
+    types = {
+        "path": _path if option.name == "out" else _local_path,
+        "count": _count,
+        "choice": one_of(option.choices),
+    }
     if option.kind in types:
         settings["type"] = types[option.kind]
     return group.add_argument(f"--{option.name}", **settings)
+
+
+def _path(text: str) -> Path:
+    return Path(not_empty(text))
+
+
+def _local_path(text: str) -> Path:
+    """Return the path *text*. Raises ArgumentTypeError for a URL, which Path would make a folder s3: of."""
+    if is_object(not_empty(text)):
+        raise argparse.ArgumentTypeError(
+            f"{safe(text)}: is in object storage; expected a path on this machine"
+        )
+    return Path(text)
 
 
 def one_of(known: tuple[str, ...]) -> Callable[[str], str]:

@@ -1,4 +1,4 @@
-"""`vft build`: make training, validation and test files of a table and its images."""
+"""`vft build`: make training, validation and test files from a table and its images."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ def completion_script(shell: str) -> str:
             if action.choices is None and added.metavar in _PATHS:
                 setattr(action, "complete", _PATHS[added.metavar])  # noqa: B010 - unknown to argparse's types
     script: str = shtab.complete(parser, shell)
-    return script + (_BASH if shell == "bash" else "")
+    if shell == "bash":
+        return script + _BASH
+    return script.replace("#compdef vft", "#compdef vft pytest-vft", 1)  # the commands that zsh completes
 
 
 # Bash cuts --provider=openai into three words; the script of shtab completes only --provider openai.
@@ -47,7 +49,7 @@ _vft() {
   COMP_CWORD=$cword
   _shtab_vft "$@"
 }
-complete -o bashdefault -F _vft vft
+complete -o bashdefault -F _vft vft pytest-vft
 """
 _PATHS = {
     **dict.fromkeys(("FILE", "FILE:LINE", "FILE|JOB", "PATH"), shtab.FILE),

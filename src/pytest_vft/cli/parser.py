@@ -37,7 +37,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     commands = {command.name: command for command in COMMANDS}
     parsers = {name: group.add_parser(name, description=commands[name].help) for name in commands}
     name = next((text for text in argv if not text.startswith("-")), None)
-    if name is None:
+    if name is None or argv[0] == "--print-completion":  # its value, after a space, is no command
         parser.parse_args(argv)
         parser.error("no command given")
     if name not in commands:

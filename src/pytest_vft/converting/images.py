@@ -85,9 +85,14 @@ class ImagePlacer:
         if not image.local and mode == "keep":
             self._check_bucket(reference)
             return image
-        content = self._fixed(self._local(reference) if image.local else self._fetched(reference), payloads)
-        if mode == "embed" or (mode == "keep" and not self._plan.local):
-            self.changes["embedded"] += 1
+        content = self._local(reference) if image.local else self._fetched(reference)
+        return self.put(image, content, payloads)
+
+    def put(self, image: ImagePart, content: ImageContent, payloads: Payloads) -> ImagePart:
+        """Return *image* with this *content*, after its safe repairs, as the target takes it."""
+        content, mode = self._fixed(content, payloads), self._plan.images
+        if mode == "embed" or (mode == "keep" and not (image.local and self._plan.local)):
+            self.changes["embedded"] += image.reference[:5].lower() != "data:"
             return image._replace(reference=content.url, local=False)
         return self._as_file(image, self._write(content))
 
@@ -171,8 +176,12 @@ class ImagePlacer:
     def _write(self, content: ImageContent) -> str:
         """Write *content* to a file of its own, unless there is one, and return its name.
 
-        Of two processes that write the same file, each writes the same bytes to it.
+        Of two processes that write the same file, each writes the same bytes to it. A file with a prefix
+        before its name is not opened by the check of the result, so it is judged here: NotConvertedError is
+        raised for one that the target does not take.
         """
+        if self._plan.prefix and (problem := self._fixer.problem(content.data)):
+            raise NotConvertedError(problem)
         name = f"{FOLDER}/{xxh3_128_hexdigest(content.data)}{SUFFIXES[content.kind]}"
         path, size = f"{self._plan.staged}/{name}", len(content.data)
         if self._had_images and _has_size(f"{self._plan.folder}/{name}", size):
@@ -208,7 +217,10 @@ class ImagePlacer:
                 return _content(read_bytes(path), shown)
         cause = self._plan.causes.get(url)
         if cause is None:
-            cause = "only images behind http:// and https:// are fetched"
+            cause = (
+                "only images behind http:// and https:// are fetched; copy the images beside the file, and "
+                "write paths instead"
+            )
         raise NotConvertedError(f"image cannot be fetched: {safe(shown)}: {cause}")
 
 

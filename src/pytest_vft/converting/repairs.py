@@ -49,12 +49,12 @@ class ImageFixer:
         repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
         return repaired.data if repaired else None
 
-    def problem(self, data: bytes, measured: ImageMeasurements) -> str | None:
+    def problem(self, data: bytes, measured: ImageMeasurements | None = None) -> str | None:
         """Return what is wrong with the image *data* after its repair, by a rule of severity error.
 
-        *measured* has the measurements of *data*; what it shows is not judged.
+        *measured* has the measurements of *data*, if they are known; what it shows is not judged.
         """
-        state = self._judged(data, measured)
+        state = self._judged(data, measured) if measured else self._state(data)
         if not state.failing:
             return None
         repaired = self.repaired(data, lambda: False)

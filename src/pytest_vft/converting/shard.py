@@ -12,8 +12,9 @@ from pytest_vft.converting.entries import Payloads, shard_entries
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
 from pytest_vft.converting.survey import ShardSurvey, Surveyor
-from pytest_vft.formats.conversation import KEY, ChatTurn, Conversation, NotConvertedError, read_conversation
+from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, read_conversation
 from pytest_vft.formats.registry import load_format, load_writer
+from pytest_vft.formats.unread import KEY
 from pytest_vft.formats.writers.base import TRAINING_LOSSES, WITHOUT_TOOLS
 from pytest_vft.model import Source
 from pytest_vft.reading.lines import Line
@@ -22,6 +23,7 @@ from pytest_vft.reading.shards import Shard
 _MOST_KINDS = 100  # of losses, so that keys that each example has of its own fill no memory
 _PREFERENCES = "its other answer"
 _LOST = {
+    "images": "images in a key that is not read; write them as image_url parts of the content",
     "weight": "which answers are trained on",
     "tools": "tools and their calls",
     "roles": "the place of system messages",
@@ -87,8 +89,9 @@ class ShardConverter:
     ) -> list[bytes | memoryview]:
         """Like write(), for a conversation whose images are placed."""
         written = self._writer.write(conversation, self._plan.shape)
-        for kind in TRAINING_LOSSES if written.losses else ():
-            if written.losses.get(kind) and kind not in self._plan.allowed:
+        lost_kinds = {*conversation.losses, *written.losses}
+        for kind in TRAINING_LOSSES if lost_kinds else ():
+            if kind in lost_kinds and kind not in self._plan.allowed:
                 lost = _LOST.get(kind, kind)
                 if kind == "tools" and self._plan.data_format in WITHOUT_TOOLS:
                     lost += f", which vft does not write in the format {self._plan.data_format}"

@@ -6,13 +6,13 @@ Keys that formats spell differently (weight and loss, calls of tools, refusals) 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 
 from pytest_vft.errors import VftError
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, ImageRow, MessageRow
+from pytest_vft.formats.unread import KEY, add_key_losses
 from pytest_vft.text import count, either, safe
 
 # Keys of an example that change training and that no other format has.
@@ -24,16 +24,11 @@ _MEDIA_PARTS = ("video", "video_url", "audio", "audio_url", "input_audio")
 # Roles of messages whose text is the call of a tool, in LLaMA-Factory, ShareGPT and ms-swift.
 _CALLING = ("function_call", "tool_call", "function")
 _ROLES = ("system", "user", "assistant", "tool", "function")
+_WITHOUT_WEIGHT = ("system", "developer", "user", "tool")
 _TOOL_KEYS = ("tools", "functions")
 _NOT_WRITTEN = (*_TOOL_KEYS, "schemaVersion")  # which says nothing but the format of the example
 _PLAIN = frozenset({"role", "content"})
 _USUAL_PARTS = (None, "text", "image_url", "image")
-_KNOWN_KEYS = frozenset(
-    {"role", "content", "name", "weight", "loss", "refusal", "tool_calls", "function_call", "tool_call_id"}
-)
-
-# Starts the kind of a loss of a key: "key id".
-KEY = "key "
 
 Piece = str | ImagePart
 
@@ -110,18 +105,15 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     losses: dict[str, int] = {}
     chat = data_format.read(example)
     if chat.faults or any(row[1] == "developer" for row in chat.rows):
-        example, renamed = _with_system(example)
+        example, losses = _with_usual_keys(example)
         chat = data_format.read(example)
-        if renamed:
-            losses["developer"] = renamed
     _check(chat)
     turns = list(map(_turn, chat.rows))
     _name_calls(turns)
     end = len(turns) - chat.alternatives
     turns[: chat.read_only] = map(_read_only, turns[: chat.read_only])
     unread = {str(fault.path[-1]) for fault in chat.unknown_keys}
-    for key in [*unread, *chain.from_iterable(map(_unread_keys, chat.rows))]:
-        losses[f"{KEY}{key}"] = losses.get(f"{KEY}{key}", 0) + 1
+    add_key_losses(chat, example, losses)
     if not chat.others:
         return Conversation(turns[:end], turns[end:], losses=losses)
     tools = [tool for key in _TOOL_KEYS for tool in _tools(chat.others.get(key))]
@@ -131,15 +123,6 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
         if key not in _NOT_WRITTEN and safe(key) not in unread
     }
     return Conversation(turns[:end], turns[end:], tools, others, losses)
-
-
-def _unread_keys(row: MessageRow) -> set[str]:
-    """Return the keys of the message *row*, its parts and images that are not written."""
-    _, _, _, _, images, source, _, unknown = row
-    if len(source) == len(_PLAIN) and not unknown and not any(image[4] for image in images):
-        return set()
-    inner = {str(fault.path[-1]) for faults in (unknown, *(image[4] for image in images)) for fault in faults}
-    return inner | (source.keys() - _KNOWN_KEYS)
 
 
 def _check(chat: Chat) -> None:
@@ -160,20 +143,30 @@ def _check(chat: Chat) -> None:
         raise NotConvertedError(f"{listed} for {count(chat.placeholders, 'placeholder')}")
 
 
-def _with_system(example: Any) -> tuple[Any, int]:
+def _with_usual_keys(example: Any) -> tuple[Any, dict[str, int]]:
     """Return *example* with the role system in place of developer, its other name in OpenAI's API.
 
-    The number of these messages is returned, too.
+    A weight of another message than an answer, and a name of null, mean nothing and are left out. What is
+    lost so is returned, too, by kind.
     """
+    losses: dict[str, int] = {}
     messages = example.get("messages") if isinstance(example, dict) else None
     if not isinstance(messages, list):
-        return example, 0
-    developers = [isinstance(one, dict) and one.get("role") == "developer" for one in messages]
-    renamed = [
-        {**one, "role": "system"} if is_developer else one
-        for one, is_developer in zip(messages, developers, strict=True)
-    ]
-    return {**example, "messages": renamed}, sum(developers)
+        return example, losses
+    usual: list[Any] = []
+    for one in messages:
+        message = one
+        if isinstance(one, dict):
+            if one.get("role") == "developer":
+                message = {**one, "role": "system"}
+                losses["developer"] = losses.get("developer", 0) + 1
+            if "weight" in one and one.get("role") in _WITHOUT_WEIGHT:
+                losses[f"{KEY}weight"] = losses.get(f"{KEY}weight", 0) + 1
+                message = {key: value for key, value in message.items() if key != "weight"}
+            if "name" in one and one["name"] is None:
+                message = {key: value for key, value in message.items() if key != "name"}
+        usual.append(message)
+    return {**example, "messages": usual}, losses
 
 
 def _turn(row: MessageRow) -> ChatTurn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -42,34 +43,23 @@ def output_targets(
 
     In *out*, a name ends with what *suffixes* have for its path, if anything. In place, the file that a link
     leads to is replaced, and its side files are beside it. Raises UsageError for two outputs with the same
-    name, also if only their case differs, for a file with the name of a side file of another one, and for
-    object storage, in which nothing is written.
+    name, also if only their case differs, for a file with the name of a side file of another one, and for an
+    object, which is not changed in place.
     """
     if out is not None:
-        check_folder(out)
         return [OutputTarget(out, _distinct({path: _name(path, suffixes or {}) for path in paths}))]
     folders: dict[str, dict[str, str]] = {}
     for path in paths:
         if is_object(path):
-            raise UsageError(
-                f"{path}: is in object storage, where nothing is changed; --out=DIR writes copies"
-            )
+            raise UsageError(f"{path}: is in object storage, where nothing is changed; --out writes copies")
         folder, name = os.path.split(os.path.realpath(path))
         folders.setdefault(folder, {})[path] = name
     return [OutputTarget(Path(folder), _distinct(names), True) for folder, names in folders.items()]
 
 
-def check_folder(out: Path) -> None:
-    """Raise UsageError for object storage, in which nothing is written."""
-    if is_object(_as_url(out)):
-        raise UsageError(
-            f"{_as_url(out)}: nothing is written in object storage; write to a folder, and copy that"
-        )
-
-
-def _as_url(out: Path) -> str:
+def url_of(out: Path) -> str:
     """Return *out* as it was written if it was a URL, whose second slash a path does not have."""
-    return out.as_posix().replace(":/", "://", 1)
+    return re.sub(r"^(s3|gs|az):(/|$)", r"\1://", out.as_posix())
 
 
 def _name(path: str, suffixes: Mapping[str, str]) -> str:

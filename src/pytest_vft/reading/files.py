@@ -33,6 +33,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "a PDF"),
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer"),
 )
+# After 0x50 to 0x5f: a frame to be skipped, with which pzstd starts a file (RFC 8878, section 3.1.2).
+_SKIPPABLE = b"\x2a\x4d\x18"
 # In a tar archive the magic follows the name, mode and owner of the first file (POSIX.1-2001, pax).
 _TAR_MAGIC = slice(257, 262)
 # ASCII text in these encodings is 0 in all bytes of a character but one.
@@ -121,6 +123,8 @@ def container(head: bytes) -> str:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
+    if head[1:4] == _SKIPPABLE and head[0] >> 4 == 5:  # noqa: PLR2004 - as above
+        return ZSTANDARD
     if head[_TAR_MAGIC] == b"ustar":
         return "a tar archive"
     return _wide_encoding(head) or text_container(head.removeprefix(BYTE_ORDER_MARK)) or LINES

@@ -27,10 +27,22 @@ _PIECE = 3 * 1024 * 1024  # bytes of an image that are encoded together, a multi
 _FOREIGN = {"-": "of the URL-safe alphabet", "_": "of the URL-safe alphabet", "%": "of percent-encoding"}
 
 
+class KnownImages:
+    """The images that several stores of one process share, so that none measures an image again."""
+
+    def __init__(self) -> None:
+        self._images: dict[ImageReader, dict[int, ImageMeasurements | None]] = {}
+
+    def measured_by(self, reader: ImageReader) -> dict[int, ImageMeasurements | None]:
+        """Return the images as *reader* measures them, by key, to be added to."""
+        return self._images.setdefault(reader, {})
+
+
 class ImageStore:
     """Measurements of images by the hash of their base64 text; None for text that is not valid base64.
 
     *full*, *bounded* and *measurers* are those of ImageReader. What the cache has of other measurers stays.
+    *known* are the images of other stores, to which this one adds.
 
     xxh3 is fast but not resistant to collisions; a forged collision only hides a defect in the user's own
     dataset.
@@ -43,10 +55,11 @@ class ImageStore:
         bounded: bool = True,
         cache: ImageCache | None = None,
         measurers: tuple[Measurer, ...] = (),
+        known: KnownImages | None = None,
     ) -> None:
         self._reader = ImageReader(full, bounded, measurers)
         self._cache = cache
-        self._images: dict[int, ImageMeasurements | None] = {}
+        self._images = (known or KnownImages()).measured_by(self._reader)
         self._tokens: dict[str, int] = {}
         self._pending: dict[int, memoryview | bytes] = {}
         self._measured: list[MeasuredImage] = []

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytest_vft.text import safe
 
 INSTALL = 'pip install "pytest-vft[cloud]"'
 NO_OBJECT = "no such object"
 
 _ANSWER = re.compile(r"status code: (\d{3})")
+_VALUE = re.compile(r'failed to parse "(.*?)" as (\w+)', re.DOTALL)
+_LISTED_KEY = re.compile(r'Encountered object with invalid path: .*?Path "(.*?)"(?: contained|: )', re.DOTALL)
+_PANIC = "PanicException"  # of Rust, a BaseException
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _METADATA = re.compile(r"http://(169\.254\.|metadata\.google\.internal)")
 _KEYS = {
@@ -17,7 +25,9 @@ _KEYS = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_SKIP_SIGNATURE=true for a "
     "public container",
 }
-_PREFIXES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
+PREFIXES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
+_ODD_KEY = "has an empty folder name, .. or a control character, which is not read"
+_LONGEST_KEY = 200
 _NO_CREDENTIALS = "this machine has no credentials; set {keys}"
 # What is wrong, by a pattern for the status and the code in the answer of a server.
 _BY_ANSWER = (
@@ -39,10 +49,7 @@ _BY_TEXT = (
     (r"scheme is not allowed|BadScheme", "its endpoint is http; {prefix}_ALLOW_HTTP=true allows that"),
     (r"kind: Connect", "no connection to the server; check the network and the endpoint in the environment"),
     (r"[Cc]redential|[Aa]ccount", _NO_CREDENTIALS),
-    (
-        r"path segment|parse path",
-        "the key has an empty folder name or a control character, which is not read",
-    ),
+    (r"path segment|parse path", f"the key {_ODD_KEY}"),
     (r"", "the request failed; check endpoint, region and credentials in the environment"),
 )
 
@@ -51,15 +58,49 @@ class ObjectError(OSError):
     """An object or bucket cannot be read; strerror says why and what to do."""
 
 
-def described(error: Exception, scheme: str, url: str) -> ObjectError:
+class KeyNotReadError(ObjectError):
+    """A list of objects is refused for the key of one of them."""
+
+
+@contextmanager
+def in_our_words(scheme: str, url: str) -> Iterator[None]:
+    """Raise the ObjectError of described() for any error of obstore inside the block."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, Exception) or type(error).__name__ == _PANIC:
+            raise described(error, scheme, url) from None
+        raise
+
+
+def described(error: BaseException, scheme: str, url: str) -> ObjectError:
     """Return *error* of a request for *url*, which has nothing of the server's answer."""
     if isinstance(error, ObjectError):
         return error
-    words = _cause(error).format(keys=_KEYS[scheme], prefix=_PREFIXES[scheme])
+    if listed := _LISTED_KEY.match(str(error)):
+        return KeyNotReadError(
+            errno.EINVAL, f"the key {safe(listed[1], _LONGEST_KEY)} {_ODD_KEY}; rename the object", url
+        )
+    words = _variable(str(error), PREFIXES[scheme]) or _cause(error).format(
+        keys=_KEYS[scheme], prefix=PREFIXES[scheme]
+    )
     return ObjectError(errno.EIO, words, url)
 
 
-def _cause(error: Exception) -> str:
+def _variable(text: str, prefix: str) -> str | None:
+    """Return what is wrong with a variable of the environment if *text*, of an error, quotes its value."""
+    found = _VALUE.search(text)
+    names = [
+        name for name, value in os.environ.items() if name.startswith(prefix) and found and value == found[1]
+    ]
+    return (
+        f"{names[0]} in the environment is not valid; expected a {found[2].lower()}"
+        if found and names
+        else None
+    )
+
+
+def _cause(error: BaseException) -> str:
     if isinstance(error, ImportError):
         return f"object storage needs obstore: {INSTALL}"
     text = str(error)

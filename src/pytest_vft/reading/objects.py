@@ -12,7 +12,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_vft.reading.object_errors import ObjectError, described
+from pytest_vft.reading.object_environment import check_environment
+from pytest_vft.reading.object_errors import ObjectError, in_our_words
 from pytest_vft.reading.object_paths import ObjectPath
 from pytest_vft.reading.waiting import waited
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})/?(.*)", re.DOTALL)
 # Pauses double from 0.1 s up to 15 s. A mistake is told soon; what is being read is asked for longer.
-_FIRST_RETRIES, _RETRIES = 3, 10
+_FIRST_RETRIES, RETRIES = 3, 10
 
 
 class ObjectUrl(NamedTuple):
@@ -51,10 +52,8 @@ def look_at(url: str) -> ObjectPath:
     import obstore  # noqa: PLC0415 - for object storage only
 
     place = parse_url(url)
-    try:
-        return _pinned(place, waited(lambda: obstore.head(_store(place), place.key)))
-    except Exception as error:  # noqa: BLE001 - obstore raises any exception
-        raise described(error, place.scheme, str(place)) from None
+    with in_our_words(place.scheme, str(place)):
+        return _pinned(place, waited(lambda: obstore.head(store_of(place), place.key)))
 
 
 def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> Iterator[ObjectPath]:
@@ -66,8 +65,8 @@ def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> It
     import obstore  # noqa: PLC0415 - for object storage only
 
     prefix = folder.key.rstrip("/") or None
-    try:
-        store = _store(folder)
+    with in_our_words(folder.scheme, str(folder)):
+        store = store_of(folder)
         if deep or after:
             batches = obstore.list(store, prefix, offset=after or None)
             while batch := waited(lambda: next(batches, None)):
@@ -75,8 +74,6 @@ def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> It
         else:
             listed = waited(lambda: obstore.list_with_delimiter(store, prefix))
             yield from (_pinned(folder, meta) for meta in listed["objects"])
-    except Exception as error:  # noqa: BLE001 - as above
-        raise described(error, folder.scheme, str(folder)) from None
 
 
 def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
@@ -87,12 +84,10 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
     import obstore  # noqa: PLC0415 - for object storage only
 
     place = parse_url(path)
-    try:
-        store = _store(place, _RETRIES)
+    with in_our_words(place.scheme, str(place)):
+        store = store_of(place, RETRIES)
         options: GetOptions = {"range": (start, end), "if_match": path.etag}
         found = waited(lambda: obstore.get(store, place.key, options=options).bytes())
-    except Exception as error:  # noqa: BLE001 - as above
-        raise described(error, place.scheme, str(place)) from None
     if len(found) != end - start:
         raise ObjectError(errno.EIO, "the server sent too few bytes; run it again", path)
     return memoryview(found)
@@ -101,25 +96,25 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
 def read_start(url: str, most: int) -> tuple[bytes, int]:
     """Return the first bytes of the object at *url*, at most *most*, and its size. Raises ObjectError."""
     place = parse_url(url)
-    try:
+    with in_our_words(place.scheme, url):
         import obstore  # noqa: PLC0415 - for object storage only
 
-        found = obstore.get(_store(place), place.key, options={"range": (0, most)})
+        found = obstore.get(store_of(place), place.key, options={"range": (0, most)})
         return bytes(found.bytes()), found.meta["size"]
-    except Exception as error:  # noqa: BLE001 - as above
-        raise described(error, place.scheme, url) from None
 
 
 @cache
 def _open_store(scheme: str, bucket: str, retries: int) -> ObjectStore:
     from obstore import store  # noqa: PLC0415 - for object storage only
 
+    check_environment(scheme)
     kind: Any = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}[scheme]
     opened: ObjectStore = kind(bucket, retry_config={"max_retries": retries})
     return opened
 
 
-def _store(place: ObjectUrl, retries: int = _FIRST_RETRIES) -> ObjectStore:
+def store_of(place: ObjectUrl, retries: int = _FIRST_RETRIES) -> ObjectStore:
+    """Return the bucket of *place*, whose requests are made again up to *retries* times."""
     return _open_store(place.scheme, place.bucket, retries)
 
 

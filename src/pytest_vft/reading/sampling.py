@@ -16,6 +16,9 @@ from pytest_vft.reading.shards import ArrayPart, Rows, Shard, open_shard, read_l
 
 _SEED = 0  # so that the sample of a file is the same each time
 _READ_WHOLE = 8 * 1024 * 1024  # bytes; of a smaller file each line is equally likely
+_FIRST_PLACES = 100  # after which the length of lines is known
+_ROUNDS = 20
+_MOST_DRAWN = 0.25  # of the bytes of a file: beyond that, places lead to the same lines too often
 _BUFFER = 64 * 1024
 
 
@@ -78,7 +81,7 @@ def _drawn_lines(whole: Shard, number: int) -> FileSample | None:
     spans = None
     if whole.end - whole.start > _READ_WHOLE:
         spans = _draw_by_place(whole, number)
-    if spans is None or sum(end - start for start, end in spans) * 2 > whole.end - whole.start:
+    if spans is None:
         spans = list(pairwise(_bounds(whole)))
         if len(spans) <= number:
             return None
@@ -96,19 +99,29 @@ def _bounds(whole: Shard) -> Iterator[int]:
         yield at
 
 
-def _draw_by_place(whole: Shard, number: int) -> list[tuple[int, int]]:
-    """Return start and end of the lines after *number* places in *whole*, each line once."""
+def _draw_by_place(whole: Shard, number: int) -> list[tuple[int, int]] | None:
+    """Return start and end of *number* lines that follow random places in *whole*.
+
+    Return None if they are a large part of it, or if most places lead to the same few lines.
+    """
     draw = random.Random(_SEED)  # noqa: S311 - as above
-    spans: list[tuple[int, int]] = []
+    size = whole.end - whole.start
+    spans: dict[int, int] = {}
+    wanted = min(number, _FIRST_PLACES)
     with open_data(whole.path, _BUFFER) as file:  # without an end, an object is read in small pieces
-        for place in sorted(draw.randrange(whole.start, whole.end) for _ in range(number)):
-            if spans and place < spans[-1][1]:
-                continue
-            file.seek(place)
-            start = _after_line(file)
-            if start < whole.end:
-                spans.append((start, _after_line(file)))
-    return spans
+        for _ in range(_ROUNDS):
+            for place in sorted(draw.randrange(whole.start, whole.end) for _ in range(wanted)):
+                file.seek(place)
+                start = _after_line(file)
+                if start < whole.end and start not in spans:
+                    spans[start] = _after_line(file)
+            drawn = sum(end - start for start, end in spans.items())
+            if drawn * number > _MOST_DRAWN * size * len(spans):
+                return None
+            wanted = number - len(spans)
+            if not wanted:
+                return sorted(spans.items())
+    return None
 
 
 def _after_line(file: BinaryIO) -> int:

@@ -18,6 +18,7 @@ from pytest_vft.report.conversion import (
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.text import count, safe
 
+SEVERAL = "several answers"  # a kind of change
 _FAR = 0.02  # by how much a share differs from the one that was asked for, if the step is named
 
 
@@ -40,10 +41,11 @@ class BuiltDataset:
     that of blank lines; *refused* has rows that cannot be used, by reasons, of *refusals* in all, and *aside*
     the paths of which FILE.rej and FILE.rej.csv have them. *few_shot* is the number of examples that are
     shown before each question, *groups* the number of groups of rows, and *alike* that of images that look
-    like others; *by_url* says that images stay behind URLs, so that their content is not known. *fixed* has
-    texts that are the same in all examples, by part. *losses* and *changes* are numbers by kind, *side_files*
-    the paths of files that a trainer needs beside the data. *report* is the check of the splits, *next* what
-    to do with them.
+    like others; *by_url* says that images stay behind URLs, so that their content is not known. *beside* is
+    the number of examples of train with an image that is shown, and *advice* says how to train so that
+    answers that are shown are not trained on. *fixed* has texts that are the same in all examples, by part.
+    *losses* and *changes* are numbers by kind, *side_files* the paths of files that a trainer needs beside
+    the data. *report* is the check of the splits, *next* what to do with them.
     """
 
     target: str
@@ -63,6 +65,8 @@ class BuiltDataset:
     groups: int = 0
     alike: int = 0
     by_url: bool = False
+    beside: int = 0
+    advice: tuple[str, ...] = ()
     fixed: Mapping[str, str] = field(default_factory=dict)
     losses: Mapping[str, int] = field(default_factory=dict)
     changes: Mapping[str, int] = field(default_factory=dict)
@@ -131,6 +135,8 @@ def _notes(result: BuiltDataset) -> Iterator[str]:
         yield _few_shot_text(result)
     for path in result.side_files:
         yield f"{safe(path, None)}  for the trainer"
+    if several := result.changes.get(SEVERAL):
+        yield f"{count(several, 'example')} with several answers: the most frequent one is trained on"
     losses = {kind: number for kind, number in result.losses.items() if kind != "weight"}
     for said in (changed_text(result.changes), lost_text(losses)):
         if said:
@@ -168,8 +174,11 @@ def _shares_text(result: BuiltDataset) -> str:
 
 def _few_shot_text(result: BuiltDataset) -> str:
     text = f"{count(result.few_shot, 'example')} moved out of train, shown before each question"
+    if result.beside:
+        text += f" (train has {count(result.beside, 'other example')} with the same images)"
     if result.losses.get("weight"):
         return (
             f"{text}; {safe(result.target)} has no weights, so their answers are trained on in each example"
         )
-    return f"{text}; their answers are not trained on"
+    condition = f" if you {safe(result.advice[0].partition(',')[0])}" if result.advice else ""
+    return f"{text}; their answers are not trained on{condition}"

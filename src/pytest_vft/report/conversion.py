@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pytest_vft.formats.conversation import KEY
+from pytest_vft.formats.unread import KEY
 from pytest_vft.model import Report
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.report.outputs import output_lines, sum_of
-from pytest_vft.report.text import render_text
+from pytest_vft.report.text import amount, render_text, unknown_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, fill, safe
 
@@ -19,6 +19,7 @@ _MOST_SHOWN = 10
 _MOST_KEYS = 8  # that are named
 # What is lost, by kind, with the noun for one of them.
 _LOST = {
+    "images": "{n:image} in keys that are not read",
     "weight": "weight of {n:answer}",
     "tools": "tools of {n:example}",
     "roles": "place of {n:system message}",
@@ -109,14 +110,15 @@ def refused_lines(refused: Sequence[RefusedExamples], number: int, target: str) 
         yield f"{safe(one.path, None)}:{one.place}  refused: {safe(one.why, None)}{more}"
     left = number - sum(one.number for one in shown)
     if left:
-        yield f"... and {left:,} more refused for {safe(target)}, for other reasons"
+        yield f"... and {left:,} more refused for {safe(target)}"
 
 
 def refusal_words(result: Conversion) -> str:
-    """Return how many examples cannot be converted, and why if all are refused for one reason."""
-    reasons = {one.why for one in result.refused}
-    why = f": {reasons.pop()}" if len(reasons) == 1 else ""
-    return f"{count(result.refusals, 'example')} cannot be converted{why}"
+    """Return how many examples cannot be converted, and why: the first reason, and how many others."""
+    reasons = list(dict.fromkeys(one.why for one in result.refused))
+    why = f": {reasons[0]}" if reasons else ""
+    more = f" (and {count(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+    return f"{count(result.refusals, 'example')} cannot be converted{why}{more}"
 
 
 def _nothing_written(result: Conversion) -> str:
@@ -154,10 +156,16 @@ def lost_texts(losses: Mapping[str, int]) -> list[str]:
 
 
 def verdict_lines(report: Report, display: Display) -> Iterator[str]:
-    """Yield the report if it fails, else its verdict."""
+    """Yield the report if it fails, else a line for each warning, what was not checked, and the verdict."""
     if not report.ok:
         yield from render_text(report, display).splitlines()
         return
+    for rule in report.rules:
+        if rule.tally.failed:
+            found = [one for one in report.findings if one.rule == rule.id]
+            yield f"{rule.severity} {rule.id}: {amount(rule, found)}"
+    for line in unknown_lines(report):
+        yield from wrapped(line, width=display.width)
     word, _, judged = verdict(report).partition("  ")
     examples = count(sum(file.examples for file in report.files), "example")
     yield f"{word}  as provider {safe(report.provider)}: {judged}, {examples}"

@@ -22,7 +22,8 @@ def render_markdown(report: Report, display: Display = DEFAULT) -> str:
     """Return *report* as a table of the rules that failed, followed by its text, collapsed."""
     failing = report.failing
     verdict = f"FAILED, {count(len(failing), 'rule')}" if failing else "PASSED"
-    verdict = "; ".join(filter(None, (verdict, settled_words(report))))
+    sample = f"only a sample, {count(report.sampled, 'example')}" if report.sampled else ""
+    verdict = "; ".join(filter(None, (verdict, sample, settled_words(report))))
     failed = [rule for rule in report.rules if rule.tally.failed]
     failed.sort(key=lambda rule: rule.severity != "error")
     text = render_text(report, display)

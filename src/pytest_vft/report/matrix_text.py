@@ -6,15 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
+from pytest_vft.compatibility import AfterConversion, Compatibility, LoaderResult, ProviderComparison, Reason
 from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.report.text import all_file_lines, tokens_and_price
 from pytest_vft.text import count, safe
 
 _VERDICT = len("refuses")
 _WIDEST_NAME = 30
-_VERDICTS = ("takes", "loses", "refuses")
-AFTER_NOTE = "after convert, by the first examples, if each URL can be fetched and each safe repair succeeds"
+_VERDICTS = ("takes", "loses", "unknown", "refuses")
+AFTER_NOTE = (
+    "after convert, by the first examples and the first ones with a fault, if each URL can be fetched and "
+    "each safe repair succeeds"
+)
 
 
 def render_matrix_text(comparison: ProviderComparison, display: Display = DEFAULT) -> str:
@@ -77,10 +80,14 @@ def _afters(comparison: ProviderComparison, width: int) -> Iterator[str]:
 
 
 def _next(comparison: ProviderComparison) -> Iterator[str]:
-    """Yield the command that converts for the first provider that takes the dataset then."""
-    afters = [one.after for one in comparison.providers if one.after and one.after.verdict == "takes"]
-    afters.sort(key=lambda after: "--image-prefix" in after.command)  # which is for the user to fill in
-    yield from [after.command for after in afters[:1]]
+    """Yield the command that converts for a provider that takes the dataset then: one that does not close."""
+
+    def rank(one: Compatibility, after: AfterConversion) -> tuple[bool, bool]:
+        is_closing = one.closes is not None or one.closes_newcomers is not None
+        return is_closing, "--image-prefix" in after.command  # which is for the user to fill in
+
+    takes = [(one, one.after) for one in comparison.providers if one.after and one.after.verdict == "takes"]
+    yield from [after.command for _, after in sorted(takes, key=lambda pair: rank(*pair))[:1]]
 
 
 def after_words(one: Compatibility) -> str:

@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple
 from pytest_vft.model import SPLITS, Split
 from pytest_vft.text import count, safe
 
-_SHOWN = 3  # files that are not datasets
+_SHOWN = 3  # files that are not listed
 _ADDRESS = "https://github.com/pytest-vft/pytest-vft"
 
 
 class Addition(NamedTuple):
-    """A *text* for the file *path*: a new file, an end of a file, for a person to add, or there already."""
+    """A *text* for the file *path*: a new file, an end of a file, to be added by hand, or none to add."""
 
     path: str
     text: str
@@ -33,8 +33,14 @@ def configuration_text(datasets: Mapping[Split, Sequence[str]], provider: str | 
         files = datasets.get(split, ())
         lines += [f"{split} = [", *(f"    {_quoted(file)}," for file in files), "]"] if files else []
         lines += [] if files else [f'# {split} = "data/{split}*.jsonl"']
-    lines += ["", f"# [{name}ignore]", '# "image/unsupported-mode" = "why this is in order"']
+    lines += ["", f"# [{name}ignore]", '# "image/unsupported-mode" = "why this is acceptable"']
     return "".join(f"{line}\n" for line in lines)
+
+
+def provider_text(provider: str, now: str | None, *, table: bool) -> str:
+    """Return the line of *provider* for a configuration that exists and has the provider *now*."""
+    comment = f"  # now {_quoted(now)}" if now else ""
+    return ("[tool.vft]\n" if table else "") + f"provider = {_quoted(provider)}{comment}\n"
 
 
 def hook_text(datasets: Mapping[Split, Sequence[str]], version: str, *, whole: bool) -> str:
@@ -63,26 +69,48 @@ jobs:
 """
 
 
-def render_start(additions: Sequence[Addition], others: Sequence[str], *, written: bool) -> str:
-    """Return what `vft init` prints; *others* are files that are not datasets."""
-    heads = {
-        "new": "wrote" if written else "would write",
-        "end": "added to the end of" if written else "would add to the end of",
-        "by hand": "for you to add to",
-        "present": "is there already:",
-    }
+def render_addition(addition: Addition, *, written: bool) -> str:
+    """Return what `vft init` prints about *addition*, which is *written* or would be."""
+    path, text, kind = addition
+    name = safe(path, None)
+    head = {
+        "new": f"{'wrote' if written else 'would write'} {name}",
+        "end": f"{'added' if written else 'would add'} to the end of {name}",
+        "by hand": f"add to {name} by hand",
+        "present": f"kept: {name} (exists)",
+    }[kind]
+    lines = [head]
+    if not written or kind == "by hand":
+        lines += [f"    {safe(line, None)}".rstrip() for line in text.splitlines()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def render_rest(
+    additions: Sequence[Addition],
+    left_out: Mapping[str, Sequence[str]],
+    is_listed: bool,  # noqa: FBT001 - the fields of Start
+    root: str | None,
+    *,
+    written: bool,
+) -> str:
+    """Return what `vft init` prints after its *additions*; the arguments are the fields of Start."""
     lines = []
-    for path, text, kind in additions:
-        lines.append(f"{heads[kind]} {safe(path, None)}")
-        if not written or kind == "by hand":
-            lines += [f"    {safe(line, None)}".rstrip() for line in text.splitlines()]
-    if others:
-        shown = [safe(path) for path in others[:_SHOWN]]
-        shown += [f"{len(others) - _SHOWN:,} more"] if len(others) > _SHOWN else []
-        lines.append(f"no dataset: {', '.join(shown)}")
+    for why, files in left_out.items():
+        shown = [safe(path) for path in files[:_SHOWN]]
+        shown += [f"{len(files) - _SHOWN:,} more"] if len(files) > _SHOWN else []
+        lines.append(f"not listed, {why}: {', '.join(shown)}")
+    if root is not None:
+        lines.append(f"hook and workflow: run vft init in {safe(root, None)}, the root of the git repository")
     open_ = [one for one in additions if one.kind in ("new", "end")]
     if open_ and not written:
         lines.append(f"nothing was written: --write writes {count(len(open_), 'file')}")
+    elif is_listed:
+        lines.append("next: vft check")
+    else:
+        config = additions[0].path
+        table = "[tool.vft.data]" if config.endswith("pyproject.toml") else "[data]"
+        lines.append(f"next: list the datasets under {table} in {safe(config, None)}")
+        lines.append("until then, vft check and the workflow fail")
     return "".join(f"{line}\n" for line in lines)
 
 

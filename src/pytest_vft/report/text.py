@@ -96,10 +96,14 @@ def file_lines(file: FileResult, *, width: int = WIDTH) -> Iterator[str]:
         images = count(file.images, "image")
         if file.distinct_images < file.images:
             images += f" ({file.distinct_images:,} distinct)"
-        examples = count(file.examples, "example") + (" (a sample)" if file.is_sample else "")
-        details = f"{split}, {examples}, {images}, {text_size(file)}"
+        details = f"{split}, {text_examples(file)}, {images}, {text_size(file)}"
     whole = f"{path}  {details}"
     yield from [whole] if len(whole) <= width else [path, f"  {details}"]
+
+
+def text_examples(file: FileResult) -> str:
+    """Return the number of examples of *file* that were read, and whether there are more."""
+    return count(file.examples, "example") + (" (a sample)" if file.is_sample else "")
 
 
 def text_size(file: FileResult) -> str:

@@ -19,6 +19,7 @@ from pytest_vft.runs.build_request import DEFAULT_TARGET, BuildRequest, read_bui
 from pytest_vft.runs.build_tables import build_tables
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.convert import check_outputs
+from pytest_vft.runs.destinations import write_below
 from pytest_vft.runs.lint import Paths, strings
 from pytest_vft.runs.sources import expand
 from pytest_vft.tables.files import open_table, spool_table
@@ -37,6 +38,22 @@ def run_build(
     """
     if rows is None and not paths:
         raise UsageError("no tables: give a CSV, JSON Lines, JSON or Parquet file")
+
+    def write(out: Path, force: bool) -> BuiltDataset:  # noqa: FBT001 - the signature is that of a callback
+        return _build(replace(request, out=out, force=force), paths, rows, watch)
+
+    def data(result: BuiltDataset) -> list[str]:
+        return [one.path for one in result.splits] if result.written else []
+
+    return write_below(request.out, paths, write, data, force=request.force)
+
+
+def _build(
+    request: BuildRequest,
+    paths: Sequence[str],
+    rows: Iterable[Mapping[str, Any]] | None,
+    watch: Watch | None,
+) -> BuiltDataset:
     with TemporaryDirectory(prefix="vft-") as folder:
         if rows is None:
             tables = [open_table(path, Path(folder)) for path in paths]
@@ -62,7 +79,7 @@ def build_dataset(  # noqa: PLR0913 - all by keyword, each with a default
     answer: str | None = None,
     image: str | None = None,
     id: str | None = None,  # noqa: A002 - as in build_example
-    split: str | None = None,
+    split: str | Sequence[float] | None = None,
     by: str | None = None,
     stratify: str | None = None,
     near: bool = False,
@@ -90,16 +107,16 @@ def build_dataset(  # noqa: PLR0913 - all by keyword, each with a default
 
     *rows* is the path of a CSV, JSON Lines, JSON or Parquet file, a list of paths, or an iterable of
     mappings, such as a datasets.Dataset or data_frame.to_dict("records"). *question*, *answer*, *image* and
-    *id* are names of columns, dotted paths, or templates such as "[{id}] {question}"; by default columns
-    with usual names. *split* are shares as in "80/10/10"; all rows are train without it. Rows with the same
-    image are in the same split, and so are rows with the same value of *by* and, with *near*, rows with
-    images that look alike. The split of a row does not depend on other rows unless *exact* is given, which
-    meets the shares exactly, or *stratify*, a column of whose values each split has the same shares.
+    *id* are names of columns, dotted paths, or templates such as "[{id}] {question}"; by default columns with
+    usual names. *split* are shares as in "80/10/10" or (80, 10, 10); all rows are train without it. Rows with
+    the same image are in the same split, and so are rows with the same value of *by* and, with *near*, rows
+    with images that look alike. The split of a row does not depend on other rows unless *exact* is given,
+    which meets the shares exactly, or *stratify*, a column of whose values each split has the same shares.
     *few_shot* examples are moved out of train and shown before each question, after *system*, a text or
-    @FILE. *detail* is that of all images; with a *quality*, each image is saved as a JPEG of this quality.
-    A row that cannot be used keeps everything from being written, unless *drop* sets it aside. The other
-    arguments are those of convert(). Raises UsageError, ConfigError, RuleFileError, OSError, and LintError
-    if a worker dies.
+    @FILE. *detail* is that of all images; with a *quality*, each image is saved as a JPEG of this quality. A
+    row that cannot be used keeps everything from being written, unless *drop* sets it aside. The other
+    arguments are those of convert(). Raises UsageError, ConfigError, RuleFileError, OSError, and LintError if
+    a worker dies.
     """
     options = {
         "to": os.fspath(to),

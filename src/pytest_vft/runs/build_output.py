@@ -22,7 +22,7 @@ from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.report.labels import Label
 from pytest_vft.runs.build_survey import Arrangement, TableSurvey
-from pytest_vft.tables.columns import Column, Columns, as_text
+from pytest_vft.tables.columns import BadCellError, Column, Columns, as_text
 from pytest_vft.tables.files import RowFile
 from pytest_vft.tables.groups import GroupedRow
 from pytest_vft.tables.plan import BuildPlan, RowsTask, WrittenRows
@@ -215,5 +215,5 @@ def _label(raw: bytes | LongLine, columns: Columns) -> Label:
 def _value(column: Column | None, row: Mapping[str, Any]) -> Any:
     try:
         return None if column is None else column.values(row, 0)
-    except IndexError:
+    except BadCellError:
         return None

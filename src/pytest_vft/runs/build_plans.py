@@ -104,6 +104,7 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
     rules = tuple(rule for rule in settings.rules if rule.scope == "image")
     measurers = _measurers(request)
     lint = replace(make_plan(settings, rules), measurers=measurers)
+    about_one = tuple(rule for rule in settings.rules if rule.scope == "example" and rule.severity == "error")
     judged = RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
     written = ConversionPlan(
         source=source,
@@ -130,12 +131,16 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
             written, source=source._replace(split=TEST), shape=form.test, allowed=frozenset({"weight"})
         ),
         judged=judged,
+        examples=replace(
+            make_plan(settings, about_one), full=False, cache=None, max_findings=1, image_roots=(folders.out,)
+        ),
         system=request.system,
         shots=shots,
         detail=request.detail,
         quality=None if table.is_encoded else request.quality,
         near=request.near,
         has_texts=table.is_spooled,
+        has_ids=TEST in request.splits,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -14,7 +14,6 @@ from pytest_vft.errors import UsageError
 from pytest_vft.model import SPLITS, Split
 from pytest_vft.naming import option
 from pytest_vft.outputs.aside import DropLimit, drop_limit
-from pytest_vft.outputs.names import check_folder
 from pytest_vft.regular_files import read_text
 from pytest_vft.runs.conversion_request import read_images_option
 from pytest_vft.runs.conversion_target import ConversionTarget, find_target, provider_of
@@ -59,7 +58,6 @@ def read_build_request(options: Mapping[str, Any]) -> BuildRequest:
     to, out = options.get("to") or DEFAULT_TARGET, options.get("out")
     if not out:
         raise UsageError("expected --out=DIR: where files are written")
-    check_folder(Path(out))
     settings = read_settings({**options, "provider": provider_of(to), "data_format": None})
     target = find_target(to, settings, options.get("image_prefix") or "", options.get("bucket_owner"))
     target.check_bucket()
@@ -67,6 +65,9 @@ def read_build_request(options: Mapping[str, Any]) -> BuildRequest:
     if quality is not None:
         check_encoding(None, quality)
     shares = _read_shares(options.get("split"))
+    few_shot = options.get("few_shot") or 0
+    if few_shot < 0:
+        raise UsageError(f"{option('few-shot')} is {few_shot}; expected at least 0")
     exact = bool(options.get("exact") or options.get("stratify"))
     return BuildRequest(
         settings=settings,
@@ -77,7 +78,7 @@ def read_build_request(options: Mapping[str, Any]) -> BuildRequest:
         images=read_images_option(options.get("images")),
         limit=drop_limit(drop=bool(options.get("drop")), most=options.get("max_dropped")),
         force=bool(options.get("force")),
-        few_shot=options.get("few_shot") or 0,
+        few_shot=few_shot,
         system=_read_system(options.get("system")),
         detail=_read_detail(options.get("detail")),
         quality=quality,
@@ -86,15 +87,18 @@ def read_build_request(options: Mapping[str, Any]) -> BuildRequest:
     )
 
 
-def _read_shares(text: str | None) -> tuple[float, float, float]:
-    """Return the shares of train, validation and test in *text*, as in 80/10/10; all of train without it."""
+def _read_shares(given: str | Sequence[float] | None) -> tuple[float, float, float]:
+    """Return the shares of train, validation and test: *given* as in 80/10/10, or all of train."""
+    if given is None:
+        return 1.0, 0.0, 0.0
+    text = "/".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
     problem = f"{option('split')} is {safe(text)!r}; expected numbers as in 80/10/10, or 90/10 without test"
     try:
-        numbers = [float(part) for part in ("1" if text is None else text).split("/")]
+        numbers = [float(part) for part in text.split("/")]
     except ValueError:
         raise UsageError(problem) from None
     if not (
-        1 <= len(numbers) <= len(SPLITS) and all(0 <= one < float("inf") for one in numbers) and numbers[0]
+        1 < len(numbers) <= len(SPLITS) and all(0 <= one < float("inf") for one in numbers) and numbers[0]
     ):
         raise UsageError(problem)
     train, validation, test = (*numbers, 0.0, 0.0)[: len(SPLITS)]

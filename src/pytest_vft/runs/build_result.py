@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_vft.errors import UsageError
+from pytest_vft.formats.registry import load_writer
 from pytest_vft.model import Split
 from pytest_vft.report.build import BuiltDataset, BuiltSplit
 from pytest_vft.report.conversion import RefusedExamples
@@ -61,6 +62,8 @@ def build_result(
         groups=arrangement.groups if arrangement else 0,
         alike=arrangement.alike if arrangement else 0,
         by_url=form.images == "keep" and any(one.transports & _ELSEWHERE for one in surveys),
+        beside=arrangement.beside if arrangement else 0,
+        advice=tuple(load_writer(form.data_format).advice(form.train)) if request.few_shot else (),
         fixed={name: text for name, column in parts.items() if (text := column.fixed_text) is not None},
         losses=dict(written.losses),
         changes=dict(written.changes),

@@ -72,18 +72,38 @@ def survey(
     return found
 
 
+def refuse_repeated_ids(surveys: Sequence[TableSurvey]) -> None:
+    """Refuse each row with an id that an earlier example has: an evaluation would not tell them apart."""
+    first: dict[int, str] = {}
+    for one in surveys:
+        for number, row in enumerate(one.rows):
+            if not isinstance(row, GroupedRow) or not row.ids:
+                continue
+            place = f"{one.table.path}:{one.table.place(number)}"
+            earlier = next((first[id_] for id_ in row.ids if id_ in first), None)
+            if earlier is None and len(set(row.ids)) < len(row.ids):
+                earlier = place
+            if earlier is None:
+                first |= dict.fromkeys(row.ids, place)
+                continue
+            one.rows[number] = (
+                f"its id is that of an example of {earlier}, too; {option('id', '{n}')} numbers the examples"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """What becomes of the rows of each table, as in RowsTask, and numbers about their groups.
 
     *shown* are the table and the row of each example that is shown before others. *alike* is the number of
-    images that look like others.
+    images that look like others, and *beside* that of examples of train with an image that is shown.
     """
 
     codes: Sequence[bytearray]
     shown: Sequence[tuple[int, int]]
     groups: int
     alike: int
+    beside: int = 0
 
     def without(self, table: int, row: int) -> None:
         """Leave a row out."""
@@ -104,14 +124,17 @@ def arrange(request: BuildRequest, surveys: Sequence[TableSurvey]) -> Arrangemen
     groups = group_rows(rows, links)
     splits = split_rows(rows, groups, request.shares)
     shown = _shown(request.few_shot, groups, splits)
-    _check(request, rows, splits, shown)
+    _check(request, rows, splits, groups, shown)
     codes = [bytearray(len(one.rows)) for one in surveys]
     for (table, number), split in zip(places, splits, strict=True):
         codes[table][number] = CODES[split]
     for at in shown:
         table, number = places[at]
         codes[table][number] = SHOWN
-    return Arrangement(codes, [places[at] for at in shown], len(set(groups)), sum(map(len, links)))
+    shown_groups = {groups[at] for at in shown}
+    in_groups = sum(row.examples for row, group in zip(rows, groups, strict=True) if group in shown_groups)
+    beside = in_groups - len(shown)
+    return Arrangement(codes, [places[at] for at in shown], len(set(groups)), sum(map(len, links)), beside)
 
 
 def _check_usable(surveys: Sequence[TableSurvey]) -> None:
@@ -123,8 +146,12 @@ def _check_usable(surveys: Sequence[TableSurvey]) -> None:
 
 
 def _alike(surveys: Sequence[TableSurvey]) -> list[Sequence[int]]:
-    """Return the keys of images that look alike. Raises UsageError if there are too many images."""
-    looks = {key: look for one in surveys for key, look in one.looks.items() if look}
+    """Return the keys of images that look alike, of rows that can be used.
+
+    Raises UsageError if there are too many images.
+    """
+    used = {key for one in surveys for row in one.rows if isinstance(row, GroupedRow) for key in row.keys}
+    looks = {key: look for one in surveys for key, look in one.looks.items() if look and key in used}
     keys, known = list(looks), list(map(read_look, looks.values()))
     found = similar_groups([look.hash for look in known], lambda one, other: known[one].is_like(known[other]))
     if found is None:
@@ -146,17 +173,23 @@ def _shown(number: int, groups: Sequence[int], splits: Sequence[Split]) -> list[
 
 
 def _check(
-    request: BuildRequest, rows: Sequence[GroupedRow], splits: Sequence[Split], shown: Sequence[int]
+    request: BuildRequest,
+    rows: Sequence[GroupedRow],
+    splits: Sequence[Split],
+    groups: Sequence[int],
+    shown: Sequence[int],
 ) -> None:
     numbers: Counter[Split] = Counter()
     for row, split in zip(rows, splits, strict=True):
         numbers[split] += row.examples
-    numbers["train"] -= len(shown)
+    if shown and numbers["train"] == len(shown):
+        raise UsageError(f"{option('few-shot')} leaves train without an example; give a smaller number")
+    number = len(set(groups))
     for split in request.splits:
         if not numbers[split]:
-            step = (
-                "give more rows or another --split"
-                if request.shares.exact
-                else f"give more rows, or {option('exact')}"
-            )
-            raise UsageError(f"{split} would have no example, of {count(len(rows), 'row')}; {step}")
+            if request.shares.exact or number < len(request.splits):
+                step = f"give rows of more groups or another {option('split')}"
+            else:
+                step = f"give more rows, or {option('exact')}"
+            of = f"{count(len(rows), 'row')} in {count(number, 'group')}"
+            raise UsageError(f"{split} would have no example, of {of}; {step}")

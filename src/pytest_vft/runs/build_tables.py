@@ -16,7 +16,7 @@ from pytest_vft.converting.files import PARQUET_SUFFIX
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.evaluation.truths import TRUTHS
 from pytest_vft.formats.base import ImagePart
-from pytest_vft.formats.conversation import ChatTurn
+from pytest_vft.formats.conversation import ChatTurn, NotConvertedError
 from pytest_vft.model import Split
 from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import OutputTarget
@@ -33,13 +33,13 @@ from pytest_vft.runs.build_plans import (
 )
 from pytest_vft.runs.build_request import BuildRequest
 from pytest_vft.runs.build_result import build_result, input_names
-from pytest_vft.runs.build_survey import Arrangement, TableSurvey, arrange, survey
+from pytest_vft.runs.build_survey import Arrangement, TableSurvey, arrange, refuse_repeated_ids, survey
 from pytest_vft.runs.conversion_bodies import fetch_bodies
 from pytest_vft.runs.side_files import side_files
 from pytest_vft.tables.columns import Columns
 from pytest_vft.tables.files import RowFile, cut_by_work, first_rows
 from pytest_vft.tables.rows import RowExample, read_row
-from pytest_vft.tables.shard import TEST
+from pytest_vft.tables.shard import TEST, RowWriter, as_jpeg
 from pytest_vft.tables.survey import row_of
 
 if TYPE_CHECKING:
@@ -132,13 +132,12 @@ class _Build:
     ) -> BuiltDataset:
         """Write the rows of *surveys* to the files *names*, and return what was done."""
         request = self._request
-        refused = {
-            (table, number): why for table, one in enumerate(surveys) for number, why in one.refused().items()
-        }
+        refuse_repeated_ids(surveys)
+        refused = _refused(surveys)
         if not request.limit.allows(len(refused)):
             return build_result(setup, surveys, names, BuildTotals(refused=refused), None)
-        arrangement = arrange(request, surveys)
-        shots = tuple(turn for place in arrangement.shown for turn in _shot(setup, surveys, *place))
+        arrangement, shots = self._arranged(surveys, setup)
+        refused = _refused(surveys)
         plans = [make_build_plan(setup, table, shots) for table in self._tables]
         key = self._key(surveys, setup, arrangement)
         facts = self._folder.finished(_DATA, key)
@@ -154,6 +153,22 @@ class _Build:
             written = BuildTotals.from_facts(facts)
         self._folder.publish()
         return build_result(setup, surveys, names, written, arrangement)
+
+    def _arranged(
+        self, surveys: Sequence[TableSurvey], setup: BuildSetup
+    ) -> tuple[Arrangement, tuple[ChatTurn, ...]]:
+        """Return the splits of rows, and the turns that are shown; a row that cannot be shown is refused."""
+        while True:
+            arrangement = arrange(self._request, surveys)
+            shots: list[ChatTurn] = []
+            for table, row in arrangement.shown:
+                try:
+                    shots += _shot(setup, surveys, table, row)
+                except NotConvertedError as error:
+                    surveys[table].rows[row] = str(error)
+                    break
+            else:
+                return arrangement, tuple(shots)
 
     def _write_files(
         self,
@@ -192,10 +207,17 @@ class _Build:
         return part_key("", states, rows.hexdigest(), setup.form, options, request.system)
 
 
+def _refused(surveys: Sequence[TableSurvey]) -> dict[tuple[int, int], str]:
+    return {(table, row): why for table, one in enumerate(surveys) for row, why in one.refused().items()}
+
+
 def _shot(
     setup: BuildSetup, surveys: Sequence[TableSurvey], table: int, row: int
 ) -> tuple[ChatTurn, ChatTurn]:
-    """Return question and answer of the first example in a row, for the examples of all splits."""
+    """Return question and answer of the first example in a row, for the examples of all splits.
+
+    Raises NotConvertedError if the target refuses the example.
+    """
     one = surveys[table]
     shard, start = next((shard, start) for shard, start, end in one.shards() if start <= row < end)
     entry: ShardEntry = next(entry for at, entry in enumerate(shard_entries(shard), start) if at == row)
@@ -203,8 +225,10 @@ def _shot(
     plan = make_build_plan(setup, one.table)
     values = row_of(payloads.line, has_texts=plan.has_texts)
     example = read_row(values, setup.columns, _number(surveys, table, row), plan.detail)[0]
+    with closing(RowWriter(plan)) as writer:
+        writer.check(example, payloads)
     with closing(ImagePlacer(plan.written)) as placer:
-        images = tuple(_embedded(image, placer, payloads) for image in example.images)
+        images = tuple(_embedded(image, placer, payloads, plan.quality) for image in example.images)
     question, answer = RowExample(example.question, example.answer, (), images).turns()
     return question, answer._replace(trained=False)
 
@@ -215,7 +239,10 @@ def _number(surveys: Sequence[TableSurvey], table: int, row: int) -> int:
     return sum(map(examples_in, [*before, *surveys[table].rows[:row]]))
 
 
-def _embedded(image: ImagePart, placer: ImagePlacer, payloads: Payloads) -> ImagePart:
-    """Return *image* as a data URL, unless it stays behind its URL."""
+def _embedded(image: ImagePart, placer: ImagePlacer, payloads: Payloads, quality: int | None) -> ImagePart:
+    """Return *image* as a data URL, saved anew with a *quality*, unless it stays behind its URL."""
     content = placer.content(image, payloads)
-    return image if content is None else image._replace(reference=content.url)
+    if content is None:
+        return image
+    content = content if quality is None else as_jpeg(content, quality)
+    return image._replace(reference=content.url)

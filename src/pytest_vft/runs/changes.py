@@ -57,6 +57,18 @@ def unknown_to_git(paths: Iterable[str], folder: str = ".") -> list[str]:
     return [path for path in files if file_identity(path) not in known]
 
 
+def ignored_files(folder: str = ".") -> list[str]:
+    """Return the files in *folder* that git ignores, relative to *folder*; a folder, ending with /, is whole.
+
+    Raises UsageError if git cannot tell.
+    """
+    return _git(
+        *("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"),
+        folder=folder,
+        failure="git ls-files failed",
+    )
+
+
 def only_changed(groups: Iterable[Settings], changed: Iterable[str]) -> tuple[Settings, ...]:
     """Return the files of *groups* that are among the files *changed*."""
     identities = {file_identity(path) for path in changed}

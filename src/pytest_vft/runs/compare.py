@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_vft.catalogue.providers import provider_ids
@@ -13,8 +14,9 @@ from pytest_vft.clock import now
 from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
 from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
+from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.opening import data_size
-from pytest_vft.runs.after_conversion import after_conversion
+from pytest_vft.runs.after_conversion import Check, Samples, after_conversion
 from pytest_vft.runs.candidate_reasons import find_reasons
 from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
 from pytest_vft.runs.config import Config, nearest_configs
@@ -82,19 +84,24 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     telling = {
         rule.id for one in measured for rule in one.rules if rule.meaning != "nothing" or rule.key_effects
     }
-    reports = iter(run_all(measured, only=telling, watch=watch, executor=executor))
+    known = KnownImages()  # of the files and their conversions
+    reports = iter(run_all(measured, only=telling, watch=watch, executor=executor, known=known))
     judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
     loads = bool(options.get("with_loader"))
-    files = _files(found, [report for _, report in judged if report])
-    return ProviderComparison(
-        files=files,
-        providers=tuple(
+    made = [report for _, report in judged if report]
+    files = _files(found, made)
+    with Samples(list(map(_as_read, found)), made) as samples:
+        check = partial(run, known=known)
+        providers = tuple(
             replace(
-                _converted(one.settings, _compatibility(one, report, today), found, today),
+                _converted(one.settings, _compatibility(one, report, today), samples, check, today),
                 loader=_loaded(one.settings, sources) if loads else None,
             )
             for one, report in judged
-        ),
+        )
+    return ProviderComparison(
+        files=files,
+        providers=providers,
         with_loader=loads,
         depth=settings.depth,
         offline=settings.network.offline,
@@ -184,17 +191,19 @@ def _compatibility(candidate: Candidate, report: Report | None, today: date) -> 
     )
 
 
+def _as_read(one: ReadableFormats) -> Source:
+    """Return the source of *one* with the layout that its conversion reads."""
+    described = one.described if one.source.data_format == "llamafactory" else None
+    return one.source._replace(layout=described or {})
+
+
 def _converted(
-    settings: Settings, one: Compatibility, found: Sequence[ReadableFormats], today: date
+    settings: Settings, one: Compatibility, samples: Samples, check: Check, today: date
 ) -> Compatibility:
-    """Return *one*, the verdict by *settings* on the files *found*, with that after their conversion."""
-    if one.verdict not in ("refuses", "loses") or any(_closed(one.closes, today)):
+    """Return *one*, the verdict by *settings*, with that after the conversion of *samples*."""
+    if one.verdict == "takes" or any(_closed(one.closes, today)):
         return one
-    sources = [
-        source._replace(layout=described if described and source.data_format == "llamafactory" else {})
-        for source, _, described in found
-    ]
-    return replace(one, after=after_conversion(settings, sources, run, find_reasons))
+    return replace(one, after=after_conversion(settings, samples, check, find_reasons, one.reasons))
 
 
 def _closed(closes: date | None, today: date) -> Iterator[Reason]:

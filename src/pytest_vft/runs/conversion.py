@@ -181,10 +181,14 @@ class _Run:
         return result
 
     def _repair_plan(self, file: _SurveyedFile) -> RepairPlan:
-        """Return the plan of safe repairs by the rules on images of the provider."""
+        """Return the plan of safe repairs by the rules on images of the provider.
+
+        Images with a prefix before their names are decoded, as the check of the result does not open them.
+        """
+        full = bool(self._request.target.prefix)
         settings, source = self._request.settings, file.cut.source
         images = tuple(rule for rule in settings.rules if rule.scope == "image")
-        lint = replace(make_plan(settings, images), full=False, cache=None)
+        lint = replace(make_plan(settings, images), full=full, cache=None)
         return RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
 
     def _name(self, file: _SurveyedFile) -> str:

@@ -75,6 +75,7 @@ class ConversionTarget(NamedTuple):
         style = self.provider.writes
         return FileShape(
             parts=style.parts,
+            strings=style.strings,
             one_system=style.one_system,
             ordered=style.ordered,
             drops=frozenset({*style.drops, *self.provider.unread}),

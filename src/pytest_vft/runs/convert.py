@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pytest_vft.converting.plan import Images
@@ -15,6 +16,7 @@ from pytest_vft.report.conversion import Conversion
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.conversion import convert_files
 from pytest_vft.runs.conversion_request import ConversionRequest, read_request
+from pytest_vft.runs.destinations import write_below
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import Paths, run_groups, strings
 from pytest_vft.runs.settings import Settings
@@ -25,10 +27,17 @@ def run_conversion(request: ConversionRequest, watch: Watch | None = None) -> Co
 
     Raises UsageError, ConfigError, LintError if a worker dies, and OSError.
     """
-    result = convert_files(request, watch)
-    if not result.written:
-        return result
-    return replace(result, report=_check(request, result, watch))
+
+    def write(out: Path, force: bool) -> Conversion:  # noqa: FBT001 - the signature is that of a callback
+        result = convert_files(replace(request, out=out, force=force), watch)
+        return replace(result, report=_check(request, result, watch)) if result.written else result
+
+    def data(result: Conversion) -> list[str]:
+        return [output.path for output in result.outputs] if result.written else []
+
+    return write_below(
+        request.out, [source.path for source in request.sources], write, data, force=request.force
+    )
 
 
 def _check(request: ConversionRequest, result: Conversion, watch: Watch | None) -> Report | None:

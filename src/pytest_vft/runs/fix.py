@@ -18,6 +18,7 @@ from pytest_vft.reading.local_images import image_roots
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.config import Config
+from pytest_vft.runs.destinations import write_below
 from pytest_vft.runs.fix_jobs import FileJob, FixOptions, Tell, count_mark, file_jobs, is_set_aside, outcomes
 from pytest_vft.runs.fix_writing import write_files
 from pytest_vft.runs.groups import find_groups
@@ -36,6 +37,22 @@ def run_fix(
     """
     if not any(settings.sources for settings in groups):
         raise UsageError("no files: give some, or list them under [tool.vft.data]")
+    if options.out is None:
+        return _repair(groups, options, tell, watch)
+
+    def write(out: Path, force: bool) -> FixResult:  # noqa: FBT001 - the signature is that of a callback
+        return _repair(groups, replace(options, out=out, force=force), tell, watch)
+
+    def data(result: FixResult) -> list[str]:
+        return [output.path for output in result.outputs]
+
+    paths = [source.path for settings in groups for source in settings.sources]
+    return write_below(options.out, paths, write, data, force=options.force)
+
+
+def _repair(
+    groups: Sequence[Settings], options: FixOptions, tell: Tell | None, watch: Watch | None
+) -> FixResult:
     folders = _folders_in_place(groups) if options.in_place else ()
     for folder in folders:
         finish_interrupted(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from pytest_vft.reading.compression import Compression
 from pytest_vft.reading.files import OpenedFile
 from pytest_vft.reading.object_paths import ObjectPath, is_pinned
 from pytest_vft.reading.sqlite import FOLDER, Database
+from pytest_vft.reading.waiting import at_once
 from pytest_vft.runs.data_formats import formats_among
 from pytest_vft.runs.settings import Settings
 
@@ -58,8 +58,8 @@ def read_first_bytes(groups: Iterable[Settings]) -> None:
 
 
 def _detect(objects: Mapping[ObjectPath, Sequence[str]]) -> None:
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        list(pool.map(detect_format, objects, objects.values()))
+    for _ in at_once(lambda asked: detect_format(*asked), objects.items(), _REQUESTS):
+        pass
 
 
 def _keys(paths: Iterable[ObjectPath]) -> Mapping[ObjectPath, bytes]:

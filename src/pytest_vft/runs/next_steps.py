@@ -29,7 +29,10 @@ def next_steps(
     if provider.job_api:
         yield from _plans(provider.id, splits)
     elif provider.upload_command:
-        yield " && ".join(provider.upload_command.replace("{file}", shlex.quote(file)) for file in files)
+        command = provider.upload_command
+        if target.bucket and target.prefix:  # which names the bucket
+            command = command.replace(f"{target.bucket}://BUCKET/", shlex.quote(target.prefix))
+        yield " && ".join(command.replace("{file}", shlex.quote(file)) for file in files)
     elif provider.load_snippet:
         if has_images and not target.prefix:  # trainers look for images below the current folder
             yield f"cd {shlex.quote(str(out))}   # the paths of images start there"

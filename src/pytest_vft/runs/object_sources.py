@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from pytest_vft.errors import UsageError
-from pytest_vft.reading.object_errors import INSTALL, NO_OBJECT, ObjectError
+from pytest_vft.reading.object_errors import INSTALL, NO_OBJECT, KeyNotReadError, ObjectError
 from pytest_vft.reading.object_paths import ObjectPath
 from pytest_vft.reading.objects import ObjectUrl, has_obstore, list_objects, look_at, parse_url
 from pytest_vft.runs.globs import ANY_DEPTH
@@ -33,8 +33,11 @@ def expand_objects(given: str, suffixes: tuple[str, ...]) -> list[str]:
             found = _matching(place) if _MAGIC.search(place.key) else []
             found = found or [_named(place)]
     except ObjectError as error:
-        hint = "; a folder ends with /" if error.strerror == NO_OBJECT else ""
-        raise UsageError(f"{given}: {error.strerror}{hint}") from None
+        words = error.strerror
+        if words == NO_OBJECT:
+            is_glob = _MAGIC.search(place.key)
+            words = "no object matches" if is_glob else f"{NO_OBJECT}; a folder ends with /"
+        raise UsageError(f"{given}: {words}") from None
     if not found:
         raise UsageError(f"{given}: the folder has no objects whose names end in {either(suffixes)}")
     return sorted(found)
@@ -67,7 +70,13 @@ def _matching(place: ObjectUrl) -> list[ObjectPath]:
     if pattern[-1] == ANY_DEPTH:
         pattern.append("*")
     folder = place._replace(key=literal[: literal.rfind("/") + 1])
-    listed = _with_prefix(folder, literal, deep="/" in place.key[len(literal) :] or ANY_DEPTH in pattern)
+    deep = "/" in place.key[len(literal) :] or ANY_DEPTH in pattern
+    try:
+        listed = list(_with_prefix(folder, literal, deep=deep))
+    except KeyNotReadError:
+        if deep:
+            raise
+        listed = list(list_objects(folder, deep=False))  # the key may be in another folder
     return [path for path in listed if _matches(parse_url(path).key.split("/"), pattern)]
 
 

@@ -20,6 +20,7 @@ from pytest_vft.checking.results import LintResult, judge_files
 from pytest_vft.clock import now
 from pytest_vft.errors import LintError
 from pytest_vft.model import Report, Tally
+from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.links import read_link
 from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.remote import FetchResults, Remote, Watch
@@ -55,9 +56,10 @@ def run(
     only: Collection[str] | None = None,
     watch: Watch | None = None,
     executor: Executor | None = None,
+    known: KnownImages | None = None,
 ) -> Report:
     """Lint the sources of *settings* and return the report; see run_all()."""
-    (report,) = run_all([settings], only=only, watch=watch, executor=executor)
+    (report,) = run_all([settings], only=only, watch=watch, executor=executor, known=known)
     return report
 
 
@@ -67,14 +69,15 @@ def run_all(
     only: Collection[str] | None = None,
     watch: Watch | None = None,
     executor: Executor | None = None,
+    known: KnownImages | None = None,
 ) -> list[Report]:
     """Lint the sources of each of *several* settings and return the reports, in this order.
 
     Settings that differ only in the provider, and read the same files in the same formats, are checked in one
     pass. With *only*, no other rules than those with these ids, as in a report, and the rules that they
     depend on are run. Large files are linted by several processes, or by *executor*. *watch* is called after
-    each shard of a file and after each URL. Raises UsageError or ConfigError for invalid settings, LintError
-    if a worker dies.
+    each shard of a file and after each URL. *known* are images that need not be measured again. Raises
+    UsageError or ConfigError for invalid settings, LintError if a worker dies.
     """
     groups: list[list[int]] = []
     checks = []
@@ -88,7 +91,7 @@ def run_all(
             group.append(number)
     reports: dict[int, Report] = {}
     for group in groups:
-        measured = _measured([checks[number] for number in group], watch, executor)
+        measured = _measured([checks[number] for number in group], watch, executor, known)
         made = [report for report, _ in measured]
         reports |= zip(group, made, strict=True)
     return [reports[number] for number in range(len(several))]
@@ -97,7 +100,7 @@ def run_all(
 def run_with_result(settings: Settings, *, watch: Watch | None = None) -> tuple[Report, LintResult]:
     """Lint the sources of *settings* and return the report and its result; see run_all()."""
     settings.check()
-    (made,) = _measured([Check(settings, settings.rules)], watch, None)
+    (made,) = _measured([Check(settings, settings.rules)], watch)
     return made
 
 
@@ -120,7 +123,10 @@ def _chosen(settings: Settings, only: Collection[str] | None) -> tuple[Rule, ...
 
 
 def _measured(
-    checks: Sequence[Check], watch: Watch | None, executor: Executor | None
+    checks: Sequence[Check],
+    watch: Watch | None,
+    executor: Executor | None = None,
+    known: KnownImages | None = None,
 ) -> list[tuple[Report, LintResult]]:
     """Return the reports of *checks*, which are alike, with the results that they are made of."""
     settings = checks[0].settings
@@ -165,6 +171,7 @@ def _measured(
             remember=store.add if store else None,
             watch=watch,
             shard_bytes=shard_bytes_for(executor),
+            known=known,
         )
         results: list[LintResult] = []
         for check, column in zip(checks, union.columns, strict=True):

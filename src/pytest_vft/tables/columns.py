@@ -15,6 +15,11 @@ from pytest_vft.text import nearest, safe
 NUMBER = "n"  # in a template: the number of the example, unless a column has this name
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _SHOWN = 12  # columns in a message
+_EXACT = 2.0**63  # a JSON integer from here on may have been read as a float
+
+
+class BadCellError(Exception):
+    """A row whose cells cannot be used; the text says why."""
 
 
 class Column(NamedTuple):
@@ -41,7 +46,8 @@ class Column(NamedTuple):
         """Return the value in *row*; a list of texts if a column of a template has a list.
 
         *number* is that of the first example of the row. If the row has *length* examples, a value with
-        their numbers is a list as well. Raises IndexError for lists of several lengths.
+        their numbers is a list as well. Raises BadCellError for lists of several lengths and for numbers
+        that were rounded.
         """
         numbered = [is_number(name, row) for name in self.names]
         if self.is_plain and not any(numbered):
@@ -54,7 +60,7 @@ class Column(NamedTuple):
         if not lengths:
             return self._text(cells)
         if len(lengths) > 1:
-            raise IndexError("the lists of a row have different lengths")
+            raise BadCellError("the lists of a row have different lengths")
         every = range(lengths.pop())
         spread = (
             [number + at for at in every] if is_counted else _spread(value, len(every))
@@ -90,9 +96,21 @@ def is_number(name: str, row: Mapping[str, Any]) -> bool:
 
 
 def cell(row: Mapping[str, Any], name: str) -> Any:
-    """Return the value of a column or dotted path; None for a missing one and for a float without value."""
+    """Return the value of a column or dotted path; None for a missing one and for a float without value.
+
+    Raises BadCellError for a number that was rounded when the row was read.
+    """
     value = row[name] if name in row else value_at(row, name, None)
+    _check_exact(value)
     return None if isinstance(value, float) and value != value else value  # noqa: PLR0124 - NaN is not itself
+
+
+def _check_exact(value: Any) -> None:
+    if isinstance(value, float) and abs(value) >= _EXACT:
+        raise BadCellError(f"the number {value} has more than 64 bits and is not exact; write it as a text")
+    if isinstance(value, list | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            _check_exact(one)
 
 
 def as_text(value: Any) -> str:

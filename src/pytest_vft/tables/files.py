@@ -116,11 +116,20 @@ def spool_table(rows: Iterable[Any], folder: Path, quality: int | None) -> RowFi
 
 
 def first_rows(table: RowFile) -> list[Mapping[str, Any]]:
-    """Return the first rows of *table* that are objects."""
+    """Return the first rows of *table* that are objects.
+
+    Raises UsageError, which says why, if none of the rows that are not JSON could be written as JSON.
+    """
     entries = (entry for shard in table.cut.shards for entry in shard_entries(shard))
-    raws = (entry.raw for entry in islice(entries, _SAMPLE))
-    values = (parse_line(raw).value for raw in raws if isinstance(raw, bytes))
-    return [value for value in values if isinstance(value, dict)]
+    values = (parse_line(entry.raw).value for entry in entries if isinstance(entry.raw, bytes))
+    rows: list[Mapping[str, Any]] = list(
+        islice((value for value in values if isinstance(value, dict)), _SAMPLE)
+    )
+    if not rows and table.is_spooled:
+        for entry in shard_entries(table.cut.shards[0]) if table.cut.shards else ():
+            why = parse_line(entry.raw).value
+            raise UsageError(f"{table.path}:{table.place(0)}: {why}; no row can be used")
+    return rows
 
 
 def cut_by_work(

@@ -21,11 +21,15 @@ _WHOLE = 2**64
 
 
 class GroupedRow(NamedTuple):
-    """A row with the *keys* that it shares with the rows of its group, its stratum and its examples."""
+    """A row with the *keys* that it shares with the rows of its group, its stratum and its examples.
+
+    *ids* are those of the examples if each id has to be that of one example.
+    """
 
     keys: tuple[int, ...]
     examples: int
     stratum: int = 0
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pytest_vft.checking.plan import LintPlan
 from pytest_vft.converting.plan import ConversionPlan
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.conversation import ChatTurn
@@ -26,22 +27,25 @@ class BuildPlan:
 
     *written* is how examples are written, *unanswered* how those of the test split are. *judged* has the
     rules by which an image is refused, and the measurers and the cache of the check of what is written, so
-    that an image is decoded once. *shots* are turns before each question, after the text *system*;
-    their images are data URLs, which are local if the image was. With a *quality*, each image is saved
-    anew as a JPEG. *near* asks for fingerprints. *has_texts* says that
-    a line may be a text, which says why a row cannot be used.
+    that an image is decoded once; *examples* has the rules by which an example is refused. *shots* are turns
+    before each question, after the text *system*; their images are data URLs, which are local if the image
+    was. With a *quality*, each image is saved anew as a JPEG. *near* asks for fingerprints. *has_texts* says
+    that a line may be a text, which says why a row cannot be used. *has_ids* says that ids are written, with
+    which an evaluation finds the answers to a question.
     """
 
     columns: Columns
     written: ConversionPlan
     unanswered: ConversionPlan
     judged: RepairPlan
+    examples: LintPlan
     system: str | None = None
     shots: tuple[ChatTurn, ...] = ()
     detail: str | None = None
     quality: int | None = None
     near: bool = False
     has_texts: bool = False
+    has_ids: bool = False
 
 
 class SurveyedRows(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pytest_vft.evaluation.questions import read_truths
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, NotConvertedError, Piece
-from pytest_vft.tables.columns import Column, Columns, as_text
+from pytest_vft.tables.columns import BadCellError, Column, Columns, as_text
 from pytest_vft.text import count
 
 _REMOTE = ("data:", "http://", "https://", "s3://", "gs://")
@@ -40,14 +40,15 @@ def read_row(row: Mapping[str, Any], columns: Columns, number: int, detail: str 
         length = len(questions) if isinstance(questions, list) else None
         answers = columns.answer.values(row, number, length)
         ids = columns.id.values(row, number, length) if columns.id else None
-    except IndexError as error:
+    except BadCellError as error:
         raise NotConvertedError(str(error)) from None
     images = tuple(read_images(columns.image, row, detail))
     if not isinstance(questions, list):
         return [_example(questions, answers, images, ids)]
-    if not isinstance(answers, list) or len(answers) != len(questions):
-        given = len(answers) if isinstance(answers, list) else 1
-        raise NotConvertedError(f"{count(len(questions), 'question')} for {count(given, 'answer')}")
+    if not isinstance(answers, list):
+        raise NotConvertedError("the questions are a list, the answer is not; expected two lists")
+    if len(answers) != len(questions):
+        raise NotConvertedError(f"{count(len(questions), 'question')} for {count(len(answers), 'answer')}")
     if not questions:
         raise NotConvertedError("the list of questions is empty")
     if not isinstance(ids, list):
@@ -77,7 +78,7 @@ def read_images(column: Column, row: Mapping[str, Any], detail: str | None) -> I
     """Yield the images in *row*, at least one. Raises NotConvertedError for what is none."""
     try:
         value = column.values(row, 0)
-    except IndexError as error:
+    except BadCellError as error:
         raise NotConvertedError(str(error)) from None
     values = value if isinstance(value, list) else [value]
     if not values or any(one is None or one == "" for one in values):

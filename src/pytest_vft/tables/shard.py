@@ -8,19 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+import pybase64
+
 from pytest_vft.converting.entries import Payloads, ShardEntry, shard_entries
-from pytest_vft.converting.images import ImagePlacer
+from pytest_vft.converting.images import ImageContent, ImagePlacer
 from pytest_vft.converting.shard import ShardConverter
 from pytest_vft.encoding import encode_image
 from pytest_vft.errors import UsageError
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
 from pytest_vft.model import SPLITS, Split
+from pytest_vft.tables.judging import ExampleJudge, may_be_refused
 from pytest_vft.tables.plan import LEFT_OUT, SHOWN, BuildPlan, RowsTask, WrittenRows
 from pytest_vft.tables.rows import RowExample, read_row
 from pytest_vft.tables.survey import row_of
 
 TEST: Split = "test"
+_SEVERAL = "several answers"  # a kind of change
 _NO_ENTRY = ShardEntry(b"", 0)  # the data URL of a shot is whole
 
 
@@ -31,12 +35,14 @@ class RowWriter:
         self._plan = plan
         self._answered = ShardConverter(plan.written)
         self._unanswered = ShardConverter(plan.unanswered)
+        self._judge = ExampleJudge(plan.examples, plan.written)
         self._losses: Counter[str] = Counter()
         self._shown: dict[str, None] = {}  # the names of the images of shots
         self._before = self._turns_before()
 
     def close(self) -> None:
         """Close the folders of local images."""
+        self._judge.close()
         self._answered.close()
         self._unanswered.close()
 
@@ -83,21 +89,29 @@ class RowWriter:
                     del self._losses["weight"]
                 losses.update(self._losses)
                 changes.update(converter.images.changes)
+                if split != TEST and (several := sum(len(one.truths) > 1 for one in chosen)):
+                    changes[_SEVERAL] += several
                 images |= converter.images.names
         return WrittenRows(lines, truths, refused, losses, changes, list(images))
+
+    def check(self, one: RowExample, payloads: Payloads) -> None:
+        """Raise NotConvertedError if the target cannot have *one* as an example of train."""
+        self._example(one, "train", payloads)
 
     def _example(self, one: RowExample, split: Split, payloads: Payloads) -> list[bytes | memoryview]:
         """Return the pieces of the line of *one*. Raises NotConvertedError if the target cannot have it."""
         plan, is_test = self._plan, split == TEST
         converter = self._unanswered if is_test else self._answered
-        if plan.quality is not None:
-            one = one._replace(images=tuple(self._saved(image, converter, payloads) for image in one.images))
+        placer = converter.images
+        one = one._replace(images=tuple(self._placed(image, placer, payloads) for image in one.images))
         question, answer = one.turns()
-        asked = converter.placed(Conversation([question]), payloads).turns
-        turns = [*self._before, *asked, *([] if is_test else [answer])]
+        turns = [*self._before, question, *([] if is_test else [answer])]
         has_id = is_test and one.id is not None and plan.unanswered.data_format == "openai"
         conversation = Conversation(turns, others={"id": one.id} if has_id else {})
-        return converter.write_placed(conversation, payloads, self._losses)
+        pieces = converter.write_placed(conversation, payloads, self._losses)
+        if may_be_refused(turns) and (problem := self._judge.problem(b"".join(pieces), split)):
+            raise NotConvertedError(problem)
+        return pieces
 
     def _turns_before(self) -> list[ChatTurn]:
         """Return the turns before each question, with images as the target takes them."""
@@ -117,13 +131,19 @@ class RowWriter:
         self._shown |= placer.names
         return placed
 
-    def _saved(self, image: ImagePart, converter: ShardConverter, payloads: Payloads) -> ImagePart:
-        """Return *image* saved as a JPEG of the quality of the plan, unless it stays behind its URL."""
-        content = converter.images.content(image, payloads)
-        if content is None:
-            return image
-        try:
-            url = encode_image(content.data, format="JPEG", quality=self._plan.quality or 0)
-        except UsageError as error:
-            raise NotConvertedError(str(error)) from None
-        return image._replace(reference=url, local=False)
+    def _placed(self, image: ImagePart, placer: ImagePlacer, payloads: Payloads) -> ImagePart:
+        """Return *image* as the target takes it, saved anew if the plan has a quality."""
+        quality = self._plan.quality
+        content = None if quality is None else placer.content(image, payloads)
+        if quality is None or content is None:
+            return placer.place(image, payloads)
+        return placer.put(image, as_jpeg(content, quality), payloads)
+
+
+def as_jpeg(content: ImageContent, quality: int) -> ImageContent:
+    """Return an image saved as a JPEG of this *quality*. Raises NotConvertedError if it cannot be read."""
+    try:
+        url = encode_image(content.data, format="JPEG", quality=quality)
+    except UsageError as error:
+        raise NotConvertedError(str(error)) from None
+    return ImageContent(pybase64.b64decode(url.partition(",")[2]), "JPEG")

@@ -14,20 +14,23 @@ from pytest_vft.converting.entries import Payloads, shard_entries
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.repairs import ImageFixer
 from pytest_vft.converting.shard import line_value
+from pytest_vft.evaluation.questions import normalise_id
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import NotConvertedError
+from pytest_vft.naming import option
 from pytest_vft.reading.fingerprint import Fingerprints
 from pytest_vft.reading.image_store import ImageStore, content_key
 from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
-from pytest_vft.tables.columns import Column, as_text
+from pytest_vft.tables.columns import BadCellError, Column, as_text, is_number
 from pytest_vft.tables.groups import GroupedRow
 from pytest_vft.tables.plan import BuildPlan, SurveyedRows
-from pytest_vft.tables.rows import read_row
+from pytest_vft.tables.rows import RowExample, read_row
 
 _HALF = 2**64  # keys are 64 of the 128 bits of a hash, which take half the memory
 _MOST_KNOWN = 100_000  # images that are remembered
+_OPTION_OF = {"group": "by", "stratum": "stratify"}
 _SCHEMES = {"data": "data", "http": "url"}
 
 
@@ -71,7 +74,19 @@ class RowSurveyor:
         keys = [] if columns.by is None else [_key_of(columns.by, row, "group")]
         keys += [self._image(image, payloads, store) for image in examples[0].images]
         stratum = 0 if columns.strata is None else _key_of(columns.strata, row, "stratum")
-        return GroupedRow(tuple(keys), len(examples), stratum)
+        return GroupedRow(tuple(keys), len(examples), stratum, self._ids(row, examples))
+
+    def _ids(self, row: Mapping[str, Any], examples: Sequence[RowExample]) -> tuple[int, ...]:
+        """Return hashes of the ids that have to be unique. Raises NotConvertedError for a missing id."""
+        column = self._plan.columns.id
+        if column is None or not self._plan.has_ids:
+            return ()
+        ids = [one.id for one in examples if one.id is not None and one.id.strip()]
+        if len(ids) < len(examples):
+            raise NotConvertedError(f"the id is empty; {option('id', '{n}')} numbers the examples")
+        if any(is_number(name, row) for name in column.names):  # of which the number is not known yet
+            return ()
+        return tuple(xxh3_64_intdigest(normalise_id(one).encode("utf-8", "surrogatepass")) for one in ids)
 
     def _image(self, image: ImagePart, payloads: Payloads, store: ImageStore) -> int:
         """Return the key of *image*, that of its content. Raises NotConvertedError if it is refused."""
@@ -113,9 +128,9 @@ def row_of(line: Line, *, has_texts: bool) -> Mapping[str, Any]:
 def _key_of(column: Column, row: Mapping[str, Any], what: str) -> int:
     try:
         value = column.values(row, 0)
-    except IndexError as error:
+    except BadCellError as error:
         raise NotConvertedError(str(error)) from None
-    if value is None:
-        raise NotConvertedError(f"the column of its {what} is empty")
+    if value is None or value == "":
+        raise NotConvertedError(f"the value for {option(_OPTION_OF[what])} is empty")
     texts: Sequence[str] = [as_text(one) for one in value] if isinstance(value, list) else [as_text(value)]
     return xxh3_64_intdigest("\0".join((what, *texts)).encode("utf-8", "surrogatepass"))

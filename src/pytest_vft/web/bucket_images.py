@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from pytest_vft.reading.object_paths import bucket_of
 from pytest_vft.reading.objects import read_start
 from pytest_vft.reading.remote import Remote, UrlProgress, Watch
 from pytest_vft.reading.sqlite import FOLDER
+from pytest_vft.reading.waiting import at_once
 from pytest_vft.web.answers import DAY, Body, read_body
 from pytest_vft.web.cache import UrlCache
 from pytest_vft.web.network import Network
@@ -50,8 +50,9 @@ class BucketReader:
         todo = [url for url in urls if url not in known]
         end = time.monotonic() + self.budget if self.budget else None
         # The filter of warnings is here, since threads share it; the rules report what decoders warn about.
-        with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(_AT_ONCE) as pool:
-            for url, (remote, seconds) in zip(todo, pool.map(partial(self._timed, end), todo), strict=True):
+        with warnings.catch_warnings(action="ignore"):
+            read = at_once(partial(self._timed, end), todo, _AT_ONCE)
+            for url, (remote, seconds) in zip(todo, read, strict=True):
                 known[url] = remote
                 if self.cache and remote.reachable and not (remote.image and remote.image.is_undecoded):
                     self.cache.put(url, remote, DAY)

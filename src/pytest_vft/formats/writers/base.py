@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
-from pytest_vft.formats.conversation import KEY, ChatTurn, Conversation, NotConvertedError
+from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
+from pytest_vft.formats.unread import KEY
 
 # Losses that change training, which are refused unless the user allows them.
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
@@ -24,7 +25,8 @@ OTHER_LOSSES = ("name", "detail", "developer", "turns", "other keys")
 class FileShape:
     """What all examples of a file have in common.
 
-    With *parts* all contents are lists, and with *one_system* a system message is the first message. *drops*
+    With *parts* all contents are lists, with *strings* those of preferences without images are strings, and
+    with *one_system* a system message is the first message. *drops*
     are keys that the provider refuses or does not use. With *last_answer*
     only the last answer of each example is trained on. *tools*, *preferences* and *system* say that some
     example has tools, another answer or a system message. *bucket_owner* is the account that owns the bucket
@@ -33,6 +35,7 @@ class FileShape:
     """
 
     parts: bool = False
+    strings: bool = False
     one_system: bool = False
     drops: frozenset[str] = frozenset()
     last_answer: bool = False

@@ -49,8 +49,8 @@ class OpenAIPreferenceWriter(BareWriter):
         losses = count_losses(conversation, "weight") + _dropped(conversation, shape)
         asked, lost = _in_shape(conversation.turns[: conversation.answer], shape)
         answers = conversation.turns[conversation.answer :], conversation.rejected
-        preferred, other = ([openai_message(_plain(turn), shape) for turn in answer] for answer in answers)
-        messages = [openai_message(_plain(turn), shape) for turn in asked]
+        preferred, other = (_preference_messages(answer, shape) for answer in answers)
+        messages = _preference_messages(asked, shape)
         example = {
             "input": {"messages": messages, **_beside(conversation, shape)},
             "preferred_output": preferred,
@@ -59,7 +59,14 @@ class OpenAIPreferenceWriter(BareWriter):
         return WrittenExample(example, losses + lost)
 
 
-def _plain(turn: ChatTurn) -> ChatTurn:
+def _preference_messages(turns: Sequence[ChatTurn], shape: FileShape) -> list[dict[str, Any]]:
+    return [openai_message(_plain(turn, shape), shape) for turn in turns]
+
+
+def _plain(turn: ChatTurn, shape: FileShape) -> ChatTurn:
+    """Return *turn* of a preference, which has no weight; texts alone become one text if *shape* says so."""
+    if shape.strings and turn.pieces and not turn.images and turn.refusal is None:
+        turn = turn._replace(pieces=["\n".join(turn.texts)], in_parts=False)
     return turn._replace(trained=None)
 
 

@@ -34,6 +34,7 @@ class Survey(NamedTuple):
         """Return *given*, what the provider and the user say of files, with what the examples have."""
         return FileShape(
             parts=given.parts,
+            strings=given.strings,
             one_system=given.one_system,
             drops=given.drops,
             bucket_owner=given.bucket_owner,

@@ -16,7 +16,7 @@ from pytest_vft.report.html.cards import Card, CardMaker, example_cards, galleri
 from pytest_vft.report.html.page import Page
 from pytest_vft.report.layout import Display
 from pytest_vft.report.people import people_line
-from pytest_vft.report.text import data_format, text_size, unknown_lines
+from pytest_vft.report.text import data_format, text_examples, text_size, unknown_lines
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import bad_lines, verdict
 from pytest_vft.text import count
@@ -38,6 +38,7 @@ def check_page(report: Report, display: Display) -> Page:
     """Return the page about *report*. Examples are read again from the files that were checked."""
     album = Album(enabled=display.images)
     word, _, sentence = verdict(report).partition("  ")
+    sample = " (a sample)" if report.sampled else ""
     maker = CardMaker(album)
     found = galleries(report, maker)
     good = list(_good_cards(report, display.good_examples, maker))
@@ -45,7 +46,7 @@ def check_page(report: Report, display: Display) -> Page:
     return Page(
         "check.html",
         {
-            "title": f"{word}: {', '.join(names[:2])}{' ...' if len(names) > 2 else ''}",  # noqa: PLR2004 - a title is short
+            "title": f"{word}{sample}: {', '.join(names[:2])}{' ...' if len(names) > 2 else ''}",  # noqa: PLR2004 - a title is short
             "word": word,
             "sentence": sentence.replace("[*] ", ""),  # a mark of the report for terminals
             "ok": report.ok,
@@ -74,8 +75,7 @@ def file_row(report: Report, file: FileResult) -> FileRow:
     images = count(file.images, "image")
     if file.distinct_images < file.images:
         images += f" ({file.distinct_images:,} distinct)"
-    examples = count(file.examples, "example")
-    details = f"{data_format(file)}{file.split}, {examples}, {images}, {text_size(file)}"
+    details = f"{data_format(file)}{file.split}, {text_examples(file)}, {images}, {text_size(file)}"
     good = max(file.lines - any_bad, 0)
     return FileRow(file.path, details, file.stopped_by, bar(good=good, warned=warned, bad=bad))
 
