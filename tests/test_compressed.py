@@ -189,6 +189,32 @@ def test_a_file_of_pzstd_starts_with_a_frame_to_be_skipped() -> None:
     assert (errors(report), report.files[0].examples) == ([], 20)
 
 
+@packed
+@pytest.mark.parametrize("filling", [b"[", b" ", b'{"messages": "'])
+def test_a_long_line_of_a_small_file_is_not_read(end: str, filling: bytes) -> None:
+    path = write(end, b"".join(LINES) + filling + filling[:1] * 40 * MIB)
+    (found,) = errors(checked(path))
+    assert (
+        f"its {NAMES[end]} data has a line of more than 16,777,216 bytes, so nothing is read after line 20"
+        in found
+    )
+
+
+def test_what_cannot_be_repaired_is_not_advised(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write("gz", b"\xef\xbb\xbf" + b"".join(LINES))
+    main(["check", str(path)])
+    assert "vft convert train.jsonl.gz --to=PROVIDER --out=DIR" in capsys.readouterr().out
+    assert main(["fix", str(path)]) == 1
+    assert "nothing was written: vft convert FILE --to=PROVIDER --out=DIR repairs" in capsys.readouterr().out
+    noise = gzip.compress(b"".join(line(number, os.urandom(40_000).hex()) for number in range(9)))
+    Path("cut.jsonl.gz").write_bytes(noise[: len(noise) // 2])
+    assert main(["providers", "cut.jsonl.gz"]) == 0
+    shown = capsys.readouterr().out
+    assert "cannot be read" in shown
+    assert "after convert" not in shown
+    assert "next:" not in shown
+
+
 def test_an_archive_is_named() -> None:
     head = b"x".ljust(257, b"\0") + b"ustar\0" + bytes(2000)
     for content, words in [

@@ -367,9 +367,12 @@ def test_reports_are_not_written_to_urls(capsys: pytest.CaptureFixture[str], arg
 
 def test_no_object_is_changed_or_submitted(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     url = s3.put("train.jsonl", b"\xef\xbb\xbf" + TRAIN)
+    assert main(["fix", url]) == 1
+    assert "nothing was written: --out=DIR writes, --diff shows each change" in capsys.readouterr().out
 
     for arguments in (
         ["fix", url, "--in-place"],
+        ["fix", url, "--in-place", "--select=line/invalid-json"],  # nothing to repair
         ["submit", "plan", url],
     ):
         assert main(arguments) == 2, arguments

@@ -48,13 +48,20 @@ def output_targets(
     """
     if out is not None:
         return [OutputTarget(out, _distinct({path: _name(path, suffixes or {}) for path in paths}))]
+    paths = list(paths)
+    check_in_place(paths)
     folders: dict[str, dict[str, str]] = {}
     for path in paths:
-        if is_object(path):
-            raise UsageError(f"{path}: is in object storage, where nothing is changed; --out writes copies")
         folder, name = os.path.split(os.path.realpath(path))
         folders.setdefault(folder, {})[path] = name
     return [OutputTarget(Path(folder), _distinct(names), True) for folder, names in folders.items()]
+
+
+def check_in_place(paths: Iterable[str]) -> None:
+    """Raise UsageError if one of *paths* is an object, which is not changed in place."""
+    for path in paths:
+        if is_object(path):
+            raise UsageError(f"{path}: is in object storage, where nothing is changed; --out writes copies")
 
 
 def url_of(out: Path) -> str:

@@ -28,6 +28,9 @@ INSTALL = 'pip install "pytest-vft[zstd]"'
 # packed 1,029 times by gzip and 32,000 times by zstd (measured 2026-11-30), examples 1.3 to 20 times.
 _MOST_TEXT = 1024 * 1024 * 1024
 _MOST_TIMES = 256
+# The same for a line, or for an array without line breaks, which are held in memory.
+_LONGEST_LINE = 16 * 1024 * 1024
+_LINE_TIMES = 64
 _PIECE = 128 * 1024  # bytes of the file that are read at once
 _COMMANDS = {GZIP: "gunzip", ZSTANDARD: "zstd -d"}
 
@@ -111,7 +114,8 @@ class _Text(io.RawIOBase):
         self._most = max(_MOST_TEXT, _MOST_TIMES * compression.bytes)
         self._part: _Decompressor | None = None
         self._pending = b""  # read from the file, and not yet given to the decompressor
-        self._bytes = self._lines = 0
+        self._longest = max(_LONGEST_LINE, _LINE_TIMES * compression.bytes)
+        self._bytes = self._lines = self._line_start = 0
 
     def readable(self) -> bool:
         """Return True: texts can be read."""
@@ -124,15 +128,14 @@ class _Text(io.RawIOBase):
             text = self._unpack(len(view))
         except self._codec.error as error:
             raise self._error(errno.EIO, f"is damaged {self._place()}: {safe(str(error))}") from error
+        if newlines := text.count(b"\n"):
+            self._lines += newlines
+            self._line_start = self._bytes + text.rindex(b"\n") + 1
         self._bytes += len(text)
-        self._lines += text.count(b"\n")
         if self._bytes > self._most:
-            unpack = _COMMANDS[self._compression.name]
-            raise self._error(
-                errno.EFBIG,
-                f"has more than {self._most:,} bytes of text, so nothing is read {self._place()}; "
-                f"if the file is not a decompression bomb, unpack it by {unpack} and check what that writes",
-            )
+            raise self._bomb(f"more than {self._most:,} bytes of text")
+        if self._bytes - self._line_start > self._longest:
+            raise self._bomb(f"a line of more than {self._longest:,} bytes")
         view[: len(text)] = text
         return len(text)
 
@@ -165,6 +168,14 @@ class _Text(io.RawIOBase):
                 return text
             if at_end and not part.eof:
                 raise self._error(errno.EIO, f"ends {self._place()}: the file is cut off; copy it again")
+
+    def _bomb(self, what: str) -> ContentError:
+        unpack = _COMMANDS[self._compression.name]
+        return self._error(
+            errno.EFBIG,
+            f"has {what}, so nothing is read {self._place()}; "
+            f"if the file is not a decompression bomb, unpack it by {unpack} and check what that writes",
+        )
 
     def _place(self) -> str:
         return f"after line {self._lines:,}" if self._lines else "in line 1"

@@ -55,6 +55,14 @@ def _levels(text: bytes) -> tuple[int, int]:
     return depth, lowest
 
 
+def _deep_levels(text: bytes, depth: int) -> tuple[int, int]:
+    """Return what _levels() does, but 0 as the lowest change if *text* cannot end *depth* levels."""
+    closing = text.count(b"]") + text.count(b"}")
+    if closing < depth:
+        return text.count(b"[") + text.count(b"{") - closing, 0
+    return _levels.__wrapped__(text)
+
+
 class ElementCutter:
     """Cuts the elements of *shard* out of a buffer that moves through the file.
 
@@ -160,7 +168,7 @@ class ElementCutter:
         while True:
             quote = data.find(b'"', at)
             text = data[at:quote] if quote >= 0 else data[at:]
-            change, lowest = _levels(text) if len(text) < _REPEATED else _levels.__wrapped__(text)
+            change, lowest = _levels(text) if len(text) < _REPEATED else _deep_levels(text, depth)
             if depth + lowest <= 0:
                 self._at = _end(data, at, depth)
                 return

@@ -10,6 +10,7 @@ from pytest_vft.fixing.plan import LeftOver, Repaired
 from pytest_vft.fixing.result import FixResult
 from pytest_vft.line_ranges import union
 from pytest_vft.model import Report
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.report.layout import WIDTH, wrapped
 from pytest_vft.report.outputs import output_lines, sum_of
 from pytest_vft.text import count, safe
@@ -36,9 +37,16 @@ def render_fix(result: FixResult, *, drop: bool = False, width: int = WIDTH) -> 
             *_not_repaired(result, width),
             *_left(result, width),
             *_aside(result),
-            "nothing was written: --out=DIR or --in-place writes, --diff shows each change",
+            f"nothing was written: {_ways_to_write(result.before)}, --diff shows each change",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _ways_to_write(report: Report) -> str:
+    if any(file.compression for file in report.files):
+        return "vft convert FILE --to=PROVIDER --out=DIR repairs compressed files"
+    in_place = "" if any(is_object(file.path) for file in report.files) else " or --in-place"
+    return f"--out=DIR{in_place} writes"
 
 
 def findings_by_rule(report: Report) -> Counter[str]:

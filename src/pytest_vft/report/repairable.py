@@ -22,13 +22,22 @@ def repair_name(finding: Finding) -> str:
 
 
 def repair_words(report: Report) -> str:
-    """Return how many findings of *report* in files have safe repairs, with the command; "" without any."""
+    """Return how many findings of *report* in files have safe repairs, with the command; "" without any.
+
+    Compressed files, which are not written, are counted only if there are no others.
+    """
     found = [one for one in report.findings if one.fix and not one.unsafe and one.path != "-"]
     if not found:
         return ""
+    packed = {file.path for file in report.files if file.compression}
+    found, command, rest = (
+        ([one for one in found if one.path not in packed], "fix", "")
+        if not packed.issuperset(one.path for one in found)
+        else (found, "convert", " --to=PROVIDER --out=DIR")
+    )
     rules = {finding.rule for finding in found}
     more = any(rule.truncated for rule in report.rules if rule.id in rules)
     paths = list(dict.fromkeys(finding.path for finding in found))
     named = " ".join(shlex.quote(path) for path in paths) if len(paths) <= _MOST_FILES else "FILE ..."
     least = "at least " if more else ""
-    return safe(f"[*] {least}{len(found):,} can be repaired: vft fix {named}", None)
+    return safe(f"[*] {least}{len(found):,} can be repaired: vft {command} {named}{rest}", None)

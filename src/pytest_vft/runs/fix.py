@@ -13,6 +13,7 @@ from pytest_vft.fixing.result import FileTally, FixResult
 from pytest_vft.model import Depth, Report, Source
 from pytest_vft.outputs.aside import drop_limit
 from pytest_vft.outputs.folder import finish_interrupted
+from pytest_vft.outputs.names import check_in_place
 from pytest_vft.reading.files import PARQUET
 from pytest_vft.reading.local_images import image_roots
 from pytest_vft.reading.remote import Watch
@@ -36,7 +37,7 @@ def run_fix(
     Raises UsageError, ConfigError, LintError and OSError; then nothing is written.
     """
     if not any(settings.sources for settings in groups):
-        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+        raise UsageError("no files: give some, or list them under [tool.vft.data] (vft.toml: [data])")
     if options.out is None:
         return _repair(groups, options, tell, watch)
 
@@ -53,6 +54,8 @@ def run_fix(
 def _repair(
     groups: Sequence[Settings], options: FixOptions, tell: Tell | None, watch: Watch | None
 ) -> FixResult:
+    if options.in_place:
+        check_in_place(source.path for settings in groups for source in settings.sources)
     folders = _folders_in_place(groups) if options.in_place else ()
     for folder in folders:
         finish_interrupted(folder)
