@@ -149,6 +149,14 @@ COMPARISONS = (
         target=1.1,
     ),
     Comparison(
+        name="looks",
+        title="full depth with likeness and quality, as without",
+        measure="call",
+        floor=[script("linting.py", "full", DATA)],
+        ours=[script("linting.py", "full", DATA, "looks")],
+        target=1.15,
+    ),
+    Comparison(
         name="warm",
         title="full depth again, with the cache",
         measure="call",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pytest_vft import UsageError, build_dataset, evaluate
+from pytest_vft import EvaluationError, UsageError, build_dataset, evaluate
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.report.build import BuiltDataset, render_build
 
@@ -207,3 +207,12 @@ def test_shares_are_numbers_as_well_and_lists_go_with_lists() -> None:
     assert [one.why for one in result.refused] == [
         "the questions are a list, the answer is not; expected two lists"
     ]
+
+
+def test_a_test_split_without_its_answers_names_their_file() -> None:
+    build_dataset(as_lines(rows()), out="out", split="50/0/50", exact=True)
+    as_lines([{"id": row["id"], "prediction": "?"} for row in lines("out/test.jsonl")], "predictions.jsonl")
+    Path("out/test.jsonl").rename("alone.jsonl")
+
+    with pytest.raises(EvaluationError, match=r"or in alone\.truths\.csv, which vft build writes"):
+        evaluate("predictions.jsonl", test="alone.jsonl").measure(metric="exact")

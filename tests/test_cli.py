@@ -213,7 +213,7 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
     [
         ("", "the following arguments are required: COMMAND"),
         ("chek", "unknown command 'chek' (did you mean 'check'?)"),
-        ("check", "no files: give some, or list them under [tool.vft.data]"),
+        ("check", "no files: give some, or list them under [tool.vft.data] (vft.toml: [data])"),
         ("check missing.jsonl", "missing.jsonl: no such file"),
         ("check missing-*.jsonl", "missing-*.jsonl: no such file"),
         ("check .", ".: the folder has no .jsonl or .ndjson files"),

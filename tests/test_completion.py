@@ -73,12 +73,21 @@ def test_commands_options_and_names_are_completed(shell: str, tmp_path: Path) ->
     (tmp_path / "train.jsonl").touch()
     keys = "vft che\t--provid\ttogeth\t--select image/trunc\ttrai\t\n"
 
-    assert "<check><--provider><together><--select><image/truncated><train.jsonl>" in press(
-        shell, keys, tmp_path
-    )
+    provider = "<--provider=together>" if shell == "zsh" else "<--provider><together>"
+    expected = f"<check>{provider}<--select><image/truncated><train.jsonl>"
+    assert expected in press(shell, keys, tmp_path)
 
 
-def test_values_after_an_equals_sign_are_completed_in_bash(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_values_after_an_equals_sign_are_completed(shell: str, tmp_path: Path) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
     keys = "vft check --provider=togeth\t--data-format=llama\t\n"
 
-    assert "<check><--provider=together><--data-format=llamafactory>" in press("bash", keys, tmp_path)
+    assert "<check><--provider=together><--data-format=llamafactory>" in press(shell, keys, tmp_path)
+
+
+def test_values_after_a_comma_are_completed_in_bash(tmp_path: Path) -> None:
+    keys = "vft check --select=line,image/trunc\t --select image,line/not-u\t\n"
+
+    assert "<--select=line,image/truncated><--select><image,line/not-utf8>" in press("bash", keys, tmp_path)

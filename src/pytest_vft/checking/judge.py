@@ -63,6 +63,7 @@ class RuleJudge:
 
     def __init__(self, plan: LintPlan) -> None:
         self.rules = {scope: tuple(rule for rule in plan.rules if rule.scope == scope) for scope in SCOPES}
+        self._shown = frozenset(column for one in plan.measurers for column in one.columns)
         self._narrowed = any(rule.data_formats for rule in plan.rules)
         self._by_format: dict[str, Mapping[Scope, Check]] = {}
         self.checks = self.checks_for("")
@@ -75,9 +76,12 @@ class RuleJudge:
         return self._by_format[name]
 
     def needs_optional(self, *scopes: Scope) -> bool:
-        """Return whether any rule in *scopes* tests an optional fact, which is measured only then."""
+        """Return whether any rule in *scopes* tests an optional fact, which is measured only then.
+
+        What the measurers of the plan find out of images does not count.
+        """
         tested = ((scope, {*rule.when, *rule.require}) for scope in scopes for rule in self.rules[scope])
-        return any(facts & optional_facts(scope) for scope, facts in tested)
+        return any((facts & optional_facts(scope)).difference(self._shown) for scope, facts in tested)
 
     def unknown(self, scope: Scope, verdicts: Verdicts) -> list[str]:
         """Return the ids of the rules whose verdict is unknown."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import shtab
 
 from pytest_vft.catalogue.load import shipped_rules
@@ -28,10 +30,16 @@ def completion_script(shell: str) -> str:
     script: str = shtab.complete(parser, shell)
     if shell == "bash":
         return script + _BASH
-    return script.replace("#compdef vft", "#compdef vft pytest-vft", 1)  # the commands that zsh completes
+    if shell == "zsh":
+        for_both = script.replace("#compdef vft", "#compdef vft pytest-vft", 1)
+        return _ZSH_OPTION.sub(r"\1=\2", for_both)
+    return script
 
 
+# An option of zsh that takes a value: with "=" before its help, also after an equals sign.
+_ZSH_OPTION = re.compile(r'(?m)^(  "\*?--[\w-]+)(\[(?:[^\]\\]|\\.)*\]:)')
 # Bash cuts --provider=openai into three words; the script of shtab completes only --provider openai.
+# Of a list of names, such as --select=a,b, the last one is completed.
 _BASH = """
 _vft() {
   local -a words=()
@@ -45,9 +53,15 @@ _vft() {
       ((cword -= 1))
     fi
   done
+  local word=${words[cword]} before=
+  if [[ $word == *,* && ${words[cword - 1]} == --@(select|extend-select|ignore|provider|to) ]]; then
+    before=${word%,*},
+    words[cword]=${word##*,}
+  fi
   COMP_WORDS=("${words[@]}")
   COMP_CWORD=$cword
   _shtab_vft "$@"
+  COMPREPLY=("${COMPREPLY[@]/#/$before}")
 }
 complete -o bashdefault -F _vft vft pytest-vft
 """

@@ -73,7 +73,9 @@ class ImageFixer:
         return self._judged(data, measured)
 
     def _judged(self, data: bytes, measured: ImageMeasurements) -> ImageState:
-        facts = repaired_facts(self._usual, measured._replace(content={}))
+        if measured.content:
+            measured = measured._replace(content={})
+        facts = repaired_facts(self._usual, measured)
         return ImageState(data, facts, self._images.failing(facts))
 
 

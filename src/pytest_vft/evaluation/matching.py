@@ -10,6 +10,7 @@ from pytest_vft.evaluation.batch import FAILED
 from pytest_vft.evaluation.predictions import Answer
 from pytest_vft.evaluation.question_labels import MatchMethod, first_ids, has_line, label_answers
 from pytest_vft.evaluation.questions import Question, normalise_id
+from pytest_vft.evaluation.truths import truths_path
 from pytest_vft.naming import option
 from pytest_vft.text import count, safe
 
@@ -158,7 +159,11 @@ def _match_run(path: str, predictions: Sequence[Answer], questions: Sequence[Que
             if found.truth != truth and differ((truth, *others), found.truths):
                 disputed.append(label)
         if truth is None:
-            raise EvaluationError(f"{question.place}: no actual answer here or in {path}:{found.line}")
+            beside = safe(truths_path(question.path), None)
+            raise EvaluationError(
+                f"{question.place}: no actual answer here, in {path}:{found.line} or in {beside}, "
+                "which vft build writes with a test split"
+            )
         answers.append(Answer(label, found.line, found.said, truth, question, found.fields, others))
     irregular = _irregular(
         answers,

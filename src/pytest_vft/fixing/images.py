@@ -58,6 +58,8 @@ class ImageRepairer:
     def failing(self, facts: ImageFacts) -> Mapping[str, Rule]:
         """Return the rules, by id, that an image with *facts* fails."""
         rules, verdicts = self._judge.rules["image"], self._judge.checks["image"](facts)
+        if FAIL not in verdicts:
+            return {}
         return {
             rule.id: rule
             for rule, verdict in zip(rules, verdicts, strict=True)

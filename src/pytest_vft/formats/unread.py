@@ -32,7 +32,7 @@ def add_key_losses(chat: Chat, example: Any, losses: dict[str, int]) -> None:
 def _unread_keys(row: MessageRow) -> Iterable[tuple[str, Any]]:
     """Return the keys of the message *row*, its parts and images that are not written, and their values."""
     _, _, _, _, images, source, _, unknown = row
-    if len(source) == _FEWEST and not unknown and not any(image[4] for image in images):
+    if len(source) == _FEWEST and not unknown and not (images and any(image[4] for image in images)):
         return ()
     faults = chain(unknown, *(image[4] for image in images))
     inner = {str(fault.path[-1]): value_at(source, fault.path[2:]) for fault in faults}

@@ -10,7 +10,7 @@ from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import lt, mul
+from operator import lt, mul, sub
 from typing import NamedTuple
 
 from PIL import Image
@@ -42,6 +42,7 @@ _NO_TINTS = bytes(2 * _TINTED[0] * _TINTED[1])
 # levels, and copies of half the size do (measured 2026-11-29).
 _ALIKE = 0.95
 _MOST_DIFFERENT = 5  # levels
+_SIMILAR = frozenset(range(-_MOST_DIFFERENT, _MOST_DIFFERENT + 1))
 _DRAWN = 80  # different levels of cells, below which an image on one ground is taken for a drawing
 _GROUND = 0.4  # of the cells have one level: the ground on which something is drawn
 _NEAR = 8  # levels that count as one
@@ -72,7 +73,7 @@ class Look(NamedTuple):
 
 def _agree(ours: bytes, theirs: bytes) -> bool:
     """Return whether two thumbnails, or their tints, have nearly the same level in each cell."""
-    return all(-_MOST_DIFFERENT <= one - other <= _MOST_DIFFERENT for one, other in zip(ours, theirs))  # noqa: B905 - a third of the time; both have the same length
+    return _SIMILAR.issuperset(map(sub, ours, theirs))
 
 
 @lru_cache(maxsize=4096)  # an image of a template is compared with many

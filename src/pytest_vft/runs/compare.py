@@ -57,7 +57,7 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     config_of = nearest_configs(config) if options.get("config") is None else None
     sources = find_sources(config, paths, data=data, validation=validation, test=test, config_of=config_of)
     if not sources:
-        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+        raise UsageError("no files: give some, or list them under [tool.vft.data] (vft.toml: [data])")
     names = provider_names(options.get("provider")) or provider_ids()
     settings = replace(
         settings,

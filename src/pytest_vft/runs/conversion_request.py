@@ -56,7 +56,7 @@ def read_request(options: Mapping[str, Any], paths: Sequence[str]) -> Conversion
         test=options.get("test_data") or (),
     )
     if not sources:
-        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+        raise UsageError("no files: give some, or list them under [tool.vft.data] (vft.toml: [data])")
     stated = read_settings(options).data_format
     target = find_target(to, settings, options.get("image_prefix") or "", options.get("bucket_owner"))
     target.check_bucket()

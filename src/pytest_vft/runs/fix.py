@@ -37,7 +37,7 @@ def run_fix(
     Raises UsageError, ConfigError, LintError and OSError; then nothing is written.
     """
     if not any(settings.sources for settings in groups):
-        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+        raise UsageError("no files: give some, or list them under [tool.vft.data] (vft.toml: [data])")
     if options.out is None:
         return _repair(groups, options, tell, watch)
 

@@ -40,7 +40,7 @@ def run_groups(
     Raises UsageError also if there are no files.
     """
     if not any(settings.sources for settings in groups):
-        raise UsageError("no files: give some, or list them under [tool.vft.data]")
+        raise UsageError("no files: give some, or list them under [tool.vft.data] (vft.toml: [data])")
     run: RunAll = partial(run_all, watch=watch, executor=executor)
     if any(map(_has_baseline, groups)):
         from pytest_vft.runs.baseline import run_with_baselines  # noqa: PLC0415 - few runs have one

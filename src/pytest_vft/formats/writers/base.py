@@ -102,7 +102,7 @@ def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
     for turn in conversation.everything:
         for kind in _kinds(turn):
             found[kind] += 1
-    if found["tools"]:  # of an example, however many calls it has
+    if found.get("tools"):  # of an example, however many calls it has
         found["tools"] = 1
     lost = Counter({kind: found[kind] for kind in kinds if found[kind]}) if found else found
     if conversation.others and "other keys" in kinds:
