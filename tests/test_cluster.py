@@ -179,6 +179,26 @@ def test_scheduler_that_does_not_answer_ends_the_command(
 
     assert code == 2
     assert "vft: tcp://127.0.0.1:1: no answer from a scheduler: " in capsys.readouterr().err
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--vft-data=train.jsonl",
+        "-n2",
+    ]
+    tested = subprocess.run(
+        [*command, "--vft-cluster=dask://127.0.0.1:1"],
+        env={**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "200ms"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tested.returncode == 4
+    assert tested.stderr.count("no answer from a scheduler") == 1
+    assert "FAILED" not in tested.stdout
     with pytest.raises(UsageError, match=r"tls://127.0.0.1:1 needs certificates: set DASK_\w+TLS__CA_FILE"):
         open_cluster("tls://127.0.0.1:1", {}).__enter__()
 

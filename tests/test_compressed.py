@@ -189,6 +189,13 @@ def test_a_file_of_pzstd_starts_with_a_frame_to_be_skipped() -> None:
     assert (errors(report), report.files[0].examples) == ([], 20)
 
 
+def test_a_file_that_was_packed_with_a_dictionary() -> None:
+    samples = zstd.train_dict(LINES * 20, 2048)
+    Path("train.jsonl").write_bytes(zstd.compress(b"".join(LINES), zstd_dict=samples))
+    (found,) = errors(checked("train.jsonl"))
+    assert "was packed with a dictionary, which is not read; unpack it by zstd -d -D DICTIONARY" in found
+
+
 @packed
 @pytest.mark.parametrize("filling", [b"[", b" ", b'{"messages": "'])
 def test_a_long_line_of_a_small_file_is_not_read(end: str, filling: bytes) -> None:

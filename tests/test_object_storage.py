@@ -13,6 +13,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -26,10 +28,11 @@ from storage import KEYS, Storage
 from test_shards import contents
 
 from pytest_vft import UsageError, lint
-from pytest_vft.catalogue.cases import draw
+from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.model import Source
+from pytest_vft.reading import objects
 from pytest_vft.reading.object_errors import ObjectError, in_our_words
 from pytest_vft.reading.shards import cut_nominally, read_lines
 from pytest_vft.runs.sources import expand
@@ -204,6 +207,12 @@ def test_a_bucket_that_is_not_there(s3: Storage) -> None:
             lint(f"s3://none-{s3.bucket}/{name}")
     with pytest.raises(UsageError, match="expected s3://BUCKET/KEY"):
         lint("s3://")
+    with pytest.raises(UsageError, match=r"^s3://\.\.\.@cards/x: expected s3://BUCKET/KEY"):
+        lint("s3://user:pw@cards/x")
+    for name in ("S3://cards/x", "s3:/cards/x", "s3a://user:pw@cards/x", "https://cards.example/x"):
+        with pytest.raises(UsageError, match="no such file; objects are named s3://") as raised:
+            lint(name)
+        assert "pw" not in str(raised.value)
 
 
 class Hostile(BaseHTTPRequestHandler):
@@ -254,6 +263,15 @@ def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_TIMEOUT", "50ms")
         with pytest.raises(UsageError, match="did not answer in time; AWS_TIMEOUT=60s waits longer"):
             lint("s3://silent/train.jsonl")
+        monkeypatch.setattr(objects, "_FIRST_PATIENCE", timedelta(0))
+        with pytest.raises(UsageError, match="did not answer in time"):
+            lint("s3://silent-2/train.jsonl")
+        silent.setblocking(False)
+        asked = []
+        with suppress(BlockingIOError), ExitStack() as connections:
+            while True:
+                asked.append(connections.enter_context(silent.accept()[0]))
+        assert len(asked) == 4 + 1
     with pytest.raises(UsageError, match="no connection to the server"):
         lint("s3://closed/train.jsonl")
     monkeypatch.delenv("AWS_ALLOW_HTTP")
@@ -331,6 +349,11 @@ def test_every_command_reads_objects(
     assert main(["fix", url, f"--out={tmp_path / 'fixed'}"]) == 0
     assert (tmp_path / "fixed" / "train.jsonl").read_bytes() == TRAIN
     assert s3.get("data/train.jsonl") == content
+    rows = "".join(f'Which lot {n}?,Lot {n}.,"{data_url("png 64x64 rgb")}"\n' for n in range(12))
+    table = s3.put("cards.csv", f"question,answer,image\nNo answer?,,a.png\n{rows}".encode())
+    assert main(["build", table, f"--out={tmp_path / 'built'}", "--drop"]) == 0
+    assert (tmp_path / "built" / "train.jsonl").read_bytes().count(b"\n") == 12
+    assert (tmp_path / "built" / "cards.csv.rej").read_text() == "question,answer,image\nNo answer?,,a.png\n"
 
     url = s3.put("clean/train.jsonl", TRAIN)
     result = pytester.runpytest_inprocess(f"--vft-data=s3://{s3.bucket}/clean/", "-v")

@@ -127,7 +127,7 @@ def test_no_report_looks_like_that_of_the_whole(capsys: pytest.CaptureFixture[st
     assert "PASSED  only a sample, 20 examples: " in capsys.readouterr().out
     # A gate that was asked for holds or fails.
     assert main(["check", "train.jsonl", "--sample=20", "--require-checked"]) == 1
-    capsys.readouterr()
+    assert "fine; a sample never passes --require-checked" in capsys.readouterr().out
     assert main(["providers", "train.jsonl", "--sample=20", "--provider=openai,trl"]) == 0
     shown = capsys.readouterr().out
     assert "20 examples (a sample)" in shown

@@ -88,7 +88,8 @@ def read_check_request(
     """Return the request of the options of *config* and of *arguments*, which name data.
 
     With --vft-only, *places*, which are the other arguments, and *arguments* limit the files.
-    Raises UsageError, ConfigError or RuleFileError for invalid input; no data is read.
+    Raises UsageError, ConfigError or RuleFileError for invalid input, and LintError for a cluster that
+    does not answer; no data is read.
     """
     options = given_options(config, "vft_")
     step = options["submit"]
@@ -109,9 +110,11 @@ def read_check_request(
         settings.check()  # report a misspelt name once, not in each item
         open_baseline(settings)
     if options["cluster"] is not None:
-        from pytest_vft.checking.cluster import scheduler_address  # noqa: PLC0415 - for clusters only
+        from pytest_vft.checking.cluster import open_cluster  # noqa: PLC0415 - for clusters only
 
-        scheduler_address(options["cluster"], os.environ)
+        if not hasattr(config, "workerinput"):  # one error of the session, and not one of each item
+            with open_cluster(options["cluster"], os.environ):
+                pass
     return CheckRequest(groups, named, f"{SUBMIT}/{step}" if step else None, options["cluster"])
 
 

@@ -32,6 +32,7 @@ _MOST_TIMES = 256
 _LONGEST_LINE = 16 * 1024 * 1024
 _LINE_TIMES = 64
 _PIECE = 128 * 1024  # bytes of the file that are read at once
+_LONGEST_MESSAGE = 200
 _COMMANDS = {GZIP: "gunzip", ZSTANDARD: "zstd -d"}
 
 
@@ -127,7 +128,11 @@ class _Text(io.RawIOBase):
         try:
             text = self._unpack(len(view))
         except self._codec.error as error:
-            raise self._error(errno.EIO, f"is damaged {self._place()}: {safe(str(error))}") from error
+            if "ictionary" in str(error):
+                words = "was packed with a dictionary, which is not read; unpack it by zstd -d -D DICTIONARY"
+            else:
+                words = f"is damaged {self._place()}: {safe(str(error), _LONGEST_MESSAGE)}"
+            raise self._error(errno.EIO, words) from error
         if newlines := text.count(b"\n"):
             self._lines += newlines
             self._line_start = self._bytes + text.rindex(b"\n") + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Self, TypeGuard
 
 SCHEMES = ("s3://", "gs://", "az://")
@@ -33,6 +34,11 @@ class ObjectPath(str):
 def is_object(path: str) -> bool:
     """Return whether *path* is the URL of an object and not a path in the file system."""
     return path.startswith(SCHEMES)
+
+
+def without_password(url: str) -> str:
+    """Return *url* without a user name and password before its host or bucket."""
+    return re.sub(r"(?<=:/)/[^/]*@", "/...@", url)
 
 
 def bucket_of(url: str) -> str:

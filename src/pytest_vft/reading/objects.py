@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,11 +20,12 @@ from pytest_vft.reading.waiting import waited
 
 if TYPE_CHECKING:
     from obstore import GetOptions
-    from obstore.store import ObjectStore
+    from obstore.store import ObjectStore, RetryConfig
 
-_URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})/?(.*)", re.DOTALL)
+_URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})(?:/(.*))?", re.DOTALL)
 # Pauses double from 0.1 s up to 15 s. A mistake is told soon; what is being read is asked for longer.
 _FIRST_RETRIES, RETRIES = 3, 10
+_FIRST_PATIENCE = timedelta(seconds=30)  # after which a first request is not made again
 
 
 class ObjectUrl(NamedTuple):
@@ -44,7 +46,7 @@ def parse_url(url: str) -> ObjectUrl:
         raise ObjectError(
             errno.EINVAL, "expected s3://BUCKET/KEY, gs://BUCKET/KEY or az://CONTAINER/KEY", url
         )
-    return ObjectUrl(*found.groups())
+    return ObjectUrl(*found.groups(default=""))
 
 
 def look_at(url: str) -> ObjectPath:
@@ -109,7 +111,10 @@ def _open_store(scheme: str, bucket: str, retries: int) -> ObjectStore:
 
     check_environment(scheme)
     kind: Any = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}[scheme]
-    opened: ObjectStore = kind(bucket, retry_config={"max_retries": retries})
+    config: RetryConfig = {"max_retries": retries}
+    if retries == _FIRST_RETRIES:
+        config["retry_timeout"] = _FIRST_PATIENCE
+    opened: ObjectStore = kind(bucket, retry_config=config)
     return opened
 
 

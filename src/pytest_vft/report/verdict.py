@@ -22,6 +22,8 @@ def verdict(report: Report) -> str:
     if not report.sampled:
         return words
     word, _, rest = words.partition("  ")
+    if report.require_checked and not any(rule.tally.failed for rule in report.rules):
+        rest += "; a sample never passes --require-checked"
     return f"{word}  only a sample, {count(report.sampled, 'example')}: {rest}"
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from pytest_vft.errors import UsageError
 from pytest_vft.reading.object_errors import INSTALL, NO_OBJECT, KeyNotReadError, ObjectError
-from pytest_vft.reading.object_paths import ObjectPath
+from pytest_vft.reading.object_paths import ObjectPath, without_password
 from pytest_vft.reading.objects import ObjectUrl, has_obstore, list_objects, look_at, parse_url
 from pytest_vft.runs.globs import ANY_DEPTH
 from pytest_vft.text import either
@@ -37,7 +37,7 @@ def expand_objects(given: str, suffixes: tuple[str, ...]) -> list[str]:
         if words == NO_OBJECT:
             is_glob = _MAGIC.search(place.key)
             words = "no object matches" if is_glob else f"{NO_OBJECT}; a folder ends with /"
-        raise UsageError(f"{given}: {words}") from None
+        raise UsageError(f"{without_password(given)}: {words}") from None
     if not found:
         raise UsageError(f"{given}: the folder has no objects whose names end in {either(suffixes)}")
     return sorted(found)

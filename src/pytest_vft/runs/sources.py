@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.model import Source, Split
-from pytest_vft.reading.object_paths import is_object
+from pytest_vft.reading.object_paths import is_object, without_password
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
 
 _PLAIN = (".jsonl", ".ndjson")
 SUFFIXES = tuple(end + packed for end in _PLAIN for packed in ("", ".gz", ".zst"))
 
+_URL = re.compile(r"(s3[an]?|gc?s|az|abfss?|wasbs?|https?):/", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _SPLIT_NAMES: Mapping[Split, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -177,7 +178,8 @@ def expand(given: str, folder: str = "") -> list[str]:
     pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
     found = _shortest(find_files(pattern))
     if not found:
-        raise UsageError(f"{given}: no such file")
+        hint = "; objects are named s3://..., gs://... or az://..." if _URL.match(given) else ""
+        raise UsageError(f"{without_password(given)}: no such file{hint}")
     return found
 
 
