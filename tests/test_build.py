@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +16,23 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pybase64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from web.server import picture as served
+from web.server import serving
 
 from pytest_vft import UsageError, build_dataset, evaluate, lint
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.cli import main
+from pytest_vft.reading import decoding, images
 from pytest_vft.report.build import BuiltDataset, render_build
+from pytest_vft.tables import files
 from pytest_vft.tables.groups import GroupedRow, Shares, group_rows, split_rows
+from pytest_vft.tables.shard import RowWriter
 
 Row = dict[str, Any]
 SPLITS = ("train", "validation", "test")
@@ -453,3 +463,133 @@ def test_a_second_run_needs_force(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", table, "--out=out2", "--split=50/50"]) == 0
     assert result_of("out2").keys() == before.keys()
     assert "no image is in two splits" in capsys.readouterr().out
+
+
+def words(result: BuiltDataset) -> str:
+    return " ".join(render_build(result).split())
+
+
+def test_shares_are_said_and_numbers_are_shares() -> None:
+    table = write_csv(rows(60))
+
+    exact = build_dataset(table, out="exact", split="30/10/20", exact=True)
+    assert [one.examples for one in exact.splits] == [30, 10, 20]
+    assert "wanted: 30/10/20 (50/16.7/33.3 %); met: 50/16.7/33.3 % changed" in words(exact)
+
+    by_hash = build_dataset(table, out="hash", split="60/0/40")
+    met = [f"{100 * one.share:.1f}".removesuffix(".0") for one in by_hash.splits]
+    assert abs(by_hash.splits[0].share - 0.6) > 0.02  # by chance, always the same
+    assert f"wanted: 60/0/40 %; met: {met[0]}/0/{met[1]} %; --exact meets them" in words(by_hash)
+
+
+def test_an_image_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+    decode = decoding.decode
+
+    def spy(image: Any, data: bytes, **options: Any) -> Any:
+        decoded.append(data)
+        return decode(image, data, **options)
+
+    monkeypatch.setattr(images, "decode", spy)
+    table = write_csv(rows(21)[1:])  # of which the first is one that rules are tried on
+
+    assert build_dataset(table, out="out", split="80/20", exact=True).ok
+    assert build_dataset(table, to="trl", out="trl", split="80/20", near=True).ok
+
+    photos = [Path(f"photos/{n}.png").read_bytes() for n in range(1, 21)]
+    assert [decoded.count(photo) for photo in photos] == [1] * 20
+
+
+@pytest.fixture
+def _online(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VFT_OFFLINE", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.usefixtures("_online")
+def test_images_behind_urls_are_fetched_or_stay_there() -> None:
+    with serving() as server:
+        at = f"http://127.0.0.1:{server.port}"
+        urls = [f"{at}/ok/{n}" for n in range(12)]
+        given_rows = [{"question": f"Q {n}?", "answer": "A.", "image": url} for n, url in enumerate(urls)]
+        given_rows += [
+            {"question": f"Again {n}?", "answer": "A.", "image": f"{at}/ok.jpg?{n}"} for n in (1, 2)
+        ]
+        given_rows += [{"question": "Gone?", "answer": "A.", "image": f"{at}/404"}]
+        table = as_lines(given_rows)
+
+        result = build_dataset(table, to="together", out="out", split="60/40", drop=True, allow_private=True)
+
+    assert result.ok
+    assert [one.why for one in result.refused] == [f"image cannot be fetched: {at}/404: 404 Not Found"]
+    homes = splits("out")
+    assert (len(homes), homes["Again 1?"]) == (14, homes["Again 2?"])  # one image behind two URLs
+    assert result.groups == 13
+    assert pybase64.b64encode(served(3)).decode() in Path("out", f"{homes['Q 3?']}.jsonl").read_text()
+    kept = build_dataset(table, out="kept", split="60/40", offline=True)
+    assert (kept.groups, kept.changes) == (15, {})
+    assert "the same image behind two may be in two splits" in words(kept)
+    assert "behind" not in words(result).partition("groups of rows")[2]
+
+
+KILLED = """
+import time
+from pytest_vft.cli import main
+from pytest_vft.tables import files
+from pytest_vft.tables.shard import RowWriter
+files.SHARD_BYTES = 1000
+write, tasks = RowWriter.write, []
+def wait(writer, task):
+    tasks.append(task)
+    if len(tasks) == 3:
+        print("waiting", flush=True)
+        time.sleep(60)
+    return write(writer, task)
+RowWriter.write = wait
+raise SystemExit(main(["build", "rows.csv", "--to=trl", "--split=80/20", "--out=out", "--jobs=1"]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_build_that_was_killed_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = write_csv(rows(60))
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "waiting\n"
+        run.send_signal(signal.SIGKILL)
+        assert run.wait(30) == -signal.SIGKILL
+    assert not [path for path in Path("out").iterdir() if path.suffix == ".jsonl"]
+    monkeypatch.setattr(files, "SHARD_BYTES", 1000)
+    write, starts = RowWriter.write, []
+
+    def spy(writer: RowWriter, task: Any) -> Any:
+        starts.append(task.example)
+        return write(writer, task)
+
+    monkeypatch.setattr(RowWriter, "write", spy)
+
+    command = ["build", table, "--to=trl", "--split=80/20"]
+    assert main([*command, "--out=out"]) == 0
+    resumed = len(starts)
+    assert main([*command, "--out=whole"]) == 0
+
+    assert len(starts) - resumed == resumed + 2
+    assert result_of("out") == result_of("whole")
+    assert result_of("out/images") == result_of("whole/images")
+    assert {path.name for path in Path("out").iterdir()} == {path.name for path in Path("whole").iterdir()}
+
+
+def test_a_check_of_the_folder_reads_the_splits_alone() -> None:
+    given_rows = rows(40)
+    table = as_lines([*given_rows, {**given_rows[0], "answer": ""}])
+    result = build_dataset(table, out="out", split="60/20/20", exact=True, drop=True)
+    assert Path("out/rows.jsonl.rej").exists()
+    assert Path("out/test.truths.csv").exists()
+
+    report = lint("out", offline=True)
+
+    assert report.ok
+    found = {(Path(file.path).name, file.split, file.examples) for file in report.files}
+    assert found == {(f"{one.split}.jsonl", one.split, one.examples) for one in result.splits}

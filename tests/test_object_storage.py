@@ -28,7 +28,7 @@ from storage import KEYS, Storage
 from test_shards import contents
 
 from pytest_vft import UsageError, lint
-from pytest_vft.catalogue.cases import draw
+from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.model import Source
@@ -349,6 +349,11 @@ def test_every_command_reads_objects(
     assert main(["fix", url, f"--out={tmp_path / 'fixed'}"]) == 0
     assert (tmp_path / "fixed" / "train.jsonl").read_bytes() == TRAIN
     assert s3.get("data/train.jsonl") == content
+    rows = "".join(f'Which lot {n}?,Lot {n}.,"{data_url("png 64x64 rgb")}"\n' for n in range(12))
+    table = s3.put("cards.csv", f"question,answer,image\nNo answer?,,a.png\n{rows}".encode())
+    assert main(["build", table, f"--out={tmp_path / 'built'}", "--drop"]) == 0
+    assert (tmp_path / "built" / "train.jsonl").read_bytes().count(b"\n") == 12
+    assert (tmp_path / "built" / "cards.csv.rej").read_text() == "question,answer,image\nNo answer?,,a.png\n"
 
     url = s3.put("clean/train.jsonl", TRAIN)
     result = pytester.runpytest_inprocess(f"--vft-data=s3://{s3.bucket}/clean/", "-v")

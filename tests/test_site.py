@@ -60,8 +60,9 @@ class Loaded(HTMLParser):
         self.addresses: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        is_address = ("rel", "canonical") in attrs  # only tells the address of the page
         for name, value in attrs:
-            if name in LOADING or (tag == "link" and name == "href"):
+            if name in LOADING or (tag == "link" and name == "href" and not is_address):
                 self.addresses.append(value or "")
 
 
@@ -98,6 +99,13 @@ def test_pages_load_nothing_from_other_servers(site: Path) -> None:
         assert not [one for one in loaded.addresses if re.match(r"(?:https?:)?//", one)], page
     for style in site.rglob("*.css"):
         assert not re.search(r"url\(['\"]?(?:https?:)?//", style.read_text(encoding="utf-8")), style
+
+
+def test_the_map_of_the_site_has_each_page_and_only_pages_are_published(site: Path) -> None:
+    addresses = re.findall("<loc>(.*?)</loc>", (site / "sitemap.xml").read_text(encoding="utf-8"))
+
+    assert len(addresses) == len(set(addresses)) == len(PAGES)
+    assert not list(site.rglob("*.py"))
 
 
 def test_broken_links_are_found(project: Path, site: Path) -> None:

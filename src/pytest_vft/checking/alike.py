@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from pytest_vft.checking.dataset import Place, Recurring, dataset_facts
 from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.model import SPLITS
-from pytest_vft.reading.fingerprint import read_look
+from pytest_vft.reading.fingerprint import Look, read_look
 from pytest_vft.reading.similarity import Similar, find_similar
 
 
@@ -48,12 +49,16 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     """
     images = _images(files) if decoded else _undecoded(files)
     known = [image for image in images if image.fingerprint]
-    looks = [read_look(image.fingerprint or b"") for image in known]
-    similar = find_similar([look.hash for look in looks], lambda one, other: looks[one].is_like(looks[other]))
+
+    def look(number: int) -> Look:  # few are compared, and all of them take 40 MB for 100,000 images
+        return read_look(known[number].fingerprint or b"")
+
+    hashes = [look(number).hash for number in range(len(known))]
+    similar = find_similar(hashes, lambda one, other: look(one).is_like(look(other)))
     unknown = [image for image in images if image.fingerprint is None]
     if similar is None:
         unknown, known, similar = [*unknown, *known], [], Similar((), ())
-        uncompared = len(looks)
+        uncompared = len(hashes)
     else:
         uncompared = 0
     flat = [image for image in images if image.fingerprint == b""]
@@ -105,12 +110,12 @@ def _alike(images: Sequence[_Seen], similar: Similar, kind: str) -> Iterator[Rec
     for one, other in similar.links:
         linked[one].append(other)
         linked[other].append(one)
-    by_split = [_by_split(images, group) for group in similar.groups]
+    by_split = cache(lambda at: _by_split(images, similar.groups[at]))
     found: list[tuple[int, str, str, _Members]] = []
     for at, group in enumerate(similar.groups):
         if len(group) == 1 and at not in linked:
             continue
-        around = _sum([by_split[at], *(by_split[other] for other in linked[at])])
+        around = _sum([by_split(at), *map(by_split, linked[at])])
         for number in group:
             splits = list(images[number].places)
             own = splits[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -48,10 +49,22 @@ def file_state(path: str | Path) -> FileState | None:
 def part_key(path: str, *settings: object) -> str:
     """Return a key of what is made of the file at *path*.
 
-    It changes with the state of the file, with *settings*, whose repr() must tell them apart, and with the
-    code of this package.
+    It changes with the state of the file, with *settings*, plain data whose repr() must tell them apart, and
+    with the code of this package; it is the same in each process.
     """
-    return xxh3_128_hexdigest(repr((file_state(path), settings, _code())).encode("utf-8", "surrogatepass"))
+    about = repr((file_state(path), _ordered(settings), _code()))
+    return xxh3_128_hexdigest(about.encode("utf-8", "surrogatepass"))
+
+
+def _ordered(value: Any) -> Any:
+    """Return *value* with lists for sets, whose repr() depends on the process."""
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    if is_dataclass(value):
+        return [type(value).__name__, *(_ordered(getattr(value, one.name)) for one in fields(value))]
+    if isinstance(value, Mapping):
+        return [(key, _ordered(one)) for key, one in value.items()]
+    return list(map(_ordered, value)) if isinstance(value, list | tuple) else value
 
 
 @cache

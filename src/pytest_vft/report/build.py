@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pytest_vft.evaluation.truths import TRUTHS
-from pytest_vft.model import Report
+from pytest_vft.model import SPLITS, Report
 from pytest_vft.report.conversion import (
     RefusedExamples,
     changed_text,
@@ -19,7 +19,7 @@ from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.text import count, safe
 
 SEVERAL = "several answers"  # a kind of change
-_FAR = 0.01  # by how much a share differs from the one that was asked for, if that is said
+_FAR = 0.02  # by how much a share differs from the one that was asked for, if the step is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,16 @@ class BuiltSplit:
 class BuiltDataset:
     """Result of a build for *target*, a provider or a data format.
 
-    *written* says whether the *splits* were written. *shares* are those that were asked for, and *exact*
-    says whether they were to be met exactly. *rows* is the number of rows and *blank* that of blank lines;
-    *refused* has rows that cannot be used, by reasons, of *refusals* in all, and *aside* the paths of which
-    FILE.rej and FILE.rej.csv have them. *few_shot* is the number of examples that are shown before each
-    question, *groups* the number of groups of rows, and *alike* that of images that look like others.
-    *beside* is the number of examples of train with an image that is shown, and *advice* says how to train so
-    that answers that are shown are not trained on. *fixed* has texts that are the same in all examples, by
-    part. *losses* and *changes* are numbers by kind, *side_files* the paths of files that a trainer needs
-    beside the data. *report* is the check of the splits, *next* what to do with them.
+    *written* says whether the *splits* were written. *shares* are those that were asked for, *asked* as they
+    were given, and *exact* says whether they were to be met exactly. *rows* is the number of rows and *blank*
+    that of blank lines; *refused* has rows that cannot be used, by reasons, of *refusals* in all, and *aside*
+    the paths of which FILE.rej and FILE.rej.csv have them. *few_shot* is the number of examples that are
+    shown before each question, *groups* the number of groups of rows, and *alike* that of images that look
+    like others; *by_url* says that images stay behind URLs, so that their content is not known. *beside* is
+    the number of examples of train with an image that is shown, and *advice* says how to train so that
+    answers that are shown are not trained on. *fixed* has texts that are the same in all examples, by part.
+    *losses* and *changes* are numbers by kind, *side_files* the paths of files that a trainer needs beside
+    the data. *report* is the check of the splits, *next* what to do with them.
     """
 
     target: str
@@ -52,6 +53,7 @@ class BuiltDataset:
     written: bool
     splits: tuple[BuiltSplit, ...] = ()
     shares: tuple[float, ...] = ()
+    asked: str = ""
     exact: bool = False
     rows: int = 0
     blank: int = 0
@@ -62,6 +64,7 @@ class BuiltDataset:
     few_shot: int = 0
     groups: int = 0
     alike: int = 0
+    by_url: bool = False
     beside: int = 0
     advice: tuple[str, ...] = ()
     fixed: Mapping[str, str] = field(default_factory=dict)
@@ -126,7 +129,8 @@ def _notes(result: BuiltDataset) -> Iterator[str]:
     for path in result.aside:
         yield f"set aside: {safe(path, None)}.rej, reasons in {safe(path, None)}.rej.csv"
     if len(result.splits) > 1:
-        yield _split_text(result)
+        yield _groups_text(result)
+        yield _shares_text(result)
     if result.few_shot:
         yield _few_shot_text(result)
     for path in result.side_files:
@@ -139,19 +143,33 @@ def _notes(result: BuiltDataset) -> Iterator[str]:
             yield said
 
 
-def _split_text(result: BuiltDataset) -> str:
+def _groups_text(result: BuiltDataset) -> str:
     near = f", and no image is like one of another split ({result.alike:,} are alike)" if result.alike else ""
     text = f"no image is in two splits{near}: {count(result.groups, 'group')} of rows"
-    asked = "/".join(f"{100 * share:g}" for share in (round(share, 3) for share in result.shares))
-    far = any(abs(one.share - share) >= _FAR for one, share in zip(result.splits, result.shares, strict=True))
-    if not far:
+    if result.by_url:
+        text += (
+            "; an image behind a URL is known by its URL, so the same image behind two may be in two splits"
+        )
+    return text
+
+
+def _shares_text(result: BuiltDataset) -> str:
+    """Return which shares were wanted, which are met, and the step to take if they differ much."""
+    places = SPLITS[: result.asked.count("/") + 1]
+    by_split = {
+        one.split: (wanted, one.share) for one, wanted in zip(result.splits, result.shares, strict=True)
+    }
+    wanted, met = (
+        "/".join(f"{round(100 * by_split.get(place, (0.0, 0.0))[which], 1):g}" for place in places)
+        for which in (0, 1)
+    )
+    given = f"{wanted} %" if result.asked == wanted else f"{safe(result.asked)} ({wanted} %)"
+    text = f"wanted: {given}; met: {met} %"
+    if all(abs(share - asked) < _FAR for asked, share in by_split.values()):
         return text
     if result.exact:
-        return f"{text}; {asked} % is met as nearly as groups allow"
-    return (
-        f"{text}; {asked} % was asked for, and each group has the split of its hash, so that rows can be "
-        "added (--exact meets the shares)"
-    )
+        return f"{text}, as nearly as groups allow"
+    return f"{text}; --exact meets them, but adding rows can then move others"
 
 
 def _few_shot_text(result: BuiltDataset) -> str:

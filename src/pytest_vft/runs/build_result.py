@@ -16,6 +16,8 @@ from pytest_vft.runs.build_survey import Arrangement, TableSurvey
 from pytest_vft.runs.next_steps import next_steps
 from pytest_vft.tables.shard import TEST
 
+_ELSEWHERE = {"url", "bucket"}  # transports of images whose content is not read if they are kept
+
 
 def build_result(
     setup: BuildSetup,
@@ -48,6 +50,7 @@ def build_result(
             for split, path in paths.items()
         ),
         shares=tuple(share for share in request.shares.of if share),
+        asked=request.options.get("split") or "",
         exact=request.shares.exact,
         rows=sum(row is not None for one in surveys for row in one.rows),
         blank=sum(row is None for one in surveys for row in one.rows),
@@ -58,6 +61,7 @@ def build_result(
         few_shot=request.few_shot,
         groups=arrangement.groups if arrangement else 0,
         alike=arrangement.alike if arrangement else 0,
+        by_url=form.images == "keep" and any(one.transports & _ELSEWHERE for one in surveys),
         beside=arrangement.beside if arrangement else 0,
         advice=tuple(load_writer(form.data_format).advice(form.train)) if request.few_shot else (),
         fixed={name: text for name, column in parts.items() if (text := column.fixed_text) is not None},

@@ -204,7 +204,7 @@ class _Build:
             rows.update(repr(one.rows).encode("utf-8", "surrogatepass"))
         states = [table.key or part_key(table.path) for table in self._tables]
         options = {name: value for name, value in request.options.items() if name not in ("jobs", "force")}
-        return part_key("", states, rows.hexdigest(), setup.form, repr(options), request.system)
+        return part_key("", states, rows.hexdigest(), setup.form, options, request.system)
 
 
 def _refused(surveys: Sequence[TableSurvey]) -> dict[tuple[int, int], str]:

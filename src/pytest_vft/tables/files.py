@@ -20,8 +20,8 @@ from pytest_vft.reading.files import ARRAY, BYTE_ORDER_MARK, HEAD, OpenedFile, o
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.lines import parse_line
 from pytest_vft.reading.local_images import LocalImages, image_roots
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.shards import BATCH, SHARD_BYTES, read_pieces
-from pytest_vft.regular_files import regular
 from pytest_vft.tables.columns import Column
 from pytest_vft.tables.rows import read_images
 from pytest_vft.tables.spool import spool_csv, spool_rows
@@ -97,7 +97,7 @@ def _opened(path: str) -> OpenedFile:
     opened = open_file(path)
     if opened.is_read or opened.error:
         return opened
-    with open(path, "rb", opener=regular) as file:
+    with open_data(path) as file:
         starts = file.read(HEAD).removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"[")
     return opened._replace(container=ARRAY) if starts else opened
 

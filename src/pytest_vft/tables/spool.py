@@ -6,10 +6,12 @@ A row that cannot be written becomes a line with a text, which says why.
 from __future__ import annotations
 
 import csv
+import io
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
@@ -18,8 +20,8 @@ import pybase64
 from pytest_vft.encoding import MEDIA_TYPES, ImageFormat, encode_image, type_of
 from pytest_vft.errors import UsageError
 from pytest_vft.reading.images import image_format
+from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.shards import LONGEST_LINE
-from pytest_vft.regular_files import regular
 from pytest_vft.text import count
 
 _SEPARATORS = ",;\t"
@@ -50,11 +52,10 @@ def read_csv(path: str) -> Iterator[CsvRow]:
     taken: list[str] = []
     line = 1
     try:
-        with open(path, encoding="utf-8-sig", newline="", opener=regular) as file:
+        with io.TextIOWrapper(open_data(path), encoding="utf-8-sig", newline="") as file:
             head = file.readline()
-            file.seek(0)
             separator = max(_SEPARATORS, key=head.count)
-            reader = csv.reader(_noted(file, taken), delimiter=separator, strict=True)
+            reader = csv.reader(_noted(chain([head], file), taken), delimiter=separator, strict=True)
             names: list[str] = []
             for cells in reader:
                 text = "".join(taken)
