@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_vft.reading.remote import Watch
 
 _ORDER = ("refuses", "unknown", "loses", "note")
+_UNREADABLE = "file/unreadable"
 _KEPT = 100  # findings of a rule and file, of which a reason shows the first
 
 
@@ -90,12 +91,13 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     loads = bool(options.get("with_loader"))
     made = [report for _, report in judged if report]
     files = _files(found, made)
+    is_read = all(file.stopped_by != _UNREADABLE for report in made for file in report.files)
     with Samples(list(map(_as_read, found)), made) as samples:
         check = partial(run, known=known)
         providers = tuple(
             replace(
                 _converted(one.settings, _compatibility(one, report, today), samples, check, today)
-                if all(file.stopped_by is None for file in files)  # else nothing can be converted
+                if is_read  # else nothing can be converted
                 else _compatibility(one, report, today),
                 loader=_loaded(one.settings, sources) if loads else None,
             )
