@@ -50,7 +50,7 @@ def read(path: str | Path) -> dict[str, Conversation]:
 
 
 def random_chats() -> list[Example]:
-    """Return chats of which a third is as simple as possible."""
+    """Return chats of which a third is as simple as possible, and some that every provider takes."""
     found: list[Example] = []
 
     @settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
@@ -59,6 +59,8 @@ def random_chats() -> list[Example]:
         found.extend(chats)
 
     draw()
+    # All random chats may be refused by a provider that demands an order of roles.
+    found += [build_example("Which lot?", f"Lot {number}.") for number in range(3)]
     return [numbered(number, chat) for number, chat in enumerate(found)]
 
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_vft.reading.remote import Watch
 
 _ORDER = ("refuses", "unknown", "loses", "note")
-_UNREADABLE = "file/unreadable"
 _KEPT = 100  # findings of a rule and file, of which a reason shows the first
 
 
@@ -91,7 +90,9 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     loads = bool(options.get("with_loader"))
     made = [report for _, report in judged if report]
     files = _files(found, made)
-    is_read = all(file.stopped_by != _UNREADABLE for report in made for file in report.files)
+    rules = {rule.id: rule for one in measured for rule in one.rules}
+    stops = (rules.get(file.stopped_by or "") for report in made for file in report.files)
+    is_read = not any(rule and "readable" in rule.require for rule in stops)
     with Samples(list(map(_as_read, found)), made) as samples:
         check = partial(run, known=known)
         providers = tuple(
