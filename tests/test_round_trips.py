@@ -59,8 +59,8 @@ def random_chats() -> list[Example]:
         found.extend(chats)
 
     draw()
-    # All random chats may be refused by a provider that demands an order of roles.
-    found += [build_example("Which lot?", f"Lot {number}.") for number in range(3)]
+    # A provider may demand an order of roles, and a system message in each example if one has it.
+    found += [build_example("Which lot?", f"Lot {number}.", system="Look.") for number in range(3)]
     return [numbered(number, chat) for number, chat in enumerate(found)]
 
 
