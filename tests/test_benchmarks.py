@@ -44,6 +44,7 @@ ROWS = [
     "zstd",
     "fix",
     "providers",
+    "looks",
     "warm",
     "few-shot",
     "growth",
