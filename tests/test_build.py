@@ -500,15 +500,7 @@ def test_an_image_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [decoded.count(photo) for photo in photos] == [1] * 20
 
 
-@pytest.fixture
-def _online(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("VFT_OFFLINE", raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.mark.usefixtures("_online")
+@pytest.mark.usefixtures("online")
 def test_images_behind_urls_are_fetched_or_stay_there() -> None:
     with serving() as server:
         at = f"http://127.0.0.1:{server.port}"

@@ -340,15 +340,7 @@ def server() -> Iterator[Server]:
         yield one
 
 
-@pytest.fixture
-def _online(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("VFT_OFFLINE", raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.mark.usefixtures("_online")
+@pytest.mark.usefixtures("online")
 def test_images_behind_urls_are_fetched_and_embedded(server: Server) -> None:
     dataset(
         example(20, f"http://127.0.0.1:{server.port}/ok.jpg"),
@@ -362,7 +354,7 @@ def test_images_behind_urls_are_fetched_and_embedded(server: Server) -> None:
     assert server.paths["/ok.jpg"] == 1
 
 
-@pytest.mark.usefixtures("_online")
+@pytest.mark.usefixtures("online")
 def test_an_image_that_is_not_there_is_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"http://127.0.0.1:{server.port}/404"
     dataset(example(20, url))

@@ -10,6 +10,7 @@ from pytest_vft.model import SPLITS, Report
 from pytest_vft.report.conversion import (
     RefusedExamples,
     changed_text,
+    drop_advice,
     lost_text,
     next_lines,
     refused_lines,
@@ -99,12 +100,9 @@ def render_build(result: BuiltDataset, display: Display = DEFAULT) -> str:
 
 
 def _nothing_written(result: BuiltDataset) -> str:
-    advice = "more than --max-dropped" if result.dropped else "--drop sets them aside"
-    if result.refusals == 1 and not result.dropped:
-        advice = "--drop sets it aside"
     return (
         f"FAILED  {result.refusals:,} of {count(result.rows, 'row')} cannot be used; "
-        f"nothing was written ({advice})"
+        f"nothing was written ({drop_advice(result.refusals, result.dropped)})"
     )
 
 

@@ -123,13 +123,17 @@ def refusal_words(result: Conversion) -> str:
 
 def _nothing_written(result: Conversion) -> str:
     total = sum(one.total - sum(one.removed.values()) for one in result.outputs)
-    advice = "more than --max-dropped" if result.dropped else "--drop sets them aside"
-    if result.refusals == 1 and not result.dropped:
-        advice = "--drop sets it aside"
     return (
         f"FAILED  {result.refusals:,} of {count(total, 'example')} cannot be converted; "
-        f"nothing was written ({advice})"
+        f"nothing was written ({drop_advice(result.refusals, result.dropped)})"
     )
+
+
+def drop_advice(refusals: int, drop: bool) -> str:  # noqa: FBT001 - whether --drop was given
+    """Return why so many *refusals* kept files from being written: without *drop*, or with too many."""
+    if drop:
+        return "more than --max-dropped"
+    return "--drop sets it aside" if refusals == 1 else "--drop sets them aside"
 
 
 def changed_text(changes: Mapping[str, int]) -> str:
