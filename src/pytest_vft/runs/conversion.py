@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,6 @@ from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.converting.work import CutFile, cut_file, survey_file, survey_start
 from pytest_vft.errors import UsageError
-from pytest_vft.fixing.plan import RepairPlan
-from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
 from pytest_vft.outputs.names import output_targets
@@ -25,9 +22,9 @@ from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import Watch, counted
 from pytest_vft.report.conversion import Conversion, RefusedExamples
 from pytest_vft.runs.conversion_bodies import Bodies, fetch_bodies
+from pytest_vft.runs.conversion_form import ConversionForm, find_form, make_repair_plan
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.next_steps import next_steps
-from pytest_vft.runs.run import make_plan
 from pytest_vft.runs.side_files import side_files
 
 if TYPE_CHECKING:
@@ -42,15 +39,6 @@ class _SurveyedFile:
 
     cut: CutFile
     survey: ShardSurvey
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What is the same for all outputs of a run."""
-
-    data_format: str
-    shape: FileShape
-    images: Images
 
 
 def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Conversion:
@@ -98,15 +86,10 @@ def _suffixes(opened: dict[str, OpenedFile], *, stays_parquet: bool) -> dict[str
     }
 
 
-def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:
+def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> ConversionForm:
     """Return the form of all outputs. Raises UsageError if the target does not take images as requested."""
-    target = request.target
-    common, present, _ = reduce(ShardSurvey.joined, (file.survey for file in files))
-    data_format = target.data_format(preferences=common.preferences)
-    stays = target.reads_parquet and all(file.cut.is_table for file in files)
-    images: Images = "embed" if stays else target.images(data_format, request.images, present)
-    shape = replace(common.shape(target.shape()), images=bool(present))
-    return _Form(data_format, shape, images)
+    stays = request.target.reads_parquet and all(file.cut.is_table for file in files)
+    return find_form(request.target, (file.survey for file in files), request.images, stays_parquet=stays)
 
 
 class _Run:
@@ -115,7 +98,7 @@ class _Run:
     def __init__(
         self,
         request: ConversionRequest,
-        form: _Form,
+        form: ConversionForm,
         folder: OutputFolder,
         executor: Executor | None,
         count: Callable[[int], None],
@@ -138,7 +121,7 @@ class _Run:
         with TemporaryDirectory(prefix="vft-") as temporary:
             request = self._request
             urls = self.urls(todo)
-            bodies = fetch_bodies(request.settings, urls, temporary, watch, pretends=request.pretends)
+            bodies = fetch_bodies(request.settings, urls, temporary, watch)
             for file in todo:
                 found[file.cut.source.path] = self._convert(file, bodies)
         return {file.cut.source.path: found[file.cut.source.path] for file in files}
@@ -161,7 +144,7 @@ class _Run:
                 target=request.target.name,
                 allowed=request.allowed,
                 images=self._images(file),
-                repair=self._repair_plan(file),
+                repair=make_repair_plan(request.settings, file.cut.source, request.target),
                 staged=image_folder(part),
                 folder=str(self._folder.path),
                 prefix=request.target.prefix,
@@ -180,17 +163,6 @@ class _Run:
         self.surveys[file.cut.source.path] = survey
         return result
 
-    def _repair_plan(self, file: _SurveyedFile) -> RepairPlan:
-        """Return the plan of safe repairs by the rules on images of the provider.
-
-        Images with a prefix before their names are decoded, as the check of the result does not open them.
-        """
-        full = bool(self._request.target.prefix)
-        settings, source = self._request.settings, file.cut.source
-        images = tuple(rule for rule in settings.rules if rule.scope == "image")
-        lint = replace(make_plan(settings, images), full=full, cache=None)
-        return RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
-
     def _name(self, file: _SurveyedFile) -> str:
         return self._folder.names[file.cut.source.path]
 
@@ -205,7 +177,7 @@ class _Run:
         )
 
 
-def _write_side_files(form: _Form, folder: OutputFolder) -> Sequence[str]:
+def _write_side_files(form: ConversionForm, folder: OutputFolder) -> Sequence[str]:
     """Write the files that a trainer needs beside the data, and return their names."""
     files = side_files(form.data_format, form.shape, list(folder.names.values()), folder.path)
     if files:
@@ -219,7 +191,7 @@ def _write_side_files(form: _Form, folder: OutputFolder) -> Sequence[str]:
 
 def _conversion(
     request: ConversionRequest,
-    form: _Form,
+    form: ConversionForm,
     folder: OutputFolder,
     files: dict[str, FileConversion],
     side_files: Sequence[str],
