@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.converting.files import PARQUET_SUFFIX, FileConversion, convert_file, image_folder
+from pytest_vft.converting.images import FOLDER
 from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.converting.work import CutFile, cut_file, survey_file, survey_start
 from pytest_vft.errors import UsageError
 from pytest_vft.output_summary import OutputSummary
-from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
+from pytest_vft.outputs.folder import OutputFolder, output_folder
+from pytest_vft.outputs.keys import part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import Watch, counted
@@ -136,6 +138,7 @@ class _Run:
 
     def _convert(self, file: _SurveyedFile, bodies: Bodies) -> FileConversion:
         request, form, name = self._request, self._form, self._name(file)
+        judged = bool(request.target.prefix) or request.limit.drop
         with self._folder.part(name, self._key(file)) as part:
             plan = ConversionPlan(
                 source=file.cut.source,
@@ -144,7 +147,7 @@ class _Run:
                 target=request.target.name,
                 allowed=request.allowed,
                 images=self._images(file),
-                repair=make_repair_plan(request.settings, file.cut.source, request.target),
+                repair=make_repair_plan(request.settings, file.cut.source, judged=judged),
                 staged=image_folder(part),
                 folder=str(self._folder.path),
                 prefix=request.target.prefix,
@@ -153,6 +156,7 @@ class _Run:
                 bodies=bodies.folder,
                 causes={url: bodies.causes[url] for url in file.survey.urls if url in bodies.causes},
                 image_roots=request.settings.image_roots,
+                judged=judged,
                 keep_refused=request.limit.drop,
                 is_table=file.cut.is_table,
             )
@@ -200,6 +204,8 @@ def _conversion(
     outputs = {path: str(request.out / folder.names[path]) for path in files}
     written = request.limit.allows(refusals)
     changes = sum((one.changes for one in files.values()), Counter())
+    if changes["written to files"]:
+        changes["image files"] = _image_files(folder, files.values())
     splits = {outputs[source.path]: source.split for source in request.sources}
     steps = next_steps(request.target, form.data_format, form.shape, request.out, splits)
     return Conversion(
@@ -229,6 +235,12 @@ def _conversion(
         next=tuple(steps) if written else (),
         notes=tuple(_notes(request, changes)),
     )
+
+
+def _image_files(folder: OutputFolder, files: Iterable[FileConversion]) -> int:
+    """Return the number of image files that the outputs use, each of which several images may be."""
+    names = {name for name in folder.files if name.startswith(f"{FOLDER}/")}
+    return len(names.union(*(one.reused for one in files)))
 
 
 def _notes(request: ConversionRequest, changes: Mapping[str, int]) -> Iterator[str]:

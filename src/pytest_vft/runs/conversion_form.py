@@ -44,11 +44,12 @@ def find_form(
     return ConversionForm(data_format, shape, images)
 
 
-def make_repair_plan(settings: Settings, source: Source, target: ConversionTarget) -> RepairPlan:
+def make_repair_plan(settings: Settings, source: Source, *, judged: bool) -> RepairPlan:
     """Return the plan of safe repairs of the images of *source* by the rules of the provider.
 
-    Images with a prefix before their names are decoded, as the check of the result does not open them.
+    Images are decoded if they are *judged*: those with a prefix before their names, as the check of the
+    result does not open them, and all images if examples may be set aside.
     """
     images = tuple(rule for rule in settings.rules if rule.scope == "image")
-    lint = replace(make_plan(settings, images), full=bool(target.prefix), cache=None)
+    lint = replace(make_plan(settings, images), full=judged, cache=None)
     return RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
