@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import orjson
 import pybase64
@@ -19,6 +20,16 @@ from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, ImageReader
 from pytest_vft.text import fill
+
+
+class FixedImage(NamedTuple):
+    """An image after its repair, None if there was nothing to repair.
+
+    *problem* is what is wrong with the image then by a rule of severity error, None if nothing is.
+    """
+
+    data: bytes | None
+    problem: str | None
 
 
 class ImageFixer:
@@ -38,35 +49,37 @@ class ImageFixer:
             add_reference_facts([Image(0, 0, key, facts, url)])
         self._usual = facts  # those of any image whose media type is declared as it is
 
-    def repaired(self, data: bytes, has_boxes: Callable[[], bool]) -> bytes | None:
-        """Return the image *data* after its repair; None if there is nothing to repair.
+    def fixed(self, data: bytes, has_boxes: Callable[[], bool]) -> FixedImage:
+        """Return the image *data* after its repair, and what is wrong with it then.
 
         *has_boxes* tells whether the example has coordinates, which a turned image would not fit.
         """
-        state = self._state(data)
-        if not any(rule.fix in IMAGE_REPAIRS for rule in state.failing.values()):
-            return None
-        repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
-        return repaired.data if repaired else None
+        return self._fixed(self._state(data), has_boxes)
 
-    def problem(self, data: bytes, measured: ImageMeasurements | None = None) -> str | None:
-        """Return what is wrong with the image *data* after its repair, by a rule of severity error.
+    def problem(self, data: bytes, measured: ImageMeasurements) -> str | None:
+        """Return what is wrong with the image *data*, which has been *measured*, after its repair.
 
-        *measured* has the measurements of *data*, if they are known; what it shows is not judged.
+        What the image shows is not judged.
         """
-        state = self._judged(data, measured) if measured else self._state(data)
+        return self._fixed(self._judged(data, measured), lambda: False).problem
+
+    def _fixed(self, state: ImageState, has_boxes: Callable[[], bool]) -> FixedImage:
         if not state.failing:
-            return None
-        repaired = self.repaired(data, lambda: False)
-        if repaired is not None:
-            state = self._state(repaired)
+            return FixedImage(None, None)
+        data = None
+        if any(rule.fix in IMAGE_REPAIRS for rule in state.failing.values()):
+            repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
+            if repaired:
+                data, state = repaired.data, self._state(repaired.data)
         about_transport = self._images.failing(self._usual)
         errors = (
             rule
             for id_, rule in state.failing.items()
             if rule.severity == "error" and id_ not in about_transport
         )
-        return next((fill(rule.message, {**rule.params, **state.facts}) for rule in errors), None)
+        return FixedImage(
+            data, next((fill(one.message, {**one.params, **state.facts}) for one in errors), None)
+        )
 
     def _state(self, data: bytes) -> ImageState:
         (measured,) = self._reader.measure([data])

@@ -49,8 +49,7 @@ class ShardConverter:
         """Return *shard* in its new format. Raises OSError if it cannot be read or images not be written."""
         pieces: list[bytes | memoryview] = []
         surveyor = Surveyor()
-        result = ShardConversion(b"", 0, [], [], Counter(), Counter(), [], surveyor.survey())
-        names: dict[str, None] = {}
+        result = ShardConversion(b"", 0, [], [], Counter(), Counter(), {}, surveyor.survey())
         index = 0
         for index, entry in enumerate(shard_entries(shard), 1):
             payloads = Payloads(entry)
@@ -69,9 +68,9 @@ class ShardConverter:
                 continue
             for kind, number in images.changes.items():
                 result.changes[kind] += number
-            names |= images.names
+            result.images.update(images.names)
         data, survey = b"".join(pieces), surveyor.survey()
-        return result._replace(data=data, entries=index, images=list(names), survey=survey)
+        return result._replace(data=data, entries=index, survey=survey)
 
     def write(
         self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
@@ -89,6 +88,8 @@ class ShardConverter:
     ) -> list[bytes | memoryview]:
         """Like write(), for a conversation whose images are placed."""
         written = self._writer.write(conversation, self._plan.shape)
+        if self._plan.shape.parts and (contents := _strings(conversation)):
+            self.images.changes["contents"] += contents
         lost_kinds = {*conversation.losses, *written.losses}
         for kind in TRAINING_LOSSES if lost_kinds else ():
             if kind in lost_kinds and kind not in self._plan.allowed:
@@ -127,6 +128,11 @@ class ShardConverter:
         return conversation._replace(
             turns=list(map(placed, conversation.turns)), rejected=list(map(placed, conversation.rejected))
         )
+
+
+def _strings(conversation: Conversation) -> int:
+    """Return the number of messages of *conversation* whose content is a string."""
+    return sum(not turn.in_parts and bool(turn.pieces) for turn in conversation.everything)
 
 
 def survey_shard(source: Source, shard: Shard) -> ShardSurvey:

@@ -64,6 +64,29 @@ def check_in_place(paths: Iterable[str]) -> None:
             raise UsageError(f"{path}: is in object storage, where nothing is changed; --out writes copies")
 
 
+def make_folder(folder: Path) -> None:
+    """Create *folder* and those above it. Raises UsageError that names what is in the way."""
+    try:
+        _check_way(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise UsageError(
+            f"{folder.parent}: cannot be written to: {reason}; make it writable, or give another folder"
+        ) from error
+
+
+def _check_way(folder: Path) -> None:
+    """Raise UsageError for a file in place of *folder* or of one above it, or a link that leads nowhere."""
+    for path in (folder, *folder.parents):
+        if path.is_dir():
+            return
+        if path.is_symlink() and not path.exists():
+            raise UsageError(f"{path}: is a link to {path.readlink()}, which leads nowhere; remove the link")
+        if path.exists():
+            raise UsageError(f"{path}: is a file; expected a folder")
+
+
 def url_of(out: Path) -> str:
     """Return *out* as it was written if it was a URL, whose second slash a path does not have."""
     return re.sub(r"^(s3|gs|az):(/|$)", r"\1://", out.as_posix())
@@ -96,3 +119,8 @@ def _distinct(names: Mapping[str, str]) -> Mapping[str, str]:
 def leads_inside(name: str) -> bool:
     """Return whether *name*, with slashes, is that of a file in its folder or in a folder there."""
     return {"", ".", ".."}.isdisjoint(name.split("/"))  # an absolute path starts with ""
+
+
+def origins_path(path: str) -> str:
+    """Return where the origins of the lines of the file at *path* are, if they are known."""
+    return path + ORIGIN
