@@ -17,7 +17,7 @@ from pytest_vft.fixing.base64_text import decoded
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.reading.context import FetchContext
-from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.image_store import ImageStore, KnownImages
 from pytest_vft.reading.images import ImageMeasurements, ImageReader
 from pytest_vft.text import fill
 
@@ -33,11 +33,15 @@ class FixedImage(NamedTuple):
 
 
 class ImageFixer:
-    """Repairs images by a plan, as `vft fix` does without --unsafe."""
+    """Repairs images by a plan, as `vft fix` does without --unsafe.
 
-    def __init__(self, plan: RepairPlan) -> None:
+    Images that are *known* are not measured again, and others become known.
+    """
+
+    def __init__(self, plan: RepairPlan, known: KnownImages | None = None) -> None:
         full = plan.lint.full
-        store = ImageStore(full=full)
+        store = ImageStore(full=full, known=known)
+        self._known = store if known else None
         self._reader = ImageReader(full=full)
         judge = RuleJudge(plan.lint)
         self._images = ImageRepairer(plan, judge, store)
@@ -82,7 +86,10 @@ class ImageFixer:
         )
 
     def _state(self, data: bytes) -> ImageState:
-        (measured,) = self._reader.measure([data])
+        if self._known:
+            _, measured = self._known.measure(data)
+        else:  # a store keeps what it measures, of which there may be a million
+            (measured,) = self._reader.measure([data])
         return self._judged(data, measured)
 
     def _judged(self, data: bytes, measured: ImageMeasurements) -> ImageState:

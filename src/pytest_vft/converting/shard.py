@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import orjson
 
-from pytest_vft.converting.entries import Payloads, shard_entries
+from pytest_vft.converting.entries import Payloads, ShardEntry, shard_entries
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
 from pytest_vft.converting.survey import ShardSurvey, Surveyor
@@ -17,6 +17,7 @@ from pytest_vft.formats.registry import load_format, load_writer
 from pytest_vft.formats.unread import KEY
 from pytest_vft.formats.writers.base import TRAINING_LOSSES, WITHOUT_TOOLS
 from pytest_vft.model import Source
+from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
 
@@ -32,14 +33,24 @@ _LOST = {
 }
 
 
-class ShardConverter:
-    """Converts the shards of one file by a plan; *images* places their images."""
+class ReadEntry(NamedTuple):
+    """An entry with its payloads, and its conversation or why it is none; None for a blank line."""
 
-    def __init__(self, plan: ConversionPlan) -> None:
+    entry: ShardEntry
+    payloads: Payloads
+    conversation: Conversation | NotConvertedError | None
+
+
+class ShardConverter:
+    """Converts the shards of one file by a plan; *images* places their images.
+
+    Images that are *known* are not measured again.
+    """
+
+    def __init__(self, plan: ConversionPlan, known: KnownImages | None = None) -> None:
         self._plan = plan
-        self._format = load_format(plan.source.data_format, plan.source.layout)
         self._writer = load_writer(plan.data_format)
-        self.images = ImagePlacer(plan)
+        self.images = ImagePlacer(plan, known)
 
     def close(self) -> None:
         """Close the folders of local images."""
@@ -47,19 +58,23 @@ class ShardConverter:
 
     def convert(self, shard: Shard) -> ShardConversion:
         """Return *shard* in its new format. Raises OSError if it cannot be read or images not be written."""
+        return self.convert_entries(read_shard(self._plan.source, shard))
+
+    def convert_entries(self, entries: Iterable[ReadEntry]) -> ShardConversion:
+        """Return *entries* in their new format. Raises OSError if images cannot be written."""
         pieces: list[bytes | memoryview] = []
         surveyor = Surveyor()
         result = ShardConversion(b"", 0, [], [], Counter(), Counter(), {}, surveyor.survey())
         index = 0
-        for index, entry in enumerate(shard_entries(shard), 1):
-            payloads = Payloads(entry)
-            if payloads.line.blank:
+        for index, (entry, payloads, conversation) in enumerate(entries, 1):
+            if conversation is None:
                 result.blank.append(index - 1)
                 continue
             images = self.images
             images.changes, images.names = defaultdict(int), {}
             try:
-                conversation = read_conversation(self._format, line_value(payloads.line))
+                if isinstance(conversation, NotConvertedError):
+                    raise conversation
                 surveyor.add(conversation)
                 pieces += self.write(conversation, payloads, result.losses)
             except NotConvertedError as error:
@@ -135,15 +150,31 @@ def _strings(conversation: Conversation) -> int:
     return sum(not turn.in_parts and bool(turn.pieces) for turn in conversation.everything)
 
 
-def survey_shard(source: Source, shard: Shard) -> ShardSurvey:
-    """Return the survey of *shard*, of the examples that can be read."""
+def read_shard(source: Source, shard: Shard) -> Iterator[ReadEntry]:
+    """Yield the entries of *shard* of *source*. Raises OSError if the file cannot be read."""
+    return read_conversations(source, shard_entries(shard))
+
+
+def read_conversations(source: Source, entries: Iterable[ShardEntry]) -> Iterator[ReadEntry]:
+    """Yield *entries* of *source* as conversations."""
     data_format = load_format(source.data_format, source.layout)
-    surveyor = Surveyor()
-    for entry in shard_entries(shard):
+    for entry in entries:
         payloads = Payloads(entry)
+        conversation: Conversation | NotConvertedError | None = None
         if not payloads.line.blank:
-            with suppress(NotConvertedError):
-                surveyor.add(read_conversation(data_format, line_value(payloads.line)))
+            try:
+                conversation = read_conversation(data_format, line_value(payloads.line))
+            except NotConvertedError as error:
+                conversation = error
+        yield ReadEntry(entry, payloads, conversation)
+
+
+def survey_entries(entries: Iterable[ReadEntry]) -> ShardSurvey:
+    """Return the survey of *entries*, of those that are conversations."""
+    surveyor = Surveyor()
+    for one in entries:
+        if isinstance(one.conversation, Conversation):
+            surveyor.add(one.conversation)
     return surveyor.survey()
 
 
