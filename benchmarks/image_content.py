@@ -23,7 +23,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from image_set import charts, documents, fetch, photos
+from image_set import charts, documents, fetch, photos, templates
 from PIL import Image, ImageFilter
 
 from pytest_vft.catalogue.load import shipped_rules
@@ -135,6 +135,16 @@ def similarity(half: Sequence[Image.Image]) -> None:
                 false_pairs(f"{name} of {change}", copies)
 
 
+def refilled() -> None:
+    """Print how many images of one template with other content are alike, and the recall of their copies."""
+    for name, images in templates(DRAWN, SEED).items():
+        known = looks([jpeg(image) for image in images])
+        false_pairs(name, known)
+        for change in (*SMALLER, "JPEG of quality 50"):
+            copies = looks([COPIES[change](image) for image in images])
+            print(f"    {change}: {sum(map(are_alike, known, copies))}/{len(images)}")
+
+
 def false_pairs(name: str, looks: Sequence[Look | None]) -> None:
     """Print how many of the images, all of which are different, are alike."""
     pairs = list(combinations(looks, 2))
@@ -218,6 +228,7 @@ def main() -> None:
     fetch(folder)
     half = [image for _, image in photos(folder)][1::2]
     similarity(half)
+    refilled()
     quality(half, folder, python)
 
 

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 # Debian packages with photos, and a wheel; drawings for children are left out.
 DEBIAN = ("opencv-doc", "tuxpaint-stamps-default", "mate-backgrounds", "ukui-wallpapers")
@@ -140,3 +140,66 @@ def documents(number: int, seed: int) -> Iterator[Image.Image]:
             else:
                 draw.text((60, top), " ".join(chance.choices(WORDS, k=chance.randint(4, 11))), "black", font)
         yield page
+
+
+def templates(number: int, seed: int) -> dict[str, list[Image.Image]]:
+    """Return *number* images of each template with other content by *seed*, as they are and as scans.
+
+    The scans have uneven light, as of one lamp, blur and noise.
+    """
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    flat = {
+        "forms by hand": [filled_form(chance) for _ in range(number)],
+        "receipts": [receipt(chance) for _ in range(number)],
+        "screens of one program": [screen(chance) for _ in range(number)],
+    }
+    return flat | {f"{name}, scanned": [scan(image) for image in images] for name, images in flat.items()}
+
+
+def filled_form(chance: random.Random) -> Image.Image:
+    """Return a form with ten fields and handwriting, which is wavy lines."""
+    page = Image.new("RGB", (620, 877), "white")
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((30, 30, 590, 80), (40, 70, 130))
+    for row in range(10):
+        top = 110 + 70 * row
+        draw.text((40, top + 14), WORDS[row].title(), "black", ImageFont.load_default(size=16))
+        draw.rectangle((180, top, 580, top + 46), outline="grey")
+        end = chance.randint(240, 570)
+        line = [(x, top + 23 + chance.uniform(-14, 14)) for x in range(190, end, 5)]
+        draw.line(line, (20, 20, 120), 2)
+    return page
+
+
+def receipt(chance: random.Random) -> Image.Image:
+    """Return a receipt of one shop with 14 items."""
+    page = Image.new("RGB", (420, 800), (245, 244, 240))
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(size=20)
+    draw.text((110, 30), "Corner Shop", "black", ImageFont.load_default(size=34))
+    for row in range(14):
+        draw.text((25, 110 + 45 * row), chance.choice(WORDS).title(), "black", font)
+        draw.text((310, 110 + 45 * row), f"{chance.uniform(1, 90):7.2f}", "black", font)
+    return page
+
+
+def screen(chance: random.Random) -> Image.Image:
+    """Return the window of a program with a list."""
+    window = Image.new("RGB", (1280, 800), (250, 250, 252))
+    draw = ImageDraw.Draw(window)
+    font = ImageFont.load_default(size=18)
+    draw.rectangle((0, 0, 220, 800), (35, 39, 47))
+    for row in range(14):
+        top = 80 + 50 * row
+        draw.rectangle((240, top, 1260, top + 42), "white", (220, 220, 225))
+        draw.text((260, top + 10), " ".join(chance.choices(WORDS, k=3)), "black", font)
+        draw.rectangle((1000, top + 9, 1090, top + 33), chance.choice(("green", "red", "orange")))
+        draw.text((1130, top + 10), f"{chance.uniform(5, 900):.2f}", "black", font)
+    return window
+
+
+def scan(image: Image.Image) -> Image.Image:
+    """Return *image* a little blurred, in light that falls from one side, with noise."""
+    light = Image.linear_gradient("L").rotate(90).resize(image.size).point(lambda level: 150 + 0.4 * level)
+    lit = ImageChops.multiply(image.filter(ImageFilter.GaussianBlur(0.7)), light.convert("RGB"))
+    return Image.blend(lit, Image.effect_noise(image.size, 12).convert("RGB"), 0.06)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.load import shipped_rules
@@ -215,6 +215,30 @@ def test_images_that_look_alike_are_found_where_they_measure_the_model(tmp_path:
         ("near-split-leak", "validation", 1),
     ]
     assert "train.jsonl:1 (train, validation)" in result.findings[0].found.message
+
+
+def scanned_form(seed: int) -> bytes:
+    """A form that is filled in by *seed*, in light from one side."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    page = Image.new("L", (600, 800), "white")
+    draw_on = ImageDraw.Draw(page)
+    for top in range(40, 740, 70):
+        draw_on.rectangle((150, top, 570, top + 46), outline="grey")
+        end = chance.randint(220, 560)
+        draw_on.line([(x, top + 23 + chance.uniform(-14, 14)) for x in range(160, end, 5)], 60, 2)
+    light = Image.linear_gradient("L").rotate(90).resize(page.size)
+    light = light.point([120 + level // 2 for level in range(256)])
+    file = io.BytesIO()
+    ImageChops.multiply(page, light).convert("RGB").save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def test_scans_of_a_form_look_alike_only_if_they_are_filled_in_the_same(tmp_path: Path) -> None:
+    first, *others = map(scanned_form, range(8))
+
+    assert not compare(written(tmp_path, train=[first, *others[:4]], test=others[4:])).findings
+    paths = written(tmp_path, train=[*others, first], test=[smaller(first)])
+    assert found(compare(paths)) == [("near-split-leak", "test", 1)]
 
 
 def test_shards_and_workers_find_the_same(tmp_path: Path) -> None:

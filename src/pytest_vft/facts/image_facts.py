@@ -111,7 +111,7 @@ class ImageFacts(TypedDict):
     lights: NotRequired[int | None]
     """Grey level, from 0 (black) to 255, that 99 % of the pixels do not exceed; None if not decoded."""
     shades: NotRequired[int | None]
-    """Grey level that 5 % of the pixels do not exceed; None if not decoded."""
+    """Grey level that 3 % of the pixels do not exceed; None if not decoded."""
     entropy: NotRequired[int | None]
     """Entropy of the grey levels in hundredths of a bit; None if not decoded."""
     sharpness: NotRequired[int | None]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import mul, sub
 from typing import NamedTuple
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFilter
 
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.views import Box, DecodedImage, View
@@ -36,10 +36,13 @@ NO_FINGERPRINT = ""
 _TINTED = (6, 5)
 _NO_TINTS = bytes(2 * _TINTED[0] * _TINTED[1])
 
-# The least correlation of thumbnails. Drawings, charts and pages, which are alike by nature, must agree in
-# each cell instead: of 7,140 pairs of charts and as many of pages with the same layout, none agrees to 5
-# levels, and copies of half the size do (measured 2026-11-29).
+# The least correlation of thumbnails. Besides, all cells but one must agree once light and contrast are
+# equal: forms on one template correlate, and differ where they are filled in. A cell at an edge may differ by
+# a share of the levels around it, as in a copy of another size. Drawings, charts and pages, which are alike
+# by nature, must agree in each cell as they are: of 7,140 pairs of charts and as many of pages with the same
+# layout, none agrees to 5 levels, and copies of half the size do (measured 2026-11-29).
 _ALIKE = 0.95
+_AT_EDGES = [round(0.1 * levels) for levels in range(256)]
 _MOST_DIFFERENT = 5  # levels
 _SIMILAR = frozenset(range(-_MOST_DIFFERENT, _MOST_DIFFERENT + 1))
 _DRAWN = 80  # different levels of cells, below which an image on one ground is taken for a drawing
@@ -67,7 +70,7 @@ class Look(NamedTuple):
             return True
         if self.is_drawn or other.is_drawn:
             return False
-        return correlation(self.levels, other.levels) >= _ALIKE
+        return _agree_in_other_light(*sorted((self.levels, other.levels), key=_spread))
 
 
 def _agree(ours: bytes, theirs: bytes) -> bool:
@@ -85,13 +88,40 @@ def _is_drawn(levels: bytes) -> bool:
     return sum(around) >= _GROUND * len(levels)
 
 
-def correlation(ours: bytes, theirs: bytes) -> float:
-    """Return Pearson's correlation of two thumbnails, 0 if one has a single level."""
-    number, sum_, other_sum = len(ours), sum(ours), sum(theirs)
-    shared = number * sum(map(mul, ours, theirs)) - sum_ * other_sum
-    spread = number * sum(map(mul, ours, ours)) - sum_ * sum_
-    other_spread = number * sum(map(mul, theirs, theirs)) - other_sum * other_sum
-    return shared / math.sqrt(spread * other_spread) if spread and other_spread else 0.0
+def _agree_in_other_light(weak: bytes, strong: bytes) -> bool:
+    """Return whether thumbnails agree in all cells but one if *weak* gets the light and contrast of *strong*.
+
+    The line from the levels of *weak* to those of *strong* is that of least squares.
+    """
+    number, sum_, other_sum = len(weak), sum(weak), sum(strong)
+    shared = number * sum(map(mul, weak, strong)) - sum_ * other_sum
+    spread, other_spread = _spread(weak), _spread(strong)
+    if not spread or shared < _ALIKE * math.sqrt(spread * other_spread):
+        return False
+    slope = shared / spread
+    start = (other_sum - slope * sum_) / number
+    lit = _image(weak).point([min(255, max(0, round(start + slope * level))) for level in range(256)])
+    edges = ImageChops.darker(_around(weak), _around(strong)).point(_AT_EDGES)
+    differences = ImageChops.subtract(ImageChops.difference(lit, _image(strong)), edges).histogram()
+    return sum(differences[_MOST_DIFFERENT + 1 :]) <= 1
+
+
+@lru_cache(maxsize=4096)
+def _spread(levels: bytes) -> int:
+    """Return the variance of *levels*, times the square of their number."""
+    total, squares = sum(levels), sum(level * level for level in levels)
+    return len(levels) * squares - total * total
+
+
+@lru_cache(maxsize=4096)
+def _around(levels: bytes) -> Image.Image:
+    """Return by how many levels the cells around each cell differ."""
+    image = _image(levels)
+    return ImageChops.subtract(image.filter(ImageFilter.MaxFilter(3)), image.filter(ImageFilter.MinFilter(3)))
+
+
+def _image(levels: bytes) -> Image.Image:
+    return Image.frombytes("L", _THUMBNAIL, levels)
 
 
 @dataclass(frozen=True, slots=True)
