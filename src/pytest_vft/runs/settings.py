@@ -183,8 +183,9 @@ class Settings:
             if self.max_tokens:
                 severity = self.config.severity.get(id_)
                 values = {**self.config.params.get(id_, {}), MAX_TOKENS: self.max_tokens}
-                statement = provider.rules[id_]._replace(off=None)
-                rule = bind_rule(self.catalogue[id_], statement, values, severity)
+                rule = bind_rule(
+                    self.catalogue[id_], provider.rules[id_]._replace(off=None), values, severity
+                )
                 bound |= {id_: rule} if rule else {}
         return {id_: bound[id_] for id_ in self.catalogue if id_ in bound}
 
@@ -236,9 +237,8 @@ class Settings:
     @cached_property
     def ignored(self) -> Mapping[str, frozenset[str]]:
         """The ids of ignored rules, by the path of each source."""
-        shared: dict[frozenset[str], frozenset[str]] = {}  # most files ignore the same rules
-        ids = {path: frozenset(reasons) for path, reasons in self.reasons_by_file.items()}
-        return {path: shared.setdefault(one, one) for path, one in ids.items()}
+        ids = {id(reasons): frozenset(reasons) for reasons in self.reasons_by_file.values()}  # few differ
+        return {path: ids[id(reasons)] for path, reasons in self.reasons_by_file.items()}
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
