@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pytest_vft.fixing.boxes import has_boxes
@@ -43,10 +43,10 @@ def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
 
 
 class Payloads:
-    """The base64 payloads of one entry, which tokens stand for."""
+    """The base64 payloads of one entry, and what else is written in it, in slots that tokens stand for."""
 
     def __init__(self, entry: ShardEntry) -> None:
-        self._payloads: list[memoryview] = []
+        self._payloads: list[bytes | memoryview] = []
         lifted = None if isinstance(entry.raw, LongLine) else lift(entry.raw, self._take)
         self._text = lifted or b""
         element = entry.element
@@ -55,6 +55,19 @@ class Payloads:
     def _take(self, payload: memoryview) -> bytes:
         self._payloads.append(payload)
         return f"{_MARK}{len(self._payloads) - 1};".encode()
+
+    def __len__(self) -> int:
+        """Return the number of slots."""
+        return len(self._payloads)
+
+    def put(self, content: bytes) -> str:
+        """Return the token for *content*, which is put in a slot; put_back() has it in place of the token."""
+        self._payloads.append(content)
+        return f"{_MARK}{len(self._payloads) - 1};"
+
+    def has(self, reference: str) -> bool:
+        """Return whether *reference* is a data URL whose payload is in a slot."""
+        return _MARK in reference
 
     def has_boxes(self) -> bool:
         """Return whether the entry has coordinates of boxes or points."""
@@ -72,10 +85,16 @@ class Payloads:
         return payload.encode()
 
     def put_back(self, text: bytes) -> list[bytes | memoryview]:
-        """Return the pieces of *text* with payloads in place of their tokens."""
-        if not self._payloads:
-            return [text]
-        pieces: list[bytes | memoryview] = list(_TOKEN.split(text))
-        for number in range(1, len(pieces), 2):
-            pieces[number] = self._payloads[int(pieces[number])]
+        """Return the pieces of *text* with the content of slots in place of its tokens."""
+        return self.filled(self.split(text)) if self._payloads else [text]
+
+    def split(self, text: bytes) -> list[bytes | int]:
+        """Return the pieces of *text*, and the number of a slot for each token between them."""
+        pieces: list[bytes | int] = list(_TOKEN.split(text))
+        pieces[1::2] = map(int, pieces[1::2])
         return pieces
+
+    def filled(self, pieces: Sequence[bytes | int]) -> list[bytes | memoryview]:
+        """Return *pieces*, which split() returned for an entry like this, with content from slots."""
+        slots = self._payloads
+        return [slots[piece] if isinstance(piece, int) else piece for piece in pieces]

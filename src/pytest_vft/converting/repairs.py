@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import orjson
 import pybase64
 
 from pytest_vft.catalogue.cases import draw
-from pytest_vft.checking.judge import RuleJudge
+from pytest_vft.checking.judge import FAIL, RuleJudge
 from pytest_vft.facts.image import Image, image_facts, repaired_facts
+from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.references import add_reference_facts
 from pytest_vft.fixing.base64_text import decoded
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.images import ImageMeasurements, ImageReader
+from pytest_vft.reading.images import ImageMeasurements, measure_image
 from pytest_vft.text import fill
 
 
@@ -27,8 +29,11 @@ class ImageFixer:
     def __init__(self, plan: RepairPlan) -> None:
         full = plan.lint.full
         store = ImageStore(full=full)
-        self._reader = ImageReader(full=full)
+        self._full = full
         judge = RuleJudge(plan.lint)
+        mending = [one for one in plan.lint.rules if one.fix in IMAGE_REPAIRS and one.id not in plan.ignored]
+        # Most images need no repair, which the rules that lead to one tell; then the others are not judged.
+        self._check_mending = RuleJudge(replace(plan.lint, rules=tuple(mending))).checks["image"]
         self._images = ImageRepairer(plan, judge, store)
         payload = pybase64.b64encode(draw("png 64x64 rgb")[1]).decode()
         url = f"data:image/png;base64,{payload}"
@@ -43,9 +48,10 @@ class ImageFixer:
 
         *has_boxes* tells whether the example has coordinates, which a turned image would not fit.
         """
-        state = self._state(data)
-        if not any(rule.fix in IMAGE_REPAIRS for rule in state.failing.values()):
+        facts = self._facts(self._measured(data))
+        if FAIL not in self._check_mending(facts):
             return None
+        state = ImageState(data, facts, self._images.failing(facts))
         repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
         return repaired.data if repaired else None
 
@@ -54,7 +60,7 @@ class ImageFixer:
 
         *measured* has the measurements of *data*, if they are known; what it shows is not judged.
         """
-        state = self._judged(data, measured) if measured else self._state(data)
+        state = self._state(data, measured)
         if not state.failing:
             return None
         repaired = self.repaired(data, lambda: False)
@@ -68,15 +74,18 @@ class ImageFixer:
         )
         return next((fill(rule.message, {**rule.params, **state.facts}) for rule in errors), None)
 
-    def _state(self, data: bytes) -> ImageState:
-        (measured,) = self._reader.measure([data])
-        return self._judged(data, measured)
+    def _state(self, data: bytes, measured: ImageMeasurements | None = None) -> ImageState:
+        facts = self._facts(measured or self._measured(data))
+        return ImageState(data, facts, self._images.failing(facts))
 
-    def _judged(self, data: bytes, measured: ImageMeasurements) -> ImageState:
+    def _measured(self, data: bytes) -> ImageMeasurements:
+        return measure_image(data, full=self._full)
+
+    def _facts(self, measured: ImageMeasurements) -> ImageFacts:
+        """Return the facts of an image by how it is *measured*, without what it shows."""
         if measured.content:
             measured = measured._replace(content={})
-        facts = repaired_facts(self._usual, measured)
-        return ImageState(data, facts, self._images.failing(facts))
+        return repaired_facts(self._usual, measured)
 
 
 def decode_strictly(payload: bytes | memoryview) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,10 +13,12 @@ from pytest_vft.converting.entries import Payloads, shard_entries
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
 from pytest_vft.converting.survey import ShardSurvey, Surveyor
+from pytest_vft.converting.templates import Templates, has_slots
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, read_conversation
+from pytest_vft.formats.plain import plain_example
 from pytest_vft.formats.registry import load_format, load_writer
 from pytest_vft.formats.unread import KEY
-from pytest_vft.formats.writers.base import TRAINING_LOSSES, WITHOUT_TOOLS
+from pytest_vft.formats.writers.base import TRAINING_LOSSES, WITHOUT_TOOLS, WrittenExample
 from pytest_vft.model import Source
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
@@ -38,6 +41,7 @@ class ShardConverter:
     def __init__(self, plan: ConversionPlan) -> None:
         self._plan = plan
         self._format = load_format(plan.source.data_format, plan.source.layout)
+        self._may_be_plain = plan.source.data_format == "openai"
         self._writer = load_writer(plan.data_format)
         self.images = ImagePlacer(plan)
 
@@ -52,6 +56,12 @@ class ShardConverter:
         result = ShardConversion(b"", 0, [], [], Counter(), Counter(), [], surveyor.survey())
         names: dict[str, None] = {}
         index = 0
+
+        def examine(conversation: Conversation) -> None:
+            surveyor.add(conversation)
+            self._check_order(conversation)
+
+        templates = Templates(self.images, examine, self._written)
         for index, entry in enumerate(shard_entries(shard), 1):
             payloads = Payloads(entry)
             if payloads.line.blank:
@@ -60,9 +70,14 @@ class ShardConverter:
             images = self.images
             images.changes, images.names = defaultdict(int), {}
             try:
-                conversation = read_conversation(self._format, line_value(payloads.line))
-                surveyor.add(conversation)
-                pieces += self.write(conversation, payloads, result.losses)
+                value = line_value(payloads.line)
+                plain = plain_example(value) if self._may_be_plain else None
+                if plain and has_slots(plain, payloads):
+                    pieces += templates.write(plain, payloads)
+                else:
+                    conversation = read_conversation(self._format, value)
+                    examine(conversation)
+                    pieces += self.write_placed(self._placed(conversation, payloads), payloads, result.losses)
             except NotConvertedError as error:
                 kept = entry if self._plan.keep_refused else None
                 result.refused.append(RefusedEntry(index - 1, str(error), kept))
@@ -70,24 +85,28 @@ class ShardConverter:
             for kind, number in images.changes.items():
                 result.changes[kind] += number
             names |= images.names
+        for template in templates:
+            _add_losses(template.losses, result.losses, template.examples)
         data, survey = b"".join(pieces), surveyor.survey()
         return result._replace(data=data, entries=index, images=list(names), survey=survey)
-
-    def write(
-        self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
-    ) -> list[bytes | memoryview]:
-        """Return the pieces of the line of *conversation*, and add what it lost to *losses*.
-
-        Raises NotConvertedError if the target cannot have it.
-        """
-        if self._plan.shape.ordered:
-            self._check_order(conversation)
-        return self.write_placed(self.placed(conversation, payloads), payloads, losses)
 
     def write_placed(
         self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
     ) -> list[bytes | memoryview]:
-        """Like write(), for a conversation whose images are placed."""
+        """Return the pieces of the line of *conversation*, whose images are placed, and add to *losses*.
+
+        Raises NotConvertedError if the target cannot have it.
+        """
+        written = self._written(conversation)
+        for found in (conversation.losses, written.losses):
+            _add_losses(found, losses)
+        return [*payloads.put_back(orjson.dumps(written.example)), b"\n"]
+
+    def _written(self, conversation: Conversation) -> WrittenExample:
+        """Return *conversation* in its new format.
+
+        Raises NotConvertedError if the target cannot have it, or would lose what is not allowed.
+        """
         written = self._writer.write(conversation, self._plan.shape)
         lost_kinds = {*conversation.losses, *written.losses}
         for kind in TRAINING_LOSSES if lost_kinds else ():
@@ -96,22 +115,19 @@ class ShardConverter:
                 if kind == "tools" and self._plan.data_format in WITHOUT_TOOLS:
                     lost += f", which vft does not write in the format {self._plan.data_format}"
                 raise NotConvertedError(f"{self._plan.target} would lose {lost} (--allow-loss={kind})")
-        pieces = payloads.put_back(orjson.dumps(written.example))
-        for found in (conversation.losses, written.losses):
-            for kind, number in found.items():
-                is_counted = not kind.startswith(KEY) or kind in losses or len(losses) < _MOST_KINDS
-                losses[kind if is_counted else "other keys"] += number
-        return [*pieces, b"\n"]
+        return written
 
     def _check_order(self, conversation: Conversation) -> None:
-        """Raise NotConvertedError if an example to train on starts with an answer, or ends without one."""
+        """Raise NotConvertedError if an ordered example starts with an answer, or ends without one."""
+        if not self._plan.shape.ordered:
+            return
         roles = [turn.role for turn in conversation.turns if turn.role != "system"]
         if roles[:1] == ["assistant"]:
             raise NotConvertedError(f"starts with an answer; {self._plan.target} reads a question first")
         if roles and roles[-1] != "assistant" and self._plan.source.split != "test":
             raise NotConvertedError(f"ends without an answer; {self._plan.target} reads an answer last")
 
-    def placed(self, conversation: Conversation, payloads: Payloads) -> Conversation:
+    def _placed(self, conversation: Conversation, payloads: Payloads) -> Conversation:
         """Return *conversation* with images as the target takes them.
 
         Raises NotConvertedError if the content of an image cannot be had.
@@ -127,6 +143,13 @@ class ShardConverter:
         return conversation._replace(
             turns=list(map(placed, conversation.turns)), rejected=list(map(placed, conversation.rejected))
         )
+
+
+def _add_losses(found: Mapping[str, int], losses: Counter[str], examples: int = 1) -> None:
+    """Add to *losses* what each of some *examples* loses: *found*, by kind."""
+    for kind, number in found.items():
+        is_counted = not kind.startswith(KEY) or kind in losses or len(losses) < _MOST_KINDS
+        losses[kind if is_counted else "other keys"] += number * examples
 
 
 def survey_shard(source: Source, shard: Shard) -> ShardSurvey:
