@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,3 +63,47 @@ def s3(s3_server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Storage:
     from storage import Storage  # noqa: PLC0415 - a check of the example data loads this file without extras
 
     return Storage.new(*s3_server, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def google_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of a server for Google Cloud Storage on loopback, and its log."""
+    from google_storage import GoogleStorage  # noqa: PLC0415 - as above
+
+    log = tmp_path_factory.mktemp("google") / "log"
+    with GoogleStorage(log) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", log
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of Azurite on loopback, and its log; skips where it is not installed.
+
+    npm install -g azurite@3.35.0
+    """
+    program = shutil.which("azurite-blob")
+    if program is None:
+        pytest.skip("azurite is not installed")
+    log = tmp_path_factory.mktemp("azure") / "log"
+    options = "--inMemoryPersistence --skipApiVersionCheck --disableTelemetry --blobPort 0"
+    with log.open("wb") as file:
+        server = subprocess.Popen([program, *options.split()], stdout=file, stderr=file)
+    try:
+        while "successfully listens on" not in (text := log.read_text()):
+            assert server.poll() is None, text
+            time.sleep(0.05)
+        yield text.partition("successfully listens on ")[2].split()[0], log
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(params=["s3", "gs", "az"])
+def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    """An empty bucket on loopback of each kind of object storage, which the environment leads to."""
+    from storage import Storage  # noqa: PLC0415 - as above
+
+    servers = {"s3": "s3_server", "gs": "google_server", "az": "azure_server"}
+    return Storage.new(*request.getfixturevalue(servers[request.param]), monkeypatch, request.param)

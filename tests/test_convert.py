@@ -29,6 +29,7 @@ from pytest_vft.checking import processes
 from pytest_vft.cli import main
 from pytest_vft.converting import parquet as parquet_writer
 from pytest_vft.converting import work
+from pytest_vft.report.conversion import render_conversion
 
 TRAINERS = ("trl", "llamafactory", "swift", "axolotl", "unsloth", "together", "fireworks", "azure", "openai")
 WEIGHT = st.sampled_from([None, 0])
@@ -133,7 +134,10 @@ def test_the_same_image_is_written_once_and_byte_for_byte() -> None:
     (name,) = files("out/images")
     assert Path("out/images", name).read_bytes() == PNG
     assert {image for line in lines("out/train.jsonl") for image in line["images"]} == {f"images/{name}"}
-    assert result.changes == {"written to files": 12}
+    assert result.changes == {"written to files": 12, "image files": 1}
+    assert "changed: 12 images written to 1 file\n" in render_conversion(result)
+    again = convert("train.jsonl", to="llamafactory", out="out", force=True)
+    assert again.changes["image files"] == 1  # which was there already
     assert name.rpartition(".")[2] == "png"
 
 
@@ -350,7 +354,8 @@ def test_images_behind_urls_are_fetched_and_embedded(server: Server) -> None:
     result = convert("train.jsonl", to="together", out="out", allow_private=True)
 
     assert result.ok
-    assert result.changes == {"fetched": 2, "embedded": 2}
+    assert result.changes == {"fetched": 2, "embedded": 2, "contents": 28}
+    assert "2 images embedded; contents of 28 messages written as\n  lists\n" in render_conversion(result)
     assert server.paths["/ok.jpg"] == 1
 
 
@@ -563,6 +568,32 @@ def test_more_than_may_be_dropped_is_not_written() -> None:
 
     assert not convert("train.jsonl", to="trl", out="out", drop=True, max_dropped=1).written
     assert convert("train.jsonl", to="trl", out="out", drop=True, max_dropped=2).written
+
+
+@pytest.mark.parametrize("to", ["openai", "together", "axolotl", "trl"])
+def test_an_image_that_the_target_cannot_open_is_set_aside(to: str) -> None:
+    whole, cut = draw("jpeg 64x64 rgb")[1], draw("jpeg 256x256 rgb")[1][:-200]
+    for name, data in (("whole.jpg", whole), ("cut.jpg", cut)):
+        Path(name).write_bytes(data)
+    broken = [f"data:image/jpeg;base64,{pybase64.b64encode(cut).decode()}", "data:image/jpeg;base64,AAAA"]
+    write_jsonl("embedded.jsonl", [example(n, data_url("png 64x64 rgb")) for n in range(12)])
+    with Path("embedded.jsonl").open("a", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(example(20, one))}\n" for one in broken)
+    placed = [FORMS["trl"].example(n, "cut.jpg" if n == 12 else "whole.jpg") for n in range(13)]
+    write_jsonl("files.jsonl", placed)
+
+    result = convert("embedded.jsonl", "files.jsonl", to=to, out="out", drop=True)
+
+    assert [(one.kept, one.aside) for one in result.outputs] == [(12, 2), (12, 1)]
+    reasons = [f"{one.path}:{one.place} {one.why}" for one in result.refused]
+    assert [one.partition(": ")[0] for one in reasons if "ends too early" in one] == [
+        "embedded.jsonl:13 image ends too early",
+        "files.jsonl:13 image ends too early",
+    ]
+    assert result.report is not None
+    assert not [one for one in result.report.findings if one.rule.startswith("image/")]
+    left = convert("embedded.jsonl", to=to, out="left", images="keep" if to != "trl" else None)
+    assert left.written  # and the check says so
 
 
 def test_a_file_that_exists_is_replaced_only_by_force() -> None:

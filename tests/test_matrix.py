@@ -783,15 +783,16 @@ def outcome(provider: str, after: AfterConversion) -> AfterConversion:
         "image_prefix": said.get("image-prefix", "").replace("BUCKET", "acme"),
         "bucket_owner": "123456789012",
     }
-    result = convert(
-        "train.jsonl",
-        to=said["to"],
-        out=said["out"],
-        allow_loss=said.get("allow-loss", ""),
-        drop=True,
-        allow_private=True,
+    options = {
+        "to": said["to"],
+        "out": said["out"],
+        "allow_loss": said.get("allow-loss", ""),
+        "allow_private": True,
         **(in_bucket if "image-prefix" in said else {}),
-    )
+    }
+    result = convert("train.jsonl", **options)
+    if result.refusals:  # which keep the others from being written
+        result = convert("train.jsonl", **options, drop=True)
     written = [output.path for output in result.outputs if output.kept]
     comparison = compare_providers(*written, providers=provider, offline=True) if written else None
     reasons = comparison[provider].reasons if comparison else ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import pickle
 import re
 import signal
@@ -123,7 +122,7 @@ def test_a_second_run_reads_nothing(s3: Storage, capsys: pytest.CaptureFixture[s
     assert s3.reads() > read
 
 
-def test_globs(s3: Storage) -> None:
+def test_globs(storage: Storage) -> None:
     for key in (
         "train-1.jsonl",
         "train-2.jsonl",
@@ -134,8 +133,8 @@ def test_globs(s3: Storage) -> None:
         "train-",
         "z",
     ):
-        s3.put(key, TRAIN)
-    bucket = f"s3://{s3.bucket}/"
+        storage.put(key, TRAIN)
+    bucket = f"{storage.url}/"
 
     def found(pattern: str) -> list[str]:
         return [path.removeprefix(bucket) for path in expand(bucket + pattern)]
@@ -156,14 +155,73 @@ def test_globs(s3: Storage) -> None:
     assert found("trailer") == ["trailer"]
 
 
-def test_a_key_that_is_not_read_is_named_and_stops_no_other_folder(s3: Storage) -> None:
-    urls = [s3.put("train-1.jsonl", TRAIN), s3.put("data/train.jsonl", TRAIN)]
-    address = f"{os.environ['AWS_ENDPOINT_URL']}/{s3.bucket}"
-    urlopen(Request(f"{address}/up//x%1B.txt", method="PUT", data=b"x")).close()  # noqa: S310 - loopback
-    assert expand(f"s3://{s3.bucket}/train-*.jsonl") == urls[:1]
-    assert expand(f"s3://{s3.bucket}/data/") == urls[1:]
-    with pytest.raises(UsageError, match=r"the key up//x\\x1b\.txt has an empty folder name, .*; rename"):
-        expand(f"s3://{s3.bucket}/")
+def put_odd(storage: Storage, key: str) -> None:
+    """Write an object with a key, quoted, that obstore does not write."""
+    url = f"{storage.address}/{storage.bucket}/{key}"
+    urlopen(Request(url, method="PUT", data=TRAIN)).close()  # noqa: S310 - a server on loopback
+
+
+@pytest.fixture
+def odd(s3: Storage) -> Storage:
+    """Return a bucket with keys of which some are not read."""
+    for key in ("train-1.jsonl", "data/train.jsonl", "data/a/train.jsonl", "up/train.jsonl"):
+        s3.put(key, TRAIN)
+    for key in ("up%2F%2Fx%1B.txt", "data%2F.old%2F..%2Fx.jsonl", "data%2Fa%2Fb%2F%2Fx.jsonl"):
+        put_odd(s3, key)
+    return s3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("train-*.jsonl", ["train-1.jsonl"]),
+        ("dat[a]/*", ["data/train.jsonl"]),
+        ("data/?/*.jsonl", ["data/a/train.jsonl"]),
+        ("up/train.jsonl", ["up/train.jsonl"]),
+    ],
+)
+def test_a_key_that_is_not_read_stops_no_other_folder(odd: Storage, pattern: str, found: list[str]) -> None:
+    assert expand(f"{odd.url}/{pattern}") == [f"{odd.url}/{key}" for key in found]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "folder", "key"),
+    [
+        ("data/", "data/a/b/", "a key that begins with data/a/b//"),
+        ("**/train.jsonl", "data/a/b/", "a key that begins with data/a/b//"),
+        ("*/train.jsonl", "up/", "a key that begins with up//"),
+    ],
+)
+def test_a_folder_with_a_key_that_is_not_read_is_named(
+    odd: Storage, pattern: str, folder: str, key: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        expand(f"{odd.url}/{pattern}")
+    assert str(raised.value) == (
+        f"{odd.url}/{pattern}: the objects in {odd.url}/{folder} cannot be listed: {key} has an empty folder "
+        "name, .. or a control character, which is not read; rename the object, or name the other objects "
+        "one by one"
+    )
+
+
+@pytest.mark.parametrize("storage", ["gs"], indirect=True)
+def test_a_slash_at_the_start_or_end_of_a_key(storage: Storage) -> None:
+    storage.put("train.jsonl", TRAIN)
+    put_odd(storage, "%2Fmore.jsonl")  # obstore lists more.jsonl
+    with pytest.raises(UsageError, match="the key has an empty folder name"):
+        lint(f"{storage.url}//more.jsonl")
+    found = {
+        one.path: one.message for one in lint(f"{storage.url}/").findings if one.rule == "file/unreadable"
+    }
+    assert list(found) == [f"{storage.url}/more.jsonl"]
+    assert "the object was deleted, or its key begins or ends with /" in found[f"{storage.url}/more.jsonl"]
+    put_odd(storage, "a%2F%2Fx")
+    with pytest.raises(UsageError, match="cannot be listed: a key that begins with / has"):
+        lint(f"{storage.url}/")
+    put_odd(storage, "b%2Ftrain.jsonl")
+    put_odd(storage, "b%2Ftrain.jsonl%2F")
+    with pytest.raises(UsageError, match=r"b/train\.jsonl: there is another object"):
+        lint(f"{storage.url}/b/")
 
 
 def test_workers_are_told_the_version_and_no_key(s3: Storage) -> None:
@@ -195,16 +253,19 @@ def test_an_object_that_changes_is_an_error(s3: Storage) -> None:
         ("a//b.jsonl", "the key has an empty folder name"),
     ],
 )
-def test_what_is_not_there(s3: Storage, name: str, words: str) -> None:
+def test_what_is_not_there(storage: Storage, name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words) as raised:
-        lint(f"s3://{s3.bucket}/{name}")
-    assert str(raised.value).startswith(f"s3://{s3.bucket}/{name}: ")
+        lint(f"{storage.url}/{name}")
+    assert str(raised.value).startswith(f"{storage.url}/{name}: ")
 
 
-def test_a_bucket_that_is_not_there(s3: Storage) -> None:
+def test_a_bucket_that_is_not_there(storage: Storage) -> None:
     for name in ("", "x.jsonl", "*.jsonl"):
         with pytest.raises(UsageError, match="no such bucket"):
-            lint(f"s3://none-{s3.bucket}/{name}")
+            lint(f"{storage.scheme}://none-{storage.bucket}/{name}")
+
+
+def test_a_url_without_a_bucket() -> None:
     with pytest.raises(UsageError, match="expected s3://BUCKET/KEY"):
         lint("s3://")
     with pytest.raises(UsageError, match=r"^s3://\.\.\.@cards/x: expected s3://BUCKET/KEY"):

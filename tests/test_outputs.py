@@ -27,9 +27,10 @@ from pytest_vft.model import Finding
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.aside import DropLimit, drop_limit, set_aside
 from pytest_vft.outputs.entries import EntryWriter
-from pytest_vft.outputs.folder import output_folder, part_key
-from pytest_vft.outputs.names import output_targets
-from pytest_vft.outputs.origin import origins, origins_path, read_origins
+from pytest_vft.outputs.folder import output_folder
+from pytest_vft.outputs.keys import part_key
+from pytest_vft.outputs.names import origins_path, output_targets
+from pytest_vft.outputs.origin import origins, read_origins
 from pytest_vft.outputs.staging import STAGING
 from pytest_vft.reading.entries import FileEntry, read_entries
 from pytest_vft.reading.files import ARRAY, open_file
@@ -357,6 +358,23 @@ def test_two_inputs_with_one_name_are_an_error(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_named(train: Path) -> None:
     with pytest.raises(UsageError, match=r"train\.jsonl: is a file; expected a folder$"):
         sift([train], train)
+
+
+def test_a_link_or_a_folder_that_cannot_be_used_is_named(train: Path, tmp_path: Path) -> None:
+    for name, target in (("gone", "nowhere"), ("one", "other"), ("other", "one")):
+        (tmp_path / name).symlink_to(target)
+    words = "is a link to {}, which leads nowhere; remove the link$"
+    faults = {
+        "gone": rf"gone: {words.format('nowhere')}",
+        "gone/deep/er": rf"gone: {words.format('nowhere')}",
+        "one": rf"one: {words.format('other')}",
+        f"{train.name}/deep": rf"{train.name}: is a file; expected a folder$",
+        "x" * 300: "cannot be written to: File name too long; make it writable, or give another folder$",
+    }
+    for name, message in faults.items():
+        with pytest.raises(UsageError, match=message):
+            sift([train], tmp_path / name)
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_link_that_leads_elsewhere_is_refused(train: Path, tmp_path: Path) -> None:

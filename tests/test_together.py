@@ -118,8 +118,13 @@ LINES = [
     Line("weight 0", chat(ASKS, {**APPLE, "weight": 0}, ASKS, PEAR), True),
     Line("weight 1", chat(ASKS, {**PEAR, "weight": 1}), True),
     Line("weight 0.0", chat(ASKS, {**APPLE, "weight": 0.0}, ASKS, PEAR), False, "message/unsupported-weight"),
-    Line("weight 2", chat(ASKS, {**PEAR, "weight": 2}), False, "example/invalid-shape"),
-    Line("weight of an image", chat({**ASKS, "weight": 1}, PEAR), False, "example/invalid-shape"),
+    Line("weight 0 of an image", chat({**ASKS, "weight": 0}, PEAR), True),
+    Line("weight 1 of an image", chat({**ASKS, "weight": 1}, PEAR), False, "message/weighted-image"),
+    Line("weight true of an image", chat({**ASKS, "weight": True}, PEAR), False, "message/weighted-image"),
+    Line("empty answer beside a weight", chat({**ASKS, "weight": 0}, says("assistant", "")), True),
+    Line("no answer beside a weight", chat({**ASKS, "weight": 0}), False, "example/no-assistant"),
+    Line("fault beside a weight", chat({**ASKS, "weight": 0, "name": None}, says("assistant")), False, "example/invalid-shape"),
+    Line("name of a call", chat(ASKS, says("assistant", tool_calls=CALL), says("tool", [text("1")], tool_call_id="a", name=None), PEAR), True),
     Line("developer", chat(says("developer", [text()]), ASKS, PEAR), False, "example/invalid-shape"),
     Line("function", chat(ASKS, says("assistant", None, function_call={"name": "f", "arguments": "{}"}), says("function", [text()], name="f"), PEAR), False, "message/unsupported-role"),
     Line("call", chat(ASKS, says("assistant", tool_calls=CALL), says("tool", [text("1")], tool_call_id="a"), PEAR), True),
@@ -149,12 +154,40 @@ LINES = [
     Line("image in a preferred answer", choice(ASKS, good=[says("assistant", [image()])]), False, "message/assistant-image"),
     Line("keys inside the input", choice(ASKS, inside={"tools": TOOLS, "parallel_tool_calls": True}), True),
     Line("key beside the input", choice(ASKS, id=1), False, "example/unknown-key"),
+    Line("weight of the input", choice({**ASKS, "weight": 0}), True),
+    Line("weight of the input's image", choice({**ASKS, "weight": 1}), False, "message/weighted-image"),
+    Line("fraction as weight of the input", choice({**ASKS, "weight": 0.5}), False, "message/unsupported-weight"),
+    Line("weight of a preferred answer", choice(ASKS, good=[{**PEAR, "weight": 1}]), True),
+    Line("name in the input", choice({**ASKS, "name": None}), True),
+    Line("name of a preferred answer", choice(ASKS, good=[{**PEAR, "name": 1}]), True),
     Line("both kinds", f"{chat(ASKS, PEAR)}\n{choice(ASKS)}", False, "example/invalid-shape"),
+]  # fmt: skip
+
+# Messages of each role with values of keys that the checker reads (weight) and does not read (name).
+TURNS = {
+    "system": [says("system", [text("Answer.")]), says("user", [text()]), PEAR],
+    "user": [says("user", [text()]), PEAR],
+    "assistant": [says("user", [text()]), PEAR],
+    "tool": [ASKS, says("assistant", tool_calls=CALL), says("tool", [text("1")], tool_call_id="a"), PEAR],
+}
+LINES += [
+    Line(f"{key} {json.dumps(value)} of {role}", chat(*({**turn, key: value} if turn["role"] == role else turn for turn in turns)), taken, None if taken else "message/unsupported-weight")
+    for key, values in {
+        "weight": {0: True, 1: True, None: False, 0.5: False, 2: False, "1": False},
+        "name": {None: True, 1: True, "": True, "a b": True},
+    }.items()
+    for value, taken in values.items()
+    for role, turns in TURNS.items()
 ]  # fmt: skip
 
 # The data format of this package is stricter than the checker: findings on what the server may refuse.
 STRICTER = [
-    Line("weight 0 of the user", chat({**ASKS, "weight": 0}, PEAR), True, "example/invalid-shape"),
+    Line("weight null of a preferred answer", choice(ASKS, good=[{**PEAR, "weight": None}]), True, "message/unsupported-weight"),
+    Line("id of a tool that is null", chat(ASKS, says("assistant", tool_calls=CALL), says("tool", [text()], tool_call_id=None), PEAR), True, "example/invalid-shape"),
+    Line("calls that are a text", chat(ASKS, {**PEAR, "tool_calls": "f"}), True, "example/invalid-shape"),
+    Line("no calls", chat(ASKS, {**PEAR, "tool_calls": []}), True, "example/invalid-shape"),
+    Line("function without a name", chat(ASKS, {**PEAR, "function_call": {}}), True, "example/invalid-shape"),
+    Line("refusal that is a number", chat(ASKS, {**PEAR, "refusal": 1}), True, "example/invalid-shape"),
     Line("null of the user", chat(says("user", None), ASKS, PEAR), True, "example/invalid-shape"),
     Line("tool without an id", chat(ASKS, says("assistant", tool_calls=CALL), says("tool", [text()]), PEAR), True, "example/invalid-shape"),
     Line("tool that is no function", chat(ASKS, PEAR, tools=[1]), True, "example/invalid-shape"),

@@ -58,6 +58,16 @@ def _bind(value: Any, values: Mapping[str, Any]) -> Any:
     return {keyword: _bind(inner, values) for keyword, inner in value.items()}
 
 
+def allow_faults(conditions: Conditions, fact: str, keys: Collection[str]) -> Conditions:
+    """Return *conditions* in which *fact*, a list of faults that must be empty, may have faults at *keys*.
+
+    The keyword for this, `only_at`, is not one of rule files.
+    """
+    if not keys or conditions.get(fact) != {"maxItems": 0}:
+        return conditions
+    return {**conditions, fact: {"only_at": tuple(keys)}}
+
+
 def value_name(value: Mapping[str, Any]) -> str | None:
     """Return NAME of {"$limit": NAME} or {"$param": NAME}, None for another table."""
     name: str | None = value.get("$limit", value.get("$param"))

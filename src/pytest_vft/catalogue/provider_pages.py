@@ -87,6 +87,8 @@ def _data(provider: Provider) -> Iterator[Sequence[str]]:
     yield "trains on", trained.get(provider.trains_on or "", "not stated")
     yield "images come as", ", ".join(provider.transports) or "not stated"
     yield "accepts and does not use", ", ".join(f"`{key}`" for key in provider.unread) or "not stated"
+    if provider.unchecked_keys:
+        yield "does not check the form of", ", ".join(f"`{key}`" for key in provider.unchecked_keys)
     yield "jobs", "`vft submit`" if provider.job_api else "by the provider's own client"
 
 

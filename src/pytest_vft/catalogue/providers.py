@@ -91,9 +91,9 @@ class Provider(NamedTuple):
     *open_until* the date until which existing customers can train at least. *extends* is the id of a parent,
     whose statements it inherits except those on the rules in *not_stated*. With *any_model* it accepts models
     that are not in *models*. *trains_on* is what selects the answers to train on; *unread* are fields that it
-    accepts but does not use. *upload_command* is its own command that uploads a file, and *load_snippet* has
-    lines with which a trainer reads a file, each with {file} in place of the file. *writes* is what examples
-    must look like. *resizes* is how it scales an image before the processor of the model does.
+    accepts but does not use, *unchecked_keys* keys of messages with any value. *upload_command* is its own
+    command that uploads a file, and *load_snippet* has lines with which a trainer reads a file, each with
+    {file} in place of the file. *writes* is what examples must look like. *resizes* is how images are scaled.
     """
 
     id: str
@@ -112,6 +112,7 @@ class Provider(NamedTuple):
     data_formats: Sequence[str] = ()
     trains_on: str | None = None
     unread: Sequence[str] = ()
+    unchecked_keys: Sequence[str] = ()
     transports: Sequence[str] = ()
     resizes: Resize | None = None
     job_api: JobService | None = None
@@ -235,17 +236,18 @@ def _provider(provider_id: str, content: Mapping[str, Any]) -> Provider:
     provider = Provider(id=provider_id, **content)
     models = {name: _model(provider_id, model) for name, model in content.get("models", {}).items()}
     rules, data_formats = _statements(provider_id, content), provider.data_formats
-    writes = WriteStyle()
+    writes, unchecked_keys = WriteStyle(), provider.unchecked_keys
     if provider.extends is not None:
         parent = load_provider(provider.extends)
         inherited = {id_: one for id_, one in parent.rules.items() if id_ not in provider.not_stated}
         rules, data_formats = inherited | rules, data_formats or parent.data_formats
-        writes = parent.writes
+        writes, unchecked_keys = parent.writes, unchecked_keys or parent.unchecked_keys
     return provider._replace(
         any_model=content.get("any_model", not models),
         models=models,
         rules=rules,
         data_formats=data_formats,
+        unchecked_keys=unchecked_keys,
         resizes=_resize(content.get("resizes")),
         writes=WriteStyle(**content["writes"]) if "writes" in content else writes,
         job_api=JobService(**content["job_api"]) if "job_api" in content else None,

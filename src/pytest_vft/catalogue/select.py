@@ -7,12 +7,14 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_vft.catalogue.conditions import bind, is_negative
+from pytest_vft.catalogue.conditions import Conditions, allow_faults, bind, is_negative
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import Provider, RuleStatement
 from pytest_vft.errors import UsageError
 from pytest_vft.model import SCOPES, Effect, Severity
 from pytest_vft.text import Choices, nearest
+
+_SHAPE = "shape_faults"  # the fact with the faults of an example
 
 
 def listed(given: str | Iterable[str]) -> list[str]:
@@ -39,10 +41,15 @@ def matching(patterns: Iterable[str], rules: Iterable[str]) -> dict[str, str]:
 
 
 def bind_rule(
-    rule: Rule, statement: RuleStatement | None, values: Mapping[str, Any], severity: Severity | None = None
+    rule: Rule,
+    statement: RuleStatement | None,
+    values: Mapping[str, Any],
+    severity: Severity | None = None,
+    unchecked_keys: Sequence[str] = (),
 ) -> Rule | None:
     """Return *rule* bound to the *statement* of a provider and the *values* and *severity* of a user.
 
+    Faults of the shape at *unchecked_keys* do not count.
     Return None for a rule that is not stated: a limit without a value, or a claim without a statement.
     """
     if rule.claim and statement is None:
@@ -52,11 +59,15 @@ def bind_rule(
     if not params.keys() >= set(rule.limits):
         return None
     params = {name: Choices(value) if isinstance(value, list) else value for name, value in params.items()}
+
+    def bound(conditions: Conditions) -> Conditions:
+        return allow_faults(bind(conditions, params), _SHAPE, unchecked_keys)
+
     return replace(
         rule,
         params=params,
-        when=bind(rule.when, params),
-        require=bind(rule.require, params),
+        when=bound(rule.when),
+        require=bound(rule.require),
         fix_when=bind(rule.fix_when, params),
         severity=severity or stated.severity or rule.severity,
         off=rule.off if stated.off is None else stated.off,
@@ -95,7 +106,8 @@ def bind_rules(
     for id_, rule in catalogue.items():
         values = own_params.get(id_, {})
         _check_params(rule, values)
-        stated = bind_rule(rule, provider.rules.get(id_), values, own_severity.get(id_))
+        said, keys = provider.rules.get(id_), provider.unchecked_keys
+        stated = bind_rule(rule, said, values, own_severity.get(id_), keys)
         if stated:
             bound[id_] = stated
     return bound

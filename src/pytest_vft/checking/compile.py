@@ -15,6 +15,7 @@ from typing import Any
 from pytest_vft.catalogue.conditions import Conditions, Fragment
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.facts.scopes import fact_types, optional_facts
+from pytest_vft.formats.base import are_at
 from pytest_vft.model import Scope, Verdict
 
 Verdicts = tuple[int, ...]
@@ -27,6 +28,7 @@ _TESTS: Mapping[str, str] = {
     "maximum": "{fact} <= {value}",
     "minItems": "len({fact}) >= {value}",
     "maxItems": "len({fact}) <= {value}",
+    "only_at": "(not {fact} or are_at({fact}, {value}))",
 }
 
 
@@ -65,7 +67,7 @@ class _Compiler:
         self._types = fact_types(scope)
         self._optional = optional_facts(scope)
         self._facts = {fact: f"f{number}" for number, fact in enumerate(self._types)}
-        self._constants: dict[str, Any] = {}
+        self._constants: dict[str, Any] = {"are_at": are_at}
         self._gates: dict[str, str] = {}
 
     def compile(self, rules: Sequence[Rule], others: Check | None = None) -> Check:

@@ -16,7 +16,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.image import DATA_URL
 from pytest_vft.facts.scopes import optional_facts
-from pytest_vft.formats.base import KeyPath, pointer
+from pytest_vft.formats.base import KeyPath, are_at, pointer
 from pytest_vft.model import SCOPES, Scope, Verdict
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.text import Safe, fill
@@ -130,7 +130,10 @@ class Explainer:
             elif rule.each is None:
                 self._keep(rule, subject)
             else:
+                unchecked = rule.require.get(rule.each, {}).get("only_at", ())
                 for fault in subject.facts[rule.each]:
+                    if are_at((fault,), unchecked):
+                        continue
                     facts = {**subject.facts, rule.each: Safe(fault.words)}
                     self._keep(rule, subject._replace(facts=facts, place=fault.path))
 

@@ -149,7 +149,7 @@ class ShardLinter:
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
-                has_system, is_sound = any(row[1] == "system" for row in chat.rows), not chat.faults
+                has_system, is_sound = any(row[1] == "system" for row in chat.rows), chat.is_whole
                 totals.with_system += has_system
                 totals.imageless += is_sound and not example.images
                 totals.systemless += is_sound and not has_system

@@ -34,7 +34,7 @@ class FileConversion:
     """What became of the entries of a file.
 
     *refused* has the first reasons for which entries are refused, each with the place of the first one and
-    their number.
+    their number. *reused* are the names of image files that were in the folder before.
     """
 
     total: int = 0
@@ -43,6 +43,7 @@ class FileConversion:
     refused: dict[str, tuple[str, int]] = field(default_factory=dict)
     losses: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
+    reused: list[str] = field(default_factory=list)
 
     @property
     def written(self) -> int:
@@ -88,7 +89,7 @@ def convert_file(  # noqa: PLR0913 - two by keyword
     Raises OSError if the file cannot be read or the output not be written, LintError if a worker dies.
     """
     result, survey = FileConversion(), ShardSurvey()
-    images: dict[str, None] = {}
+    images: dict[str, bool] = {}
     with (
         open_lines(part, name) as data,
         set_aside(part, name, in_array=file.is_array) as aside,
@@ -102,9 +103,10 @@ def convert_file(  # noqa: PLR0913 - two by keyword
                 _set_aside(file, result.total + refused.number, refused, aside)
             result.add(file, converted)
             survey = survey.joined(converted.survey)
-            images |= dict.fromkeys(converted.images)
+            images |= converted.images
             watch(shard.end - shard.start)
-    part.add(images)
+    part.add(name for name, is_new in images.items() if is_new)
+    result.reused = [name for name, is_new in images.items() if not is_new]
     return result, survey
 
 

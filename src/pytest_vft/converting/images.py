@@ -56,11 +56,14 @@ class ImageContent(NamedTuple):
 
 
 class ImagePlacer:
-    """Places the images of one file by a plan; *changes* counts what was done, *names* are new files."""
+    """Places the images of one file by a plan.
+
+    *changes* counts what was done, and *names* has the image files in use, each with whether it is new.
+    """
 
     def __init__(self, plan: ConversionPlan) -> None:
         self.changes: defaultdict[str, int] = defaultdict(int)
-        self.names: dict[str, None] = {}
+        self.names: dict[str, bool] = {}
         self._plan = plan
         self._is_table = plan.is_table
         roots = image_roots(plan.source.path, plan.image_roots)
@@ -125,7 +128,10 @@ class ImagePlacer:
             )
 
     def _kept(self, image: ImagePart, payloads: Payloads) -> ImagePart:
-        """Return *image*, a data URL, as it is or repaired; what is no image is left to the check."""
+        """Return *image*, a data URL, as it is or repaired; what is no image is left to the check.
+
+        Raises NotConvertedError for an image that is judged, and that the target does not take.
+        """
         payload = payloads.of(image.reference)
         head = image.reference.partition(",")[0]
         key = xxh3_128_intdigest(payload), head
@@ -135,6 +141,8 @@ class ImagePlacer:
         data = strict or decode_loosely(payload)
         kind = image_format(data or b"")
         if data is None or kind not in SUFFIXES:
+            if self._plan.judged:
+                self.content(image, payloads)  # which raises an error
             return image
         content = self._fixed(ImageContent(data, kind), payloads)
         if content.data is strict and head == f"data:{_media_type(kind)};base64":
@@ -161,28 +169,29 @@ class ImagePlacer:
         return self._as_file(image, name)
 
     def _fixed(self, content: ImageContent, payloads: Payloads) -> ImageContent:
-        """Return *content* after its safe repairs."""
-        data = self._fixer.repaired(content.data, payloads.has_boxes)
-        if data is None:
+        """Return *content* after its safe repairs.
+
+        Raises NotConvertedError for an image that is judged, and that the target does not take.
+        """
+        judged = self._plan.judged
+        fixed = self._fixer.fixed(content.data, payloads.has_boxes, judged=judged)
+        if judged and fixed.problem:
+            raise NotConvertedError(fixed.problem)
+        if fixed.data is None:
             return content
         self.changes["repaired"] += 1
-        return ImageContent(data, image_format(data))
+        return ImageContent(fixed.data, image_format(fixed.data))
 
     def _as_file(self, image: ImagePart, name: str) -> ImagePart:
-        if name not in self._in_folder:
-            self.names[name] = None
+        self.names[name] = name not in self._in_folder
         self.changes["written to files"] += 1
         return image._replace(reference=self._plan.prefix + name, local=not self._plan.prefix)
 
     def _write(self, content: ImageContent) -> str:
         """Write *content* to a file of its own, unless there is one, and return its name.
 
-        Of two processes that write the same file, each writes the same bytes to it. A file with a prefix
-        before its name is not opened by the check of the result, so it is judged here: NotConvertedError is
-        raised for one that the target does not take.
+        Of two processes that write the same file, each writes the same bytes to it.
         """
-        if self._plan.prefix and (problem := self._fixer.problem(content.data)):
-            raise NotConvertedError(problem)
         name = f"{FOLDER}/{xxh3_128_hexdigest(content.data)}{SUFFIXES[content.kind]}"
         path, size = f"{self._plan.staged}/{name}", len(content.data)
         if self._had_images and _has_size(f"{self._plan.folder}/{name}", size):

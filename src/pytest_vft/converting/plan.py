@@ -24,7 +24,8 @@ class ConversionPlan:
     *source* is the file, *data_format* the format that is written with *shape*, *target* the name of the
     provider or format in messages. Losses of the kinds *allowed* do not keep an example from being
     written. *repair* has the rules that images must pass. Image files are written below *staged* unless
-    *folder* has them, and *prefix* precedes their names. *bucket* is the scheme of buckets if no other is
+    *folder* has them, and *prefix* precedes their names. If *judged*, an example with an image that the
+    target does not take is refused. *bucket* is the scheme of buckets if no other is
     read. *local* says that the target takes images at paths. *bodies* is the folder with the bodies of
     fetched URLs, *causes* says why others were not fetched. *image_roots* are folders of local images.
     *is_table* says that the file is Parquet.
@@ -40,6 +41,7 @@ class ConversionPlan:
     staged: str
     folder: str
     prefix: str = ""
+    judged: bool = False
     bucket: str = ""
     local: bool = True
     bodies: str | None = None
@@ -61,7 +63,8 @@ class ShardConversion(NamedTuple):
     """A shard in its new format.
 
     *data* are the new lines, *entries* the number of entries, *blank* the numbers of blank lines, *losses*
-    and *changes* numbers by kind, *images* the names of image files in use, *survey* that of the shard.
+    and *changes* numbers by kind, *images* the names of image files in use, each with whether it is new, and
+    *survey* is that of the shard.
     """
 
     data: bytes
@@ -70,5 +73,5 @@ class ShardConversion(NamedTuple):
     refused: list[RefusedEntry]
     losses: Counter[str]
     changes: Counter[str]
-    images: list[str]
+    images: dict[str, bool]
     survey: ShardSurvey

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 import orjson
 import pybase64
@@ -21,6 +22,16 @@ from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements, measure_image
 from pytest_vft.text import fill
+
+
+class FixedImage(NamedTuple):
+    """An image after its repair, None if there was nothing to repair.
+
+    *problem* is what is wrong with the image then by a rule of severity error, None if nothing is.
+    """
+
+    data: bytes | None
+    problem: str | None
 
 
 class ImageFixer:
@@ -43,36 +54,40 @@ class ImageFixer:
             add_reference_facts([Image(0, 0, key, facts, url)])
         self._usual = facts  # those of any image whose media type is declared as it is
 
-    def repaired(self, data: bytes, has_boxes: Callable[[], bool]) -> bytes | None:
-        """Return the image *data* after its repair; None if there is nothing to repair.
+    def fixed(self, data: bytes, has_boxes: Callable[[], bool], *, judged: bool = True) -> FixedImage:
+        """Return the image *data* after its repair, and what is wrong with it then, if it is *judged*.
 
         *has_boxes* tells whether the example has coordinates, which a turned image would not fit.
         """
         facts = self._facts(self._measured(data))
-        if FAIL not in self._check_mending(facts):
-            return None
-        state = ImageState(data, facts, self._images.failing(facts))
-        repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
-        return repaired.data if repaired else None
+        if not judged and FAIL not in self._check_mending(facts):
+            return FixedImage(None, None)
+        return self._fixed(ImageState(data, facts, self._images.failing(facts)), has_boxes)
 
-    def problem(self, data: bytes, measured: ImageMeasurements | None = None) -> str | None:
-        """Return what is wrong with the image *data* after its repair, by a rule of severity error.
+    def problem(self, data: bytes, measured: ImageMeasurements) -> str | None:
+        """Return what is wrong with the image *data*, which has been *measured*, after its repair.
 
-        *measured* has the measurements of *data*, if they are known; what it shows is not judged.
+        What the image shows is not judged.
         """
-        state = self._state(data, measured)
+        return self._fixed(self._state(data, measured), lambda: False).problem
+
+    def _fixed(self, state: ImageState, has_boxes: Callable[[], bool]) -> FixedImage:
         if not state.failing:
-            return None
-        repaired = self.repaired(data, lambda: False)
-        if repaired is not None:
-            state = self._state(repaired)
+            return FixedImage(None, None)
+        data = None
+        if any(rule.fix in IMAGE_REPAIRS for rule in state.failing.values()):
+            repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
+            if repaired:
+                data, state = repaired.data, self._state(repaired.data)
         about_transport = self._images.failing(self._usual)
         errors = (
             rule
             for id_, rule in state.failing.items()
             if rule.severity == "error" and id_ not in about_transport
         )
-        return next((fill(rule.message, {**rule.params, **state.facts}) for rule in errors), None)
+        return FixedImage(
+            data, next((fill(one.message, {**one.params, **state.facts}) for one in errors), None)
+        )
 
     def _state(self, data: bytes, measured: ImageMeasurements | None = None) -> ImageState:
         facts = self._facts(measured or self._measured(data))

@@ -53,8 +53,7 @@ class ShardConverter:
         """Return *shard* in its new format. Raises OSError if it cannot be read or images not be written."""
         pieces: list[bytes | memoryview] = []
         surveyor = Surveyor()
-        result = ShardConversion(b"", 0, [], [], Counter(), Counter(), [], surveyor.survey())
-        names: dict[str, None] = {}
+        result = ShardConversion(b"", 0, [], [], Counter(), Counter(), {}, surveyor.survey())
         index = 0
 
         def examine(conversation: Conversation) -> None:
@@ -84,11 +83,12 @@ class ShardConverter:
                 continue
             for kind, number in images.changes.items():
                 result.changes[kind] += number
-            names |= images.names
+            result.images.update(images.names)
         for template in templates:
             _add_losses(template.losses, result.losses, template.examples)
+            self._count_strings(template.conversation, result.changes, template.examples)
         data, survey = b"".join(pieces), surveyor.survey()
-        return result._replace(data=data, entries=index, images=list(names), survey=survey)
+        return result._replace(data=data, entries=index, survey=survey)
 
     def write_placed(
         self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
@@ -98,6 +98,7 @@ class ShardConverter:
         Raises NotConvertedError if the target cannot have it.
         """
         written = self._written(conversation)
+        self._count_strings(conversation, self.images.changes)
         for found in (conversation.losses, written.losses):
             _add_losses(found, losses)
         return [*payloads.put_back(orjson.dumps(written.example)), b"\n"]
@@ -116,6 +117,14 @@ class ShardConverter:
                     lost += f", which vft does not write in the format {self._plan.data_format}"
                 raise NotConvertedError(f"{self._plan.target} would lose {lost} (--allow-loss={kind})")
         return written
+
+    def _count_strings(self, conversation: Conversation, changes: dict[str, int], examples: int = 1) -> None:
+        """Add to *changes* the contents of some *examples* like *conversation* that become lists."""
+        if not self._plan.shape.parts:
+            return
+        strings = sum(not turn.in_parts and bool(turn.pieces) for turn in conversation.everything)
+        if strings:
+            changes["contents"] += strings * examples
 
     def _check_order(self, conversation: Conversation) -> None:
         """Raise NotConvertedError if an ordered example starts with an answer, or ends without one."""

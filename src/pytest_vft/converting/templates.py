@@ -21,9 +21,13 @@ from pytest_vft.formats.writers.base import WrittenExample
 
 @dataclass(slots=True)
 class Template:
-    """The line of examples, as texts and numbers of slots in turns; the losses of each, and their number."""
+    """The line of some *examples*, as texts and numbers of slots in turns.
+
+    *conversation* is one of them, with tokens for its content, and *losses* are those of each.
+    """
 
     pieces: list[bytes | int]
+    conversation: Conversation
     losses: Mapping[str, int]
     examples: int = 0
 
@@ -65,9 +69,10 @@ class Templates:
         tokens = [payloads.put(orjson.dumps(text)[1:-1]) for text in texts]
         template = templates.get(placed)
         if template is None:
-            written = self._write(plain._replace(texts=tokens, images=placed).conversation)
+            conversation = plain._replace(texts=tokens, images=placed).conversation
+            written = self._write(conversation)
             line = payloads.split(orjson.dumps(written.example) + b"\n")
-            template = templates[placed] = Template(line, written.losses)
+            template = templates[placed] = Template(line, conversation, written.losses)
         template.examples += 1
         return payloads.filled(template.pieces)
 

@@ -200,14 +200,14 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
         role_texts, others = role_texts[: -chat.alternatives], role_texts[-chat.alternatives :]
         assistants -= sum(role == "assistant" for role, _ in others)
         rows = rows[: len(role_texts)]
-    missing = NONE
-    if (is_marked or not images) and not chat.faults:
+    missing, is_cut = NONE, chat.faults and not chat.is_whole
+    if (is_marked or not images) and not is_cut:
         missing = missing_image(rows, chat.others, len(images))
         hides_image = hides_image or (not images and (missing is not NONE or has_unread_image(rows)))
     media = chat.media + (_media(chat.others) if chat.others else 0)
     bounds = target_turn(rows)
     # Without the image, video or audio that was meant, a question may be the same as another one.
-    is_whole = bounds[1] and not chat.faults and not hides_image and not media
+    is_whole = bounds[1] and not is_cut and not hides_image and not media
     turn = measure_turn(bounds, role_texts, images) if is_whole else None
     trained = assistants > 1 and turn is not None and split == "train"
     text_at_least, text_at_most = count_text(texts)
@@ -224,8 +224,8 @@ def measure_example(  # noqa: C901, PLR0913, PLR0915, PLR0917 - the loop over al
         "listed_images": chat.listed,
         "unchecked_media": media,
         "missing_image": missing,
-        "unanswered_calls": unanswered_calls(rows) if all_calls and not chat.faults else (),
-        "repeated_assistants": _repeated_assistants(rows) if assistants > 1 and not chat.faults else 0,
+        "unanswered_calls": unanswered_calls(rows) if all_calls and not is_cut else (),
+        "repeated_assistants": _repeated_assistants(rows) if assistants > 1 and not is_cut else 0,
         "repeated_images": turn.repeated if turn else 0,
         "last_role": role_texts[-1][0] if role_texts else None,
         "tokens_at_least": text_at_least + images_at_least if known else None,

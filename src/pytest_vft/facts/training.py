@@ -33,11 +33,12 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
     roles = [row[1] for row in rows]
     contents = {row[2] for row in rows[: len(rows) - len(others)] if _has_content(row)}
     turns = [role in _USER_SIDE for role in roles if role != "system"]
+    is_cut = not chat.is_whole
     # Messages that are left out may have placeholders, and stand between others.
-    surplus = 0 if chat.faults else chat.placeholders - (chat.listed or 0)
-    repeated = 0 if chat.faults else sum(one == other for one, other in pairwise(turns)) - chat.divided
+    surplus = 0 if is_cut else chat.placeholders - (chat.listed or 0)
+    repeated = 0 if is_cut else sum(one == other for one, other in pairwise(turns)) - chat.divided
     version = chat.others.get("schemaVersion")
-    listed = 0 if chat.faults else chat.listed or 0
+    listed = 0 if is_cut else chat.listed or 0
     example.facts.update(
         {
             "surplus_placeholders": max(surplus, 0),
@@ -50,7 +51,7 @@ def add_training_facts(chat: Chat, example: Example, *, image_tokens: bool) -> N
             "answer_messages": max(_closing_answers(rows), _closing_answers(others)) if others else 0,
             "answer_length": max(len(others), chat.answer) if others else 0,
             "list_contents": sum(row[2] == "parts" for row in chat.rows),
-            "equal_answers": bool(others) and not chat.faults and _are_equal(rows[-len(others) :], others),
+            "equal_answers": bool(others) and not is_cut and _are_equal(rows[-len(others) :], others),
             "unlisted_images": max(len(example.images) - listed, 0) if listed else 0,
             "overlooked_images": 0 if chat.listed is None else max(len(example.images) - listed, 0),
             "empty_image_list": chat.listed == 0,

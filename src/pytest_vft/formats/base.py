@@ -6,7 +6,7 @@ places in the example as it was written, which findings point to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 # Keys and indexes of a place in a JSON value.
@@ -17,6 +17,9 @@ ContentKind = Literal["string", "parts", "null", "absent"]
 # An example may have thousands of faults with one cause; the first ones show it.
 MAX_FAULTS = 100
 
+# Keys of messages at which a fault leaves out nothing that is measured.
+BESIDE_CONTENT = frozenset({"weight", "name"})
+
 
 class Fault(NamedTuple):
     """A place in an example that does not conform to the schema, and the problem in words."""
@@ -26,6 +29,11 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         return self.words
+
+
+def are_at(faults: Sequence[Fault], keys: Collection[str]) -> bool:
+    """Return whether each of *faults* is at a key of a message, or of another item, with a name in *keys*."""
+    return all(len(path) > 1 and type(path[-2]) is int and path[-1] in keys for path, _ in faults)
 
 
 class ImagePart(NamedTuple):
@@ -95,6 +103,11 @@ class Chat(NamedTuple):
     media: int = 0
     read_only: int = 0
     answer: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no content was left out: there are no faults, or only at keys beside the content."""
+        return are_at(self.faults, BESIDE_CONTENT)
 
     @property
     def messages(self) -> list[Message]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_vft.formats.base import MAX_FAULTS, Chat, Fault, KeyPath
+from pytest_vft.formats.base import BESIDE_CONTENT, MAX_FAULTS, Chat, Fault, KeyPath
 from pytest_vft.formats.chat import read_messages
 from pytest_vft.formats.keys import unknown_keys
 from pytest_vft.formats.shape import ExampleShape
@@ -47,7 +47,9 @@ class OpenAI:
         faults = self._shape.faults(example)
         unsound = unsound_places(faults)
         messages = () if ("messages",) in unsound else example["messages"]
-        by_message = Counter(path[1] for path, _ in faults if len(path) > 1)
+        by_message = Counter(
+            path[1] for path, _ in faults if len(path) > 1 and path[-1] not in BESIDE_CONTENT
+        )
         # A value that is not an example at all has no known keys.
         unknown = () if any(not fault.path for fault in faults) else unknown_keys(example, self._shape.keys)
         return Chat(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_vft.formats.base import Chat, Fault, KeyPath
+from pytest_vft.formats.base import BESIDE_CONTENT, Chat, Fault, KeyPath
 from pytest_vft.formats.chat import read_messages
 from pytest_vft.formats.keys import unknown_keys
 from pytest_vft.formats.openai import unsound_places, value_at
@@ -41,7 +41,9 @@ class OpenAIPreference:
         unsound |= {("messages", number) for number, one in enumerate(messages) if not isinstance(one, dict)}
         if ("messages",) in unsound:  # the example has another format, or too many faults
             messages, alternatives = [], 0
-        by_message = Counter(path[1] for path, _ in in_chat if len(path) > 1)
+        by_message = Counter(
+            path[1] for path, _ in in_chat if len(path) > 1 and path[-1] not in BESIDE_CONTENT
+        )
         rows = read_messages(messages, unsound, by_message)
         source = example.get(_INPUT)
         keys = source if isinstance(source, dict) else {}

@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields, is_dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from xxhash import xxh3_64_intdigest, xxh3_128, xxh3_128_hexdigest
+from xxhash import xxh3_64_intdigest
 
 from pytest_vft.errors import UsageError
 from pytest_vft.locking import lock
-from pytest_vft.outputs.names import SIDE_FILES, OutputTarget, existing
+from pytest_vft.outputs.names import SIDE_FILES, OutputTarget, existing, make_folder
 from pytest_vft.outputs.staging import STAGING, PartRecord, Staging
 from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.regular_files import read_bytes
-
-_PACKAGE = Path(__file__).parents[1]
 
 
 class FileState(NamedTuple):
@@ -44,35 +40,6 @@ def file_state(path: str | Path) -> FileState | None:
     except (OSError, ValueError):
         return None
     return FileState(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
-
-
-def part_key(path: str, *settings: object) -> str:
-    """Return a key of what is made of the file at *path*.
-
-    It changes with the state of the file, with *settings*, plain data whose repr() must tell them apart, and
-    with the code of this package; it is the same in each process.
-    """
-    about = repr((file_state(path), _ordered(settings), _code()))
-    return xxh3_128_hexdigest(about.encode("utf-8", "surrogatepass"))
-
-
-def _ordered(value: Any) -> Any:
-    """Return *value* with lists for sets, whose repr() depends on the process."""
-    if isinstance(value, set | frozenset):
-        return sorted(map(repr, value))
-    if is_dataclass(value):
-        return [type(value).__name__, *(_ordered(getattr(value, one.name)) for one in fields(value))]
-    if isinstance(value, Mapping):
-        return [(key, _ordered(one)) for key, one in value.items()]
-    return list(map(_ordered, value)) if isinstance(value, list | tuple) else value
-
-
-@cache
-def _code() -> str:
-    code = xxh3_128()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        code.update(path.read_bytes())
-    return code.hexdigest()
 
 
 class OutputPart:
@@ -146,6 +113,11 @@ class OutputFolder:
     def names(self) -> Mapping[str, str]:
         """The names of the outputs by the paths of the inputs."""
         return self._target.names
+
+    @property
+    def files(self) -> Iterator[str]:
+        """The names of the files of all parts."""
+        return (name for record in self._parts.values() for name in record.files)
 
     def extend(self, names: Iterable[str]) -> None:
         """Note that the new files *names* keep what existing files of these names have besides."""
@@ -255,14 +227,12 @@ def output_folder(target: OutputTarget, *, force: bool = False) -> Iterator[Outp
     nothing is written. A process that is killed, or interrupted with Ctrl-C, leaves the parts that are
     complete, and the next run can take them with finished(); after another exception nothing is left.
     Raises UsageError if an output is an input or exists already, unless *force* is given, and if another
-    process writes into the folder; OSError if the folder cannot be written.
+    process writes into the folder or the folder cannot be made; OSError if a file cannot be written.
     """
     folder = target.folder
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is a file; expected a folder")
+    missing = [one for one in (folder, *folder.parents) if not os.path.exists(one)]  # noqa: PTH110 - of any length
     staging = Staging(folder)
-    staging.root.mkdir(parents=True, exist_ok=True)
+    make_folder(staging.root)
     with (staging.root / "lock").open("ab") as file:
         if not (lock(file) and os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())):
             raise UsageError(f"{folder}: another process writes into this folder; wait until it ends")

@@ -64,6 +64,29 @@ def check_in_place(paths: Iterable[str]) -> None:
             raise UsageError(f"{path}: is in object storage, where nothing is changed; --out writes copies")
 
 
+def make_folder(folder: Path) -> None:
+    """Create *folder* and those above it. Raises UsageError that names what is in the way."""
+    try:
+        _check_way(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise UsageError(
+            f"{folder.parent}: cannot be written to: {reason}; make it writable, or give another folder"
+        ) from error
+
+
+def _check_way(folder: Path) -> None:
+    """Raise UsageError for a file in place of *folder* or of one above it, or a link that leads nowhere."""
+    for path in (folder, *folder.parents):
+        if path.is_dir():
+            return
+        if path.is_symlink() and not path.exists():
+            raise UsageError(f"{path}: is a link to {path.readlink()}, which leads nowhere; remove the link")
+        if path.exists():
+            raise UsageError(f"{path}: is a file; expected a folder")
+
+
 def url_of(out: Path) -> str:
     """Return *out* as it was written if it was a URL, whose second slash a path does not have."""
     return re.sub(r"^(s3|gs|az):(/|$)", r"\1://", out.as_posix())
@@ -105,3 +128,8 @@ def existing(folder: Path, names: Iterable[str]) -> list[str]:
         by_folder.setdefault(name.rpartition("/")[0], []).append(name)
     there = (inside for inner, inside in by_folder.items() if os.path.lexists(folder / inner))
     return [name for inside in there for name in inside if os.path.lexists(f"{folder}/{name}")]
+
+
+def origins_path(path: str) -> str:
+    """Return where the origins of the lines of the file at *path* are, if they are known."""
+    return path + ORIGIN

@@ -23,7 +23,7 @@ from pytest_vft.locking import lock
 from pytest_vft.outputs.names import SIDE_FILES
 from pytest_vft.outputs.objects import WHOLE, delete_object, put_file
 from pytest_vft.outputs.staging import STAGING
-from pytest_vft.reading.object_errors import INSTALL, ObjectError
+from pytest_vft.reading.object_errors import INSTALL, KeyNotReadError, ObjectError
 from pytest_vft.reading.objects import has_obstore, list_objects, parse_url
 from pytest_vft.reading.waiting import at_once
 from pytest_vft.text import count
@@ -167,7 +167,8 @@ def uploading(url: str, inputs: Iterable[str], *, force: bool) -> Iterator[Uploa
             yield Upload(url, root, force=force)
         except ObjectError as error:
             _discard(root)
-            raise UsageError(f"{url}: {error.strerror}") from None
+            step = "; rename the object, or write to another prefix" * isinstance(error, KeyNotReadError)
+            raise UsageError(f"{url}: {error.strerror}{step}") from None
         except Exception:
             _discard(root)
             raise

@@ -26,7 +26,7 @@ _KEYS = {
     "public container",
 }
 PREFIXES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
-_ODD_KEY = "has an empty folder name, .. or a control character, which is not read"
+ODD_KEY = "has an empty folder name, .. or a control character, which is not read"
 _LONGEST_KEY = 200
 _NO_CREDENTIALS = "this machine has no credentials; set {keys}"
 # What is wrong, by a pattern for the status and the code in the answer of a server.
@@ -49,7 +49,7 @@ _BY_TEXT = (
     (r"scheme is not allowed|BadScheme", "its endpoint is http; {prefix}_ALLOW_HTTP=true allows that"),
     (r"kind: Connect", "no connection to the server; check the network and the endpoint in the environment"),
     (r"[Cc]redential|[Aa]ccount", _NO_CREDENTIALS),
-    (r"path segment|parse path", f"the key {_ODD_KEY}"),
+    (r"path segment|parse path", f"the key {ODD_KEY}"),
     (r"", "the request failed; check endpoint, region and credentials in the environment"),
 )
 
@@ -59,7 +59,7 @@ class ObjectError(OSError):
 
 
 class KeyNotReadError(ObjectError):
-    """A list of objects is refused for the key of one of them."""
+    """Objects cannot be listed because of the key of one of them; strerror does not say what to do."""
 
 
 @contextmanager
@@ -78,9 +78,9 @@ def described(error: BaseException, scheme: str, url: str) -> ObjectError:
     if isinstance(error, ObjectError):
         return error
     if listed := _LISTED_KEY.match(str(error)):
-        return KeyNotReadError(
-            errno.EINVAL, f"the key {safe(listed[1], _LONGEST_KEY)} {_ODD_KEY}; rename the object", url
-        )
+        key = safe(listed[1], _LONGEST_KEY)
+        which = f"a key that begins with {key}" if key.endswith("/") else f"the key {key}"
+        return KeyNotReadError(errno.EINVAL, f"the objects in {url} cannot be listed: {which} {ODD_KEY}", url)
     words = _variable(str(error), PREFIXES[scheme]) or _cause(error).format(
         keys=_KEYS[scheme], prefix=PREFIXES[scheme]
     )

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.reading.object_environment import check_environment
-from pytest_vft.reading.object_errors import ObjectError, in_our_words
+from pytest_vft.reading.object_errors import NO_OBJECT, ODD_KEY, ObjectError, in_our_words
 from pytest_vft.reading.object_paths import ObjectPath
 from pytest_vft.reading.waiting import waited
 
@@ -40,13 +40,16 @@ class ObjectUrl(NamedTuple):
 
 
 def parse_url(url: str) -> ObjectUrl:
-    """Return the parts of *url*. Raises ObjectError if it has no bucket."""
+    """Return the parts of *url*. Raises ObjectError if it has no bucket, or a folder without a name."""
     found = _URL.fullmatch(url)
     if found is None:
         raise ObjectError(
             errno.EINVAL, "expected s3://BUCKET/KEY, gs://BUCKET/KEY or az://CONTAINER/KEY", url
         )
-    return ObjectUrl(*found.groups(default=""))
+    place = ObjectUrl(*found.groups(default=""))
+    if "//" in f"/{place.key}":  # obstore would leave out the first and the last slash, and read another key
+        raise ObjectError(errno.EINVAL, f"the key {ODD_KEY}", url)
+    return place
 
 
 def look_at(url: str) -> ObjectPath:
@@ -58,24 +61,32 @@ def look_at(url: str) -> ObjectPath:
         return _pinned(place, waited(lambda: obstore.head(store_of(place), place.key)))
 
 
-def list_objects(folder: ObjectUrl, *, after: str = "", deep: bool = True) -> Iterator[ObjectPath]:
-    """Yield the objects in *folder*, whose key is a prefix, in the order of the server.
+def list_objects(folder: ObjectUrl, *, after: str = "") -> Iterator[ObjectPath]:
+    """Yield the objects in *folder*, whose key is a prefix, and in folders inside it, in the server's order.
 
-    Those with keys up to *after* are left out, and those in folders inside it unless *deep*.
-    Raises ObjectError.
+    Those with keys up to *after* are left out. Raises ObjectError, and KeyNotReadError for one of up to
+    1,000 objects that the server sends at once.
     """
     import obstore  # noqa: PLC0415 - for object storage only
 
-    prefix = folder.key.rstrip("/") or None
     with in_our_words(folder.scheme, str(folder)):
-        store = store_of(folder)
-        if deep or after:
-            batches = obstore.list(store, prefix, offset=after or None)
-            while batch := waited(lambda: next(batches, None)):
-                yield from (_pinned(folder, meta) for meta in batch)
-        else:
-            listed = waited(lambda: obstore.list_with_delimiter(store, prefix))
-            yield from (_pinned(folder, meta) for meta in listed["objects"])
+        batches = obstore.list(store_of(folder), folder.key.rstrip("/") or None, offset=after or None)
+        while batch := waited(lambda: next(batches, None)):
+            yield from (_pinned(folder, meta) for meta in batch)
+
+
+def list_folder(folder: ObjectUrl) -> tuple[list[ObjectPath], list[ObjectUrl]]:
+    """Return the objects directly in *folder*, whose key is a prefix, and the folders directly in it.
+
+    Raises ObjectError, and KeyNotReadError if there is an object or folder that is not read.
+    """
+    import obstore  # noqa: PLC0415 - for object storage only
+
+    with in_our_words(folder.scheme, str(folder)):
+        prefix = folder.key.rstrip("/") or None
+        listed = waited(lambda: obstore.list_with_delimiter(store_of(folder), prefix))
+        folders = [folder._replace(key=f"{one}/") for one in listed["common_prefixes"]]
+        return [_pinned(folder, meta) for meta in listed["objects"]], folders
 
 
 def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
@@ -86,10 +97,17 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
     import obstore  # noqa: PLC0415 - for object storage only
 
     place = parse_url(path)
-    with in_our_words(place.scheme, str(place)):
-        store = store_of(place, RETRIES)
-        options: GetOptions = {"range": (start, end), "if_match": path.etag}
-        found = waited(lambda: obstore.get(store, place.key, options=options).bytes())
+    try:
+        with in_our_words(place.scheme, str(place)):
+            store = store_of(place, RETRIES)
+            options: GetOptions = {"range": (start, end), "if_match": path.etag}
+            found = waited(lambda: obstore.get(store, place.key, options=options).bytes())
+    except ObjectError as error:
+        if error.strerror != NO_OBJECT:
+            raise
+        # A list leaves out a slash at the start or end of a key.
+        words = "the object was deleted, or its key begins or ends with /, which is not read; run it again"
+        raise ObjectError(errno.EIO, words, path) from None
     if len(found) != end - start:
         raise ObjectError(errno.EIO, "the server sent too few bytes; run it again", path)
     return memoryview(found)

@@ -118,6 +118,8 @@ def _data(provider: Provider) -> Iterator[tuple[str, str]]:
     yield "images", ", ".join(provider.transports) or "not stated"
     if provider.unread:
         yield "not read", ", ".join(provider.unread)
+    if provider.unchecked_keys:
+        yield "unchecked", ", ".join(provider.unchecked_keys)
     yield "job API", provider.job_api.kind if provider.job_api else "none that vft knows"
     if provider.upload_command:
         yield "upload", provider.upload_command

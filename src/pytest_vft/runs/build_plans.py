@@ -117,6 +117,7 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
         staged=folders.staged,
         folder=folders.out,
         prefix=request.target.prefix,
+        judged=bool(request.target.prefix),
         bucket=request.target.bucket,
         local="file" in request.target.takes(form.data_format),
         bodies=folders.bodies,

@@ -18,7 +18,8 @@ from pytest_vft.evaluation.truths import TRUTHS
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, NotConvertedError
 from pytest_vft.model import Split
-from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
+from pytest_vft.outputs.folder import OutputFolder, output_folder
+from pytest_vft.outputs.keys import part_key
 from pytest_vft.outputs.names import OutputTarget
 from pytest_vft.reading.remote import Watch, counted
 from pytest_vft.report.build import BuiltDataset

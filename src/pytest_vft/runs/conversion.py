@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.converting.files import PARQUET_SUFFIX, FileConversion, convert_file, image_folder
+from pytest_vft.converting.images import FOLDER
 from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.converting.work import CutFile, cut_file, survey_file, survey_start
@@ -19,7 +20,8 @@ from pytest_vft.errors import UsageError
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.output_summary import OutputSummary
-from pytest_vft.outputs.folder import OutputFolder, output_folder, part_key
+from pytest_vft.outputs.folder import OutputFolder, output_folder
+from pytest_vft.outputs.keys import part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import Watch, counted
@@ -170,6 +172,7 @@ class _Run:
                 bodies=bodies.folder,
                 causes={url: bodies.causes[url] for url in file.survey.urls if url in bodies.causes},
                 image_roots=request.settings.image_roots,
+                judged=bool(request.target.prefix) or self._drops,
                 keep_refused=request.limit.drop,
                 is_table=file.cut.is_table,
             )
@@ -183,13 +186,19 @@ class _Run:
     def _repair_plan(self, file: _SurveyedFile) -> RepairPlan:
         """Return the plan of safe repairs by the rules on images of the provider.
 
-        Images with a prefix before their names are decoded, as the check of the result does not open them.
+        Images are decoded if they are judged: those with a prefix before their names, as the check of the
+        result does not open them, and all images if examples may be set aside.
         """
-        full = bool(self._request.target.prefix)
+        full = bool(self._request.target.prefix) or self._drops
         settings, source = self._request.settings, file.cut.source
         images = tuple(rule for rule in settings.rules if rule.scope == "image")
         lint = replace(make_plan(settings, images), full=full, cache=None)
         return RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
+
+    @property
+    def _drops(self) -> bool:
+        """Whether examples with images that the target does not take are set aside."""
+        return self._request.limit.drop and not self._request.pretends
 
     def _name(self, file: _SurveyedFile) -> str:
         return self._folder.names[file.cut.source.path]
@@ -228,6 +237,8 @@ def _conversion(
     outputs = {path: str(request.out / folder.names[path]) for path in files}
     written = request.limit.allows(refusals)
     changes = sum((one.changes for one in files.values()), Counter())
+    if changes["written to files"]:
+        changes["image files"] = _image_files(folder, files.values())
     splits = {outputs[source.path]: source.split for source in request.sources}
     steps = next_steps(request.target, form.data_format, form.shape, request.out, splits)
     return Conversion(
@@ -257,6 +268,12 @@ def _conversion(
         next=tuple(steps) if written else (),
         notes=tuple(_notes(request, changes)),
     )
+
+
+def _image_files(folder: OutputFolder, files: Iterable[FileConversion]) -> int:
+    """Return the number of image files that the outputs use, each of which several images may be."""
+    names = {name for name in folder.files if name.startswith(f"{FOLDER}/")}
+    return len(names.union(*(one.reused for one in files)))
 
 
 def _notes(request: ConversionRequest, changes: Mapping[str, int]) -> Iterator[str]:

@@ -14,7 +14,8 @@ from pytest_vft.fixing.result import FileTally
 from pytest_vft.formats.registry import load_format
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.aside import Aside, set_aside
-from pytest_vft.outputs.folder import OutputFolder, OutputPart, output_folder, part_key
+from pytest_vft.outputs.folder import OutputFolder, OutputPart, output_folder
+from pytest_vft.outputs.keys import part_key
 from pytest_vft.outputs.names import output_targets
 from pytest_vft.outputs.origin import origins
 from pytest_vft.reading.files import ARRAY

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import pairwise
 
 from pytest_vft.errors import UsageError
-from pytest_vft.reading.object_errors import INSTALL, NO_OBJECT, KeyNotReadError, ObjectError
+from pytest_vft.reading.object_errors import (
+    INSTALL,
+    NO_OBJECT,
+    ODD_KEY,
+    KeyNotReadError,
+    ObjectError,
+)
 from pytest_vft.reading.object_paths import ObjectPath, without_password
-from pytest_vft.reading.objects import ObjectUrl, has_obstore, list_objects, look_at, parse_url
+from pytest_vft.reading.objects import (
+    ObjectUrl,
+    has_obstore,
+    list_folder,
+    list_objects,
+    look_at,
+    parse_url,
+)
 from pytest_vft.runs.globs import ANY_DEPTH
 from pytest_vft.text import either
 
@@ -28,19 +43,28 @@ def expand_objects(given: str, suffixes: tuple[str, ...]) -> list[str]:
     try:
         place = parse_url(given)
         if place.key == "" or place.key.endswith("/"):
-            found = _in_folder(place, suffixes)
+            in_folder = _matching(place, "", [ANY_DEPTH, "*"])
+            found = [path for path in in_folder if path.lower().endswith(suffixes)]
         else:
-            found = _matching(place) if _MAGIC.search(place.key) else []
+            found = _of_glob(place) if _MAGIC.search(place.key) else []
             found = found or [_named(place)]
     except ObjectError as error:
         words = error.strerror
         if words == NO_OBJECT:
             is_glob = _MAGIC.search(place.key)
             words = "no object matches" if is_glob else f"{NO_OBJECT}; a folder ends with /"
+        elif isinstance(error, KeyNotReadError):
+            words = f"{words}; rename the object, or name the other objects one by one"
         raise UsageError(f"{without_password(given)}: {words}") from None
     if not found:
         raise UsageError(f"{given}: the folder has no objects whose names end in {either(suffixes)}")
-    return sorted(found)
+    paths = sorted(found)
+    for first, second in pairwise(paths):
+        if first == second:  # obstore leaves out a slash at the start or end of a key
+            raise UsageError(
+                f"{first}: there is another object whose key has a / before or after this one; rename it"
+            )
+    return [*paths]
 
 
 def _named(place: ObjectUrl) -> ObjectPath:
@@ -49,59 +73,75 @@ def _named(place: ObjectUrl) -> ObjectPath:
         return look_at(str(place))
     except ObjectError as error:
         if error.strerror == NO_OBJECT:  # also for a missing bucket, which only a list tells
-            next(list_objects(place, deep=False), None)
+            list_folder(place)
         raise
 
 
-def _in_folder(place: ObjectUrl, suffixes: tuple[str, ...]) -> list[ObjectPath]:
-    names = ((path, path.removeprefix(str(place)).split("/")) for path in list_objects(place))
-    return [
-        path
-        for path, parts in names
-        if parts[-1].lower().endswith(suffixes) and not any(part.startswith(".") for part in parts)
-    ]
-
-
-def _matching(place: ObjectUrl) -> list[ObjectPath]:
+def _of_glob(place: ObjectUrl) -> list[ObjectPath]:
     """Return the objects whose keys match that of *place*, a glob."""
     magic = _MAGIC.search(place.key)
     literal = place.key[: magic.start() if magic else None]
-    pattern = place.key.split("/")
+    folder = place._replace(key=literal[: literal.rfind("/") + 1])
+    pattern = place.key.removeprefix(folder.key).split("/")
     if pattern[-1] == ANY_DEPTH:
         pattern.append("*")
-    folder = place._replace(key=literal[: literal.rfind("/") + 1])
-    deep = "/" in place.key[len(literal) :] or ANY_DEPTH in pattern
+    return _matching(folder, literal.removeprefix(folder.key), pattern)
+
+
+def _matching(folder: ObjectUrl, start: str, pattern: Sequence[str]) -> list[ObjectPath]:
+    """Return the objects in *folder* that match *pattern*, the parts of a glob that begins with *start*.
+
+    Raises KeyNotReadError only for a key in a folder whose objects may match.
+    """
+    is_flat = len(pattern) == 1
     try:
-        listed = list(_with_prefix(folder, literal, deep=deep))
+        if start and not folder.bucket.endswith(_UNORDERED):
+            listed = list(_from(folder, start))
+        else:
+            listed = list_folder(folder)[0] if is_flat else list(list_objects(folder))
     except KeyNotReadError:
-        if deep:
-            raise
-        listed = list(list_objects(folder, deep=False))  # the key may be in another folder
-    return [path for path in listed if _matches(parse_url(path).key.split("/"), pattern)]
+        listed = list(_walked(folder, folder, pattern))
+    return [path for path in listed if _matches(_parts(folder, parse_url(path)), pattern)]
 
 
-def _with_prefix(folder: ObjectUrl, literal: str, *, deep: bool) -> Iterator[ObjectPath]:
-    """Yield the objects in *folder* whose keys start with *literal*; few others are listed."""
-    if folder.bucket.endswith(_UNORDERED) or literal == folder.key:
-        yield from list_objects(folder, deep=deep)
-        return
-    just_before = literal[:-1] + chr(max(ord(literal[-1]) - 1, ord(" ")))
+def _from(folder: ObjectUrl, start: str) -> Iterator[ObjectPath]:
+    """Yield the objects in *folder* whose names begin with *start*; few others are listed."""
+    just_before = folder.key + start[:-1] + chr(max(ord(start[-1]) - 1, ord(" ")))
     within = False
     for path in list_objects(folder, after=just_before):
-        if parse_url(path).key.startswith(literal):
+        if path.startswith(f"{folder}{start}"):
             within = True
             yield path
         elif within:
             return
 
 
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+def _walked(top: ObjectUrl, folder: ObjectUrl, pattern: Sequence[str]) -> Iterator[ObjectPath]:
+    """Yield the objects in *folder*, which is in *top*, and in those of its folders that may have matches."""
+    objects, folders = list_folder(folder)
+    yield from objects
+    for inner in folders:
+        if _matches(_parts(top, inner)[:-1], pattern, leads=True):
+            if inner.key == "/":
+                words = f"the objects in {folder} cannot be listed: a key that begins with / {ODD_KEY}"
+                raise KeyNotReadError(errno.EINVAL, words, str(folder))
+            yield from _walked(top, inner, pattern)
+
+
+def _parts(top: ObjectUrl, place: ObjectUrl) -> list[str]:
+    return place.key.removeprefix(top.key).split("/")
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str], *, leads: bool = False) -> bool:
+    """Return whether the name *parts* matches *pattern*, or *leads* to names that do."""
+    if leads and not parts:
+        return bool(pattern)
     if not pattern:
         return not parts
     first, *rest = pattern
     if first == ANY_DEPTH:
-        inside = bool(parts) and not parts[0].startswith(".") and _matches(parts[1:], pattern)
-        return inside or _matches(parts, rest)
+        inside = bool(parts) and not parts[0].startswith(".") and _matches(parts[1:], pattern, leads=leads)
+        return inside or _matches(parts, rest, leads=leads)
     if not parts or (parts[0].startswith(".") and not first.startswith(".")):
         return False
-    return fnmatchcase(parts[0], first) and _matches(parts[1:], rest)
+    return fnmatchcase(parts[0], first) and _matches(parts[1:], rest, leads=leads)

@@ -37,7 +37,7 @@ class RowWriter:
         self._unanswered = ShardConverter(plan.unanswered)
         self._judge = ExampleJudge(plan.examples, plan.written)
         self._losses: Counter[str] = Counter()
-        self._shown: dict[str, None] = {}  # the names of the images of shots
+        self._shown: dict[str, bool] = {}  # the names of the images of shots, and whether each is new
         self._before = self._turns_before()
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class RowWriter:
                 if split != TEST and (several := sum(len(one.truths) > 1 for one in chosen)):
                     changes[_SEVERAL] += several
                 images |= converter.images.names
-        return WrittenRows(lines, truths, refused, losses, changes, list(images))
+        return WrittenRows(lines, truths, refused, losses, changes, [name for name in images if images[name]])
 
     def check(self, one: RowExample, payloads: Payloads) -> None:
         """Raise NotConvertedError if the target cannot have *one* as an example of train."""
