@@ -43,10 +43,10 @@ def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
 
 
 class Payloads:
-    """The base64 payloads of one entry, and what else is written in it, in slots that tokens stand for."""
+    """The base64 payloads of one entry, which tokens stand for."""
 
     def __init__(self, entry: ShardEntry) -> None:
-        self._payloads: list[bytes | memoryview] = []
+        self._payloads: list[memoryview] = []
         lifted = None if isinstance(entry.raw, LongLine) else lift(entry.raw, self._take)
         self._text = lifted or b""
         element = entry.element
@@ -55,19 +55,6 @@ class Payloads:
     def _take(self, payload: memoryview) -> bytes:
         self._payloads.append(payload)
         return f"{_MARK}{len(self._payloads) - 1};".encode()
-
-    def __len__(self) -> int:
-        """Return the number of slots."""
-        return len(self._payloads)
-
-    def put(self, content: bytes) -> str:
-        """Return the token for *content*, which is put in a slot; put_back() has it in place of the token."""
-        self._payloads.append(content)
-        return f"{_MARK}{len(self._payloads) - 1};"
-
-    def has(self, reference: str) -> bool:
-        """Return whether *reference* is a data URL whose payload is in a slot."""
-        return _MARK in reference
 
     def has_boxes(self) -> bool:
         """Return whether the entry has coordinates of boxes or points."""
@@ -84,17 +71,34 @@ class Payloads:
             return self._payloads[int(payload[len(_MARK) : -1])]
         return payload.encode()
 
+    @property
+    def slots(self) -> list[bytes | memoryview]:
+        """The payloads, in the order of their tokens."""
+        return list(self._payloads)
+
     def put_back(self, text: bytes) -> list[bytes | memoryview]:
-        """Return the pieces of *text* with the content of slots in place of its tokens."""
-        return self.filled(self.split(text)) if self._payloads else [text]
+        """Return the pieces of *text* with payloads in place of their tokens."""
+        return filled(split(text), self._payloads) if self._payloads else [text]
 
-    def split(self, text: bytes) -> list[bytes | int]:
-        """Return the pieces of *text*, and the number of a slot for each token between them."""
-        pieces: list[bytes | int] = list(_TOKEN.split(text))
-        pieces[1::2] = map(int, pieces[1::2])
-        return pieces
 
-    def filled(self, pieces: Sequence[bytes | int]) -> list[bytes | memoryview]:
-        """Return *pieces*, which split() returned for an entry like this, with content from slots."""
-        slots = self._payloads
-        return [slots[piece] if isinstance(piece, int) else piece for piece in pieces]
+def put(content: bytes, slots: list[bytes | memoryview]) -> str:
+    """Add *content* to *slots*, and return the token for it."""
+    slots.append(content)
+    return f"{_MARK}{len(slots) - 1};"
+
+
+def is_put(reference: str) -> bool:
+    """Return whether a token stands for the payload of *reference*, a data URL."""
+    return _MARK in reference
+
+
+def split(text: bytes) -> list[bytes | int]:
+    """Return the pieces of *text*, and the number of the slot for each token between them."""
+    pieces: list[bytes | int] = list(_TOKEN.split(text))
+    pieces[1::2] = map(int, pieces[1::2])
+    return pieces
+
+
+def filled(pieces: Sequence[bytes | int], slots: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
+    """Return *pieces*, as split() returns them, with the content of *slots* in place of numbers."""
+    return [slots[piece] if isinstance(piece, int) else piece for piece in pieces]

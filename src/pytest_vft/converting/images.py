@@ -14,7 +14,7 @@ from pytest_vft.converting.plan import ConversionPlan
 from pytest_vft.converting.repairs import ImageFixer, decode_loosely, decode_strictly
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import NotConvertedError
-from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.image_store import ImageStore, KnownImages
 from pytest_vft.reading.images import image_format
 from pytest_vft.reading.links import masked
 from pytest_vft.reading.local_images import LocalImages, image_roots
@@ -59,16 +59,18 @@ class ImagePlacer:
     """Places the images of one file by a plan.
 
     *changes* counts what was done, and *names* has the image files in use, each with whether it is new.
+
+    Images that are *known* are not measured again.
     """
 
-    def __init__(self, plan: ConversionPlan) -> None:
+    def __init__(self, plan: ConversionPlan, known: KnownImages | None = None) -> None:
         self.changes: defaultdict[str, int] = defaultdict(int)
         self.names: dict[str, bool] = {}
         self._plan = plan
         self._is_table = plan.is_table
         roots = image_roots(plan.source.path, plan.image_roots)
         self._files = LocalImages(roots, ImageStore(full=False))
-        self._fixer = ImageFixer(plan.repair)
+        self._fixer = ImageFixer(plan.repair, known)
         self._known: dict[int, str] = {}
         self._sound: set[tuple[int, str]] = set()
         self._in_folder: set[str] = set()

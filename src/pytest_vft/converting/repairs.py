@@ -19,7 +19,7 @@ from pytest_vft.fixing.base64_text import decoded
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.reading.context import FetchContext
-from pytest_vft.reading.image_store import ImageStore
+from pytest_vft.reading.image_store import ImageStore, KnownImages
 from pytest_vft.reading.images import ImageMeasurements, measure_image
 from pytest_vft.text import fill
 
@@ -35,15 +35,19 @@ class FixedImage(NamedTuple):
 
 
 class ImageFixer:
-    """Repairs images by a plan, as `vft fix` does without --unsafe."""
+    """Repairs images by a plan, as `vft fix` does without --unsafe.
 
-    def __init__(self, plan: RepairPlan) -> None:
+    Images that are *known* are not measured again, and others become known.
+    """
+
+    def __init__(self, plan: RepairPlan, known: KnownImages | None = None) -> None:
         full = plan.lint.full
-        store = ImageStore(full=full)
+        store = ImageStore(full=full, known=known)
+        self._known = store if known else None
         self._full = full
         judge = RuleJudge(plan.lint)
         mending = [one for one in plan.lint.rules if one.fix in IMAGE_REPAIRS and one.id not in plan.ignored]
-        # Most images need no repair, which the rules that lead to one tell; then the others are not judged.
+        # Most images need no repair, as the rules that lead to one tell; then the others are not judged.
         self._check_mending = RuleJudge(replace(plan.lint, rules=tuple(mending))).checks["image"]
         self._images = ImageRepairer(plan, judge, store)
         payload = pybase64.b64encode(draw("png 64x64 rgb")[1]).decode()
@@ -62,14 +66,14 @@ class ImageFixer:
         facts = self._facts(self._measured(data))
         if not judged and FAIL not in self._check_mending(facts):
             return FixedImage(None, None)
-        return self._fixed(ImageState(data, facts, self._images.failing(facts)), has_boxes)
+        return self._fixed(self._state(data, facts), has_boxes)
 
     def problem(self, data: bytes, measured: ImageMeasurements) -> str | None:
         """Return what is wrong with the image *data*, which has been *measured*, after its repair.
 
         What the image shows is not judged.
         """
-        return self._fixed(self._state(data, measured), lambda: False).problem
+        return self._fixed(self._state(data, self._facts(measured)), lambda: False).problem
 
     def _fixed(self, state: ImageState, has_boxes: Callable[[], bool]) -> FixedImage:
         if not state.failing:
@@ -78,7 +82,8 @@ class ImageFixer:
         if any(rule.fix in IMAGE_REPAIRS for rule in state.failing.values()):
             repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
             if repaired:
-                data, state = repaired.data, self._state(repaired.data)
+                data = repaired.data
+                state = self._state(data, self._facts(self._measured(data)))
         about_transport = self._images.failing(self._usual)
         errors = (
             rule
@@ -89,15 +94,16 @@ class ImageFixer:
             data, next((fill(one.message, {**one.params, **state.facts}) for one in errors), None)
         )
 
-    def _state(self, data: bytes, measured: ImageMeasurements | None = None) -> ImageState:
-        facts = self._facts(measured or self._measured(data))
+    def _state(self, data: bytes, facts: ImageFacts) -> ImageState:
         return ImageState(data, facts, self._images.failing(facts))
 
     def _measured(self, data: bytes) -> ImageMeasurements:
-        return measure_image(data, full=self._full)
+        if self._known:
+            return self._known.measure(data)[1]
+        return measure_image(data, full=self._full)  # a store keeps what it measures: there may be a million
 
     def _facts(self, measured: ImageMeasurements) -> ImageFacts:
-        """Return the facts of an image by how it is *measured*, without what it shows."""
+        """Return the facts of an image that has been *measured*, without what it shows."""
         if measured.content:
             measured = measured._replace(content={})
         return repaired_facts(self._usual, measured)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import orjson
 
-from pytest_vft.converting.entries import Payloads, shard_entries
+from pytest_vft.converting.entries import Payloads, ShardEntry, shard_entries
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.plan import ConversionPlan, RefusedEntry, ShardConversion
 from pytest_vft.converting.survey import ShardSurvey, Surveyor
 from pytest_vft.converting.templates import Templates, has_slots
+from pytest_vft.formats.base import DataFormat
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError, read_conversation
-from pytest_vft.formats.plain import plain_example
+from pytest_vft.formats.plain import PlainExample, plain_example
 from pytest_vft.formats.registry import load_format, load_writer
 from pytest_vft.formats.unread import KEY
 from pytest_vft.formats.writers.base import TRAINING_LOSSES, WITHOUT_TOOLS, WrittenExample
 from pytest_vft.model import Source
+from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
 
@@ -35,15 +36,27 @@ _LOST = {
 }
 
 
-class ShardConverter:
-    """Converts the shards of one file by a plan; *images* places their images."""
+class ReadEntry(NamedTuple):
+    """An entry with its payloads, and its example or why it is none; None for a blank line.
 
-    def __init__(self, plan: ConversionPlan) -> None:
+    A plain example is one that can be written by a template.
+    """
+
+    entry: ShardEntry
+    payloads: Payloads
+    example: Conversation | PlainExample | NotConvertedError | None
+
+
+class ShardConverter:
+    """Converts the shards of one file by a plan; *images* places their images.
+
+    Images that are *known* are not measured again.
+    """
+
+    def __init__(self, plan: ConversionPlan, known: KnownImages | None = None) -> None:
         self._plan = plan
-        self._format = load_format(plan.source.data_format, plan.source.layout)
-        self._may_be_plain = plan.source.data_format == "openai"
         self._writer = load_writer(plan.data_format)
-        self.images = ImagePlacer(plan)
+        self.images = ImagePlacer(plan, known)
 
     def close(self) -> None:
         """Close the folders of local images."""
@@ -51,6 +64,10 @@ class ShardConverter:
 
     def convert(self, shard: Shard) -> ShardConversion:
         """Return *shard* in its new format. Raises OSError if it cannot be read or images not be written."""
+        return self.convert_entries(read_shard(self._plan.source, shard))
+
+    def convert_entries(self, entries: Iterable[ReadEntry]) -> ShardConversion:
+        """Return *entries* in their new format. Raises OSError if images cannot be written."""
         pieces: list[bytes | memoryview] = []
         surveyor = Surveyor()
         result = ShardConversion(b"", 0, [], [], Counter(), Counter(), {}, surveyor.survey())
@@ -61,22 +78,20 @@ class ShardConverter:
             self._check_order(conversation)
 
         templates = Templates(self.images, examine, self._written)
-        for index, entry in enumerate(shard_entries(shard), 1):
-            payloads = Payloads(entry)
-            if payloads.line.blank:
+        for index, (entry, payloads, example) in enumerate(entries, 1):
+            if example is None:
                 result.blank.append(index - 1)
                 continue
             images = self.images
             images.changes, images.names = defaultdict(int), {}
             try:
-                value = line_value(payloads.line)
-                plain = plain_example(value) if self._may_be_plain else None
-                if plain and has_slots(plain, payloads):
-                    pieces += templates.write(plain, payloads)
+                if isinstance(example, NotConvertedError):
+                    raise example
+                if isinstance(example, PlainExample):
+                    pieces += templates.write(example, payloads)
                 else:
-                    conversation = read_conversation(self._format, value)
-                    examine(conversation)
-                    pieces += self.write_placed(self._placed(conversation, payloads), payloads, result.losses)
+                    examine(example)
+                    pieces += self.write_placed(self._placed(example, payloads), payloads, result.losses)
             except NotConvertedError as error:
                 kept = entry if self._plan.keep_refused else None
                 result.refused.append(RefusedEntry(index - 1, str(error), kept))
@@ -161,15 +176,42 @@ def _add_losses(found: Mapping[str, int], losses: Counter[str], examples: int = 
         losses[kind if is_counted else "other keys"] += number * examples
 
 
-def survey_shard(source: Source, shard: Shard) -> ShardSurvey:
-    """Return the survey of *shard*, of the examples that can be read."""
+def read_shard(source: Source, shard: Shard) -> Iterator[ReadEntry]:
+    """Yield the entries of *shard* of *source*. Raises OSError if the file cannot be read."""
+    return read_conversations(source, shard_entries(shard))
+
+
+def read_conversations(source: Source, entries: Iterable[ShardEntry]) -> Iterator[ReadEntry]:
+    """Yield *entries* of *source* with their examples."""
     data_format = load_format(source.data_format, source.layout)
-    surveyor = Surveyor()
-    for entry in shard_entries(shard):
+    for entry in entries:
         payloads = Payloads(entry)
+        example: Conversation | PlainExample | NotConvertedError | None = None
         if not payloads.line.blank:
-            with suppress(NotConvertedError):
-                surveyor.add(read_conversation(data_format, line_value(payloads.line)))
+            try:
+                example = _read(data_format, payloads)
+            except NotConvertedError as error:
+                example = error
+        yield ReadEntry(entry, payloads, example)
+
+
+def _read(data_format: DataFormat, payloads: Payloads) -> Conversation | PlainExample:
+    """Return the example on a line, whose payloads are *payloads*. Raises NotConvertedError for a fault."""
+    value = line_value(payloads.line)
+    plain = plain_example(value) if data_format.name == "openai" else None
+    if plain and has_slots(plain, payloads):
+        return plain
+    return read_conversation(data_format, value)
+
+
+def survey_entries(entries: Iterable[ReadEntry]) -> ShardSurvey:
+    """Return the survey of *entries*, of those that are examples."""
+    surveyor = Surveyor()
+    for one in entries:
+        if isinstance(one.example, PlainExample):
+            surveyor.add(one.example.conversation)
+        elif isinstance(one.example, Conversation):
+            surveyor.add(one.example)
     return surveyor.survey()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from pytest_vft.converting.entries import Payloads
+from pytest_vft.converting.entries import Payloads, filled, is_put, put, split
 from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import Conversation
@@ -65,16 +65,17 @@ class Templates:
         if templates is None:
             self._examine(plain.conversation)
             templates = self._by_structure[structure] = {}
-        placed = tuple([_lifted(self._place(image, payloads), payloads) for image in images])
-        tokens = [payloads.put(orjson.dumps(text)[1:-1]) for text in texts]
+        slots = payloads.slots
+        placed = tuple([_put(self._place(image, payloads), slots) for image in images])
+        tokens = [put(orjson.dumps(text)[1:-1], slots) for text in texts]
         template = templates.get(placed)
         if template is None:
             conversation = plain._replace(texts=tokens, images=placed).conversation
             written = self._write(conversation)
-            line = payloads.split(orjson.dumps(written.example) + b"\n")
+            line = split(orjson.dumps(written.example) + b"\n")
             template = templates[placed] = Template(line, conversation, written.losses)
         template.examples += 1
-        return payloads.filled(template.pieces)
+        return filled(template.pieces, slots)
 
 
 def has_slots(plain: PlainExample, payloads: Payloads) -> bool:
@@ -83,19 +84,19 @@ def has_slots(plain: PlainExample, payloads: Payloads) -> bool:
     Texts with "<" may have a tag that stands for an image, and empty ones may be left out.
     """
     return (
-        len(payloads) == len(plain.images)
-        and all(payloads.has(image.reference) for image in plain.images)
+        len(payloads.slots) == len(plain.images)
+        and all(is_put(image.reference) for image in plain.images)
         and all(text and "<" not in text for text in plain.texts)
     )
 
 
-def _lifted(image: ImagePart, payloads: Payloads) -> ImagePart:
+def _put(image: ImagePart, slots: list[bytes | memoryview]) -> ImagePart:
     """Return *image*, which is placed, with a token for the payload of its URL or the stem of its name."""
     reference = image.reference
-    if payloads.has(reference):
+    if is_put(reference):
         return image
     separator = "," if reference[:5].lower() == "data:" else "/"
     before, _, rest = reference.rpartition(separator)
     content, dot, suffix = rest.partition(".")
-    token = payloads.put(content.encode())
+    token = put(content.encode(), slots)
     return image._replace(reference=f"{before}{separator}{token}{dot}{suffix}")

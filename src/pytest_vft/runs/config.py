@@ -78,8 +78,12 @@ def nearest_configs(default: Config) -> Callable[[str], Config]:
             return default
         return _config_in(folder) or (default if folder.parent == folder else nearest(folder.parent))
 
+    @cache
+    def in_folder(folder: str) -> Config:
+        return nearest(Path(os.path.abspath(folder)))  # noqa: PTH100 - a link stays a link
+
     def of_path(path: str) -> Config:
-        return default if is_object(path) else nearest(Path(os.path.abspath(path)).parent)  # noqa: PTH100 - a link stays a link
+        return default if is_object(path) else in_folder(os.path.dirname(path))  # noqa: PTH120 - most files share few folders
 
     return of_path
 
