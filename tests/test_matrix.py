@@ -573,6 +573,20 @@ def test_a_long_reason_of_several_providers_is_said_once(vft: Vft) -> None:
     assert re.search(r"^  takes +openai, fireworks, llamafactory$", out, re.MULTILINE)
 
 
+def test_the_option_for_images_outside_the_roots_is_named_once(vft: Vft) -> None:
+    Path("cards").mkdir()
+    Path("data").mkdir()
+    cards = Path("cards").resolve()
+    write_jsonl("data/train.jsonl", (as_trl(card(n)) | {"images": [f"{cards}/{n}.png"]} for n in range(12)))
+
+    _, out = vft("data/train.jsonl")
+    comparison = compare_providers("data/train.jsonl", providers="trl,axolotl")
+
+    advice = f"image/outside-root: Add --image-root={cards} if these images belong to the dataset"
+    assert comparison.notes[-1] == advice
+    assert " ".join(out.split()).count(advice) == 1
+
+
 def test_standard_input_is_refused_with_the_next_step(vft: Vft) -> None:
     for arguments in (["-"], ["--validation-data=-"]):
         code, out = vft(*arguments)

@@ -9,6 +9,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.clock import now
 from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
@@ -25,6 +26,7 @@ from pytest_vft.runs.run import run, run_all
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
+from pytest_vft.text import safe
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -113,8 +115,15 @@ def compare(  # noqa: PLR0913 - all by keyword but two
         urls=max((report.urls for _, report in judged if report), default=0),
         today=today,
         model=model,
-        notes=tuple(dict.fromkeys(note for _, report in judged if report for note in report.notes)),
+        notes=tuple(dict.fromkeys(note for one in made for note in (*one.notes, *_below_notes(one, rules)))),
     )
+
+
+def _below_notes(report: Report, rules: Mapping[str, Rule]) -> Iterator[str]:
+    """Yield what to do about findings of *report* whose rule, one of *rules*, names a common folder."""
+    for finding in report.findings:
+        if rules[finding.rule].below is not None:
+            yield f"{finding.rule}: {safe(finding.advice, None)}"
 
 
 def _neutral(config: Config) -> Config:
