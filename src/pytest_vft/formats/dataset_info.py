@@ -6,7 +6,7 @@ Source: https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md, read 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,6 +16,7 @@ from pytest_vft.text import count, either, safe
 
 DATASET_INFO = "dataset_info.json"
 _LARGEST = 4 * 1024 * 1024  # bytes; that of LLaMA-Factory has 18 kB for 90 datasets
+_SOURCES = frozenset({"file_name", "hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name"})
 _FORMATTINGS = ("alpaca", "sharegpt", "openai")
 # What holds for a dataset without columns, and for one without tags.
 _COLUMNS = {"messages": "conversations", "prompt": "instruction", "query": "input", "response": "output"}
@@ -45,23 +46,43 @@ def read_description(path: str) -> Description:
     whose formatting is known counts.
     """
     folder, name = os.path.split(path)
+    datasets = _read(os.path.join(folder, DATASET_INFO))  # noqa: PTH118 - a path as the user wrote it
+    if isinstance(datasets, str):
+        return Description(trouble=datasets)
+    return _described(name, {key: one for key, one in datasets.items() if _is_of(one, name)})
+
+
+def described_files(path: str) -> Sequence[str] | None:
+    """Return the files that the dataset_info.json at *path* describes; None for any other file."""
+    datasets = _read(path) if os.path.basename(path) == DATASET_INFO else ""  # noqa: PTH119 - as below
+    if isinstance(datasets, str) or not any(map(_is_source, datasets.values())):
+        return None
+    names = (one.get("file_name") for one in datasets.values() if isinstance(one, dict))
+    folder = os.path.dirname(path)  # noqa: PTH120 - a path as the user wrote it
+    return [os.path.join(folder, name) for name in dict.fromkeys(names) if isinstance(name, str)]  # noqa: PTH118 - as above
+
+
+def _read(path: str) -> Mapping[str, Any] | str:
+    """Return the datasets by name in the dataset_info.json at *path*, or why it is not used; {} for none."""
     try:
-        with open(os.path.join(folder, DATASET_INFO), "rb", opener=regular) as file:  # noqa: PTH118 - a path as the user wrote it
+        with open(path, "rb", opener=regular) as file:
             content = file.read(_LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
-        return Description()
+        return {}
     except (OSError, ValueError) as error:  # ValueError for a path with a NUL
         reason = error.strerror if isinstance(error, OSError) else None
-        return Description(trouble=f"not used: {reason or type(error).__name__}")
+        return f"not used: {reason or type(error).__name__}"
     if len(content) > _LARGEST:
-        return Description(trouble=f"not used: it is larger than {_LARGEST:,} bytes")
+        return f"not used: it is larger than {_LARGEST:,} bytes"
     try:
         datasets = orjson.loads(content)
     except orjson.JSONDecodeError:
-        return Description(trouble="not used: it is not JSON")
-    if not isinstance(datasets, dict):
-        return Description(trouble="not used: it is not an object with datasets by name")
-    return _described(name, {key: one for key, one in datasets.items() if _is_of(one, name)})
+        return "not used: it is not JSON"
+    return datasets if isinstance(datasets, dict) else "not used: it is not an object with datasets by name"
+
+
+def _is_source(described: Any) -> bool:
+    return isinstance(described, dict) and not _SOURCES.isdisjoint(described)
 
 
 def _is_of(described: Any, name: str) -> bool:
