@@ -153,7 +153,7 @@ def test_annotations_are_those_that_the_runner_reads() -> None:
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "3", "title": "image/unsupported-mode"},
             "mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-            "do: Use pytest_vft.encode_image(image), which keeps transparency.",
+            "do: Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps transparency.",
         ),
     ]
 
@@ -361,7 +361,7 @@ def test_issues_are_what_gitlab_wants() -> None:
 
     assert first == {
         "description": "mode is L; expected RGB or RGBA (/messages/0/content/1); "
-        "do: Use pytest_vft.encode_image(image), which keeps transparency.",
+        "do: Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps transparency.",
         "check_name": "image/unsupported-mode",
         "fingerprint": first["fingerprint"],
         "severity": "major",
@@ -401,7 +401,7 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "1 image, 8 examples",
             "`train.jsonl:2`",
             "`mode is L; expected RGB or RGBA (/messages/0/content/1); 7 more, same image: 3-9`",
-            "`Use pytest_vft.encode_image(image), which keeps transparency.`",
+            "`Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps transparency.`",
         ],
         [
             "warning",
@@ -409,7 +409,8 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "1 line",
             "`train.jsonl:1`",
             "`line is blank`",
-            "`Delete the line; only the newline after the last example belongs at the end of a file.`",
+            "`Run vft fix. By hand: Delete the line; "
+            "only the newline after the last example belongs at the end of a file.`",
         ],
     ]
     code = [token.content for token in MarkdownIt().parse(text) if token.type == "code_block"]
