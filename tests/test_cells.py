@@ -200,6 +200,12 @@ def placed(uri: str = "s3://bucket/a.png", format_: str = "png") -> Example:
     }
 
 
+def chosen(*candidates: Example) -> Example:
+    asked = {"role": "user", "content": [{"text": "Which?"}, placed()]}
+    messages = [asked, {"role": "assistant", "candidates": list(candidates)}]
+    return {"schemaVersion": "bedrock-conversation-2024", "messages": messages}
+
+
 TURN = {"role": "user", "content": [placed(f"s3://bucket/{n}.png") for n in range(6)]}
 BEDROCK: dict[str, tuple[Example, dict[str, str]]] = {
     "in a bucket": (converse(placed()), {}),
@@ -224,6 +230,10 @@ BEDROCK: dict[str, tuple[Example, dict[str, str]]] = {
         {"bedrock-nova": "(message/no-bucket-owner)"},
     ),
     "tools of Nova 1": (converse(placed(), toolConfig={"tools": []}), {}),
+    "preferences: SageMaker takes them for Nova 1": (
+        chosen({"content": [{"text": "A pear."}], "preferenceLabel": "preferred"}, {"content": [{"text": "An apple."}], "preferenceLabel": "non-preferred"}),
+        {"bedrock-nova": "(example/unsupported-preference)"},
+    ),
 }  # fmt: skip
 TABLES = (
     (OPENAI, OPENAI_SHAPED, {"images": []}),
@@ -265,6 +275,7 @@ def test_cell(example: Example, provider: str, cell: str, columns: Example) -> N
         ("bedrock-nova", None, "image/unsupported-format", {"formats": ["JPEG", "PNG", "GIF", "WEBP"]}),
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "image/unsupported-format", {"formats": ["JPEG", "PNG", "GIF"]}),
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "file/unused-split", {"splits": ["train", "test"]}),
+        ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "example/unsupported-preference", {}),
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "example/refused-key", {"refused": ["toolConfig"]}),
         ("together", None, "file/too-few-examples", {"min_examples": 1}),
         ("fireworks", None, "file/too-few-examples", {"min_examples": 3}),

@@ -119,3 +119,8 @@ def _distinct(names: Mapping[str, str]) -> Mapping[str, str]:
 def leads_inside(name: str) -> bool:
     """Return whether *name*, with slashes, is that of a file in its folder or in a folder there."""
     return {"", ".", ".."}.isdisjoint(name.split("/"))  # an absolute path starts with ""
+
+
+def origins_path(path: str) -> str:
+    """Return where the origins of the lines of the file at *path* are, if they are known."""
+    return path + ORIGIN

@@ -66,11 +66,6 @@ class Origin(NamedTuple):
     place: str
 
 
-def origins_path(path: str) -> str:
-    """Return where the origins of the lines of the file at *path* are, if they are known."""
-    return path + ORIGIN
-
-
 def read_origins(path: str) -> list[Origin]:
     """Return the origin of each line of a file, from its FILE.origin.csv at *path*.
 

@@ -151,11 +151,13 @@ def origin_notes(findings: Iterable[Finding], files: Iterable[FileResult]) -> It
             first.setdefault(finding.path, finding)
     if not first:
         return
-    from pytest_vft.outputs.origin import origins_path, read_origins  # noqa: PLC0415 - for findings only
+    from pytest_vft.outputs.names import origins_path  # noqa: PLC0415 - for findings only
 
     for file in files:
         path = origins_path(file.path)
         if file.path in first and os.path.lexists(path):
+            from pytest_vft.outputs.origin import read_origins  # noqa: PLC0415 - for few files, and 10 ms
+
             yield _origin_note(file, first[file.path], safe(path, None), read_origins(path))
 
 
