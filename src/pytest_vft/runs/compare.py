@@ -16,12 +16,13 @@ from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
 from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.opening import data_size
-from pytest_vft.runs.after_conversion import Check, Samples, after_conversion
+from pytest_vft.runs.after_conversion import Check, after_conversion
 from pytest_vft.runs.candidate_reasons import find_reasons
 from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
 from pytest_vft.runs.config import Config, nearest_configs
 from pytest_vft.runs.lint import Paths, strings
 from pytest_vft.runs.run import run, run_all
+from pytest_vft.runs.samples import Samples
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
@@ -93,7 +94,7 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     rules = {rule.id: rule for one in measured for rule in one.rules}
     stops = (rules.get(file.stopped_by or "") for report in made for file in report.files)
     is_read = not any(rule and "readable" in rule.require for rule in stops)
-    with Samples(list(map(_as_read, found)), made) as samples:
+    with Samples(list(map(_as_read, found)), made, known) as samples:
         check = partial(run, known=known)
         providers = tuple(
             replace(
