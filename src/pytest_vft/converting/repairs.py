@@ -40,9 +40,9 @@ class ImageFixer:
 
     def __init__(self, plan: RepairPlan, known: KnownImages | None = None) -> None:
         full = plan.lint.full
-        store = ImageStore(full=full, known=known)
+        store = ImageStore(full=full, bounded=plan.lint.bounded, known=known)
         self._known = store if known else None
-        self._reader = ImageReader(full=full)
+        self._reader = ImageReader(full=full, bounded=plan.lint.bounded)
         judge = RuleJudge(plan.lint)
         self._images = ImageRepairer(plan, judge, store)
         payload = pybase64.b64encode(draw("png 64x64 rgb")[1]).decode()
