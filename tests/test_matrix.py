@@ -115,7 +115,7 @@ def test_each_provider_counts_the_tokens_of_its_model(model: str | None) -> None
 
 
 def test_texts_are_counted_by_the_tokenizer_of_each_model() -> None:
-    """Texts of more than 16,384 bytes are counted for OpenAI, if there is a tokenizer, and bounded for Qwen."""
+    """Texts of more than 16,384 bytes are counted for OpenAI by the tokenizer, and bounded for Qwen."""
     examples = cards(3)
     for text, example in zip(("a", "\u00e9t\u00e9 ", "ice cream "), examples, strict=True):
         example["messages"][-1]["content"] = text * 4_000
