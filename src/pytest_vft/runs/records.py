@@ -84,8 +84,10 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
     allowed = settings.config.allow.get(rule.id)
     tolerated = allowed is not None and tally.failed <= allowed
     ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
-    # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth.
-    is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full"
+    # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth; one
+    # that is asked for by its id is a gate, as rules on what images show that are off by default.
+    is_asked = rule.id in settings.config.asked(settings.select, settings.extend_select)
+    is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full" and not is_asked
     return RuleResult(
         id=rule.id,
         subject=rule.subject,
