@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 
 from pytest_vft import FewShot, Report, build_example, lint
 from pytest_vft.catalogue.cases import data_url
+from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.cli import main
 from pytest_vft.model import Finding, RuleResult, Tally
 from pytest_vft.report.formats import render
@@ -409,8 +410,7 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "1 line",
             "`train.jsonl:1`",
             "`line is blank`",
-            "`Run vft fix. By hand: Delete the line; "
-            "only the newline after the last example belongs at the end of a file.`",
+            f"`Run vft fix. By hand: {shipped_rules()['line/blank'].advice}`",
         ],
     ]
     code = [token.content for token in MarkdownIt().parse(text) if token.type == "code_block"]
