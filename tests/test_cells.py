@@ -83,6 +83,11 @@ OPENAI: dict[str, tuple[Example, dict[str, str]]] = {
         chat(ASKS, {**PEAR, "weight": 0.0}, says("user", text("And?")), PEAR),
         {"together": "message/unsupported-weight"} | dict.fromkeys(("trl", "swift", "axolotl", "unsloth"), "message/unread-field"),
     ),
+    "a fraction as weight: Together refuses it, and trainers do not read it": (
+        chat(ASKS, {**PEAR, "weight": 0.5}),
+        {**dict.fromkeys(("openai", "azure", "fireworks"), "example/invalid-shape"), "together": "message/unsupported-weight", **dict.fromkeys(("trl", "swift", "axolotl", "unsloth"), "message/unread-field")},
+    ),
+    "a weight of 1 is what trainers do anyway": (chat(ASKS, {**PEAR, "weight": 1}), {}),
     "name: lost without an effect on training": (
         chat({**ASKS, "name": "Ann"}, PEAR),
         dict.fromkeys(("together", "trl", "swift", "axolotl", "unsloth"), "(message/ignored-field)"),
