@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.checking import processes
 from pytest_vft.cli import main
 from pytest_vft.converting import parquet as parquet_writer
-from pytest_vft.converting import work
+from pytest_vft.converting import repairs, work
+from pytest_vft.reading import images as reading_images
+from pytest_vft.reading.images import read_image
 from pytest_vft.report.conversion import Conversion, render_conversion
 from pytest_vft.runs.conversion import convert_files
 from pytest_vft.runs.conversion_request import read_request
@@ -742,6 +745,24 @@ def test_several_processes_write_the_same_bytes(monkeypatch: pytest.MonkeyPatch)
     for name in files("out1"):
         if not name.endswith(".csv"):
             assert Path("out1", name).read_bytes() == Path("out2", name).read_bytes()
+
+
+def test_an_image_that_is_judged_is_decoded_once_in_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: Counter[bytes] = Counter()
+
+    def counting(data: bytes, *, full: bool, **others: Any) -> Any:
+        decoded[data] += full
+        return read_image(data, full=full, **others)
+
+    monkeypatch.setattr(reading_images, "read_image", counting)
+    monkeypatch.setattr(repairs, "measure_image", lambda data, **others: counting(data, **others)[0])
+    write_jsonl("train.jsonl", [example(number) for number in range(1, 13)])
+
+    for out in ("one", "two"):
+        assert convert("train.jsonl", to="llamafactory", out=out, drop=True).ok
+    assert lint("train.jsonl").files[0].images == 12
+
+    assert [decoded[draw(f"png {64 + number}x64 rgb")[1]] for number in range(1, 13)] == [1] * 12
 
 
 KILLED = """

@@ -14,6 +14,7 @@ from pytest_vft.converting.plan import ConversionPlan
 from pytest_vft.converting.repairs import ImageFixer, decode_loosely, decode_strictly
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import NotConvertedError
+from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.image_store import ImageStore, KnownImages
 from pytest_vft.reading.images import image_format
 from pytest_vft.reading.links import masked
@@ -79,6 +80,10 @@ class ImagePlacer:
     def close(self) -> None:
         """Close the folders of local images."""
         self._files.close()
+
+    def pop_measured(self) -> list[MeasuredImage]:
+        """Return what was measured of images since the last call and is not in the cache, and forget it."""
+        return self._fixer.pop_measured()
 
     def place(self, image: ImagePart, payloads: Payloads) -> ImagePart:
         """Return *image* as the target takes it. Raises NotConvertedError if its content cannot be had."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.model import Source
+from pytest_vft.reading.image_cache import MeasuredImage
 
 # How images are passed: as they are, as files below images/, or inside of the examples.
 Images = Literal["keep", "files", "embed"]
@@ -64,7 +65,7 @@ class ShardConversion(NamedTuple):
 
     *data* are the new lines, *entries* the number of entries, *blank* the numbers of blank lines, *losses*
     and *changes* numbers by kind, *images* the names of image files in use, each with whether it is new, and
-    *survey* is that of the shard.
+    *survey* is that of the shard. *measured* is new to the cache.
     """
 
     data: bytes
@@ -75,3 +76,4 @@ class ShardConversion(NamedTuple):
     changes: Counter[str]
     images: dict[str, bool]
     survey: ShardSurvey
+    measured: Sequence[MeasuredImage] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import pybase64
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.checking.judge import FAIL, RuleJudge
+from pytest_vft.checking.shard import open_image_store
 from pytest_vft.facts.image import Image, image_facts, repaired_facts
 from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.references import add_reference_facts
@@ -19,6 +20,7 @@ from pytest_vft.fixing.base64_text import decoded
 from pytest_vft.fixing.images import IMAGE_REPAIRS, ImageRepairer, ImageState
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.reading.context import FetchContext
+from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.image_store import ImageStore, KnownImages
 from pytest_vft.reading.images import ImageMeasurements, measure_image
 from pytest_vft.text import fill
@@ -40,15 +42,15 @@ _AS_IT_IS = FixedImage(None, None)
 class ImageFixer:
     """Repairs images by a plan, as `vft fix` does without --unsafe.
 
-    Images that are *known* are not measured again, and others become known.
+    Images that are *known*, or that the cache of the plan has, are not measured again. Others become known.
     """
 
     def __init__(self, plan: RepairPlan, known: KnownImages | None = None) -> None:
         full = plan.lint.full
         store = ImageStore(full=full, bounded=plan.lint.bounded, known=known)
         self._known = store if known else None
-        self._full = full
-        self._bounded = plan.lint.bounded
+        self._lint = plan.lint
+        self._cached: ImageStore | None = None
         judge = RuleJudge(plan.lint)
         mending = [one for one in plan.lint.rules if one.fix in IMAGE_REPAIRS and one.id not in plan.ignored]
         # Most images need no repair, as the rules that lead to one tell; then the others are not judged.
@@ -101,12 +103,23 @@ class ImageFixer:
     def _state(self, data: bytes, facts: ImageFacts) -> ImageState:
         return ImageState(data, facts, self._images.failing(facts))
 
+    def pop_measured(self) -> list[MeasuredImage]:
+        """Return what was measured since the last call and is not in the cache, and forget it."""
+        store, self._cached = self._cached, None
+        if store is None:
+            return []
+        with closing(store):
+            return store.pop_measured()
+
     def _measured(self, data: bytes) -> ImageMeasurements:
+        lint = self._lint
         if self._known:
             return self._known.measure(data)[1]
-        return measure_image(
-            data, full=self._full, bounded=self._bounded
-        )  # a store keeps what it measures: there may be a million
+        if lint.cache:
+            self._cached = self._cached or open_image_store(lint)
+            return self._cached.measure(data)[1]
+        # A store keeps what it measures, of which there may be a million.
+        return measure_image(data, full=lint.full, bounded=lint.bounded)
 
     def _facts(self, measured: ImageMeasurements) -> ImageFacts:
         """Return the facts of an image that has been *measured*, without what it shows."""

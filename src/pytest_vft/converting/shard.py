@@ -106,8 +106,8 @@ class ShardConverter:
         for template in templates:
             _add_losses(template.losses, result.losses, template.examples)
             self._count_strings(template.conversation, result.changes, template.examples)
-        data, survey = b"".join(pieces), surveyor.survey()
-        return result._replace(data=data, entries=index, survey=survey)
+        data, survey, measured = b"".join(pieces), surveyor.survey(), self.images.pop_measured()
+        return result._replace(data=data, entries=index, survey=survey, measured=measured)
 
     def write_placed(
         self, conversation: Conversation, payloads: Payloads, losses: Counter[str]
