@@ -14,11 +14,9 @@ from pytest_vft.formats.unread import KEY
 # Losses that change training, which are refused unless the user allows them.
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _AUTO = (None, "auto")
-# Formats for whose tools no provider says how training reads them.
-WITHOUT_TOOLS = frozenset({"gemini", "bedrock"})
 # Losses that do not, beside those of keys, "key NAME"; "other keys" are more than can be named, and "turns"
-# messages of one role that become one message.
-OTHER_LOSSES = ("name", "detail", "developer", "turns", "other keys")
+# messages of one role that become one message, and "ids" those of calls.
+OTHER_LOSSES = ("name", "detail", "developer", "turns", "ids", "other keys")
 
 
 @dataclass(frozen=True)
