@@ -83,6 +83,11 @@ OPENAI: dict[str, tuple[Example, dict[str, str]]] = {
         chat(ASKS, {**PEAR, "weight": 0.0}, says("user", text("And?")), PEAR),
         {"together": "message/unsupported-weight"} | dict.fromkeys(("trl", "swift", "axolotl", "unsloth"), "message/unread-field"),
     ),
+    "a fraction as weight: Together refuses it, and trainers do not read it": (
+        chat(ASKS, {**PEAR, "weight": 0.5}),
+        {**dict.fromkeys(("openai", "azure", "fireworks"), "example/invalid-shape"), "together": "message/unsupported-weight", **dict.fromkeys(("trl", "swift", "axolotl", "unsloth"), "message/unread-field")},
+    ),
+    "a weight of 1 is what trainers do anyway": (chat(ASKS, {**PEAR, "weight": 1}), {}),
     "name: lost without an effect on training": (
         chat({**ASKS, "name": "Ann"}, PEAR),
         dict.fromkeys(("together", "trl", "swift", "axolotl", "unsloth"), "(message/ignored-field)"),
@@ -200,6 +205,12 @@ def placed(uri: str = "s3://bucket/a.png", format_: str = "png") -> Example:
     }
 
 
+def chosen(*candidates: Example) -> Example:
+    asked = {"role": "user", "content": [{"text": "Which?"}, placed()]}
+    messages = [asked, {"role": "assistant", "candidates": list(candidates)}]
+    return {"schemaVersion": "bedrock-conversation-2024", "messages": messages}
+
+
 TURN = {"role": "user", "content": [placed(f"s3://bucket/{n}.png") for n in range(6)]}
 BEDROCK: dict[str, tuple[Example, dict[str, str]]] = {
     "in a bucket": (converse(placed()), {}),
@@ -226,6 +237,10 @@ BEDROCK: dict[str, tuple[Example, dict[str, str]]] = {
     "tools: Amazon's converter refuses them for Nova 1": (
         converse(placed(), toolConfig={"tools": []}),
         {"bedrock-nova": "(example/refused-key)"},
+    ),
+    "preferences: SageMaker takes them for Nova 1": (
+        chosen({"content": [{"text": "A pear."}], "preferenceLabel": "preferred"}, {"content": [{"text": "An apple."}], "preferenceLabel": "non-preferred"}),
+        {"bedrock-nova": "(example/unsupported-preference)"},
     ),
 }  # fmt: skip
 TABLES = (
@@ -268,6 +283,7 @@ def test_cell(example: Example, provider: str, cell: str, columns: Example) -> N
         ("bedrock-nova", None, "image/unsupported-format", {"formats": ["JPEG", "PNG", "GIF", "WEBP"]}),
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "image/unsupported-format", {"formats": ["JPEG", "PNG", "GIF"]}),
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "file/unused-split", {"splits": ["train", "test"]}),
+        ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "example/unsupported-preference", {}),
         ("bedrock-nova", "amazon.nova-2-lite-v1:0:256k", "example/refused-key", {"refused": ["toolConfig"]}),
         ("together", None, "file/too-few-examples", {"min_examples": 1}),
         ("fireworks", None, "file/too-few-examples", {"min_examples": 3}),

@@ -211,7 +211,6 @@ def test_what_is_not_checked_passes_unless_it_must_be_checked(vft: Vft) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("", "the following arguments are required: COMMAND"),
         ("chek", "unknown command 'chek' (did you mean 'check'?)"),
         ("check", "no files: give some, or list them under [tool.vft.data] (vft.toml: [data])"),
         ("check missing.jsonl", "missing.jsonl: no such file"),
@@ -285,6 +284,19 @@ def test_what_cannot_be_followed_is_one_line_on_stderr(vft: Vft, arguments: str,
     assert done.err.startswith("vft: ")
     assert said in done.err
     assert done.err.count("\n") == 1
+
+
+def test_without_arguments_the_commands_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert [line.split() for line in err.splitlines()] == [
+        ["data", "build", "check", "show", "fix", "convert", "providers"],
+        ["models", "submit", "eval"],
+        ["reference", "rules", "explain", "schema", "init"],
+    ]
 
 
 def test_interruption_is_not_a_finding(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -520,7 +532,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
             "line": line,
             "pointer": "/messages/0/content/1",
             "message": "mode is L; expected RGB or RGBA",
-            "advice": shipped_rules()["image/unsupported-mode"].advice,
+            "advice": "Run vft fix. By hand: " + shipped_rules()["image/unsupported-mode"].advice,
             "box": None,
             "image": image,
             "skips": "invalid image format",

@@ -430,11 +430,16 @@ def test_every_command_reads_objects(
         ["check", "train.jsonl", "--baseline=s3://cards/known.json", "--write-baseline"],
         ["show", "train.jsonl:1", "--save=s3://cards/images"],
         ["submit", "plan", "train.jsonl", "--plan=s3://cards/plan.json"],
+        ["eval", "--write-batch=s3://cards/b.jsonl", "--test=train.jsonl", "--model=m"],
+        ["eval", "s3://cards/answers.jsonl", "--test=train.jsonl", "--live=m", "--metric=normalised_exact"],
     ],
-    ids=lambda arguments: arguments[0],
+    ids=lambda arguments: " ".join(arguments[:2]),
 )
-def test_reports_are_not_written_to_urls(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_reports_are_not_written_to_urls(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
     Path("train.jsonl").write_bytes(TRAIN)
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
     try:
         code: object = main(arguments)
     except SystemExit as error:
@@ -446,6 +451,9 @@ def test_reports_are_not_written_to_urls(capsys: pytest.CaptureFixture[str], arg
 
 def test_no_object_is_changed_or_submitted(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     url = s3.put("train.jsonl", b"\xef\xbb\xbf" + TRAIN)
+    assert main(["check", url]) == 0
+    command = f"vft fix {url} --out={s3.url}/fixed"  # which writes
+    assert capsys.readouterr().out.endswith(f"1 can be repaired: {command}\n")
     assert main(["fix", url]) == 1
     assert "nothing was written: --out=DIR writes, --diff shows each change" in capsys.readouterr().out
 

@@ -29,8 +29,8 @@ from pytest_vft.outputs.aside import DropLimit, drop_limit, set_aside
 from pytest_vft.outputs.entries import EntryWriter
 from pytest_vft.outputs.folder import output_folder
 from pytest_vft.outputs.keys import part_key
-from pytest_vft.outputs.names import output_targets
-from pytest_vft.outputs.origin import origins, origins_path, read_origins
+from pytest_vft.outputs.names import origins_path, output_targets
+from pytest_vft.outputs.origin import origins, read_origins
 from pytest_vft.outputs.staging import STAGING
 from pytest_vft.reading.entries import FileEntry, read_entries
 from pytest_vft.reading.files import ARRAY, open_file

@@ -84,7 +84,7 @@ def test_start_is_left_out(path: Path) -> None:
 
 def test_file_that_is_gone_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        cut_shards(str(tmp_path / "gone"), "train", 0, 10, 100)
+        cut_shards(str(tmp_path / "gone"), "train", 0, 1_000, 100)
     with pytest.raises(FileNotFoundError):
         list(read_lines(Shard(str(tmp_path / "gone"), "train", 0, 10)))
 

@@ -261,6 +261,20 @@ def test_the_loss_of_swift_is_the_weight() -> None:
     assert written(example, "openai", read_as="swift") == (with_answers(0, 1), [])
 
 
+def test_answers_of_loss_zero_are_not_trained_on() -> None:
+    """ms-swift tells values of loss by their truth."""
+    turns = [
+        asked("Which lot?"),
+        {**answered("Lot 7."), "loss": 0},
+        asked("And?"),
+        {**answered("8"), "loss": 2},
+    ]
+
+    assert [turn.trained for turn in read({"messages": turns}, "swift").turns] == [None, False, None, True]
+    with pytest.raises(NotConvertedError, match="expected 0 or 1"):
+        read({"messages": [turns[0], {**turns[1], "weight": 0.5}]}, "swift")
+
+
 def called() -> Example:
     return {
         "messages": [

@@ -12,7 +12,7 @@ from pytest_vft.checking.dataset import Place, Recurring, dataset_facts
 from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.model import SPLITS
-from pytest_vft.reading.fingerprint import Look, read_look
+from pytest_vft.reading.fingerprint import Look, read_hash, read_look
 from pytest_vft.reading.similarity import Similar, find_similar
 
 
@@ -53,7 +53,7 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     def look(number: int) -> Look:  # few are compared, and all of them take 40 MB for 100,000 images
         return read_look(known[number].fingerprint or b"")
 
-    hashes = [look(number).hash for number in range(len(known))]
+    hashes = [read_hash(image.fingerprint or b"") for image in known]
     similar = find_similar(hashes, lambda one, other: look(one).is_like(look(other)))
     unknown = [image for image in images if image.fingerprint is None]
     if similar is None:

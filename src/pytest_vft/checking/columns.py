@@ -44,6 +44,9 @@ def unite(sets: Sequence[RuleSet], order: Iterable[str]) -> RuleUnion:
 
     The first rule with an id keeps it. The rules are in the *order* of their ids, as in each set.
     """
+    if len(sets) == 1:
+        ((rules, image_tokens),) = sets
+        return RuleUnion(tuple(rules), image_tokens, (), {}, [{rule.id: rule.id for rule in rules}])
     base = next((one.image_tokens for one in sets if one.image_tokens is not None), None)
     others: list[ImageTokens | None] = []
     distinct: dict[tuple[str, str], Rule] = {}
@@ -88,13 +91,14 @@ def select_column(
         folders=_renamed(totals.folders, column),
         findings=[one._replace(rule=column[one.rule]) for one in totals.findings if one.rule in column],
     )
+    chosen.pack()
     _set_tokens(chosen, plan, image_tokens)
     ignored = frozenset(column[id_] for id_ in file.ignored if id_ in column)
     return replace(file, totals=chosen, ignored=ignored)
 
 
 def _columns(
-    counts: Counter[Verdicts], scope: Scope, plan: LintPlan, column: Mapping[str, str]
+    counts: Mapping[Verdicts, int], scope: Scope, plan: LintPlan, column: Mapping[str, str]
 ) -> Counter[Verdicts]:
     rules = [rule for rule in plan.rules if rule.scope == scope]
     own = list(column)  # in the order of the set's own rules
@@ -115,4 +119,4 @@ def _set_tokens(totals: ShardTotals, plan: LintPlan, image_tokens: ImageTokens |
     if image_tokens is not None and image_tokens != plan.image_tokens:
         number = plan.other_tokens.index(image_tokens)
         for name in TOKEN_FACTS:
-            setattr(totals, name, totals.other_tokens[f"{number} {name}"])
+            setattr(totals, name, totals.other_tokens.get(f"{number} {name}", 0))

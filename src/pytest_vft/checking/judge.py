@@ -142,7 +142,7 @@ class Explainer:
         finding = None
         for number in range(subject.lines):
             if not self.totals.admit(rule.id, self.max_findings):
-                self.totals.dropped[rule.id] += subject.lines - number - 1
+                self.totals.drop(rule.id, subject.lines - number - 1)
                 return
             finding = finding or _finding(rule, self._counted(rule, subject))
             self.totals.keep(finding._replace(line=finding.line and finding.line + number))

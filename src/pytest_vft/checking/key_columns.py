@@ -33,6 +33,8 @@ def repeated(columns: Sequence[array[int]]) -> frozenset[int]:
 def distinct(columns: Sequence[array[int]]) -> array[int]:
     """Return the keys in *columns*, each once, sorted."""
     result = array("Q")
+    if not any(columns):
+        return result
     if (keys := _sorted(columns)) is not None:
         result.frombytes(keys[_firsts(keys)].tobytes())
         return result

@@ -48,9 +48,14 @@ class LookTable:
 
     def extend(self, other: LookTable, lines: int) -> None:
         """Add the images of *other*, which follows after *lines* lines, except those added before."""
-        if not other.rows:
-            return
         keys = self._keys
+        if keys.isdisjoint(other.rows[1::_WIDTH]):
+            rows = other.rows[:]
+            rows[::_WIDTH] = array("Q", [line + lines for line in rows[::_WIDTH]])
+            self.rows += rows
+            self.fingerprints += other.fingerprints
+            keys.update(rows[1::_WIDTH])
+            return
         for line, key, fingerprint in other:
             if key not in keys:
                 self._add(line + lines, key, fingerprint)

@@ -16,7 +16,8 @@ from xxhash import xxh3_64_digest, xxh3_128, xxh3_128_digest
 from pytest_vft.checking.looks import LookTable
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.software import software_hash
-from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals, ShotTable, TurnTable
+from pytest_vft.checking.totals import NUMBERS, ShardFinding, ShardTotals
+from pytest_vft.checking.turn_tables import ShotTable, TurnTable
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.local_images import LocalImages
@@ -209,11 +210,11 @@ def pack(totals: ShardTotals) -> bytes | None:
         totals.shots.pointers,
         {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
         [list(finding) for finding in totals.findings],
-        [totals.dropped, totals.unopened, totals.other_tokens],
+        [dict(one) for one in (totals.dropped, totals.unopened, totals.other_tokens)],
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
-        totals.folders,
-        totals.first_keys,
-        [_base64(looks.rows), pybase64.b64encode(looks.fingerprints).decode()],
+        dict(totals.folders),
+        dict(totals.first_keys),
+        [_base64(looks.rows), pybase64.b64encode(bytes(looks.fingerprints)).decode()],
     ]
     try:
         return orjson.dumps(fields)
@@ -228,14 +229,14 @@ def unpack(packed: bytes) -> ShardTotals | None:
         images, turns, shown, shots = map(_numbers, columns)
         (dropped, unopened, other_tokens), (folders, first_keys, (looks, fingerprints)) = counters, others
         kept = [ShardFinding(*finding) for finding in findings]
-        return ShardTotals(
+        totals = ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
             image_keys=images,
             turns=TurnTable(turns, shown),
             looks=LookTable(_numbers(looks), bytearray(pybase64.b64decode(fingerprints, validate=True))),
             shots=ShotTable(shots, list(map(sys.intern, pointers))),
             counts={
-                scope: Counter({tuple(verdicts): number for verdicts, number in pairs})
+                scope: {tuple(verdicts): number for verdicts, number in pairs}
                 for scope, pairs in counts.items()
             },
             findings=kept,
@@ -247,12 +248,14 @@ def unpack(packed: bytes) -> ShardTotals | None:
             first_keys={key: (line, start) for key, (line, start) in first_keys.items()},
             bad_lines={rule: LineRanges(_numbers(bounds)) for rule, bounds in bad_lines.items()},
         )
+        totals.pack()
     except (ValueError, TypeError, AttributeError):
         return None
+    return totals
 
 
 def _base64(numbers: array[int]) -> str:
-    return pybase64.b64encode(numbers.tobytes()).decode()
+    return pybase64.b64encode(array("Q", numbers).tobytes()).decode()
 
 
 def _numbers(text: str) -> array[int]:

@@ -27,6 +27,8 @@ LintShards = Callable[[Sequence[Shard]], Iterator[ShardResult]]
 # Fetches URLs and returns what was found behind each.
 Fetch = Callable[[Iterable[str]], Mapping[str, Remote]]
 
+_NO_LINES: Mapping[str, LineRanges] = {}  # one for all files
+
 
 @dataclass(slots=True)
 class FileTotals:
@@ -131,7 +133,7 @@ class FileTotals:
     def bad_lines(self) -> Mapping[str, LineRanges]:
         """Return the lines that fail each rule: those on which the failing entries start."""
         if self.starts is None and self._drawn is None:
-            return self.totals.bad_lines
+            return self.totals.bad_lines or _NO_LINES
         found: dict[str, LineRanges] = {}
         for rule, ranges in self.totals.bad_lines.items():
             lines = found[rule] = LineRanges()
@@ -157,8 +159,8 @@ class FileTotals:
             self.totals.extend(totals, max_findings)
         else:
             self.totals = totals
-            totals.measured, totals.row = [], None  # those of a shard
-            totals.counts = {scope: shared_counts(tuple(own.items())) for scope, own in totals.counts.items()}
+            totals.forget()
+            totals.counts = shared_counts(totals.counts)
 
     def mark_unreadable(self, error: OSError) -> None:
         """Note that the file cannot be read, although it could be opened before."""
@@ -193,7 +195,8 @@ def merge_files(
     for file in files:
         if file.opened.error:
             file.totals = ShardTotals()
-        file.totals.image_keys = distinct([file.totals.image_keys])
+        if keys := file.totals.image_keys:
+            file.totals.image_keys = distinct([keys])
 
 
 class _Part(NamedTuple):

@@ -15,7 +15,7 @@ from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
 from pytest_vft.checking.measuring import compared_kinds
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.checking.tallies import TallyMaker, make_tally, shared_counts
+from pytest_vft.checking.tallies import TallyMaker, make_tally
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
@@ -83,8 +83,7 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
     """
     judge = RuleJudge(plan)
     skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips]
-    for file in files:
-        _judge_file(file, judge, skipping)
+    own = [_judge_file(file, judge, skipping) for file in files]
     order = {source.path: number for number, source in enumerate(sources)}
 
     def reading_order(placed: PlacedFinding) -> tuple[int, int]:
@@ -105,7 +104,7 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         if totals.admit(placed.found.rule, plan.max_findings):
             totals.keep(placed.found)
             findings.append(placed)
-    dropped = totals.dropped
+    dropped = Counter(totals.dropped)
     for file in files:
         findings += [PlacedFinding(file.source.path, found) for found in file.totals.findings]
         dropped.update(file.totals.dropped)
@@ -113,7 +112,8 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
     by_path = {file.source.path: file for file in files}
     findings = [PlacedFinding(path, by_path[path].located(found)) for path, found in findings]
     maker = TallyMaker(judge.rules)
-    results = sorted((_result(file, maker) for file in files), key=lambda result: order[result.path])
+    results = [_result(file, maker, verdicts) for file, verdicts in zip(files, own, strict=True)]
+    results.sort(key=lambda result: order[result.path])
     any_sample = any(file.is_sample for file in files)
     trained = [file.totals for file in files if file.source.split == "train"]
     return LintResult(
@@ -172,17 +172,20 @@ def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | N
     return Cost(at_least, at_most, None, None, low_at_least, low_at_most)
 
 
-def _judge_file(file: FileTotals, judge: RuleJudge, skipping: Sequence[Rule]) -> None:
-    """Add verdicts and findings of the rules of scope file to *file*; see _facts() for *skipping*."""
+def _judge_file(file: FileTotals, judge: RuleJudge, skipping: Sequence[Rule]) -> Verdicts:
+    """Return the verdicts of the rules of scope file on *file*, and add their findings to it.
+
+    See _facts() for *skipping*.
+    """
     facts = _facts(file, skipping)
     verdicts = judge.checks_for(file.source.data_format)["file"](facts)
-    file.totals.counts["file"] = shared_counts(((verdicts, 1),))
-    found = judge.findings(verdicts, Subject("file", facts), file.ignored)
-    file.totals.findings = [*found, *file.totals.findings]
+    if found := judge.findings(verdicts, Subject("file", facts), file.ignored):
+        file.totals.findings = [*found, *file.totals.findings]
     if not file.is_read:
         by_rule = zip(judge.rules["file"], verdicts, strict=True)
         failed = (rule.id for rule, verdict in by_rule if rule.stops and verdict == FAIL)
         file.stopped_by = next(failed, f"it is {file.opened.container}")
+    return verdicts
 
 
 def _facts(file: FileTotals, skipping: Sequence[Rule]) -> FileFacts:
@@ -227,7 +230,7 @@ def skipped_lines(bad_lines: Mapping[str, LineRanges], rules: Iterable[Rule]) ->
     return len(sure), len(union(ranges for _, ranges in failed))
 
 
-def _result(file: FileTotals, maker: TallyMaker) -> FileResult:
+def _result(file: FileTotals, maker: TallyMaker, own: Verdicts) -> FileResult:
     return FileResult(
         path=file.source.path,
         split=file.source.split,
@@ -239,7 +242,7 @@ def _result(file: FileTotals, maker: TallyMaker) -> FileResult:
         images=file.totals.images,
         distinct_images=len(file.totals.image_keys),
         stopped_by=file.stopped_by,
-        tallies=maker.add(file.totals.counts, file.ignored),
+        tallies=maker.add(file.totals.counts, own, file.ignored),
         bad_lines=file.bad_lines(),
         data_format=file.source.data_format,
         layout=file.source.layout,

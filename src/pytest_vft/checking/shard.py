@@ -6,9 +6,8 @@ so shards may be linted anywhere.
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -16,11 +15,12 @@ from xxhash import xxh3_128
 
 from pytest_vft.checking.compile import Check, Verdicts
 from pytest_vft.checking.counters import OtherCounters
-from pytest_vft.checking.judge import FAIL, UNKNOWN, Explainer, RuleJudge, Subject
+from pytest_vft.checking.judge import Explainer, RuleJudge, Subject
 from pytest_vft.checking.key_columns import distinct
 from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.checking.totals import ShardTotals, open_totals
+from pytest_vft.checking.verdict_counts import VerdictCounts
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
 from pytest_vft.facts.image import is_undecoded, is_unopened
@@ -63,6 +63,7 @@ class ShardLinter:
         self._add = _add_with_looks if any("fingerprint" in one.columns for one in plan.measurers) else _add
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
+        self._folder = ""
         self._files: LocalImages | None = None
         self._count_text = plan.image_tokens.count_text if plan.image_tokens else text_tokens
         self._count_image = lru_cache(_CACHED_SIZES)(plan.image_tokens.count) if plan.image_tokens else None
@@ -90,6 +91,8 @@ class ShardLinter:
             return known
         content = xxh3_128() if key else None
         totals = self._walk(shard, self._read(shard, content), files)
+        if self._others:
+            totals.other_tokens = self._others.tokens(totals)
         if key and content:
             totals.row = cache_row(key, content.digest(), totals, files)
         return totals
@@ -100,11 +103,12 @@ class ShardLinter:
 
     def _local_images(self, shard: Shard) -> LocalImages:
         """Return the local images of the file of *shard*, which are also looked for in its folder."""
-        folders = image_roots(shard.path, self._plan.image_roots)
-        if self._files is None or self._files.folders != folders:
+        folder = os.path.dirname(shard.path)  # noqa: PTH120 - most files are in the folder of the last one
+        if self._files is None or self._folder != folder:
             if self._files:
                 self._files.close()
-            self._files = LocalImages(folders, self._store, bounded=self._plan.bounded)
+            folders = image_roots(shard.path, self._plan.image_roots)
+            self._folder, self._files = folder, LocalImages(folders, self._store, bounded=self._plan.bounded)
         return self._files
 
     def _walk(  # noqa: C901, PLR0915 - the loop over all lines of a dataset, where a call costs
@@ -120,8 +124,8 @@ class ShardLinter:
         count_text = others.count_text if others else self._count_text
         check_line, check_example = checks["line"], others.check if others else checks["example"]
         check_message, check_image = checks["message"], checks["image"]
-        totals = ShardTotals()
-        judged, examples, messages, images = (_VerdictCounts() for _ in range(4))
+        totals = open_totals()
+        judged, examples, messages, images = (VerdictCounts() for _ in range(4))
         facts_of = others.facts_of if others else None
         explain = Explainer(self._judge.rules, totals, shard.ignored, self._plan.max_findings, facts_of)
         training, first_keys = self._training, FirstKeys() if self._keys else None
@@ -145,7 +149,7 @@ class ShardLinter:
             chat = data_format.read(value)
             example = measure_example(chat, split, store, context, count_image, count_text)
             if training:
-                self._add_training_facts(chat, example, totals)
+                self._add_training_facts(chat, example)
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
@@ -183,6 +187,7 @@ class ShardLinter:
             "message": messages.counts(),
             "image": images.counts(),
         }
+        totals.pack()
         return totals
 
     def _other_counters(self, shard: Shard, checks: Mapping[Scope, Check]) -> OtherCounters | None:
@@ -191,11 +196,11 @@ class ShardLinter:
             return None
         return OtherCounters(self._plan, self._judge.rules["example"], checks["example"], shard.data_format)
 
-    def _add_training_facts(self, chat: Chat, example: Example, totals: ShardTotals) -> None:
+    def _add_training_facts(self, chat: Chat, example: Example) -> None:
         """Add the facts for trainers to *example*, and count its tokens by the other counters, if any."""
         add_training_facts(chat, example, image_tokens=self._count_image is not None)
         if self._others:
-            self._others.measure(example, totals.other_tokens)
+            self._others.measure(example)
 
     def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Yield each line as read and parsed, with its images in the store; hash it into *content*."""
@@ -215,9 +220,9 @@ class ShardLinter:
     def _count_unknown(self, verdicts: Verdicts, image: ImageFacts, totals: ShardTotals) -> None:
         """Count the unknown *verdicts* on *image* whose cause is known."""
         if is_undecoded(image):
-            totals.undecoded.update(self._judge.unknown("image", verdicts))
+            totals.count("undecoded", self._judge.unknown("image", verdicts))
         elif is_unopened(image):
-            totals.unopened.update(self._judge.unknown("image", verdicts))
+            totals.count("unopened", self._judge.unknown("image", verdicts))
 
     def _read_elements(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Like _read(), for a part of an array."""
@@ -233,27 +238,6 @@ class ShardLinter:
         assert count_image is not None  # noqa: S101 - no rule fails for unknown tokens
         position = message_past(example, tokens, count_image)
         return data_format.place(value, ("messages", position))
-
-
-@dataclass(slots=True)
-class _VerdictCount:
-    """A tuple of verdicts, whether it contains a failure or an unknown, and the number of its subjects."""
-
-    verdicts: Verdicts
-    failed: bool
-    unknown: bool
-    number: int = 0
-
-
-class _VerdictCounts(dict[Verdicts, _VerdictCount]):
-    """The counts of one scope by tuples of verdicts; each tuple is searched for failures only once."""
-
-    def __missing__(self, verdicts: Verdicts) -> _VerdictCount:
-        counted = self[verdicts] = _VerdictCount(verdicts, FAIL in verdicts, UNKNOWN in verdicts)
-        return counted
-
-    def counts(self) -> Counter[Verdicts]:
-        return Counter({verdicts: counted.number for verdicts, counted in self.items()})
 
 
 def _add(  # noqa: PLR0913, PLR0917 - one call, for each example

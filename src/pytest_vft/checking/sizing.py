@@ -27,8 +27,7 @@ def image_share(shard: Shard, others: tuple[str, ...]) -> float:
     No image is opened. *others* are roots besides the folder of the file. Raises OSError if the file
     cannot be read.
     """
-    roots = image_roots(shard.path, others)
-    if shard.data_format in URLS_ONLY or not roots:
+    if shard.data_format in URLS_ONLY or not (roots := image_roots(shard.path, others)):
         return 0.0
     data_format = load_format(shard.data_format, shard.layout)
     sampled = shard._replace(end=min(shard.end, shard.start + _SAMPLED_BYTES))

@@ -19,10 +19,16 @@ _SHARED = 1024  # counters that files share
 _NONE: Mapping[Verdicts, int] = {}
 
 
+def shared_counts(counts: Mapping[Scope, Mapping[Verdicts, int]]) -> Mapping[Scope, Mapping[Verdicts, int]]:
+    """Return *counts*, as one object for all files with equal counts; it must not be changed."""
+    return _shared(tuple([(scope, tuple(own.items())) for scope, own in counts.items()]))
+
+
 @lru_cache(_SHARED)
-def shared_counts(counts: tuple[tuple[Verdicts, int], ...]) -> Counter[Verdicts]:
-    """Return a counter of *counts*, one for all files with equal counts; it must not be changed."""
-    return Counter(dict(counts))
+def _shared(
+    counts: tuple[tuple[Scope, tuple[tuple[Verdicts, int], ...]], ...],
+) -> Mapping[Scope, Mapping[Verdicts, int]]:
+    return {scope: dict(own) for scope, own in counts}
 
 
 def make_tally(counts: Counts, position: int, *, ignored: bool) -> Tally:
@@ -76,17 +82,26 @@ class TallyMaker:
             if scope != "dataset"
             for position, rule in enumerate(rules[scope])
         }
-        self._shared: dict[Verdicts, Verdicts] = {}
+        self._verdicts: dict[Verdicts, Verdicts] = {}
         self._rows: dict[Sequence[Counts], Sequence[Counts]] = {}
         self._sums: defaultdict[frozenset[str], list[Counter[Verdicts]]] = defaultdict(
             lambda: [Counter() for _ in SCOPES]
         )
 
-    def add(self, counts: Mapping[Scope, Mapping[Verdicts, int]], ignored: frozenset[str]) -> FileTallies:
-        """Return the tallies of a file with these *counts*, in which the rules *ignored* are ignored."""
-        share, rows = self._shared.setdefault, []
+    def add(
+        self, counts: Mapping[Scope, Mapping[Verdicts, int]], own: Verdicts, ignored: frozenset[str]
+    ) -> FileTallies:
+        """Return the tallies of a file with these *counts*, in which the rules *ignored* are ignored.
+
+        *own* are the verdicts on the file itself.
+        """
+        share, rows = self._verdicts.setdefault, []
         for scope, total in zip(SCOPES, self._sums[ignored], strict=True):
-            row = tuple([(share(one, one), number) for one, number in counts.get(scope, _NONE).items()])
+            if scope == "file":
+                pairs: Counts = ((own, 1),)
+            else:
+                pairs = counts.get(scope, _NONE).items()
+            row = tuple([(share(one, one), number) for one, number in pairs])
             for verdicts, number in row:
                 total[verdicts] += number
             rows.append(row)

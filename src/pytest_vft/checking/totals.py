@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import partial
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.looks import LookTable
+from pytest_vft.checking.turn_tables import ShotTable, TurnTable
 from pytest_vft.facts.first_keys import MAX_KEYS
-from pytest_vft.facts.turns import Turn
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import ExamplePlace, Scope
 from pytest_vft.reading.image_cache import MeasuredImage
@@ -24,14 +23,6 @@ from pytest_vft.reading.links import unsigned
 from pytest_vft.reading.remote import Remote
 
 _64_BITS = 0xFFFF_FFFF_FFFF_FFFF
-_numbers = partial(array, "Q")  # numbers of 64 bits
-
-
-def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]:
-    """Return *rows* of *width* numbers with *offset* added to one *column*."""
-    shifted = rows[:]
-    shifted[column::width] = array("Q", [number + offset for number in rows[column::width]])
-    return shifted
 
 
 class ShardFinding(NamedTuple):
@@ -62,97 +53,27 @@ def common_folder(*folders: str) -> str:
         return ""
 
 
-@dataclass(slots=True)
-class TurnTable:
-    """Target turns with their lines, as rows of numbers: about 50 bytes for each turn.
-
-    A row has line, key, answer, words, repeated, and the end of its images in *images*, which holds the
-    low half of each key.
-    """
-
-    rows: array[int] = field(default_factory=_numbers)
-    images: array[int] = field(default_factory=_numbers)
-
-    def append(self, line: int, turn: Turn) -> None:
-        """Add *turn*, which is on *line*."""
-        key, answer, words, images, repeated = turn
-        for image in images:
-            self.images.append(image & _64_BITS)
-        words = 0 if answer is None else words
-        self.rows.extend((line, key, answer or 0, words, repeated, len(self.images)))
-
-    def extend(self, other: TurnTable, lines: int) -> None:
-        """Add the turns of *other*, which follows after *lines* lines."""
-        self.rows.extend(_shift(_shift(other.rows, 6, 0, lines), 6, 5, len(self.images)))
-        self.images.extend(other.images)
-
-    def __len__(self) -> int:
-        return len(self.rows) // 6
-
-    @property
-    def keys(self) -> array[int]:
-        """The key of each turn."""
-        return self.rows[1::6]
-
-    def positions(self, keys: Collection[int]) -> list[int]:
-        """Return the positions of the turns with one of *keys*, from 0."""
-        return [at for at, key in enumerate(self.keys) if key in keys] if keys else []
-
-    def line(self, at: int) -> int:
-        """Return the line of the turn at position *at*."""
-        return self.rows[6 * at]
-
-    def turn(self, at: int) -> Turn:
-        """Return the turn at position *at*."""
-        _, key, answer, words, repeated, end = self.rows[6 * at : 6 * at + 6]
-        start = self.rows[6 * at - 1] if at else 0
-        return Turn(key, answer if words else None, words, tuple(self.images[start:end]), repeated)
-
-    def images_without(self, keys: Collection[int]) -> array[int]:
-        """Return the images of the turns without one of *keys*."""
-        images = self.images[:]
-        for at in reversed(self.positions(keys)):
-            start = self.rows[6 * at - 1] if at else 0
-            del images[start : self.rows[6 * at + 5]]
-        return images
-
-    def __iter__(self) -> Iterator[tuple[int, Turn]]:
-        return ((self.line(at), self.turn(at)) for at in range(len(self)))
+# Containers that are empty, which all totals share and none can change.
+_NO_LIST: Any = ()
+_NO_MAP: Any = MappingProxyType({})
+_NO_TURNS = TurnTable(_NO_LIST, _NO_LIST)
+_NO_SHOTS = ShotTable(_NO_LIST, _NO_LIST)
+_NO_LOOKS = LookTable(_NO_LIST, _NO_LIST)
 
 
-@dataclass(slots=True)
-class ShotTable:
-    """Few-shot answers, as rows of line and key, and their JSON pointers, few of which differ."""
+def _no_list() -> Any:
+    return _NO_LIST
 
-    rows: array[int] = field(default_factory=_numbers)
-    pointers: list[str] = field(default_factory=list)
 
-    def append(self, line: int, pointer: str, key: int) -> None:
-        """Add the answer at *pointer* in the example on *line*."""
-        self.rows.extend((line, key))
-        self.pointers.append(sys.intern(pointer))
-
-    def extend(self, other: ShotTable, lines: int) -> None:
-        """Add the answers of *other*, which follows after *lines* lines."""
-        self.rows.extend(_shift(other.rows, 2, 0, lines))
-        self.pointers.extend(map(sys.intern, other.pointers))
-
-    def __len__(self) -> int:
-        return len(self.pointers)
-
-    @property
-    def keys(self) -> array[int]:
-        """The key of each answer."""
-        return self.rows[1::2]
-
-    def __iter__(self) -> Iterator[tuple[int, str, int]]:
-        """Yield line, JSON pointer and key of each answer."""
-        return zip(self.rows[0::2], self.pointers, self.keys, strict=True)
+def _no_map() -> Any:
+    return _NO_MAP
 
 
 @dataclass(slots=True, kw_only=True)
 class ShardTotals:
     """Totals of a shard, or of the merged shards of a file.
+
+    Containers are made when something is added, since most of them stay empty for a small file.
 
     *pictured* counts the examples with images or placeholders, *imageless* sound ones without images,
     *with_system* those with a system message, *systemless* sound ones without, and *size* the bytes of all
@@ -185,25 +106,39 @@ class ShardTotals:
     with_system: int = 0
     systemless: int = 0
     size: int = 0
-    other_tokens: Counter[str] = field(default_factory=Counter)
-    first_keys: dict[str, tuple[int, int]] = field(default_factory=dict)
-    urls: dict[str, None] = field(default_factory=dict)
-    unsettled: list[tuple[int, str]] = field(default_factory=list)
-    linked: dict[tuple[int | None, int], int] = field(default_factory=dict)
-    image_keys: array[int] = field(default_factory=_numbers)
-    counts: dict[Scope, Counter[Verdicts]] = field(default_factory=dict)
-    undecoded: Counter[str] = field(default_factory=Counter)
-    unopened: Counter[str] = field(default_factory=Counter)
-    findings: list[ShardFinding] = field(default_factory=list)
-    kept: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    bad_lines: dict[str, LineRanges] = field(default_factory=dict)
-    folders: dict[str, str] = field(default_factory=dict)
-    turns: TurnTable = field(default_factory=TurnTable)
-    shots: ShotTable = field(default_factory=ShotTable)
-    looks: LookTable = field(default_factory=LookTable)
-    measured: list[MeasuredImage] = field(default_factory=list)
+    other_tokens: Counter[str] = field(default_factory=_no_map)
+    first_keys: dict[str, tuple[int, int]] = field(default_factory=_no_map)
+    urls: dict[str, None] = field(default_factory=_no_map)
+    unsettled: list[tuple[int, str]] = field(default_factory=_no_list)
+    linked: dict[tuple[int | None, int], int] = field(default_factory=_no_map)
+    image_keys: array[int] = field(default_factory=_no_list)
+    counts: Mapping[Scope, Mapping[Verdicts, int]] = field(default_factory=_no_map)
+    undecoded: Counter[str] = field(default_factory=_no_map)
+    unopened: Counter[str] = field(default_factory=_no_map)
+    findings: list[ShardFinding] = field(default_factory=_no_list)
+    kept: Counter[str] = field(default_factory=_no_map)
+    dropped: Counter[str] = field(default_factory=_no_map)
+    bad_lines: dict[str, LineRanges] = field(default_factory=_no_map)
+    folders: dict[str, str] = field(default_factory=_no_map)
+    turns: TurnTable = field(default_factory=lambda: _NO_TURNS)
+    shots: ShotTable = field(default_factory=lambda: _NO_SHOTS)
+    looks: LookTable = field(default_factory=lambda: _NO_LOOKS)
+    measured: list[MeasuredImage] = field(default_factory=_no_list)
     row: tuple[bytes, bytes] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = ((name, getattr(self, name)) for name in self.__slots__)
+        return _restored, ({name: value for name, value in values if value},)
+
+    def pack(self) -> None:
+        """Replace each container that is empty by the one that all totals share."""
+        for name, empty in _EMPTY.items():
+            if not getattr(self, name):
+                setattr(self, name, empty)
+
+    def forget(self) -> None:
+        """Forget what belongs to one shard, and is not merged."""
+        self.measured, self.row = _NO_LIST, None
 
     def see_image(self, key: int) -> None:
         """Note the image with this key."""
@@ -215,6 +150,7 @@ class ShardTotals:
 
     def see_url(self, line: int, url: str, remote: Remote | None, *, settled: bool) -> None:
         """Note that *url* is on *line*, what was found behind it if it was fetched, and if it is settled."""
+        self.urls = self.urls or {}
         self.urls[url] = None
         image = None
         if settled:
@@ -222,31 +158,47 @@ class ShardTotals:
                 return
             image = remote.content & _64_BITS
         elif remote:
+            self.unsettled = self.unsettled or []
             self.unsettled.append((line, url))
+        self.linked = self.linked or {}
         self.linked.setdefault((image, xxh3_64_intdigest(unsigned(url).encode())), line)
 
     def mark_bad(self, rule: str, line: int, lines: int = 1) -> None:
         """Note that *lines* from *line* on fail *rule*; lines come in ascending order."""
         bad = self.bad_lines.get(rule)
         if bad is None:
+            self.bad_lines = self.bad_lines or {}
             bad = self.bad_lines[rule] = LineRanges()
         bad.add(line, line + lines - 1)
 
     def see_folder(self, rule: str, folder: str) -> None:
         """Note that a path in *folder* fails *rule*."""
+        self.folders = self.folders or {}
         known = self.folders.setdefault(rule, folder)
         if known != folder:
             self.folders[rule] = common_folder(known, folder)
 
     def admit(self, rule: str, max_findings: int) -> bool:
         """Return whether another finding of *rule* may be kept; count it as dropped if not."""
-        if not max_findings or self.kept[rule] < max_findings:
+        if not max_findings or self.kept.get(rule, 0) < max_findings:
             return True
-        self.dropped[rule] += 1
+        self.drop(rule, 1)
         return False
+
+    def drop(self, rule: str, number: int) -> None:
+        """Count a *number* of findings of *rule* as dropped."""
+        self.count("dropped", {rule: number})
+
+    def count(self, name: str, counts: Mapping[str, int] | Iterable[str]) -> None:
+        """Add *counts* to the counter with this *name*."""
+        if counts:
+            setattr(self, name, getattr(self, name) or Counter())
+            getattr(self, name).update(counts)
 
     def keep(self, finding: ShardFinding) -> None:
         """Keep *finding*, for which admit() returned True."""
+        if not self.findings:
+            self.findings, self.kept = [], Counter()
         self.kept[finding.rule] += 1
         self.findings.append(finding)
 
@@ -258,31 +210,75 @@ class ShardTotals:
         lines, size = self.lines, self.size
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for key, (line, start) in other.first_keys.items():
-            if len(self.first_keys) < MAX_KEYS:
-                self.first_keys.setdefault(key, (lines + line, size + start))
-        self.other_tokens.update(other.other_tokens)
-        self.urls |= other.urls
-        self.unsettled += [(lines + line, url) for line, url in other.unsettled]
-        for keys, line in other.linked.items():
-            self.linked.setdefault(keys, lines + line)
-        self.image_keys.extend(other.image_keys)
-        for scope, counts in other.counts.items():  # new counters, since files may share equal ones
-            self.counts[scope] = self.counts[scope] + counts if scope in self.counts else counts
-        self.undecoded.update(other.undecoded)
-        self.unopened.update(other.unopened)
-        self.dropped.update(other.dropped)
-        for rule, ranges in other.bad_lines.items():
-            self.bad_lines.setdefault(rule, LineRanges()).extend(ranges, lines)
+        if other.first_keys:
+            self.first_keys = self.first_keys or {}
+            for key, (line, start) in other.first_keys.items():
+                if len(self.first_keys) < MAX_KEYS:
+                    self.first_keys.setdefault(key, (lines + line, size + start))
+        self._extend_images(other, lines)
+        self.counts = {  # new ones, since files may share equal ones
+            scope: _added(self.counts.get(scope, _NO_MAP), other.counts.get(scope, _NO_MAP))
+            for scope in {**self.counts, **other.counts}
+        }
+        self._extend_findings(other, lines, max_findings)
+        if other.turns:
+            self.turns = self.turns or TurnTable()
+            self.turns.extend(other.turns, lines)
+        if other.shots:
+            self.shots = self.shots or ShotTable()
+            self.shots.extend(other.shots, lines)
+
+    def _extend_images(self, other: ShardTotals, lines: int) -> None:
+        """Add the images of the following shards, whose lines count from line *lines*."""
+        if other.urls:
+            self.urls, self.linked = self.urls or {}, self.linked or {}
+            self.urls.update(other.urls)
+            for keys, line in other.linked.items():
+                self.linked.setdefault(keys, lines + line)
+        if other.unsettled:
+            self.unsettled = self.unsettled or []
+            self.unsettled += [(lines + line, url) for line, url in other.unsettled]
+        if other.image_keys:
+            self.image_keys = self.image_keys or array("Q")
+            self.image_keys.extend(other.image_keys)
+        if other.looks:
+            self.looks = self.looks or LookTable()
+            self.looks.extend(other.looks, lines)
+
+    def _extend_findings(self, other: ShardTotals, lines: int, max_findings: int) -> None:
+        """Add the findings of the following shards, whose lines count from line *lines*."""
+        for name in _COUNTERS:
+            self.count(name, getattr(other, name))
+        if other.bad_lines:
+            self.bad_lines = self.bad_lines or {}
+            for rule, ranges in other.bad_lines.items():
+                self.bad_lines.setdefault(rule, LineRanges()).extend(ranges, lines)
         for finding in other.findings:
             if self.admit(finding.rule, max_findings):
                 self.keep(finding._replace(line=lines + (finding.line or 0)))
         for rule, folder in other.folders.items():
             self.see_folder(rule, folder)
-        self.turns.extend(other.turns, lines)
-        self.shots.extend(other.shots, lines)
-        self.looks.extend(other.looks, lines)
 
 
 # The fields of ShardTotals that are integers.
 NUMBERS = tuple(one.name for one in fields(ShardTotals) if one.type == "int")
+# Its containers, which are empty at first.
+_EMPTY = {one: getattr(ShardTotals(), one) for one in ShardTotals.__slots__ if one not in (*NUMBERS, "row")}
+_COUNTERS = ("other_tokens", "undecoded", "unopened", "dropped")
+
+
+def _added(one: Mapping[Verdicts, int], other: Mapping[Verdicts, int]) -> Mapping[Verdicts, int]:
+    """Return the numbers of *one* and *other*, added up."""
+    numbers = dict(one)
+    for key, number in other.items():
+        numbers[key] = numbers.get(key, 0) + number
+    return numbers
+
+
+def _restored(changed: Mapping[str, Any]) -> ShardTotals:
+    return ShardTotals(**changed)
+
+
+def open_totals() -> ShardTotals:
+    """Return empty totals of a shard, with the containers to which each example is added."""
+    return ShardTotals(image_keys=array("Q"), turns=TurnTable(), shots=ShotTable(), looks=LookTable())

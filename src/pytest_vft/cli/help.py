@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pytest_vft.options import COMMANDS, Command
 
+_GROUPS = ("data", "models", "reference")
 _EXIT_CODES = """\
 exit codes:
   0    in order
@@ -17,6 +18,13 @@ _EXAMPLES = (
     "vft providers train.jsonl",
     "vft explain image/truncated",
 )
+
+
+def command_table() -> str:
+    """Return the names of all commands, a line for each group."""
+    room = max(map(len, _GROUPS))
+    names = {group: [one.name for one in COMMANDS if one.group == group] for group in _GROUPS}
+    return "\n".join(f"{group:<{room}}  {'  '.join(names[group])}" for group in _GROUPS)
 
 
 def usage(command: Command) -> str:
@@ -36,7 +44,7 @@ def epilog(examples: Sequence[str] = _EXAMPLES) -> str:
 def overview() -> str:
     """Return the description of vft: its commands in groups."""
     lines = ["Check vision fine-tuning datasets before training on them."]
-    for group in ("data", "models", "reference"):
+    for group in _GROUPS:
         lines += ["", f"{group}:"]
         lines += [f"  {one.name:<10} {one.help}" for one in COMMANDS if one.group == group]
     return "\n".join(lines)

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_vft.cli.arguments import SHELLS, Parser, add_arguments, one_of
-from pytest_vft.cli.help import epilog, overview, usage
+from pytest_vft.cli.help import command_table, epilog, overview, usage
 from pytest_vft.errors import UsageError
 from pytest_vft.options import COMMANDS, OPTIONS, RENAMED, Command
 from pytest_vft.text import nearest
 
 
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
-    """Return the command of *argv* and its arguments. Raises UsageError, which suggests the nearest name."""
+    """Return the command of *argv* and its arguments. Raises UsageError, which suggests the nearest name.
+
+    Without arguments, the commands are printed, and the program ends with 2.
+    """
     parser = Parser(
         "vft",
         overview(),
@@ -34,6 +37,8 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     group = parser.add_subparsers(
         dest="name", prog="vft", metavar="COMMAND", help=argparse.SUPPRESS, required=True
     )
+    if not argv:
+        parser.exit(2, f"{command_table()}\n")
     commands = {command.name: command for command in COMMANDS}
     parsers = {name: group.add_parser(name, description=commands[name].help) for name in commands}
     name = next((text for text in argv if not text.startswith("-")), None)

@@ -133,6 +133,8 @@ def image_folder(part: OutputPart) -> str:
 
 def _add_origins(file: CutFile, before: int, converted: ShardConversion, lines: Origins) -> None:
     missing = {*converted.blank, *(entry.number for entry in converted.refused)}
+    if not missing and not file.is_array and lines.add_unmoved(file.source.path, before, converted.entries):
+        return
     for number in range(converted.entries):
         if number not in missing:
             lines.add(file.source.path, file.place(before + number))

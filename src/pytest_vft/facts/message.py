@@ -41,9 +41,9 @@ class MessageFacts(TypedDict):
     """Whether the content is a list with parts of other keys than type and value, the keys of LLaMA-Factory's
     newer format."""
     fields: NotRequired[Sequence[str]]
-    """Keys besides role and content with values that differ from the default: weight or loss of 0 or false,
-    name, tool_calls ...; detail if an image of the message has one, and "a refusal part" for a part of the
-    content."""
+    """Keys besides role and content with values that differ from the default: a weight that is not 1, a
+    loss of 0 or false, name, tool_calls ...; detail if an image of the message has one, and "a refusal part"
+    for a part of the content."""
     image_keys: NotRequired[Sequence[str]]
     """Keys of the parts with an image that hold its source: image_url, image, path ...; each once."""
     image_formats: NotRequired[Sequence[str]]

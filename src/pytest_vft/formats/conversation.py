@@ -200,7 +200,10 @@ def _special_turn(role: str, pieces: Sequence[Piece], source: Mapping[str, Any],
         calls, pieces = _written_calls("".join(p for p in pieces if isinstance(p, str))), []
     trained = None
     if role == "assistant" and (source.get("weight") is not None or source.get("loss") is not None):
-        trained = source.get("weight") != 0 and source.get("loss") is not False
+        weight, loss = source.get("weight"), source.get("loss")
+        if weight not in (None, 0, 1):
+            raise NotConvertedError(f"weight is {safe(orjson.dumps(weight).decode())}; expected 0 or 1")
+        trained = weight != 0 and (loss is None or bool(loss))
     refusal = source.get("refusal") or "\n".join(refusals) or None
     return ChatTurn(
         role="tool" if role == "function" else role,

@@ -6,7 +6,7 @@ Source: https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md, read 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,6 +16,7 @@ from pytest_vft.text import count, either, safe
 
 DATASET_INFO = "dataset_info.json"
 _LARGEST = 4 * 1024 * 1024  # bytes; that of LLaMA-Factory has 18 kB for 90 datasets
+_SOURCES = frozenset({"file_name", "hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name"})
 _FORMATTINGS = ("alpaca", "sharegpt", "openai")
 # What holds for a dataset without columns, and for one without tags.
 _COLUMNS = {"messages": "conversations", "prompt": "instruction", "query": "input", "response": "output"}
@@ -37,31 +38,57 @@ class Description(NamedTuple):
     trouble: str = ""
 
 
-def read_description(path: str) -> Description:
+class DatasetInfo(NamedTuple):
+    """The datasets of a dataset_info.json by name, none without such a file; or why it is not used."""
+
+    datasets: Mapping[str, Any] = {}
+    trouble: str = ""
+
+
+def read_description(path: str, read: Callable[[str], DatasetInfo] | None = None) -> Description:
     """Return what a dataset_info.json beside the file at *path* says of it, if there is one.
 
     The layout has the name of the dataset, its formatting, and its columns and tags by name; it is None if
     no dataset has the file. "unusable" says why the trainer cannot use the description. The first dataset
-    whose formatting is known counts.
+    whose formatting is known counts. *read* is read_dataset_info(), by default, or a cache of it.
     """
     folder, name = os.path.split(path)
+    info = (read or read_dataset_info)(folder)
+    if not info.datasets:
+        return Description(trouble=info.trouble)
+    return _described(name, {key: one for key, one in info.datasets.items() if _is_of(one, name)})
+
+
+def described_files(path: str) -> Sequence[str] | None:
+    """Return the files that the dataset_info.json at *path* describes; None for any other file."""
+    folder, name = os.path.split(path)
+    datasets = read_dataset_info(folder).datasets.values() if name == DATASET_INFO else ()
+    described = [one for one in datasets if isinstance(one, dict) and not _SOURCES.isdisjoint(one)]
+    if not described:
+        return None
+    names = dict.fromkeys(one["file_name"] for one in described if isinstance(one.get("file_name"), str))
+    return [os.path.join(folder, name) for name in names]  # noqa: PTH118 - a path as the user wrote it
+
+
+def read_dataset_info(folder: str) -> DatasetInfo:
+    """Return the content of the dataset_info.json in *folder*; never raises."""
     try:
         with open(os.path.join(folder, DATASET_INFO), "rb", opener=regular) as file:  # noqa: PTH118 - a path as the user wrote it
             content = file.read(_LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
-        return Description()
+        return DatasetInfo()
     except (OSError, ValueError) as error:  # ValueError for a path with a NUL
         reason = error.strerror if isinstance(error, OSError) else None
-        return Description(trouble=f"not used: {reason or type(error).__name__}")
+        return DatasetInfo(trouble=f"not used: {reason or type(error).__name__}")
     if len(content) > _LARGEST:
-        return Description(trouble=f"not used: it is larger than {_LARGEST:,} bytes")
+        return DatasetInfo(trouble=f"not used: it is larger than {_LARGEST:,} bytes")
     try:
         datasets = orjson.loads(content)
     except orjson.JSONDecodeError:
-        return Description(trouble="not used: it is not JSON")
+        return DatasetInfo(trouble="not used: it is not JSON")
     if not isinstance(datasets, dict):
-        return Description(trouble="not used: it is not an object with datasets by name")
-    return _described(name, {key: one for key, one in datasets.items() if _is_of(one, name)})
+        return DatasetInfo(trouble="not used: it is not an object with datasets by name")
+    return DatasetInfo(datasets)
 
 
 def _is_of(described: Any, name: str) -> bool:

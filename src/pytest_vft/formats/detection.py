@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import BytesIO
 from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
 
 from pytest_vft.formats.alike import reads_alike
-from pytest_vft.formats.dataset_info import read_description
+from pytest_vft.formats.dataset_info import DatasetInfo, read_description
 from pytest_vft.formats.foreign import recognise
-from pytest_vft.formats.registry import data_formats
+from pytest_vft.formats.registry import data_formats, load_format
 from pytest_vft.reading.elements import read_elements
-from pytest_vft.reading.files import HEAD, PARQUET, OpenedFile, open_file
+from pytest_vft.reading.files import HEAD, PARQUET, OpenedFile, open_file, open_start
 from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.reading.parquet import read_rows, read_table
 from pytest_vft.reading.shards import open_shard
@@ -33,28 +34,31 @@ class DetectedFormat(NamedTuple):
     columns: tuple[str, ...] = ()
 
 
-def detect_format(path: str, among: Sequence[str] = ()) -> DetectedFormat:
+def detect_format(
+    path: str, among: Sequence[str] = (), read: Callable[[str], DatasetInfo] | None = None
+) -> DetectedFormat:
     """Return the data format of the file at *path*, one of *among* or of all; never raises.
 
     It is llamafactory if a dataset_info.json beside the file describes the file, else the format that reads
-    most of the first examples, else the first of *among*. An object is read only once.
+    most of the first examples, else the first of *among*. An object is read only once. *read* is that of
+    read_description().
     """
     if not is_pinned(path):
-        return _detect(path, among)
+        return _detect(path, among, read)
     name = ",".join(("format", *among))
     if name not in path.known:
-        path.known[name] = _detect(path, among)
+        path.known[name] = _detect(path, among, read)
     found: DetectedFormat = path.known[name]
     return found
 
 
-def _detect(path: str, among: Sequence[str]) -> DetectedFormat:
-    layout = read_description(path).layout if not among or "llamafactory" in among else None
+def _detect(path: str, among: Sequence[str], read: Callable[[str], DatasetInfo] | None) -> DetectedFormat:
+    layout = read_description(path, read).layout if not among or "llamafactory" in among else None
     if layout is not None:
         return DetectedFormat("llamafactory", layout)
     found = FirstExamples(path)
     known = among or data_formats()
-    told = next((name for name in found.names if name in known), known[0])
+    told = next((name for name in found.names if name in known), None) or found.fullest_of(known)
     name = found.best_of(among) or told if len(among) > 1 else told
     return DetectedFormat(name, columns=() if found.names else table_columns(path))
 
@@ -67,17 +71,18 @@ class FirstExamples:
     """
 
     def __init__(self, path: str, given: str | None = None) -> None:
-        first: Counter[str] = Counter()
-        read: Counter[str] = Counter()
+        first: dict[str, int] = {}  # a Counter takes the time of an example
+        read: dict[str, int] = {}
         try:
             self._examples = list(_first_examples(path))
         except OSError:
             self._examples = []
         for names in map(_readers, self._examples):
-            first.update(names[:1])
-            read.update(names)
-        self.names = [given] if given else sorted(read, key=lambda name: (-read[name], -first[name]))
-        self.likely = [name for name in self.names if read[name] == read[self.names[0]]]
+            for counts, counted in (first, names[:1]), (read, names):
+                for name in counted:
+                    counts[name] = counts.get(name, 0) + 1
+        self.names = [given] if given else sorted(read, key=lambda name: (-read[name], -first.get(name, 0)))
+        self.likely = [name for name in self.names if read.get(name) == read.get(self.names[0])]
         self._numbers: dict[str, int] = {}
 
     def best_of(self, known: Sequence[str]) -> str | None:
@@ -92,6 +97,15 @@ class FirstExamples:
             return told[0]
         best = max((*told[:1], *known), key=self._number)
         return best if 2 * self._number(best) > len(self._examples) else next(iter(told), None)
+
+    def fullest_of(self, known: Sequence[str]) -> str:
+        """Return the first one of *known* that reads most images in the examples."""
+
+        def images(name: str) -> int:
+            chats = map(load_format(name).read, self._examples)
+            return sum(len(row[4]) for chat in chats for row in chat.rows)
+
+        return max(known, key=images) if self.names else known[0]
 
     def _number(self, name: str) -> int:
         """Return how many of the examples the format *name* reads, as the likeliest format does."""
@@ -117,11 +131,11 @@ def table_columns(path: str) -> tuple[str, ...]:
 
 def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
     """Yield the objects among the first lines or elements of the file at *path*. Raises OSError."""
-    opened = open_file(path)
+    opened, head = open_start(path)
     if not opened.is_read:
         return
     size = 0
-    for raw in islice(_entries(path, opened), _EXAMPLES):
+    for raw in islice(_entries(path, opened, head), _EXAMPLES):
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -133,7 +147,8 @@ def _first_examples(path: str) -> Iterator[Mapping[str, Any]]:
             return
 
 
-def _entries(path: str, opened: OpenedFile) -> Iterator[bytes]:
+def _entries(path: str, opened: OpenedFile, head: bytes) -> Iterator[bytes]:
+    """Yield the first entries of the file at *path*, which starts with *head*. Raises OSError."""
     whole = whole_shard(path, "train", opened)
     if whole.part:
         start = whole._replace(end=min(whole.end, whole.start + _LONGEST))
@@ -142,7 +157,9 @@ def _entries(path: str, opened: OpenedFile) -> Iterator[bytes]:
     if whole.rows:
         yield from (raw for raw in read_rows(whole) if isinstance(raw, bytes))
         return
-    with open_shard(whole._replace(end=min(whole.end, whole.start + _ENOUGH)), HEAD) as file:
+    start = whole._replace(end=min(whole.end, whole.start + _ENOUGH))
+    is_complete = len(head) == opened.bytes and not whole.compression
+    with BytesIO(head[whole.start :]) if is_complete else open_shard(start, HEAD) as file:
         while line := file.readline(_LONGEST):
             yield line
 

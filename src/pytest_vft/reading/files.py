@@ -33,12 +33,14 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "a PDF"),
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer"),
 )
+_MAGICS = tuple(magic for magic, _ in _MAGIC)
 # After 0x50 to 0x5f: a frame to be skipped, with which pzstd starts a file (RFC 8878, section 3.1.2).
 _SKIPPABLE = b"\x2a\x4d\x18"
 # In a tar archive the magic follows the name, mode and owner of the first file (POSIX.1-2001, pax).
 _TAR_MAGIC = slice(257, 262)
 # ASCII text in these encodings is 0 in all bytes of a character but one.
 _WIDE = (("UTF-32", 4, (b"\xff\xfe\0\0", b"\0\0\xfe\xff")), ("UTF-16", 2, (b"\xff\xfe", b"\xfe\xff")))
+_WIDE_MARKS = tuple(mark for _, _, marks in _WIDE for mark in marks)
 _PROBED = 64  # bytes that show an encoding
 
 
@@ -71,28 +73,33 @@ def open_file(path: str) -> OpenedFile:
 
     Raises UsageError if the file is compressed in a way for which a package is not installed.
     """
+    return open_start(path)[0]
+
+
+def open_start(path: str) -> tuple[OpenedFile, bytes]:
+    """Like open_file(), also return the first 64 KiB of the file; none of an object."""
     if not is_pinned(path):
         return _open(path)
     if "opened" not in path.known:
-        path.known["opened"] = _open(path)
+        path.known["opened"] = _open(path)[0]
     opened: OpenedFile = path.known["opened"]
-    return opened
+    return opened, b""
 
 
-def _open(path: str) -> OpenedFile:
+def _open(path: str) -> tuple[OpenedFile, bytes]:
     try:
         with open_data(path) as file:
             head = file.read(HEAD)
             size = file.seek(0, os.SEEK_END)
     except OSError as error:
-        return OpenedFile(0, "unreadable", False, error.strerror or type(error).__name__)
+        return OpenedFile(0, "unreadable", False, error.strerror or type(error).__name__), b""
     except ValueError:  # a NUL character in the path
-        return OpenedFile(0, "unreadable", False, "not a file name")
+        return OpenedFile(0, "unreadable", False, "not a file name"), b""
     kind = container(head)
     if kind in (GZIP, ZSTANDARD):
-        return _open_compressed(path, kind, size)
+        return _open_compressed(path, kind, size), head
     problem = _problem(path) if kind == PARQUET else None
-    return OpenedFile(size, kind, head.startswith(BYTE_ORDER_MARK), problem)
+    return OpenedFile(size, kind, head.startswith(BYTE_ORDER_MARK), problem), head
 
 
 def _open_compressed(path: str, name: str, size: int) -> OpenedFile:
@@ -120,9 +127,8 @@ def _problem(path: str) -> str | None:
 
 def container(head: bytes) -> str:
     """Return the kind of a file that starts with *head*: "JSONL", "gzip", "UTF-16", "a JSON array" ..."""
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return name
+    if head.startswith(_MAGICS):
+        return next(name for magic, name in _MAGIC if head.startswith(magic))
     if head[1:4] == _SKIPPABLE and head[0] >> 4 == 5:  # noqa: PLR2004 - as above
         return ZSTANDARD
     if head[_TAR_MAGIC] == b"ustar":
@@ -132,7 +138,9 @@ def container(head: bytes) -> str:
 
 def _wide_encoding(head: bytes) -> str | None:
     start = head[:_PROBED]
-    if start and not any(start):
+    if b"\0" not in start and not start.startswith(_WIDE_MARKS):
+        return None
+    if not any(start):
         return "a file of zero bytes"
     for name, width, marks in _WIDE:
         zeros = sum(not any(start[byte::width]) for byte in range(width))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from binascii import b2a_base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import lt, mul, sub
+from operator import mul, sub
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.views import Box, DecodedImage, View
@@ -26,8 +26,7 @@ from pytest_vft.reading.views import Box, DecodedImage, View
 _ROWS, _ACROSS = 8, 9
 _THUMBNAIL = (2 * _ACROSS, 2 * _ROWS)
 _STEP = 2
-_BRIGHTER = bytes(min(255, level + _STEP) for level in range(256))
-_DIGITS = b"01" + bytes(254)
+_IS_BRIGHTER = [0] + 255 * [255]
 _HASH = 8  # bytes
 _FLAT = 24  # levels between the darkest and the brightest cell, below which all images have similar hashes
 NO_FINGERPRINT = ""
@@ -73,7 +72,7 @@ class Look(NamedTuple):
 
 def _agree(ours: bytes, theirs: bytes) -> bool:
     """Return whether two thumbnails, or their tints, have nearly the same level in each cell."""
-    return _SIMILAR.issuperset(map(sub, ours, theirs))
+    return ours == theirs or _SIMILAR.issuperset(map(sub, ours, theirs))
 
 
 @lru_cache(maxsize=4096)  # an image of a template is compared with many
@@ -105,23 +104,45 @@ class Fingerprints:
 
     def measure(self, images: Sequence[DecodedImage]) -> Sequence[Columns]:
         """Return the fingerprint of each image; "" for a flat one, None for one that was not decoded."""
-        return [{"fingerprint": None if one.grey is None else _fingerprint(one, one.grey)} for one in images]
+        decoded = [one for one in images if one.grey is not None]
+        known = iter(_fingerprints(decoded)) if decoded else iter(())
+        return [{"fingerprint": None if one.grey is None else next(known)} for one in images]
 
 
-def _fingerprint(image: DecodedImage, grey: Image.Image) -> str:
-    """Return the fingerprint of the image; "" if it is nearly of one level, or if its tints are missing."""
-    if image.has_few_levels and image.tints is None:
-        return NO_FINGERPRINT
-    covered = image.covered
-    thumbnail = grey.resize(_THUMBNAIL, Image.Resampling.HAMMING, box=covered)
-    darkest, brightest = thumbnail.getextrema()
-    if brightest - darkest < _FLAT:  # type: ignore[operator]  # mode L has one band
-        return NO_FINGERPRINT
-    ladder = thumbnail.reduce(2).tobytes()
-    bits = bytes(map(lt, ladder.translate(_BRIGHTER), ladder[1:])).translate(_DIGITS)
-    digits = b"".join([bits[start : start + _ACROSS - 1] for start in range(0, len(ladder), _ACROSS)])
-    tints = _NO_TINTS if image.tints is None else _tints(image.tints, covered)
-    return b2a_base64(int(digits, 2).to_bytes(_HASH) + thumbnail.tobytes() + tints, newline=False).decode()
+def _fingerprints(images: Sequence[DecodedImage]) -> Iterator[str]:
+    """Yield the fingerprint of each image; "" if it is nearly of one level, or if its tints are missing.
+
+    The thumbnails are one below the other in a strip, so that the work of calls is done once for all.
+    """
+    width, height = _THUMBNAIL
+    thumbnails = [_thumbnail(image) for image in images]
+    strip = Image.new("L", (width, height * len(images)))
+    for at, thumbnail in enumerate(thumbnails):
+        strip.paste(thumbnail, (0, height * at))
+    levels, hashes = strip.tobytes(), _hashes(strip)
+    size = width * height
+    for at, (image, thumbnail) in enumerate(zip(images, thumbnails, strict=True)):
+        darkest, brightest = thumbnail.getextrema()
+        is_flat = brightest - darkest < _FLAT  # type: ignore[operator]  # mode L has one band
+        if is_flat or (image.has_few_levels and image.tints is None):
+            yield NO_FINGERPRINT
+            continue
+        tints = _NO_TINTS if image.tints is None else _tints(image.tints, image.covered)
+        hash_ = hashes[_HASH * at : _HASH * (at + 1)]
+        yield b2a_base64(hash_ + levels[size * at : size * (at + 1)] + tints, newline=False).decode()
+
+
+def _thumbnail(image: DecodedImage) -> Image.Image:
+    assert image.grey is not None  # noqa: S101 - of those that were decoded
+    return image.grey.resize(_THUMBNAIL, Image.Resampling.HAMMING, box=image.covered)
+
+
+def _hashes(strip: Image.Image) -> bytes:
+    """Return the hashes of the thumbnails in *strip*: a bit for a cell, a byte for a row."""
+    ladder = strip.reduce(2)
+    left = ladder.crop((0, 0, _ACROSS - 1, ladder.height))
+    right = ladder.crop((1, 0, _ACROSS, ladder.height))
+    return ImageChops.subtract(right, left, offset=-_STEP).point(_IS_BRIGHTER, "1").tobytes()
 
 
 def _tints(image: Image.Image, covered: Box | None) -> bytes:
@@ -129,7 +150,12 @@ def _tints(image: Image.Image, covered: Box | None) -> bytes:
     return blue.tobytes() + red.tobytes()
 
 
+def read_hash(data: bytes) -> int:
+    """Return the hash in a fingerprint, decoded from base64."""
+    return int.from_bytes(data[:_HASH])
+
+
 def read_look(data: bytes) -> Look:
     """Return the content of a fingerprint, decoded from base64."""
     tints = len(data) - len(_NO_TINTS)
-    return Look(int.from_bytes(data[:_HASH]), data[_HASH:tints], data[tints:])
+    return Look(read_hash(data), data[_HASH:tints], data[tints:])

@@ -166,7 +166,7 @@ class ImageReader(NamedTuple):
         if both:
             _, larger = look(views - {"centre"})
             seen = seen._replace(large=larger and larger.large)
-        if seen.has_few_levels and seen.tints is None:
+        if "tints" in views and seen.has_few_levels and seen.tints is None:
             _, coloured = look(frozenset({"grey", "colour"}))
             seen = seen._replace(tints=coloured and coloured.colour)
         return image, seen

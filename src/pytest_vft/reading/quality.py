@@ -58,14 +58,13 @@ class Light:
 
     def measure(self, images: Sequence[DecodedImage]) -> Sequence[Columns]:
         """Return the levels of lights and shades, from 0 to 255, and the entropy in hundredths of a bit."""
-        return [self._measure(one.grey) for one in images]
+        return [self._measure(one) for one in images]
 
-    def _measure(self, grey: Image.Image | None) -> Columns:
-        if grey is None:
+    def _measure(self, image: DecodedImage) -> Columns:
+        if image.grey is None:
             return dict.fromkeys(self.columns)
-        histogram = grey.histogram()
-        lights, shades = _levels(histogram, (_LIGHTS, _SHADES))
-        return {"lights": lights, "shades": shades, "entropy": round(100 * grey.entropy())}
+        lights, shades = _levels(image.grey.histogram(), (_LIGHTS, _SHADES))
+        return {"lights": lights, "shades": shades, "entropy": round(100 * image.entropy)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,8 @@ def cut_shards(path: str, split: Split, start: int, size: int, shard_bytes: int)
     if is_object(path):
         larger = min(shard_bytes * _OBJECT_FACTOR, max(shard_bytes, _OBJECT_SHARD_BYTES))
         return cut_nominally(path, split, start, size, larger)
+    if start < size <= start + shard_bytes:
+        return [Shard(path, split, start, size)]
     cuts = [start]
     with open_data(path) as file:
         while cuts[-1] + shard_bytes < size:

@@ -144,6 +144,8 @@ def _search(
         for at in order:
             buckets[hashes[at] >> start & mask].append(at)
         for bucket in buckets.values():
+            if len(bucket) == 1:
+                continue
             cut += max(0, len(bucket) - MOST_COMPARED - 1)
             pairs += _pairs_in(bucket, hashes, bands[:number], distance)
     return pairs, cut

@@ -41,8 +41,8 @@ class DecodedImage(NamedTuple):
     """An image as measurers see it; sizes are in pixels and are those of the file.
 
     *grey* and *colour*, of modes L and RGB, are reduced by 8, 4, 2 or 1, so that the shorter side has at
-    least 48 pixels if possible; *tints* is *colour* of an image that *has_few_levels*, whose entropy of grey
-    is below 2.5 bits. *large*, of mode RGB, is reduced so that the longer side has at least 320. *centre* is
+    least 48 pixels if possible; *entropy* is that of *grey* in bits. *tints* is *colour* of an image that
+    *has_few_levels*. *large*, of mode RGB, is reduced so that the longer side has at least 320. *centre* is
     a grey square of at most 256 pixels from the middle of the image, not reduced. Transparent pixels are
     white, and all views but the centre are upright: turned by *orientation*, that of EXIF. A view is None if
     no measurer needs it, if only the header was read, or if memory does not suffice.
@@ -57,7 +57,12 @@ class DecodedImage(NamedTuple):
     large: Image.Image | None = None
     centre: Image.Image | None = None
     orientation: int = 1
-    has_few_levels: bool = False
+    entropy: float = 0.0
+
+    @property
+    def has_few_levels(self) -> bool:
+        """Whether the grey view has an entropy below 2.5 bits."""
+        return self.grey is not None and self.entropy < FEW_LEVELS
 
     @property
     def covered(self) -> Box | None:
@@ -115,8 +120,8 @@ def see(  # noqa: PLR0913, PLR0917 - the header, what was decoded, and what is a
 
     small = view(small_factor(width, height))
     grey = _grey(small)
-    few = "tints" in views and grey.entropy() < FEW_LEVELS
-    has_tints = few and (small.mode == "RGB" or mode in GREY_MODES)
+    entropy = grey.entropy()
+    has_tints = entropy < FEW_LEVELS and "tints" in views and (small.mode == "RGB" or mode in GREY_MODES)
     return DecodedImage(
         mode,
         width,
@@ -127,7 +132,7 @@ def see(  # noqa: PLR0913, PLR0917 - the header, what was decoded, and what is a
         large=_in_colour(view(_large_factor(width, height))) if "large" in views else None,
         centre=_grey(_centre(opaque)) if "centre" in views and reduced == 1 else None,
         orientation=orientation,
-        has_few_levels=few,
+        entropy=entropy,
     )
 
 

@@ -49,6 +49,11 @@ class Config:
     max_findings: int = MAX_FINDINGS
     submit: Mapping[str, Any] = field(default_factory=dict)
 
+    def asked(self, select: Sequence[str] | None, extend: Sequence[str]) -> frozenset[str]:
+        """Return the patterns of rules that a run asks for, with the options *select* and *extend*."""
+        first = self.select if select is None else select
+        return frozenset((*(first or ()), *self.extend_select, *extend))
+
 
 def load_config(path: Path | None = None, *, start: Path | None = None) -> Config:
     """Return the configuration at *path*, else the nearest one in *start* (the current folder) or above.
@@ -78,8 +83,12 @@ def nearest_configs(default: Config) -> Callable[[str], Config]:
             return default
         return _config_in(folder) or (default if folder.parent == folder else nearest(folder.parent))
 
+    @cache
+    def in_folder(folder: str) -> Config:
+        return nearest(Path(os.path.abspath(folder)))  # noqa: PTH100 - a link stays a link
+
     def of_path(path: str) -> Config:
-        return default if is_object(path) else nearest(Path(os.path.abspath(path)).parent)  # noqa: PTH100 - a link stays a link
+        return default if is_object(path) else in_folder(os.path.dirname(path))  # noqa: PTH120 - most files share few folders
 
     return of_path
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 from pytest_vft.catalogue.providers import default_provider
 from pytest_vft.errors import UsageError
+from pytest_vft.formats.dataset_info import read_dataset_info
 from pytest_vft.formats.detection import detect_format
 from pytest_vft.model import Source
 from pytest_vft.runs.settings import Settings
@@ -21,8 +23,9 @@ def with_data_formats(settings: Settings) -> Iterator[Settings]:
     """
     among = formats_among(settings)
     groups: dict[str, list[Source]] = {}
+    read = cache(read_dataset_info)  # of the folders of the files
     for source in settings.sources:
-        found = detect_format(source.path, among)
+        found = detect_format(source.path, among, read)
         provider = default_provider(found.name) if settings.by_data_format else ""
         placed = source._replace(data_format=found.name, layout=found.layout, columns=found.columns)
         groups.setdefault(provider, []).append(placed)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.results import LintResult, skipped_lines
-from pytest_vft.formats.dataset_info import DATASET_INFO, read_description
+from pytest_vft.formats.dataset_info import DATASET_INFO, read_dataset_info, read_description
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import FileResult, Finding, RuleResult, Source
 from pytest_vft.reading.remote import FetchResults
@@ -44,8 +45,9 @@ def description_notes(settings: Settings) -> Iterator[str]:
     if "llamafactory" not in formats:
         return
     notes: dict[str, None] = {}
+    read = cache(read_dataset_info)
     for path in (source.path for source in settings.sources):
-        trouble = read_description(path).trouble
+        trouble = read_description(path, read).trouble
         if trouble:
             described = os.path.join(os.path.dirname(path), DATASET_INFO)  # noqa: PTH118, PTH120 - a path as the user wrote it
             notes[f"{safe(described, None)}: {trouble}"] = None
@@ -151,11 +153,13 @@ def origin_notes(findings: Iterable[Finding], files: Iterable[FileResult]) -> It
             first.setdefault(finding.path, finding)
     if not first:
         return
-    from pytest_vft.outputs.origin import origins_path, read_origins  # noqa: PLC0415 - for findings only
+    from pytest_vft.outputs.names import origins_path  # noqa: PLC0415 - for findings only
 
     for file in files:
         path = origins_path(file.path)
         if file.path in first and os.path.lexists(path):
+            from pytest_vft.outputs.origin import read_origins  # noqa: PLC0415 - for few files, and 10 ms
+
             yield _origin_note(file, first[file.path], safe(path, None), read_origins(path))
 
 

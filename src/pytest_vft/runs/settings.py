@@ -205,7 +205,7 @@ class Settings:
         select = configured if self.select is None else self.select
         extend = [*config.extend_select, *self.extend_select]
         selected = select_bound(catalogue, bound, provider, select, extend)
-        return self.detectors.select(selected, [*(select or ()), *extend])
+        return self.detectors.select(selected, config.asked(self.select, self.extend_select))
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:

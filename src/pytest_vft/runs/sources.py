@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vft.errors import ConfigError, UsageError
+from pytest_vft.formats.dataset_info import DATASET_INFO, described_files
 from pytest_vft.model import Source, Split
 from pytest_vft.reading.object_paths import is_object, without_password
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
+from pytest_vft.text import either
 
 _PLAIN = (".jsonl", ".ndjson")
 SUFFIXES = tuple(end + packed for end in _PLAIN for packed in ("", ".gz", ".zst"))
+
+_SHOWN = 3  # files that a dataset_info.json describes
 
 _URL = re.compile(r"(s3[an]?|gc?s|az|abfss?|wasbs?|https?):/", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
@@ -67,7 +71,8 @@ def find_sources(  # noqa: PLR0913 - all by keyword, each with a default
         if own.path not in configured:
             sources = _configured(own, must_exist=False)
             configured[own.path] = {file_identity(one.path): one.split for one in sources}
-        split = configured[own.path].get(file_identity(path)) or ("train" if is_train else None)
+        known = configured[own.path]
+        split = (known.get(file_identity(path)) if known else None) or ("train" if is_train else None)
         named = None if split else split_of_name(path)
         source = Source(path, split or named or "train", split_from_name=named not in (None, "train"))
         stated = split is not None or (exact and not source.split_from_name)  # FILE alone means train
@@ -78,12 +83,14 @@ def find_sources(  # noqa: PLR0913 - all by keyword, each with a default
     given += _in_split(train, "train")
     given += _in_split(validation, "validation")
     given += _in_split(test, "test")
+    if len((*paths, *data, *train, *validation, *test)) == 1:  # of which expand() has each file once
+        return tuple(one.source for one in given)
     return _distinct(given)
 
 
 def split_of_name(path: str) -> Split | None:
     """Return the split that whole words of the file name at *path* name; None for no split or for several."""
-    words = set(_WORD.findall(Path(path).name.lower()))
+    words = set(_WORD.findall(os.path.basename(path).lower()))  # noqa: PTH119 - a Path takes five times the time
     splits = [split for split, names in _SPLIT_NAMES.items() if words.intersection(names)]
     return splits[0] if len(splits) == 1 else None
 
@@ -174,13 +181,28 @@ def expand(given: str, folder: str = "") -> list[str]:
     if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
         raise UsageError(f"{given}: is not a regular file; write its content to a file")
     if os.path.lexists(path):  # a broken link or unreadable file is a finding
-        return [path]
+        return _with_examples(given, [path])
     pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
     found = _shortest(find_files(pattern))
     if not found:
         hint = "; objects are named s3://..., gs://... or az://..." if _URL.match(given) else ""
         raise UsageError(f"{without_password(given)}: no such file{hint}")
-    return found
+    return _with_examples(given, found)
+
+
+def _with_examples(given: str, paths: Sequence[str]) -> list[str]:
+    """Return *paths* without dataset_info.json, which describes other files.
+
+    Raises UsageError, with these files, if nothing else was *given*.
+    """
+    kept = [path for path in paths if not path.endswith(DATASET_INFO) or described_files(path) is None]
+    if not kept:
+        files = described_files(paths[0]) or ["the file with the examples"]
+        more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""
+        raise UsageError(
+            f"{given}: describes datasets and has no examples; give {either(files[:_SHOWN])}{more}"
+        )
+    return kept
 
 
 def _shortest(paths: Iterable[str]) -> list[str]:
