@@ -34,6 +34,9 @@ class FixedImage(NamedTuple):
     problem: str | None
 
 
+_AS_IT_IS = FixedImage(None, None)
+
+
 class ImageFixer:
     """Repairs images by a plan, as `vft fix` does without --unsafe.
 
@@ -66,7 +69,7 @@ class ImageFixer:
         """
         facts = self._facts(self._measured(data))
         if not judged and FAIL not in self._mending["image"](facts):
-            return FixedImage(None, None)
+            return _AS_IT_IS
         return self._fixed(self._state(data, facts), has_boxes)
 
     def problem(self, data: bytes, measured: ImageMeasurements) -> str | None:
@@ -78,7 +81,7 @@ class ImageFixer:
 
     def _fixed(self, state: ImageState, has_boxes: Callable[[], bool]) -> FixedImage:
         if not state.failing:
-            return FixedImage(None, None)
+            return _AS_IT_IS
         data = None
         if any(rule.fix in IMAGE_REPAIRS for rule in state.failing.values()):
             repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())

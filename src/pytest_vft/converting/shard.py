@@ -23,6 +23,7 @@ from pytest_vft.model import Source
 from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
+from pytest_vft.tuples import from_tuple
 
 _MOST_KINDS = 100  # of losses, so that keys that each example has of its own fill no memory
 _PREFERENCES = "its other answer"
@@ -45,6 +46,9 @@ class ReadEntry(NamedTuple):
     entry: ShardEntry
     payloads: Payloads
     example: Conversation | PlainExample | NotConvertedError | None
+
+
+_read_entry = from_tuple(ReadEntry)
 
 
 class ShardConverter:
@@ -192,7 +196,7 @@ def read_conversations(source: Source, entries: Iterable[ShardEntry]) -> Iterato
                 example = _read(data_format, payloads)
             except NotConvertedError as error:
                 example = error
-        yield ReadEntry(entry, payloads, example)
+        yield _read_entry((entry, payloads, example))
 
 
 def _read(data_format: DataFormat, payloads: Payloads) -> Conversation | PlainExample:

@@ -199,10 +199,11 @@ def _output(response: Any) -> str:
 def _media(file: Mapping[str, Any] | None, inline: Mapping[str, Any] | None, detail: str) -> Piece:
     """Return the image of *file* or *inline*; what has another media type is not checked."""
     media_type = str(_get(file or inline or {}, "mimeType") or "")
-    if not media_type.lower().startswith("image/"):
+    kind, _, image_format = media_type.lower().partition("/")
+    if kind != "image":
         return MEDIA
     if file is not None:
-        return image_piece(str(_get(file, "fileUri") or ""), detail)
+        return image_piece(str(_get(file, "fileUri") or ""), detail, format=image_format)
     return image_piece(f"data:{media_type};base64,{_get(inline or {}, 'data') or ''}", detail)
 
 
