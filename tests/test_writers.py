@@ -322,6 +322,13 @@ def test_tools_are_lost_once_in_an_example() -> None:
     assert load_writer("axolotl").write(read(called()), FileShape()).losses == {"tools": 1}
 
 
+@pytest.mark.parametrize(("tag", "to"), [("<video>", "swift"), ("<audio>", "swift"), ("<audio>", "bedrock")])
+def test_a_tag_that_the_target_leaves_as_a_word_is_written(tag: str, to: str) -> None:
+    example = {"messages": [asked(f"Is {tag} a tag?"), answered("Yes.")]}
+
+    assert read(written(example, to)[0], to).turns[0].texts == [f"Is {tag} a tag?"]
+
+
 def look(id_: str, name: str = "find", arguments: str = '{"lot":7}') -> Example:
     return {"id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
 
@@ -543,7 +550,7 @@ def test_contents_of_parts() -> None:
     ("example", "words", "read_as", "to"),
     [
         ({"messages": [asked("Is <image> a tag?"), answered("Yes.")]}, "<image>", "openai", "llamafactory"),
-        ({"messages": [asked("Is <video> a tag?"), answered("Yes.")]}, "<video>", "openai", "swift"),
+        ({"messages": [asked("Is <video> a tag?"), answered("Yes.")]}, "a video", "openai", "llamafactory"),
         ({"messages": [asked("Which?")]}, "no answer", "openai", "trl"),
         ({"messages": []}, "is empty", "openai", "trl"),
         ({"conversations": [HUMAN, gpt("A.")]}, "0 images for 1", "sharegpt", "trl"),

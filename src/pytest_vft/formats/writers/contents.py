@@ -35,6 +35,8 @@ _LOST = ("weight", "refusals", "name", "other keys")
 _LEVELS = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
 _MEDIA_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 _MEDIA_TYPES |= {"gif": "image/gif", "heic": "image/heic", "heif": "image/heif"}
+# Tags that Amazon reserves: https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
+_RESERVED = ("<image>", "<video>")
 # The schemaVersion that Amazon's own validator requires (amzn-nova-forge 1.4.10, read 2026-11-25).
 _SCHEMA_VERSION = "bedrock-conversation-2024"
 
@@ -75,7 +77,7 @@ class BedrockWriter(BareWriter):
 
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
         """Return *conversation* as an example."""
-        check_tags(conversation)
+        check_tags(conversation, _RESERVED)
         system, turns, losses = _two_roles(conversation, shape)
         losses += count_losses(conversation, *_LOST, "detail")
         if shape.system and not system:
