@@ -260,7 +260,10 @@ BEDROCK: dict[str, tuple[Example, dict[str, str]]] = {
         converse({"image": {"format": "png", "source": {"s3Location": {"uri": "s3://bucket/a.png"}}}}),
         {"bedrock-nova": "(message/no-bucket-owner)"},
     ),
-    "tools of Nova 1": (converse(placed(), toolConfig={"tools": []}), {}),
+    "tools: Amazon's converter refuses them for Nova 1": (
+        converse(placed(), toolConfig={"tools": []}),
+        {"bedrock-nova": "(example/refused-key)"},
+    ),
     "preferences: SageMaker takes them for Nova 1": (
         chosen({"content": [{"text": "A pear."}], "preferenceLabel": "preferred"}, {"content": [{"text": "An apple."}], "preferenceLabel": "non-preferred"}),
         {"*": "(example/unsupported-preference)"},
