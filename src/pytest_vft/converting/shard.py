@@ -18,7 +18,7 @@ from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConverted
 from pytest_vft.formats.plain import PlainExample, plain_example
 from pytest_vft.formats.registry import load_format, load_writer
 from pytest_vft.formats.unread import KEY
-from pytest_vft.formats.writers.base import TRAINING_LOSSES, WITHOUT_TOOLS, WrittenExample
+from pytest_vft.formats.writers.base import TRAINING_LOSSES, WrittenExample
 from pytest_vft.model import Source
 from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.lines import Line
@@ -132,8 +132,8 @@ class ShardConverter:
         for kind in TRAINING_LOSSES if lost_kinds else ():
             if kind in lost_kinds and kind not in self._plan.allowed:
                 lost = _LOST.get(kind, kind)
-                if kind == "tools" and self._plan.data_format in WITHOUT_TOOLS:
-                    lost += f", which vft does not write in the format {self._plan.data_format}"
+                if kind == "tools" and (why := self._plan.no_tools):
+                    lost += f": {why}; --to={self._plan.data_format} writes them"
                 raise NotConvertedError(f"{self._plan.target} would lose {lost} (--allow-loss={kind})")
         return written
 

@@ -47,7 +47,7 @@ class MessageFacts(TypedDict):
     image_keys: NotRequired[Sequence[str]]
     """Keys of the parts with an image that hold its source: image_url, image, path ...; each once."""
     image_formats: NotRequired[Sequence[str]]
-    """Formats that the format bedrock states of images in S3; each once."""
+    """Formats that bedrock and gemini state of images in buckets and behind URLs: png, jpg ...; each once."""
     weight: NotRequired[str]
     """The weight as JSON: 0, 1, 0.0 ...; "none" for a message without weight."""
     ownerless_images: NotRequired[int]
