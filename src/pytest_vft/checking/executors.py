@@ -149,7 +149,8 @@ def _results(task: _Task, future: Future[Any]) -> Iterator[ShardResult]:
     if isinstance(results, OtherSoftware):
         raise LintError(
             f"the worker on {results.host} has other software, which may give other results: "
-            f"{results.software}; here: {describe_software()}"
+            f"{results.software}; here: {describe_software()}; "
+            "install the same software and start the workers again"
         )
     if isinstance(results, MissingFolder):
         raise LintError(
