@@ -83,7 +83,7 @@ def open_cluster(name: str, environ: Mapping[str, str]) -> Iterator[ClusterExecu
 
 def _connected(address: str) -> distributed.Client:
     """Return a client of the scheduler at *address*. Raises OSError if none answers, and what Dask raises."""
-    from dask import config  # noqa: PLC0415 - 0.5 s with the next, for clusters only
+    from dask import config  # noqa: PLC0415 - for clusters only
     from dask.utils import parse_timedelta  # noqa: PLC0415 - as above
     from distributed import Client  # noqa: PLC0415 - as above
 
@@ -98,6 +98,8 @@ def _connected(address: str) -> distributed.Client:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Silence the log of Dask, which has tracebacks on stderr of what is raised as well."""
+    import distributed  # noqa: F401, PLC0415 - 0.5 s, for clusters only; it sets the levels of its loggers
+
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
