@@ -182,9 +182,13 @@ def _check_readable_here(shard: Shard, there: UnreadableShard) -> None:
         next(read_lines(shard), None)
     except OSError:
         return
+    step = (
+        "each worker needs its own access to object storage"
+        if is_object(shard.path)
+        else "workers must have the files at the same paths"
+    )
     raise LintError(
-        f"{_place(shard)}: the worker on {there.host} cannot read the file: {there.error.strerror}; "
-        "workers must have the files at the same paths"
+        f"{_place(shard)}: the worker on {there.host} cannot read the file: {there.error.strerror}; {step}"
     ) from there.error
 
 
