@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -29,7 +30,9 @@ from pytest_vft.checking import processes
 from pytest_vft.cli import main
 from pytest_vft.converting import parquet as parquet_writer
 from pytest_vft.converting import work
-from pytest_vft.report.conversion import render_conversion
+from pytest_vft.report.conversion import Conversion, render_conversion
+from pytest_vft.runs.conversion import convert_files
+from pytest_vft.runs.conversion_request import read_request
 
 TRAINERS = ("trl", "llamafactory", "swift", "axolotl", "unsloth", "together", "fireworks", "azure", "openai")
 WEIGHT = st.sampled_from([None, 0])
@@ -741,31 +744,79 @@ def test_several_processes_write_the_same_bytes(monkeypatch: pytest.MonkeyPatch)
             assert Path("out1", name).read_bytes() == Path("out2", name).read_bytes()
 
 
-def test_a_killed_run_leaves_nothing_and_the_next_one_ends_it() -> None:
-    write_jsonl("train.jsonl", [example(n) for n in range(120)])
-    program = (
-        "from pytest_vft.converting import images\n"
-        "import os, signal\n"
-        "done = 0\n"
-        "whole = images.ImagePlacer._write\n"
-        "def write(self, content):\n"
-        "    global done\n"
-        "    done += 1\n"
-        "    if done > 60: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return whole(self, content)\n"
-        "images.ImagePlacer._write = write\n"
-        "from pytest_vft import convert\n"
-        "convert('train.jsonl', to='llamafactory', out='out')\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program], check=False)
+KILLED = """
+import os, signal, sys
+from test_convert import unchecked
+unchecked("out/first")  # so that what is loaded once is not loaded in each process
+whole_write = os.write
+def kill_at(step):
+    def count(before_kill=lambda: None):
+        nonlocal step
+        step -= 1
+        if step < 0:
+            before_kill()
+            os.kill(os.getpid(), signal.SIGKILL)
+    def watch(event, arguments):
+        changes = event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
+        if changes or (event == "open" and arguments[2] & os.O_CREAT and "out/" in str(arguments[0])):
+            count()
+    def write(file, data):
+        count(lambda: whole_write(file, data[: len(data) // 2]))
+        return whole_write(file, data)
+    sys.addaudithook(watch)
+    os.write = write
+for step in range(int(sys.argv[1])):
+    child = os.fork()
+    if not child:
+        kill_at(step)
+        unchecked(f"out/{step}")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status))
+    if not status:
+        break
+"""
 
-    assert killed.returncode == -signal.SIGKILL
-    assert {name for name in files("out") if not name.startswith(".vft-unfinished/")} == set()
-    assert convert("train.jsonl", to="llamafactory", out="out").ok
-    assert not Path("out/.vft-unfinished").exists()
-    assert len(files("out/images")) == len(
-        {example(n)["messages"][1]["content"][1]["image_url"]["url"] for n in range(120)}
-    )
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9, and many processes")
+def test_a_run_that_is_killed_anywhere_is_ended_by_the_next() -> None:
+    dataset({"messages": []}, count=2)
+    dataset(example(40), name="more.jsonl", count=1)  # one image is in both files
+    originals = {name: Path(name).read_bytes() for name in ("train.jsonl", "more.jsonl")}
+    whole = unchecked("whole")
+    expected = contents("whole")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, "100"], env=environment, check=True, capture_output=True, text=True
+    ).stdout.split()
+
+    steps = killed.index("0")
+    assert set(killed[:steps]) == {str(-signal.SIGKILL)}
+    assert steps > 25
+    complete = 0
+    for step in range(steps):
+        before = contents(f"out/{step}").items()
+        try:
+            again = unchecked(f"out/{step}")
+        except UsageError:  # the files are there, but the process had not ended
+            complete += 1
+            assert before >= expected.items()
+        else:
+            assert (again.outputs[0].kept, again.changes) == (whole.outputs[0].kept, whole.changes)
+        assert contents(f"out/{step}") == expected
+    assert complete < 5
+    assert {name: Path(name).read_bytes() for name in originals} == originals
+
+
+def unchecked(out: str) -> Conversion:
+    """Return the conversion of two files, whose result is not checked."""
+    options = {"to": "llamafactory", "out": out, "drop": True, "jobs": 1}
+    return convert_files(read_request(options, ["train.jsonl", "more.jsonl"]))
+
+
+def contents(folder: str | Path) -> dict[str, bytes]:
+    return {name: Path(folder, name).read_bytes() for name in files(folder)}
 
 
 def test_convert_is_public() -> None:

@@ -13,6 +13,7 @@ from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.lines import Line, lift, parse_line
 from pytest_vft.reading.parquet import read_rows
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
+from pytest_vft.tuples import from_tuple
 
 # Tokens cannot be foreseen, so no text of a dataset is taken for one.
 _MARK = f"#{os.urandom(16).hex()}:"
@@ -27,6 +28,9 @@ class ShardEntry(NamedTuple):
     element: Element | None = None
 
 
+_entry = from_tuple(ShardEntry)
+
+
 def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
     """Yield the entries of *shard*. Raises OSError if the file cannot be read."""
     if shard.rows:
@@ -38,7 +42,7 @@ def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
         return
     start = shard.start
     for raw in read_lines(shard):
-        yield ShardEntry(raw, start)
+        yield _entry((raw, start, None))
         start += raw.bytes if isinstance(raw, LongLine) else len(raw)
 
 

@@ -187,7 +187,8 @@ class ImagePlacer:
     def _as_file(self, image: ImagePart, name: str) -> ImagePart:
         self.names[name] = name not in self._in_folder
         self.changes["written to files"] += 1
-        return image._replace(reference=self._plan.prefix + name, local=not self._plan.prefix)
+        part, _, detail, _, unknown = image
+        return ImagePart(part, self._plan.prefix + name, detail, not self._plan.prefix, unknown)
 
     def _write(self, content: ImageContent) -> str:
         """Write *content* to a file of its own, unless there is one, and return its name.

@@ -28,7 +28,7 @@ class ConversionPlan:
     target does not take is refused. *bucket* is the scheme of buckets if no other is
     read. *local* says that the target takes images at paths. *bodies* is the folder with the bodies of
     fetched URLs, *causes* says why others were not fetched. *image_roots* are folders of local images.
-    *is_table* says that the file is Parquet.
+    *is_table* says that the file is Parquet, *no_tools* why the target has no tools.
     """
 
     source: Source
@@ -49,6 +49,7 @@ class ConversionPlan:
     image_roots: tuple[str, ...] = ()
     keep_refused: bool = False
     is_table: bool = False
+    no_tools: str = ""
 
 
 class RefusedEntry(NamedTuple):

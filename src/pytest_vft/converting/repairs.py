@@ -34,6 +34,9 @@ class FixedImage(NamedTuple):
     problem: str | None
 
 
+_AS_IT_IS = FixedImage(None, None)
+
+
 class ImageFixer:
     """Repairs images by a plan, as `vft fix` does without --unsafe.
 
@@ -42,13 +45,14 @@ class ImageFixer:
 
     def __init__(self, plan: RepairPlan, known: KnownImages | None = None) -> None:
         full = plan.lint.full
-        store = ImageStore(full=full, known=known)
+        store = ImageStore(full=full, bounded=plan.lint.bounded, known=known)
         self._known = store if known else None
         self._full = full
+        self._bounded = plan.lint.bounded
         judge = RuleJudge(plan.lint)
         mending = [one for one in plan.lint.rules if one.fix in IMAGE_REPAIRS and one.id not in plan.ignored]
         # Most images need no repair, as the rules that lead to one tell; then the others are not judged.
-        self._check_mending = RuleJudge(replace(plan.lint, rules=tuple(mending))).checks["image"]
+        self._mending = RuleJudge(replace(plan.lint, rules=tuple(mending))).checks
         self._images = ImageRepairer(plan, judge, store)
         payload = pybase64.b64encode(draw("png 64x64 rgb")[1]).decode()
         url = f"data:image/png;base64,{payload}"
@@ -64,8 +68,8 @@ class ImageFixer:
         *has_boxes* tells whether the example has coordinates, which a turned image would not fit.
         """
         facts = self._facts(self._measured(data))
-        if not judged and FAIL not in self._check_mending(facts):
-            return FixedImage(None, None)
+        if not judged and FAIL not in self._mending["image"](facts):
+            return _AS_IT_IS
         return self._fixed(self._state(data, facts), has_boxes)
 
     def problem(self, data: bytes, measured: ImageMeasurements) -> str | None:
@@ -77,7 +81,7 @@ class ImageFixer:
 
     def _fixed(self, state: ImageState, has_boxes: Callable[[], bool]) -> FixedImage:
         if not state.failing:
-            return FixedImage(None, None)
+            return _AS_IT_IS
         data = None
         if any(rule.fix in IMAGE_REPAIRS for rule in state.failing.values()):
             repaired, _ = self._images.repair(state, None, has_boxes=has_boxes())
@@ -100,7 +104,9 @@ class ImageFixer:
     def _measured(self, data: bytes) -> ImageMeasurements:
         if self._known:
             return self._known.measure(data)[1]
-        return measure_image(data, full=self._full)  # a store keeps what it measures: there may be a million
+        return measure_image(
+            data, full=self._full, bounded=self._bounded
+        )  # a store keeps what it measures: there may be a million
 
     def _facts(self, measured: ImageMeasurements) -> ImageFacts:
         """Return the facts of an image that has been *measured*, without what it shows."""

@@ -18,11 +18,12 @@ from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConverted
 from pytest_vft.formats.plain import PlainExample, plain_example
 from pytest_vft.formats.registry import load_format, load_writer
 from pytest_vft.formats.unread import KEY
-from pytest_vft.formats.writers.base import TRAINING_LOSSES, WITHOUT_TOOLS, WrittenExample
+from pytest_vft.formats.writers.base import TRAINING_LOSSES, WrittenExample
 from pytest_vft.model import Source
 from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
+from pytest_vft.tuples import from_tuple
 
 _MOST_KINDS = 100  # of losses, so that keys that each example has of its own fill no memory
 _PREFERENCES = "its other answer"
@@ -45,6 +46,9 @@ class ReadEntry(NamedTuple):
     entry: ShardEntry
     payloads: Payloads
     example: Conversation | PlainExample | NotConvertedError | None
+
+
+_read_entry = from_tuple(ReadEntry)
 
 
 class ShardConverter:
@@ -128,8 +132,8 @@ class ShardConverter:
         for kind in TRAINING_LOSSES if lost_kinds else ():
             if kind in lost_kinds and kind not in self._plan.allowed:
                 lost = _LOST.get(kind, kind)
-                if kind == "tools" and self._plan.data_format in WITHOUT_TOOLS:
-                    lost += f", which vft does not write in the format {self._plan.data_format}"
+                if kind == "tools" and (why := self._plan.no_tools):
+                    lost += f": {why}; --to={self._plan.data_format} writes them"
                 raise NotConvertedError(f"{self._plan.target} would lose {lost} (--allow-loss={kind})")
         return written
 
@@ -192,7 +196,7 @@ def read_conversations(source: Source, entries: Iterable[ShardEntry]) -> Iterato
                 example = _read(data_format, payloads)
             except NotConvertedError as error:
                 example = error
-        yield ReadEntry(entry, payloads, example)
+        yield _read_entry((entry, payloads, example))
 
 
 def _read(data_format: DataFormat, payloads: Payloads) -> Conversation | PlainExample:

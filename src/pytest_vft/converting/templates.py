@@ -17,6 +17,9 @@ from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import Conversation
 from pytest_vft.formats.plain import PlainExample, Structure
 from pytest_vft.formats.writers.base import WrittenExample
+from pytest_vft.tuples import from_tuple
+
+_image = from_tuple(ImagePart)
 
 
 @dataclass(slots=True)
@@ -83,20 +86,22 @@ def has_slots(plain: PlainExample, payloads: Payloads) -> bool:
 
     Texts with "<" may have a tag that stands for an image, and empty ones may be left out.
     """
-    return (
-        len(payloads.slots) == len(plain.images)
-        and all(is_put(image.reference) for image in plain.images)
-        and all(text and "<" not in text for text in plain.texts)
-    )
+    for text in plain.texts:
+        if not text or "<" in text:
+            return False
+    for image in plain.images:
+        if not is_put(image.reference):
+            return False
+    return len(payloads.slots) == len(plain.images)
 
 
 def _put(image: ImagePart, slots: list[bytes | memoryview]) -> ImagePart:
     """Return *image*, which is placed, with a token for the payload of its URL or the stem of its name."""
-    reference = image.reference
+    part, reference, *others = image
     if is_put(reference):
         return image
     separator = "," if reference[:5].lower() == "data:" else "/"
     before, _, rest = reference.rpartition(separator)
     content, dot, suffix = rest.partition(".")
     token = put(content.encode(), slots)
-    return image._replace(reference=f"{before}{separator}{token}{dot}{suffix}")
+    return _image((part, f"{before}{separator}{token}{dot}{suffix}", *others))

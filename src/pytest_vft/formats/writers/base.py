@@ -15,11 +15,9 @@ from pytest_vft.formats.unread import KEY
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _AUTO = (None, "auto")
 _USUAL = ChatTurn("", [])[3:]  # what most turns have beside role, pieces and form
-# Formats for whose tools no provider says how training reads them.
-WITHOUT_TOOLS = frozenset({"gemini", "bedrock"})
 # Losses that do not, beside those of keys, "key NAME"; "other keys" are more than can be named, and "turns"
-# messages of one role that become one message.
-OTHER_LOSSES = ("name", "detail", "developer", "turns", "other keys")
+# messages of one role that become one message, and "ids" those of calls.
+OTHER_LOSSES = ("name", "detail", "developer", "turns", "ids", "other keys")
 
 
 @dataclass(frozen=True)
