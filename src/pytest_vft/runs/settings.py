@@ -233,10 +233,12 @@ class Settings:
     def _by_rule(self, reasons: Mapping[str, str]) -> dict[str, str]:
         return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
 
-    @property
+    @cached_property
     def ignored(self) -> Mapping[str, frozenset[str]]:
         """The ids of ignored rules, by the path of each source."""
-        return {path: frozenset(reasons) for path, reasons in self.reasons_by_file.items()}
+        shared: dict[frozenset[str], frozenset[str]] = {}  # most files ignore the same rules
+        ids = {path: frozenset(reasons) for path, reasons in self.reasons_by_file.items()}
+        return {path: shared.setdefault(one, one) for path, one in ids.items()}
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
