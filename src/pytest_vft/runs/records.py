@@ -81,7 +81,7 @@ def make_finding(
 
 def _advice(rule: Rule, path: str, found: ShardFinding, advice: str) -> str:
     """Return *advice* on *found*, after a safe repair, if vft fix can write the file at *path*."""
-    is_written = path != "-" and not path.endswith(_PACKED)
+    is_written = PurePath(path).name != "-" and not path.endswith(_PACKED)  # "-" is standard input
     return f"Run vft fix. By hand: {advice}" if found.fix and not rule.unsafe and is_written else advice
 
 

@@ -236,9 +236,7 @@ class Settings:
     @cached_property
     def ignored(self) -> Mapping[str, frozenset[str]]:
         """The ids of ignored rules, by the path of each source."""
-        shared: dict[frozenset[str], frozenset[str]] = {}  # most files ignore the same rules
-        ids = {path: frozenset(reasons) for path, reasons in self.reasons_by_file.items()}
-        return {path: shared.setdefault(one, one) for path, one in ids.items()}
+        return {path: frozenset(reasons) for path, reasons in self.reasons_by_file.items()}
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
