@@ -15,6 +15,7 @@ from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
 from pytest_vft.errors import UsageError
 
+NO_FACES = "not checked: people, faces, children, CAPTCHAs (install pytest-vft[face])"
 GOOD = "png 24x24 rgb"
 GREY = "png 24x24 l"
 PALETTE = "png 24x24 p"
@@ -66,8 +67,23 @@ def test_quiet_prints_nothing_of_a_run_that_passes(check: Check, options: list[s
 def test_clean_data_are_a_verdict(check: Check) -> None:
     write("train.jsonl")
 
-    for option in ("--format=concise", "--statistics"):
-        assert re.fullmatch(r"PASSED  \d+ rules fine\n", check("train.jsonl", option).out)
+    for option, before in (("--format=concise", f"{re.escape(NO_FACES)}\n"), ("--statistics", "")):
+        assert re.fullmatch(before + r"PASSED  \d+ rules fine\n", check("train.jsonl", option).out)
+
+
+@pytest.mark.parametrize("form", ["csv", "gitlab", "github"])
+def test_formats_of_findings_come_with_what_was_not_checked(check: Check, form: str) -> None:
+    write_jsonl("train.jsonl", [build_example("What is it?", "It.", "https://a.example/1.png")] * 10)
+
+    done = check("train.jsonl", "--offline", f"--format={form}")
+
+    said = done.out if form == "github" else done.err  # whose log has the text
+    for words in (
+        "not checked: 10 images: offline (image/",
+        "not checked: people, faces, children, CAPTCHAs",
+    ):
+        assert words in said
+    assert form == "github" or not check("train.jsonl", "--offline", f"--format={form}", "--quiet").err
 
 
 def test_quiet_leaves_reports_for_programs_whole(check: Check) -> None:
@@ -103,7 +119,8 @@ def test_concise_finding_on_a_whole_file_has_no_line(check: Check) -> None:
     write_jsonl("train.jsonl", [build_example("One?", "1")])
 
     assert check("train.jsonl", "--format=concise").out == (
-        "train.jsonl: error file/too-few-examples: has 1 example; expected at least 10\nFAILED  1 finding\n"
+        "train.jsonl: error file/too-few-examples: has 1 example; expected at least 10\n"
+        f"{NO_FACES}\nFAILED  1 finding\n"
     )
 
 
@@ -113,6 +130,7 @@ def test_concise_counts_findings_that_were_not_kept(check: Check) -> None:
     assert check("train.jsonl", "--format=concise", "--max-findings=1").out == (
         "train.jsonl:2: error image/unsupported-mode [*]: mode is L; expected RGB or RGBA\n"
         "... and 2 more findings, not kept (--max-findings=0 keeps them)\n"
+        f"{NO_FACES}\n"
         "FAILED  3 of 10 lines have errors (3 findings)"
         "; [*] at least 1 can be repaired: vft fix train.jsonl\n"
     )

@@ -259,6 +259,7 @@ def test_images_that_the_depth_leaves_out_fail_only_what_was_selected(tmp_path: 
     assert "dataset/near-split-leak" not in always
     selected = {"dataset/near-duplicate", "image/dark"}
     assert failing(extend_select=",".join(selected)) - always == selected
+    assert "dataset/near-split-leak" in failing(extend_select="dataset/near-split-leak")
 
 
 def test_examples_of_the_project_have_no_finding_on_what_images_show() -> None:

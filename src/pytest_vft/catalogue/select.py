@@ -54,6 +54,8 @@ def bind_rule(
     """
     if rule.claim and statement is None:
         return None
+    if not (statement or values or severity or unchecked_keys or rule.limits or rule.params):
+        return rule  # nothing to bind
     stated = statement or RuleStatement()
     params = {**rule.params, **stated.limits, **stated.params, **values}
     if not params.keys() >= set(rule.limits):

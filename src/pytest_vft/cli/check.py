@@ -29,6 +29,7 @@ from pytest_vft.text import count, safe
 # Bytes of a step summary that GitHub accepts
 # (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits).
 _MAX_SUMMARY = 1024 * 1024
+_FINDINGS_ONLY = ("csv", "gitlab")  # formats without a place for what was not checked
 
 
 class _Selection(NamedTuple):
@@ -85,6 +86,11 @@ def _print(report: Report, arguments: argparse.Namespace) -> None:
         print_text(render(report, "text", display))
         _add_to_summary(render(report, "markdown", Display(arguments.max_shown)))
     print_text(render(report, arguments.format, display), styled=arguments.format in FOR_PEOPLE)
+    if arguments.format in _FINDINGS_ONLY and not arguments.quiet:
+        from pytest_vft.report.text import unchecked_lines  # noqa: PLC0415 - for these formats only
+
+        for line in unchecked_lines(report):
+            print(f"vft: {line}", file=sys.stderr)
 
 
 def _display(arguments: argparse.Namespace) -> Display:

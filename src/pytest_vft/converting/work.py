@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pytest_vft.checking.executors import naming
 from pytest_vft.converting.plan import ConversionPlan, ShardConversion
-from pytest_vft.converting.shard import ShardConverter, survey_shard
+from pytest_vft.converting.shard import ShardConverter, read_shard, survey_entries
 from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.errors import LintError
 from pytest_vft.model import Source
@@ -138,7 +138,7 @@ def _result(shard: Shard, future: Future[Result]) -> Result:
 
 
 def _survey(settings: bytes, shard: Shard) -> ShardSurvey:
-    return survey_shard(_loaded(settings), shard)
+    return survey_entries(read_shard(_loaded(settings), shard))
 
 
 def _convert(settings: bytes, shard: Shard) -> ShardConversion:

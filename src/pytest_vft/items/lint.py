@@ -96,7 +96,8 @@ class SessionLint:
 
     def sampled(self, report: Report) -> int:
         """Return the `sampled` of *report*, which is counted once for all items."""
-        return self._sampled[id(report)] if id(report) in self._sampled else report.sampled
+        known = self._sampled.get(id(report))
+        return report.sampled if known is None else known
 
     @cached_property
     def _results(self) -> Mapping[str, Sequence[tuple[Report, FileResult]]]:

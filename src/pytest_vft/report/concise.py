@@ -7,7 +7,7 @@ from pytest_vft.report.findings import dropped
 from pytest_vft.report.folding import place
 from pytest_vft.report.layout import DEFAULT, Display
 from pytest_vft.report.repairable import mark
-from pytest_vft.report.text import unknown_lines
+from pytest_vft.report.text import unchecked_lines, unknown_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
@@ -15,7 +15,7 @@ from pytest_vft.text import count, safe
 def render_concise(report: Report, display: Display = DEFAULT) -> str:
     """Return all findings of *report* as `path:line: severity rule: message`, and the verdict.
 
-    The rule of a finding that can be repaired is marked with [*].
+    Before the verdict is what was not checked. The rule of a finding that can be repaired is marked with [*].
 
     URLs that were not settled are listed like findings, as notes.
     """
@@ -35,5 +35,5 @@ def render_concise(report: Report, display: Display = DEFAULT) -> str:
             for one in report.unsettled
             for path, line in one.places
         ]
-        lines += unknown_lines(report)
+        lines += unknown_lines(report) if display.quiet else unchecked_lines(report)
     return "\n".join([*lines, verdict(report)]) + "\n"

@@ -29,6 +29,7 @@ _LOST = {
     "detail": "detail of {n:image}",
     "developer": "role developer of {n:message}, written as system",
     "turns": "boundary of {n:message}, merged with the message of the same role before",
+    "ids": "id of {n:call}, told by name and order",
     "other keys": "{n:other key}",
 }
 _CHANGED = ("fetched", "embedded", "written to files", "repaired")
@@ -115,10 +116,15 @@ def refused_lines(refused: Sequence[RefusedExamples], number: int, target: str) 
 
 def refusal_words(result: Conversion) -> str:
     """Return how many examples cannot be converted, and why: the first reason, and how many others."""
-    reasons = list(dict.fromkeys(one.why for one in result.refused))
+    return refused_words(result.refusals, [one.why for one in result.refused])
+
+
+def refused_words(number: int, causes: Sequence[str]) -> str:
+    """Return that a *number* of examples cannot be converted, with the first of their *causes*."""
+    reasons = list(dict.fromkeys(causes))
     why = f": {reasons[0]}" if reasons else ""
     more = f" (and {count(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
-    return f"{count(result.refusals, 'example')} cannot be converted{why}{more}"
+    return f"{count(number, 'example')} cannot be converted{why}{more}"
 
 
 def _nothing_written(result: Conversion) -> str:

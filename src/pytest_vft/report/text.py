@@ -38,9 +38,8 @@ def render_text(report: Report, display: Display = DEFAULT) -> str:
     for note in filter(None, (*report.notes, gone_words(report))):
         lines += wrapped(f"note: {note}", width=display.width)
     lines += _unsettled(report, display)
-    for line in unknown_lines(report):
+    for line in unchecked_lines(report):
         lines += wrapped(line, width=display.width)
-    lines += wrapped(people_line(report.faces), width=display.width)
     lines += ["help: vft explain RULE"] if failed else []
     return "\n".join([*lines, verdict(report)]) + "\n"
 
@@ -197,6 +196,12 @@ def amount(rule: RuleResult, findings: Sequence[Finding]) -> str:
         return failed
     examples = {(finding.path, finding.line) for finding in findings}
     return f"{count(len(images), 'image')}, {count(len(examples), 'example')}"
+
+
+def unchecked_lines(report: Report) -> Iterator[str]:
+    """Yield what was not checked: what rules could not judge, by reason, and people in images."""
+    yield from unknown_lines(report)
+    yield people_line(report.faces)
 
 
 def unknown_lines(report: Report) -> Iterator[str]:

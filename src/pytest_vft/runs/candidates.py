@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_vft.compatibility import Reason
 from pytest_vft.errors import LintError
@@ -14,6 +14,9 @@ from pytest_vft.model import Source
 from pytest_vft.reading.files import open_file
 from pytest_vft.runs.settings import MAX_TOKENS, Settings
 from pytest_vft.text import either, safe
+
+# Properties of settings that do not depend on files.
+_BOUND = ("provider", "model", "catalogue", "bound", "detectors", "rules", "reasons")
 
 
 class Candidate(NamedTuple):
@@ -89,6 +92,16 @@ def make_candidate(
     if refused:
         reasons.append(_format_reason(refused, provider.data_formats))
     return Candidate(replace(own, sources=tuple(sources)), tuple(reasons))
+
+
+def for_files(settings: Settings, **files: Any) -> Settings:
+    """Return *settings*, which name a provider, with other *files*: sources, roots and the like.
+
+    What is bound to the provider does not depend on files, and is kept.
+    """
+    other, bound = replace(settings, **files), vars(settings)
+    vars(other).update({name: bound[name] for name in _BOUND if name in bound})
+    return other
 
 
 def _format_reason(refused: Sequence[Source], known: Sequence[str]) -> Reason:

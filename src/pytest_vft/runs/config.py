@@ -49,6 +49,11 @@ class Config:
     max_findings: int = MAX_FINDINGS
     submit: Mapping[str, Any] = field(default_factory=dict)
 
+    def asked(self, select: Sequence[str] | None, extend: Sequence[str]) -> frozenset[str]:
+        """Return the patterns of rules that a run asks for, with the options *select* and *extend*."""
+        first = self.select if select is None else select
+        return frozenset((*(first or ()), *self.extend_select, *extend))
+
 
 def load_config(path: Path | None = None, *, start: Path | None = None) -> Config:
     """Return the configuration at *path*, else the nearest one in *start* (the current folder) or above.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,6 @@ from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.converting.work import CutFile, cut_file, survey_file, survey_start
 from pytest_vft.errors import UsageError
-from pytest_vft.fixing.plan import RepairPlan
-from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.output_summary import OutputSummary
 from pytest_vft.outputs.folder import OutputFolder, output_folder
 from pytest_vft.outputs.keys import part_key
@@ -27,9 +24,9 @@ from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import Watch, counted
 from pytest_vft.report.conversion import Conversion, RefusedExamples
 from pytest_vft.runs.conversion_bodies import Bodies, fetch_bodies
+from pytest_vft.runs.conversion_form import ConversionForm, find_form, make_repair_plan
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.next_steps import next_steps
-from pytest_vft.runs.run import make_plan
 from pytest_vft.runs.side_files import side_files
 
 if TYPE_CHECKING:
@@ -44,15 +41,6 @@ class _SurveyedFile:
 
     cut: CutFile
     survey: ShardSurvey
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What is the same for all outputs of a run."""
-
-    data_format: str
-    shape: FileShape
-    images: Images
 
 
 def convert_files(request: ConversionRequest, watch: Watch | None = None) -> Conversion:
@@ -100,15 +88,10 @@ def _suffixes(opened: dict[str, OpenedFile], *, stays_parquet: bool) -> dict[str
     }
 
 
-def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> _Form:
+def _form(request: ConversionRequest, files: Sequence[_SurveyedFile]) -> ConversionForm:
     """Return the form of all outputs. Raises UsageError if the target does not take images as requested."""
-    target = request.target
-    common, present, _ = reduce(ShardSurvey.joined, (file.survey for file in files))
-    data_format = target.data_format(preferences=common.preferences)
-    stays = target.reads_parquet and all(file.cut.is_table for file in files)
-    images: Images = "embed" if stays else target.images(data_format, request.images, present)
-    shape = replace(common.shape(target.shape()), images=bool(present))
-    return _Form(data_format, shape, images)
+    stays = request.target.reads_parquet and all(file.cut.is_table for file in files)
+    return find_form(request.target, (file.survey for file in files), request.images, stays_parquet=stays)
 
 
 class _Run:
@@ -117,7 +100,7 @@ class _Run:
     def __init__(
         self,
         request: ConversionRequest,
-        form: _Form,
+        form: ConversionForm,
         folder: OutputFolder,
         executor: Executor | None,
         count: Callable[[int], None],
@@ -140,7 +123,7 @@ class _Run:
         with TemporaryDirectory(prefix="vft-") as temporary:
             request = self._request
             urls = self.urls(todo)
-            bodies = fetch_bodies(request.settings, urls, temporary, watch, pretends=request.pretends)
+            bodies = fetch_bodies(request.settings, urls, temporary, watch)
             for file in todo:
                 found[file.cut.source.path] = self._convert(file, bodies)
         return {file.cut.source.path: found[file.cut.source.path] for file in files}
@@ -155,15 +138,17 @@ class _Run:
 
     def _convert(self, file: _SurveyedFile, bodies: Bodies) -> FileConversion:
         request, form, name = self._request, self._form, self._name(file)
+        judged = bool(request.target.prefix) or request.limit.drop
         with self._folder.part(name, self._key(file)) as part:
             plan = ConversionPlan(
                 source=file.cut.source,
                 data_format=form.data_format,
                 shape=form.shape,
                 target=request.target.name,
+                no_tools=request.target.no_tools,
                 allowed=request.allowed,
                 images=self._images(file),
-                repair=self._repair_plan(file),
+                repair=make_repair_plan(request.settings, file.cut.source, judged=judged),
                 staged=image_folder(part),
                 folder=str(self._folder.path),
                 prefix=request.target.prefix,
@@ -172,7 +157,7 @@ class _Run:
                 bodies=bodies.folder,
                 causes={url: bodies.causes[url] for url in file.survey.urls if url in bodies.causes},
                 image_roots=request.settings.image_roots,
-                judged=bool(request.target.prefix) or self._drops,
+                judged=judged,
                 keep_refused=request.limit.drop,
                 is_table=file.cut.is_table,
             )
@@ -182,23 +167,6 @@ class _Run:
             part.facts |= result.facts()
         self.surveys[file.cut.source.path] = survey
         return result
-
-    def _repair_plan(self, file: _SurveyedFile) -> RepairPlan:
-        """Return the plan of safe repairs by the rules on images of the provider.
-
-        Images are decoded if they are judged: those with a prefix before their names, as the check of the
-        result does not open them, and all images if examples may be set aside.
-        """
-        full = bool(self._request.target.prefix) or self._drops
-        settings, source = self._request.settings, file.cut.source
-        images = tuple(rule for rule in settings.rules if rule.scope == "image")
-        lint = replace(make_plan(settings, images), full=full, cache=None)
-        return RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
-
-    @property
-    def _drops(self) -> bool:
-        """Whether examples with images that the target does not take are set aside."""
-        return self._request.limit.drop and not self._request.pretends
 
     def _name(self, file: _SurveyedFile) -> str:
         return self._folder.names[file.cut.source.path]
@@ -214,7 +182,7 @@ class _Run:
         )
 
 
-def _write_side_files(form: _Form, folder: OutputFolder) -> Sequence[str]:
+def _write_side_files(form: ConversionForm, folder: OutputFolder) -> Sequence[str]:
     """Write the files that a trainer needs beside the data, and return their names."""
     files = side_files(form.data_format, form.shape, list(folder.names.values()), folder.path)
     if files:
@@ -228,7 +196,7 @@ def _write_side_files(form: _Form, folder: OutputFolder) -> Sequence[str]:
 
 def _conversion(
     request: ConversionRequest,
-    form: _Form,
+    form: ConversionForm,
     folder: OutputFolder,
     files: dict[str, FileConversion],
     side_files: Sequence[str],

@@ -24,15 +24,18 @@ class Bodies:
         Path(self.folder, body_name(url)).write_bytes(image)
 
 
-def fetch_bodies(
-    settings: Settings, urls: Collection[str], folder: str, watch: Watch | None, *, pretends: bool = False
-) -> Bodies:
-    """Fetch *urls* into *folder*; a run that *pretends* takes each for a sound image."""
+def pretend_bodies(urls: Collection[str], folder: str) -> Bodies:
+    """Write a small sound image into *folder* for each of *urls*, as if that was fetched."""
     bodies = Bodies(folder)
-    if pretends:
-        for url in urls:
-            bodies.keep(url, draw("png 64x64 rgb")[1])
-    elif settings.network.offline:
+    for url in urls:
+        bodies.keep(url, draw("png 64x64 rgb")[1])
+    return bodies
+
+
+def fetch_bodies(settings: Settings, urls: Collection[str], folder: str, watch: Watch | None) -> Bodies:
+    """Fetch *urls* into *folder*."""
+    bodies = Bodies(folder)
+    if settings.network.offline:
         bodies.causes = dict.fromkeys(urls, "--offline does not fetch")
     elif urls:
         fetched = fetcher([settings], (), watch, bodies.keep).fetch(sorted(urls))

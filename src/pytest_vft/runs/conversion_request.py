@@ -22,10 +22,7 @@ from pytest_vft.text import either, nearest, safe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversionRequest:
-    """The files to convert, with their data formats, and what convert() takes beside them.
-
-    If it *pretends*, each image behind a URL is taken for a small sound one, and nothing is fetched.
-    """
+    """The files to convert, with their data formats, and what convert() takes beside them."""
 
     settings: Settings
     sources: Sequence[Source]
@@ -36,7 +33,6 @@ class ConversionRequest:
     limit: DropLimit
     force: bool
     options: Mapping[str, Any]
-    pretends: bool = False
 
 
 def read_request(options: Mapping[str, Any], paths: Sequence[str]) -> ConversionRequest:

@@ -29,6 +29,7 @@ from pytest_vft.runs.settings import Settings
 from pytest_vft.text import Safe, fill, safe
 
 _TOP = 2  # parts of a path such as /home
+_PACKED = (".gz", ".zst")
 _FEW = 10  # findings on paths that are shown one by one
 
 
@@ -66,7 +67,7 @@ def make_finding(
         line=found.line,
         pointer=found.pointer,
         message=texts.message or found.message,
-        advice=texts.advice,
+        advice=_advice(rule, path, found, texts.advice),
         image=found.image,
         skips=rule.skips,
         example=found.example,
@@ -78,14 +79,22 @@ def make_finding(
     )
 
 
+def _advice(rule: Rule, path: str, found: ShardFinding, advice: str) -> str:
+    """Return *advice* on *found*, after a safe repair, if vft fix can write the file at *path*."""
+    is_written = PurePath(path).name != "-" and not path.endswith(_PACKED)  # "-" is standard input
+    return f"Run vft fix. By hand: {advice}" if found.fix and not rule.unsafe and is_written else advice
+
+
 def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResult:
     """Return the result of *rule* on all files of *linted*; its severity follows `allow`."""
     tally = linted.tallies.get(rule.id, Tally()) + linted.dataset.get(rule.id, Tally())
     allowed = settings.config.allow.get(rule.id)
     tolerated = allowed is not None and tally.failed <= allowed
     ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
-    # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth.
-    is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full"
+    # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth; one
+    # that is asked for by its id is a gate, as rules on what images show that are off by default.
+    is_asked = rule.id in settings.config.asked(settings.select, settings.extend_select)
+    is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full" and not is_asked
     return RuleResult(
         id=rule.id,
         subject=rule.subject,

@@ -41,11 +41,11 @@ class Settings:
     *provider_id* is the name of a provider or the path of a provider file, by default that of the
     configuration, then that of the data format. *extend_select* and *ignore* hold patterns of rules.
     *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the maximum number of
-    processes, by default one per CPU. *roots* are further folders of local images. *max_tokens* is the
-    maximum number of tokens of an example, 0 for no maximum, by default that of the provider. *base_url* is
-    the server that the data is for, if it is not that of the provider. *several* are the ids of all providers
-    that check the same files. *baseline* is a file with known findings. *origins* has other paths of sources,
-    by which rules are ignored. *sample* is the most examples read of a file.
+    processes. *roots* are further folders of local images. *max_tokens* is the maximum of an example, 0 for
+    none, by default that of the provider. *base_url* is the server, if it is not that of the provider.
+    *several* are the ids of all providers that check the same files. *baseline* is a file with known
+    findings. *origins* has other paths of sources, by which rules are ignored. *sample* is the most examples
+    read of a file.
     """
 
     config: Config
@@ -183,9 +183,8 @@ class Settings:
             if self.max_tokens:
                 severity = self.config.severity.get(id_)
                 values = {**self.config.params.get(id_, {}), MAX_TOKENS: self.max_tokens}
-                rule = bind_rule(
-                    self.catalogue[id_], provider.rules[id_]._replace(off=None), values, severity
-                )
+                statement = provider.rules[id_]._replace(off=None)
+                rule = bind_rule(self.catalogue[id_], statement, values, severity)
                 bound |= {id_: rule} if rule else {}
         return {id_: bound[id_] for id_ in self.catalogue if id_ in bound}
 
@@ -206,7 +205,7 @@ class Settings:
         select = configured if self.select is None else self.select
         extend = [*config.extend_select, *self.extend_select]
         selected = select_bound(catalogue, bound, provider, select, extend)
-        return self.detectors.select(selected, [*(select or ()), *extend])
+        return self.detectors.select(selected, config.asked(self.select, self.extend_select))
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
