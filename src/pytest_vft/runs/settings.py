@@ -19,7 +19,7 @@ from pytest_vft.catalogue.providers import (
     load_provider,
     read_provider_file,
 )
-from pytest_vft.catalogue.select import bind_rule, bind_rules, listed, matching, select_bound
+from pytest_vft.catalogue.select import bind_rule, bind_rules, ids_by_file, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
@@ -41,11 +41,11 @@ class Settings:
     *provider_id* is the name of a provider or the path of a provider file, by default that of the
     configuration, then that of the data format. *extend_select* and *ignore* hold patterns of rules.
     *url_budget* is the time for all URLs in seconds, 0 for unlimited. *jobs* is the maximum number of
-    processes. *roots* are further folders of local images. *max_tokens* is the maximum of an example, 0 for
-    none, by default that of the provider. *base_url* is the server, if it is not that of the provider.
-    *several* are the ids of all providers that check the same files. *baseline* is a file with known
-    findings. *origins* has other paths of sources, by which rules are ignored. *sample* is the most examples
-    read of a file.
+    processes, by default one per CPU. *roots* are further folders of local images. *max_tokens* is the
+    maximum number of tokens of an example, 0 for no maximum, by default that of the provider. *base_url* is
+    the server that the data is for, if it is not that of the provider. *several* are the ids of all providers
+    that check the same files. *baseline* is a file with known findings. *origins* has other paths of sources,
+    by which rules are ignored. *sample* is the most examples read of a file.
     """
 
     config: Config
@@ -236,8 +236,7 @@ class Settings:
     @cached_property
     def ignored(self) -> Mapping[str, frozenset[str]]:
         """The ids of ignored rules, by the path of each source."""
-        ids = {id(reasons): frozenset(reasons) for reasons in self.reasons_by_file.values()}  # few differ
-        return {path: ids[id(reasons)] for path, reasons in self.reasons_by_file.items()}
+        return ids_by_file(self.reasons_by_file)
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
