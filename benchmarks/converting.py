@@ -17,14 +17,18 @@ from pytest_vft.runs.conversion_request import read_request
 from pytest_vft.runs.convert import run_conversion
 
 
-def convert(path: str, *, jobs: int = 1, check: bool = False) -> int:
-    """Convert the file at *path* for LLaMA-Factory, and *check* the result; return the number of images."""
+def convert(path: str, out: str, *, jobs: int = 1, check: bool = False) -> int:
+    """Convert the file at *path* for LLaMA-Factory into *out*, and *check* the result.
+
+    Return the number of images.
+    """
     run = run_conversion if check else convert_files
-    with TemporaryDirectory(dir=".") as folder:
-        options = {"to": "llamafactory", "out": f"{folder}/out", "jobs": jobs, "offline": True}
-        return run(read_request(options, [path])).changes["written to files"]
+    options = {"to": "llamafactory", "out": out, "jobs": jobs, "offline": True}
+    return run(read_request(options, [path])).changes["written to files"]
 
 
 if __name__ == "__main__":
     path, *how = sys.argv[1:]
-    measured(lambda: convert(path, jobs=2 if how == ["2"] else 1, check=how == ["check"]))
+    jobs = 2 if how == ["2"] else 1
+    with TemporaryDirectory(dir=".") as folder:  # removed after the measurement
+        measured(lambda: convert(path, f"{folder}/out", jobs=jobs, check=how == ["check"]))

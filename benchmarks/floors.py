@@ -4,7 +4,7 @@
     python benchmarks/floors.py full FILE        each image decoded, JPEGs at an eighth of their size
     python benchmarks/floors.py distinct FILE    each distinct image decoded once
     python benchmarks/floors.py hashes FILE      each payload hashed, no image decoded
-    python benchmarks/floors.py files FILE       each payload written to a file, and lines with its name
+    python benchmarks/floors.py files FILE       distinct images written to files, and lines with their names
 
 Each floor reads and parses the lines, and prints the figures of measuring.py; the result is the number of
 images, including those behind URLs.
@@ -24,7 +24,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
-from xxhash import xxh3_128_intdigest
+from xxhash import xxh3_128_hexdigest, xxh3_128_intdigest
 
 OPENERS: dict[str, Callable[[BytesIO], ImageFile]] = {
     "data:image/jpeg;base64": JpegImageFile,
@@ -91,11 +91,15 @@ def hashes(path: str) -> int:
     return done
 
 
-def files(path: str) -> int:
-    """Write each payload to a file and each line with the names of its files; return the number of images."""
+def files(path: str, folder: str) -> int:
+    """Write each image of the file at *path* to *folder*, and each line with the names of its images.
+
+    A name is the hash of the image, so an image that occurs twice is written once. Nothing is looked at,
+    counted or judged, an error ends the loop, and files appear one by one. Return the number of images.
+    """
     done = 0
+    names: set[str] = set()
     with (
-        TemporaryDirectory(dir=".") as folder,
         open(path, "rb", buffering=1024 * 1024) as lines,  # noqa: PTH123 - as above
         open(f"{folder}/train.jsonl", "wb") as output,  # noqa: PTH123 - as above
     ):
@@ -105,11 +109,14 @@ def files(path: str) -> int:
                 for part in message["content"] if isinstance(message["content"], list) else ():
                     if part["type"] == "image_url":
                         payload = part["image_url"]["url"].partition(",")[2]
-                        done += 1
-                        name = f"{folder}/{done}.jpg"
-                        with open(name, "wb") as image:  # noqa: PTH123 - as above
-                            image.write(pybase64.b64decode(payload, validate=True))
+                        content = pybase64.b64decode(payload, validate=True)
+                        name = f"{folder}/{xxh3_128_hexdigest(content)}.jpg"
+                        if name not in names:
+                            with open(name, "xb") as image:  # noqa: PTH123 - as above
+                                image.write(content)
+                            names.add(name)
                         part["image_url"]["url"] = name
+                        done += 1
             output.write(orjson.dumps(example) + b"\n")
     return done
 
@@ -120,6 +127,7 @@ if __name__ == "__main__":
         "full": lambda path: each(path, decode),
         "distinct": distinct,
         "hashes": hashes,
-        "files": files,
+        "files": lambda path: files(path, folder),
     }
-    measured(lambda: floors[sys.argv[1]](sys.argv[2]))
+    with TemporaryDirectory(dir=".") as folder:  # removed after the measurement
+        measured(lambda: floors[sys.argv[1]](sys.argv[2]))

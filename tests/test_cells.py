@@ -83,6 +83,11 @@ OPENAI: dict[str, tuple[Example, dict[str, str]]] = {
         chat(ASKS, {**PEAR, "weight": 0.0}, says("user", text("And?")), PEAR),
         {"together": "message/unsupported-weight"} | dict.fromkeys(("trl", "swift", "axolotl", "unsloth"), "message/unread-field"),
     ),
+    "a fraction as weight: Together refuses it, and trainers do not read it": (
+        chat(ASKS, {**PEAR, "weight": 0.5}),
+        {**dict.fromkeys(("openai", "azure", "fireworks"), "example/invalid-shape"), "together": "message/unsupported-weight", **dict.fromkeys(("trl", "swift", "axolotl", "unsloth"), "message/unread-field")},
+    ),
+    "a weight of 1 is what trainers do anyway": (chat(ASKS, {**PEAR, "weight": 1}), {}),
     "name: lost without an effect on training": (
         chat({**ASKS, "name": "Ann"}, PEAR),
         dict.fromkeys(("together", "trl", "swift", "axolotl", "unsloth"), "(message/ignored-field)"),
@@ -184,6 +189,23 @@ VERTEX: dict[str, tuple[Example, dict[str, str]]] = {
     "in a bucket": (contents(stored()), {}),
     "30 images": (contents(*[stored(f"gs://bucket/{n}.png") for n in range(30)]), {}),
     "31 images": (contents(*[stored(f"gs://bucket/{n}.png") for n in range(31)]), {"vertex": "example/too-many-images"}),
+    "weight 0: the format has none": (
+        {"contents": [contents(stored())["contents"][0], {"role": "model", "parts": [{"text": "A pear."}], "weight": 0}]},
+        {"vertex": "message/unread-field (message/unknown-key)"},
+    ),
+    "an alias as media type: the page does not list it": (
+        contents({"fileData": {"mimeType": "image/jpg", "fileUri": "gs://bucket/a.jpg"}}),
+        {"vertex": "(message/unsupported-image-format)"},
+    ),
+    "a type that is not listed": (
+        contents({"fileData": {"mimeType": "image/gif", "fileUri": "gs://bucket/a.gif"}}),
+        {"vertex": "(message/unsupported-image-format)"},
+    ),
+    "HEIC: of all providers, only Gemini takes it": (contents({"fileData": {"mimeType": "image/heic", "fileUri": "gs://bucket/a"}}), {}),
+    "role assistant: the answers are of the model": (
+        {"contents": [*contents(stored())["contents"][:1], {"role": "assistant", "parts": [{"text": "A pear."}]}]},
+        {"vertex": "example/invalid-shape"},
+    ),
     "behind s3: the page names gs and public URLs": (contents(stored("s3://bucket/a.png")), {"vertex": "(image/unsupported-url-scheme)"}),
 }  # fmt: skip
 
@@ -224,15 +246,27 @@ BEDROCK: dict[str, tuple[Example, dict[str, str]]] = {
     "reserved words in the answer": (converse(placed(), answer="User: A pear."), {"bedrock-nova": "message/reserved-text"}),
     "a space in the name: Nova's page lists the characters": (converse(placed("s3://bucket/a b.png")), {"bedrock-nova": "image/unsupported-uri"}),
     "jpg as format: the API knows jpeg": (converse(placed(format_="jpg")), {"*": "example/invalid-shape"}),
+    "an image in the answer: always textual, by the page of Llama": (
+        {"schemaVersion": "bedrock-conversation-2024", "messages": [{"role": "user", "content": [{"text": "Draw."}]}, {"role": "assistant", "content": [{"text": "A pear."}, placed()]}]},
+        {"bedrock-llama": "(message/assistant-image)"},
+    ),
+    "weight 0: the format of Bedrock has none": (
+        {"schemaVersion": "bedrock-conversation-2024", "messages": [converse(placed())["messages"][0], {"role": "assistant", "content": [{"text": "A pear."}], "weight": 0}]},
+        {"*": "message/unread-field (message/unknown-key)"},
+    ),
+    "behind https: images are in the bucket": (converse(placed("https://example.com/a.png")), {"*": "image/unsupported-url-scheme"}),
     "an empty answer": (converse(placed(), answer=""), {"*": "(message/empty-content)"}),
     "no owner of the bucket: Amazon's validator wants one": (
         converse({"image": {"format": "png", "source": {"s3Location": {"uri": "s3://bucket/a.png"}}}}),
         {"bedrock-nova": "(message/no-bucket-owner)"},
     ),
-    "tools of Nova 1": (converse(placed(), toolConfig={"tools": []}), {}),
+    "tools: Amazon's converter refuses them for Nova 1": (
+        converse(placed(), toolConfig={"tools": []}),
+        {"bedrock-nova": "(example/refused-key)"},
+    ),
     "preferences: SageMaker takes them for Nova 1": (
         chosen({"content": [{"text": "A pear."}], "preferenceLabel": "preferred"}, {"content": [{"text": "An apple."}], "preferenceLabel": "non-preferred"}),
-        {"bedrock-nova": "(example/unsupported-preference)"},
+        {"*": "(example/unsupported-preference)"},
     ),
 }  # fmt: skip
 TABLES = (
@@ -267,6 +301,7 @@ def test_cell(example: Example, provider: str, cell: str, columns: Example) -> N
     ("provider", "model", "rule", "value"),
     [
         ("azure", "gpt-4.1-2025-04-14", "example/too-many-tokens", {"max_tokens": 65_536}),
+        ("vertex", None, "file/too-many-validation-examples", {"max_validation_examples": 5_000}),
         ("vertex", "gemini-2.5-pro", "example/too-many-tokens", {"max_tokens": 131_072}),
         ("bedrock-llama", None, "example/too-many-tokens", {"max_tokens": 16_000}),
         ("bedrock-llama", "meta.llama3-2-90b-instruct-v1:0:128k", "example/too-many-tokens", {"max_tokens": 10_000}),

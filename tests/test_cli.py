@@ -532,7 +532,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
             "line": line,
             "pointer": "/messages/0/content/1",
             "message": "mode is L; expected RGB or RGBA",
-            "advice": shipped_rules()["image/unsupported-mode"].advice,
+            "advice": "Run vft fix. By hand: " + shipped_rules()["image/unsupported-mode"].advice,
             "box": None,
             "image": image,
             "skips": "invalid image format",

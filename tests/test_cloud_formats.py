@@ -189,6 +189,7 @@ FOREIGN: list[tuple[Example, str | None]] = [
     (bedrock(("user", [{"text": "One?"}, in_s3("s3://b/a.png")])), "bedrock"),
     (bedrock(("user", [{"text": "One?"}, {"image": "a.png"}])), "openai"),
     (gemini(("user", [{"text": "One?"}])), "gemini"),
+    ({**gemini(("user", [{"text": "One?"}])), "completions": [{"score": 1}]}, None),  # a preference
     ({"contents": "One?"}, None),
     ({"messages": [{"role": "user", "content": [{"type": "image", "path": "a.png"}]}]}, "axolotl"),
     ({"messages": [{"role": "user", "content": [{"type": "image", "image": "a.png"}]}]}, "swift"),

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -169,16 +170,23 @@ def test_configuration_cannot_name_a_cluster(here: Path) -> None:
 
 
 def test_scheduler_that_does_not_answer_ends_the_command(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from distributed.worker import dask  # noqa: PLC0415 - 0.3 s; with the defaults of distributed
 
     (here / "train.jsonl").write_text(example(1), encoding="utf-8")
-    with dask.config.set({"distributed.comm.timeouts.connect": "200ms"}):
-        code = main(["check", "--offline", "--cluster=dask://127.0.0.1:1", "train.jsonl"])
-
-    assert code == 2
-    assert "vft: tcp://127.0.0.1:1: no answer from a scheduler: " in capsys.readouterr().err
+    monkeypatch.setattr(clusters, "_ANSWER", 0.1)
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        for port, words in (
+            (1, "Timed out"),
+            (silent.getsockname()[1], "a server is there, and said nothing"),
+        ):
+            code = main(["check", "--offline", f"--cluster=dask://127.0.0.1:{port}", "train.jsonl"])
+            error = f"vft: tcp://127.0.0.1:{port}: no answer from a scheduler: {words}"
+            assert (code, error in capsys.readouterr().err) == (2, True)
     command = [
         sys.executable,
         "-m",

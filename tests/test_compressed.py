@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -152,6 +153,21 @@ def test_a_file_that_is_cut_off_names_the_line(end: str) -> None:
     assert found.startswith(f"file/unreadable: cannot be read: its {name} data ends after line ")
     assert found.endswith(": the file is cut off; copy it again")
     assert not checked("train.jsonl").files[0].examples
+
+
+@packed
+def test_a_wrong_checksum_is_found_after_the_last_line(end: str) -> None:
+    checksum = {zstd.CompressionParameter.checksum_flag: 1}
+    text = b"".join(LINES)
+    content = bytearray(gzip.compress(text) if end == "gz" else zstd.compress(text, options=checksum))
+    content[-5] ^= 1 if end == "gz" else 0  # the size of the text follows
+    content[-1] ^= 1
+    Path("train.jsonl").write_bytes(content)
+    (found,) = errors(checked("train.jsonl"))
+    assert f"its {NAMES[end]} data is damaged after line 20: " in found
+    Path("train.jsonl").write_bytes(content[: len(content) // 2] + b"\xff" * 100)
+    (found,) = errors(checked("train.jsonl"))
+    assert re.search(r"(is damaged|ends) (near the start|after line \d+): ", found)
 
 
 def test_text_after_the_end_is_no_padding() -> None:

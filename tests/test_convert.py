@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shlex
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,12 @@ from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.checking import processes
 from pytest_vft.cli import main
 from pytest_vft.converting import parquet as parquet_writer
-from pytest_vft.converting import work
-from pytest_vft.report.conversion import render_conversion
+from pytest_vft.converting import repairs, work
+from pytest_vft.reading import images as reading_images
+from pytest_vft.reading.images import read_image
+from pytest_vft.report.conversion import Conversion, render_conversion
+from pytest_vft.runs.conversion import convert_files
+from pytest_vft.runs.conversion_request import read_request
 
 TRAINERS = ("trl", "llamafactory", "swift", "axolotl", "unsloth", "together", "fireworks", "azure", "openai")
 WEIGHT = st.sampled_from([None, 0])
@@ -741,31 +747,97 @@ def test_several_processes_write_the_same_bytes(monkeypatch: pytest.MonkeyPatch)
             assert Path("out1", name).read_bytes() == Path("out2", name).read_bytes()
 
 
-def test_a_killed_run_leaves_nothing_and_the_next_one_ends_it() -> None:
-    write_jsonl("train.jsonl", [example(n) for n in range(120)])
-    program = (
-        "from pytest_vft.converting import images\n"
-        "import os, signal\n"
-        "done = 0\n"
-        "whole = images.ImagePlacer._write\n"
-        "def write(self, content):\n"
-        "    global done\n"
-        "    done += 1\n"
-        "    if done > 60: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return whole(self, content)\n"
-        "images.ImagePlacer._write = write\n"
-        "from pytest_vft import convert\n"
-        "convert('train.jsonl', to='llamafactory', out='out')\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program], check=False)
+def test_an_image_that_is_judged_is_decoded_once_in_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: Counter[bytes] = Counter()
 
-    assert killed.returncode == -signal.SIGKILL
-    assert {name for name in files("out") if not name.startswith(".vft-unfinished/")} == set()
-    assert convert("train.jsonl", to="llamafactory", out="out").ok
-    assert not Path("out/.vft-unfinished").exists()
-    assert len(files("out/images")) == len(
-        {example(n)["messages"][1]["content"][1]["image_url"]["url"] for n in range(120)}
-    )
+    def counting(data: bytes, *, full: bool, **others: Any) -> Any:
+        decoded[data] += full
+        return read_image(data, full=full, **others)
+
+    monkeypatch.setattr(reading_images, "read_image", counting)
+    monkeypatch.setattr(repairs, "measure_image", lambda data, **others: counting(data, **others)[0])
+    write_jsonl("train.jsonl", [example(number) for number in range(1, 13)])
+
+    for out in ("one", "two"):
+        assert convert("train.jsonl", to="llamafactory", out=out, drop=True).ok
+    assert lint("train.jsonl").files[0].images == 12
+
+    assert [decoded[draw(f"png {64 + number}x64 rgb")[1]] for number in range(1, 13)] == [1] * 12
+
+
+KILLED = """
+import os, signal, sys
+from test_convert import unchecked
+unchecked("out/first")  # so that what is loaded once is not loaded in each process
+whole_write = os.write
+def kill_at(step):
+    def count(before_kill=lambda: None):
+        nonlocal step
+        step -= 1
+        if step < 0:
+            before_kill()
+            os.kill(os.getpid(), signal.SIGKILL)
+    def watch(event, arguments):
+        changes = event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
+        if changes or (event == "open" and arguments[2] & os.O_CREAT and "out/" in str(arguments[0])):
+            count()
+    def write(file, data):
+        count(lambda: whole_write(file, data[: len(data) // 2]))
+        return whole_write(file, data)
+    sys.addaudithook(watch)
+    os.write = write
+for step in range(int(sys.argv[1])):
+    child = os.fork()
+    if not child:
+        kill_at(step)
+        unchecked(f"out/{step}")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status))
+    if not status:
+        break
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9, and many processes")
+def test_a_run_that_is_killed_anywhere_is_ended_by_the_next() -> None:
+    dataset({"messages": []}, count=2)
+    dataset(example(40), name="more.jsonl", count=1)  # one image is in both files
+    originals = {name: Path(name).read_bytes() for name in ("train.jsonl", "more.jsonl")}
+    whole = unchecked("whole")
+    expected = contents("whole")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, "100"], env=environment, check=True, capture_output=True, text=True
+    ).stdout.split()
+
+    steps = killed.index("0")
+    assert set(killed[:steps]) == {str(-signal.SIGKILL)}
+    assert steps > 25
+    complete = 0
+    for step in range(steps):
+        before = contents(f"out/{step}").items()
+        try:
+            again = unchecked(f"out/{step}")
+        except UsageError:  # the files are there, but the process had not ended
+            complete += 1
+            assert before >= expected.items()
+        else:
+            assert (again.outputs[0].kept, again.changes) == (whole.outputs[0].kept, whole.changes)
+        assert contents(f"out/{step}") == expected
+    assert complete < 5
+    assert {name: Path(name).read_bytes() for name in originals} == originals
+
+
+def unchecked(out: str) -> Conversion:
+    """Return the conversion of two files, whose result is not checked."""
+    options = {"to": "llamafactory", "out": out, "drop": True, "jobs": 1}
+    return convert_files(read_request(options, ["train.jsonl", "more.jsonl"]))
+
+
+def contents(folder: str | Path) -> dict[str, bytes]:
+    return {name: Path(folder, name).read_bytes() for name in files(folder)}
 
 
 def test_convert_is_public() -> None:

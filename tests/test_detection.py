@@ -185,6 +185,32 @@ def test_columns_that_no_example_has_are_missing() -> None:
     assert finding.message == "no example has clips, which dataset_info.json describes"
 
 
+def test_a_provider_reads_the_images_of_a_file_in_a_format_that_it_does_not_read() -> None:
+    write(*examples_of("llamafactory"))
+
+    for provider in ("unsloth", "axolotl", "trl"):
+        assert checked(provider=provider).files[0].images == 12
+    assert checked(provider="together").files[0].data_format == "openai"
+
+
+def test_a_description_is_not_a_file_of_examples() -> None:
+    write(*examples_of("llamafactory"))
+    described(file_name="train.jsonl", formatting="sharegpt", columns={"messages": "messages"})
+
+    with pytest.raises(
+        UsageError, match=r"describes datasets and has no examples; give x.json or train.jsonl$"
+    ):
+        lint("dataset_info.json")
+
+    assert [file.path for file in lint("*.json*").files] == ["train.jsonl"]
+
+
+def test_examples_may_have_the_name_of_a_description() -> None:
+    write(*examples_of("swift query"), name="dataset_info.json")
+
+    assert checked("dataset_info.json").files[0].examples == 12
+
+
 @pytest.mark.parametrize("content", ["{}", '{"a": 1}', '{"a": {"file_name": 7}}', '{"a": {"columns": {}}}'])
 def test_a_description_of_other_files_is_none(content: str) -> None:
     write(*examples_of("swift query"))

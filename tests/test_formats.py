@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 
 from pytest_vft import FewShot, Report, build_example, lint
 from pytest_vft.catalogue.cases import data_url
+from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.cli import main
 from pytest_vft.model import Finding, RuleResult, Tally
 from pytest_vft.report.formats import render
@@ -153,7 +154,7 @@ def test_annotations_are_those_that_the_runner_reads() -> None:
             "error",
             {"file": "data/a, b:100%25.jsonl", "line": "3", "title": "image/unsupported-mode"},
             "mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-            "do: Use pytest_vft.encode_image(image), which keeps transparency.",
+            "do: Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps transparency.",
         ),
     ]
 
@@ -361,7 +362,7 @@ def test_issues_are_what_gitlab_wants() -> None:
 
     assert first == {
         "description": "mode is L; expected RGB or RGBA (/messages/0/content/1); "
-        "do: Use pytest_vft.encode_image(image), which keeps transparency.",
+        "do: Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps transparency.",
         "check_name": "image/unsupported-mode",
         "fingerprint": first["fingerprint"],
         "severity": "major",
@@ -401,7 +402,7 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "1 image, 8 examples",
             "`train.jsonl:2`",
             "`mode is L; expected RGB or RGBA (/messages/0/content/1); 7 more, same image: 3-9`",
-            "`Use pytest_vft.encode_image(image), which keeps transparency.`",
+            "`Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps transparency.`",
         ],
         [
             "warning",
@@ -409,7 +410,7 @@ def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
             "1 line",
             "`train.jsonl:1`",
             "`line is blank`",
-            "`Delete the line; only the newline after the last example belongs at the end of a file.`",
+            f"`Run vft fix. By hand: {shipped_rules()['line/blank'].advice}`",
         ],
     ]
     code = [token.content for token in MarkdownIt().parse(text) if token.type == "code_block"]

@@ -394,7 +394,7 @@ def test_many_paths_outside_are_one_message_with_their_folder(folder: Path) -> N
 
     assert f"error image/outside-root: {len(SPECS)} images" in text
     joined = " ".join(text.split())
-    assert f"image is below {cards}, outside the image roots; it was not opened" in joined
+    assert f"image is below {cards}, outside the image roots: not opened" in joined
     assert f"--image-root='{cards}' if these images belong to the dataset" in joined
     assert f"not checked: {len(SPECS)} images: not opened" in text
     assert report(source, roots=[str(cards)]).startswith("vft: provider ")

@@ -114,6 +114,18 @@ def test_each_provider_counts_the_tokens_of_its_model(model: str | None) -> None
     assert (openai in trainers, None in trainers) == (False, model is None)
 
 
+def test_texts_are_counted_by_the_tokenizer_of_each_model() -> None:
+    """Texts of more than 16,384 bytes are counted for OpenAI by the tokenizer, and bounded for Qwen."""
+    examples = cards(3)
+    for text, example in zip(("a", "\u00e9t\u00e9 ", "ice cream "), examples, strict=True):
+        example["messages"][-1]["content"] = text * 4_000
+    write_jsonl("train.jsonl", [*examples, *cards(3)])
+    several = settings_for(["openai"], "train.jsonl") + settings_for(["trl"], "train.jsonl", model=QWEN)
+
+    assert run_all(several) == [run(settings) for settings in several]
+    assert run_all(several[::-1]) == [run(settings) for settings in several[::-1]]
+
+
 def test_long_examples_are_found_for_each_model_with_its_own_tokens() -> None:
     """900x1200 pixels are 1,376 tokens for the family, over TRL's 1,024, and at most 1,105 for OpenAI."""
     write_jsonl("train.jsonl", [as_trl(card(n, "png 900x1200 rgb")) for n in range(3)])
@@ -571,6 +583,20 @@ def test_a_long_reason_of_several_providers_is_said_once(vft: Vft) -> None:
     assert re.search(r"^llamafactory +refuses  data format openai; ", out, re.MULTILINE)
     assert '\n[1] 12 examples: role is "developer"; expected' in out
     assert re.search(r"^  takes +openai, fireworks, llamafactory$", out, re.MULTILINE)
+
+
+def test_the_option_for_images_outside_the_roots_is_named_once(vft: Vft) -> None:
+    Path("cards").mkdir()
+    Path("data").mkdir()
+    cards = Path("cards").resolve()
+    write_jsonl("data/train.jsonl", (as_trl(card(n)) | {"images": [f"{cards}/{n}.png"]} for n in range(12)))
+
+    _, out = vft("data/train.jsonl")
+    comparison = compare_providers("data/train.jsonl", providers="trl,axolotl")
+
+    advice = f"image/outside-root: Add --image-root={cards} if these images belong to the dataset"
+    assert comparison.notes[-1] == advice
+    assert " ".join(out.split()).count(advice) == 1
 
 
 def test_standard_input_is_refused_with_the_next_step(vft: Vft) -> None:

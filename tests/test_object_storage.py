@@ -12,10 +12,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -26,13 +28,14 @@ from plans import plan
 from storage import KEYS, Storage
 from test_shards import contents
 
-from pytest_vft import UsageError, lint
+from pytest_vft import LintError, UsageError, lint
 from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.model import Source
 from pytest_vft.reading import objects
 from pytest_vft.reading.object_errors import ObjectError, in_our_words
+from pytest_vft.reading.object_paths import ObjectPath
 from pytest_vft.reading.shards import cut_nominally, read_lines
 from pytest_vft.runs.sources import expand
 
@@ -244,6 +247,26 @@ def test_an_object_that_changes_is_an_error(s3: Storage) -> None:
     assert "has changed since the run began; run it again" in finding.found.message
 
 
+def test_a_worker_without_access_is_an_error_that_says_so(s3: Storage) -> None:
+    (path,) = expand(s3.put("train.jsonl", TRAIN))
+
+    class Elsewhere(ThreadPoolExecutor):
+        """Its workers do not find the object."""
+
+        def submit(self, fn: Any, /, software: bytes, plan: bytes, shards: bytes) -> Any:  # type: ignore[override]
+            there = ObjectPath(f"{s3.url}/none.jsonl", path.size, path.etag)
+            work = [shard._replace(path=there) for shard in pickle.loads(shards)]  # noqa: S301 - as a worker does
+            return super().submit(fn, software, plan, pickle.dumps(work))
+
+    with (
+        Elsewhere(1) as pool,
+        pytest.raises(
+            LintError, match=r"cannot read the file: the object was deleted.*; each worker needs its own"
+        ),
+    ):
+        lint_files([Source(path)], plan(), workers=lambda _: pool)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -430,11 +453,16 @@ def test_every_command_reads_objects(
         ["check", "train.jsonl", "--baseline=s3://cards/known.json", "--write-baseline"],
         ["show", "train.jsonl:1", "--save=s3://cards/images"],
         ["submit", "plan", "train.jsonl", "--plan=s3://cards/plan.json"],
+        ["eval", "--write-batch=s3://cards/b.jsonl", "--test=train.jsonl", "--model=m"],
+        ["eval", "s3://cards/answers.jsonl", "--test=train.jsonl", "--live=m", "--metric=normalised_exact"],
     ],
-    ids=lambda arguments: arguments[0],
+    ids=lambda arguments: " ".join(arguments[:2]),
 )
-def test_reports_are_not_written_to_urls(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_reports_are_not_written_to_urls(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
     Path("train.jsonl").write_bytes(TRAIN)
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
     try:
         code: object = main(arguments)
     except SystemExit as error:
@@ -446,6 +474,9 @@ def test_reports_are_not_written_to_urls(capsys: pytest.CaptureFixture[str], arg
 
 def test_no_object_is_changed_or_submitted(s3: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     url = s3.put("train.jsonl", b"\xef\xbb\xbf" + TRAIN)
+    assert main(["check", url]) == 0
+    command = f"vft fix {url} --out={s3.url}/fixed"  # which writes
+    assert capsys.readouterr().out.endswith(f"1 can be repaired: {command}\n")
     assert main(["fix", url]) == 1
     assert "nothing was written: --out=DIR writes, --diff shows each change" in capsys.readouterr().out
 

@@ -449,7 +449,22 @@ def changed(old: str, new: str) -> str:
             changed("limits =", "limts ="),
             f"rules.{IMAGES}: unknown key 'limts' (did you mean 'limits'?)",
         ),
-        (changed("limits = { max_images = 2 }", "params = { max_images = 2 }"), "no parameter 'max_images'"),
+        (
+            changed("limits = { max_images = 2 }", "params = { max_images = 2 }"),
+            "no parameter 'max_images', which is a limit; write it in limits",
+        ),
+        (
+            changed(
+                f'"{IMAGES}"]\nlimits = {{ max_images = 2 }}', '"image/too-small"]\nlimits = { min_side = 2 }'
+            ),
+            "no limit 'min_side', which is a parameter; write it in params",
+        ),
+        (
+            changed(
+                f'"{IMAGES}"]\nlimits = {{ max_images = 2 }}', '"image/too-small"]\nlimits = { min_sde = 2 }'
+            ),
+            "no limit 'min_sde' (did you mean 'min_side'?); the rule has no limits; params are min_side",
+        ),
         (changed("2026-11-25", '"2026-11-25"'), "write a date, as in checked = 2026-11-21"),
         (changed("checked = 2026-11-25", ""), f"rules.{IMAGES} has no key 'checked'"),
         (

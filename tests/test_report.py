@@ -179,7 +179,7 @@ def test_finding_has_title_place_pointer_and_advice() -> None:
     assert block == (
         'error image/unsupported-mode [*]: 1 image         OpenAI: "invalid image format"\n'
         "  train.jsonl:4  mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
-        "  do: Use pytest_vft.encode_image(image), which keeps transparency."
+        "  do: Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps\n      transparency."
     )
 
 
@@ -196,7 +196,7 @@ def test_few_shot_image_on_all_lines_is_one_finding() -> None:
 
     _, block, _ = blocks(lint("train.jsonl", select=["image"]))
 
-    assert block.split("\n")[:-1] == [
+    assert block.split("\n")[:-2] == [
         "error image/unsupported-mode [*]: 2 images, 721 examples",
         '  OpenAI: "invalid image format"',
         "  train.jsonl:1    mode is L; expected RGB or RGBA",
@@ -238,7 +238,7 @@ def test_equal_messages_are_folded_with_their_lines() -> None:
 
     *_, block, _ = blocks(report)
 
-    assert block.split("\n")[2:-1] == [
+    assert block.split("\n")[2:-2] == [
         "  a.jsonl:2  mode is L; expected RGB or RGBA",
         "             (/messages/0/content/1); 5 more: 3-4, 7, 9, b.jsonl:5",
         "  a.jsonl:8  mode is P; expected RGB or RGBA (/messages/0/content/1)",

@@ -278,11 +278,12 @@ def test_findings_are_those_of_the_line_with_its_true_number(show: Show) -> None
 
     done = show("train.jsonl:6")
 
-    assert done.lines[-7:] == [
+    assert done.lines[-8:] == [
         "",
         "error image/unsupported-mode",
         "  /messages/0/content/2  mode is L; expected RGB or RGBA (image 2)",
-        "  do: Use pytest_vft.encode_image(image), which keeps transparency.",
+        "  do: Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps",
+        "      transparency.",
         "",
         "not judged: rules on files and the dataset (vft check judges them)",
         "",

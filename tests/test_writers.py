@@ -261,6 +261,20 @@ def test_the_loss_of_swift_is_the_weight() -> None:
     assert written(example, "openai", read_as="swift") == (with_answers(0, 1), [])
 
 
+def test_answers_of_loss_zero_are_not_trained_on() -> None:
+    """ms-swift tells values of loss by their truth."""
+    turns = [
+        asked("Which lot?"),
+        {**answered("Lot 7."), "loss": 0},
+        asked("And?"),
+        {**answered("8"), "loss": 2},
+    ]
+
+    assert [turn.trained for turn in read({"messages": turns}, "swift").turns] == [None, False, None, True]
+    with pytest.raises(NotConvertedError, match="expected 0 or 1"):
+        read({"messages": [turns[0], {**turns[1], "weight": 0.5}]}, "swift")
+
+
 def called() -> Example:
     return {
         "messages": [
@@ -288,7 +302,8 @@ def test_tools_are_lost() -> None:
     assert written(called(), "trl")[1] == []
     assert written(called(), "trl", shape=FileShape(images=True))[1] == ["tools"]
     assert [written(pictured, to)[1] for to in ("trl", "axolotl")] == [["tools"]] * 2
-    assert [written(pictured, to)[1] for to in ("gemini", "bedrock")] == [["tools", "turns"]] * 2
+    without = FileShape(drops=frozenset({"tools"}))
+    assert [written(pictured, to, shape=without)[1] for to in ("gemini", "bedrock")] == [["tools"]] * 2
     assert written(pictured, "trl")[0]["tools"] == []
 
 
@@ -307,12 +322,132 @@ def test_tools_are_lost_once_in_an_example() -> None:
     assert load_writer("axolotl").write(read(called()), FileShape()).losses == {"tools": 1}
 
 
-@pytest.mark.parametrize(("to", "key"), [("gemini", "contents"), ("bedrock", "messages")])
-def test_a_lost_call_leaves_no_empty_message(to: str, key: str) -> None:
-    example, losses = written(called(), to)
+@pytest.mark.parametrize(("tag", "to"), [("<video>", "swift"), ("<audio>", "swift"), ("<audio>", "bedrock")])
+def test_a_tag_that_the_target_leaves_as_a_word_is_written(tag: str, to: str) -> None:
+    example = {"messages": [asked(f"Is {tag} a tag?"), answered("Yes.")]}
 
-    assert "tools" in losses
-    assert all(message.get("parts") or message.get("content") for message in example[key])
+    assert read(written(example, to)[0], to).turns[0].texts == [f"Is {tag} a tag?"]
+
+
+def look(id_: str, name: str = "find", arguments: str = '{"lot":7}') -> Example:
+    return {"id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def result(id_: str, content: Any = "7") -> Example:
+    return {"role": "tool", "tool_call_id": id_, "content": content}
+
+
+def calling(*calls: Example, results: Sequence[Example] = (), tools: Sequence[Example] = TOOLS) -> Example:
+    """Return a chat with *calls* at once, and their *results*."""
+    said = {"role": "assistant", "content": "Let me look.", **({"tool_calls": list(calls)} if calls else {})}
+    return {"messages": [asked("?"), said, *results, answered("Done.")], "tools": list(tools)}
+
+
+PARAMETERS = {
+    "type": "object",
+    "required": ["lot"],
+    "additionalProperties": False,
+    "properties": {
+        "lot": {"type": ["integer", "null"], "minimum": 1},
+        "type": {"anyOf": [{"type": "string", "enum": ["a", "b"]}, {"type": "null"}]},
+        "many": {"type": "array", "items": {"type": "string"}, "maxItems": 3},
+    },
+}
+
+
+@pytest.mark.parametrize("to", ["gemini", "bedrock"])
+def test_parallel_calls_and_their_results_come_back(to: str) -> None:
+    tools = [
+        {"type": "function", "function": {"name": "find", "description": "Finds.", "parameters": PARAMETERS}},
+        {"type": "function", "function": {"name": "show", "description": "Shows.", "strict": True}},
+    ]
+    results = [result("b", "8"), result("a", '{"found": 7}'), result("c", "")]
+    calls = look("a"), look("b"), look("c", "show", "{}")
+    example = {**calling(*calls, results=results, tools=tools), "tool_choice": "auto"}
+
+    there, losses = written(example, to)
+
+    assert losses == ["ids", "key strict"][to == "bedrock" :]
+    again = read(there, to)
+    ids = ["call_1", "call_2", "call_3"] if to == "gemini" else ["a", "b", "c"]
+    assert [(call.id, call.name, call.arguments) for call in again.turns[1].calls] == [
+        (ids[0], "find", '{"lot":7}'),
+        (ids[1], "find", '{"lot":7}'),
+        (ids[2], "show", "{}"),
+    ]
+    assert {turn.call_id: turn.texts[0] for turn in again.turns if turn.role == "tool"} == dict(
+        zip(ids, ['{"found": 7}', "8", ""], strict=True)
+    )
+    first, second = (tool["function"] for tool in again.tools)
+    assert (first["name"], first["description"], first["parameters"]) == ("find", "Finds.", PARAMETERS)
+    assert second["name"] == "show"
+    assert written(written(there, "openai", read_as=to)[0], to)[0] == there
+
+
+def test_tools_are_written_as_the_pages_show_them() -> None:
+    gemini, bedrock = (written(called(), to)[0] for to in ("gemini", "bedrock"))
+
+    assert gemini["contents"][1:3] == [
+        {"role": "model", "parts": [{"functionCall": {"name": "find", "args": {"lot": 7}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "find", "response": {"output": "Lot 7."}}}]},
+    ]
+    assert gemini["tools"][0]["functionDeclarations"][0]["parameters"]["type"] == "OBJECT"
+    use = {"toolUseId": "call_1", "name": "find", "input": {"lot": 7}}
+    assert bedrock["messages"][1:3] == [
+        {"role": "assistant", "content": [{"toolUse": use}]},
+        {
+            "role": "user",
+            "content": [{"toolResult": {"toolUseId": "call_1", "content": [{"text": "Lot 7."}]}}],
+        },
+    ]
+    assert bedrock["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"]["type"] == "object"
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "https://img.example.com/1.png"}}
+REFUSED = [
+    (calling(look("a", arguments="[7]")), "arguments of a call of find are no JSON object"),
+    (calling(look("a", arguments="lot 7")), "arguments of a call of find are no JSON object"),
+    (calling(look("a", arguments=f'{{"n":{10**30}}}')), "a number beyond 64 bits"),
+    (calling(look("a"), results=[result("a", [IMAGE])]), "result of a tool has an image"),
+    (calling(look("a"), results=[result("b")]), "has the id b, which no call before it has"),
+]
+SCHEMAS = [
+    ({"type": "object", "oneOf": []}, 'of the tool f have "oneOf", which the format gemini'),
+    ({"properties": {"a": {"enum": [1]}}}, "an enum with a value that is no string"),
+    ({"properties": {"a": {"type": ["string", "integer"]}}}, "f have type "),
+    ({"items": 7}, "a schema that is no object"),
+]
+
+
+def test_what_a_call_cannot_say_is_refused() -> None:
+    for example, words in REFUSED:
+        for to in ("gemini", "bedrock"):
+            with pytest.raises(NotConvertedError, match=words):
+                written(example, to)
+    with pytest.raises(NotConvertedError, match="two calls of tools have the id a"):
+        written(calling(look("a"), look("a")), "bedrock")
+
+
+@pytest.mark.parametrize(("schema", "words"), SCHEMAS)
+def test_parameters_that_gemini_cannot_have_are_refused(schema: Example, words: str) -> None:
+    function = {"name": "f", "description": "F.", "parameters": schema}
+
+    with pytest.raises(NotConvertedError, match=words):
+        written(calling(tools=[{"type": "function", "function": function}]), "gemini")
+
+
+def test_settings_of_a_request_are_lost_and_said() -> None:
+    asking = {"contents": [{"parts": [{"text": "?"}]}, {"role": "model", "parts": [{"text": "!"}]}]}
+    config = {"functionCallingConfig": {"mode": "ANY"}}
+    example = {**asking, "toolConfig": config, "generationConfig": {"temperature": 0}}
+
+    conversation = read(example, "gemini")
+
+    assert [turn.role for turn in conversation.turns] == ["user", "assistant"]  # the default of the service
+    assert conversation.losses == {"key toolConfig": 1, "key generationConfig": 1}
+    assert conversation.others == {}
+    with pytest.raises(NotConvertedError, match="is no function"):
+        written({**asking, "tools": [{"googleSearch": {}}]}, "bedrock", read_as="gemini")
 
 
 def test_amazon_wants_a_system_message_in_all_examples_or_in_none() -> None:
@@ -415,7 +550,7 @@ def test_contents_of_parts() -> None:
     ("example", "words", "read_as", "to"),
     [
         ({"messages": [asked("Is <image> a tag?"), answered("Yes.")]}, "<image>", "openai", "llamafactory"),
-        ({"messages": [asked("Is <video> a tag?"), answered("Yes.")]}, "<video>", "openai", "swift"),
+        ({"messages": [asked("Is <video> a tag?"), answered("Yes.")]}, "a video", "openai", "llamafactory"),
         ({"messages": [asked("Which?")]}, "no answer", "openai", "trl"),
         ({"messages": []}, "is empty", "openai", "trl"),
         ({"conversations": [HUMAN, gpt("A.")]}, "0 images for 1", "sharegpt", "trl"),

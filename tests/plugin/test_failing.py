@@ -26,7 +26,7 @@ def test_text_is_all_there_is_to_say(project: Project) -> None:
         "2 images, first: line 3",
         "train.jsonl:3: mode is L; expected RGB or RGBA (/messages/0/content/1)",
         "train.jsonl:7: mode is L; expected RGB or RGBA (/messages/0/content/1)",
-        "do: Use pytest_vft.encode_image(image), which keeps transparency.",
+        "do: Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps transparency.",
     ]
 
 

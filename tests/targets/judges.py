@@ -79,6 +79,8 @@ def google_genai(file: str) -> Verdict:
         contents = [types.Content.model_validate(content) for content in example["contents"]]
         if example.get("systemInstruction"):
             types.Content.model_validate(example["systemInstruction"])
+        for tool in example.get("tools", ()):
+            types.Tool.model_validate(tool)
         found = [part.file_data for content in contents for part in content.parts or () if part.file_data]
         images += sum(
             bool(one.file_uri and one.mime_type in ("image/png", "image/jpeg", "image/webp")) for one in found

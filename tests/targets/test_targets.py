@@ -6,6 +6,8 @@ A file that was not converted fails both a check for the provider and its code, 
 from __future__ import annotations
 
 import base64
+import copy
+import json
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -178,7 +180,12 @@ def calls() -> Path:
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "content": "7", "tool_call_id": "a"},
     ]
-    tools = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
+    tools = [
+        {
+            "type": "function",
+            "function": {"name": "find", "description": "Finds.", "parameters": {"type": "object"}},
+        }
+    ]
     refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
     kinds = [
         {"messages": [asked, *called, answer], "tools": tools, "parallel_tool_calls": False},
@@ -187,6 +194,23 @@ def calls() -> Path:
     ]
     write_jsonl("calls.jsonl", kinds * 4)
     return Path("calls.jsonl")
+
+
+def test_amazon_takes_tools_that_are_written_for_others_than_bedrock() -> None:
+    chats = [json.loads(line) for line in calls().read_bytes().splitlines() if b"tool_calls" in line]
+    second = copy.deepcopy(chats[0]["messages"][1:3])
+    second[0]["tool_calls"][0]["id"] = second[1]["tool_call_id"] = "b"
+    for chat in chats:
+        chat["messages"][3:3] = second
+    write_jsonl("called.jsonl", chats)
+
+    result = convert(
+        "called.jsonl", to="bedrock", out="out", image_prefix="s3://acme/", bucket_owner="123456789012"
+    )
+    (verdict,) = run_judge("current", "nova", Path(result.outputs[0].path))
+
+    assert dict(result.losses) == {"key parallel_tool_calls": 4}
+    assert verdict == JudgedFile(4, 4, None)
 
 
 def preferences() -> Path:

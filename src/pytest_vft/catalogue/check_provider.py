@@ -99,6 +99,19 @@ def _job_problems(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key}: does not contain {{file}}, the place of the file"
 
 
+def _unknown(name: str, table: str, tables: Mapping[str, Collection[str]]) -> str:
+    """Return that *table*, one of the *tables* of a statement with their names, does not have *name*."""
+    nouns = {"limits": "limit", "params": "parameter"}
+    (other,) = tables.keys() - {table}
+    problem = f"no {nouns[table]} {name!r}"
+    if name in tables[other]:
+        return f"{problem}, which is a {nouns[other]}; write it in {other}"
+    if not tables[table]:
+        names = f"; {other} are {', '.join(tables[other])}" if tables[other] else ""
+        return f"{problem}{nearest(name, tables[other])}; the rule has no {table}{names}"
+    return f"{problem}{nearest(name, tables[table])}; {table} are {', '.join(tables[table])}"
+
+
 def _statement_problems(
     place: str, statements: Mapping[str, Mapping[str, Any]], rules: Mapping[str, Rule]
 ) -> Iterator[str]:
@@ -108,12 +121,11 @@ def _statement_problems(
             yield f"{at}: no rule {id_!r}{nearest(id_, rules)}"
             continue
         rule = rules[id_]
-        for table, known in (("limits", rule.limits), ("params", rule.params)):
+        tables = {"limits": rule.limits, "params": rule.params}
+        for table, known in tables.items():
             for name, value in statement.get(table, {}).items():
                 if name not in known:
-                    noun = "limit" if table == "limits" else "parameter"
-                    has = ", ".join(known) or "none"
-                    yield f"{at}.{table}: no {noun} {name!r}{nearest(name, known)}; {id_} has: {has}"
+                    yield f"{at}.{table}: {_unknown(name, table, tables)}"
                 elif not rule.kinds[name].fits(value):
                     yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
                 elif table == "limits" and is_negative(value):

@@ -54,6 +54,8 @@ def bind_rule(
     """
     if rule.claim and statement is None:
         return None
+    if not (statement or values or severity or unchecked_keys or rule.limits or rule.params):
+        return rule  # nothing to bind
     stated = statement or RuleStatement()
     params = {**rule.params, **stated.limits, **stated.params, **values}
     if not params.keys() >= set(rule.limits):
@@ -177,3 +179,9 @@ def _check_params(rule: Rule, params: Mapping[str, Any]) -> None:
         if is_negative(value) and not is_negative(rule.params.get(name, 0)):
             kind = "limit" if name in rule.limits else "parameter"
             raise UsageError(f"{rule.id}: {kind} {name} is {value!r}; expected at least 0")
+
+
+def ids_by_file(reasons: Mapping[str, Mapping[str, str]]) -> Mapping[str, frozenset[str]]:
+    """Return the ids of rules in *reasons*, by path and by id; files that share these share the ids, too."""
+    ids = {id(by_rule): frozenset(by_rule) for by_rule in reasons.values()}
+    return {path: ids[id(by_rule)] for path, by_rule in reasons.items()}

@@ -13,7 +13,8 @@ class WriteStyle(NamedTuple):
     With *parts* all contents are lists, with *strings* those of preferences without images are strings, and
     with *one_system* a system message is the first message. *drops*
     are keys that it refuses. *ordered* examples start with a question and end with an answer. *bucket* is the
-    scheme of the buckets in which it reads images.
+    scheme of the buckets in which it reads images. *no_tools* says why tools are not trained
+    on, with the source.
     """
 
     parts: bool = False
@@ -22,5 +23,6 @@ class WriteStyle(NamedTuple):
     drops: Sequence[str] = ()
     ordered: bool = False
     bucket: str = "s3"
+    no_tools: str = ""
     source: str = ""
     checked: date | None = None

@@ -11,7 +11,7 @@ import pickle
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, wait
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.checking.executors import ExecutorError
 from pytest_vft.errors import LintError, UsageError
+from pytest_vft.reading.waiting import started
 from pytest_vft.text import Safe, count, safe
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 _ADDRESS = re.compile(r"(dask|tcp|tls)://([\w.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?", re.ASCII)
 _PORT = 8786  # of a scheduler by default (https://docs.dask.org/en/stable/deploying-cli.html)
 _PATIENCE = 300.0  # seconds without any worker: a cluster that grows with its tasks starts machines first
+_ANSWER = 5.0  # seconds for the first words of a scheduler, after the time to connect
 _CLOSING = 1.0  # seconds to say goodbye
 _COUNTED = 5.0  # seconds for which the number of workers is believed
 
@@ -62,11 +64,9 @@ def open_cluster(name: str, environ: Mapping[str, str]) -> Iterator[ClusterExecu
     Raises UsageError as scheduler_address() does, and LintError if the scheduler does not answer.
     """
     address = scheduler_address(name, environ)
-    from distributed import Client  # noqa: PLC0415 - 0.5 s, for clusters only
-
     with _silent():
         try:
-            client = Client(address, set_as_default=False, name="pytest-vft")
+            client = _connected(address)
         except TypeError as error:  # Dask has no certificates for tls://
             if not address.startswith("tls:"):
                 raise
@@ -81,9 +81,25 @@ def open_cluster(name: str, environ: Mapping[str, str]) -> Iterator[ClusterExecu
             client.close(timeout=_CLOSING)
 
 
+def _connected(address: str) -> distributed.Client:
+    """Return a client of the scheduler at *address*. Raises OSError if none answers, and what Dask raises."""
+    from dask import config  # noqa: PLC0415 - for clusters only
+    from dask.utils import parse_timedelta  # noqa: PLC0415 - as above
+    from distributed import Client  # noqa: PLC0415 - as above
+
+    patience = parse_timedelta(config.get("distributed.comm.timeouts.connect")) + _ANSWER
+    # Dask waits for ever for the first words of a server (distributed 2026.8.0).
+    opening = started(lambda: Client(address, set_as_default=False, name="pytest-vft"))
+    if not wait([opening], patience).done:
+        raise TimeoutError(f"a server is there, and said nothing for {patience:.0f} s; is it Dask's?")
+    return opening.result()
+
+
 @contextmanager
 def _silent() -> Iterator[None]:
     """Silence the log of Dask, which has tracebacks on stderr of what is raised as well."""
+    import distributed  # noqa: F401, PLC0415 - 0.5 s, for clusters only; it sets the levels of its loggers
+
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -44,6 +44,9 @@ def unite(sets: Sequence[RuleSet], order: Iterable[str]) -> RuleUnion:
 
     The first rule with an id keeps it. The rules are in the *order* of their ids, as in each set.
     """
+    if len(sets) == 1:
+        ((rules, image_tokens),) = sets
+        return RuleUnion(tuple(rules), image_tokens, (), {}, [{rule.id: rule.id for rule in rules}])
     base = next((one.image_tokens for one in sets if one.image_tokens is not None), None)
     others: list[ImageTokens | None] = []
     distinct: dict[tuple[str, str], Rule] = {}

@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Check, Verdicts, compile_check
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.facts.example import CountImage, CountText, Example
-from pytest_vft.facts.tokens import ImageTokens, Range, text_tokens
+from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.facts.example import CountImage, Example
+from pytest_vft.facts.tokens import ASK_ABOVE, ImageTokens, Range, text_tokens
 
 _NAMES = ("tokens_at_least", "tokens_at_most", "image_tokens_at_least", "image_tokens_at_most")
 _CACHED_SIZES = 4096  # sizes of images whose tokens are cached
 
 _Counted = tuple[int | None, int | None, int | None, int | None]  # values by _NAMES
+_compiled = lru_cache(16)(compile_check)  # all shards have the same rules
 
 
 class _Group(NamedTuple):
@@ -34,11 +36,11 @@ class _Group(NamedTuple):
 
 
 class OtherCounters:
-    """The rules on examples whose tokens are counted by `plan.other_tokens`.
+    """The rules on examples of one shard whose tokens are counted by `plan.other_tokens`.
 
     *check* judges all *rules* on examples in *data_format* by the plan's own counter. count_text() comes
     before measure(), and that before check() and facts_of(), which are about the example that was measured
-    last.
+    last. tokens() comes after all examples.
     """
 
     def __init__(self, plan: LintPlan, rules: Sequence[Rule], check: Check, data_format: str) -> None:
@@ -54,20 +56,46 @@ class OtherCounters:
         self._group_of = {
             rules[position].id: number for number, group in self._judging for position in group.positions
         }
-        self._counted: Sequence[_Counted] = ()
+        self._counted: Mapping[int, _Counted] = {}
+        self._sizes: Counter[tuple[int | None, int | None, str]] = Counter()
+        self._tokens: Counter[str] = Counter()  # of texts, beyond those by the plan's own counter
 
     def count_text(self, texts: Sequence[str]) -> Range:
         """Return the tokens of *texts*, those of the next example, by the plan's own counter."""
         self._text = self._counts_text(texts)
         return self._text
 
-    def measure(self, example: Example, tokens: Counter[str]) -> None:
-        """Count the tokens of *example* by each counter, and add them to *tokens*."""
-        ranges = {self._counts_text: self._text}  # most counters count texts alike
-        total = example.facts["tokens_at_most"]
-        assert total is not None  # noqa: S101 - the plan's own counter is known if any is
-        around = total - self._text[1] - example.image_tokens[1]  # tokens besides texts and images
-        self._counted = [_count(example, group, ranges, around, tokens) for group in self._groups]
+    def measure(self, example: Example) -> None:
+        """Note the images of *example*, and count its tokens by each counter that has rules."""
+        for image in example.images:
+            facts = image.facts
+            self._sizes[facts["width"], facts["height"], facts["detail"]] += 1
+        at_least, at_most = self._text
+        # Shorter texts have bounds, which are the same for all counters.
+        if at_least == at_most or at_most > ASK_ABOVE:
+            for group in self._groups:
+                if group.counter:
+                    own = self._text_tokens(group.counter, example.texts)
+                    self._tokens[group.names[0]] += own[0] - at_least
+                    self._tokens[group.names[1]] += own[1] - at_most
+        self._counted = {number: self._count(example, group) for number, group in self._judging}
+
+    def tokens(self, totals: ShardTotals) -> Counter[str]:
+        """Return the tokens of all examples by name; *totals* has those by the counter of the plan."""
+        result = self._tokens.copy()
+        text_at_least = totals.tokens_at_least - totals.image_tokens_at_least
+        others_at_most = totals.tokens_at_most - totals.image_tokens_at_most
+        for group in self._groups:
+            if group.count_image is None:
+                continue
+            at_least = at_most = 0
+            for size, number in self._sizes.items():
+                least, most = group.count_image(*size)
+                at_least, at_most = at_least + number * least, at_most + number * most
+            counted = (text_at_least + at_least, others_at_most + at_most, at_least, at_most)
+            for name, tokens in zip(group.names, counted, strict=True):
+                result[name] += tokens
+        return result
 
     def check(self, facts: Mapping[str, Any]) -> Verdicts:
         """Return the verdicts of all rules on the example with *facts*."""
@@ -87,6 +115,27 @@ class OtherCounters:
         number = self._group_of.get(rule)
         return facts if number is None else {**facts, **dict(zip(_NAMES, self._counted[number], strict=True))}
 
+    def _text_tokens(self, counter: ImageTokens, texts: Sequence[str]) -> Range:
+        """Return the tokens of *texts*, those of the example that is measured, by *counter*."""
+        return self._text if counter.count_text == self._counts_text else counter.count_text(texts)
+
+    def _count(self, example: Example, group: _Group) -> _Counted:
+        """Return the tokens of *example* by the counter of *group*."""
+        counter, count_image = group.counter, group.count_image
+        if counter is None or count_image is None:
+            images = None if example.images else 0
+            return (None, None, images, images)
+        at_least = at_most = 0
+        for image in example.images:
+            facts = image.facts
+            least, most = count_image(facts["width"], facts["height"], facts["detail"])
+            at_least, at_most = at_least + least, at_most + most
+        total = example.facts["tokens_at_most"]
+        assert total is not None  # noqa: S101 - the plan's own counter is known if any is
+        around = total - self._text[1] - example.image_tokens[1]  # tokens besides texts and images
+        text_at_least, text_at_most = self._text_tokens(counter, example.texts)
+        return (text_at_least + at_least, text_at_most + at_most + around, at_least, at_most)
+
     def count_image(self, rule: str) -> CountImage | None:
         """Return the function that counts the tokens of an image for *rule*; None if the plan's own does."""
         number = self._group_of.get(rule)
@@ -96,39 +145,13 @@ class OtherCounters:
 def _group(
     counter: ImageTokens | None, positions: Sequence[int], rules: Sequence[Rule], data_format: str
 ) -> _Group:
-    own = [rules[position] for position in positions]
+    own = tuple(rules[position] for position in positions)
     tested = {fact for rule in own for fact in (*rule.when, *rule.require)}
     return _Group(
         counter,
         lru_cache(_CACHED_SIZES)(counter.count) if counter else None,
         positions,
-        compile_check("example", own, data_format),
+        _compiled("example", own, data_format),
         sorted(tested.difference(_NAMES)),
         (),
     )
-
-
-def _count(
-    example: Example, group: _Group, ranges: dict[CountText, Range], around: int, tokens: Counter[str]
-) -> _Counted:
-    """Return the tokens of *example* by the counter of *group*, and add them to *tokens*.
-
-    *ranges* has the tokens of texts by the functions that count them.
-    """
-    counter, count_image = group.counter, group.count_image
-    if counter is None or count_image is None:
-        images = None if example.images else 0
-        return (None, None, images, images)
-    at_least = at_most = 0
-    for image in example.images:
-        facts = image.facts
-        least, most = count_image(facts["width"], facts["height"], facts["detail"])
-        at_least, at_most = at_least + least, at_most + most
-    count_text = counter.count_text
-    if count_text not in ranges:
-        ranges[count_text] = count_text(example.texts)
-    text_at_least, text_at_most = ranges[count_text]
-    counted = (text_at_least + at_least, text_at_most + at_most + around, at_least, at_most)
-    for name, number in zip(group.names, counted, strict=True):
-        tokens[name] += number
-    return counted

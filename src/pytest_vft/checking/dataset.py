@@ -59,7 +59,10 @@ _Group = tuple[Split, frozenset[str]]  # files of a split in which the same rule
 
 def recurring(files: Sequence[FileTotals]) -> Iterator[Recurring]:
     """Yield the subjects in *files*; the turns that occur once are folded for each split."""
-    again = repeated([file.totals.turns.keys for file in files])
+    keys = array("Q")  # of all files: an array for each takes more memory than a few keys
+    for file in files:
+        keys.extend(file.totals.turns.keys)
+    again = repeated([keys])
     groups: defaultdict[int, list[_Member]] = defaultdict(list)
     once: Counter[_Group] = Counter()
     first: dict[_Group, Place] = {}

@@ -149,7 +149,8 @@ def _results(task: _Task, future: Future[Any]) -> Iterator[ShardResult]:
     if isinstance(results, OtherSoftware):
         raise LintError(
             f"the worker on {results.host} has other software, which may give other results: "
-            f"{results.software}; here: {describe_software()}"
+            f"{results.software}; here: {describe_software()}; "
+            "install the same software and start the workers again"
         )
     if isinstance(results, MissingFolder):
         raise LintError(
@@ -181,9 +182,13 @@ def _check_readable_here(shard: Shard, there: UnreadableShard) -> None:
         next(read_lines(shard), None)
     except OSError:
         return
+    step = (
+        "each worker needs its own access to object storage"
+        if is_object(shard.path)
+        else "workers must have the files at the same paths"
+    )
     raise LintError(
-        f"{_place(shard)}: the worker on {there.host} cannot read the file: {there.error.strerror}; "
-        "workers must have the files at the same paths"
+        f"{_place(shard)}: the worker on {there.host} cannot read the file: {there.error.strerror}; {step}"
     ) from there.error
 
 

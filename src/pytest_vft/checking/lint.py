@@ -91,8 +91,9 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
             open_file(source.path),
             plan.image_roots,
             sample=plan.sample,
+            number=number,
         )
-        for source in sorted(sources, key=lambda source: SPLITS.index(source.split))
+        for number, source in sorted(enumerate(sources), key=lambda one: SPLITS.index(one[1].split))
     ]
     with closing(store), warnings.catch_warnings(action="ignore"):  # here, since threads share the filter
         merge_files(files, lint, fetch, shard_bytes=shard_bytes, max_findings=plan.max_findings)

@@ -37,7 +37,7 @@ class FileTotals:
     *image_roots* are folders of local images besides that of the file; *stopped_by* is why the file was not
     read. The totals number entries, which are lines of JSON Lines, rows of Parquet or elements of an array;
     *starts* has the line on which each element starts, and is None for all but arrays. At most *sample*
-    entries are read, 0 for all; *is_sample* says that others were left out.
+    entries are read, 0 for all; *is_sample* says that others were left out. *number* is that of the source.
     """
 
     source: Source
@@ -49,6 +49,7 @@ class FileTotals:
     starts: array[int] | None = None
     sample: int = 0
     is_sample: bool = False
+    number: int = 0
     _drawn: array[int] | None = None
     _drawn_lines: array[int] | None = None
     _array_lines: int = 0
@@ -144,7 +145,7 @@ class FileTotals:
 
     def located(self, found: ShardFinding) -> ShardFinding:
         """Return *found*, whose line is the number of its entry, with its place in the file."""
-        if found.line is None:
+        if found.line is None or (self.starts is None and self._drawn is None):
             return found
         if self.starts is None:
             return found._replace(line=self.line(found.line))

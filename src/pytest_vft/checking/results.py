@@ -41,7 +41,7 @@ class LintResult:
     *undecoded* unknown verdicts on images that were too large to decode, and *unopened* those
     on local images that were not opened; *folders* are the common folders of paths that fail. *urls* is the
     number of distinct web URLs of images, and *unsettled* maps those that were fetched without a result to
-    their paths and lines. *totals* are those of all files, train first. *cut* is the number of images that
+    their paths and lines. *cut* is the number of images that
     were compared with only some others, and *uncompared* of those that were not compared without numpy.
     """
 
@@ -56,10 +56,11 @@ class LintResult:
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
-    totals: Sequence[FileTotals]
     cut: int = 0
     uncompared: int = 0
 
+
+_Found = tuple[FileTotals, ShardFinding]
 
 # Facts of a file that do not count its examples.
 _OF_A_SAMPLE = {
@@ -76,6 +77,10 @@ _OF_A_SAMPLE = {
 }
 
 
+def _number(judged: tuple[FileTotals, Verdicts]) -> int:
+    return judged[0].number
+
+
 def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: LintPlan) -> LintResult:
     """Return the result for *files*, the measured *sources*, by the rules of *plan* on files and the dataset.
 
@@ -84,10 +89,10 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
     judge = RuleJudge(plan)
     skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips]
     own = [_judge_file(file, judge, skipping) for file in files]
-    order = {source.path: number for number, source in enumerate(sources)}
 
-    def reading_order(placed: PlacedFinding) -> tuple[int, int]:
-        return order[placed.path], placed.found.line or 0
+    def reading_order(one: _Found) -> tuple[int, int]:
+        file, found = one
+        return file.number, found.line or 0
 
     subjects, cut, uncompared = recurring(files), 0, 0
     if kinds := compared_kinds(plan.rules, sources):
@@ -97,38 +102,35 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         subjects = chain(subjects, alike)
     tallies, recurrences = _judge_dataset(files, judge, subjects)
     totals = ShardTotals()
-    findings = []
+    findings: list[_Found] = []
     recurrences.sort(key=reading_order)
-    _mark_bad_lines(files, recurrences)
-    for placed in recurrences:
-        if totals.admit(placed.found.rule, plan.max_findings):
-            totals.keep(placed.found)
-            findings.append(placed)
+    for file, found in recurrences:
+        if found.line is not None:
+            file.totals.mark_bad(found.rule, found.line)
+        if totals.admit(found.rule, plan.max_findings):
+            totals.keep(found)
+            findings.append((file, found))
     dropped = Counter(totals.dropped)
     for file in files:
-        findings += [PlacedFinding(file.source.path, found) for found in file.totals.findings]
+        findings += [(file, found) for found in file.totals.findings]
         dropped.update(file.totals.dropped)
     findings.sort(key=reading_order)
-    by_path = {file.source.path: file for file in files}
-    findings = [PlacedFinding(path, by_path[path].located(found)) for path, found in findings]
     maker = TallyMaker(judge.rules)
-    results = [_result(file, maker, verdicts) for file, verdicts in zip(files, own, strict=True)]
-    results.sort(key=lambda result: order[result.path])
+    results = [_result(*judged, maker) for judged in sorted(zip(files, own, strict=True), key=_number)]
     any_sample = any(file.is_sample for file in files)
     trained = [file.totals for file in files if file.source.split == "train"]
     return LintResult(
         files=tuple(results),
         tallies=maker.sums(),
         dataset=tallies,
-        findings=tuple(findings),
+        findings=tuple(PlacedFinding(file.source.path, file.located(found)) for file, found in findings),
         dropped=dropped,
         undecoded=_summed(file.totals.undecoded for file in files),
         unopened=_summed(file.totals.unopened for file in files),
         folders=_folders(files),
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens and not any_sample else None,
         urls=len({url for file in files for url in file.totals.urls}),
-        unsettled=_unsettled(sorted(files, key=lambda file: order[file.source.path])),
-        totals=files,
+        unsettled=_unsettled(sorted(files, key=lambda file: file.number)),
         cut=cut,
         uncompared=uncompared,
     )
@@ -225,12 +227,14 @@ def skipped_lines(bad_lines: Mapping[str, LineRanges], rules: Iterable[Rule]) ->
 
     *rules* have skip reasons; those whose effect is unknown only predict what the provider does.
     """
+    if not bad_lines:
+        return 0, 0
     failed = [(rule.effect, bad_lines[rule.id]) for rule in rules if rule.id in bad_lines]
     sure = union(ranges for effect, ranges in failed if effect != "unknown")
     return len(sure), len(union(ranges for _, ranges in failed))
 
 
-def _result(file: FileTotals, maker: TallyMaker, own: Verdicts) -> FileResult:
+def _result(file: FileTotals, own: Verdicts, maker: TallyMaker) -> FileResult:
     return FileResult(
         path=file.source.path,
         split=file.source.split,
@@ -255,26 +259,24 @@ def _result(file: FileTotals, maker: TallyMaker, own: Verdicts) -> FileResult:
 
 def _judge_dataset(
     files: Sequence[FileTotals], judge: RuleJudge, subjects: Iterable[Recurring]
-) -> tuple[Mapping[str, Tally], list[PlacedFinding]]:
+) -> tuple[Mapping[str, Tally], list[_Found]]:
     """Return the tallies of the rules of scope dataset on *subjects*, by id, and all their findings."""
     rules = judge.rules["dataset"]
     if any(file.is_sample for file in files):
         return {rule.id: Tally(unknown=1) for rule in rules}, []
-    findings: list[PlacedFinding] = []
+    findings: list[_Found] = []
     tallies = {rule.id: Tally() for rule in rules}
     if not rules:
         return tallies, findings
-    ignored = {file.source.path: file.ignored for file in files}
     counts: defaultdict[tuple[str, frozenset[str]], Counter[Verdicts]] = defaultdict(Counter)
     for number, places, facts, key, first, _ in subjects:
         verdicts = judge.checks["dataset"](facts)
-        counts[facts["kind"], ignored[places[0].file.source.path]][verdicts] += number
+        counts[facts["kind"], places[0].file.ignored][verdicts] += number
         for place in places if FAIL in verdicts else ():
-            path = place.file.source.path
-            found = judge.findings(verdicts, Subject("dataset", facts), ignored[path])
+            found = judge.findings(verdicts, Subject("dataset", facts), place.file.ignored)
             findings += [
-                PlacedFinding(
-                    path,
+                (
+                    place.file,
                     one._replace(
                         line=place.entry,
                         pointer=place.pointer,
@@ -289,11 +291,3 @@ def _judge_dataset(
             if rule.subject in (kind, "dataset"):
                 tallies[rule.id] += make_tally(counted.items(), position, ignored=rule.id in ignoring)
     return tallies, findings
-
-
-def _mark_bad_lines(files: Sequence[FileTotals], findings: Sequence[PlacedFinding]) -> None:
-    """Add the lines of *findings*, which are in the order of lines, to the totals of their files."""
-    by_path = {file.source.path: file.totals for file in files}
-    for path, found in findings:
-        if found.line is not None:
-            by_path[path].mark_bad(found.rule, found.line)

@@ -7,7 +7,6 @@ so shards may be linted anywhere.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
@@ -92,6 +91,8 @@ class ShardLinter:
             return known
         content = xxh3_128() if key else None
         totals = self._walk(shard, self._read(shard, content), files)
+        if self._others:
+            totals.other_tokens = self._others.tokens(totals)
         if key and content:
             totals.row = cache_row(key, content.digest(), totals, files)
         return totals
@@ -148,7 +149,7 @@ class ShardLinter:
             chat = data_format.read(value)
             example = measure_example(chat, split, store, context, count_image, count_text)
             if training:
-                self._add_training_facts(chat, example, totals)
+                self._add_training_facts(chat, example)
             if first_keys is not None:
                 first_keys.add(value, number, start)
                 totals.pictured += bool(example.images or chat.placeholders)
@@ -186,7 +187,7 @@ class ShardLinter:
             "message": messages.counts(),
             "image": images.counts(),
         }
-        totals.pack()
+        totals.close()
         return totals
 
     def _other_counters(self, shard: Shard, checks: Mapping[Scope, Check]) -> OtherCounters | None:
@@ -195,12 +196,11 @@ class ShardLinter:
             return None
         return OtherCounters(self._plan, self._judge.rules["example"], checks["example"], shard.data_format)
 
-    def _add_training_facts(self, chat: Chat, example: Example, totals: ShardTotals) -> None:
+    def _add_training_facts(self, chat: Chat, example: Example) -> None:
         """Add the facts for trainers to *example*, and count its tokens by the other counters, if any."""
         add_training_facts(chat, example, image_tokens=self._count_image is not None)
         if self._others:
-            totals.other_tokens = totals.other_tokens or Counter()
-            self._others.measure(example, totals.other_tokens)
+            self._others.measure(example)
 
     def _read(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Yield each line as read and parsed, with its images in the store; hash it into *content*."""

@@ -72,8 +72,17 @@ class FileTallies(Mapping[str, Tally]):
         return repr(dict(self))
 
 
+@dataclass(slots=True)
+class _Alike:
+    """A number of *files* with the same *counts* and verdicts, and their tallies."""
+
+    counts: Mapping[Scope, Mapping[Verdicts, int]]
+    tallies: FileTallies
+    files: int = 0
+
+
 class TallyMaker:
-    """Makes the tallies of files by *rules*, and adds them up. Files share equal verdicts."""
+    """Makes the tallies of files by *rules*, and adds them up. Files with shared_counts() share tallies."""
 
     def __init__(self, rules: Mapping[Scope, Sequence[Rule]]) -> None:
         self._places = {
@@ -82,11 +91,7 @@ class TallyMaker:
             if scope != "dataset"
             for position, rule in enumerate(rules[scope])
         }
-        self._verdicts: dict[Verdicts, Verdicts] = {}
-        self._rows: dict[Sequence[Counts], Sequence[Counts]] = {}
-        self._sums: defaultdict[frozenset[str], list[Counter[Verdicts]]] = defaultdict(
-            lambda: [Counter() for _ in SCOPES]
-        )
+        self._made: dict[tuple[int, Verdicts, frozenset[str]], _Alike] = {}
 
     def add(
         self, counts: Mapping[Scope, Mapping[Verdicts, int]], own: Verdicts, ignored: frozenset[str]
@@ -95,23 +100,29 @@ class TallyMaker:
 
         *own* are the verdicts on the file itself.
         """
-        share, rows = self._verdicts.setdefault, []
-        for scope, total in zip(SCOPES, self._sums[ignored], strict=True):
-            if scope == "file":
-                pairs: Counts = ((own, 1),)
-            else:
-                pairs = counts.get(scope, _NONE).items()
-            row = tuple([(share(one, one), number) for one, number in pairs])
-            for verdicts, number in row:
-                total[verdicts] += number
-            rows.append(row)
-        shared = tuple(rows)
-        return FileTallies(self._places, self._rows.setdefault(shared, shared), ignored)
+        key = id(counts), own, ignored
+        made = self._made.get(key)
+        if made is None:
+            rows = tuple(
+                ((own, 1),) if scope == "file" else tuple(counts.get(scope, _NONE).items())
+                for scope in SCOPES
+            )
+            made = self._made[key] = _Alike(counts, FileTallies(self._places, rows, ignored))
+        made.files += 1
+        return made.tallies
 
     def sums(self) -> Mapping[str, Tally]:
         """Return the tallies of all files together, by rule id."""
+        sums: defaultdict[frozenset[str], list[Counter[Verdicts]]] = defaultdict(
+            lambda: [Counter() for _ in SCOPES]
+        )
+        for made in self._made.values():
+            tallies, files = made.tallies, made.files
+            for total, pairs in zip(sums[tallies.ignored], tallies.counts, strict=True):
+                for verdicts, number in pairs:
+                    total[verdicts] += files * number
         parts = [
             FileTallies(self._places, [total.items() for total in totals], ignored)
-            for ignored, totals in self._sums.items()
+            for ignored, totals in sums.items()
         ]
         return {id_: sum((part[id_] for part in parts), Tally()) for id_ in self._places}

@@ -136,6 +136,14 @@ class ShardTotals:
             if not getattr(self, name):
                 setattr(self, name, empty)
 
+    def close(self) -> None:
+        """Replace those containers of open_totals() that are empty, as pack() does with all."""
+        self.image_keys, self.measured = self.image_keys or _NO_LIST, self.measured or _NO_LIST
+        self.first_keys = self.first_keys or _NO_MAP
+        self.turns, self.shots = self.turns or _NO_TURNS, self.shots or _NO_SHOTS
+        self.looks = self.looks or _NO_LOOKS
+        self.turns.pack()
+
     def forget(self) -> None:
         """Forget what belongs to one shard, and is not merged."""
         self.measured, self.row = _NO_LIST, None

@@ -7,11 +7,13 @@ from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from pytest_vft.facts.turns import Turn
 
 _64_BITS = 0xFFFF_FFFF_FFFF_FFFF
 _numbers = partial(array, "Q")  # numbers of 64 bits
+_NO_IMAGES: Any = ()
 
 
 def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]:
@@ -43,7 +45,13 @@ class TurnTable:
     def extend(self, other: TurnTable, lines: int) -> None:
         """Add the turns of *other*, which follows after *lines* lines."""
         self.rows.extend(_shift(_shift(other.rows, 6, 0, lines), 6, 5, len(self.images)))
-        self.images.extend(other.images)
+        if other.images:
+            self.images = self.images or _numbers()
+            self.images.extend(other.images)
+
+    def pack(self) -> None:
+        """Make the table smaller if there are no images."""
+        self.images = self.images or _NO_IMAGES
 
     def __len__(self) -> int:
         return len(self.rows) // 6
@@ -69,6 +77,8 @@ class TurnTable:
 
     def images_without(self, keys: Collection[int]) -> array[int]:
         """Return the images of the turns without one of *keys*."""
+        if not self.images:
+            return self.images
         images = self.images[:]
         for at in reversed(self.positions(keys)):
             start = self.rows[6 * at - 1] if at else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pytest_vft.fixing.boxes import has_boxes
@@ -13,6 +13,7 @@ from pytest_vft.reading.elements import Element, read_elements
 from pytest_vft.reading.lines import Line, lift, parse_line
 from pytest_vft.reading.parquet import read_rows
 from pytest_vft.reading.shards import LongLine, Shard, read_lines
+from pytest_vft.tuples import from_tuple
 
 # Tokens cannot be foreseen, so no text of a dataset is taken for one.
 _MARK = f"#{os.urandom(16).hex()}:"
@@ -27,6 +28,9 @@ class ShardEntry(NamedTuple):
     element: Element | None = None
 
 
+_entry = from_tuple(ShardEntry)
+
+
 def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
     """Yield the entries of *shard*. Raises OSError if the file cannot be read."""
     if shard.rows:
@@ -38,7 +42,7 @@ def shard_entries(shard: Shard) -> Iterator[ShardEntry]:
         return
     start = shard.start
     for raw in read_lines(shard):
-        yield ShardEntry(raw, start)
+        yield _entry((raw, start, None))
         start += raw.bytes if isinstance(raw, LongLine) else len(raw)
 
 
@@ -71,11 +75,34 @@ class Payloads:
             return self._payloads[int(payload[len(_MARK) : -1])]
         return payload.encode()
 
+    @property
+    def slots(self) -> list[bytes | memoryview]:
+        """The payloads, in the order of their tokens."""
+        return list(self._payloads)
+
     def put_back(self, text: bytes) -> list[bytes | memoryview]:
         """Return the pieces of *text* with payloads in place of their tokens."""
-        if not self._payloads:
-            return [text]
-        pieces: list[bytes | memoryview] = list(_TOKEN.split(text))
-        for number in range(1, len(pieces), 2):
-            pieces[number] = self._payloads[int(pieces[number])]
-        return pieces
+        return filled(split(text), self._payloads) if self._payloads else [text]
+
+
+def put(content: bytes, slots: list[bytes | memoryview]) -> str:
+    """Add *content* to *slots*, and return the token for it."""
+    slots.append(content)
+    return f"{_MARK}{len(slots) - 1};"
+
+
+def is_put(reference: str) -> bool:
+    """Return whether a token stands for the payload of *reference*, a data URL."""
+    return _MARK in reference
+
+
+def split(text: bytes) -> list[bytes | int]:
+    """Return the pieces of *text*, and the number of the slot for each token between them."""
+    pieces: list[bytes | int] = list(_TOKEN.split(text))
+    pieces[1::2] = map(int, pieces[1::2])
+    return pieces
+
+
+def filled(pieces: Sequence[bytes | int], slots: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
+    """Return *pieces*, as split() returns them, with the content of *slots* in place of numbers."""
+    return [slots[piece] if isinstance(piece, int) else piece for piece in pieces]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,6 +19,7 @@ from pytest_vft.outputs.aside import Aside, set_aside
 from pytest_vft.outputs.folder import OutputPart
 from pytest_vft.outputs.origin import Origins, origins
 from pytest_vft.reading.entries import FileEntry
+from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
 
 if TYPE_CHECKING:
@@ -85,12 +86,14 @@ def convert_file(  # noqa: PLR0913 - two by keyword
 ) -> tuple[FileConversion, ShardSurvey]:
     """Write *file* in its new format as *name* of *part*; *watch* is called with the bytes of each shard.
 
-    Returns what became of the entries, and their survey.
+    Returns what became of the entries, and their survey. What was measured of images goes to the cache.
     Raises OSError if the file cannot be read or the output not be written, LintError if a worker dies.
     """
     result, survey = FileConversion(), ShardSurvey()
     images: dict[str, bool] = {}
+    folder = plan.repair.lint.cache
     with (
+        closing(ImageCache(folder)) if folder else nullcontext() as cache,
         open_lines(part, name) as data,
         set_aside(part, name, in_array=file.is_array) as aside,
         origins(part, name) as lines,
@@ -104,6 +107,8 @@ def convert_file(  # noqa: PLR0913 - two by keyword
             result.add(file, converted)
             survey = survey.joined(converted.survey)
             images |= converted.images
+            if cache:
+                cache.add(converted.measured)
             watch(shard.end - shard.start)
     part.add(name for name, is_new in images.items() if is_new)
     result.reused = [name for name, is_new in images.items() if not is_new]
@@ -133,6 +138,8 @@ def image_folder(part: OutputPart) -> str:
 
 def _add_origins(file: CutFile, before: int, converted: ShardConversion, lines: Origins) -> None:
     missing = {*converted.blank, *(entry.number for entry in converted.refused)}
+    if not missing and not file.is_array and lines.add_unmoved(file.source.path, before, converted.entries):
+        return
     for number in range(converted.entries):
         if number not in missing:
             lines.add(file.source.path, file.place(before + number))

@@ -14,6 +14,7 @@ from pytest_vft.converting.plan import ConversionPlan
 from pytest_vft.converting.repairs import ImageFixer, decode_loosely, decode_strictly
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import NotConvertedError
+from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.image_store import ImageStore, KnownImages
 from pytest_vft.reading.images import image_format
 from pytest_vft.reading.links import masked
@@ -37,7 +38,8 @@ SUFFIXES = {
 }
 _MEDIA_TYPES = {".jpg": "image/jpeg"}
 # How image files are opened; there may be a million.
-_NEW = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+_OPENED = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+_NEW = _OPENED | os.O_EXCL
 _MODE = 0o666
 _MOST_KNOWN = 100_000  # images whose names are remembered
 
@@ -78,6 +80,10 @@ class ImagePlacer:
     def close(self) -> None:
         """Close the folders of local images."""
         self._files.close()
+
+    def pop_measured(self) -> list[MeasuredImage]:
+        """Return what was measured of images since the last call and is not in the cache, and forget it."""
+        return self._fixer.pop_measured()
 
     def place(self, image: ImagePart, payloads: Payloads) -> ImagePart:
         """Return *image* as the target takes it. Raises NotConvertedError if its content cannot be had."""
@@ -157,12 +163,12 @@ class ImagePlacer:
     def _as_payload_file(self, image: ImagePart, payloads: Payloads) -> ImagePart:
         """Return *image*, a data URL, as a file."""
         payload = payloads.of(image.reference)
-        key = xxh3_128_intdigest(payload)
+        data = decode_strictly(payload) or decode_loosely(payload)
+        if data is None:
+            raise NotConvertedError("a data URL has no valid base64")
+        key = xxh3_128_intdigest(data)
         name = self._known.get(key)
         if name is None:
-            data = decode_strictly(payload) or decode_loosely(payload)
-            if data is None:
-                raise NotConvertedError("a data URL has no valid base64")
             name = self._write(self._fixed(_content(data, "a data URL"), payloads))
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
@@ -174,8 +180,9 @@ class ImagePlacer:
 
         Raises NotConvertedError for an image that is judged, and that the target does not take.
         """
-        fixed = self._fixer.fixed(content.data, payloads.has_boxes)
-        if self._plan.judged and fixed.problem:
+        judged = self._plan.judged
+        fixed = self._fixer.fixed(content.data, payloads.has_boxes, judged=judged)
+        if judged and fixed.problem:
             raise NotConvertedError(fixed.problem)
         if fixed.data is None:
             return content
@@ -185,7 +192,8 @@ class ImagePlacer:
     def _as_file(self, image: ImagePart, name: str) -> ImagePart:
         self.names[name] = name not in self._in_folder
         self.changes["written to files"] += 1
-        return image._replace(reference=self._plan.prefix + name, local=not self._plan.prefix)
+        part, _, detail, _, unknown = image
+        return ImagePart(part, self._plan.prefix + name, detail, not self._plan.prefix, unknown)
 
     def _write(self, content: ImageContent) -> str:
         """Write *content* to a file of its own, unless there is one, and return its name.
@@ -198,13 +206,13 @@ class ImagePlacer:
             self._in_folder.add(name)
             return name
         try:
-            file = os.open(path, _NEW | os.O_EXCL, _MODE)
+            file = os.open(path, _NEW, _MODE)
         except FileExistsError:
             if _has_size(path, size):
                 return name
-            file = os.open(path, _NEW | os.O_TRUNC, _MODE)  # a process was killed here
+            file = os.open(path, _OPENED | os.O_TRUNC, _MODE)  # a process was killed here
         try:
-            written = 0
+            written = os.write(file, content.data)
             while written < size:  # a disk that gets full takes a part
                 written += os.write(file, memoryview(content.data)[written:])
         finally:

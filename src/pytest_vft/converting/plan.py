@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.writers.base import FileShape
 from pytest_vft.model import Source
+from pytest_vft.reading.image_cache import MeasuredImage
 
 # How images are passed: as they are, as files below images/, or inside of the examples.
 Images = Literal["keep", "files", "embed"]
@@ -28,7 +29,7 @@ class ConversionPlan:
     target does not take is refused. *bucket* is the scheme of buckets if no other is
     read. *local* says that the target takes images at paths. *bodies* is the folder with the bodies of
     fetched URLs, *causes* says why others were not fetched. *image_roots* are folders of local images.
-    *is_table* says that the file is Parquet.
+    *is_table* says that the file is Parquet, *no_tools* why the target has no tools.
     """
 
     source: Source
@@ -49,6 +50,7 @@ class ConversionPlan:
     image_roots: tuple[str, ...] = ()
     keep_refused: bool = False
     is_table: bool = False
+    no_tools: str = ""
 
 
 class RefusedEntry(NamedTuple):
@@ -64,7 +66,7 @@ class ShardConversion(NamedTuple):
 
     *data* are the new lines, *entries* the number of entries, *blank* the numbers of blank lines, *losses*
     and *changes* numbers by kind, *images* the names of image files in use, each with whether it is new, and
-    *survey* is that of the shard.
+    *survey* is that of the shard. *measured* is new to the cache.
     """
 
     data: bytes
@@ -75,3 +77,4 @@ class ShardConversion(NamedTuple):
     changes: Counter[str]
     images: dict[str, bool]
     survey: ShardSurvey
+    measured: Sequence[MeasuredImage] = ()

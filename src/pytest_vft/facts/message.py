@@ -41,13 +41,13 @@ class MessageFacts(TypedDict):
     """Whether the content is a list with parts of other keys than type and value, the keys of LLaMA-Factory's
     newer format."""
     fields: NotRequired[Sequence[str]]
-    """Keys besides role and content with values that differ from the default: weight or loss of 0 or false,
-    name, tool_calls ...; detail if an image of the message has one, and "a refusal part" for a part of the
-    content."""
+    """Keys besides role and content with values that differ from the default: a weight that is not 1, a
+    loss of 0 or false, name, tool_calls ...; detail if an image of the message has one, and "a refusal part"
+    for a part of the content."""
     image_keys: NotRequired[Sequence[str]]
     """Keys of the parts with an image that hold its source: image_url, image, path ...; each once."""
     image_formats: NotRequired[Sequence[str]]
-    """Formats that the format bedrock states of images in S3; each once."""
+    """Formats that bedrock and gemini state of images in buckets and behind URLs: png, jpg ...; each once."""
     weight: NotRequired[str]
     """The weight as JSON: 0, 1, 0.0 ...; "none" for a message without weight."""
     ownerless_images: NotRequired[int]

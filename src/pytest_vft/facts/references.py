@@ -35,9 +35,9 @@ def ownerless_images(content: Any) -> int:
 
 
 def stored_formats(content: Any) -> list[str]:
-    """Return the formats that *content*, that of a message, states of images in S3, each once."""
-    images = [part for part in content if _is_stored(part)] if isinstance(content, list) else []
-    return list(dict.fromkeys(image["format"] for image in images if "format" in image))
+    """Return the formats that *content*, that of a message, states of images elsewhere, each once."""
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return list(dict.fromkeys(part["format"] for part in parts if "image_url" in part and "format" in part))
 
 
 def image_keys(content: Any) -> list[str]:

@@ -121,8 +121,11 @@ def _fields(message: Mapping[str, Any], images: Sequence[ImageRow]) -> Iterator[
     A part of the content with a refusal, and detail of an image, count as well.
     """
     for key, value in message.items():
-        if key in ("weight", "loss"):
-            if value is not None and not value:  # zero or false; any other value is the default
+        if key == "weight":
+            if value not in (None, 1):  # true is 1
+                yield key
+        elif key == "loss":
+            if value is not None and not value:  # ms-swift trains on an answer with any other value
                 yield key
         elif value and key not in ("role", "content"):
             yield key

@@ -81,7 +81,7 @@ def few_shot_answers(
     start = 0
     for position, role, _, _, _, source, _, _ in chat.rows[: bounds[0]]:
         if role == "assistant":
-            is_trained = source.get("weight") != 0 and source.get("loss") is not False
+            is_trained = source.get("weight") != 0 and source.get("loss") != 0
             if is_trained and position >= chat.read_only:
                 shown = [image.key for image in images if start <= image.message <= position]
                 turn = [message for message in texts[start : position + 1] if message[0] != "system"]

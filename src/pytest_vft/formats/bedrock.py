@@ -182,8 +182,11 @@ def _part(part: Mapping[str, Any], place: KeyPath) -> Piece:
         return call_piece(call["toolUseId"], call["name"], call["input"])
     if part.get("toolResult") is not None:
         result = part["toolResult"]
-        content = [_result(one) for one in result["content"]]
-        return result_message(result["toolUseId"], content, (*place, "toolResult"))
+        content: Any = [_result(one) for one in result["content"]]
+        if len(content) == 1 and content[0]["type"] == "text":
+            content = content[0]["text"]
+        others = {key: result[key] for key in result.keys() - {"toolUseId", "content"}}
+        return result_message(result["toolUseId"], content, (*place, "toolResult"), **others)
     return MEDIA if any(part.get(kind) is not None for kind in _MEDIA) else OTHER
 
 

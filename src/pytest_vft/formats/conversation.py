@@ -12,6 +12,7 @@ import orjson
 
 from pytest_vft.errors import VftError
 from pytest_vft.formats.base import Chat, DataFormat, ImagePart, ImageRow, MessageRow
+from pytest_vft.formats.tools import REQUESTS, TOOL_KEYS, lose_settings, read_tools
 from pytest_vft.formats.unread import KEY, add_key_losses
 from pytest_vft.text import count, either, safe
 
@@ -25,8 +26,6 @@ _MEDIA_PARTS = ("video", "video_url", "audio", "audio_url", "input_audio")
 _CALLING = ("function_call", "tool_call", "function")
 _ROLES = ("system", "user", "assistant", "tool", "function")
 _WITHOUT_WEIGHT = ("system", "developer", "user", "tool")
-_TOOL_KEYS = ("tools", "functions")
-_NOT_WRITTEN = (*_TOOL_KEYS, "schemaVersion")  # which says nothing but the format of the example
 _PLAIN = frozenset({"role", "content"})
 _USUAL_PARTS = (None, "text", "image_url", "image")
 
@@ -116,11 +115,15 @@ def read_conversation(data_format: DataFormat, example: Any) -> Conversation:
     add_key_losses(chat, example, losses)
     if not chat.others:
         return Conversation(turns[:end], turns[end:], losses=losses)
-    tools = [tool for key in _TOOL_KEYS for tool in _tools(chat.others.get(key))]
+    try:
+        tools = read_tools(chat.others, losses)
+    except ValueError as error:
+        raise NotConvertedError(str(error)) from None
+    if data_format.name in REQUESTS:
+        lose_settings(chat.others, losses)
+        return Conversation(turns[:end], turns[end:], tools, losses=losses)
     others = {
-        key: value
-        for key, value in chat.others.items()
-        if key not in _NOT_WRITTEN and safe(key) not in unread
+        key: value for key, value in chat.others.items() if key not in TOOL_KEYS and safe(key) not in unread
     }
     return Conversation(turns[:end], turns[end:], tools, others, losses)
 
@@ -197,7 +200,10 @@ def _special_turn(role: str, pieces: Sequence[Piece], source: Mapping[str, Any],
         calls, pieces = _written_calls("".join(p for p in pieces if isinstance(p, str))), []
     trained = None
     if role == "assistant" and (source.get("weight") is not None or source.get("loss") is not None):
-        trained = source.get("weight") != 0 and source.get("loss") is not False
+        weight, loss = source.get("weight"), source.get("loss")
+        if weight not in (None, 0, 1):
+            raise NotConvertedError(f"weight is {safe(orjson.dumps(weight).decode())}; expected 0 or 1")
+        trained = weight != 0 and (loss is None or bool(loss))
     refusal = source.get("refusal") or "\n".join(refusals) or None
     return ChatTurn(
         role="tool" if role == "function" else role,
@@ -271,17 +277,3 @@ def _name_calls(turns: list[ChatTurn]) -> None:
 
 def _read_only(turn: ChatTurn) -> ChatTurn:
     return turn._replace(trained=False) if turn.role == "assistant" else turn
-
-
-def _tools(value: Any) -> list[Any]:
-    """Return *value*, a list of tools or its JSON text, in OpenAI's format."""
-    if isinstance(value, str) and value.strip():
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            raise NotConvertedError("the tools are not JSON") from None
-    tools = value if isinstance(value, list) else [value] if value else []
-    return [
-        tool if isinstance(tool, dict) and "function" in tool else {"type": "function", "function": tool}
-        for tool in tools
-    ]

@@ -6,7 +6,7 @@ Source: https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md, read 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,6 +16,7 @@ from pytest_vft.text import count, either, safe
 
 DATASET_INFO = "dataset_info.json"
 _LARGEST = 4 * 1024 * 1024  # bytes; that of LLaMA-Factory has 18 kB for 90 datasets
+_SOURCES = frozenset({"file_name", "hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name"})
 _FORMATTINGS = ("alpaca", "sharegpt", "openai")
 # What holds for a dataset without columns, and for one without tags.
 _COLUMNS = {"messages": "conversations", "prompt": "instruction", "query": "input", "response": "output"}
@@ -56,6 +57,17 @@ def read_description(path: str, read: Callable[[str], DatasetInfo] | None = None
     if not info.datasets:
         return Description(trouble=info.trouble)
     return _described(name, {key: one for key, one in info.datasets.items() if _is_of(one, name)})
+
+
+def described_files(path: str) -> Sequence[str] | None:
+    """Return the files that the dataset_info.json at *path* describes; None for any other file."""
+    folder, name = os.path.split(path)
+    datasets = read_dataset_info(folder).datasets.values() if name == DATASET_INFO else ()
+    described = [one for one in datasets if isinstance(one, dict) and not _SOURCES.isdisjoint(one)]
+    if not described:
+        return None
+    names = dict.fromkeys(one["file_name"] for one in described if isinstance(one.get("file_name"), str))
+    return [os.path.join(folder, name) for name in names]  # noqa: PTH118 - a path as the user wrote it
 
 
 def read_dataset_info(folder: str) -> DatasetInfo:

@@ -13,7 +13,7 @@ import orjson
 from pytest_vft.formats.alike import reads_alike
 from pytest_vft.formats.dataset_info import DatasetInfo, read_description
 from pytest_vft.formats.foreign import recognise
-from pytest_vft.formats.registry import data_formats
+from pytest_vft.formats.registry import data_formats, load_format
 from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.files import HEAD, PARQUET, OpenedFile, open_file, open_start
 from pytest_vft.reading.object_paths import is_pinned
@@ -58,7 +58,7 @@ def _detect(path: str, among: Sequence[str], read: Callable[[str], DatasetInfo] 
         return DetectedFormat("llamafactory", layout)
     found = FirstExamples(path)
     known = among or data_formats()
-    told = next((name for name in found.names if name in known), known[0])
+    told = next((name for name in found.names if name in known), None) or found.fullest_of(known)
     name = found.best_of(among) or told if len(among) > 1 else told
     return DetectedFormat(name, columns=() if found.names else table_columns(path))
 
@@ -97,6 +97,15 @@ class FirstExamples:
             return told[0]
         best = max((*told[:1], *known), key=self._number)
         return best if 2 * self._number(best) > len(self._examples) else next(iter(told), None)
+
+    def fullest_of(self, known: Sequence[str]) -> str:
+        """Return the first one of *known* that reads most images in the examples."""
+
+        def images(name: str) -> int:
+            chats = map(load_format(name).read, self._examples)
+            return sum(len(row[4]) for chat in chats for row in chat.rows)
+
+        return max(known, key=images) if self.names else known[0]
 
     def _number(self, name: str) -> int:
         """Return how many of the examples the format *name* reads, as the likeliest format does."""

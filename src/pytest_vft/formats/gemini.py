@@ -4,12 +4,15 @@ Keys are in camel case or with underscores, as protocol buffers read JSON.
 
 Sources: https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/tuning/image and
 https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference, read 2026-11-29.
+Calls: https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/tuning/function-calling, read
+2026-11-30.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pytest_vft.formats.base import Fault, KeyPath
@@ -29,6 +32,8 @@ from pytest_vft.formats.pieces import (
 from pytest_vft.formats.written import WrittenMessage
 
 _ROLES = {"user": "user", "model": "assistant", "function": "user"}
+_DEFAULT_ROLE = "user"  # the service's own, by google.genai.types.Content (google-genai 3.6.1)
+_RESULT = frozenset({"id", "name", "response", "parts"})  # keys of a functionResponse that are read
 _IMAGES = "images belong in the parts of a user message, as fileData"
 _LEVEL = "MEDIA_RESOLUTION_"
 _UNSTATED = "unspecified"
@@ -98,8 +103,8 @@ _PART: Schema = {
 _PARTS: Schema = {"type": "array", "items": _PART}
 _CONTENT: Schema = {
     "type": "object",
-    "required": ["role", "parts"],
-    "properties": {"role": {"enum": list(_ROLES)}, "parts": _PARTS},
+    "required": ["parts"],
+    "properties": {"role": {"enum": [*_ROLES, None]}, "parts": _PARTS},
 }
 _SYSTEM: Schema = {
     **_OBJECT,
@@ -111,22 +116,50 @@ _OTHERS = ("tools", "toolConfig", "generationConfig", "safetySettings", "cachedC
 
 def _read(example: Mapping[str, Any], is_faulty: IsFaulty) -> Messages:
     messages: list[WrittenMessage] = []
+    ids = _CallIds()
     for key in _spellings("systemInstruction"):
         if example.get(key) is not None:
-            messages += _turn("system", example[key], (key,), is_faulty)
+            messages += _turn("system", example[key], (key,), is_faulty, ids)
     contents, divided = example.get("contents"), 0
     for number, content in enumerate(contents if isinstance(contents, list) else ()):
         place = ("contents", number)
-        role = "" if is_faulty(place) else _ROLES[content["role"]]
-        turn = _turn(role, content, place, is_faulty)
+        role = "" if is_faulty(place) else _ROLES[content.get("role") or _DEFAULT_ROLE]
+        turn = _turn(role, content, place, is_faulty, ids)
         divided += len(turn) - bool(turn)
         messages += turn
     return Messages(messages, divided=divided)
 
 
-def _turn(role: str, content: Any, place: KeyPath, is_faulty: IsFaulty) -> list[WrittenMessage]:
+class _CallIds:
+    """Ids of the calls of an example: their own, or numbers in order; results are told by name and order."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._waiting: list[tuple[str, str]] = []
+
+    def of_call(self, call: Mapping[str, Any]) -> str:
+        """Return the id of *call*, the next one."""
+        self._number += 1
+        id_ = str(call.get("id") or f"call_{self._number}")
+        self._waiting.append((id_, call["name"]))
+        return id_
+
+    def of_result(self, result: Mapping[str, Any]) -> str:
+        """Return the id of the first call without a result that *result* fits; its name if there is none."""
+        given, name = result.get("id"), result["name"]
+        for waiting in self._waiting:
+            if waiting[0] == given or (not given and waiting[1] == name):
+                self._waiting.remove(waiting)
+                return waiting[0]
+        return str(given or name)
+
+
+def _turn(
+    role: str, content: Any, place: KeyPath, is_faulty: IsFaulty, ids: _CallIds
+) -> list[WrittenMessage]:
     unknown = () if is_faulty(place) else tuple(_unread(content, place))
-    return read_turn(role, content, place, is_faulty, key="parts", read_part=_part, unknown=unknown)
+    read_part = partial(_part, ids=ids)
+    return read_turn(role, content, place, is_faulty, key="parts", read_part=read_part, unknown=unknown)
 
 
 def _unread(content: Mapping[str, Any], place: KeyPath) -> Iterator[Fault]:
@@ -140,7 +173,7 @@ def _unread(content: Mapping[str, Any], place: KeyPath) -> Iterator[Fault]:
                 yield from keys_besides(part.get(spelt), _spellings(*keys), (*at, spelt), _IMAGES)
 
 
-def _part(part: Mapping[str, Any], place: KeyPath) -> Piece:
+def _part(part: Mapping[str, Any], place: KeyPath, ids: _CallIds) -> Piece:
     if part.get("text") is not None:
         return text_piece(part["text"])
     file, inline = _get(part, "fileData"), _get(part, "inlineData")
@@ -148,20 +181,29 @@ def _part(part: Mapping[str, Any], place: KeyPath) -> Piece:
         return _media(file, inline, _detail(_get(part, "mediaResolution")))
     call, result = _get(part, "functionCall"), _get(part, "functionResponse")
     if call is not None:
-        return call_piece(call.get("id") or call["name"], call["name"], call.get("args") or {})
+        return call_piece(ids.of_call(call), call["name"], call.get("args") or {})
     if result is not None:
-        text = json_text(result.get("response"))
-        return result_message(result.get("id") or result["name"], text, place)
+        text, others = _output(result.get("response")), {key: result[key] for key in result.keys() - _RESULT}
+        content = [text_piece(text), *(_part(one, (), ids) for one in result.get("parts") or ())]
+        return result_message(ids.of_result(result), content if len(content) > 1 else text, place, **others)
     return OTHER
+
+
+def _output(response: Any) -> str:
+    """Return the *response* of a function as a text: its output if it has nothing but a text as output."""
+    if isinstance(response, dict) and response.keys() == {"output"} and isinstance(response["output"], str):
+        return response["output"]
+    return json_text(response)
 
 
 def _media(file: Mapping[str, Any] | None, inline: Mapping[str, Any] | None, detail: str) -> Piece:
     """Return the image of *file* or *inline*; what has another media type is not checked."""
     media_type = str(_get(file or inline or {}, "mimeType") or "")
-    if not media_type.lower().startswith("image/"):
+    kind, _, image_format = media_type.lower().partition("/")
+    if kind != "image":
         return MEDIA
     if file is not None:
-        return image_piece(str(_get(file, "fileUri") or ""), detail)
+        return image_piece(str(_get(file, "fileUri") or ""), detail, format=image_format)
     return image_piece(f"data:{media_type};base64,{_get(inline or {}, 'data') or ''}", detail)
 
 

@@ -40,9 +40,10 @@ def call_piece(id_: Any, name: Any, arguments: Any) -> Piece:
     return {"type": _CALL, "id": id_, _CALL: function}
 
 
-def result_message(id_: Any, content: Any, place: KeyPath) -> WrittenMessage:
-    """Return the message with *content*, a text or parts, as the result of the call *id_*."""
-    return WrittenMessage("tool", content, place, {"role": "tool", "tool_call_id": id_, "content": content})
+def result_message(id_: Any, content: Any, place: KeyPath, **others: Any) -> WrittenMessage:
+    """Return the message with *content*, a text or parts, and *others*, as the result of the call *id_*."""
+    source = {**others, "role": "tool", "tool_call_id": id_, "content": content}
+    return WrittenMessage("tool", content, place, source)
 
 
 def json_text(value: Any) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pickle
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.processes import cluster
 from pytest_vft.errors import LintError
 from pytest_vft.items.request import CheckRequest
-from pytest_vft.model import Report, Source
+from pytest_vft.model import FileResult, Report, Source
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.baseline import run_with_baselines
 from pytest_vft.runs.combining import combine
@@ -87,8 +87,30 @@ class SessionLint:
                 raise
         if source is None:
             return self._combined(self._reports)
-        found = [one for one in self._reports if any(file.path == source.path for file in one.files)]
+        found = [report for report, _ in self._results[source.path]]
         return next((one for one in found if any(rule.id == rule_id for rule in one.rules)), found[0])
+
+    def file(self, report: Report, source: Source) -> FileResult:
+        """Return the result of a file in *report*, which report() returned for it."""
+        return next(file for one, file in self._results[source.path] if one is report)
+
+    def sampled(self, report: Report) -> int:
+        """Return the `sampled` of *report*, which is counted once for all items."""
+        known = self._sampled.get(id(report))
+        return report.sampled if known is None else known
+
+    @cached_property
+    def _results(self) -> Mapping[str, Sequence[tuple[Report, FileResult]]]:
+        """The reports with their results of each file, by its path."""
+        found: dict[str, list[tuple[Report, FileResult]]] = {}
+        for report in self._reports or ():
+            for file in report.files:
+                found.setdefault(file.path, []).append((report, file))
+        return found
+
+    @cached_property
+    def _sampled(self) -> Mapping[int, int]:
+        return {id(report): report.sampled for report in self._reports or ()}
 
     def finished(self) -> Report | None:
         """Return the report of all files if this process or a worker has completed the check."""

@@ -87,8 +87,8 @@ class RuleItem(VftItem):
             name_provider(self.config, label.strip("[]"))
         report = self._lint.report(self.source, self.name)
         rule = next(rule for rule in report.rules if rule.id == self.name)
-        if report.sampled:
-            self.user_properties.append(("sample", f"only {count(report.sampled, 'example')}"))
+        if sampled := self._lint.sampled(report):
+            self.user_properties.append(("sample", f"only {count(sampled, 'example')}"))
         self._describe(rule)  # again, since the severity depends on the number of findings
         reason = self._lint.why_ignored(self.name, self.source)
         if reason is not None:
@@ -113,7 +113,7 @@ class RuleItem(VftItem):
     def _tally(self, report: Report) -> Tally:
         if self.source is None:
             return report.dataset[self.name]
-        file = next(file for file in report.files if file.path == self.source.path)
+        file = self._lint.file(report, self.source)
         tally = file.tallies[self.name]
         if file.stopped_by and not tally.failed:
             pytest.skip(f"not read: {file.stopped_by}")

@@ -55,7 +55,7 @@ class CheckRequest(NamedTuple):
 
     def settings_of(self, path: str) -> Sequence[Settings]:
         """Return the settings of the file at *path*, one of *sources*, for each provider."""
-        return [settings for settings in self.groups if any(one.path == path for one in settings.sources)]
+        return [settings for settings in self.groups if path in settings.reasons_by_file]
 
     def ids_on(self, path: str) -> Collection[str]:
         """Return the ids of the items to collect for *path*, a file or DATASET."""

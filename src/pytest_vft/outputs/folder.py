@@ -12,7 +12,7 @@ from xxhash import xxh3_64_intdigest
 
 from pytest_vft.errors import UsageError
 from pytest_vft.locking import lock
-from pytest_vft.outputs.names import SIDE_FILES, OutputTarget, make_folder
+from pytest_vft.outputs.names import SIDE_FILES, OutputTarget, existing, make_folder
 from pytest_vft.outputs.staging import STAGING, PartRecord, Staging
 from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.regular_files import read_bytes
@@ -178,7 +178,7 @@ class OutputFolder:
 
     def _check_new(self, names: Sequence[str]) -> None:
         """Raise UsageError if one of *names* exists, unless files may be replaced, or is a folder."""
-        found = [self.path / name for name in names if os.path.lexists(self.path / name)]
+        found = [self.path / name for name in existing(self.path, names)]
         for path in found:
             if path.is_dir():
                 raise UsageError(f"{path}: is a folder; expected a file, or nothing")

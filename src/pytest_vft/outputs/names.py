@@ -121,6 +121,15 @@ def leads_inside(name: str) -> bool:
     return {"", ".", ".."}.isdisjoint(name.split("/"))  # an absolute path starts with ""
 
 
+def existing(folder: Path, names: Iterable[str]) -> list[str]:
+    """Return those of *names*, with slashes, that exist in *folder*, links that lead nowhere included."""
+    by_folder: dict[str, list[str]] = {}  # most of a million names are in one folder, which may be missing
+    for name in names:
+        by_folder.setdefault(name.rpartition("/")[0], []).append(name)
+    there = (inside for inner, inside in by_folder.items() if os.path.lexists(folder / inner))
+    return [name for inside in there for name in inside if os.path.lexists(f"{folder}/{name}")]
+
+
 def origins_path(path: str) -> str:
     """Return where the origins of the lines of the file at *path* are, if they are known."""
     return path + ORIGIN

@@ -41,6 +41,16 @@ class Origins:
         self._write(new, path, place)
         self._number += 1
 
+    def add_unmoved(self, path: str, start: int, number: int) -> bool:
+        """Note that the next *number* lines come from those from *start* on in *path*.
+
+        Return False, and note nothing, if these or the lines before come from another place or file.
+        """
+        if self._file is not None or start != self._number or self._unmoved_of not in (None, path):
+            return False
+        self._unmoved_of, self._number = path, start + number
+        return True
+
     def _place(self, number: int) -> str:
         return f"#{number}" if self._in_array else str(number + 1)
 

@@ -84,10 +84,11 @@ class Staging:
 
         Raises UsageError, and does nothing, if a link leads out of the folder.
         """
-        for name in (name for record in parts.values() for name in record.files):
-            self._target(name)
-        _dump(self._journal, {"parts": parts, "stale": list(stale)})
-        self.roll_forward()
+        for inner in {name.rpartition("/")[0] for record in parts.values() for name in record.files}:
+            self._target(f"{inner}/")
+        stale = list(stale)
+        _dump(self._journal, {"parts": parts, "stale": stale})
+        self._move(parts, stale)
 
     def roll_forward(self) -> Mapping[str, PartRecord]:
         """Move what the journal lists, and remove all unfinished files; return the parts by name.
@@ -103,6 +104,11 @@ class Staging:
             stale = [name for name in journal["stale"] if leads_inside(name)]
         except (LookupError, TypeError, ValueError, AttributeError):
             raise UsageError(f"{self.root}: was not written by vft; remove this folder") from None
+        self._move(parts, stale)
+        return parts
+
+    def _move(self, parts: Mapping[str, PartRecord], stale: Iterable[str]) -> None:
+        """Remove the files *stale*, move the files of *parts* in their order, and remove what is left."""
         for name in stale:
             Path(self._target(name)).unlink(missing_ok=True)
         names = dict.fromkeys(name for record in parts.values() for name in record.files)
@@ -113,7 +119,6 @@ class Staging:
             with suppress(FileNotFoundError):  # moved before the process was killed
                 os.replace(f"{self._files}/{name}", self._target(name))  # noqa: PTH105 - there may be a million
         self._clear()
-        return parts
 
     def _move_folders(self, names: Iterable[str]) -> set[str]:
         """Move the inner folders of *names* that have no other files, and return those that were moved.

@@ -71,11 +71,15 @@ class _GzipMember:
 
 
 class _Codec(NamedTuple):
-    """What makes a decompressor, what it raises for damaged data, and the byte that may fill up a file."""
+    """What makes a decompressor, what it raises for damaged data, and the byte that may fill up a file.
+
+    *checksum* is the number of bytes behind a text by which it is checked.
+    """
 
     start: Callable[[], _Decompressor]
     error: type[Exception]
     padding: bytes
+    checksum: int
 
 
 def open_text(
@@ -86,7 +90,7 @@ def open_text(
     Reading raises ContentError, which names the line, for damaged data, for a file that is cut off, and for a
     text that is too long. Raises OSError, and UsageError if the module for Zstandard is not installed.
     """
-    codec = _zstandard(path) if compression.name == ZSTANDARD else _Codec(_GzipMember, zlib.error, b"\0")
+    codec = _zstandard(path) if compression.name == ZSTANDARD else _Codec(_GzipMember, zlib.error, b"\0", 8)
     file = open_data(path, 0)  # closed with the text
     text: io.BufferedReader[Any] = io.BufferedReader(_Text(path, compression, file, codec), buffer)
     while start and (piece := text.read(min(start, _PIECE))):
@@ -100,7 +104,7 @@ def _zstandard(path: str) -> _Codec:
         zstd: Any = import_module(name)
     except ImportError:
         raise UsageError(f"{path}: is compressed (Zstandard), which needs {name}: {INSTALL}") from None
-    return _Codec(zstd.ZstdDecompressor, zstd.ZstdError, b"")
+    return _Codec(zstd.ZstdDecompressor, zstd.ZstdError, b"", 4)
 
 
 class _Text(io.RawIOBase):
@@ -114,6 +118,7 @@ class _Text(io.RawIOBase):
         self._codec = codec
         self._most = max(_MOST_TEXT, _MOST_TIMES * compression.bytes)
         self._part: _Decompressor | None = None
+        self._held = b""  # read from the file: its last bytes, as far as they are known
         self._pending = b""  # read from the file, and not yet given to the decompressor
         self._longest = max(_LONGEST_LINE, _LINE_TIMES * compression.bytes)
         self._bytes = self._lines = self._line_start = 0
@@ -131,7 +136,7 @@ class _Text(io.RawIOBase):
             if "ictionary" in str(error):
                 words = "was packed with a dictionary, which is not read; unpack it by zstd -d -D DICTIONARY"
             else:
-                words = f"is damaged {self._place()}: {safe(str(error), _LONGEST_MESSAGE)}"
+                words = f"is damaged {self._damage()}: {safe(str(error), _LONGEST_MESSAGE)}"
             raise self._error(errno.EIO, words) from error
         if newlines := text.count(b"\n"):
             self._lines += newlines
@@ -154,7 +159,7 @@ class _Text(io.RawIOBase):
         while True:
             at_end = False
             if not self._pending and (self._part is None or self._part.needs_input):
-                self._pending = self._file.read(_PIECE)
+                self._pending = self._next_piece()
                 at_end = not self._pending
             if self._part is None:
                 if at_end:
@@ -172,7 +177,19 @@ class _Text(io.RawIOBase):
             if text:
                 return text
             if at_end and not part.eof:
-                raise self._error(errno.EIO, f"ends {self._place()}: the file is cut off; copy it again")
+                raise self._error(errno.EIO, f"ends {self._damage()}: the file is cut off; copy it again")
+
+    def _next_piece(self) -> bytes:
+        """Return the next bytes of the file, none at its end.
+
+        The last bytes, which have the checksum, come alone: a decompressor that finds a wrong one does not
+        return the text of the same piece.
+        """
+        piece = self._file.read(_PIECE)
+        data = self._held + piece
+        held = self._codec.checksum if piece and len(data) > self._codec.checksum else 0
+        self._held = data[len(data) - held :]
+        return data[: len(data) - held]
 
     def _bomb(self, what: str) -> ContentError:
         unpack = _COMMANDS[self._compression.name]
@@ -184,6 +201,10 @@ class _Text(io.RawIOBase):
 
     def _place(self) -> str:
         return f"after line {self._lines:,}" if self._lines else "in line 1"
+
+    def _damage(self) -> str:
+        """Return where the text ends; up to one piece of it, or a block of Zstandard, is lost."""
+        return self._place() if self._lines else "near the start"
 
     def _error(self, number: int, words: str) -> ContentError:
         return ContentError(number, Safe(f"its {self._compression.name} data {words}"), self._path)

@@ -88,7 +88,7 @@ def open_start(path: str) -> tuple[OpenedFile, bytes]:
 
 def _open(path: str) -> tuple[OpenedFile, bytes]:
     try:
-        with open_data(path) as file:
+        with open_data(path, -1 if is_pinned(path) else 0) as file:  # a buffer takes longer than a small file
             head = file.read(HEAD)
             size = file.seek(0, os.SEEK_END)
     except OSError as error:

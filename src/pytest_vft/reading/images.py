@@ -26,6 +26,7 @@ from pytest_vft.reading.jpeg import ordinary_header
 from pytest_vft.reading.measurers import MOST_IN_BATCH, Content, Measurer, measure_content, needed_views
 from pytest_vft.reading.views import DecodedImage, View, see
 from pytest_vft.reading.webp import WebpHeader, webp_header
+from pytest_vft.tuples import from_tuple
 
 # Must be raised with each change that may affect the measurements of an image: it invalidates caches.
 MEASUREMENT_VERSION = 3
@@ -94,6 +95,9 @@ class ImageMeasurements(NamedTuple):
     def is_undecoded(self) -> bool:
         """Whether the image was too large to decode, on this machine and at this depth."""
         return self.damage is None and self.openable is not False and self.format in OPENERS
+
+
+_measurements = from_tuple(ImageMeasurements)
 
 
 def image_format(data: bytes) -> str:
@@ -212,12 +216,8 @@ def read_image(
     header = ordinary_header(data) if kind == "JPEG" and ended else None
     decoded = decode_ordinary(data, *header, views) if full and header else None
     if header and (not full or decoded):
-        mode, width, height = header
-        size = len(data)
-        return (
-            ImageMeasurements(size, kind, True, mode, width, height, "none", None, 1, UPRIGHT, False),
-            decoded,
-        )
+        measurements = (len(data), kind, True, *header, "none", None, 1, UPRIGHT, False, _NO_CONTENT)
+        return _measurements(measurements), decoded
     if kind == "WEBP" and (bounded or not full) and (large := _large_webp(data)):
         return (large if full or not ended else large._replace(damage="none")), None
     try:

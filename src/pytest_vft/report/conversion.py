@@ -29,6 +29,7 @@ _LOST = {
     "detail": "detail of {n:image}",
     "developer": "role developer of {n:message}, written as system",
     "turns": "boundary of {n:message}, merged with the message of the same role before",
+    "ids": "id of {n:call}, told by name and order",
     "other keys": "{n:other key}",
 }
 _CHANGED = ("fetched", "embedded", "written to files", "repaired")

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 
 from pytest_vft.model import Finding, Report
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.text import safe
 
 _MOST_FILES = 3  # that are named in a command
@@ -24,7 +25,8 @@ def repair_name(finding: Finding) -> str:
 def repair_words(report: Report) -> str:
     """Return how many findings of *report* in files have safe repairs, with the command; "" without any.
 
-    Compressed files, which are not written, are counted only if there are no others.
+    Compressed files, which are not written, are counted only if there are no others. Objects are not changed:
+    the command writes new ones.
     """
     found = [one for one in report.findings if one.fix and not one.unsafe and one.path != "-"]
     if not found:
@@ -38,6 +40,10 @@ def repair_words(report: Report) -> str:
     rules = {finding.rule for finding in found}
     more = any(rule.truncated for rule in report.rules if rule.id in rules)
     paths = list(dict.fromkeys(finding.path for finding in found))
+    objects = [path for path in paths if is_object(path)]
+    if command == "fix" and objects:
+        bucket = "/".join(objects[0].split("/")[:3])
+        rest = f" --out={shlex.quote(f'{bucket}/fixed')}"
     named = " ".join(shlex.quote(path) for path in paths) if len(paths) <= _MOST_FILES else "FILE ..."
     least = "at least " if more else ""
     return safe(f"[*] {least}{len(found):,} can be repaired: vft {command} {named}{rest}", None)

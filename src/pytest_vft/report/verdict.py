@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pytest_vft.line_ranges import union
 from pytest_vft.model import FileResult, Report, Severity
 from pytest_vft.report.baseline import known_words
@@ -50,12 +52,15 @@ def _extent(report: Report) -> str:
     Lines are not counted if one has several examples, as in a JSON array without line breaks.
     """
     severity: Severity = "error" if _rules(report, "error") else "warning"
-    bad = {file.path: bad_lines(report, file, severity) for file in report.files}
-    lines, total = sum(bad.values()), sum(file.lines for file in report.files)
+    usual = _rules(report, severity)
+    rules = [_rules(report, severity, file) if file.severities else usual for file in report.files]
+    judged = list(zip(report.files, rules, strict=True))
+    bad = [_bad_lines(file, own) for file, own in judged]
+    lines, total = sum(bad), sum(file.lines for file in report.files)
     found = count(len(report.findings) + dropped(report), "finding")
     where = ""
     if len(report.files) > 1:
-        files = sum(bad[file.path] > 0 or _has_failed(report, file, severity) for file in report.files)
+        files = sum(number > 0 or _has_failed(*one) for number, one in zip(bad, judged, strict=True))
         where = f" in {files:,} of {count(len(report.files), 'file')}"
     if not lines or any(file.lines < file.examples for file in report.files):
         return f"{found}{where}"
@@ -65,12 +70,16 @@ def _extent(report: Report) -> str:
 
 def bad_lines(report: Report, file: FileResult, severity: Severity) -> int:
     """Return the number of lines of *file* that fail a rule of *severity*."""
-    rules = _rules(report, severity, file)
+    return _bad_lines(file, _rules(report, severity, file))
+
+
+def _bad_lines(file: FileResult, rules: Collection[str]) -> int:
+    if not file.bad_lines:
+        return 0
     return len(union(ranges for rule, ranges in file.bad_lines.items() if rule in rules))
 
 
-def _has_failed(report: Report, file: FileResult, severity: Severity) -> bool:
-    rules = _rules(report, severity, file)
+def _has_failed(file: FileResult, rules: Collection[str]) -> bool:
     return any(rule in file.tallies and file.tallies[rule].failed for rule in rules)
 
 

@@ -13,6 +13,7 @@ from pytest_vft.evaluation.predictions import as_keys, read_ids
 from pytest_vft.evaluation.question_labels import label_questions
 from pytest_vft.evaluation.questions import ID_PATTERN, Question, normalise_id, read_questions
 from pytest_vft.naming import option
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.option_values import read_pairs
 from pytest_vft.text import safe
 from pytest_vft.writing import replacing
@@ -32,6 +33,8 @@ def write_batch(path: str, given: Mapping[str, Any]) -> WrittenBatch:
     if "test" not in given or "model" not in given:
         needed = (option("test", "FILE"), option("model", "MODEL"))
         raise UsageError(f"{option('write-batch')} needs {' and '.join(needed)}")
+    if is_object(path):
+        raise UsageError(f"{path}: is in object storage; expected a file on this machine, to be copied there")
     test, model, keys = given["test"], given["model"], as_keys(read_pairs("keys", given.get("keys", "")))
     pattern = given.get("id_pattern", ID_PATTERN)
     questions = read_questions(

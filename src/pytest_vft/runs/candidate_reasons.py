@@ -14,6 +14,11 @@ from pytest_vft.runs.settings import MAX_TOKENS, Settings
 _UNCLEAR: Mapping[Effect, Effect] = {"refuses": "unknown", "loses": "note"}
 
 
+def telling_rules(settings: Settings) -> frozenset[str]:
+    """Return the ids of the rules of *settings* whose failure may be a reason; see find_reasons()."""
+    return frozenset(rule.id for rule in settings.rules if rule.meaning != "nothing" or rule.key_effects)
+
+
 def find_reasons(settings: Settings, report: Report) -> Iterator[Reason]:
     """Yield the reasons in *report* why the provider of *settings* does not simply take the files."""
     results = {result.id: result for result in report.rules}

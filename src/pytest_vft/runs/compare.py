@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_vft.catalogue.load import Rule
 from pytest_vft.catalogue.providers import provider_ids
 from pytest_vft.clock import now
 from pytest_vft.compatibility import Compatibility, LoaderResult, ProviderComparison, Reason
@@ -16,8 +16,8 @@ from pytest_vft.errors import UsageError, without_inner_frames
 from pytest_vft.model import Depth, FileResult, Report, Source
 from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.opening import data_size
-from pytest_vft.runs.after_conversion import Check, after_conversion
-from pytest_vft.runs.candidate_reasons import find_reasons
+from pytest_vft.runs.after_conversion import after_conversion
+from pytest_vft.runs.candidate_reasons import find_reasons, telling_rules
 from pytest_vft.runs.candidates import Candidate, ReadableFormats, find_formats, make_candidate
 from pytest_vft.runs.config import Config, nearest_configs
 from pytest_vft.runs.lint import Paths, strings
@@ -26,6 +26,7 @@ from pytest_vft.runs.samples import Samples
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
+from pytest_vft.text import safe
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -82,9 +83,7 @@ def compare(  # noqa: PLR0913 - all by keyword but two
             f"model {model!r}: no provider that is compared has it; vft explain PROVIDER lists models"
         )
     measured = [one.settings for one in candidates if one.settings.sources]
-    telling = {
-        rule.id for one in measured for rule in one.rules if rule.meaning != "nothing" or rule.key_effects
-    }
+    telling = frozenset().union(*map(telling_rules, measured))
     known = KnownImages()  # of the files and their conversions
     reports = iter(run_all(measured, only=telling, watch=watch, executor=executor, known=known))
     judged = [(one, next(reports) if one.settings.sources else None) for one in candidates]
@@ -95,10 +94,9 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     stops = (rules.get(file.stopped_by or "") for report in made for file in report.files)
     is_read = not any(rule and "readable" in rule.require for rule in stops)
     with Samples(list(map(_as_read, found)), made, known) as samples:
-        check = partial(run, known=known)
         providers = tuple(
             replace(
-                _converted(one.settings, _compatibility(one, report, today), samples, check, today)
+                _converted(one.settings, _compatibility(one, report, today), samples, known, today)
                 if is_read  # else nothing can be converted
                 else _compatibility(one, report, today),
                 loader=_loaded(one.settings, sources) if loads else None,
@@ -114,8 +112,15 @@ def compare(  # noqa: PLR0913 - all by keyword but two
         urls=max((report.urls for _, report in judged if report), default=0),
         today=today,
         model=model,
-        notes=tuple(dict.fromkeys(note for _, report in judged if report for note in report.notes)),
+        notes=tuple(dict.fromkeys(note for one in made for note in (*one.notes, *_below_notes(one, rules)))),
     )
+
+
+def _below_notes(report: Report, rules: Mapping[str, Rule]) -> Iterator[str]:
+    """Yield what to do about findings of *report* whose rule, one of *rules*, names a common folder."""
+    for finding in report.findings:
+        if rules[finding.rule].below is not None:
+            yield f"{finding.rule}: {safe(finding.advice, None)}"
 
 
 def _neutral(config: Config) -> Config:
@@ -204,11 +209,15 @@ def _as_read(one: ReadableFormats) -> Source:
 
 
 def _converted(
-    settings: Settings, one: Compatibility, samples: Samples, check: Check, today: date
+    settings: Settings, one: Compatibility, samples: Samples, known: KnownImages, today: date
 ) -> Compatibility:
     """Return *one*, the verdict by *settings*, with that after the conversion of *samples*."""
     if one.verdict == "takes" or any(_closed(one.closes, today)):
         return one
+
+    def check(converted: Settings) -> Report:
+        return run(converted, only=telling_rules(converted), known=known)
+
     return replace(one, after=after_conversion(settings, samples, check, find_reasons, one.reasons))
 
 

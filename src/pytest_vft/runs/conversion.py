@@ -145,6 +145,7 @@ class _Run:
                 data_format=form.data_format,
                 shape=form.shape,
                 target=request.target.name,
+                no_tools=request.target.no_tools,
                 allowed=request.allowed,
                 images=self._images(file),
                 repair=make_repair_plan(request.settings, file.cut.source, judged=judged),

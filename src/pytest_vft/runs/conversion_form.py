@@ -51,5 +51,6 @@ def make_repair_plan(settings: Settings, source: Source, *, judged: bool) -> Rep
     result does not open them, and all images if examples may be set aside.
     """
     images = tuple(rule for rule in settings.rules if rule.scope == "image")
-    lint = replace(make_plan(settings, images), full=judged, cache=None)
+    plan = make_plan(settings, images)
+    lint = replace(plan, full=judged, cache=plan.cache if judged else None)
     return RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)

@@ -66,6 +66,11 @@ class ConversionTarget(NamedTuple):
             )
 
     @property
+    def no_tools(self) -> str:
+        """Why the provider does not train on tools; "" if it may, and for a bare data format."""
+        return self.provider.writes.no_tools if self.name == self.provider.id else ""
+
+    @property
     def reads_parquet(self) -> bool:
         """Whether the provider reads Parquet with a column of images, which a Parquet file then stays."""
         return load_writer(self.formats[0]).has_image_list and "parquet" in self.provider.transports
@@ -78,7 +83,7 @@ class ConversionTarget(NamedTuple):
             strings=style.strings,
             one_system=style.one_system,
             ordered=style.ordered,
-            drops=frozenset({*style.drops, *self.provider.unread}),
+            drops=frozenset({*style.drops, *self.provider.unread, *(["tools"] if self.no_tools else [])}),
             bucket_owner=self.bucket_owner,
         )
 

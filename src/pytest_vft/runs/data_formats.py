@@ -27,7 +27,9 @@ def with_data_formats(settings: Settings) -> Iterator[Settings]:
     for source in settings.sources:
         found = detect_format(source.path, among, read)
         provider = default_provider(found.name) if settings.by_data_format else ""
-        placed = source._replace(data_format=found.name, layout=found.layout, columns=found.columns)
+        placed = Source(
+            source.path, source.split, found.name, source.split_from_name, found.layout, found.columns
+        )
         groups.setdefault(provider, []).append(placed)
     if not groups:
         yield settings

@@ -24,7 +24,7 @@ from pytest_vft.outputs.aside import DropLimit
 from pytest_vft.reading.entries import FileEntry, read_entries
 from pytest_vft.reading.remote import Watch
 from pytest_vft.runs.records import make_finding
-from pytest_vft.runs.run import make_plan, run_with_result
+from pytest_vft.runs.run import make_plan, run_with_totals
 from pytest_vft.runs.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,14 +89,14 @@ Tell = Callable[["FileJob", EntryOutcome], None]
 
 def file_jobs(settings: Settings, options: FixOptions, watch: Watch | None) -> tuple[Report, list[FileJob]]:
     """Check the sources of *settings*; return the report, and the job of each file."""
-    report, linted = run_with_result(settings, watch=watch)
+    report, totals = run_with_totals(settings, watch=watch)
     measurers = needed_measurers(settings.rules, settings.sources, detectors=settings.detectors.measurers)
     lint = replace(make_plan(settings, settings.rules), measurers=measurers)
     failing = frozenset(rule.id for rule in report.rules if report.fails(rule)) if options.limit.drop else ()
-    repeats = find_repeats(linted.totals, lint) if options.unsafe else {}
+    repeats = find_repeats(totals, lint) if options.unsafe else {}
     rules = {rule.id: rule for rule in settings.rules}
     jobs = []
-    for file in linted.totals:
+    for file in totals:
         path = file.source.path
         needs = file_needs(file, settings.rules, repeats.get(path), unsafe=options.unsafe, failing=failing)
         plan = RepairPlan(

@@ -18,6 +18,7 @@ from pytest_vft.evaluation.scoring import Scoring, kinds_of, score
 from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
 from pytest_vft.naming import option
+from pytest_vft.reading.object_paths import is_object
 from pytest_vft.runs.evaluation import Evaluation, StrPath, evaluate
 from pytest_vft.text import count, either, safe
 
@@ -39,10 +40,13 @@ def evaluate_live(  # noqa: PLR0913 - all by keyword, most with a default
 
     Only questions without an answer in *transcript* are asked, so an interrupted run can be resumed.
     All others but *before* and *on_answer* are those of evaluate(). *before* is called with the questions
-    before the first request. Raises EvaluationError if a question has no actual answer or an image that
-    cannot be sent, which is found before the first request, or no answer in the end.
+    before the first request. Raises UsageError if *transcript* is in object storage. Raises EvaluationError
+    if a question has no actual answer or an image that cannot be sent, which is found before the first
+    request, or no answer in the end.
     """
     path, split, keys = os.fspath(transcript), os.fspath(test), as_keys(keys)
+    if is_object(path):
+        raise UsageError(f"{path}: is in object storage; expected a file on this machine, for the answers")
     questions = read_questions(
         split,
         id_keys=keys.id,

@@ -29,6 +29,7 @@ from pytest_vft.runs.settings import Settings
 from pytest_vft.text import Safe, fill, safe
 
 _TOP = 2  # parts of a path such as /home
+_PACKED = (".gz", ".zst")
 _FEW = 10  # findings on paths that are shown one by one
 
 
@@ -66,7 +67,7 @@ def make_finding(
         line=found.line,
         pointer=found.pointer,
         message=texts.message or found.message,
-        advice=texts.advice,
+        advice=_advice(rule, path, found, texts.advice),
         image=found.image,
         skips=rule.skips,
         example=found.example,
@@ -76,6 +77,12 @@ def make_finding(
         unsafe=found.fix is not None and rule.unsafe,
         box=tuple(map(int, found.box.split(","))) if found.box else None,
     )
+
+
+def _advice(rule: Rule, path: str, found: ShardFinding, advice: str) -> str:
+    """Return *advice* on *found*, after a safe repair, if vft fix can write the file at *path*."""
+    is_written = PurePath(path).name != "-" and not path.endswith(_PACKED)  # "-" is standard input
+    return f"Run vft fix. By hand: {advice}" if found.fix and not rule.unsafe and is_written else advice
 
 
 def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResult:

@@ -14,6 +14,7 @@ from pytest_vft.checking.executors import shard_bytes_for
 from pytest_vft.checking.lint import measure_files
 from pytest_vft.checking.measuring import needs_pixels
 from pytest_vft.checking.memory import RunCache
+from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.results import LintResult, judge_files
@@ -91,17 +92,17 @@ def run_all(
             group.append(number)
     reports: dict[int, Report] = {}
     for group in groups:
-        measured = _measured([checks[number] for number in group], watch, executor, known)
-        made = [report for report, _ in measured]
+        made = _measured([checks[number] for number in group], watch, executor, known)
         reports |= zip(group, made, strict=True)
     return [reports[number] for number in range(len(several))]
 
 
-def run_with_result(settings: Settings, *, watch: Watch | None = None) -> tuple[Report, LintResult]:
-    """Lint the sources of *settings* and return the report and its result; see run_all()."""
+def run_with_totals(settings: Settings, *, watch: Watch | None = None) -> tuple[Report, list[FileTotals]]:
+    """Lint the sources of *settings* and return the report and the totals of the files; see run_all()."""
     settings.check()
-    (made,) = _measured([Check(settings, settings.rules)], watch)
-    return made
+    totals: list[FileTotals] = []
+    (report,) = _measured([Check(settings, settings.rules)], watch, totals=totals)
+    return report, totals
 
 
 def _alike(one: Settings, other: Settings) -> bool:
@@ -127,8 +128,9 @@ def _measured(
     watch: Watch | None,
     executor: Executor | None = None,
     known: KnownImages | None = None,
-) -> list[tuple[Report, LintResult]]:
-    """Return the reports of *checks*, which are alike, with the results that they are made of."""
+    totals: list[FileTotals] | None = None,
+) -> list[Report]:
+    """Return the reports of *checks*, which are alike; the totals of files are added to *totals*, if any."""
     settings = checks[0].settings
     fetched = FetchResults({})
 
@@ -181,6 +183,9 @@ def _measured(
             if len(checks) > 1:
                 chosen = [select_column(file, plan, column, counter) for file in files]
             results.append(judge_files(settings.sources, chosen, own))
+    if totals is not None:
+        totals += files
+    del files, chosen  # reports need as much memory
     troubles = store.warnings if store else ()
     reports = [
         labelled(make_report(check.settings, check.rules, linted, fetched, troubles), label(check.settings))
@@ -188,7 +193,7 @@ def _measured(
     ]
     for report in reports:
         _check_not_empty(report)
-    return list(zip(reports, results, strict=True))
+    return reports
 
 
 def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:

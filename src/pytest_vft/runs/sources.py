@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vft.errors import ConfigError, UsageError
+from pytest_vft.formats.dataset_info import DATASET_INFO, described_files
 from pytest_vft.model import Source, Split
 from pytest_vft.reading.object_paths import is_object, without_password
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
+from pytest_vft.text import either
 
 _PLAIN = (".jsonl", ".ndjson")
 SUFFIXES = tuple(end + packed for end in _PLAIN for packed in ("", ".gz", ".zst"))
+
+_SHOWN = 3  # files that a dataset_info.json describes
 
 _URL = re.compile(r"(s3[an]?|gc?s|az|abfss?|wasbs?|https?):/", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
@@ -177,13 +181,28 @@ def expand(given: str, folder: str = "") -> list[str]:
     if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
         raise UsageError(f"{given}: is not a regular file; write its content to a file")
     if os.path.lexists(path):  # a broken link or unreadable file is a finding
-        return [path]
+        return _with_examples(given, [path])
     pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
     found = _shortest(find_files(pattern))
     if not found:
         hint = "; objects are named s3://..., gs://... or az://..." if _URL.match(given) else ""
         raise UsageError(f"{without_password(given)}: no such file{hint}")
-    return found
+    return _with_examples(given, found)
+
+
+def _with_examples(given: str, paths: Sequence[str]) -> list[str]:
+    """Return *paths* without dataset_info.json, which describes other files.
+
+    Raises UsageError, with these files, if nothing else was *given*.
+    """
+    kept = [path for path in paths if not path.endswith(DATASET_INFO) or described_files(path) is None]
+    if not kept:
+        files = described_files(paths[0]) or ["the file with the examples"]
+        more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""
+        raise UsageError(
+            f"{given}: describes datasets and has no examples; give {either(files[:_SHOWN])}{more}"
+        )
+    return kept
 
 
 def _shortest(paths: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from xxhash import xxh3_64_intdigest
@@ -40,7 +41,8 @@ class RowSurveyor:
     def __init__(self, plan: BuildPlan) -> None:
         self._plan = plan
         self._images = ImagePlacer(plan.written)
-        self._judge = ImageFixer(plan.judged)
+        # The store of a shard has the cache, and measures for the judge.
+        self._judge = ImageFixer(replace(plan.judged, lint=replace(plan.judged.lint, cache=None)))
         self._known: dict[int, str | None] = {}
         self._looks: dict[int, bytes] = {}
         self._transports: set[str] = set()

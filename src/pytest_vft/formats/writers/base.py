@@ -14,11 +14,10 @@ from pytest_vft.formats.unread import KEY
 # Losses that change training, which are refused unless the user allows them.
 TRAINING_LOSSES = ("images", "examples", "weight", "tools", "roles", "refusals", "preferences")
 _AUTO = (None, "auto")
-# Formats for whose tools no provider says how training reads them.
-WITHOUT_TOOLS = frozenset({"gemini", "bedrock"})
+_USUAL = ChatTurn("", [])[3:]  # what most turns have beside role, pieces and form
 # Losses that do not, beside those of keys, "key NAME"; "other keys" are more than can be named, and "turns"
-# messages of one role that become one message.
-OTHER_LOSSES = ("name", "detail", "developer", "turns", "other keys")
+# messages of one role that become one message, and "ids" those of calls.
+OTHER_LOSSES = ("name", "detail", "developer", "turns", "ids", "other keys")
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,11 @@ def count_losses(conversation: Conversation, *kinds: str) -> Counter[str]:
     if conversation.tools:
         found["tools"] = 1
     for turn in conversation.everything:
-        for kind in _kinds(turn):
-            found[kind] += 1
+        if turn[3:] != _USUAL:
+            found.update(_kinds(turn))
+        for piece in turn.pieces:
+            if not isinstance(piece, str) and piece.detail not in _AUTO:
+                found["detail"] += 1
     if found.get("tools"):  # of an example, however many calls it has
         found["tools"] = 1
     lost = Counter({kind: found[kind] for kind in kinds if found[kind]}) if found else found
@@ -116,7 +118,7 @@ def key_losses(keys: Iterable[str]) -> Counter[str]:
 
 
 def _kinds(turn: ChatTurn) -> Iterator[str]:
-    """Yield a kind for each thing in *turn* that a format may not have."""
+    """Yield a kind for each thing in *turn*, beside texts and images, that a format may not have."""
     if turn.trained is False:
         yield "weight"
     if turn.name is not None:
@@ -125,9 +127,6 @@ def _kinds(turn: ChatTurn) -> Iterator[str]:
         yield "refusals"
     if turn.calls:
         yield "tools"
-    for piece in turn.pieces:
-        if not isinstance(piece, str) and piece.detail not in _AUTO:
-            yield "detail"
 
 
 def with_refusal_as_text(turn: ChatTurn) -> ChatTurn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_vft.formats.base import ImagePart
@@ -13,83 +13,162 @@ from pytest_vft.formats.writers.base import (
     FileShape,
     WrittenExample,
     count_losses,
-    merged,
     with_refusal_as_text,
     with_system_first,
+    without_tools,
 )
 from pytest_vft.formats.writers.tagged import check_tags
+from pytest_vft.formats.writers.tools import (
+    arguments_of,
+    bedrock_tools,
+    check_ids,
+    gemini_tools,
+    named_results,
+    result_texts,
+)
 
-_LOST = ("weight", "tools", "refusals", "name", "other keys")
+# A role and the parts of a message.
+Message = tuple[str, list[dict[str, Any]]]
+WriteParts = Callable[[ChatTurn], list[dict[str, Any]]]
+
+_LOST = ("weight", "refusals", "name", "other keys")
 _LEVELS = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
 _MEDIA_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 _MEDIA_TYPES |= {"gif": "image/gif", "heic": "image/heic", "heif": "image/heif"}
+# Tags that Amazon reserves: https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
+_RESERVED = ("<image>", "<video>")
 # The schemaVersion that Amazon's own validator requires (amzn-nova-forge 1.4.10, read 2026-11-25).
 _SCHEMA_VERSION = "bedrock-conversation-2024"
 
 
 class GeminiWriter(BareWriter):
-    """Writes {"systemInstruction": {...}, "contents": [...]}."""
+    """Writes {"systemInstruction": {...}, "contents": [...], "tools": [...]}.
+
+    The tuning page shows calls without ids, so results follow in the order of their calls.
+    """
 
     has_preferences = False
 
-    def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:  # noqa: ARG002 - Writer
+    def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
         """Return *conversation* as an example."""
-        system, turns, losses = _two_roles(conversation)
+        system, turns, losses = _two_roles(conversation, shape)
         losses += count_losses(conversation, *_LOST, "preferences")
+        calls = [call for turn in turns for call in turn.calls]
+        losses["ids"] += sum(call.id != f"call_{number}" for number, call in enumerate(calls, 1))
         roles = {"assistant": "model"}
-        contents = [
-            {"role": roles.get(turn.role, turn.role), "parts": list(map(_gemini_part, turn.pieces))}
-            for turn in turns
-        ]
-        example: dict[str, Any] = {"contents": contents}
+        contents, merged = _messages(named_results(turns), _gemini_parts)
+        losses += merged
+        example: dict[str, Any] = {
+            "contents": [{"role": roles.get(role, role), "parts": parts} for role, parts in contents]
+        }
         if system:
             texts = [{"text": text} for text in system]
             example = {"systemInstruction": {"role": "system", "parts": texts}} | example
-        return WrittenExample(example, losses)
+        if conversation.tools and "tools" not in shape.drops:
+            example["tools"], lost = gemini_tools(conversation.tools)
+            losses += lost
+        return WrittenExample(example, +losses)
 
 
 class BedrockWriter(BareWriter):
-    """Writes {"schemaVersion": ..., "system": [...], "messages": [...]}, the form of Converse."""
+    """Writes {"schemaVersion": ..., "system": [...], "toolConfig": {...}, "messages": [...]}, as Converse."""
 
     has_preferences = True
 
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
         """Return *conversation* as an example."""
-        check_tags(conversation)
-        system, turns, losses = _two_roles(conversation)
+        check_tags(conversation, _RESERVED)
+        system, turns, losses = _two_roles(conversation, shape)
         losses += count_losses(conversation, *_LOST, "detail")
         if shape.system and not system:
             raise NotConvertedError(
                 "the example has no system message, but others have one; add one to each, or remove all"
             )
-        messages = [_bedrock_message(turn, shape) for turn in turns]
+        check_ids(turns)
+        parts = _bedrock_parts(shape)
+        written, merged = _messages(turns, parts)
+        losses += merged
+        messages: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in written]
         if conversation.rejected:
-            if turns[-1].role != "assistant" or len(conversation.rejected) > 1:
-                raise NotConvertedError("an answer has several messages; expected a text")
-            answers = {"preferred": messages.pop(), "non-preferred": None}
-            answers["non-preferred"] = _bedrock_message(conversation.rejected[0], shape)
-            candidates = [
-                {"content": answer["content"], "preferenceLabel": label}
-                for label, answer in answers.items()
-                if answer
-            ]
+            rejected = conversation.rejected[0]
+            if (
+                turns[-1].role != "assistant"
+                or len(conversation.rejected) > 1
+                or turns[-1].calls
+                or rejected.calls
+            ):
+                raise NotConvertedError("an answer has several messages or calls a tool; expected a text")
+            answers = {"preferred": messages.pop()["content"], "non-preferred": parts(rejected)}
+            candidates = [{"content": one, "preferenceLabel": label} for label, one in answers.items()]
             messages.append({"role": "assistant", "candidates": candidates})
         example: dict[str, Any] = {"schemaVersion": _SCHEMA_VERSION}
         if system:
             example["system"] = [{"text": text} for text in system]
+        if conversation.tools and "tools" not in shape.drops:
+            tools, lost = bedrock_tools(conversation.tools)
+            example["toolConfig"] = {"tools": tools}
+            losses += lost
         return WrittenExample(example | {"messages": messages}, losses)
 
 
-def _two_roles(conversation: Conversation) -> tuple[Sequence[str], Sequence[ChatTurn], Counter[str]]:
-    """Return the system texts of *conversation*, its turns of user and assistant, and what is lost."""
-    turns, late = with_system_first(list(map(with_refusal_as_text, conversation.turns)))
+def _two_roles(
+    conversation: Conversation, shape: FileShape
+) -> tuple[Sequence[str], Sequence[ChatTurn], Counter[str]]:
+    """Return the system texts of *conversation*, its other turns, and what is lost.
+
+    If tools are dropped, so are their calls and results.
+    """
+    turns, losses = with_system_first(list(map(with_refusal_as_text, conversation.turns)))
     system = turns.pop(0) if turns and turns[0].role == "system" else None
     if system and system.images:
         raise NotConvertedError("a system message has an image")
-    said = [turn for turn in turns if turn.pieces or not turn.calls]  # the calls of tools are lost
-    as_user = [turn._replace(role="user") if turn.role == "tool" else turn for turn in said]
-    found, lost = merged(as_user)
-    return system.texts if system else (), found, lost + late
+    if "tools" in shape.drops:
+        losses += count_losses(conversation, "tools")
+        turns = [turn._replace(role="user") if turn.role == "tool" else turn for turn in without_tools(turns)]
+    return system.texts if system else (), turns, losses
+
+
+def _messages(turns: Iterable[ChatTurn], write: WriteParts) -> tuple[list[Message], Counter[str]]:
+    """Return the messages of *turns*, each a role and its parts, with turns of one role in a row as one.
+
+    Results of tools are parts of a message of the user. What is lost is returned, too.
+    """
+    found: list[Message] = []
+    losses: Counter[str] = Counter()
+    before = ""
+    for turn in turns:
+        role = "user" if turn.role == "tool" else turn.role
+        if found and found[-1][0] == role:
+            found[-1][1].extend(write(turn))
+            losses["turns"] += before == turn.role != "tool"
+        else:
+            found.append((role, write(turn)))
+        before = turn.role
+    return found, +losses
+
+
+def _gemini_parts(turn: ChatTurn) -> list[dict[str, Any]]:
+    if turn.role == "tool":
+        output = "\n".join(result_texts(turn))
+        return [{"functionResponse": {"name": turn.name, "response": {"output": output}}}]
+    calls = [{"functionCall": {"name": call.name, "args": arguments_of(call)}} for call in turn.calls]
+    return [*map(_gemini_part, turn.pieces), *calls]
+
+
+def _bedrock_parts(shape: FileShape) -> WriteParts:
+    """Return what writes a turn as parts in a file with *shape*."""
+
+    def parts(turn: ChatTurn) -> list[dict[str, Any]]:
+        if turn.role == "tool":
+            content = [{"text": text} for text in result_texts(turn)]
+            return [{"toolResult": {"toolUseId": turn.call_id, "content": content}}]
+        calls = [
+            {"toolUse": {"toolUseId": call.id, "name": call.name, "input": arguments_of(call)}}
+            for call in turn.calls
+        ]
+        return [*(_bedrock_part(piece, shape) for piece in turn.pieces), *calls]
+
+    return parts
 
 
 def _gemini_part(piece: Piece) -> dict[str, Any]:
@@ -116,10 +195,6 @@ def _media_type(image: ImagePart) -> str:
     if suffix not in _MEDIA_TYPES:
         raise NotConvertedError("the name of an image does not tell its format, such as .png")
     return _MEDIA_TYPES[suffix]
-
-
-def _bedrock_message(turn: ChatTurn, shape: FileShape) -> dict[str, Any]:
-    return {"role": turn.role, "content": [_bedrock_part(piece, shape) for piece in turn.pieces]}
 
 
 def _bedrock_part(piece: Piece, shape: FileShape) -> dict[str, Any]:

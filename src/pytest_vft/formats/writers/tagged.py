@@ -24,7 +24,10 @@ from pytest_vft.formats.writers.base import (
 from pytest_vft.formats.written import TAG
 from pytest_vft.text import safe
 
-_TAGS = (TAG, "<video>", "<audio>")
+# LLaMA-Factory 0.9.5 counts each of these tags (llamafactory/data/mm_plugin.py); ms-swift 4.6.0 leaves a tag
+# for which there is no video or audio as a word (swift/template/base.py:1160).
+_COUNTED = (TAG, "<video>", "<audio>")
+_STANDS_FOR = {TAG: "an image", "<video>": "a video", "<audio>": "an audio"}
 _BESIDE = ("detail", "name", "refusals", "other keys")
 
 
@@ -65,7 +68,7 @@ class LlamaFactoryWriter:
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
         """Return *conversation* as an example."""
         losses = count_losses(conversation, *_BESIDE)
-        check_tags(conversation)
+        check_tags(conversation, _COUNTED)
         check_answers(conversation, shape)
         turns, late = with_system_first(conversation.turns)
         turns, lost = merged(list(map(with_refusal_as_text, turns)))
@@ -131,7 +134,7 @@ class SwiftWriter(BareWriter):
     def write(self, conversation: Conversation, shape: FileShape) -> WrittenExample:
         """Return *conversation* as an example."""
         losses = count_losses(conversation, *_BESIDE)
-        check_tags(conversation)
+        check_tags(conversation, (TAG,))
         check_answers(conversation, shape)
         turns, lost = merged(list(map(with_refusal_as_text, conversation.turns)))
         losses += lost
@@ -155,14 +158,14 @@ def _swift_messages(turn: ChatTurn) -> Iterator[dict[str, Any]]:
         yield {"role": "tool_call", "content": _calls_text([call])}
 
 
-def check_tags(conversation: Conversation) -> None:
-    """Raise NotConvertedError for a text with a tag, which a trainer takes for an image."""
+def check_tags(conversation: Conversation, tags: Sequence[str]) -> None:
+    """Raise NotConvertedError for a text with one of *tags*, which the target takes for an image."""
     for turn in conversation.everything:
         for piece in turn.pieces:
             if not isinstance(piece, str) or "<" not in piece:
                 continue
-            if tag := next((tag for tag in _TAGS if tag in piece), None):
-                raise NotConvertedError(f"a text contains {safe(tag)}, which stands for an image or a video")
+            if tag := next((tag for tag in tags if tag in piece), None):
+                raise NotConvertedError(f"a text contains {safe(tag)}, which stands for {_STANDS_FOR[tag]}")
 
 
 def tagged_text(pieces: Sequence[Piece]) -> str:
