@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 from pytest_vft.checking.executors import ExecutorError
 from pytest_vft.errors import LintError, UsageError
@@ -120,6 +121,7 @@ class ClusterExecutor(Executor):
         self.address = address
         self.tasks = 0
         self._client = client
+        self._name = f"vft-{uuid4().hex}"  # how the keys of the tasks start
         self._workers = 0
         self._counted = float("-inf")
 
@@ -137,8 +139,17 @@ class ClusterExecutor(Executor):
         """Return the future of fn(*args, **kwargs), of which only result() and cancel() work."""
         self.tasks += 1
         call = pickle.dumps(_Call(fn, args, kwargs))
-        # Not pure: Dask would answer the same call, about a file that has changed, with an old result.
-        return _ClusterFuture(self, self._client.submit(pickle.loads, call, pure=False))
+        # A new key: Dask would answer the same call, about a file that has changed, with an old result.
+        return _ClusterFuture(self, self._client.submit(pickle.loads, call, key=f"{self._name}-{self.tasks}"))
+
+    def count_repeated(self) -> int:
+        """Return how many tasks were handed out again because their worker was lost."""
+        try:
+            events = self._client.get_events("all")
+        except Exception:  # noqa: BLE001 - the results have come, so a cluster that is gone now is no error
+            return 0
+        lost = [event for _, event in events if event.get("action") == "remove-worker"]
+        return sum(key.startswith(self._name) for event in lost for key in event["processing-tasks"])
 
     def check_has_workers(self) -> None:
         """Raise ExecutorError if there are no workers."""

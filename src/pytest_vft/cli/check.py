@@ -132,8 +132,11 @@ def _run(selection: _Selection, cluster_name: str | None, *, quiet: bool) -> Rep
         return run(selection.groups[0])
     with cluster(cluster_name) as executor, nullcontext() if quiet else watching() as watch:
         report = run_groups(selection.groups, watch=watch, executor=executor)
-    if executor and not quiet:
-        print(f"vft: {count(executor.tasks, 'task')} on the cluster at {executor.address}", file=sys.stderr)
+        if executor and not quiet:
+            again = executor.count_repeated()
+            repeated = f"; {again:,} of them repeated after a worker was lost" if again else ""
+            tasks = count(executor.tasks, "task")
+            print(f"vft: {tasks} on the cluster at {executor.address}{repeated}", file=sys.stderr)
     if not selection.unchanged:
         return report
     note = f"{count(selection.unchanged, 'file')} not checked: no change since the revision of --since"
