@@ -376,10 +376,11 @@ def test_deaths_of_workers_and_of_the_scheduler(
         there = lint_files([source], plan(), workers=lambda _: executor, watch=kill, shard_bytes=10_000)
         assert there == local
         assert first.wait(timeout=30) == -signal.SIGKILL
-        assert 1 <= executor.count_repeated() <= executor.tasks
+        assert executor.count_repeated() <= executor.tasks  # none if the worker had nothing to do
 
         with pytest.raises(LintError, match=r"train.jsonl: bytes 0 to [0-9,]+: 2 workers died at this task"):
             lint_files([source], plan(), workers=lambda _: Deadly(executor))
+        assert executor.count_repeated() >= 1
 
         def kill_scheduler(_: ReadProgress) -> None:
             process.kill()
