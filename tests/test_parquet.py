@@ -325,7 +325,7 @@ WHOLE = damaged()["whole"]
 
 
 @given(st.lists(st.tuples(st.integers(4, len(WHOLE) - 5), st.integers(0, 255)), min_size=1, max_size=20))
-# Always the same bytes: pyarrow 26.0.1 ended the process at random ones once, which Python code cannot prevent.
+# Always the same bytes: pyarrow 26.0.1 once ended the process at random ones, which no Python code prevents.
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_changed_bytes_do_not_end_a_run(changes: list[tuple[int, int]]) -> None:
     content = bytearray(WHOLE)
