@@ -408,6 +408,7 @@ REFUSED = [
     (calling(look("a", arguments="[7]")), "arguments of a call of find are no JSON object"),
     (calling(look("a", arguments="lot 7")), "arguments of a call of find are no JSON object"),
     (calling(look("a", arguments=f'{{"n":{10**30}}}')), "a number beyond 64 bits"),
+    (calling(look("a", arguments='{"n":1,"n":2}')), "have a key twice"),
     (calling(look("a"), results=[result("a", [IMAGE])]), "result of a tool has an image"),
     (calling(look("a"), results=[result("b")]), "has the id b, which no call before it has"),
 ]

@@ -72,7 +72,7 @@ def parse_line(raw: bytes | LongLine, lifted: bytes | None = None) -> Line:
         return _diagnose(raw.removesuffix(b"\n"))
     length = len(raw) - raw.endswith(b"\n")
     if _keys_may_repeat(lifted, value):
-        return Line(length, value, repeated_keys=_repeated_keys(lifted))
+        return Line(length, value, repeated_keys=repeated_keys(lifted))
     return _line((length, value, False, "JSON", None, None, None, (), 1))
 
 
@@ -118,7 +118,7 @@ def _keys_may_repeat(text: bytes, value: object) -> bool:
     return _BACKSLASH in text and b"\\u0022" in text
 
 
-def _repeated_keys(text: bytes) -> Sequence[str]:
+def repeated_keys(text: bytes) -> Sequence[str]:
     """Return the keys that occur twice in one object of *text*, which is JSON, in their order."""
     found: dict[str, None] = {}
 

@@ -13,6 +13,7 @@ import orjson
 from pytest_vft.formats.conversation import ChatTurn, NotConvertedError, ToolCall
 from pytest_vft.formats.parameters import to_gemini
 from pytest_vft.formats.writers.base import key_losses
+from pytest_vft.reading.lines import repeated_keys
 from pytest_vft.text import safe
 
 _NO_PARAMETERS = {"type": "object", "properties": {}}
@@ -57,7 +58,7 @@ def bedrock_tools(tools: Sequence[Any]) -> tuple[list[dict[str, Any]], Counter[s
 
 
 def arguments_of(call: ToolCall) -> Mapping[str, Any]:
-    """Return the arguments of *call*. Raises NotConvertedError if they are no JSON object."""
+    """Return the arguments of *call*. Raises NotConvertedError if these are no JSON object or would change."""
     try:
         arguments = orjson.loads(call.arguments)
     except orjson.JSONDecodeError:
@@ -66,6 +67,8 @@ def arguments_of(call: ToolCall) -> Mapping[str, Any]:
         raise NotConvertedError(f"the arguments of a call of {safe(call.name)} are no JSON object")
     if arguments != json.loads(call.arguments):  # orjson reads an integer beyond 64 bits as a float
         raise NotConvertedError(f"the arguments of a call of {safe(call.name)} have a number beyond 64 bits")
+    if repeated_keys(call.arguments.encode()):
+        raise NotConvertedError(f"the arguments of a call of {safe(call.name)} have a key twice")
     return arguments
 
 
