@@ -58,7 +58,7 @@ def bedrock_tools(tools: Sequence[Any]) -> tuple[list[dict[str, Any]], Counter[s
 
 
 def arguments_of(call: ToolCall) -> Mapping[str, Any]:
-    """Return the arguments of *call*. Raises NotConvertedError if these are no JSON object or would change."""
+    """Return the arguments of *call*. Raises NotConvertedError if they are no JSON object or would change."""
     try:
         arguments = orjson.loads(call.arguments)
     except orjson.JSONDecodeError:
