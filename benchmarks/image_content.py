@@ -136,7 +136,7 @@ def similarity(half: Sequence[Image.Image]) -> None:
 
 
 def refilled() -> None:
-    """Print how many images of one template with other content are alike, and the recall of their copies."""
+    """Print how many images of one template with different content are alike, and the recall of copies."""
     for name, images in templates(DRAWN, SEED).items():
         known = looks([jpeg(image) for image in images])
         false_pairs(name, known)

@@ -143,15 +143,15 @@ def documents(number: int, seed: int) -> Iterator[Image.Image]:
 
 
 def templates(number: int, seed: int) -> dict[str, list[Image.Image]]:
-    """Return *number* images of each template with other content by *seed*, as they are and as scans.
+    """Return *number* images of each template with different content by *seed*, as they are and as scans.
 
-    The scans have uneven light, as of one lamp, blur and noise.
+    The scans have uneven light, blur and noise.
     """
     chance = random.Random(seed)  # noqa: S311 - no secret
     flat = {
         "forms by hand": [filled_form(chance) for _ in range(number)],
         "receipts": [receipt(chance) for _ in range(number)],
-        "screens of one program": [screen(chance) for _ in range(number)],
+        "screenshots of one program": [screen(chance) for _ in range(number)],
     }
     return flat | {f"{name}, scanned": [scan(image) for image in images] for name, images in flat.items()}
 

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,21 +41,27 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of an S3 server on loopback, and its log with one line for each request."""
-    log = tmp_path_factory.mktemp("moto") / "log"
+@contextmanager
+def logging_server(command: Sequence[str], log: Path, ready: str) -> Iterator[tuple[str, Path]]:
+    """Run a server by *command*; yield its address, which follows the words *ready* in *log*, and *log*."""
     with log.open("wb") as file:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
         server = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ, "NO_COLOR": "1"})
     try:
-        while "Running on" not in (text := log.read_text()):
+        while ready not in (text := log.read_text()):
             assert server.poll() is None, text
             time.sleep(0.05)
-        yield text.partition("Running on ")[2].split()[0], log
+        yield text.partition(ready)[2].split()[0], log
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of an S3 server on loopback, and its log with one line for each request."""
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    with logging_server(command, tmp_path_factory.mktemp("moto") / "log", "Running on ") as server:
+        yield server
 
 
 @pytest.fixture
@@ -86,18 +93,10 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
     program = shutil.which("azurite-blob")
     if program is None:
         pytest.skip("azurite is not installed")
-    log = tmp_path_factory.mktemp("azure") / "log"
     options = "--inMemoryPersistence --skipApiVersionCheck --disableTelemetry --blobPort 0"
-    with log.open("wb") as file:
-        server = subprocess.Popen([program, *options.split()], stdout=file, stderr=file)
-    try:
-        while "successfully listens on" not in (text := log.read_text()):
-            assert server.poll() is None, text
-            time.sleep(0.05)
-        yield text.partition("successfully listens on ")[2].split()[0], log
-    finally:
-        server.terminate()
-        server.wait()
+    log = tmp_path_factory.mktemp("azure") / "log"
+    with logging_server([program, *options.split()], log, "successfully listens on ") as server:
+        yield server
 
 
 @pytest.fixture(params=["s3", "gs", "az"])

@@ -11,7 +11,7 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Check, Verdicts, compile_check
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import ShardTotals
-from pytest_vft.facts.example import CountImage, Example
+from pytest_vft.facts.example import CountImage, CountText, Example
 from pytest_vft.facts.tokens import ASK_ABOVE, ImageTokens, Range, text_tokens
 
 _NAMES = ("tokens_at_least", "tokens_at_most", "image_tokens_at_least", "image_tokens_at_most")
@@ -46,6 +46,7 @@ class OtherCounters:
     def __init__(self, plan: LintPlan, rules: Sequence[Rule], check: Check, data_format: str) -> None:
         self._counts_text = plan.image_tokens.count_text if plan.image_tokens else text_tokens
         self._text: Range = (0, 0)
+        self._ranges: dict[CountText, Range] = {}  # of the example, by the functions that count its texts
         self._check = check
         self._groups = []
         for number, counter in enumerate(plan.other_tokens):
@@ -63,6 +64,7 @@ class OtherCounters:
     def count_text(self, texts: Sequence[str]) -> Range:
         """Return the tokens of *texts*, those of the next example, by the plan's own counter."""
         self._text = self._counts_text(texts)
+        self._ranges = {self._counts_text: self._text}
         return self._text
 
     def measure(self, example: Example) -> None:
@@ -117,7 +119,10 @@ class OtherCounters:
 
     def _text_tokens(self, counter: ImageTokens, texts: Sequence[str]) -> Range:
         """Return the tokens of *texts*, those of the example that is measured, by *counter*."""
-        return self._text if counter.count_text == self._counts_text else counter.count_text(texts)
+        count_text = counter.count_text
+        if count_text not in self._ranges:
+            self._ranges[count_text] = count_text(texts)
+        return self._ranges[count_text]
 
     def _count(self, example: Example, group: _Group) -> _Counted:
         """Return the tokens of *example* by the counter of *group*."""

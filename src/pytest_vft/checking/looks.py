@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from pytest_vft.checking.turn_tables import shifted
+
 _UNKNOWN, _FLAT, _KNOWN = range(3)
 _WIDTH = 3  # numbers in a row
 
@@ -50,11 +52,9 @@ class LookTable:
         """Add the images of *other*, which follows after *lines* lines, except those added before."""
         keys = self._keys
         if keys.isdisjoint(other.rows[1::_WIDTH]):
-            rows = other.rows[:]
-            rows[::_WIDTH] = array("Q", [line + lines for line in rows[::_WIDTH]])
-            self.rows += rows
+            self.rows += shifted(other.rows, _WIDTH, 0, lines)
             self.fingerprints += other.fingerprints
-            keys.update(rows[1::_WIDTH])
+            keys.update(other.rows[1::_WIDTH])
             return
         for line, key, fingerprint in other:
             if key not in keys:

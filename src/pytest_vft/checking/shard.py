@@ -187,7 +187,7 @@ class ShardLinter:
             "message": messages.counts(),
             "image": images.counts(),
         }
-        totals.close()
+        totals.pack()
         return totals
 
     def _other_counters(self, shard: Shard, checks: Mapping[Scope, Check]) -> OtherCounters | None:

@@ -14,15 +14,13 @@ from xxhash import xxh3_64_intdigest
 
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.looks import LookTable
-from pytest_vft.checking.turn_tables import ShotTable, TurnTable
+from pytest_vft.checking.turn_tables import LOW_HALF, ShotTable, TurnTable
 from pytest_vft.facts.first_keys import MAX_KEYS
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import ExamplePlace, Scope
 from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.links import unsigned
 from pytest_vft.reading.remote import Remote
-
-_64_BITS = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class ShardFinding(NamedTuple):
@@ -135,13 +133,6 @@ class ShardTotals:
         for name, empty in _EMPTY.items():
             if not getattr(self, name):
                 setattr(self, name, empty)
-
-    def close(self) -> None:
-        """Replace those containers of open_totals() that are empty, as pack() does with all."""
-        self.image_keys, self.measured = self.image_keys or _NO_LIST, self.measured or _NO_LIST
-        self.first_keys = self.first_keys or _NO_MAP
-        self.turns, self.shots = self.turns or _NO_TURNS, self.shots or _NO_SHOTS
-        self.looks = self.looks or _NO_LOOKS
         self.turns.pack()
 
     def forget(self) -> None:
@@ -150,11 +141,11 @@ class ShardTotals:
 
     def see_image(self, key: int) -> None:
         """Note the image with this key."""
-        self.image_keys.append(key & _64_BITS)
+        self.image_keys.append(key & LOW_HALF)
 
     def see_look(self, line: int, key: int, fingerprint: str | None) -> None:
         """Note what the image with this key, on *line*, looks like."""
-        self.looks.append(line, key & _64_BITS, fingerprint)
+        self.looks.append(line, key & LOW_HALF, fingerprint)
 
     def see_url(self, line: int, url: str, remote: Remote | None, *, settled: bool) -> None:
         """Note that *url* is on *line*, what was found behind it if it was fetched, and if it is settled."""
@@ -164,7 +155,7 @@ class ShardTotals:
         if settled:
             if remote is None or remote.content is None:
                 return
-            image = remote.content & _64_BITS
+            image = remote.content & LOW_HALF
         elif remote:
             self.unsettled = self.unsettled or []
             self.unsettled.append((line, url))

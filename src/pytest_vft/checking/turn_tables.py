@@ -11,16 +11,16 @@ from typing import Any
 
 from pytest_vft.facts.turns import Turn
 
-_64_BITS = 0xFFFF_FFFF_FFFF_FFFF
+LOW_HALF = 0xFFFF_FFFF_FFFF_FFFF  # of a key
 _numbers = partial(array, "Q")  # numbers of 64 bits
 _NO_IMAGES: Any = ()
 
 
-def _shift(rows: array[int], width: int, column: int, offset: int) -> array[int]:
+def shifted(rows: array[int], width: int, column: int, offset: int) -> array[int]:
     """Return *rows* of *width* numbers with *offset* added to one *column*."""
-    shifted = rows[:]
-    shifted[column::width] = array("Q", [number + offset for number in rows[column::width]])
-    return shifted
+    result = rows[:]
+    result[column::width] = array("Q", [number + offset for number in rows[column::width]])
+    return result
 
 
 @dataclass(slots=True)
@@ -38,13 +38,13 @@ class TurnTable:
         """Add *turn*, which is on *line*."""
         key, answer, words, images, repeated = turn
         for image in images:
-            self.images.append(image & _64_BITS)
+            self.images.append(image & LOW_HALF)
         words = 0 if answer is None else words
         self.rows.extend((line, key, answer or 0, words, repeated, len(self.images)))
 
     def extend(self, other: TurnTable, lines: int) -> None:
         """Add the turns of *other*, which follows after *lines* lines."""
-        self.rows.extend(_shift(_shift(other.rows, 6, 0, lines), 6, 5, len(self.images)))
+        self.rows.extend(shifted(shifted(other.rows, 6, 0, lines), 6, 5, len(self.images)))
         if other.images:
             self.images = self.images or _numbers()
             self.images.extend(other.images)
@@ -103,7 +103,7 @@ class ShotTable:
 
     def extend(self, other: ShotTable, lines: int) -> None:
         """Add the answers of *other*, which follows after *lines* lines."""
-        self.rows.extend(_shift(other.rows, 2, 0, lines))
+        self.rows.extend(shifted(other.rows, 2, 0, lines))
         self.pointers.extend(map(sys.intern, other.pointers))
 
     def __len__(self) -> int:

@@ -212,10 +212,11 @@ def survey_entries(entries: Iterable[ReadEntry]) -> ShardSurvey:
     """Return the survey of *entries*, of those that are examples."""
     surveyor = Surveyor()
     for one in entries:
-        if isinstance(one.example, PlainExample):
-            surveyor.add(one.example.conversation)
-        elif isinstance(one.example, Conversation):
-            surveyor.add(one.example)
+        example = one.example
+        if isinstance(example, PlainExample):
+            example = example.conversation
+        if isinstance(example, Conversation):
+            surveyor.add(example)
     return surveyor.survey()
 
 

@@ -24,15 +24,6 @@ class FirstKeyFacts(TypedDict):
     last_new_key_start: int
 
 
-_NO_KEYS: FirstKeyFacts = {
-    "images_column": False,
-    "image_columns": [],
-    "last_new_key": "",
-    "last_new_key_line": 0,
-    "last_new_key_start": 0,
-}
-
-
 class FirstKeys:
     """Maps each key to the line, and the byte where the line starts, of the first example that has the key.
 
@@ -74,8 +65,6 @@ def _inner_keys(name: str, value: Mapping[str, Any]) -> Iterator[str]:
 
 def key_facts(places: Mapping[str, tuple[int, int]], before: int = 0) -> FirstKeyFacts:
     """Return the facts about the keys of a file that first appear at *places*, after *before* bytes."""
-    if not places:
-        return _NO_KEYS
     last = max(places, key=lambda key: places[key][1], default="")
     line, start = places.get(last, (0, 0))
     return {

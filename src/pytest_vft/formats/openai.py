@@ -47,13 +47,10 @@ class OpenAI:
         faults = self._shape.faults(example)
         unsound = unsound_places(faults)
         messages = () if ("messages",) in unsound else example["messages"]
-        by_message = Counter(
-            path[1] for path, _ in faults if len(path) > 1 and path[-1] not in BESIDE_CONTENT
-        )
         # A value that is not an example at all has no known keys.
         unknown = () if any(not fault.path for fault in faults) else unknown_keys(example, self._shape.keys)
         return Chat(
-            read_messages(messages, unsound, by_message),
+            read_messages(messages, unsound, faults_by_message(faults)),
             len(messages),
             faults,
             unknown,
@@ -64,6 +61,11 @@ class OpenAI:
 
 def _others(example: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in example.items() if key != "messages"}
+
+
+def faults_by_message(faults: Sequence[Fault]) -> Counter[str | int]:
+    """Return the numbers of *faults* that leave out content, by the index of their message."""
+    return Counter(path[1] for path, _ in faults if len(path) > 1 and path[-1] not in BESIDE_CONTENT)
 
 
 def unsound_places(faults: Sequence[Fault]) -> set[KeyPath]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_vft.formats.base import BESIDE_CONTENT, Chat, Fault, KeyPath
+from pytest_vft.formats.base import Chat, Fault, KeyPath
 from pytest_vft.formats.chat import read_messages
 from pytest_vft.formats.keys import unknown_keys
-from pytest_vft.formats.openai import unsound_places, value_at
+from pytest_vft.formats.openai import faults_by_message, unsound_places, value_at
 from pytest_vft.formats.shape import ExampleShape
 from pytest_vft.resources import read_schema
 
@@ -41,10 +40,7 @@ class OpenAIPreference:
         unsound |= {("messages", number) for number, one in enumerate(messages) if not isinstance(one, dict)}
         if ("messages",) in unsound:  # the example has another format, or too many faults
             messages, alternatives = [], 0
-        by_message = Counter(
-            path[1] for path, _ in in_chat if len(path) > 1 and path[-1] not in BESIDE_CONTENT
-        )
-        rows = read_messages(messages, unsound, by_message)
+        rows = read_messages(messages, unsound, faults_by_message(in_chat))
         source = example.get(_INPUT)
         keys = source if isinstance(source, dict) else {}
         unknown = [*unknown_keys(example, self._shape.keys), *unknown_keys(keys, self._input_keys, (_INPUT,))]

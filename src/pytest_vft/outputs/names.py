@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vft.errors import UsageError
+from pytest_vft.reading.compression import PACKED
 from pytest_vft.reading.object_paths import is_object
 
 REJECTED = ".rej"  # follows the name of a file: the examples that were set aside
 REASONS = ".rej.csv"  # why they were set aside
 ORIGIN = ".origin.csv"  # where each line comes from
-_COMPRESSED = (".gz", ".zst")  # outputs are plain
 SIDE_FILES = (REJECTED, REASONS, ORIGIN)
 
 
@@ -97,7 +97,7 @@ def _name(path: str, suffixes: Mapping[str, str]) -> str:
     if path not in suffixes:
         return name
     stem, end = os.path.splitext(name)  # noqa: PTH122 - as above
-    if end.lower() in _COMPRESSED:
+    if end.lower() in PACKED:
         stem = os.path.splitext(stem)[0]  # noqa: PTH122 - as above
     return stem + suffixes[path]
 

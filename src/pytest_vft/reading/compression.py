@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 GZIP, ZSTANDARD = "gzip", "Zstandard"
+PACKED = (".gz", ".zst")  # ends of the names of compressed files
 END_OF_TEXT = 1 << 62  # the end of a compressed text, whose size is not known before it is read
 
 

@@ -145,10 +145,10 @@ def drop_advice(refusals: int, drop: bool) -> str:  # noqa: FBT001 - whether --d
 def changed_text(changes: Mapping[str, int]) -> str:
     """Return what was done that changes nothing in training, from numbers by kind; "" if nothing was."""
     kinds = [kind for kind in _CHANGED if changes.get(kind)]
-    texts = [f"{count(changes[kind], 'image')} {kind}" for kind in kinds]
+    words = {kind: kind for kind in kinds}
     if files := changes.get("image files"):
-        written = f"{count(changes['written to files'], 'image')} written to "
-        texts = [f"{written}{count(files, 'file')}" if one == f"{written}files" else one for one in texts]
+        words["written to files"] = f"written to {count(files, 'file')}"
+    texts = [f"{count(changes[kind], 'image')} {words[kind]}" for kind in kinds]
     if contents := changes.get("contents"):
         texts.append(f"contents of {count(contents, 'message')} written as lists")
     return f"changed: {'; '.join(texts)}" if texts else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_vft.checking.measuring import needed_measurers
-from pytest_vft.converting.plan import ConversionPlan, Images
+from pytest_vft.converting.plan import Images
 from pytest_vft.errors import UsageError
 from pytest_vft.facts.table import usual_columns
 from pytest_vft.fixing.plan import RepairPlan
@@ -19,6 +19,7 @@ from pytest_vft.naming import option
 from pytest_vft.reading.fingerprint import Fingerprints
 from pytest_vft.reading.measurers import Measurer
 from pytest_vft.runs.build_request import BuildRequest
+from pytest_vft.runs.conversion_form import ConversionForm, make_conversion_plan
 from pytest_vft.runs.run import make_plan
 from pytest_vft.tables.columns import Columns, read_column
 from pytest_vft.tables.files import RowFile
@@ -106,23 +107,20 @@ def make_build_plan(setup: BuildSetup, table: RowFile, shots: tuple[ChatTurn, ..
     lint = replace(make_plan(settings, rules), measurers=measurers)
     about_one = tuple(rule for rule in settings.rules if rule.scope == "example" and rule.severity == "error")
     judged = RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
-    written = ConversionPlan(
-        source=source,
-        data_format=form.data_format,
-        shape=form.train,
-        target=request.target.name,
-        allowed=frozenset({"weight"} if shots else ()),
-        images=form.images,
-        repair=replace(judged, lint=replace(lint, full=False, cache=None, measurers=())),
+    plan = make_conversion_plan(
+        request.target,
+        ConversionForm(form.data_format, form.train, form.images),
+        settings,
+        replace(judged, lint=replace(lint, full=False, cache=None, measurers=())),
         staged=folders.staged,
         folder=folders.out,
-        prefix=request.target.prefix,
         judged=bool(request.target.prefix),
-        bucket=request.target.bucket,
-        local="file" in request.target.takes(form.data_format),
+    )
+    written = replace(
+        plan,
+        allowed=frozenset({"weight"} if shots else ()),
         bodies=folders.bodies,
         causes=folders.causes or {},
-        image_roots=settings.image_roots,
         is_table=table.is_table,
     )
     return BuildPlan(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.converting.files import PARQUET_SUFFIX, FileConversion, convert_file, image_folder
 from pytest_vft.converting.images import FOLDER
-from pytest_vft.converting.plan import ConversionPlan, Images
+from pytest_vft.converting.plan import Images
 from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.converting.work import CutFile, cut_file, survey_file, survey_start
 from pytest_vft.errors import UsageError
@@ -24,7 +24,7 @@ from pytest_vft.reading.files import ARRAY, PARQUET, OpenedFile, open_file
 from pytest_vft.reading.remote import Watch, counted
 from pytest_vft.report.conversion import Conversion, RefusedExamples
 from pytest_vft.runs.conversion_bodies import Bodies, fetch_bodies
-from pytest_vft.runs.conversion_form import ConversionForm, find_form, make_repair_plan
+from pytest_vft.runs.conversion_form import ConversionForm, find_form, make_conversion_plan, make_repair_plan
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.next_steps import next_steps
 from pytest_vft.runs.side_files import side_files
@@ -140,24 +140,22 @@ class _Run:
         request, form, name = self._request, self._form, self._name(file)
         judged = bool(request.target.prefix) or request.limit.drop
         with self._folder.part(name, self._key(file)) as part:
-            plan = ConversionPlan(
-                source=file.cut.source,
-                data_format=form.data_format,
-                shape=form.shape,
-                target=request.target.name,
-                no_tools=request.target.no_tools,
-                allowed=request.allowed,
-                images=self._images(file),
-                repair=make_repair_plan(request.settings, file.cut.source, judged=judged),
+            repair = make_repair_plan(request.settings, file.cut.source, judged=judged)
+            plan = make_conversion_plan(
+                request.target,
+                form,
+                request.settings,
+                repair,
                 staged=image_folder(part),
                 folder=str(self._folder.path),
-                prefix=request.target.prefix,
-                bucket=request.target.bucket,
-                local="file" in request.target.takes(form.data_format),
+                judged=judged,
+            )
+            plan = replace(
+                plan,
+                allowed=request.allowed,
+                images=self._images(file),
                 bodies=bodies.folder,
                 causes={url: bodies.causes[url] for url in file.survey.urls if url in bodies.causes},
-                image_roots=request.settings.image_roots,
-                judged=judged,
                 keep_refused=request.limit.drop,
                 is_table=file.cut.is_table,
             )

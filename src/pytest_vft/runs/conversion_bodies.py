@@ -25,7 +25,7 @@ class Bodies:
 
 
 def pretend_bodies(urls: Collection[str], folder: str) -> Bodies:
-    """Write a small sound image into *folder* for each of *urls*, as if that was fetched."""
+    """Write a small sound image into *folder* for each of *urls*, as if it had been fetched."""
     bodies = Bodies(folder)
     for url in urls:
         bodies.keep(url, draw("png 64x64 rgb")[1])

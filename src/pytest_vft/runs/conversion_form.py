@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from pytest_vft.converting.plan import Images
+from pytest_vft.converting.plan import ConversionPlan, Images
 from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.fixing.plan import RepairPlan
 from pytest_vft.formats.writers.base import FileShape
@@ -54,3 +54,36 @@ def make_repair_plan(settings: Settings, source: Source, *, judged: bool) -> Rep
     plan = make_plan(settings, images)
     lint = replace(plan, full=judged, cache=plan.cache if judged else None)
     return RepairPlan(lint=lint, source=source, ignored=frozenset(settings.reasons), unsafe=False)
+
+
+def make_conversion_plan(  # noqa: PLR0913 - three by keyword
+    target: ConversionTarget,
+    form: ConversionForm,
+    settings: Settings,
+    repair: RepairPlan,
+    *,
+    staged: str,
+    folder: str,
+    judged: bool,
+) -> ConversionPlan:
+    """Return the plan that writes the file of *repair* in *form* for *target*; no loss is allowed.
+
+    *staged*, *folder* and *judged* are those of the plan.
+    """
+    return ConversionPlan(
+        source=repair.source,
+        data_format=form.data_format,
+        shape=form.shape,
+        target=target.name,
+        no_tools=target.no_tools,
+        allowed=frozenset(),
+        images=form.images,
+        repair=repair,
+        staged=staged,
+        folder=folder,
+        prefix=target.prefix,
+        judged=judged,
+        bucket=target.bucket,
+        local="file" in target.takes(form.data_format),
+        image_roots=settings.image_roots,
+    )

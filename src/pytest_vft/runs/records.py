@@ -12,6 +12,7 @@ from pytest_vft.checking.measuring import SIMILAR_IMAGE, needs_pixels
 from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardFinding
 from pytest_vft.model import Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
+from pytest_vft.reading.compression import PACKED
 from pytest_vft.reading.links import masked
 from pytest_vft.reading.remote import FetchResults
 from pytest_vft.runs.notes import (
@@ -29,7 +30,6 @@ from pytest_vft.runs.settings import Settings
 from pytest_vft.text import Safe, fill, safe
 
 _TOP = 2  # parts of a path such as /home
-_PACKED = (".gz", ".zst")
 _FEW = 10  # findings on paths that are shown one by one
 
 
@@ -81,7 +81,7 @@ def make_finding(
 
 def _advice(rule: Rule, path: str, found: ShardFinding, advice: str) -> str:
     """Return *advice* on *found*, after a safe repair, if vft fix can write the file at *path*."""
-    is_written = PurePath(path).name != "-" and not path.endswith(_PACKED)  # "-" is standard input
+    is_written = PurePath(path).name != "-" and not path.endswith(PACKED)  # "-" is standard input
     return f"Run vft fix. By hand: {advice}" if found.fix and not rule.unsafe and is_written else advice
 
 

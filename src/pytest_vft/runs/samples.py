@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import NamedTuple, Self
 
 from pytest_vft.converting.entries import ShardEntry
 from pytest_vft.converting.images import FOLDER
-from pytest_vft.converting.plan import ConversionPlan
 from pytest_vft.converting.shard import ReadEntry, ShardConverter, read_conversations, survey_entries
 from pytest_vft.converting.survey import ShardSurvey
 from pytest_vft.errors import UsageError
@@ -25,7 +25,7 @@ from pytest_vft.reading.files import open_file
 from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.shards import LongLine
 from pytest_vft.runs.conversion_bodies import Bodies, pretend_bodies
-from pytest_vft.runs.conversion_form import find_form, make_repair_plan
+from pytest_vft.runs.conversion_form import find_form, make_conversion_plan, make_repair_plan
 from pytest_vft.runs.conversion_target import ConversionTarget
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.side_files import side_files
@@ -102,28 +102,18 @@ class Samples:
         Raises UsageError if the files cannot be converted, and OSError.
         """
         form = find_form(target, (file.survey for file in self.files))
+        outputs, judged = str(self._outputs), bool(target.prefix)
         refused: list[str] = []
         losses: Counter[str] = Counter()
         changes: Counter[str] = Counter()
         written: list[tuple[Source, Path]] = []
         for file in self.files:
-            plan = ConversionPlan(
-                source=file.source,
-                data_format=form.data_format,
-                shape=form.shape,
-                target=target.name,
-                allowed=frozenset(TRAINING_LOSSES),
-                images=form.images,
-                repair=make_repair_plan(settings, file.source, judged=bool(target.prefix)),
-                staged=str(self._outputs),
-                folder=str(self._outputs),
-                prefix=target.prefix,
-                judged=bool(target.prefix),
-                bucket=target.bucket,
-                local="file" in target.takes(form.data_format),
-                bodies=None if form.images == "keep" else self._bodies.folder,
-                image_roots=settings.image_roots,
+            repair = make_repair_plan(settings, file.source, judged=judged)
+            plan = make_conversion_plan(
+                target, form, settings, repair, staged=outputs, folder=outputs, judged=judged
             )
+            bodies = None if form.images == "keep" else self._bodies.folder
+            plan = replace(plan, allowed=frozenset(TRAINING_LOSSES), bodies=bodies)
             with closing(ShardConverter(plan, self._known)) as converter:
                 converted = converter.convert_entries(file.entries)
             if len(converted.blank) == converted.entries:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.formats.dataset_info import DATASET_INFO, described_files
 from pytest_vft.model import Source, Split
+from pytest_vft.reading.compression import PACKED
 from pytest_vft.reading.object_paths import is_object, without_password
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
 from pytest_vft.text import either
 
 _PLAIN = (".jsonl", ".ndjson")
-SUFFIXES = tuple(end + packed for end in _PLAIN for packed in ("", ".gz", ".zst"))
+SUFFIXES = tuple(end + packed for end in _PLAIN for packed in ("", *PACKED))
 
 _SHOWN = 3  # files that a dataset_info.json describes
 
