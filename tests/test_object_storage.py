@@ -73,12 +73,18 @@ def in_words(result: object, *names: tuple[str, str]) -> str:
     return words
 
 
-@pytest.mark.parametrize("shard_bytes", [7, 64, 1 << 20])
-def test_the_result_does_not_depend_on_where_a_file_is(s3: Storage, tmp_path: Path, shard_bytes: int) -> None:
+@pytest.mark.parametrize(
+    ("storage", "shard_bytes"),
+    [("s3", 7), ("s3", 64), ("s3", 1 << 20), ("gs", 200), ("az", 200), ("fake-gcs", 200)],
+    indirect=["storage"],
+)
+def test_the_result_does_not_depend_on_where_a_file_is(
+    storage: Storage, tmp_path: Path, shard_bytes: int
+) -> None:
     content = b"\xef\xbb\xbf" + TRAIN + b"\r\n\nnot json\n" + LINE * 200 + b"\n" + LINE
     local = tmp_path / "train.jsonl"
     local.write_bytes(content)
-    (url,) = expand(s3.put("train.jsonl", content))
+    (url,) = expand(storage.put("train.jsonl", content))
 
     ours, theirs = (
         lint_files([Source(place)], plan(), shard_bytes=shard_bytes) for place in (str(local), url)
@@ -125,6 +131,10 @@ def test_a_second_run_reads_nothing(s3: Storage, capsys: pytest.CaptureFixture[s
     assert s3.reads() > read
 
 
+READABLE = pytest.mark.parametrize("storage", ["s3", "gs", "az", "fake-gcs"], indirect=True)
+
+
+@READABLE
 def test_globs(storage: Storage) -> None:
     for key in (
         "train-1.jsonl",
@@ -267,6 +277,7 @@ def test_a_worker_without_access_is_an_error_that_says_so(s3: Storage) -> None:
         lint_files([Source(path)], plan(), workers=lambda _: pool)
 
 
+@READABLE
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -207,8 +207,9 @@ def unchecked_lines(report: Report) -> Iterator[str]:
 def unknown_lines(report: Report) -> Iterator[str]:
     """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
+    is_sample = bool(report.sampled)
     for rule in report.rules:
-        if report.sampled and rule.id in report.dataset:
+        if is_sample and rule.id in report.dataset:
             rules.setdefault("the dataset as a whole: a sample does not tell", []).append(rule.id)
             continue
         noun = "image" if rule.subject in _IMAGES else rule.subject
@@ -230,7 +231,7 @@ def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
     compared = rule.uncompared + rule.partly_compared
     others = rule.tally.unknown - rule.undecoded - rule.unopened - compared
-    if others and report.sampled and rule.id in report.dataset:
+    if others and rule.id in report.dataset and report.sampled:
         yield others, "a sample does not tell"
         return
     if others and rule.decodes:

@@ -30,6 +30,7 @@ _SPLIT_NAMES: Mapping[Split, tuple[str, ...]] = {
     "validation": ("val", "valid", "validation", "dev", "eval"),
     "test": ("test",),
 }
+_SPLIT = re.compile("|".join(name for names in _SPLIT_NAMES.values() for name in names))
 
 
 class _Given(NamedTuple):
@@ -91,7 +92,10 @@ def find_sources(  # noqa: PLR0913 - all by keyword, each with a default
 
 def split_of_name(path: str) -> Split | None:
     """Return the split that whole words of the file name at *path* name; None for no split or for several."""
-    words = set(_WORD.findall(os.path.basename(path).lower()))  # noqa: PTH119 - a Path takes five times the time
+    name = os.path.basename(path).lower()  # noqa: PTH119 - a Path takes five times the time
+    if not _SPLIT.search(name):
+        return None
+    words = set(_WORD.findall(name))
     splits = [split for split, names in _SPLIT_NAMES.items() if words.intersection(names)]
     return splits[0] if len(splits) == 1 else None
 
