@@ -325,7 +325,7 @@ def test_page_draws_the_box_on_the_card_of_the_rule_only() -> None:
     ("images", "params", "note", "messages"),
     [
         ([NONE, picture(size=(9, 9))], 0, [], []),
-        ([FACES, NONE], 0, ["skipped: 0 examples for sure, up to 1 if people are counted"], []),
+        ([FACES, NONE], 0, ["skipped: none for sure, up to 1 example if people are counted"], []),
         (
             [FACES, GREY],
             0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -19,12 +19,13 @@ from pytest_vft.reading.similarity import Similar, find_similar
 class Compared(NamedTuple):
     """The subjects of a comparison.
 
-    *cut* is the number of images that were compared with only some others, and *uncompared* the number of
-    those that were not compared because there are too many of them without numpy.
+    *partly* has the numbers of images, by kind of subject, that were compared with only some others and look
+    like none of these; *uncompared* is the number of those that were not compared because there are too many
+    of them without numpy. All of them are of unknown likeness.
     """
 
     subjects: Sequence[Recurring]
-    cut: int = 0
+    partly: Mapping[str, int]
     uncompared: int = 0
 
 
@@ -63,17 +64,19 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
         uncompared = 0
     flat = [image for image in images if image.fingerprint == b""]
     subjects: list[Recurring] = []
+    partly: dict[str, int] = {}
     for kind in kinds:
-        alike = list(_alike(known, similar, kind))
-        subjects += alike
+        alike = dict(_alike(known, similar, kind))
+        subjects += alike.values()
+        partly[kind] = cut = sum(number not in alike for number in similar.partly_compared)
         for rest, number, likeness in (
-            (unknown, len(unknown), None),
-            (known or flat, len(known) + len(flat) - len(alike), 0),
+            (unknown or known, len(unknown) + cut, None),
+            (known or flat, len(known) + len(flat) - len(alike) - cut, 0),
         ):
             if number:
                 place = rest[0].first
                 subjects.append(Recurring(number, [place], dataset_facts(kind, [place], similar=likeness)))
-    return Compared(subjects, similar.cut, uncompared)
+    return Compared(subjects, partly, uncompared)
 
 
 def _images(files: Sequence[FileTotals]) -> list[_Seen]:
@@ -104,8 +107,8 @@ class _Members(NamedTuple):
     first: int
 
 
-def _alike(images: Sequence[_Seen], similar: Similar, kind: str) -> Iterator[Recurring]:
-    """Yield each of *images* that looks like earlier ones, placed where it is."""
+def _alike(images: Sequence[_Seen], similar: Similar, kind: str) -> Iterator[tuple[int, Recurring]]:
+    """Yield the number of each of *images* that looks like earlier ones, and the image as a subject."""
     linked: defaultdict[int, list[int]] = defaultdict(list)
     for one, other in similar.links:
         linked[one].append(other)
@@ -128,7 +131,7 @@ def _alike(images: Sequence[_Seen], similar: Similar, kind: str) -> Iterator[Rec
     for number, own, split, members in sorted(found):
         first_place = images[members.first].places[split]
         facts = dataset_facts(kind, [first_place, images[number].places[own]], similar=members.number)
-        yield Recurring(1, [images[number].places[own]], facts, images[number].key, first_place)
+        yield number, Recurring(1, [images[number].places[own]], facts, images[number].key, first_place)
 
 
 def _by_split(images: Sequence[_Seen], group: Sequence[int]) -> dict[str, _Members]:

@@ -229,7 +229,8 @@ def unknown_reason(report: Report, rule: RuleResult) -> str:
 
 def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
-    others = rule.tally.unknown - rule.undecoded - rule.unopened
+    compared = rule.uncompared + rule.partly_compared
+    others = rule.tally.unknown - rule.undecoded - rule.unopened - compared
     if others and rule.id in report.dataset and report.sampled:
         yield others, "a sample does not tell"
         return
@@ -241,6 +242,10 @@ def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
     if rule.unopened:
         yield rule.unopened, "not opened"
+    if rule.uncompared:
+        yield rule.uncompared, "too many to compare without numpy 2; pip install numpy"
+    if rule.partly_compared:
+        yield rule.partly_compared, "compared with only some others, as too many look nearly alike"
     if rule.undecoded:
         hint = "" if report.depth == "full" else "; depth full decodes one at a time"
         yield rule.undecoded, f"too large to decode here{hint}"
@@ -250,6 +255,8 @@ def _not_decoded(report: Report) -> str:
     """Return why images were not decoded; URLs are the only ones that need more than depth auto."""
     if report.depth == "header":
         return "not decoded at depth header"
+    if not report.urls:
+        return "damaged, or too large to decode here"
     if report.depth == "auto" and not report.offline:
         return "not decoded; depth full fetches whole images"
     return "offline" if report.offline else "not decoded"

@@ -18,7 +18,6 @@ from pytest_vft.reading.links import masked
 from pytest_vft.reading.remote import FetchResults
 from pytest_vft.runs.notes import (
     allowed_notes,
-    comparison_notes,
     description_notes,
     length_notes,
     media_notes,
@@ -102,6 +101,7 @@ def rule_result(
     # that is asked for by its id is a gate, as rules on what images show that are off by default.
     is_asked = rule.id in settings.config.asked(settings.select, settings.extend_select)
     is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full" and not is_asked
+    uncompared = linted.uncompared.get(rule.id, 0)
     return RuleResult(
         id=rule.id,
         subject=rule.subject,
@@ -113,7 +113,9 @@ def rule_result(
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
         decodes=needs_pixels(rule),
-        beyond_depth=tally.unknown - linted.uncompared if is_beyond else 0,
+        partly_compared=linted.partly_compared.get(rule.id, 0),
+        uncompared=uncompared,
+        beyond_depth=tally.unknown - uncompared if is_beyond else 0,
         summary=rule.summary,
         why=rule.why,
         advice=rule.advice,
@@ -167,7 +169,6 @@ def make_report(
             *split_notes(linted.files),
             *media_notes(linted.files),
             *skip_notes(linted.files, rules),
-            *comparison_notes(linted),
             *length_notes(settings, results),
             *troubles,
             *network_notes(settings.network, fetched),
