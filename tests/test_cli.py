@@ -517,6 +517,8 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "unknown": 0,
         "undecoded": 0,
         "unopened": 0,
+        "uncompared": 0,
+        "partly_compared": 0,
         "not_applicable": 0,
         "ignored": 0,
         "reason": None,

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -366,14 +366,15 @@ def test_a_cluster_without_workers_is_an_error(
 # Deaths
 
 
-class Deadly(Executor):
-    """Has each worker killed that takes a task."""
+class Calling(Executor):
+    """Has another function called in place of each task."""
 
-    def __init__(self, executor: ClusterExecutor) -> None:
+    def __init__(self, executor: ClusterExecutor, function: Callable[..., Any], *arguments: Any) -> None:
         self._executor = executor
+        self._call = (function, *arguments)
 
     def submit(self, *_: Any) -> Future[Any]:  # type: ignore[override]
-        return self._executor.submit(os._exit, 1)
+        return self._executor.submit(*self._call)
 
 
 def certificates(folder: Path) -> Sequence[Path]:
@@ -426,8 +427,12 @@ def test_deaths_of_workers_and_of_the_scheduler(
         assert first.wait(timeout=30) == -signal.SIGKILL
         assert executor.count_repeated() <= executor.tasks  # none if the worker had nothing to do
 
+        broken = Calling(executor, os.listdir, "/proc/none")
+        with pytest.raises(LintError, match=r"bytes 0 to [0-9,]+: a worker failed: .*: '/proc/none'; see"):
+            lint_files([source], plan(), workers=lambda _: broken)
+
         with pytest.raises(LintError, match=r"train.jsonl: bytes 0 to [0-9,]+: 2 workers died at this task"):
-            lint_files([source], plan(), workers=lambda _: Deadly(executor))
+            lint_files([source], plan(), workers=lambda _: Calling(executor, os._exit, 1))
         assert executor.count_repeated() >= 1
 
         def kill_scheduler(_: ReadProgress) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -267,7 +268,7 @@ def test_scores_are_kept_for_each_model(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("one.onnx", "two.onnx", "one.onnx", "two.onnx"):
         configure(name)
         if len(seen) == 2:
-            monkeypatch.setattr("pytest_vft.reading.faces.find_face", None)  # nothing is measured again
+            monkeypatch.setattr(Faces, "measure", None)  # nothing is measured again
         seen.append(found(lint("train.jsonl"))[0][1].partition(";")[0])
 
     assert seen == [f"a face can be seen: score {score} of 100" for score in (100, 75, 100, 75)]
@@ -325,7 +326,7 @@ def test_page_draws_the_box_on_the_card_of_the_rule_only() -> None:
     ("images", "params", "note", "messages"),
     [
         ([NONE, picture(size=(9, 9))], 0, [], []),
-        ([FACES, NONE], 0, ["skipped: 0 examples for sure, up to 1 if people are counted"], []),
+        ([FACES, NONE], 0, ["skipped: none for sure, up to 1 example if people are counted"], []),
         (
             [FACES, GREY],
             0,
@@ -383,6 +384,24 @@ def test_file_that_is_not_a_model_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"net\.onnx: cannot be opened as an ONNX model") as raised:
         lint(write(FACES))
     assert "\x1b" not in str(raised.value)
+
+
+def test_net_that_fails_when_it_runs_is_an_error(vft: Vft) -> None:  # noqa: F811 - the fixture
+    write(FACES)
+    configure("net.onnx")
+    for words, odd in (
+        ("cannot be run: [ONNXRuntimeError]", {"fails": True}),
+        ("cannot be run: its output is not a number", {"score": math.nan}),
+    ):
+        write_yunet(Path("net.onnx"), **odd)
+        done = vft("check", "train.jsonl")
+        assert done.code == 2
+        assert "vft.toml: detectors.face: " in done.err
+        assert words in done.err
+
+    model, _ = read_model(write_yunet(Path("net.onnx"), fails=True))  # as in a process that opens the model
+    with pytest.raises(LintError, match=r"net\.onnx: cannot be run"):
+        column(model, picture())
 
 
 def test_missing_or_odd_file_is_an_error() -> None:

@@ -33,8 +33,12 @@ from pytest_vft.model import SPLITS, Source, Split
 from pytest_vft.reading import similarity
 from pytest_vft.reading.files import OpenedFile
 from pytest_vft.reading.similarity import find_similar, similar_groups
+from pytest_vft.report.build import render_build
+from pytest_vft.report.formats import render
 from pytest_vft.report.html import render_html
+from pytest_vft.report.json import as_data
 from pytest_vft.report.text import unknown_lines
+from pytest_vft.runs.build import build_dataset
 from pytest_vft.runs.lint import lint
 
 # Hashes near a few centres, so that many are similar.
@@ -57,10 +61,16 @@ def brute_force(hashes: Sequence[int], distance: int) -> list[list[int]]:
     )
 
 
+def groups(hashes: Sequence[int], *alike: similarity.AreAlike, distance: int = 3) -> list[list[int]]:
+    similar = find_similar(hashes, *alike, distance=distance)
+    assert similar is not None
+    return similar_groups(similar)
+
+
 @settings(deadline=None)
 @given(HASHES, st.integers(0, 6))
 def test_groups_are_those_of_comparing_all(hashes: list[int], distance: int) -> None:
-    assert similar_groups(hashes, distance=distance) == brute_force(hashes, distance)
+    assert groups(hashes, distance=distance) == brute_force(hashes, distance)
 
 
 @settings(deadline=None)
@@ -85,17 +95,47 @@ def test_numpy_finds_the_same(hashes: list[int], most: int) -> None:
 def test_hashes_that_do_not_look_alike_are_not_joined() -> None:
     hashes = [0, 0, 1, 3]
 
-    assert similar_groups(hashes, lambda one, other: {one, other} != {0, 1}) == [[0, 1, 2, 3]]
-    assert similar_groups(hashes, lambda one, other: (one + other) % 2 == 0) == [[0, 2], [1, 3]]
-    assert similar_groups(hashes, lambda _, __: False) == [[0], [1], [2], [3]]
+    assert groups(hashes, lambda one, other: {one, other} != {0, 1}) == [[0, 1, 2, 3]]
+    assert groups(hashes, lambda one, other: (one + other) % 2 == 0) == [[0, 2], [1, 3]]
+    assert groups(hashes, lambda _, __: False) == [[0], [1], [2], [3]]
 
 
 def test_templates_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similarity, "MOST_COMPARED", 5)
-    found = find_similar([number << 32 for number in range(20)])
+    found = find_similar([number << 32 for number in range(20)])  # three of four bands are equal
 
     assert found is not None
-    assert found.cut > 0
+    assert len(list(found.partly_compared)) == 14  # the last five and the one before them meet all after them
+
+
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_images_that_were_compared_with_some_others_only_are_not_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similarity, "MOST_COMPARED", 1)
+    noise = [random.Random(n).randbytes(18 * 16) for n in range(6)]  # noqa: S311 - no secret
+    halves = [noise[0][:144] + half[144:] for half in noise]  # so the upper bands of their hashes are equal
+    images = [png(Image.frombytes("L", (18, 16), data).resize((180, 160))) for data in halves]
+    paths = written(tmp_path, train=[*images, smaller(images[0], "PNG")])
+
+    report = lint(paths["train"], select="dataset/near-duplicate", require_checked=True)
+
+    (near,) = [rule for rule in report.rules if rule.id == "dataset/near-duplicate"]
+    assert 0 < near.partly_compared == near.tally.unknown <= len(images)
+    assert near.id in [rule.id for rule in report.failing]
+    assert near.tally.unknown + near.tally.checked == len(images) + 1
+    said = f"{near.tally.unknown} images: compared with only some others, as too many look nearly alike"
+    for kind in "text", "concise":
+        assert said in " ".join(render(report, kind).split())
+    assert as_data(report)["rules"][-1]["partly_compared"] == near.tally.unknown
+    rows = [{"question": "What?", "answer": "A dog.", "image": image} for image in images]
+    built = render_build(build_dataset(rows, out=tmp_path / "out", split="50/50", exact=True, near=True))
+    assert f"{near.tally.unknown} images compared with only some others" in " ".join(built.split())
 
 
 # Tables
@@ -348,7 +388,7 @@ def test_too_many_images_without_numpy_are_not_compared(
 
     (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
     assert near.tally.unknown == 2
-    assert any("2 images not compared" in note and "numpy" in note for note in report.notes)
+    assert any("2 images: too many to compare without numpy" in line for line in unknown_lines(report))
     strict = lint(paths["train"], validation=paths["validation"], require_checked=True)
     assert near.id in [rule.id for rule in strict.failing]
 

@@ -20,12 +20,13 @@ from pytest_vft.reading.similarity import Similar, find_similar
 class Compared(NamedTuple):
     """The subjects of a comparison.
 
-    *cut* is the number of images that were compared with only some others, and *uncompared* the number of
-    those that were not compared because there are too many of them without numpy.
+    *partly* has the numbers of images, by kind of subject, that were compared with only some others and look
+    like none of these; *uncompared* is the number of those that were not compared because there are too many
+    of them without numpy. All of them are of unknown likeness.
     """
 
     subjects: Sequence[Recurring]
-    cut: int = 0
+    partly: Mapping[str, int]
     uncompared: int = 0
 
 
@@ -48,17 +49,19 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
         uncompared = len(known)
         unknown, known, similar = unknown + known, known[:0], Similar((), ())
     subjects: list[Recurring] = []
+    partly: dict[str, int] = {}
     for kind in kinds:
-        alike = list(_alike(images, known, similar, kind))
-        subjects += alike
+        alike = dict(_alike(images, known, similar, kind))
+        subjects += alike.values()
+        partly[kind] = cut = sum(number not in alike for number in similar.partly_compared)
         for rest, number, likeness in (
-            (unknown, len(unknown), None),
-            (known or flat, len(known) + len(flat) - len(alike), 0),
+            (unknown or known, len(unknown) + cut, None),
+            (known or flat, len(known) + len(flat) - len(alike) - cut, 0),
         ):
             if number:
                 place = images.first(rest[0])
                 subjects.append(Recurring(number, [place], dataset_facts(kind, [place], similar=likeness)))
-    return Compared(subjects, similar.cut, uncompared)
+    return Compared(subjects, partly, uncompared)
 
 
 class _Members(NamedTuple):
@@ -68,8 +71,10 @@ class _Members(NamedTuple):
     first: int
 
 
-def _alike(images: DistinctImages, known: Sequence[int], similar: Similar, kind: str) -> Iterator[Recurring]:
-    """Yield each of the *known* ones of *images* that looks like earlier ones, placed where it is."""
+def _alike(
+    images: DistinctImages, known: Sequence[int], similar: Similar, kind: str
+) -> Iterator[tuple[int, Recurring]]:
+    """Yield each of the *known* ones of *images* that looks like earlier ones: position and subject."""
     linked: defaultdict[int, list[int]] = defaultdict(list)
     for one, other in similar.links:
         linked[one].append(other)
@@ -94,7 +99,7 @@ def _alike(images: DistinctImages, known: Sequence[int], similar: Similar, kind:
         first_place = places(members.first)[split]
         place = places(number)[own]
         facts = dataset_facts(kind, [first_place, place], similar=members.number)
-        yield Recurring(1, [place], facts, images.keys[known[number]], first_place)
+        yield number, Recurring(1, [place], facts, images.keys[known[number]], first_place)
 
 
 def _by_split(group: Sequence[int], places: Callable[[int], Mapping[str, Place]]) -> dict[str, _Members]:

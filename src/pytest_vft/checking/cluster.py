@@ -220,8 +220,9 @@ class _ClusterFuture(Future[Any]):
                 raise ExecutorError(
                     "a worker does not have this version of pytest-vft: install it"
                 ) from error
-            except OSError as error:  # a worker returns its own
-                raise ExecutorError(_lost(self._cluster.address)) from error
+            except OSError as error:
+                is_own = self._task.status == "error"  # else of the connection
+                raise ExecutorError(_failed(error) if is_own else _lost(self._cluster.address)) from error
             except CancelledError as error:
                 raise ExecutorError(_cancelled(error, self._cluster.address)) from error
 
@@ -242,6 +243,11 @@ def _given_up(threads: int | None, address: str) -> str:
         f"the cluster at {address} has had no workers for {_PATIENCE:.0f} seconds; "
         f"start some with: dask worker {address} --nthreads 1"
     )
+
+
+def _failed(error: OSError) -> str:
+    """Return in words that a worker failed with *error* before it read a shard."""
+    return f"a worker failed: {error}; see its log, or install the same software and start the workers again"
 
 
 def _cancelled(error: CancelledError, address: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pytest_vft.checking.executors import ShardResult, Workers, lint_shards
 from pytest_vft.checking.measuring import needed_measurers
-from pytest_vft.checking.merging import Fetch, FileTotals, merge_files
+from pytest_vft.checking.merging import NOTHING, Fetch, FileTotals, merge_files
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.results import LintResult, judge_files
 from pytest_vft.checking.shard import open_image_store
@@ -90,6 +90,7 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
             (ignored or {}).get(source.path, frozenset()),
             open_file(source.path),
             plan.image_roots,
+            NOTHING,
             sample=plan.sample,
             number=number,
         )

@@ -28,6 +28,7 @@ LintShards = Callable[[Sequence[Shard]], Iterator[ShardResult]]
 Fetch = Callable[[Iterable[str]], Mapping[str, Remote]]
 
 _NO_LINES: Mapping[str, LineRanges] = {}  # one for all files
+NOTHING = ShardTotals()  # the totals of files of which nothing was read yet
 
 
 @dataclass(slots=True)
@@ -66,6 +67,8 @@ class FileTotals:
         except OSError as error:
             self.mark_unreadable(error)
             return ()
+        if not share and cut == [whole]:
+            return cut
         return [
             one._replace(
                 data_format=whole.data_format,
@@ -96,7 +99,9 @@ class FileTotals:
                 path, split, self.opened, shard_bytes
             )
             return shards
-        return [whole] if whole.compression else cut_shards(path, split, start, end, shard_bytes)
+        if whole.compression or start < end <= start + shard_bytes:
+            return [whole]
+        return cut_shards(path, split, start, end, shard_bytes)
 
     def _sampled(self, whole: Shard) -> Sequence[Shard] | None:
         """Return the shards of a sample, None if all entries are read."""
@@ -194,7 +199,7 @@ def merge_files(
             parts.append(_Part(file, result, {}))
     _add_parts(parts, urls, lint, fetch, max_findings)
     for file in files:
-        if file.opened.error:
+        if file.opened.error or file.totals is NOTHING:
             file.totals = ShardTotals()
         if keys := file.totals.image_keys:
             file.totals.image_keys = distinct([keys])

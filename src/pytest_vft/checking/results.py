@@ -41,8 +41,9 @@ class LintResult:
     *undecoded* unknown verdicts on images that were too large to decode, and *unopened* those
     on local images that were not opened; *folders* are the common folders of paths that fail. *urls* is the
     number of distinct web URLs of images, and *unsettled* maps those that were fetched without a result to
-    their paths and lines. *cut* is the number of images that
-    were compared with only some others, and *uncompared* of those that were not compared without numpy.
+    their paths and lines. *partly_compared*
+    and *uncompared* count unknown verdicts on images that were compared with only some others, and with none
+    because there are too many of them without numpy.
     """
 
     files: tuple[FileResult, ...]
@@ -56,8 +57,8 @@ class LintResult:
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
-    cut: int = 0
-    uncompared: int = 0
+    partly_compared: Mapping[str, int]
+    uncompared: Mapping[str, int]
 
 
 _Found = tuple[FileTotals, ShardFinding]
@@ -94,12 +95,17 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         file, found = one
         return file.number, found.line or 0
 
-    subjects, cut, uncompared = recurring(files), 0, 0
+    subjects = recurring(files)
+    partly_compared: dict[str, int] = {}
+    uncompared: dict[str, int] = {}
     if kinds := compared_kinds(plan.rules, sources):
         from pytest_vft.checking.alike import compare_images  # noqa: PLC0415 - for several splits, or if asked
 
-        alike, cut, uncompared = compare_images(files, kinds, decoded=plan.full)
-        subjects = chain(subjects, alike)
+        alike = compare_images(files, kinds, decoded=plan.full)
+        subjects = chain(subjects, alike.subjects)
+        for rule in judge.rules["dataset"]:
+            if rule.subject in kinds:
+                partly_compared[rule.id], uncompared[rule.id] = alike.partly[rule.subject], alike.uncompared
     tallies, recurrences = _judge_dataset(files, judge, subjects)
     totals = ShardTotals()
     findings: list[_Found] = []
@@ -131,7 +137,7 @@ def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: Li
         cost=_cost(trained, plan.image_tokens) if plan.image_tokens and not any_sample else None,
         urls=len({url for file in files for url in file.totals.urls}),
         unsettled=_unsettled(sorted(files, key=lambda file: file.number)),
-        cut=cut,
+        partly_compared=partly_compared,
         uncompared=uncompared,
     )
 

@@ -64,6 +64,8 @@ def as_data(report: Report) -> dict[str, Any]:
                 **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored", "known")),
                 "undecoded": rule.undecoded,
                 "unopened": rule.unopened,
+                "uncompared": rule.uncompared,
+                "partly_compared": rule.partly_compared,
                 "reason": rule.reason,
             }
             for rule in report.rules
