@@ -6,6 +6,7 @@ import io
 import json
 import random
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
@@ -19,14 +20,18 @@ from PIL import Image, ImageChops, ImageDraw
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.load import shipped_rules
+from pytest_vft.checking.dataset import Place
+from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.looks import LookTable
 from pytest_vft.checking.memory import pack, unpack
+from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardTotals
-from pytest_vft.model import Source, Split
+from pytest_vft.model import SPLITS, Source, Split
 from pytest_vft.reading import similarity
+from pytest_vft.reading.files import OpenedFile
 from pytest_vft.reading.similarity import find_similar, similar_groups
 from pytest_vft.report.build import render_build
 from pytest_vft.report.formats import render
@@ -185,6 +190,35 @@ def test_merging_is_associative(
     known = unpack(packed)
     assert known is not None
     assert list(known.looks) == list(first.looks)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from(SPLITS), LOOKS), max_size=4))
+def test_images_of_all_files(files: list[tuple[Split, list[tuple[int, int, str | None]]]]) -> None:
+    """The first known fingerprint of an image counts, and its first place in each split."""
+    opened = OpenedFile(0, "jsonl", byte_order_mark=False, error=None)
+    totals = []
+    for split, looks in files:
+        found = table((line, key % 3, look) for line, key, look in looks)
+        totals.append(FileTotals(Source("x", split), frozenset(), opened, totals=ShardTotals(looks=found)))
+    fingerprints: dict[int, bytes | None] = {}
+    places: defaultdict[int, dict[str, Place]] = defaultdict(dict)
+    for file in totals:
+        for line, key, fingerprint in file.totals.looks:
+            if fingerprints.get(key) is None:
+                fingerprints[key] = fingerprint
+            places[key].setdefault(file.source.split, Place(file, line))
+
+    images = DistinctImages(totals, decoded=True)
+
+    known, flat, unknown = images.divided()
+    assert list(images.keys) == list(fingerprints)
+    assert [list(images.places(number).items()) for number in range(len(images.keys))] == [
+        list(places[key].items()) for key in images.keys
+    ]
+    looks_like: dict[int, bytes | None] = {images.keys[one]: images.fingerprint(one) for one in known}
+    looks_like |= {images.keys[one]: b"" for one in flat} | {images.keys[one]: None for one in unknown}
+    assert looks_like == fingerprints
 
 
 # Findings

@@ -115,6 +115,19 @@ def test_objects_are_the_files_of_a_folder(
     assert objects_in(storage, "new/") == before
 
 
+@pytest.mark.parametrize("command", [["convert", "--to=trl"], ["fix"], ["build", "--answer=b"]])
+@pytest.mark.parametrize("url", ["S3://cards/new", "s3a://cards/new", "https://user:pw@cards.example/new"])
+def test_a_url_that_is_not_written_is_no_folder(
+    capsys: pytest.CaptureFixture[str], command: list[str], url: str
+) -> None:
+    Path("train.jsonl").write_bytes(MARK + TRAIN)
+
+    assert main([command[0], "train.jsonl", *command[1:], f"--out={url}"]) == 2
+    expected = f"{url.partition(':')[0]}://...: expected a folder, or s3://..., gs://... or az://...\n"
+    assert capsys.readouterr().err == f"vft: --out={expected}"
+    assert not list(Path().glob("*:"))
+
+
 class Proxy(ThreadingHTTPServer):
     """Passes requests on to a server, except those that match *special*, which *answer* decides on.
 

@@ -179,6 +179,9 @@ def _check_params(rule: Rule, params: Mapping[str, Any]) -> None:
         if is_negative(value) and not is_negative(rule.params.get(name, 0)):
             kind = "limit" if name in rule.limits else "parameter"
             raise UsageError(f"{rule.id}: {kind} {name} is {value!r}; expected at least 0")
+        if rule.kinds[name].is_beyond(value):
+            most = rule.kinds[name].greatest
+            raise UsageError(f"{rule.id}: parameter {name} is {value!r}; expected at most {most}")
 
 
 class IgnoredRules(Mapping[str, frozenset[str]]):

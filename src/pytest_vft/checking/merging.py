@@ -208,6 +208,7 @@ def merge_files(
             file.totals = ShardTotals()
         if keys := file.totals.image_keys:
             file.totals.image_keys = distinct([keys])
+        file.totals.looks.pack()
 
 
 class _Part(NamedTuple):

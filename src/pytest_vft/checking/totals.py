@@ -134,6 +134,7 @@ class ShardTotals:
             if not getattr(self, name):
                 setattr(self, name, _EMPTY[name])
         self.turns.pack()
+        self.looks.pack()
 
     def forget(self) -> None:
         """Forget what belongs to one shard, and is not merged."""

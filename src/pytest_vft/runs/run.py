@@ -214,4 +214,7 @@ def _check_not_empty(report: Report) -> None:
     for file in report.files:
         found = (file.tallies.get(id_, Tally()) for id_ in errors)
         if not file.examples and not file.stopped_by and not any(one.failed or one.ignored for one in found):
-            raise LintError(f"{file.path}: has no examples, so nothing was checked; leave the file out")
+            words = "has no examples, so nothing was checked; leave the file out"
+            if file.is_sample:
+                words = "none of the lines drawn has an example, so nothing was checked; draw more"
+            raise LintError(f"{file.path}: {words}")
