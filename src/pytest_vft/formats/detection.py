@@ -78,9 +78,10 @@ class FirstExamples:
         except OSError:
             self._examples = []
         for names in map(_readers, self._examples):
-            for counts, counted in (first, names[:1]), (read, names):
-                for name in counted:
-                    counts[name] = counts.get(name, 0) + 1
+            for name in names:
+                read[name] = read.get(name, 0) + 1
+            if names:
+                first[names[0]] = first.get(names[0], 0) + 1
         self.names = [given] if given else sorted(read, key=lambda name: (-read[name], -first.get(name, 0)))
         self.likely = [name for name in self.names if read.get(name) == read.get(self.names[0])]
         self._numbers: dict[str, int] = {}
