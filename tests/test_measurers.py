@@ -159,6 +159,26 @@ def test_fingerprint_does_not_depend_on_what_else_is_measured(kind: str) -> None
         assert look(data, Colours(), Light()).tints == look(data).tints
 
 
+def test_content_does_not_depend_on_the_images_before() -> None:
+    """A JPEG after one whose grey has few levels is decoded with its colours at once."""
+    measurers = (Light(), Fingerprints())
+    files = [saved(disc(colour), "JPEG") for colour in [(255, 59, 80), (0, 184, 105), (80, 80, 80)]]
+    files += [*FILES.values(), *reversed(files)]
+
+    together = [image.content for image in ImageReader(True, measurers=measurers).measure(files)]
+
+    assert together == [measure(data, *measurers).content for data in files]
+
+
+def test_tints_of_a_jpeg_without_luma_are_known() -> None:
+    red, green = (disc(colour) for colour in [(255, 59, 80), (0, 184, 105)])
+    file = io.BytesIO()
+    red.save(file, "JPEG", keep_rgb=True, quality=95)
+
+    assert look(file.getvalue()).is_like(look(saved(red, "JPEG")))
+    assert not look(file.getvalue()).is_like(look(saved(green, "JPEG")))
+
+
 def test_tiny_images_are_measured() -> None:
     for size in [(1, 1), (1, 9), (7, 7), (9, 1)]:
         assert measure(saved(Image.new("RGB", size, "red"))).content.keys() == {one.id for one in ALL}

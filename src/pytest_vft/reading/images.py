@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from io import BytesIO
 from typing import NamedTuple
 
 from PIL import Image
 
-from pytest_vft.reading.batches import batches
 from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory, is_memory_short
 from pytest_vft.reading.decoding import (
     OPENERS,
@@ -137,43 +136,72 @@ class ImageReader(NamedTuple):
 
         Decoded images are held for a batch of measurers.
         """
-        full, whole, bounded, measurers = self.full, self.whole, self.bounded, self.measurers
-        if not measurers:
+        full, whole, bounded = self.full, self.whole, self.bounded
+        if not self.measurers:
             for data in images:
                 yield read_image(data, full=full, whole=whole, bounded=bounded)[0]
             return
-        views = needed_views(measurers) if full else frozenset[View]()
-        for batch in batches(images, MOST_IN_BATCH):
-            read = [self._look(data, views) for data in batch]
-            contents = iter(measure_content([seen for _, seen in read if seen], measurers))
-            for image, seen in read:
-                yield image._replace(content=next(contents)) if seen else image
+        views = needed_views(self.measurers) if full else frozenset[View]()
+        looks: list[tuple[ImageMeasurements, DecodedImage | None]] = []
+        has_few_levels = False
+        for data in images:
+            look = self._look(data, views, expects_tints=has_few_levels)
+            has_few_levels = look[1] is not None and look[1].has_few_levels
+            looks.append(look)
+            if len(looks) == MOST_IN_BATCH:
+                yield from self._measured(looks)
+                looks.clear()
+        yield from self._measured(looks)
 
-    def _look(self, data: bytes, views: frozenset[View]) -> tuple[ImageMeasurements, DecodedImage | None]:
+    def _measured(
+        self, looks: Sequence[tuple[ImageMeasurements, DecodedImage | None]]
+    ) -> Iterator[ImageMeasurements]:
+        contents = iter(measure_content([seen for _, seen in looks if seen], self.measurers))
+        for image, seen in looks:
+            yield _measurements((*image[:-1], next(contents))) if seen else image
+
+    def _look(
+        self, data: bytes, views: frozenset[View], *, expects_tints: bool
+    ) -> tuple[ImageMeasurements, DecodedImage | None]:
         """Return the measurements of the image in *data*, and its *views*, for which it may be decoded twice.
 
         A decoder that reduces an image and Pillow differ a little, so the larger view is that of a run that
         does not need the centre: what is measured there is the same in each run. A JPEG is decoded in grey
-        unless its colours are needed: where its grey has few levels, once more for its tints.
+        unless its colours are needed: where its grey has few levels, once more for its tints. Such images
+        come together, so tints are decoded at once if the run *expects_tints*, which changes no view.
         """
-
-        def look(some: frozenset[View]) -> tuple[ImageMeasurements, DecodedImage | None]:
-            image, decoded = read_image(
-                data, full=self.full, whole=self.whole, bounded=self.bounded, views=some
-            )
-            return image, _seen(image, decoded, some)
-
         both = views >= {"centre", "large"}
-        image, seen = look(views - {"large"} if both else views)
+        first = views - {"large"} if both else views
+        image, seen = self._read(data, first, first if expects_tints else first - {"tints"})
         if seen is None or seen.grey is None:
             return image, seen
         if both:
-            _, larger = look(views - {"centre"})
+            _, larger = self._read(data, views - {"centre"})
             seen = seen._replace(large=larger and larger.large)
         if "tints" in views and seen.has_few_levels and seen.tints is None:
-            _, coloured = look(frozenset({"grey", "colour"}))
-            seen = seen._replace(tints=coloured and coloured.colour)
+            seen = seen._replace(tints=self._tints(data))
         return image, seen
+
+    def _tints(self, data: bytes) -> Image.Image | None:
+        """Return the tints of the JPEG in *data*, in RGB if its decoder does not return YCbCr."""
+        _, seen = self._read(data, frozenset({"grey", "tints"}))
+        if seen is not None and seen.tints is None:
+            _, seen = self._read(data, frozenset({"grey", "colour"}))
+            return seen and seen.colour
+        return seen and seen.tints
+
+    def _read(
+        self, data: bytes, views: frozenset[View], needed: frozenset[View] | None = None
+    ) -> tuple[ImageMeasurements, DecodedImage | None]:
+        """Return the measurements of the image in *data*, decoded as it is *needed*, and its *views*."""
+        image, decoded = read_image(
+            data,
+            full=self.full,
+            whole=self.whole,
+            bounded=self.bounded,
+            views=views if needed is None else needed,
+        )
+        return image, _seen(image, decoded, views)
 
 
 def _seen(
