@@ -529,6 +529,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         ],
         "cost": report["cost"],  # tests/test_tokens.py
         "truncated": {"image/unsupported-mode": 0},
+        "notes": [],
         "urls": 0,
         "unsettled": [],
     }

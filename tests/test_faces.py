@@ -32,6 +32,7 @@ from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.quality import Colours, Sharpness
 from pytest_vft.reading.views import DecodedImage, View
+from pytest_vft.report.formats import render
 from pytest_vft.report.html import render_html
 from pytest_vft.report.json import as_data
 from pytest_vft.report.text import render_text
@@ -346,8 +347,21 @@ def test_faces_make_the_number_of_skipped_examples_a_range(
 
     report = lint(write(*images))
 
-    assert [one for one in report.notes if one.startswith("skipped")] == note
+    assert [one for one in as_data(report)["notes"] if one.startswith("skipped")] == note
+    (run,) = json.loads(render(report, "sarif"))["runs"]
+    said = [one["message"]["text"] for one in run["invocations"][0]["toolExecutionNotifications"]]
+    assert [one for one in said if one.startswith("skipped")] == note
     assert [one.message for one in report.findings if one.rule == "file/too-many-skipped"] == messages
+
+
+def test_pytest_shows_the_range(pytester: pytest.Pytester) -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+    write(FACES, GREY)
+
+    result = pytester.runpytest("--vft-only", "--vft-data=train.jsonl", "-p", "no:cacheprovider")
+
+    result.stdout.fnmatch_lines(["vft: skipped: 1 example for sure, up to 2 if people are counted"])
 
 
 # Which model

@@ -182,10 +182,15 @@ def merge_files(
     Shards with URLs are linted again after all URLs are fetched, each once. Without *fetch*, their first
     results count.
     """
-    shards = [(file, shard) for file in files for shard in file.shards(shard_bytes)]
+    shards: list[Shard] = []
+    owners: list[FileTotals] = []
+    for file in files:
+        cut = file.shards(shard_bytes)
+        shards += cut
+        owners += [file] * len(cut)
     urls: dict[str, None] = {}
     parts: list[_Part] = []
-    for (file, shard), result in zip(shards, lint([shard for _, shard in shards]), strict=True):
+    for file, shard, result in zip(owners, shards, lint(shards), strict=True):
         if isinstance(result, OSError):
             file.mark_unreadable(result)
         elif result.urls and fetch:
