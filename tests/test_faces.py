@@ -413,6 +413,7 @@ def test_net_that_fails_when_it_runs_is_an_error(vft: Vft) -> None:  # noqa: F81
         assert "vft.toml: detectors.face: " in done.err
         assert words in done.err
 
+    assert lint("train.jsonl", depth="header").faces == "not decoded"  # which opens no net
     model, _ = read_model(write_yunet(Path("net.onnx"), fails=True))  # as in a process that opens the model
     with pytest.raises(LintError, match=r"net\.onnx: cannot be run"):
         column(model, picture())
