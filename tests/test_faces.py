@@ -32,6 +32,7 @@ from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.quality import Colours, Sharpness
 from pytest_vft.reading.views import DecodedImage, View
+from pytest_vft.report.formats import render
 from pytest_vft.report.html import render_html
 from pytest_vft.report.json import as_data
 from pytest_vft.report.text import render_text
@@ -346,8 +347,21 @@ def test_faces_make_the_number_of_skipped_examples_a_range(
 
     report = lint(write(*images))
 
-    assert [one for one in report.notes if one.startswith("skipped")] == note
+    assert [one for one in as_data(report)["notes"] if one.startswith("skipped")] == note
+    (run,) = json.loads(render(report, "sarif"))["runs"]
+    said = [one["message"]["text"] for one in run["invocations"][0]["toolExecutionNotifications"]]
+    assert [one for one in said if one.startswith("skipped")] == note
     assert [one.message for one in report.findings if one.rule == "file/too-many-skipped"] == messages
+
+
+def test_pytest_shows_the_range(pytester: pytest.Pytester) -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+    write(FACES, GREY)
+
+    result = pytester.runpytest("--vft-only", "--vft-data=train.jsonl", "-p", "no:cacheprovider")
+
+    result.stdout.fnmatch_lines(["vft: skipped: 1 example for sure, up to 2 if people are counted"])
 
 
 # Which model
@@ -399,6 +413,7 @@ def test_net_that_fails_when_it_runs_is_an_error(vft: Vft) -> None:  # noqa: F81
         assert "vft.toml: detectors.face: " in done.err
         assert words in done.err
 
+    assert lint("train.jsonl", depth="header").faces == "not decoded"  # which opens no net
     model, _ = read_model(write_yunet(Path("net.onnx"), fails=True))  # as in a process that opens the model
     with pytest.raises(LintError, match=r"net\.onnx: cannot be run"):
         column(model, picture())

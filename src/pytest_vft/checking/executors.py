@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.checking.plan import LintPlan
@@ -87,13 +88,13 @@ def lint_shards(
     LintError, which names the shard, if an executor fails.
     """
     with closing(ShardLinter(plan, store)) as linter:
-        marked = [(shard, not linter.remembers(shard)) for shard in shards]
-        executor = workers(sum(shard.work for shard, is_new in marked if is_new))
+        new = [not linter.remembers(shard) for shard in shards]
+        executor = workers(sum(shard.work for shard in compress(shards, new)))
         if executor is None:
             for shard in shards:
                 yield _lint(linter, shard)
         else:
-            yield from _lint_by(executor, _tasks(marked, task_bytes), plan, linter)
+            yield from _lint_by(executor, _tasks(zip(shards, new, strict=True), task_bytes), plan, linter)
 
 
 def _tasks(marked: Iterable[tuple[Shard, bool]], task_bytes: int) -> Iterator[_Task]:

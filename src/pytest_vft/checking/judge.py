@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -159,6 +160,8 @@ class Explainer:
 
 def _finding(rule: Rule, subject: Subject) -> ShardFinding:
     message = fill(rule.message, {**rule.params, **subject.facts})
+    if subject.scope == "file":
+        message = sys.intern(message)  # many files may have the same
     image = None if subject.image is None else f"{subject.image:032x}"
     raw = subject.raw
     example = None

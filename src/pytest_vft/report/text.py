@@ -155,6 +155,7 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
     groups = by_message(findings)
     if not report.fails(rule):
         yield from _warning(title, groups, width)
+        yield from _not_kept(rule)
         return
     skips = next((finding.skips for finding in findings), None)
     remark = safe(f'{report.provider_name}: "{skips}"', None) if skips else ""
@@ -165,10 +166,14 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
     hidden = sum(map(len, groups[len(shown) :]))
     if hidden:
         yield f"  ... and {hidden:,} more (--max-shown=0 shows them)"
-    if rule.truncated:
-        yield f"  ... and {rule.truncated:,} more, not kept (--max-findings=0 keeps them)"
+    yield from _not_kept(rule)
     for advice in dict.fromkeys(finding.advice for finding in findings):
         yield from advice_lines(advice, width=width)
+
+
+def _not_kept(rule: RuleResult) -> Iterator[str]:
+    if rule.truncated:
+        yield f"  ... and {rule.truncated:,} more, not kept (--max-findings=0 keeps them)"
 
 
 def _warning(title: str, groups: Sequence[Sequence[Finding]], width: int) -> Iterator[str]:

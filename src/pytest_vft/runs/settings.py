@@ -19,7 +19,7 @@ from pytest_vft.catalogue.providers import (
     load_provider,
     read_provider_file,
 )
-from pytest_vft.catalogue.select import bind_rule, bind_rules, ids_by_file, listed, matching, select_bound
+from pytest_vft.catalogue.select import IgnoredRules, bind_rule, bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
@@ -216,9 +216,9 @@ class Settings:
         return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
 
     @cached_property
-    def ignored(self) -> Mapping[str, frozenset[str]]:
+    def ignored(self) -> IgnoredRules:
         """The ids of ignored rules, by the path of each source."""
-        return ids_by_file(self.reasons_by_file)
+        return IgnoredRules(self.reasons_by_file)
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""
