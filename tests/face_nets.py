@@ -14,8 +14,13 @@ _FLOAT, _INTEGER = 1, 7  # TensorProto.DataType
 _INTS = 7  # AttributeProto.AttributeType
 
 
-def write_yunet(path: Path, *, side: int = 320, score: float = 1.0, inputs: str = "input") -> str:
-    """Write a net of the form of YuNet; red cells of 8 x 8 pixels have *score* and boxes e times as large."""
+def write_yunet(
+    path: Path, *, side: int = 320, score: float = 1.0, inputs: str = "input", fails: bool = False
+) -> str:
+    """Write a net of the form of YuNet; red cells of 8 x 8 pixels have *score* and boxes e times as large.
+
+    A net that *fails* can be opened, but not run.
+    """
     cells = {stride: (side // stride) ** 2 for stride in (8, 16, 32)}
     nodes = [
         _node("Conv", [inputs, "weights"], ["map"], kernel_shape=[8, 8], strides=[8, 8]),
@@ -40,7 +45,12 @@ def write_yunet(path: Path, *, side: int = 320, score: float = 1.0, inputs: str 
             tensors.append(_floats(constant, [1, cells[stride], width], [0.0] * cells[stride] * width))
             nodes.append(_node("Identity", [constant], [output]))
             outputs[output] = [1, cells[stride], width]
-    path.write_bytes(_model(nodes, tensors, {inputs: [1, 3, side, side]}, outputs))
+    shape: Shape = [1, 3, side, side]
+    if fails:
+        nodes.append(_node("Reshape", [inputs, "too small"], ["nothing"]))
+        tensors.append(_integers("too small", [7, 7]))
+        shape = ["n", 3, "height", "width"]
+    path.write_bytes(_model(nodes, tensors, {inputs: shape}, outputs))
     return str(path)
 
 

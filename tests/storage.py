@@ -12,7 +12,7 @@ from email.utils import formatdate
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from urllib.request import Request, urlopen
 
 import obstore
@@ -43,12 +43,15 @@ class Storage(NamedTuple):
         """Return a new bucket of the server at *address*, which the environment then leads to."""
         one = cls(f"tests-{next(_numbers)}", address, log, scheme)
         one.lead(address, monkeypatch)
-        if scheme == "az":
-            _make_container(address, one.bucket)
-        else:
-            make = Request(f"{address}/{one.bucket}", method="PUT")  # noqa: S310 - a server on loopback
-            urlopen(make).close()  # noqa: S310 - as above
+        one.make()
         return one
+
+    def make(self) -> None:
+        """Make the bucket."""
+        if self.scheme == "az":
+            _make_container(self.address, self.bucket)
+        else:
+            _send(f"{self.address}/{self.bucket}", "PUT")
 
     def lead(self, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the environment lead to *address*."""
@@ -100,6 +103,29 @@ class Storage(NamedTuple):
         return re.findall(rf"(?:PUT|POST) (?:/{_ACCOUNT})?/{self.bucket}/{folder}([^ ?]*)", log)
 
 
+class PostedStorage(Storage):
+    """A bucket of a server that takes objects by the JSON API of Google Cloud Storage only.
+
+    https://docs.cloud.google.com/storage/docs/json_api/v1
+    """
+
+    def make(self) -> None:
+        """Make the bucket."""
+        _send(
+            f"{self.address}/storage/v1/b?project=tests", "POST", json.dumps({"name": self.bucket}).encode()
+        )
+
+    def put(self, key: str, content: bytes) -> str:
+        """Write an object, and return its URL."""
+        place = f"{self.address}/upload/storage/v1/b/{self.bucket}/o?uploadType=media&name={quote(key, '')}"
+        _send(place, "POST", content)
+        return f"{self.url}/{key}"
+
+
+def _send(url: str, method: str, content: bytes | None = None, **headers: str) -> None:
+    urlopen(Request(url, content, headers, method=method)).close()  # noqa: S310 - a server on loopback
+
+
 def _make_container(address: str, name: str) -> None:
     # https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
     dated = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
@@ -108,5 +134,4 @@ def _make_container(address: str, name: str) -> None:
     key = base64.b64decode(_ACCOUNT_KEY)
     signature = base64.b64encode(hmac.digest(key, signed.encode(), hashlib.sha256)).decode()
     headers = {**dated, "Authorization": f"SharedKey {_ACCOUNT}:{signature}", "Content-Length": "0"}
-    request = Request(f"{address}/{_ACCOUNT}/{name}?restype=container", headers=headers, method="PUT")  # noqa: S310
-    urlopen(request).close()  # noqa: S310 - a server on loopback
+    _send(f"{address}/{_ACCOUNT}/{name}?restype=container", "PUT", **headers)

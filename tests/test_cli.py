@@ -8,8 +8,10 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -448,6 +450,28 @@ def test_standard_input_is_checked_by_the_configuration_of_the_current_folder(
     assert vft("check", "-").code == 0
 
 
+@pytest.mark.parametrize("by_shell", [False, True], ids=["usual", "ignored"])
+def test_sigterm_leaves_no_copy_of_standard_input(folder: Path, *, by_shell: bool) -> None:
+    """A process that was told to ignore the signal goes on, and finds no examples."""
+    code = "import signal, sys; from pytest_vft.cli import main;"
+    code += "signal.signal(signal.SIGTERM, signal.SIG_IGN);" * by_shell
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{code} sys.exit(main(['check', '-', '--offline']))"],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    ) as run:
+        assert run.stdin
+        while not list(folder.glob("vft-*/-")):
+            assert run.poll() is None
+            time.sleep(0.01)
+        run.send_signal(signal.SIGTERM)
+        if by_shell:
+            run.stdin.close()
+        assert run.wait(30) == (1 if by_shell else -signal.SIGTERM)
+    assert not list(folder.glob("vft-*"))
+
+
 def test_empty_standard_input_is_named(vft: Vft, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe(monkeypatch, b"")
 
@@ -505,6 +529,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         ],
         "cost": report["cost"],  # tests/test_tokens.py
         "truncated": {"image/unsupported-mode": 0},
+        "notes": [],
         "urls": 0,
         "unsettled": [],
     }
@@ -517,6 +542,8 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "unknown": 0,
         "undecoded": 0,
         "unopened": 0,
+        "uncompared": 0,
+        "partly_compared": 0,
         "not_applicable": 0,
         "ignored": 0,
         "reason": None,

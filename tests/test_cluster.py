@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from pytest_vft.checking.cluster import ClusterExecutor, open_cluster, scheduler
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.cli import main
 from pytest_vft.errors import ConfigError, LintError, UsageError
-from pytest_vft.model import Source
+from pytest_vft.model import Report, Source
 from pytest_vft.reading.remote import ReadProgress
 from pytest_vft.runs.config import load_config
 from pytest_vft.runs.lint import lint
@@ -278,7 +279,9 @@ sys.exit(main(["check", "--offline", "--no-cache", "--cluster=" + sys.argv[1], "
 """
 
 
-def test_ctrl_c_ends_the_command(cluster: tuple[int, str], here: Path) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+def test_ctrl_c_ends_the_command(cluster: tuple[int, str], here: Path, *, stopped: bool) -> None:
+    """Also while the scheduler hangs."""
     (here / "train.jsonl").write_text(example(1), encoding="utf-8")
     command = [sys.executable, "-c", INTERRUPTED, cluster[1]]
     with subprocess.Popen(
@@ -286,17 +289,62 @@ def test_ctrl_c_ends_the_command(cluster: tuple[int, str], here: Path) -> None:
     ) as run:
         assert run.stderr is not None
         assert run.stderr.readline() == "submitted\n"
-        os.killpg(run.pid, signal.SIGINT)
-        out, err = run.communicate(timeout=30)
+        if stopped:
+            os.kill(cluster[0], signal.SIGSTOP)
+        try:
+            os.killpg(run.pid, signal.SIGINT)
+            out, err = run.communicate(timeout=30)
+        finally:
+            os.kill(cluster[0], signal.SIGCONT)
 
     assert (run.returncode, out, err) == (130, "", "vft: interrupted\n")
+
+
+def test_only_a_scheduler_that_hangs_is_given_up(
+    cluster: tuple[int, str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that answers late is not, nor are workers that are busy for longer than the patience."""
+    (here / "train.jsonl").write_text("".join(map(example, range(4_000))), encoding="utf-8")
+    sources = [Source("train.jsonl")]
+    local = lint_files(sources, plan())
+    for name in ("_COUNTED", "_PATIENCE"):
+        monkeypatch.setattr(clusters, name, 0.2)
+
+    with open_cluster(cluster[1], {}) as executor:
+        busy = [executor.submit(time.sleep, 1) for _ in range(2)]
+        assert lint_files(sources, plan(), workers=lambda _: executor) == local
+        assert len(busy) == 2
+
+        def run(seconds: float) -> Report:
+            """Let the scheduler hang for *seconds* from the first result on."""
+            waker = Timer(seconds, os.kill, (cluster[0], signal.SIGCONT))
+
+            def stop(_: ReadProgress) -> None:
+                if waker.ident is None:
+                    os.kill(cluster[0], signal.SIGSTOP)
+                    waker.start()
+
+            try:
+                return lint_files(sources, plan(), workers=lambda _: executor, watch=stop, shard_bytes=10_000)
+            finally:
+                waker.cancel()
+                os.kill(cluster[0], signal.SIGCONT)
+
+        monkeypatch.setattr(clusters, "_ANSWER", 0.2)
+        monkeypatch.setattr(clusters, "_PATIENCE", 60)
+        assert run(1) == local
+        monkeypatch.setattr(clusters, "_PATIENCE", 0.5)
+        message = r"bytes [1-9][0-9,]* to [0-9,]+: the scheduler at tcp://.* has not answered for 0 seconds"
+        with pytest.raises(LintError, match=message):
+            run(60)
 
 
 def test_a_cluster_without_workers_is_an_error(
     tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also one whose only worker has another version, or none."""
-    monkeypatch.setattr(clusters, "_PATIENCE", 0.2)
+    for name in ("_COUNTED", "_PATIENCE"):
+        monkeypatch.setattr(clusters, name, 0.2)
     (here / "train.jsonl").write_text(example(1), encoding="utf-8")
     old = tmp_path / "old" / "pytest_vft"
     old.mkdir(parents=True)
@@ -318,14 +366,15 @@ def test_a_cluster_without_workers_is_an_error(
 # Deaths
 
 
-class Deadly(Executor):
-    """Has each worker killed that takes a task."""
+class Calling(Executor):
+    """Has another function called in place of each task."""
 
-    def __init__(self, executor: ClusterExecutor) -> None:
+    def __init__(self, executor: ClusterExecutor, function: Callable[..., Any], *arguments: Any) -> None:
         self._executor = executor
+        self._call = (function, *arguments)
 
     def submit(self, *_: Any) -> Future[Any]:  # type: ignore[override]
-        return self._executor.submit(os._exit, 1)
+        return self._executor.submit(*self._call)
 
 
 def certificates(folder: Path) -> Sequence[Path]:
@@ -369,17 +418,27 @@ def test_deaths_of_workers_and_of_the_scheduler(
             executor._counted = 0  # noqa: SLF001 - ask again
             time.sleep(0.05)
 
+        held: list[Future[None]] = []
+
         def kill(read: ReadProgress) -> None:
-            if read.done > read.total / 4:
+            """Kill a worker that has a task."""
+            if read.done > read.total / 4 and not held:
+                held.extend(executor.submit(time.sleep, 1) for _ in range(2))
+                while not all(executor._client.processing().values()):  # noqa: SLF001 - both have one
+                    time.sleep(0.05)
                 first.kill()
 
         there = lint_files([source], plan(), workers=lambda _: executor, watch=kill, shard_bytes=10_000)
         assert there == local
         assert first.wait(timeout=30) == -signal.SIGKILL
-        assert executor.count_repeated() <= executor.tasks  # none if the worker had nothing to do
+        assert 1 <= executor.count_repeated() <= executor.tasks
+
+        broken = Calling(executor, os.listdir, "/proc/none")
+        with pytest.raises(LintError, match=r"bytes 0 to [0-9,]+: a worker failed: .*: '/proc/none'; see"):
+            lint_files([source], plan(), workers=lambda _: broken)
 
         with pytest.raises(LintError, match=r"train.jsonl: bytes 0 to [0-9,]+: 2 workers died at this task"):
-            lint_files([source], plan(), workers=lambda _: Deadly(executor))
+            lint_files([source], plan(), workers=lambda _: Calling(executor, os._exit, 1))
         assert executor.count_repeated() >= 1
 
         def kill_scheduler(_: ReadProgress) -> None:

@@ -130,6 +130,19 @@ def test_leak_between_configurations_is_not_found_and_that_is_said() -> None:
     assert not [note for note in together.notes if "configurations" in note]
 
 
+def test_what_the_depth_leaves_out_fails_in_no_configuration() -> None:
+    for name in ("a", "b"):
+        write(f"{name}/train.jsonl", about=name)
+        write(f"{name}/validation.jsonl", about=f"validation of {name}")
+    names = ["a/train.jsonl", "b/train.jsonl"], ["a/validation.jsonl", "b/validation.jsonl"]
+
+    report = lint(names[0], validation=names[1], depth="header", require_checked=True)
+
+    (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
+    assert near.tally.unknown == near.beyond_depth == 2
+    assert near not in report.failing
+
+
 def test_each_field_of_a_report_is_combined_or_the_same_for_all_files() -> None:
     same = {"depth", "offline", "fail_on", "require_checked"}
     names = "provider provider_name closes model files rules findings dataset notes urls unsettled cost"

@@ -517,23 +517,102 @@ def test_plan_is_the_same_size_for_any_number_of_files_and_urls(tmp_path: Path) 
     assert len(sizes) == 1
 
 
+class Elsewhere(ThreadPoolExecutor):
+    """Its workers have the files under other names."""
+
+    def submit(self, fn: Any, /, software: bytes, plan: bytes, shards: bytes) -> Any:  # type: ignore[override]
+        work = [
+            one._replace(shard=one.shard._replace(path=f"{one.shard.path}.moved"))
+            for one in pickle.loads(shards)  # noqa: S301 - as a worker does
+        ]
+        return super().submit(fn, software, plan, pickle.dumps(work))
+
+
 def test_a_file_that_only_the_worker_cannot_read_is_an_error_and_no_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (source,) = write(tmp_path, [LINES])
     moved = Source(Path(source.path).name)
-
-    class Elsewhere(ThreadPoolExecutor):
-        """Its workers have the files elsewhere."""
-
-        def submit(self, fn: Any, /, software: bytes, plan: bytes, shards: bytes) -> Any:  # type: ignore[override]
-            work = [shard._replace(path=f"{shard.path}.moved") for shard in pickle.loads(shards)]  # noqa: S301 - as a worker does
-            return super().submit(fn, software, plan, pickle.dumps(work))
-
     monkeypatch.chdir(tmp_path)
     message = f"{moved.path}: bytes 0 to .*the worker on .* cannot read the file: No such"
     with Elsewhere(1) as pool, pytest.raises(LintError, match=message):
         lint_files([moved], PLAN, workers=lambda _: pool)
+
+
+@pytest.mark.parametrize("lines", [2, 20, 0])
+def test_a_worker_with_another_file_at_the_same_path_is_an_error(tmp_path: Path, lines: int) -> None:
+    (source,) = write(tmp_path, [[LINES[0]] * 9])
+    whole, copy = Path(source.path), Path(f"{source.path}.moved")
+    copy.write_bytes(whole.read_bytes())
+    with Elsewhere(1) as pool:
+        same = lint_files([source], PLAN, workers=lambda _: pool, shard_bytes=300)
+        assert same.files[0].lines == 10
+
+        copy.write_bytes((LINES[0] + b"\n") * lines)
+        message = rf"0.jsonl: has {copy.stat().st_size:,} bytes for the worker on .*, and [0-9,]+ here;"
+        with pytest.raises(LintError, match=message):
+            lint_files([source], PLAN, workers=lambda _: pool, shard_bytes=300)
+
+
+def _write(path: Path, size: int) -> None:
+    """Write a file of *size* lines in place of the one at *path*, as most programs do."""
+    new = path.with_name("new")
+    new.write_bytes((LINES[0] + b"\n") * size)
+    os.utime(new, ns=(1, 1))
+    new.replace(path)
+
+
+def _append(path: Path, size: int) -> None:
+    with path.open("ab") as file:
+        file.write((LINES[0] + b"\n") * (size - 10))
+
+
+@pytest.mark.parametrize(
+    ("change", "size", "is_error"),
+    [
+        (lambda *_: None, 10, False),
+        (_append, 20, False),  # is checked as it was
+        (lambda path, _: path.unlink(), 10, False),
+        (_write, 10, True),
+        (_write, 20, True),
+        (_write, 5, True),
+        (os.truncate, 100, True),
+    ],
+)
+def test_a_file_that_changes_meanwhile_is_an_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path, int], None],
+    size: int,
+    *,
+    is_error: bool,
+) -> None:
+    monkeypatch.setattr("pytest_vft.checking.merging.SHARD_BYTES", 100)
+    (source,) = write(tmp_path, [[LINES[0]] * 9])
+    path = Path(source.path)
+
+    def watch(read: ReadProgress) -> None:
+        if read.done == read.total:
+            change(path, size)
+
+    found = lint_files([source], PLAN, watch=watch, shard_bytes=300)
+
+    assert found.tallies["file/unreadable"].failed == is_error
+    assert (found.files[0].lines, found.files[0].examples) == ((0, 0) if is_error else (10, 10))
+
+
+def test_a_file_that_grows_is_checked_as_it_was(tmp_path: Path) -> None:
+    """As in one process: it is no other file for the workers."""
+    (source,) = write(tmp_path, [[LINES[0]] * 9])
+
+    class Growing(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            with Path(source.path).open("ab") as file:
+                file.write(LINES[0] + b"\n")
+            return super().submit(fn, *args, **kwargs)
+
+    with Growing(1) as pool:
+        assert lint_files([source], PLAN, workers=lambda _: pool).files[0].lines == 10
 
 
 @linux

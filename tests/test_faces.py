@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -31,6 +32,7 @@ from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.quality import Colours, Sharpness
 from pytest_vft.reading.views import DecodedImage, View
+from pytest_vft.report.formats import render
 from pytest_vft.report.html import render_html
 from pytest_vft.report.json import as_data
 from pytest_vft.report.text import render_text
@@ -267,7 +269,7 @@ def test_scores_are_kept_for_each_model(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("one.onnx", "two.onnx", "one.onnx", "two.onnx"):
         configure(name)
         if len(seen) == 2:
-            monkeypatch.setattr("pytest_vft.reading.faces.find_face", None)  # nothing is measured again
+            monkeypatch.setattr(Faces, "measure", None)  # nothing is measured again
         seen.append(found(lint("train.jsonl"))[0][1].partition(";")[0])
 
     assert seen == [f"a face can be seen: score {score} of 100" for score in (100, 75, 100, 75)]
@@ -325,7 +327,7 @@ def test_page_draws_the_box_on_the_card_of_the_rule_only() -> None:
     ("images", "params", "note", "messages"),
     [
         ([NONE, picture(size=(9, 9))], 0, [], []),
-        ([FACES, NONE], 0, ["skipped: 0 examples for sure, up to 1 if people are counted"], []),
+        ([FACES, NONE], 0, ["skipped: none for sure, up to 1 example if people are counted"], []),
         (
             [FACES, GREY],
             0,
@@ -345,8 +347,21 @@ def test_faces_make_the_number_of_skipped_examples_a_range(
 
     report = lint(write(*images))
 
-    assert [one for one in report.notes if one.startswith("skipped")] == note
+    assert [one for one in as_data(report)["notes"] if one.startswith("skipped")] == note
+    (run,) = json.loads(render(report, "sarif"))["runs"]
+    said = [one["message"]["text"] for one in run["invocations"][0]["toolExecutionNotifications"]]
+    assert [one for one in said if one.startswith("skipped")] == note
     assert [one.message for one in report.findings if one.rule == "file/too-many-skipped"] == messages
+
+
+def test_pytest_shows_the_range(pytester: pytest.Pytester) -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+    write(FACES, GREY)
+
+    result = pytester.runpytest("--vft-only", "--vft-data=train.jsonl", "-p", "no:cacheprovider")
+
+    result.stdout.fnmatch_lines(["vft: skipped: 1 example for sure, up to 2 if people are counted"])
 
 
 # Which model
@@ -383,6 +398,25 @@ def test_file_that_is_not_a_model_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"net\.onnx: cannot be opened as an ONNX model") as raised:
         lint(write(FACES))
     assert "\x1b" not in str(raised.value)
+
+
+def test_net_that_fails_when_it_runs_is_an_error(vft: Vft) -> None:  # noqa: F811 - the fixture
+    write(FACES)
+    configure("net.onnx")
+    for words, odd in (
+        ("cannot be run: [ONNXRuntimeError]", {"fails": True}),
+        ("cannot be run: its output is not a number", {"score": math.nan}),
+    ):
+        write_yunet(Path("net.onnx"), **odd)
+        done = vft("check", "train.jsonl")
+        assert done.code == 2
+        assert "vft.toml: detectors.face: " in done.err
+        assert words in done.err
+
+    assert lint("train.jsonl", depth="header").faces == "not decoded"  # which opens no net
+    model, _ = read_model(write_yunet(Path("net.onnx"), fails=True))  # as in a process that opens the model
+    with pytest.raises(LintError, match=r"net\.onnx: cannot be run"):
+        column(model, picture())
 
 
 def test_missing_or_odd_file_is_an_error() -> None:

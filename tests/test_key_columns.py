@@ -24,6 +24,7 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
     if request.param != "sets":
         monkeypatch.setattr(key_columns, "_MANY", 2)
     if request.param == "parts":
+        monkeypatch.setattr(key_columns, "_PART", 2)
         monkeypatch.setattr(key_columns, "find_numpy", lambda: None)
 
 

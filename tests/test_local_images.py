@@ -375,6 +375,13 @@ def test_root_outside_the_folder_of_a_configuration_is_refused(folder: Path) -> 
 def test_root_that_is_missing_is_refused(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"image_root: .*/gone: no such folder"):
         read_settings({"image_root": ["gone"]}).check()
+    url = "s3://name:secret@cards/images"
+    words = r"s3://\.\.\.@cards/images: is in object storage, and an image root is a folder on this machine;"
+    with pytest.raises(UsageError, match=f"^image_root: {words}"):
+        read_settings({"image_root": [url]}).check()
+    (folder / "vft.toml").write_text(f'image_root = "{url}"\n')
+    with pytest.raises(ConfigError, match=f"vft.toml: image_root: {words}"):
+        read_settings({}).check()
     (folder / "vft.toml").write_text('image_root = "a\\u0000b"\n')
     with pytest.raises(ConfigError, match="no such folder"):
         read_settings({}).check()

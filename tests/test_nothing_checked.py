@@ -48,6 +48,14 @@ def test_rule_that_has_nothing_to_check_is_an_error(
     assert "nothing was checked: the files have nothing for " in capsys.readouterr().err
 
 
+def test_reason_why_nothing_was_checked_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "https://images.example.com/a.png"
+    write_jsonl("urls.jsonl", [build_example(f"What is on page {n}?", f"A {n}.", url) for n in range(10)])
+
+    assert main(["check", "urls.jsonl", "--select=image/truncated,image/dark", "--offline"]) == 2
+    assert capsys.readouterr().err == "vft: nothing was checked by image/dark, image/truncated: offline\n"
+
+
 def test_depth_that_does_not_decode_images_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "train.jsonl", "--select=image/dark", "--depth=header"]) == 2
     assert (

@@ -144,6 +144,12 @@ def test_what_a_sample_cannot_do() -> None:
         lint("train.jsonl", sample=-1)
 
 
+def test_a_sample_without_examples_is_no_file_without_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("train.jsonl").write_bytes(b"\n" * 5_000 + b"".join(LINES) + b"\n" * 5_000)
+    assert main(["check", "train.jsonl", "--sample=1"]) == 2
+    assert "train.jsonl: none of the lines drawn has an example" in capsys.readouterr().err
+
+
 def test_pytest_says_that_it_is_a_sample(pytester: pytest.Pytester) -> None:
     (pytester.path / "train.jsonl").write_bytes(b"".join(line(number) for number in range(40)))
     options = ("--vft-data=train.jsonl", "--vft-sample=20", "--junit-xml=junit.xml", "-p", "no:cacheprovider")

@@ -6,6 +6,7 @@ import io
 import json
 import random
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
@@ -19,17 +20,25 @@ from PIL import Image, ImageChops, ImageDraw
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.load import shipped_rules
+from pytest_vft.checking.dataset import Place
+from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.lint import lint_files
 from pytest_vft.checking.looks import LookTable
 from pytest_vft.checking.memory import pack, unpack
+from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardTotals
-from pytest_vft.model import Source, Split
+from pytest_vft.model import SPLITS, Source, Split
 from pytest_vft.reading import similarity
+from pytest_vft.reading.files import OpenedFile
 from pytest_vft.reading.similarity import find_similar, similar_groups
+from pytest_vft.report.build import render_build
+from pytest_vft.report.formats import render
 from pytest_vft.report.html import render_html
+from pytest_vft.report.json import as_data
 from pytest_vft.report.text import unknown_lines
+from pytest_vft.runs.build import build_dataset
 from pytest_vft.runs.lint import lint
 
 # Hashes near a few centres, so that many are similar.
@@ -52,10 +61,16 @@ def brute_force(hashes: Sequence[int], distance: int) -> list[list[int]]:
     )
 
 
+def groups(hashes: Sequence[int], *alike: similarity.AreAlike, distance: int = 3) -> list[list[int]]:
+    similar = find_similar(hashes, *alike, distance=distance)
+    assert similar is not None
+    return similar_groups(similar)
+
+
 @settings(deadline=None)
 @given(HASHES, st.integers(0, 6))
 def test_groups_are_those_of_comparing_all(hashes: list[int], distance: int) -> None:
-    assert similar_groups(hashes, distance=distance) == brute_force(hashes, distance)
+    assert groups(hashes, distance=distance) == brute_force(hashes, distance)
 
 
 @settings(deadline=None)
@@ -80,17 +95,47 @@ def test_numpy_finds_the_same(hashes: list[int], most: int) -> None:
 def test_hashes_that_do_not_look_alike_are_not_joined() -> None:
     hashes = [0, 0, 1, 3]
 
-    assert similar_groups(hashes, lambda one, other: {one, other} != {0, 1}) == [[0, 1, 2, 3]]
-    assert similar_groups(hashes, lambda one, other: (one + other) % 2 == 0) == [[0, 2], [1, 3]]
-    assert similar_groups(hashes, lambda _, __: False) == [[0], [1], [2], [3]]
+    assert groups(hashes, lambda one, other: {one, other} != {0, 1}) == [[0, 1, 2, 3]]
+    assert groups(hashes, lambda one, other: (one + other) % 2 == 0) == [[0, 2], [1, 3]]
+    assert groups(hashes, lambda _, __: False) == [[0], [1], [2], [3]]
 
 
 def test_templates_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similarity, "MOST_COMPARED", 5)
-    found = find_similar([number << 32 for number in range(20)])
+    found = find_similar([number << 32 for number in range(20)])  # three of four bands are equal
 
     assert found is not None
-    assert found.cut > 0
+    assert len(list(found.partly_compared)) == 14  # the last five and the one before them meet all after them
+
+
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_images_that_were_compared_with_some_others_only_are_not_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similarity, "MOST_COMPARED", 1)
+    noise = [random.Random(n).randbytes(18 * 16) for n in range(6)]  # noqa: S311 - no secret
+    halves = [noise[0][:144] + half[144:] for half in noise]  # so the upper bands of their hashes are equal
+    images = [png(Image.frombytes("L", (18, 16), data).resize((180, 160))) for data in halves]
+    paths = written(tmp_path, train=[*images, smaller(images[0], "PNG")])
+
+    report = lint(paths["train"], select="dataset/near-duplicate", require_checked=True)
+
+    (near,) = [rule for rule in report.rules if rule.id == "dataset/near-duplicate"]
+    assert 0 < near.partly_compared == near.tally.unknown <= len(images)
+    assert near.id in [rule.id for rule in report.failing]
+    assert near.tally.unknown + near.tally.checked == len(images) + 1
+    said = f"{near.tally.unknown} images: compared with only some others, as too many look nearly alike"
+    for kind in "text", "concise":
+        assert said in " ".join(render(report, kind).split())
+    assert as_data(report)["rules"][-1]["partly_compared"] == near.tally.unknown
+    rows = [{"question": "What?", "answer": "A dog.", "image": image} for image in images]
+    built = render_build(build_dataset(rows, out=tmp_path / "out", split="50/50", exact=True, near=True))
+    assert f"{near.tally.unknown} images compared with only some others" in " ".join(built.split())
 
 
 # Tables
@@ -145,6 +190,35 @@ def test_merging_is_associative(
     known = unpack(packed)
     assert known is not None
     assert list(known.looks) == list(first.looks)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from(SPLITS), LOOKS), max_size=4))
+def test_images_of_all_files(files: list[tuple[Split, list[tuple[int, int, str | None]]]]) -> None:
+    """The first known fingerprint of an image counts, and its first place in each split."""
+    opened = OpenedFile(0, "jsonl", byte_order_mark=False, error=None)
+    totals = []
+    for split, looks in files:
+        found = table((line, key % 3, look) for line, key, look in looks)
+        totals.append(FileTotals(Source("x", split), frozenset(), opened, totals=ShardTotals(looks=found)))
+    fingerprints: dict[int, bytes | None] = {}
+    places: defaultdict[int, dict[str, Place]] = defaultdict(dict)
+    for file in totals:
+        for line, key, fingerprint in file.totals.looks:
+            if fingerprints.get(key) is None:
+                fingerprints[key] = fingerprint
+            places[key].setdefault(file.source.split, Place(file, line))
+
+    images = DistinctImages(totals, decoded=True)
+
+    known, flat, unknown = images.divided()
+    assert list(images.keys) == list(fingerprints)
+    assert [list(images.places(number).items()) for number in range(len(images.keys))] == [
+        list(places[key].items()) for key in images.keys
+    ]
+    looks_like: dict[int, bytes | None] = {images.keys[one]: images.fingerprint(one) for one in known}
+    looks_like |= {images.keys[one]: b"" for one in flat} | {images.keys[one]: None for one in unknown}
+    assert looks_like == fingerprints
 
 
 # Findings
@@ -314,7 +388,7 @@ def test_too_many_images_without_numpy_are_not_compared(
 
     (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
     assert near.tally.unknown == 2
-    assert any("2 images not compared" in note and "numpy" in note for note in report.notes)
+    assert any("2 images: too many to compare without numpy" in line for line in unknown_lines(report))
     strict = lint(paths["train"], validation=paths["validation"], require_checked=True)
     assert near.id in [rule.id for rule in strict.failing]
 

@@ -314,6 +314,28 @@ def test_negative_parameter_in_a_configuration_is_an_error(capsys: pytest.Captur
     assert "image/face: parameter max_score is -1; expected at least 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("rule", "name", "greatest"),
+    [
+        ("image/bright", "max_shades", 255),
+        ("image/dark", "min_lights", 255),
+        ("image/low-information", "min_entropy", 800),
+        ("image/odd-aspect", "min_narrowness", 100),
+        ("image/face", "max_score", 100),
+        ("image/blurry", "min_contrast", 128),
+    ],
+)
+def test_parameter_beyond_the_scale_of_its_fact_is_an_error(
+    rule: str, name: str, greatest: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("", "train.jsonl")
+    for value in (greatest, greatest + 1):
+        write(f'[params]\n"{rule}" = {{ {name} = {value} }}', "vft.toml")
+        main(["check", "train.jsonl"])
+    words = f"{rule}: parameter {name} is {greatest + 1}; expected at most {greatest}"
+    assert capsys.readouterr().err == f"vft: {Path.cwd() / 'vft.toml'}: {words}\n"
+
+
 def test_negative_limit_in_a_configuration_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     write('[params]\n"example/too-many-images" = { max_images = -1 }', "vft.toml")
     write("", "train.jsonl")

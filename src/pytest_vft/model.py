@@ -18,8 +18,7 @@ Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
 # What the failure of a rule means to a provider; "unknown" if only checking it would tell.
 Effect = Literal["refuses", "loses", "unknown", "note", "nothing"]
-# Whether faces were looked for: if not, because no model or only an unknown one is installed, images are not
-# decoded, or no rule asks.
+# Whether faces were looked for; if not: no model or an unknown one, images not decoded, or no rule asks.
 FaceSearch = Literal["done", "no model", "unknown model", "not decoded", "not selected"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -156,12 +155,11 @@ class FileResult(NamedTuple):
 class RuleResult(NamedTuple):
     """Result of one rule in the whole run.
 
-    *subject* is the noun for what the rule judges; *severity* is the effective one, after `severity` and
-    `allow`; *undecoded* is the number of unknown verdicts on images that were too large to decode, and
-    *unopened* of those on local images that were not opened; *allowed* is the number of findings that the
-    configuration tolerates; *reason* is why the rule is ignored, or None; *decodes* is whether it judges what
-    decoded images show, and *beyond_depth* the number of unknown verdicts that are due to the depth of the
-    run, which fail nothing. The other fields are texts of the rule file.
+    *subject* is the noun for what the rule judges; *severity* is that after `severity` and `allow`. Of the
+    unknown verdicts, *undecoded* are on images too large to decode, *unopened* on local ones not opened,
+    *uncompared* on those too many to compare without numpy, *partly_compared* on those compared with some
+    others only; those *beyond_depth* fail nothing. *allowed* findings are tolerated; *reason* is why the rule
+    is ignored, *decodes* whether it judges what decoded images show. Other fields are texts of its file.
     """
 
     id: str
@@ -171,6 +169,8 @@ class RuleResult(NamedTuple):
     truncated: int
     undecoded: int = 0
     unopened: int = 0
+    uncompared: int = 0
+    partly_compared: int = 0
     allowed: int | None = None
     reason: str | None = None
     decodes: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 LIMIT = 60
 _LONGEST_NAME = 100  # characters of a name that is compared with others
@@ -79,7 +80,15 @@ def fill(template: str, values: Mapping[str, object]) -> str:
     {bytes} becomes "1,024", and {bytes:byte}, which must be an integer, "1,024 bytes".
     str.format is not used because it gives access to attributes ({x.__class__}).
     """
-    return _PLACEHOLDER.sub(lambda match: _show(values[match[1]], match[2]), template)
+    first, fields = _pieces(template)
+    return first + "".join([_show(values[name], noun) + after for name, noun, after in fields])
+
+
+@lru_cache(1024)
+def _pieces(template: str) -> tuple[str, Sequence[tuple[str, str | None, str]]]:
+    """Return the text before the first placeholder of *template*; name, noun and the text after each."""
+    first, *pieces = _PLACEHOLDER.split(template)
+    return first, list(zip(pieces[0::3], pieces[1::3], pieces[2::3], strict=True))
 
 
 def _show(value: object, noun: str | None) -> str:
@@ -140,5 +149,9 @@ def _distance(one: str, two: str) -> int:
 
 def count(number: int, noun: str) -> str:
     """Return *number* with *noun* in the singular or plural: "1 line", "2,000 lines"."""
-    plural = re.sub("(?<![aeiou])y$", "ie", noun) + "s"
-    return f"{number:,} {noun if number == 1 else plural}"
+    return f"{number:,} {noun if number == 1 else _plural(noun)}"
+
+
+@lru_cache(256)
+def _plural(noun: str) -> str:
+    return re.sub("(?<![aeiou])y$", "ie", noun) + "s"

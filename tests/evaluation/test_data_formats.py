@@ -142,6 +142,10 @@ def test_format_and_roots_may_be_given(capsys: pytest.CaptureFixture[str]) -> No
     [
         ("--data-format=lama", "data format 'lama': unknown"),
         ("--image-root=gone", "--image-root: gone: no such folder"),
+        (
+            "--image-root=s3://cards/i",
+            "--image-root: s3://cards/i: is in object storage, and an image root",
+        ),
     ],
 )
 def test_unusable_options_are_named(given: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,7 @@ def _name_problems(
         yield "claim: not allowed in a rule with limits, which providers state"
     known = [*facts, *names.limits, *names.params]
     integers = {name for name, fact in facts.items() if fact.name == "integer"}
-    integers |= {name for name, kind in kinds.items() if kind == (int, False)}
+    integers |= {name for name, kind in kinds.items() if kind.is_number}
     yield from _message_problems(content["message"], "message")
     for name, noun in sorted(placeholders(content["message"]).items()):
         if name not in known:
@@ -126,7 +126,7 @@ def _key_problems(
             yield f"{key}: the rule has no fix"
     if content.get("fix_faults") and each is None:
         yield "fix_faults: the rule has no each"
-    numbers = [name for name, kind in kinds.items() if kind == (int, False)]
+    numbers = [name for name, kind in kinds.items() if kind.is_number]
     for key, needed in (("cut_after", "example"), ("bounds_fetch", "image")):
         name = content.get(key)
         if name is not None and (scope != needed or name not in numbers):

@@ -130,6 +130,9 @@ def _statement_problems(
                     yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
                 elif table == "limits" and is_negative(value):
                     yield f"{at}.{table}.{name}: it is {value!r}; expected at least 0"
+                elif rule.kinds[name].is_beyond(value):
+                    most = rule.kinds[name].greatest
+                    yield f"{at}.{table}.{name}: it is {value!r}; expected at most {most}"
         missing = [name for name in rule.limits if name not in statement.get("limits", {})]
         if missing and not statement.get("off"):
             yield f"{at}: does not state {' and '.join(missing)}; list unstated rules in not_stated"

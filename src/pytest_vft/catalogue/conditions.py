@@ -23,10 +23,19 @@ _ITEM = FactType("string", nullable=False)
 
 
 class Kind(NamedTuple):
-    """The kind of value that a keyword needs: a value of *type*, or a list of such values."""
+    """The kind of value that a keyword needs: a value of *type*, or a list of such values.
+
+    *greatest* is the end of the scale of the fact, if it has one.
+    """
 
     type: type
     listed: bool
+    greatest: int | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a single number."""
+        return self.type is int and not self.listed
 
     def __str__(self) -> str:
         noun = _NOUNS[self.type]
@@ -38,10 +47,18 @@ class Kind(NamedTuple):
             return self.listed and all(type(item) is self.type for item in value)
         return not self.listed and type(value) is self.type
 
+    def is_beyond(self, value: object) -> bool:
+        """Return whether *value* is a number beyond the scale of the fact, or a list with one."""
+        return self.greatest is not None and any(number > self.greatest for number in _numbers(value))
+
 
 def is_negative(value: object) -> bool:
     """Return whether *value*, that of a limit, is a negative number or a list with one."""
-    return any(type(one) is int and one < 0 for one in (value if isinstance(value, list) else [value]))
+    return any(number < 0 for number in _numbers(value))
+
+
+def _numbers(value: object) -> Iterator[int]:
+    return (one for one in (value if isinstance(value, list) else [value]) if type(one) is int)
 
 
 def bind(conditions: Conditions, values: Mapping[str, Any]) -> Conditions:
@@ -91,7 +108,7 @@ def _kinds(fragment: Fragment, fact: FactType) -> Iterator[tuple[str, Kind]]:
 
 def _kind(keyword: str, fact: FactType) -> Kind:
     type_ = int if keyword in ("minItems", "maxItems") else _TYPES[fact.name]
-    return Kind(type_, listed=keyword == "enum")
+    return Kind(type_, listed=keyword == "enum", greatest=fact.greatest)
 
 
 class Names(NamedTuple):

@@ -27,10 +27,14 @@ _WORDS = {
 
 def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
     """Return the Markdown page of the unbound *rule*, with a row for each provider (default: shipped)."""
+    listed = [
+        provider.for_model(provider.default_model)
+        for provider in (map(load_provider, provider_ids()) if providers is None else providers)
+    ]
     parts = [
         f"# {rule.id}",
         paragraph(rule.summary),
-        f"Severity: {rule.severity}." + (" Off until selected by its id." if rule.off else ""),
+        f"Severity: {rule.severity}." + _off(rule, listed),
         "## Why is this bad?",
         paragraph(rule.why),
         "## What to do",
@@ -45,12 +49,18 @@ def page(rule: Rule, providers: Iterable[Provider] | None = None) -> str:
     if rule.params:
         rows = [[f"*{plain(name)}*", value_text(value)] for name, value in rule.params.items()]
         parts += ["## Parameters", table(["parameter", "default"], rows)]
-    listed = map(load_provider, provider_ids()) if providers is None else providers
-    stated = [_row(rule, provider.for_model(provider.default_model)) for provider in listed]
+    stated = [_row(rule, provider) for provider in listed]
     parts += ["## Providers", table(["provider", "states", "severity", "effect", "source", "read"], stated)]
     if rule.source:
         parts += ["## Source", f"{address(rule.source, paragraph)}, read on {rule.checked}."]
     return "\n\n".join(parts) + "\n"
+
+
+def _off(rule: Rule, providers: Iterable[Provider]) -> str:
+    if not rule.off:
+        return ""
+    on = [plain(one.name) for one in providers if rule.id in one.rules and one.rules[rule.id].off is False]
+    return " Off until selected by its id" + (f", but on for {' and '.join(on)}." if on else ".")
 
 
 def _repair(rule: Rule) -> list[str]:
@@ -125,7 +135,7 @@ def statement_text(rule: Rule, statement: RuleStatement) -> str:
     values = {**statement.limits, **statement.params}
     texts = [f"{plain(name)} {value_text(value)}" for name, value in values.items()]
     texts += [f'skips "{plain(statement.skips)}"'] if statement.skips else []
-    texts += ["off"] if statement.off else []
+    texts += ["off"] if statement.off else ["on"] if rule.off and statement.off is False else []
     return "; ".join(texts) or ("yes" if rule.claim else "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -179,9 +179,42 @@ def _check_params(rule: Rule, params: Mapping[str, Any]) -> None:
         if is_negative(value) and not is_negative(rule.params.get(name, 0)):
             kind = "limit" if name in rule.limits else "parameter"
             raise UsageError(f"{rule.id}: {kind} {name} is {value!r}; expected at least 0")
+        if rule.kinds[name].is_beyond(value):
+            most = rule.kinds[name].greatest
+            raise UsageError(f"{rule.id}: parameter {name} is {value!r}; expected at most {most}")
 
 
-def ids_by_file(reasons: Mapping[str, Mapping[str, str]]) -> Mapping[str, frozenset[str]]:
-    """Return the ids of rules in *reasons*, by path and by id; files that share these share the ids, too."""
-    ids = {id(by_rule): frozenset(by_rule) for by_rule in reasons.values()}
-    return {path: ids[id(by_rule)] for path, by_rule in reasons.items()}
+class IgnoredRules(Mapping[str, frozenset[str]]):
+    """The ids of the rules that are ignored in each file, by path: the keys of *reasons* by path.
+
+    Few files differ, so there is not an entry for each: *sets* are by the identity of distinct reasons.
+    """
+
+    def __init__(
+        self,
+        reasons: Mapping[str, Mapping[str, str]],
+        sets: Mapping[int, frozenset[str]] | None = None,
+    ) -> None:
+        self._reasons = reasons
+        self._sets = sets or {id(by_rule): frozenset(by_rule) for by_rule in reasons.values()}
+
+    @property
+    def distinct(self) -> Collection[frozenset[str]]:
+        """The sets of ids, each of at least one file."""
+        return self._sets.values()
+
+    def renamed(self, names: Mapping[str, str]) -> IgnoredRules:
+        """Return the ids that *names* maps to those of this mapping."""
+        sets = {
+            key: frozenset(id_ for id_, own in names.items() if own in ids) for key, ids in self._sets.items()
+        }
+        return IgnoredRules(self._reasons, sets)
+
+    def __getitem__(self, path: str) -> frozenset[str]:
+        return self._sets[id(self._reasons[path])]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._reasons)
+
+    def __len__(self) -> int:
+        return len(self._reasons)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from pytest_vft.checking.dataset import Place, Recurring, dataset_facts
+from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.model import SPLITS
@@ -19,26 +20,14 @@ from pytest_vft.reading.similarity import Similar, find_similar
 class Compared(NamedTuple):
     """The subjects of a comparison.
 
-    *cut* is the number of images that were compared with only some others, and *uncompared* the number of
-    those that were not compared because there are too many of them without numpy.
+    *partly* has the numbers of images, by kind of subject, that were compared with only some others and look
+    like none of these; *uncompared* is the number of those that were not compared because there are too many
+    of them without numpy. All of them are of unknown likeness.
     """
 
     subjects: Sequence[Recurring]
-    cut: int = 0
+    partly: Mapping[str, int]
     uncompared: int = 0
-
-
-@dataclass(slots=True)
-class _Seen:
-    """A distinct image: its key, its fingerprint, as in SeenImage, and its first place in each split."""
-
-    key: int
-    fingerprint: bytes | None
-    places: dict[str, Place] = field(default_factory=dict)
-
-    @property
-    def first(self) -> Place:
-        return next(iter(self.places.values()))
 
 
 def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded: bool) -> Compared:
@@ -47,54 +36,32 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     They are of unknown likeness if the images were not *decoded*. An image that is in several splits does
     not count as one that looks like another one: other rules report it.
     """
-    images = _images(files) if decoded else _undecoded(files)
-    known = [image for image in images if image.fingerprint]
+    images = DistinctImages(files, decoded=decoded)
+    known, flat, unknown = images.divided()
 
-    def look(number: int) -> Look:  # few are compared, and all of them take 40 MB for 100,000 images
-        return read_look(known[number].fingerprint or b"")
+    def look(at: int) -> Look:  # few are compared, and all of them take 40 MB for 100,000 images
+        return read_look(images.fingerprint(known[at]))
 
-    hashes = [read_hash(image.fingerprint or b"") for image in known]
+    hashes = array("Q", (read_hash(images.fingerprint(number)) for number in known))
     similar = find_similar(hashes, lambda one, other: look(one).is_like(look(other)))
-    unknown = [image for image in images if image.fingerprint is None]
+    uncompared = 0
     if similar is None:
-        unknown, known, similar = [*unknown, *known], [], Similar((), ())
-        uncompared = len(hashes)
-    else:
-        uncompared = 0
-    flat = [image for image in images if image.fingerprint == b""]
+        uncompared = len(known)
+        unknown, known, similar = unknown + known, known[:0], Similar((), ())
     subjects: list[Recurring] = []
+    partly: dict[str, int] = {}
     for kind in kinds:
-        alike = list(_alike(known, similar, kind))
-        subjects += alike
+        alike = dict(_alike(images, known, similar, kind))
+        subjects += alike.values()
+        partly[kind] = cut = sum(number not in alike for number in similar.partly_compared)
         for rest, number, likeness in (
-            (unknown, len(unknown), None),
-            (known or flat, len(known) + len(flat) - len(alike), 0),
+            (unknown or known, len(unknown) + cut, None),
+            (known or flat, len(known) + len(flat) - len(alike) - cut, 0),
         ):
             if number:
-                place = rest[0].first
+                place = images.first(rest[0])
                 subjects.append(Recurring(number, [place], dataset_facts(kind, [place], similar=likeness)))
-    return Compared(subjects, similar.cut, uncompared)
-
-
-def _images(files: Sequence[FileTotals]) -> list[_Seen]:
-    images: dict[int, _Seen] = {}
-    for file in files:
-        for line, key, fingerprint in file.totals.looks:
-            image = images.setdefault(key, _Seen(key, fingerprint))
-            image.fingerprint = fingerprint if image.fingerprint is None else image.fingerprint
-            image.places.setdefault(file.source.split, Place(file, line))
-    return list(images.values())
-
-
-def _undecoded(files: Sequence[FileTotals]) -> list[_Seen]:
-    images: dict[int, _Seen] = {}
-    for file in files:
-        for line, turn in file.totals.turns:
-            for key in turn.images:
-                images.setdefault(key, _Seen(key, None)).places.setdefault(
-                    file.source.split, Place(file, line)
-                )
-    return list(images.values())
+    return Compared(subjects, partly, uncompared)
 
 
 class _Members(NamedTuple):
@@ -104,20 +71,23 @@ class _Members(NamedTuple):
     first: int
 
 
-def _alike(images: Sequence[_Seen], similar: Similar, kind: str) -> Iterator[Recurring]:
-    """Yield each of *images* that looks like earlier ones, placed where it is."""
+def _alike(
+    images: DistinctImages, known: Sequence[int], similar: Similar, kind: str
+) -> Iterator[tuple[int, Recurring]]:
+    """Yield each of the *known* ones of *images* that looks like earlier ones: position and subject."""
     linked: defaultdict[int, list[int]] = defaultdict(list)
     for one, other in similar.links:
         linked[one].append(other)
         linked[other].append(one)
-    by_split = cache(lambda at: _by_split(images, similar.groups[at]))
+    places = cache(lambda at: images.places(known[at]))
+    by_split = cache(lambda at: _by_split(similar.groups[at], places))
     found: list[tuple[int, str, str, _Members]] = []
     for at, group in enumerate(similar.groups):
         if len(group) == 1 and at not in linked:
             continue
         around = _sum([by_split(at), *map(by_split, linked[at])])
         for number in group:
-            splits = list(images[number].places)
+            splits = list(places(number))
             own = splits[0]
             if kind == NEAR_COPY and around[own].first < number:
                 found.append((number, own, own, around[own]._replace(number=around[own].number - 1)))
@@ -126,15 +96,16 @@ def _alike(images: Sequence[_Seen], similar: Similar, kind: str) -> Iterator[Rec
                 if first != own:
                     found.append((number, own, first, around[first]))
     for number, own, split, members in sorted(found):
-        first_place = images[members.first].places[split]
-        facts = dataset_facts(kind, [first_place, images[number].places[own]], similar=members.number)
-        yield Recurring(1, [images[number].places[own]], facts, images[number].key, first_place)
+        first_place = places(members.first)[split]
+        place = places(number)[own]
+        facts = dataset_facts(kind, [first_place, place], similar=members.number)
+        yield number, Recurring(1, [place], facts, images.keys[known[number]], first_place)
 
 
-def _by_split(images: Sequence[_Seen], group: Sequence[int]) -> dict[str, _Members]:
+def _by_split(group: Sequence[int], places: Callable[[int], Mapping[str, Place]]) -> dict[str, _Members]:
     found: dict[str, _Members] = {}
     for number in group:
-        for split in images[number].places:
+        for split in places(number):
             before, first = found.get(split, _Members(0, number))
             found[split] = _Members(before + 1, min(first, number))
     return found

@@ -32,8 +32,10 @@ _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 # Scheme, host (a name, an IPv4 address or an IPv6 address in brackets) and port.
 _ADDRESS = re.compile(r"(dask|tcp|tls)://([\w.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?", re.ASCII)
 _PORT = 8786  # of a scheduler by default (https://docs.dask.org/en/stable/deploying-cli.html)
-_PATIENCE = 300.0  # seconds without any worker: a cluster that grows with its tasks starts machines first
-_ANSWER = 5.0  # seconds for the first words of a scheduler, after the time to connect
+# Seconds without any worker, since a cluster that grows with its tasks starts machines first, or without an
+# answer of the scheduler, which may be busy or short of memory.
+_PATIENCE = 300.0
+_ANSWER = 5.0  # seconds for an answer of a scheduler; for the first one, after the time to connect
 _CLOSING = 1.0  # seconds to say goodbye
 _COUNTED = 5.0  # seconds for which the number of workers is believed
 
@@ -79,7 +81,8 @@ def open_cluster(name: str, environ: Mapping[str, str]) -> Iterator[ClusterExecu
         try:
             yield ClusterExecutor(client, address)
         finally:
-            client.close(timeout=_CLOSING)
+            with suppress(TimeoutError):  # of a scheduler that hangs
+                client.close(timeout=_CLOSING)
 
 
 def _connected(address: str) -> distributed.Client:
@@ -92,7 +95,10 @@ def _connected(address: str) -> distributed.Client:
     # Dask waits for ever for the first words of a server (distributed 2026.8.0).
     opening = started(lambda: Client(address, set_as_default=False, name="pytest-vft"))
     if not wait([opening], patience).done:
-        raise TimeoutError(f"a server is there, and said nothing for {patience:.0f} s; is it Dask's?")
+        raise TimeoutError(
+            f"a server is there, and said nothing for {patience:.0f} s; "
+            "if it is a scheduler of Dask, see its log and start it again"
+        )
     return opening.result()
 
 
@@ -122,18 +128,30 @@ class ClusterExecutor(Executor):
         self.tasks = 0
         self._client = client
         self._name = f"vft-{uuid4().hex}"  # how the keys of the tasks start
-        self._workers = 0
+        self._threads = 0
         self._counted = float("-inf")
+        self._question: Future[Mapping[str, int]] | None = None  # what the scheduler has not answered yet
 
     @property
     def _max_workers(self) -> int:
         """The number of threads of all workers, which may come and go."""
-        now = time.monotonic()
-        if now - self._counted > _COUNTED:
-            self._counted = now
-            with suppress(Exception):  # the next result tells of a cluster that is gone
-                self._workers = sum(self._client.nthreads().values())
-        return self._workers
+        if time.monotonic() - self._counted > _COUNTED:
+            self.count_threads()
+        return self._threads
+
+    def count_threads(self) -> int | None:
+        """Return the number of threads of all workers, None if the scheduler does not answer in time."""
+        self._question = self._question or started(self._client.nthreads)
+        answered = wait([self._question], _ANSWER).done
+        self._counted = time.monotonic()
+        if not answered:
+            return None
+        question, self._question = self._question, None
+        try:
+            self._threads = sum(question.result().values())
+        except Exception:  # noqa: BLE001 - the result of a task tells of a connection that is lost
+            return None
+        return self._threads
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the future of fn(*args, **kwargs), of which only result() and cancel() work."""
@@ -144,20 +162,13 @@ class ClusterExecutor(Executor):
 
     def count_repeated(self) -> int:
         """Return how many tasks were handed out again because their worker was lost."""
+        asked = started(lambda: self._client.get_events("all"))
         try:
-            events = self._client.get_events("all")
+            events = asked.result(_ANSWER)
         except Exception:  # noqa: BLE001 - the results have come, so a cluster that is gone now is no error
             return 0
         lost = [event for _, event in events if event.get("action") == "remove-worker"]
         return sum(key.startswith(self._name) for event in lost for key in event["processing-tasks"])
-
-    def check_has_workers(self) -> None:
-        """Raise ExecutorError if there are no workers."""
-        if not self._client.nthreads():
-            raise ExecutorError(
-                f"the cluster at {self.address} has had no workers for {_PATIENCE:.0f} seconds; "
-                f"start some with: dask worker {self.address} --nthreads 1"
-            )
 
 
 class _Call(NamedTuple):
@@ -187,11 +198,16 @@ class _ClusterFuture(Future[Any]):
         """Return the result of the task. Raises ExecutorError if it has none, and what the task raised."""
         from distributed import KilledWorker  # noqa: PLC0415 - as above
 
+        alive = time.monotonic()
         while True:
             try:
-                return self._task.result(_PATIENCE)
+                return self._task.result(_COUNTED)
             except TimeoutError:
-                self._cluster.check_has_workers()
+                threads = self._cluster.count_threads()
+                if threads:
+                    alive = time.monotonic()
+                elif time.monotonic() - alive > _PATIENCE:
+                    raise ExecutorError(_given_up(threads, self._cluster.address)) from None
             except KilledWorker as error:
                 lost = count(error.allowed_failures + 1, "worker")
                 raise ExecutorError(
@@ -204,8 +220,9 @@ class _ClusterFuture(Future[Any]):
                 raise ExecutorError(
                     "a worker does not have this version of pytest-vft: install it"
                 ) from error
-            except OSError as error:  # a worker returns its own
-                raise ExecutorError(_lost(self._cluster.address)) from error
+            except OSError as error:
+                is_own = self._task.status == "error"  # else of the connection
+                raise ExecutorError(_failed(error) if is_own else _lost(self._cluster.address)) from error
             except CancelledError as error:
                 raise ExecutorError(_cancelled(error, self._cluster.address)) from error
 
@@ -213,6 +230,24 @@ class _ClusterFuture(Future[Any]):
         """Let the cluster forget the task, without waiting for an answer."""
         self._task.release()
         return True
+
+
+def _given_up(threads: int | None, address: str) -> str:
+    """Return in words what was waited for in vain; *threads* as from count_threads()."""
+    if threads is None:
+        return (
+            f"the scheduler at {address} has not answered for {_PATIENCE:.0f} seconds; "
+            "see its log, start it again and run again"
+        )
+    return (
+        f"the cluster at {address} has had no workers for {_PATIENCE:.0f} seconds; "
+        f"start some with: dask worker {address} --nthreads 1"
+    )
+
+
+def _failed(error: OSError) -> str:
+    """Return in words that a worker failed with *error* before it read a shard."""
+    return f"a worker failed: {error}; see its log, or install the same software and start the workers again"
 
 
 def _cancelled(error: CancelledError, address: str) -> str:

@@ -8,13 +8,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import ShardLinter
 from pytest_vft.checking.software import describe_software, software_hash
 from pytest_vft.checking.totals import ShardTotals
-from pytest_vft.checking.worker import MissingFolder, OtherSoftware, UnreadableShard, lint_in_worker
+from pytest_vft.checking.worker import (
+    MissingFolder,
+    OtherSize,
+    OtherSoftware,
+    SizedShard,
+    UnreadableShard,
+    file_bytes,
+    lint_in_worker,
+)
 from pytest_vft.errors import LintError, VftError
 from pytest_vft.reading.content_error import ContentError
 from pytest_vft.reading.image_store import ImageStore
@@ -79,13 +88,13 @@ def lint_shards(
     LintError, which names the shard, if an executor fails.
     """
     with closing(ShardLinter(plan, store)) as linter:
-        marked = [(shard, not linter.remembers(shard)) for shard in shards]
-        executor = workers(sum(shard.work for shard, is_new in marked if is_new))
+        new = [not linter.remembers(shard) for shard in shards]
+        executor = workers(sum(shard.work for shard in compress(shards, new)))
         if executor is None:
             for shard in shards:
                 yield _lint(linter, shard)
         else:
-            yield from _lint_by(executor, _tasks(marked, task_bytes), plan, linter)
+            yield from _lint_by(executor, _tasks(zip(shards, new, strict=True), task_bytes), plan, linter)
 
 
 def _tasks(marked: Iterable[tuple[Shard, bool]], task_bytes: int) -> Iterator[_Task]:
@@ -116,7 +125,10 @@ def _lint_by(
     def submit(task: _Task) -> Future[Any]:
         # Joined, not normalised: "link/.." is not the current folder.
         there = [
-            shard if is_object(shard.path) else shard._replace(path=os.path.join(folder, shard.path))  # noqa: PTH118
+            SizedShard(
+                shard if is_object(shard.path) else shard._replace(path=os.path.join(folder, shard.path)),  # noqa: PTH118
+                file_bytes(shard.path),
+            )
             for shard in task.shards
         ]
         with _naming(task.place):
@@ -165,6 +177,9 @@ def _results(task: _Task, future: Future[Any]) -> Iterator[ShardResult]:
 
 
 def _result(shard: Shard, result: object) -> ShardResult:
+    if isinstance(result, OtherSize):
+        _check_same_file(shard, result)
+        result = result.result
     if isinstance(result, ShardTotals):
         return result
     if isinstance(result, UnreadableShard):
@@ -174,6 +189,16 @@ def _result(shard: Shard, result: object) -> ShardResult:
         return result.error
     with naming(shard):
         raise result if isinstance(result, Exception) else TypeError(type(result).__name__)
+
+
+def _check_same_file(shard: Shard, there: OtherSize) -> None:
+    """Raise LintError if a worker read another file than this process would, and not one that has changed."""
+    here = file_bytes(shard.path)
+    if here == there.expected:
+        raise LintError(
+            f"{shard.path}: has {there.found:,} bytes for the worker on {there.host}, and {here:,} here; "
+            "workers must have the same files at the same paths"
+        )
 
 
 def _check_readable_here(shard: Shard, there: UnreadableShard) -> None:

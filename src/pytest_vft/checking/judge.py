@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -66,6 +67,7 @@ class RuleJudge:
         self._shown = frozenset(column for one in plan.measurers for column in one.columns)
         self._narrowed = any(rule.data_formats for rule in plan.rules)
         self._by_format: dict[str, Mapping[Scope, Check]] = {}
+        self._explainers: dict[frozenset[str], Explainer] = {}
         self.checks = self.checks_for("")
 
     def checks_for(self, data_format: str) -> Mapping[Scope, Check]:
@@ -88,13 +90,15 @@ class RuleJudge:
         by_rule = zip(self.rules[scope], verdicts, strict=True)
         return [rule.id for rule, verdict in by_rule if verdict == UNKNOWN]
 
-    def findings(self, verdicts: Verdicts, subject: Subject, ignored: Collection[str]) -> list[ShardFinding]:
+    def findings(self, verdicts: Verdicts, subject: Subject, ignored: frozenset[str]) -> list[ShardFinding]:
         """Return all findings on *subject*, except those of *ignored* rules."""
         if FAIL not in verdicts:
             return []
-        totals = ShardTotals()
-        Explainer(self.rules, totals, ignored)(verdicts, subject)
-        return totals.findings
+        explain = self._explainers.get(ignored)
+        if explain is None:
+            explain = self._explainers[ignored] = Explainer(self.rules, ShardTotals(), ignored)
+        explain(verdicts, subject)
+        return explain.totals.pop_findings()
 
 
 @dataclass(slots=True)
@@ -156,6 +160,8 @@ class Explainer:
 
 def _finding(rule: Rule, subject: Subject) -> ShardFinding:
     message = fill(rule.message, {**rule.params, **subject.facts})
+    if subject.scope == "file":
+        message = sys.intern(message)  # many files may have the same
     image = None if subject.image is None else f"{subject.image:032x}"
     raw = subject.raw
     example = None

@@ -1,7 +1,8 @@
 """Which keys of a dataset occur several times, and how many there are.
 
 A set takes 80 bytes for each key. Above a million keys these are sorted by numpy, with 16 bytes for each, or
-without numpy are divided into parts that are looked at in turn, with 16 bytes for each and a set of a part.
+without numpy, or if they are fewer, are divided into parts that are looked at in turn, with 16 bytes for each
+and a set of a part.
 The results are exact in either case.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from pytest_vft.reading.optional_numpy import find_numpy
 
 _MANY = 1_000_000
+_PART = 16_384  # keys; the set of a part takes 2 MB
 
 
 def repeated(columns: Sequence[array[int]]) -> frozenset[int]:
@@ -60,11 +62,11 @@ def _firsts(keys: Any) -> Any:
 
 
 def _parts(columns: Sequence[array[int]]) -> Iterator[Sequence[int]]:
-    """Yield the keys of *columns* in parts of about a million, with ascending keys from part to part.
+    """Yield the keys of *columns* in parts of about _PART, with ascending keys from part to part.
 
     Keys are hashes, so the parts are of about the same size.
     """
-    number = 1 + sum(map(len, columns)) // _MANY
+    number = 1 + sum(map(len, columns)) // _PART
     if number == 1:
         yield list(chain.from_iterable(columns))
         return

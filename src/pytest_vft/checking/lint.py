@@ -6,16 +6,17 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import lru_cache
 
 from pytest_vft.checking.executors import ShardResult, Workers, lint_shards
 from pytest_vft.checking.measuring import needed_measurers
-from pytest_vft.checking.merging import Fetch, FileTotals, merge_files
+from pytest_vft.checking.merging import NOTHING, Fetch, FileTotals, merge_files
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.results import LintResult, judge_files
 from pytest_vft.checking.shard import open_image_store
 from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import SPLITS, Source
-from pytest_vft.reading.files import open_file
+from pytest_vft.reading.files import OpenedFile, open_file
 from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.remote import ReadProgress
 from pytest_vft.reading.shards import SHARD_BYTES, Shard
@@ -88,8 +89,9 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
         FileTotals(
             source,
             (ignored or {}).get(source.path, frozenset()),
-            open_file(source.path),
+            _shared(open_file(source.path)),
             plan.image_roots,
+            NOTHING,
             sample=plan.sample,
             number=number,
         )
@@ -98,3 +100,9 @@ def measure_files(  # noqa: PLR0913 - all by keyword, each with a default
     with closing(store), warnings.catch_warnings(action="ignore"):  # here, since threads share the filter
         merge_files(files, lint, fetch, shard_bytes=shard_bytes, max_findings=plan.max_findings)
     return files
+
+
+@lru_cache(1024)
+def _shared(opened: OpenedFile) -> OpenedFile:
+    """Return *opened*, as one object for all files of one size and kind."""
+    return opened

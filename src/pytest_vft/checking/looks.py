@@ -28,9 +28,10 @@ class SeenImage(NamedTuple):
 
 @dataclass(slots=True)
 class LookTable:
-    """Distinct images with their fingerprints: about 180 bytes for each image.
+    """Distinct images with their fingerprints: about 380 bytes for each image.
 
-    A row has line, key, and whether the fingerprint, which is in *fingerprints*, is known.
+    A row has line, key, and whether the fingerprint, which is in *fingerprints*, is known. All fingerprints
+    have the same length.
     """
 
     rows: array[int] = field(default_factory=partial(array, "Q"))
@@ -64,13 +65,27 @@ class LookTable:
         self._keys.add(key)
         state = _UNKNOWN if fingerprint is None else _KNOWN if fingerprint else _FLAT
         self.rows.extend((line, key, state))
-        self.fingerprints += fingerprint or b""  # all have the same length
+        self.fingerprints += fingerprint or b""
+
+    def pack(self) -> None:
+        """Forget what is only needed to add images: 110 bytes for each."""
+        self._known = None
+
+    @property
+    def number_known(self) -> int:
+        """The number of images with a fingerprint."""
+        return self.rows[2::_WIDTH].count(_KNOWN)
+
+    @property
+    def size(self) -> int:
+        """The bytes of a fingerprint; 0 if none is known."""
+        return len(self.fingerprints) // max(1, self.number_known)
 
     def __len__(self) -> int:
         return len(self.rows) // _WIDTH
 
     def __iter__(self) -> Iterator[SeenImage]:
-        size = len(self.fingerprints) // max(1, self.rows[2::_WIDTH].count(_KNOWN))
+        size = self.size
         at = 0
         for line, key, state in zip(*[iter(self.rows)] * _WIDTH, strict=True):
             if state == _KNOWN:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +18,11 @@ from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
 from pytest_vft.reading.arrays import cut_array, open_array
 from pytest_vft.reading.files import BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.opening import file_status, has_changed
 from pytest_vft.reading.parquet import cut_rows
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.sampling import line_numbers, sample_file
-from pytest_vft.reading.shards import Shard, cut_shards
+from pytest_vft.reading.shards import SHARD_BYTES, Shard, cut_shards
 from pytest_vft.reading.whole import whole_shard
 
 # Yields the results of shards, in their order.
@@ -28,6 +31,7 @@ LintShards = Callable[[Sequence[Shard]], Iterator[ShardResult]]
 Fetch = Callable[[Iterable[str]], Mapping[str, Remote]]
 
 _NO_LINES: Mapping[str, LineRanges] = {}  # one for all files
+NOTHING = ShardTotals()  # the totals of files of which nothing was read yet
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class FileTotals:
     sample: int = 0
     is_sample: bool = False
     number: int = 0
+    _before: os.stat_result | None = None
     _drawn: array[int] | None = None
     _drawn_lines: array[int] | None = None
     _array_lines: int = 0
@@ -59,6 +64,8 @@ class FileTotals:
         """Return the shards of the file, of about *shard_bytes* of work; none if it is of another kind."""
         if not self.is_read:
             return ()
+        if self.opened.bytes > SHARD_BYTES:  # others are read at once
+            self._before = file_status(self.source.path)
         try:
             whole = self._whole()
             share = image_share(whole, self.image_roots)
@@ -66,6 +73,8 @@ class FileTotals:
         except OSError as error:
             self.mark_unreadable(error)
             return ()
+        if not share and cut == [whole]:
+            return cut
         return [
             one._replace(
                 data_format=whole.data_format,
@@ -96,7 +105,9 @@ class FileTotals:
                 path, split, self.opened, shard_bytes
             )
             return shards
-        return [whole] if whole.compression else cut_shards(path, split, start, end, shard_bytes)
+        if whole.compression or start < end <= start + shard_bytes:
+            return [whole]
+        return cut_shards(path, split, start, end, shard_bytes)
 
     def _sampled(self, whole: Shard) -> Sequence[Shard] | None:
         """Return the shards of a sample, None if all entries are read."""
@@ -168,6 +179,11 @@ class FileTotals:
         words = error.strerror or type(error).__name__
         self.opened = OpenedFile(self.opened.bytes, "unreadable", byte_order_mark=False, error=words)
 
+    def check_unchanged(self) -> None:
+        """Note that a large file cannot be read if it has changed since shards(): two versions were read."""
+        if self._before and not self.opened.error and has_changed(self.source.path, self._before):
+            self.mark_unreadable(OSError(errno.EIO, "it has changed since the check began; run it again"))
+
 
 def merge_files(
     files: Sequence[FileTotals], lint: LintShards, fetch: Fetch | None, *, shard_bytes: int, max_findings: int
@@ -177,10 +193,15 @@ def merge_files(
     Shards with URLs are linted again after all URLs are fetched, each once. Without *fetch*, their first
     results count.
     """
-    shards = [(file, shard) for file in files for shard in file.shards(shard_bytes)]
+    shards: list[Shard] = []
+    owners: list[FileTotals] = []
+    for file in files:
+        cut = file.shards(shard_bytes)
+        shards += cut
+        owners += [file] * len(cut)
     urls: dict[str, None] = {}
     parts: list[_Part] = []
-    for (file, shard), result in zip(shards, lint([shard for _, shard in shards]), strict=True):
+    for file, shard, result in zip(owners, shards, lint(shards), strict=True):
         if isinstance(result, OSError):
             file.mark_unreadable(result)
         elif result.urls and fetch:
@@ -194,10 +215,12 @@ def merge_files(
             parts.append(_Part(file, result, {}))
     _add_parts(parts, urls, lint, fetch, max_findings)
     for file in files:
-        if file.opened.error:
+        file.check_unchanged()
+        if file.opened.error or file.totals is NOTHING:
             file.totals = ShardTotals()
         if keys := file.totals.image_keys:
             file.totals.image_keys = distinct([keys])
+        file.totals.looks.pack()
 
 
 class _Part(NamedTuple):

@@ -91,6 +91,7 @@ class WorkerPool(Executor):
 def _work(pipe: Connection, turn: Any) -> None:
     """Answer calls until there are no more. Ctrl-C is left to the parent, and the worker ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not that of the parent, which cleans up
     take_turns(turn)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while call := pipe.recv():

@@ -10,12 +10,13 @@ from typing import NamedTuple, cast
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.checking.dataset import Recurring, recurring
+from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
 from pytest_vft.checking.measuring import compared_kinds
-from pytest_vft.checking.merging import FileTotals
+from pytest_vft.checking.merging import NOTHING, FileTotals
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.checking.tallies import TallyMaker, make_tally
+from pytest_vft.checking.recurrences import judge_dataset, keep_recurrences, line_of
+from pytest_vft.checking.tallies import TallyMaker
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
@@ -41,8 +42,9 @@ class LintResult:
     *undecoded* unknown verdicts on images that were too large to decode, and *unopened* those
     on local images that were not opened; *folders* are the common folders of paths that fail. *urls* is the
     number of distinct web URLs of images, and *unsettled* maps those that were fetched without a result to
-    their paths and lines. *cut* is the number of images that
-    were compared with only some others, and *uncompared* of those that were not compared without numpy.
+    their paths and lines. *partly_compared*
+    and *uncompared* count unknown verdicts on images that were compared with only some others, and with none
+    because there are too many of them without numpy.
     """
 
     files: tuple[FileResult, ...]
@@ -56,11 +58,9 @@ class LintResult:
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
-    cut: int = 0
-    uncompared: int = 0
+    partly_compared: Mapping[str, int]
+    uncompared: Mapping[str, int]
 
-
-_Found = tuple[FileTotals, ShardFinding]
 
 # Facts of a file that do not count its examples.
 _OF_A_SAMPLE = {
@@ -77,61 +77,69 @@ _OF_A_SAMPLE = {
 }
 
 
-def _number(judged: tuple[FileTotals, Verdicts]) -> int:
-    return judged[0].number
-
-
-def judge_files(sources: Sequence[Source], files: Sequence[FileTotals], plan: LintPlan) -> LintResult:
+def judge_files(
+    sources: Sequence[Source], files: Sequence[FileTotals], plan: LintPlan, *, keep: bool = False
+) -> LintResult:
     """Return the result for *files*, the measured *sources*, by the rules of *plan* on files and the dataset.
 
-    The findings are added to the totals of *files*.
+    The findings are added to the totals of *files*. Unless these are to *keep*, a file has no totals any more
+    once its result is made.
     """
     judge = RuleJudge(plan)
     skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips]
-    own = [_judge_file(file, judge, skipping) for file in files]
-
-    def reading_order(one: _Found) -> tuple[int, int]:
-        file, found = one
-        return file.number, found.line or 0
-
-    subjects, cut, uncompared = recurring(files), 0, 0
+    in_order = sorted(files, key=lambda file: file.number)
+    shared: dict[Verdicts, Verdicts] = {}  # few files differ
+    own = [
+        shared.setdefault(verdicts, verdicts)
+        for verdicts in (_judge_file(file, judge, skipping) for file in in_order)
+    ]
+    subjects = recurring(files)
+    partly_compared: dict[str, int] = {}
+    uncompared: dict[str, int] = {}
     if kinds := compared_kinds(plan.rules, sources):
         from pytest_vft.checking.alike import compare_images  # noqa: PLC0415 - for several splits, or if asked
 
-        alike, cut, uncompared = compare_images(files, kinds, decoded=plan.full)
-        subjects = chain(subjects, alike)
-    tallies, recurrences = _judge_dataset(files, judge, subjects)
-    totals = ShardTotals()
-    findings: list[_Found] = []
-    recurrences.sort(key=reading_order)
-    for file, found in recurrences:
-        if found.line is not None:
-            file.totals.mark_bad(found.rule, found.line)
-        if totals.admit(found.rule, plan.max_findings):
-            totals.keep(found)
-            findings.append((file, found))
-    dropped = Counter(totals.dropped)
+        alike = compare_images(files, kinds, decoded=plan.full)
+        subjects = chain(subjects, alike.subjects)
+        for rule in judge.rules["dataset"]:
+            if rule.subject in kinds:
+                partly_compared[rule.id], uncompared[rule.id] = alike.partly[rule.subject], alike.uncompared
+    tallies, recurrences = judge_dataset(files, judge, subjects)
+    again, dropped = keep_recurrences(recurrences, plan.max_findings)
     for file in files:
-        findings += [(file, found) for found in file.totals.findings]
         dropped.update(file.totals.dropped)
-    findings.sort(key=reading_order)
-    maker = TallyMaker(judge.rules)
-    results = [_result(*judged, maker) for judged in sorted(zip(files, own, strict=True), key=_number)]
     any_sample = any(file.is_sample for file in files)
     trained = [file.totals for file in files if file.source.split == "train"]
+    cost = _cost(trained, plan.image_tokens) if plan.image_tokens and not any_sample else None
+    del trained
+    undecoded = _summed(file.totals.undecoded for file in files)
+    unopened = _summed(file.totals.unopened for file in files)
+    folders = _folders(files)
+    urls = len({url for file in files for url in file.totals.urls})
+    unsettled = _unsettled(in_order)
+    maker = TallyMaker(judge.rules)
+    results: list[FileResult] = []
+    findings: list[PlacedFinding] = []
+    for file, verdicts in zip(in_order, own, strict=True):
+        found = [*again.get(file.number, ()), *file.totals.findings]
+        found.sort(key=line_of)
+        findings += [PlacedFinding(file.source.path, file.located(one)) for one in found]
+        results.append(_result(file, verdicts, maker))
+        if not keep:
+            file.totals = NOTHING
     return LintResult(
         files=tuple(results),
         tallies=maker.sums(),
         dataset=tallies,
-        findings=tuple(PlacedFinding(file.source.path, file.located(found)) for file, found in findings),
+        findings=tuple(findings),
         dropped=dropped,
-        undecoded=_summed(file.totals.undecoded for file in files),
-        unopened=_summed(file.totals.unopened for file in files),
-        folders=_folders(files),
-        cost=_cost(trained, plan.image_tokens) if plan.image_tokens and not any_sample else None,
-        urls=len({url for file in files for url in file.totals.urls}),
-        unsettled=_unsettled(sorted(files, key=lambda file: file.number)),
-        cut=cut,
+        undecoded=undecoded,
+        unopened=unopened,
+        folders=folders,
+        cost=cost,
+        urls=urls,
+        unsettled=unsettled,
+        partly_compared=partly_compared,
         uncompared=uncompared,
     )
 
@@ -255,39 +263,3 @@ def _result(file: FileTotals, own: Verdicts, maker: TallyMaker) -> FileResult:
         compression=file.opened.compression.name if file.opened.compression else None,
         is_sample=file.is_sample,
     )
-
-
-def _judge_dataset(
-    files: Sequence[FileTotals], judge: RuleJudge, subjects: Iterable[Recurring]
-) -> tuple[Mapping[str, Tally], list[_Found]]:
-    """Return the tallies of the rules of scope dataset on *subjects*, by id, and all their findings."""
-    rules = judge.rules["dataset"]
-    if any(file.is_sample for file in files):
-        return {rule.id: Tally(unknown=1) for rule in rules}, []
-    findings: list[_Found] = []
-    tallies = {rule.id: Tally() for rule in rules}
-    if not rules:
-        return tallies, findings
-    counts: defaultdict[tuple[str, frozenset[str]], Counter[Verdicts]] = defaultdict(Counter)
-    for number, places, facts, key, first, _ in subjects:
-        verdicts = judge.checks["dataset"](facts)
-        counts[facts["kind"], places[0].file.ignored][verdicts] += number
-        for place in places if FAIL in verdicts else ():
-            found = judge.findings(verdicts, Subject("dataset", facts), place.file.ignored)
-            findings += [
-                (
-                    place.file,
-                    one._replace(
-                        line=place.entry,
-                        pointer=place.pointer,
-                        example=f"{key:032x}",
-                        first=first.location if first and first.location != place.location else None,
-                    ),
-                )
-                for one in found
-            ]
-    for (kind, ignoring), counted in counts.items():
-        for position, rule in enumerate(rules):
-            if rule.subject in (kind, "dataset"):
-                tallies[rule.id] += make_tally(counted.items(), position, ignored=rule.id in ignoring)
-    return tallies, findings

@@ -19,7 +19,7 @@ from pytest_vft.checking.judge import Explainer, RuleJudge, Subject
 from pytest_vft.checking.key_columns import distinct
 from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
-from pytest_vft.checking.totals import ShardTotals, open_totals
+from pytest_vft.checking.totals import OPEN, ShardTotals, open_totals
 from pytest_vft.checking.verdict_counts import VerdictCounts
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
@@ -187,7 +187,7 @@ class ShardLinter:
             "message": messages.counts(),
             "image": images.counts(),
         }
-        totals.pack()
+        totals.pack(OPEN)
         return totals
 
     def _other_counters(self, shard: Shard, checks: Mapping[Scope, Check]) -> OtherCounters | None:

@@ -128,12 +128,13 @@ class ShardTotals:
         values = ((name, getattr(self, name)) for name in self.__slots__)
         return _restored, ({name: value for name, value in values if value},)
 
-    def pack(self) -> None:
-        """Replace each container that is empty by the one that all totals share."""
-        for name, empty in _EMPTY.items():
+    def pack(self, names: Iterable[str] = ()) -> None:
+        """Replace each container that is empty by the one that all totals share; only *names*, if any."""
+        for name in names or _EMPTY:
             if not getattr(self, name):
-                setattr(self, name, empty)
+                setattr(self, name, _EMPTY[name])
         self.turns.pack()
+        self.looks.pack()
 
     def forget(self) -> None:
         """Forget what belongs to one shard, and is not merged."""
@@ -145,6 +146,7 @@ class ShardTotals:
 
     def see_look(self, line: int, key: int, fingerprint: str | None) -> None:
         """Note what the image with this key, on *line*, looks like."""
+        self.looks = self.looks or LookTable()
         self.looks.append(line, key & LOW_HALF, fingerprint)
 
     def see_url(self, line: int, url: str, remote: Remote | None, *, settled: bool) -> None:
@@ -200,6 +202,11 @@ class ShardTotals:
             self.findings, self.kept = [], Counter()
         self.kept[finding.rule] += 1
         self.findings.append(finding)
+
+    def pop_findings(self) -> list[ShardFinding]:
+        """Return the findings, which are kept no longer."""
+        found, self.findings, self.kept = self.findings, _NO_LIST, _NO_MAP
+        return found
 
     def extend(self, other: ShardTotals, max_findings: int) -> None:
         """Add the totals of the following shards, with at most *max_findings* for each rule (0: all).
@@ -263,6 +270,8 @@ class ShardTotals:
 NUMBERS = tuple(one.name for one in fields(ShardTotals) if one.type == "int")
 # Its containers, which are empty at first.
 _EMPTY = {one: getattr(ShardTotals(), one) for one in ShardTotals.__slots__ if one not in (*NUMBERS, "row")}
+# Those of a shard that are made before anything is added.
+OPEN = ("image_keys", "turns", "shots", "first_keys", "measured")
 _COUNTERS = ("other_tokens", "undecoded", "unopened", "dropped")
 
 
@@ -280,4 +289,4 @@ def _restored(changed: Mapping[str, Any]) -> ShardTotals:
 
 def open_totals() -> ShardTotals:
     """Return empty totals of a shard, with the containers to which each example is added."""
-    return ShardTotals(image_keys=array("Q"), turns=TurnTable(), shots=ShotTable(), looks=LookTable())
+    return ShardTotals(image_keys=array("Q"), turns=TurnTable(), shots=ShotTable())

@@ -13,6 +13,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.software import describe_software, software_hash
 from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.reading.opening import file_status
 from pytest_vft.reading.shards import Shard
 
 
@@ -20,6 +21,22 @@ class UnreadableShard(NamedTuple):
     """The error of a worker that could not read a shard, and the worker's host."""
 
     error: OSError
+    host: str
+
+
+class SizedShard(NamedTuple):
+    """A shard and the bytes of its file, None if these are not compared."""
+
+    shard: Shard
+    file_bytes: int | None
+
+
+class OtherSize(NamedTuple):
+    """The result of a shard whose file has *found* bytes instead of *expected*, and the worker's host."""
+
+    result: ShardTotals | UnreadableShard | Exception
+    expected: int
+    found: int
     host: str
 
 
@@ -38,7 +55,7 @@ class MissingFolder(NamedTuple):
 
 
 # The result of a shard: an exception is that of the linter.
-WorkerResult = ShardTotals | UnreadableShard | Exception
+WorkerResult = ShardTotals | UnreadableShard | Exception | OtherSize
 
 _worker = threading.local()
 
@@ -46,7 +63,7 @@ _worker = threading.local()
 def lint_in_worker(
     software: bytes, plan: bytes, shards: bytes
 ) -> list[WorkerResult] | OtherSoftware | MissingFolder:
-    """Return the results of pickled *shards* by a pickled *plan*, which a worker unpickles once.
+    """Return the results of *shards*, pickled SizedShards, by a pickled *plan*, which is unpickled once.
 
     Nothing is unpickled by a worker whose software_hash() is not *software*.
     """
@@ -62,14 +79,28 @@ def lint_in_worker(
         _worker.plan = plan
     if _worker.missing is not None:  # each of its images would be reported as missing
         return MissingFolder(_worker.missing, _host())
-    work: Sequence[Shard] = pickle.loads(shards)  # noqa: S301 - as above
+    work: Sequence[SizedShard] = pickle.loads(shards)  # noqa: S301 - as above
     if threading.current_thread() is not threading.main_thread():
-        return [_lint(_worker.linter, shard) for shard in work]
+        return [_lint(_worker.linter, *one) for one in work]
     with warnings.catch_warnings(action="ignore"):
-        return [_lint(_worker.linter, shard) for shard in work]
+        return [_lint(_worker.linter, *one) for one in work]
 
 
-def _lint(linter: ShardLinter, shard: Shard) -> WorkerResult:
+def file_bytes(path: str) -> int | None:
+    """Return the bytes of the file at *path*; None for objects, and if it is not there."""
+    found = file_status(path)
+    return found and found.st_size
+
+
+def _lint(linter: ShardLinter, shard: Shard, expected: int | None) -> WorkerResult:
+    found = file_bytes(shard.path)
+    result = _result(linter, shard)
+    if found is None or expected is None or found == expected:
+        return result
+    return OtherSize(result, expected, found, _host())
+
+
+def _result(linter: ShardLinter, shard: Shard) -> ShardTotals | UnreadableShard | Exception:
     try:
         return linter.lint(shard)
     except OSError as error:

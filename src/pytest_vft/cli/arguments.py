@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from pytest_vft.errors import UsageError
 from pytest_vft.options import Argument, Command, Option, not_empty
-from pytest_vft.reading.object_paths import is_object
+from pytest_vft.reading.object_paths import is_object, is_url, without_password
 from pytest_vft.text import either, nearest, safe
 
 MOST_DIGITS = 18  # of a number; int() refuses thousands
@@ -81,9 +81,10 @@ def _path(text: str) -> Path:
 
 def _local_path(text: str) -> Path:
     """Return the path *text*. Raises ArgumentTypeError for a URL, which Path would make a folder s3: of."""
-    if is_object(not_empty(text)):
+    if is_url(not_empty(text)):
+        where = "is in object storage" if is_object(text) else "is a URL"
         raise argparse.ArgumentTypeError(
-            f"{safe(text)}: is in object storage; expected a path on this machine"
+            f"{safe(without_password(text))}: {where}; expected a path on this machine"
         )
     return Path(text)
 

@@ -155,6 +155,10 @@ def _check_selected(groups: Sequence[Settings], report: Report) -> None:
         ids = ", ".join(rule.id for rule in named)
         if report.depth == "header" and any(rule.decodes and rule.tally.unknown for rule in named):
             raise LintError(f"nothing was checked: depth header does not decode images for {ids}")
+        from pytest_vft.report.text import unknown_parts  # noqa: PLC0415 - for a run that fails here
+
+        if reasons := dict.fromkeys(why for rule in named for _, why in unknown_parts(report, rule)):
+            raise LintError(f"nothing was checked by {ids}: {', '.join(reasons)}")
         raise LintError(f"nothing was checked: the files have nothing for {ids}, or the rules are ignored")
 
 

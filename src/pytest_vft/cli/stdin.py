@@ -32,9 +32,10 @@ def stdin_as_file(arguments: argparse.Namespace) -> Iterator[str | None]:
     if given.count(STDIN) > 1:
         raise UsageError("- is given more than once; standard input can be read once")
     import shutil  # noqa: PLC0415 - for standard input only
-    import tempfile  # noqa: PLC0415 - as above
 
-    with tempfile.TemporaryDirectory(prefix="vft-") as folder:
+    from pytest_vft.temporary import temporary_folder  # noqa: PLC0415 - as above
+
+    with temporary_folder() as folder:
         copy = str(Path(folder, STDIN))
         with Path(copy).open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)

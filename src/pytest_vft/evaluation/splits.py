@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +10,8 @@ from pytest_vft.formats.base import Chat, MessageRow
 from pytest_vft.formats.detection import detect_format
 from pytest_vft.formats.registry import data_formats, load_format
 from pytest_vft.naming import option
-from pytest_vft.text import either, nearest, safe
+from pytest_vft.reading.roots import root_problem
+from pytest_vft.text import either, nearest
 
 _CONVERSATION = frozenset({"messages", "conversations"})  # keys that hold the text of a question
 
@@ -40,8 +40,8 @@ def open_split(path: str, data_format: str | None = None, image_roots: Sequence[
     Raises UsageError for an unknown data format and for a root that is not a folder.
     """
     for root in image_roots:
-        if not os.path.isdir(root):  # noqa: PTH112 - of any length
-            raise UsageError(f"{option('image-root')}: {safe(root)}: no such folder")
+        if problem := root_problem(root):
+            raise UsageError(f"{option('image-root')}: {problem}")
     known = data_formats()
     if data_format is not None and data_format not in known:
         raise UsageError(

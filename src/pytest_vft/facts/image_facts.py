@@ -2,13 +2,19 @@
 
 # Annotations are evaluated, so that the class knows its optional keys.
 from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NamedTuple, NotRequired, TypedDict
 
 from pytest_vft.formats.base import Fault
 from pytest_vft.model import Split
 from pytest_vft.reading.decoding import Damage
 
 Match = Literal["exact", "alias", "none"]
+
+
+class Scale(NamedTuple):
+    """The scale of a fact, from 0 to *greatest*; a parameter beyond would make its rule mean nothing."""
+
+    greatest: int
 
 
 class ImageFacts(TypedDict):
@@ -103,23 +109,23 @@ class ImageFacts(TypedDict):
     for other images."""
     aspect_ratio: NotRequired[int | None]
     """The longer side divided by the shorter side, rounded up."""
-    narrowness: NotRequired[int | None]
-    """The shorter side in percent of the longer side."""
+    narrowness: NotRequired[Annotated[int | None, Scale(100)]]
+    """The shorter side in percent of the longer side, from 0 to 100."""
     colours: NotRequired[bool | None]
     """Whether red, green and blue differ visibly anywhere; None for an image in colour that was not
     decoded."""
-    lights: NotRequired[int | None]
+    lights: NotRequired[Annotated[int | None, Scale(255)]]
     """Grey level, from 0 (black) to 255, that 99 % of the pixels do not exceed; None if not decoded."""
-    shades: NotRequired[int | None]
-    """Grey level that 3 % of the pixels do not exceed; None if not decoded."""
-    entropy: NotRequired[int | None]
-    """Entropy of the grey levels in hundredths of a bit; None if not decoded."""
+    shades: NotRequired[Annotated[int | None, Scale(255)]]
+    """Grey level, from 0 to 255, that 3 % of the pixels do not exceed; None if not decoded."""
+    entropy: NotRequired[Annotated[int | None, Scale(800)]]
+    """Entropy of the grey levels in hundredths of a bit, from 0 to 800; None if not decoded."""
     sharpness: NotRequired[int | None]
     """Strength of edges between neighbours in percent of that at a quarter of the size, in the middle of
     the image; None if not decoded."""
-    contrast: NotRequired[int | None]
-    """Standard deviation of the grey levels; None if not decoded."""
-    face_score: NotRequired[int | None]
+    contrast: NotRequired[Annotated[int | None, Scale(128)]]
+    """Standard deviation of the grey levels, from 0 to 128; None if not decoded."""
+    face_score: NotRequired[Annotated[int | None, Scale(100)]]
     """Score of the most likely face, from 0 to 100; 50 is the threshold of its model. None if not decoded."""
     face_box: NotRequired[str | None]
     """Place of that face in the image as stored: left, top, width and height in pixels."""

@@ -8,7 +8,17 @@ import types
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pytest_vft.facts.dataset import DatasetFacts
 from pytest_vft.facts.example import ExampleFacts
@@ -30,11 +40,15 @@ FACTS: dict[Scope, type] = {
 
 
 class FactType(NamedTuple):
-    """The JSON type of a fact: integer, boolean, string or array; *faults* marks an array of Fault."""
+    """The JSON type of a fact: integer, boolean, string or array; *faults* marks an array of Fault.
+
+    *greatest* is the end of the scale of an integer that has one.
+    """
 
     name: str
     nullable: bool
     faults: bool = False
+    greatest: int | None = None
 
     def __str__(self) -> str:
         return self.name + (" or unknown" if self.nullable else "")
@@ -72,9 +86,12 @@ def fact_meanings(scope: Scope) -> dict[str, str]:
 def _fact_type(hint: Any) -> FactType:
     if get_origin(hint) is NotRequired:
         return _fact_type(get_args(hint)[0])
+    if get_origin(hint) is Annotated:
+        inner, scale = get_args(hint)
+        return _fact_type(inner)._replace(greatest=scale.greatest)
     if get_origin(hint) in (Union, types.UnionType):
-        inner = [_fact_type(arm) for arm in get_args(hint) if arm is not type(None)]
-        return FactType(inner[0].name, nullable=True)
+        arms = [_fact_type(arm) for arm in get_args(hint) if arm is not type(None)]
+        return FactType(arms[0].name, nullable=True)
     if get_origin(hint) is Literal:
         return FactType("string", nullable=False)
     if get_origin(hint) is Sequence:

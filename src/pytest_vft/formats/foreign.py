@@ -9,7 +9,7 @@ from typing import Any
 from pytest_vft.resources import read_table
 
 _OPENAI: Mapping[str, Any] = {"name": "in OpenAI's chat format", "data_format": "openai"}
-_IMAGE: Mapping[str, Any] = {"part": "image"}
+_MARKS = frozenset(("loss", "loss_scale"))
 _CONVERSE = ("image", "toolUse", "toolResult")  # keys of parts with an object
 _OPENAI_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 
@@ -38,15 +38,14 @@ def foreign_part(kind: object) -> Mapping[str, Any] | None:
 
 def _is_plain(example: Mapping[str, Any]) -> bool:
     """Return whether the messages of *example* have OpenAI's roles, no mark of ms-swift, no image part."""
-    return (
-        not _has_parts(example, _IMAGE)
-        and not _is_converse(example)
-        and all(
-            message.get("role") in _OPENAI_ROLES and "loss" not in message and "loss_scale" not in message
-            for message in _messages(example)
-            if isinstance(message.get("role"), str)
-        )
-    )
+    for message in _messages(example):
+        role = message.get("role")
+        if isinstance(role, str) and (role not in _OPENAI_ROLES or not _MARKS.isdisjoint(message)):
+            return False
+        for part in _parts(message):
+            if isinstance(part, dict) and part.get("type") == "image":
+                return False
+    return not _is_converse(example)
 
 
 def _has_keys(example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:

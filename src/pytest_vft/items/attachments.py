@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from pytest_vft.model import Report, RuleResult, Source
+from pytest_vft.model import Finding, Report, RuleResult
 from pytest_vft.text import safe
 
 _TYPE, _EXTENSION = "image/webp", "webp"
 
 
 def attach_images(
-    config: pytest.Config, outcome: pytest.TestReport, report: Report, rule: RuleResult, source: Source | None
+    config: pytest.Config,
+    outcome: pytest.TestReport,
+    report: Report,
+    rule: RuleResult,
+    findings: Sequence[Finding],
 ) -> None:
-    """Add the images of examples that fail *rule* to *outcome*, the result of an item, and to allure."""
+    """Add the images of examples that fail *rule* to *outcome*, the result of an item, and to allure.
+
+    *findings* are those of all rules on the file of the item, or on all files.
+    """
     into_html = bool(config.getoption("htmlpath", None))
     into_allure = _writes_allure(config)
     if not into_html and not into_allure:
         return
     from pytest_vft.report.html.item import item_images  # noqa: PLC0415 - for other plugins only
 
-    for name, thumbnail in item_images(report, rule, source.path if source else None):
+    for name, thumbnail in item_images(report, rule, findings):
         if into_html:
             _attach_to_html(outcome, safe(name, None), thumbnail.data)
         if into_allure:

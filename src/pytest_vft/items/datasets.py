@@ -19,7 +19,7 @@ from pytest_vft.report.layout import Display
 from pytest_vft.report.people import people_line
 from pytest_vft.report.text import header
 from pytest_vft.runs.baseline import write_baselines
-from pytest_vft.runs.notes import group_notes, name_notes
+from pytest_vft.runs.notes import group_notes, name_notes, skip_notes
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.submission import read_submission
 from pytest_vft.text import count, safe
@@ -155,7 +155,7 @@ class DatasetRun:
         return None if hasattr(self._config, "workerinput") else self._lint.finished()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Show the known findings, and the output of a submission step that passed.
+        """Show the known findings, how many examples are skipped, and the output of a step that passed.
 
         Pytest shows only the output of failures.
         """
@@ -164,13 +164,20 @@ class DatasetRun:
         known = f"{known_words(finished)} passed" if finished and finished.known else ""
         sampled = finished.sampled if finished else 0
         sample = f"only a sample was checked, {count(sampled, 'example')}" if sampled else ""
-        for line in self._written or filter(None, (known, gone, sample)):
+        skipped = self._skipped(finished) if finished else ()
+        for line in self._written or filter(None, (known, gone, sample, *skipped)):
             terminalreporter.write_line(f"vft: {line}")
         for report in terminalreporter.getreports("passed") if self._request.step else ():
             for title, text in report.sections:
                 if title.startswith(f"Captured {SUBMIT}"):
                     terminalreporter.section(report.nodeid)
                     terminalreporter.write_line(text)
+
+    def _skipped(self, report: Report) -> Iterator[str]:
+        """Yield how many examples may be skipped, for each configuration."""
+        for settings in self._request.groups:
+            paths = {source.path for source in settings.sources}
+            yield from skip_notes([file for file in report.files if file.path in paths], settings.rules)
 
     def pytest_unconfigure(self) -> None:
         """Remove the folder of the shared report."""

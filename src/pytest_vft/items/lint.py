@@ -18,7 +18,8 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.processes import cluster
 from pytest_vft.errors import LintError
 from pytest_vft.items.request import CheckRequest
-from pytest_vft.model import FileResult, Report, Source
+from pytest_vft.model import FileResult, Finding, Report, Source
+from pytest_vft.report.findings import by_file
 from pytest_vft.report.progress import watching
 from pytest_vft.runs.baseline import run_with_baselines
 from pytest_vft.runs.combining import combine
@@ -98,6 +99,15 @@ class SessionLint:
         """Return the `sampled` of *report*, which is counted once for all items."""
         known = self._sampled.get(id(report))
         return report.sampled if known is None else known
+
+    def findings(self, report: Report, source: Source | None) -> Sequence[Finding]:
+        """Return the findings on a file, or on all files, in *report*, which report() returned."""
+        return report.findings if source is None else self._findings[id(report)].get(source.path, ())
+
+    @cached_property
+    def _findings(self) -> Mapping[int, Mapping[str, Sequence[Finding]]]:
+        """The findings of each report by path: a search for each item would go through all of them."""
+        return {id(report): by_file(report.findings) for report in self._reports or ()}
 
     @cached_property
     def _results(self) -> Mapping[str, Sequence[tuple[Report, FileResult]]]:

@@ -94,7 +94,8 @@ class RuleItem(VftItem):
         if reason is not None:
             pytest.skip(f"ignored: {safe(reason, None)}")
         rule = rule._replace(tally=self._tally(report))
-        self.failing = failure(report, rule, self.source, self.config.getoption("vft_max_shown"))
+        path, findings = self.source.path if self.source else "", self._lint.findings(report, self.source)
+        self.failing = failure(report, rule, path, findings, self.config.getoption("vft_max_shown"))
         if self.failing and report.fails(rule):
             raise ItemFailedError(self.failing.text)
         if self.failing:
@@ -108,7 +109,7 @@ class RuleItem(VftItem):
         """Add images of failing examples to *outcome*, for the reports of other plugins."""
         report = self._lint.report(self.source, self.name)
         rule = next(rule for rule in report.rules if rule.id == self.name)
-        attach_images(self.config, outcome, report, rule, self.source)
+        attach_images(self.config, outcome, report, rule, self._lint.findings(report, self.source))
 
     def _tally(self, report: Report) -> Tally:
         if self.source is None:

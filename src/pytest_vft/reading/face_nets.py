@@ -87,6 +87,8 @@ class YuNet:
             classes, objects = classes[:, 0].clip(0, 1), objects[:, 0].clip(0, 1)
             cell = int((classes * objects).argmax())
             score = math.sqrt(float(classes[cell] * objects[cell]))
+            if math.isnan(score):
+                return score, best[1]
             if score > best[0]:
                 row, column = divmod(cell, self.side // stride)
                 right, down, *lengths = boxes[cell]
@@ -129,13 +131,15 @@ def find_face(net: Net, session: Any, image: Image.Image) -> Face:
     """Return the most likely face of *image*, in mode RGB, which *net* sees scaled to its longest side.
 
     The score is 0.5 at the threshold of the net and linear on both sides, so that scores of different nets
-    can be compared with one limit.
+    can be compared with one limit. Raises ValueError for outputs that are not numbers.
     """
     scale = net.side / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     canvas = Image.new("RGB", (net.side, net.side))
     canvas.paste(image.resize((width, height), Image.Resampling.BILINEAR))
     raw, (left, top, across, down) = net.find(session, canvas)
+    if any(map(math.isnan, (raw, left, top, across, down))):
+        raise ValueError("its output is not a number")
     sides = (left / width, top / height, (left + across) / width, (top + down) / height)
     x, y, right, bottom = (min(max(side, 0.0), 1.0) for side in sides)
     return Face(_scaled(min(max(raw, 0.0), 1.0), net.threshold), (x, y, right, bottom))

@@ -12,8 +12,10 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from PIL import Image
+
 from pytest_vft.errors import LintError, UsageError, describe_os_error
-from pytest_vft.reading.face_nets import EXPECTED, Net, find_face, recognise
+from pytest_vft.reading.face_nets import EXPECTED, Face, Net, find_face, recognise
 from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.views import DecodedImage, View
@@ -57,12 +59,19 @@ class Faces:
     def _measure(self, image: DecodedImage) -> Columns:
         if image.large is None:
             return dict.fromkeys(self.columns)
-        net, session = _opened(self.model, os.getpid())
-        score, box = find_face(net, session, image.large)
+        score, box = _look(self.model, *_opened(self.model, os.getpid()), image.large)
         left, top, right, bottom = stored_box(box, image.orientation)
         x, y = round(left * image.width), round(top * image.height)
         width, height = round(right * image.width) - x, round(bottom * image.height) - y
         return {"face_score": int(100 * score), "face_box": f"{x},{y},{width},{height}"}
+
+
+def _look(model: FaceModel, net: Net, session: Any, image: Image.Image) -> Face:
+    """Return the most likely face of *image*. Raises LintError if the net fails."""
+    try:
+        return find_face(net, session, image)
+    except Exception as error:  # noqa: BLE001 - there is no common class of the exceptions of onnxruntime
+        raise LintError(f"{model.path}: cannot be run: {error}") from None
 
 
 def stored_box(box: Box, orientation: int) -> Box:
@@ -100,6 +109,11 @@ def _opened(model: FaceModel, process: int) -> tuple[Net, Any]:
     if same != model:
         raise LintError(f"{model.path}: has changed since the start of the check; start it again")
     return open_model(model, data)
+
+
+def try_model(model: FaceModel, data: bytes) -> None:
+    """Open *model* and run it once. Raises LintError if it cannot find faces."""
+    _look(model, *open_model(model, data), Image.new("RGB", (1, 1)))
 
 
 def open_model(model: FaceModel, data: bytes) -> tuple[Net, Any]:

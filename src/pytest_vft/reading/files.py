@@ -6,9 +6,10 @@ import os
 from typing import NamedTuple
 
 from pytest_vft.reading.compression import END_OF_TEXT, GZIP, ZSTANDARD, Compression
-from pytest_vft.reading.object_paths import is_pinned
+from pytest_vft.reading.object_paths import is_object, is_pinned
 from pytest_vft.reading.opening import open_data
 from pytest_vft.reading.text_files import text_container
+from pytest_vft.regular_files import read_start
 
 HEAD = 65_536
 LINES, ARRAY, PARQUET = "JSONL", "a JSON array", "Parquet"  # the containers that are read
@@ -88,9 +89,7 @@ def open_start(path: str) -> tuple[OpenedFile, bytes]:
 
 def _open(path: str) -> tuple[OpenedFile, bytes]:
     try:
-        with open_data(path, -1 if is_pinned(path) else 0) as file:  # a buffer takes longer than a small file
-            head = file.read(HEAD)
-            size = file.seek(0, os.SEEK_END)
+        head, size = _read_object(path) if is_object(path) else read_start(path, HEAD)
     except OSError as error:
         return OpenedFile(0, "unreadable", False, error.strerror or type(error).__name__), b""
     except ValueError:  # a NUL character in the path
@@ -100,6 +99,11 @@ def _open(path: str) -> tuple[OpenedFile, bytes]:
         return _open_compressed(path, kind, size), head
     problem = _problem(path) if kind == PARQUET else None
     return OpenedFile(size, kind, head.startswith(BYTE_ORDER_MARK), problem), head
+
+
+def _read_object(path: str) -> tuple[bytes, int]:
+    with open_data(path) as file:
+        return file.read(HEAD), file.seek(0, os.SEEK_END)
 
 
 def _open_compressed(path: str, name: str, size: int) -> OpenedFile:

@@ -8,6 +8,7 @@ import re
 from urllib.parse import urlsplit
 
 from pytest_vft.reading.object_errors import PREFIXES, ObjectError
+from pytest_vft.text import safe
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Parts of headers. The value of GOOGLE_SERVICE_ACCOUNT_KEY is JSON, which may have several lines.
@@ -29,7 +30,7 @@ def check_environment(scheme: str) -> None:
             words = "has a control character, such as a line break at its end; set it again without"
         else:
             continue
-        raise ObjectError(errno.EINVAL, f"{name} in the environment {words}")
+        raise ObjectError(errno.EINVAL, f"{safe(name)} in the environment {words}")
 
 
 def _is_address(url: str) -> bool:

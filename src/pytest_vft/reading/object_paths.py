@@ -6,6 +6,8 @@ import re
 from typing import Any, Self, TypeGuard
 
 SCHEMES = ("s3://", "gs://", "az://")
+# Those of other programs, too: nobody has a folder with such a name.
+_URL = re.compile(r"(s3[an]?|gc?s|az|abfss?|wasbs?|https?|hf):/", re.IGNORECASE)
 
 
 class ObjectPath(str):
@@ -34,6 +36,11 @@ class ObjectPath(str):
 def is_object(path: str) -> bool:
     """Return whether *path* is the URL of an object and not a path in the file system."""
     return path.startswith(SCHEMES)
+
+
+def is_url(path: str) -> bool:
+    """Return whether *path* is meant as the URL of an object or page, also one that cannot be read."""
+    return _URL.match(path) is not None
 
 
 def without_password(url: str) -> str:

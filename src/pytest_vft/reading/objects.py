@@ -14,15 +14,16 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.reading.object_environment import check_environment
-from pytest_vft.reading.object_errors import NO_OBJECT, ODD_KEY, ObjectError, in_our_words
+from pytest_vft.reading.object_errors import CHANGED, NO_OBJECT, ODD_KEY, ObjectError, in_our_words
 from pytest_vft.reading.object_paths import ObjectPath
 from pytest_vft.reading.waiting import waited
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import Bytes, GetOptions, GetResult
     from obstore.store import ObjectStore, RetryConfig
 
 _URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})(?:/(.*))?", re.DOTALL)
+_QUOTES = 'W/"'  # around an ETag in some answers of a server, and not in others
 # Pauses double from 0.1 s up to 15 s. A mistake is told soon; what is being read is asked for longer.
 _FIRST_RETRIES, RETRIES = 3, 10
 _FIRST_PATIENCE = timedelta(seconds=30)  # after which a first request is not made again
@@ -101,16 +102,22 @@ def read_range(path: ObjectPath, start: int, end: int) -> memoryview:
         with in_our_words(place.scheme, str(place)):
             store = store_of(place, RETRIES)
             options: GetOptions = {"range": (start, end), "if_match": path.etag}
-            found = waited(lambda: obstore.get(store, place.key, options=options).bytes())
+            etag, found = waited(lambda: _received(obstore.get(store, place.key, options=options)))
     except ObjectError as error:
         if error.strerror != NO_OBJECT:
             raise
         # A list leaves out a slash at the start or end of a key.
         words = "the object was deleted, or its key begins or ends with /, which is not read; run it again"
         raise ObjectError(errno.EIO, words, path) from None
+    if etag and etag.strip(_QUOTES) != path.etag.strip(_QUOTES):  # of a server that ignores the condition
+        raise ObjectError(errno.EIO, CHANGED, path)
     if len(found) != end - start:
         raise ObjectError(errno.EIO, "the server sent too few bytes; run it again", path)
     return memoryview(found)
+
+
+def _received(answer: GetResult) -> tuple[str | None, Bytes]:
+    return answer.meta["e_tag"], answer.bytes()
 
 
 def read_start(url: str, most: int) -> tuple[bytes, int]:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pytest_vft.reading.object_paths import is_object, without_password
+
 REGULAR, OUTSIDE, NOTHING, UNREADABLE = "a file", "outside the roots", "nothing", "unreadable"
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")  # a drive, or a share of a network
@@ -31,6 +33,16 @@ _KINDS = (
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISLNK, "a link"),
 )
+
+
+def root_problem(root: str) -> str | None:
+    """Return why *root*, as it is named, is not a folder of local images; None for a folder."""
+    if is_object(root):
+        return (
+            f"{without_password(root)}: is in object storage, and an image root is a folder on this machine; "
+            "copy the images there, or name them by their URLs in the data format gemini or bedrock"
+        )
+    return None if os.path.isdir(root) else f"{root}: no such folder"  # noqa: PTH112 - of any length
 
 
 class FileIdentity(NamedTuple):

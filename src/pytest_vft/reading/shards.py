@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
@@ -13,10 +13,12 @@ from pytest_vft.reading.compression import Compression
 from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.opening import data_size, open_data
 from pytest_vft.reading.remote import Remote
+from pytest_vft.regular_files import read_start
 
 SHARD_BYTES = 8 * 1024 * 1024  # a second of decoding: the delay of Ctrl-C and the step of progress
 LONGEST_LINE = 512 * 1024 * 1024
 _BUFFER = 1024 * 1024
+_SMALL = 64 * 1024  # bytes that are read at once
 # Shards of object storage are larger, up to this, unless larger ones are asked for.
 _OBJECT_FACTOR, _OBJECT_SHARD_BYTES = 8, 64 * 1024 * 1024
 _BLANK = {b"\n": re.compile(rb"\n*"), b"\r\n": re.compile(rb"(?:\r\n)*")}
@@ -156,6 +158,8 @@ def open_shard(shard: Shard, buffer: int = _BUFFER) -> BufferedReader[Any]:
         from pytest_vft.reading.compressed import open_text  # noqa: PLC0415 - for compressed files only
 
         return open_text(path, shard.compression, start, buffer)
+    if end <= _SMALL and not is_object(path):
+        return BufferedReader(BytesIO(read_start(path, end)[0][start:]))
     return cast("BufferedReader[Any]", open_data(path, buffer, start=start, end=end))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, compress, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_vft.reading.optional_numpy import find_numpy
@@ -25,13 +25,18 @@ AreAlike = Callable[[int, int], bool]
 class Similar(NamedTuple):
     """Images by their numbers: *groups* have equal hashes and look alike; *links* join similar groups.
 
-    A link is a pair of positions in *groups*. *cut* is the number of groups that were compared with only
+    A link is a pair of positions in *groups*. *cut* is true for each group that was compared with only
     MOST_COMPARED others of an equal band.
     """
 
     groups: Sequence[Sequence[int]]
     links: Sequence[tuple[int, int]]
-    cut: int = 0
+    cut: bytes = b""
+
+    @property
+    def partly_compared(self) -> Iterator[int]:
+        """The images of the groups that were cut."""
+        return chain.from_iterable(compress(self.groups, self.cut))
 
 
 def find_similar(
@@ -47,23 +52,19 @@ def find_similar(
     firsts = [hashes[number] for number in groups.firsts]
     bands = _bands(distance)
     if different <= MOST_WITHOUT_NUMPY:
-        pairs, more = _search(firsts, bands, distance)
-    elif found := _search_by_numpy(firsts, bands, distance):
-        pairs, more = found
+        pairs = _search(firsts, bands, distance, cut)
     else:
-        return None
+        found = _search_by_numpy(firsts, bands, distance, cut)
+        if found is None:
+            return None
+        pairs = found
     first = groups.firsts
     links = [(one, other) for one, other in pairs if are_alike(first[one], first[other])]
-    return Similar(groups, links, cut + more)
+    return Similar(groups, links, bytes(cut))
 
 
-def similar_groups(
-    hashes: Sequence[int], are_alike: AreAlike = lambda _, __: True, distance: int = DISTANCE
-) -> list[list[int]] | None:
-    """Return the numbers of images that are similar, directly or through others, as find_similar() does."""
-    similar = find_similar(hashes, are_alike, distance)
-    if similar is None:
-        return None
+def similar_groups(similar: Similar) -> list[list[int]]:
+    """Return the numbers of images that are *similar*, directly or through others."""
     root = list(range(len(similar.groups)))
 
     def find(at: int) -> int:
@@ -102,15 +103,15 @@ class _Groups(Sequence[Sequence[int]]):
         return [self.firsts[at], *self._others.get(at, ())]
 
 
-def _equal(hashes: Sequence[int], are_alike: AreAlike) -> tuple[_Groups, int, int]:
+def _equal(hashes: Sequence[int], are_alike: AreAlike) -> tuple[_Groups, int, bytearray]:
     """Return groups of images with equal hashes that look like the first one.
 
-    Besides, return how many hashes are different, and how many groups were cut.
+    Besides, return how many hashes are different, and whether each group was cut.
     """
     groups = _Groups()
     first: dict[int, int] = {}  # position in groups by hash
     others: defaultdict[int, list[int]] = defaultdict(list)
-    cut = 0
+    cut: list[int] = []
     for number, hashed in enumerate(hashes):
         at = first.setdefault(hashed, len(groups))
         if at == len(groups):
@@ -119,11 +120,15 @@ def _equal(hashes: Sequence[int], are_alike: AreAlike) -> tuple[_Groups, int, in
         known = [at, *others[hashed]]
         alike = next((one for one in known[-MOST_COMPARED:] if are_alike(groups.firsts[one], number)), None)
         if alike is None:
-            cut += len(known) > MOST_COMPARED
+            if len(known) > MOST_COMPARED:
+                cut.append(len(groups))
             others[hashed].append(groups.add(number))
         else:
             groups.join(alike, number)
-    return groups, len(first), cut
+    flags = bytearray(len(groups))
+    for at in cut:
+        flags[at] = 1
+    return groups, len(first), flags
 
 
 def _bands(distance: int) -> list[tuple[int, int]]:
@@ -133,12 +138,11 @@ def _bands(distance: int) -> list[tuple[int, int]]:
 
 
 def _search(
-    hashes: Sequence[int], bands: Sequence[tuple[int, int]], distance: int
-) -> tuple[list[tuple[int, int]], int]:
-    """Return the pairs of positions of similar *hashes*, and the number of hashes that were cut."""
+    hashes: Sequence[int], bands: Sequence[tuple[int, int]], distance: int, cut: bytearray
+) -> list[tuple[int, int]]:
+    """Return the pairs of positions of similar *hashes*; set *cut* for each hash that is cut."""
     order = sorted(range(len(hashes)), key=hashes.__getitem__)
     pairs: list[tuple[int, int]] = []
-    cut = 0
     for number, (start, mask) in enumerate(bands):
         buckets: defaultdict[int, list[int]] = defaultdict(list)
         for at in order:
@@ -146,9 +150,10 @@ def _search(
         for bucket in buckets.values():
             if len(bucket) == 1:
                 continue
-            cut += max(0, len(bucket) - MOST_COMPARED - 1)
+            for at in bucket[: max(0, len(bucket) - MOST_COMPARED - 1)]:
+                cut[at] = 1
             pairs += _pairs_in(bucket, hashes, bands[:number], distance)
-    return pairs, cut
+    return pairs
 
 
 def _pairs_in(
@@ -164,8 +169,8 @@ def _pairs_in(
 
 
 def _search_by_numpy(
-    hashes: Sequence[int], bands: Sequence[tuple[int, int]], distance: int
-) -> tuple[list[tuple[int, int]], int] | None:
+    hashes: Sequence[int], bands: Sequence[tuple[int, int]], distance: int, cut: bytearray
+) -> list[tuple[int, int]] | None:
     """Like _search(), None if numpy 2 is not installed."""
     np = find_numpy()
     if np is None or not hasattr(np, "bitwise_count"):  # new in numpy 2
@@ -173,16 +178,16 @@ def _search_by_numpy(
     values = np.array(hashes, dtype=np.uint64)
     order = np.argsort(values, kind="stable")
     pairs: list[tuple[int, int]] = []
-    cut = 0
     for number, (start, mask) in enumerate(bands):
         keys = values[order] >> np.uint64(start) & np.uint64(mask)
         by_key = order[np.argsort(keys, kind="stable")]
-        found, more = _neighbours(np, values[by_key], (start, mask), bands[:number], distance)
-        cut += more
+        found, left = _neighbours(np, values[by_key], (start, mask), bands[:number], distance)
+        for at in by_key[left].tolist():
+            cut[at] = 1
         ones, others = by_key[found[0]], by_key[found[1]]
         low, high = np.minimum(ones, others), np.maximum(ones, others)
         pairs += zip(low.tolist(), high.tolist(), strict=True)
-    return pairs, cut
+    return pairs
 
 
 def _neighbours(
@@ -191,8 +196,8 @@ def _neighbours(
     band: tuple[int, int],
     earlier: Sequence[tuple[int, int]],
     distance: int,
-) -> tuple[tuple[Any, Any], int]:
-    """Return the positions of similar pairs in *values*, sorted by *band*, and how many were cut."""
+) -> tuple[tuple[Any, Any], Any]:
+    """Return the positions of similar pairs in *values*, sorted by *band*, and of those that are cut."""
     keys = values >> np.uint64(band[0]) & np.uint64(band[1])
     at = np.arange(len(values))
     ones, others = [], []
@@ -208,4 +213,4 @@ def _neighbours(
         ones.append(at[near])
         others.append(at[near] + offset)
     found = (np.concatenate(ones), np.concatenate(others)) if ones else (at[:0], at[:0])
-    return found, len(at)
+    return found, at

@@ -35,11 +35,11 @@ def text_container(text: bytes) -> str | None:
     Return None for a file that is JSON Lines or cannot be told from it.
     """
     text = text.lstrip()
+    if text.startswith((b"{", b"[")):
+        return _json_container(text)
     for name, starts in _MARKUP:
         if text[:15].lower().startswith(starts):
             return name
-    if text.startswith((b"{", b"[")):
-        return _json_container(text)
     if _YAML.match(text):
         return "YAML"
     return _table(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pytest_vft.checking.measuring import SIMILAR_IMAGE
 from pytest_vft.evaluation.truths import TRUTHS
 from pytest_vft.model import SPLITS, Report
 from pytest_vft.report.conversion import (
@@ -20,6 +21,7 @@ from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.text import count, safe
 
 SEVERAL = "several answers"  # a kind of change
+_LEAK = "images that look alike are in different splits; --near keeps them in one"
 _FAR = 0.02  # by how much a share differs from the one that was asked for, if the step is named
 
 
@@ -42,7 +44,8 @@ class BuiltDataset:
     that of blank lines; *refused* has rows that cannot be used, by reasons, of *refusals* in all, and *aside*
     the paths of which FILE.rej and FILE.rej.csv have them. *few_shot* is the number of examples that are
     shown before each question, *groups* the number of groups of rows, and *alike* that of images that look
-    like others; *by_url* says that images stay behind URLs, so that their content is not known. *beside* is
+    like others, None if they were not compared; *partly_compared* were compared with some others only;
+    *by_url* says that images stay behind URLs, so that their content is not known. *beside* is
     the number of examples of train with an image that is shown, and *advice* says how to train so that
     answers that are shown are not trained on. *fixed* has texts that are the same in all examples, by part.
     *losses* and *changes* are numbers by kind, *side_files* the paths of files that a trainer needs beside
@@ -64,7 +67,8 @@ class BuiltDataset:
     aside: tuple[str, ...] = ()
     few_shot: int = 0
     groups: int = 0
-    alike: int = 0
+    alike: int | None = None
+    partly_compared: int = 0
     by_url: bool = False
     beside: int = 0
     advice: tuple[str, ...] = ()
@@ -92,11 +96,17 @@ def render_build(result: BuiltDataset, display: Display = DEFAULT) -> str:
         lines += wrapped(text, width=display.width)
     if result.report:
         lines += verdict_lines(result.report, display)
+        lines += wrapped(_LEAK, width=display.width) if _leaks(result.report) else ()
     else:
         lines.append("not checked: no provider reads them")
     for step in result.next if result.ok else ():
         lines += next_lines(step)
     return "\n".join(lines) + "\n"
+
+
+def _leaks(report: Report) -> bool:
+    """Return whether images of different splits look alike."""
+    return any(rule.subject == SIMILAR_IMAGE and rule.tally.failed for rule in report.rules)
 
 
 def _nothing_written(result: BuiltDataset) -> str:
@@ -142,11 +152,21 @@ def _notes(result: BuiltDataset) -> Iterator[str]:
 
 
 def _groups_text(result: BuiltDataset) -> str:
-    near = f", and no image is like one of another split ({result.alike:,} are alike)" if result.alike else ""
+    near = ""
+    if result.alike is not None:
+        number = f"{result.alike:,}" if result.alike else "none"
+        near = f", and no image is like one of another split ({number} are alike)"
     text = f"no image is in two splits{near}: {count(result.groups, 'group')} of rows"
     if result.by_url:
+        like = "" if result.alike is None else " or a similar one"
         text += (
-            "; an image behind a URL is known by its URL, so the same image behind two may be in two splits"
+            f"; an image behind a URL is known by its URL, so the same image{like} behind two may be in two "
+            "splits"
+        )
+    if result.partly_compared:
+        text += (
+            f"; {count(result.partly_compared, 'image')} compared with only some others, as too many look "
+            "nearly alike: some that look alike may be in two splits"
         )
     return text
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_vft.model import Finding, Report
+from pytest_vft.report.findings import by_file
 from pytest_vft.report.labels import Label, read_labels
 from pytest_vft.report.repairable import repair_name
 from pytest_vft.text import count, safe
@@ -35,9 +36,10 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _rows(report: Report) -> Iterator[tuple[object, ...]]:
+    by_path = by_file((*report.findings, *report.known))
+    known = set(map(id, report.known))
     for file in report.files:
-        findings = [finding for finding in (*report.findings, *report.known) if finding.path == file.path]
-        known = set(map(id, report.known))
+        findings = by_path.get(file.path, ())
         for finding, label in zip(findings, read_labels(file, findings), strict=True):
             yield finding_row(finding, label, "known" if id(finding) in known else None)
     for rule in report.rules:

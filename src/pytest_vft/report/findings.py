@@ -58,6 +58,14 @@ def repository_paths(files: Iterable[str]) -> Mapping[str, str]:
     return paths
 
 
+def by_file(findings: Iterable[Finding]) -> Mapping[str, Sequence[Finding]]:
+    """Return *findings* by the paths of their files; a file without findings has no entry."""
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.path, []).append(finding)
+    return found
+
+
 def fingerprints(findings: Sequence[Finding], paths: Mapping[str, str]) -> list[str]:
     """Return a fingerprint for each finding that does not change when its line or element moves.
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Report
 from pytest_vft.options import FORMATS
-from pytest_vft.reading.object_paths import is_object
+from pytest_vft.reading.object_paths import is_url, without_password
 from pytest_vft.report.layout import DEFAULT, Display
 from pytest_vft.text import nearest
 from pytest_vft.writing import write_text
@@ -39,9 +39,9 @@ def parse_targets(given: Sequence[str]) -> list[Target]:
             )
         if not colon or not path:
             raise UsageError(f"report {text!r}: expected FORMAT:FILE, as in {name}:report.{name}")
-        if is_object(path):
+        if is_url(path):
             raise UsageError(
-                f"report {text!r}: is in object storage; expected a file on this machine, to be copied there"
+                f"report {without_password(text)!r}: is a URL; expected a file on this machine, to be copied"
             )
         targets.append(Target(name, Path(path)))
     paths = [os.path.realpath(target.path) for target in targets]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_vft.model import Finding, Report, RuleResult, Source
+from pytest_vft.model import Finding, Report, RuleResult
 from pytest_vft.report.folding import place
 from pytest_vft.report.text import unknown_reason
 from pytest_vft.text import count, safe
@@ -22,25 +23,25 @@ class ItemFailure(NamedTuple):
     line: int | None
 
 
-def failure(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> ItemFailure | None:
-    """Return the failure of *rule*, whose tally is that of *source* (None: all files), or None.
+def failure(
+    report: Report, rule: RuleResult, path: str, findings: Sequence[Finding], most_shown: int
+) -> ItemFailure | None:
+    """Return the failure of *rule*, whose tally is that of the file at *path* ("": of all files), or None.
 
-    The first line of its text has at most HEADLINE characters.
+    *findings* are those of all rules there. The first line of its text has at most HEADLINE characters.
     """
     tally = rule.tally
     if tally.failed:
-        return _findings(report, rule, source, most_shown)
+        return _findings(rule, findings, most_shown)
     if rule.has_gaps and report.require_checked:
         reason = unknown_reason(report, rule)
         text = f"{tally.unknown:,} not checked\n{reason}"
-        return ItemFailure(text, reason, reason, source.path if source else "", None)
+        return ItemFailure(text, reason, reason, path, None)
     return None
 
 
-def _findings(report: Report, rule: RuleResult, source: Source | None, most_shown: int) -> ItemFailure:
-    found = [
-        one for one in report.findings if one.rule == rule.id and (not source or one.path == source.path)
-    ]
+def _findings(rule: RuleResult, findings: Sequence[Finding], most_shown: int) -> ItemFailure:
+    found = [one for one in findings if one.rule == rule.id]
     first, failed = found[0], rule.tally.failed
     headline = count(failed, rule.subject) if first.line else safe(first.message, HEADLINE)
     where = f", first: line {first.line}" if first.line else ""

@@ -64,6 +64,8 @@ def as_data(report: Report) -> dict[str, Any]:
                 **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored", "known")),
                 "undecoded": rule.undecoded,
                 "unopened": rule.unopened,
+                "uncompared": rule.uncompared,
+                "partly_compared": rule.partly_compared,
                 "reason": rule.reason,
             }
             for rule in report.rules
@@ -72,6 +74,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "known": [_items(finding, _FINDING_KEYS) for finding in report.known],
         "baselines": [{"path": use.path, "gone": sum(use.gone.values())} for use in report.baselines],
         "cost": cost and {**cost._asdict(), "price_date": cost.price_date and cost.price_date.isoformat()},
+        "notes": list(report.notes),
         "urls": report.urls,
         "unsettled": [
             {

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from pytest_vft.model import FileResult, Report, RuleResult, Source, Tally
-from pytest_vft.report.item import failure
+from pytest_vft.model import FileResult, Finding, Report, RuleResult
+from pytest_vft.report.findings import by_file
+from pytest_vft.report.item import ItemFailure, failure
 from pytest_vft.report.layout import MOST_SHOWN
 from pytest_vft.report.people import people_line
 from pytest_vft.report.text import unknown_reason
-from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
+from pytest_vft.report.unsettled import UnsettledLines, cause_and_lines, unsettled_lines
 from pytest_vft.text import count, safe
 
 ALL_FILES = "all files"
@@ -28,10 +29,16 @@ def render_junit(report: Report) -> str:
     URLs that were not settled are output of the suite of their file.
     """
     root = ET.Element("testsuites", name="vft")
+    found = by_file(report.findings)
+    unsettled: dict[str, list[UnsettledLines]] = {}
+    for one in unsettled_lines(report):
+        unsettled.setdefault(one.path, []).append(one)
     for file in report.files:
-        _add_suite(root, report, file.tallies, file)
+        suite = _add_suite(root, report, file, found.get(file.path, ()))
+        if texts := [f"URL not settled: {cause_and_lines(one)}" for one in unsettled.get(file.path, ())]:
+            ET.SubElement(suite, "system-out").text = xml_text("\n".join(texts))
     if report.dataset:
-        _add_suite(root, report, report.dataset, None)
+        _add_suite(root, report, None, report.findings)
     return render_suites(root)
 
 
@@ -49,8 +56,10 @@ def render_suites(root: ET.Element) -> str:
 
 
 def _add_suite(
-    root: ET.Element, report: Report, tallies: Mapping[str, Tally], file: FileResult | None
-) -> None:
+    root: ET.Element, report: Report, file: FileResult | None, findings: Sequence[Finding]
+) -> ET.Element:
+    """Add a test suite for *file*, or for all files, which have *findings*, and return the suite."""
+    tallies = file.tallies if file else report.dataset
     path = xml_text(file.path) if file else ALL_FILES
     suite = ET.SubElement(root, "testsuite", name=path)
     if file:
@@ -63,16 +72,16 @@ def _add_suite(
         if rule.id in tallies:
             case = ET.SubElement(suite, "testcase", classname=path, name=xml_text(rule.id))
             severity = file.severities.get(rule.id, rule.severity) if file else rule.severity
-            _add_result(case, report, rule._replace(tally=tallies[rule.id], severity=severity), file)
-    unsettled = [one for one in unsettled_lines(report) if file and one.path == file.path]
-    if unsettled:
-        texts = [f"URL not settled: {cause_and_lines(one)}" for one in unsettled]
-        ET.SubElement(suite, "system-out").text = xml_text("\n".join(texts))
+            own = rule._replace(tally=tallies[rule.id], severity=severity)
+            failing = failure(report, own, file.path if file else "", findings, MOST_SHOWN)
+            _add_result(case, report, own, file, failing)
+    return suite
 
 
-def _add_result(case: ET.Element, report: Report, rule: RuleResult, file: FileResult | None) -> None:
-    """Add why *rule* fails or is skipped; a warning is output of a test case that passes."""
-    failing = failure(report, rule, Source(file.path, file.split) if file else None, MOST_SHOWN)
+def _add_result(
+    case: ET.Element, report: Report, rule: RuleResult, file: FileResult | None, failing: ItemFailure | None
+) -> None:
+    """Add why *rule* fails, as *failing* says, or is skipped; a warning is output of a case that passes."""
     if failing and report.fails(rule):
         headline = xml_text(failing.text.partition("\n")[0])
         ET.SubElement(case, "failure", type=rule.severity, message=headline).text = xml_text(failing.text)

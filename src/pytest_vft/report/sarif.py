@@ -30,7 +30,7 @@ def render_sarif(report: Report) -> str:
     """Return *report* as SARIF, one result per finding, errors first."""
     shown, hidden = repository_findings(report, MAX_RESULTS)
     indexes = {rule.id: index for index, rule in enumerate(report.rules)}
-    notifications = [*_hidden_findings(hidden), *_unsettled_urls(report), *_people(report)]
+    notifications = [*_hidden_findings(hidden), *_unsettled_urls(report), *_notes(report)]
     run = {
         "tool": {
             "driver": {
@@ -110,9 +110,11 @@ def _unsettled_urls(report: Report) -> Iterator[dict[str, Any]]:
         yield {"level": "note", "message": {"text": f"{count(hidden, 'more URL')} not settled"}}
 
 
-def _people(report: Report) -> Iterator[dict[str, Any]]:
-    if report.files:
-        yield {"level": "note", "message": _message(people_line(report.faces))}
+def _notes(report: Report) -> Iterator[dict[str, Any]]:
+    """Yield the notes of *report*, and whether faces were looked for."""
+    people = [people_line(report.faces)] if report.files else []
+    for note in (*report.notes[:MAX_NOTIFICATIONS], *people):
+        yield {"level": "note", "message": _message(note)}
 
 
 def _message(text: str) -> dict[str, str]:

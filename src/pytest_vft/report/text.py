@@ -155,6 +155,7 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
     groups = by_message(findings)
     if not report.fails(rule):
         yield from _warning(title, groups, width)
+        yield from _not_kept(rule)
         return
     skips = next((finding.skips for finding in findings), None)
     remark = safe(f'{report.provider_name}: "{skips}"', None) if skips else ""
@@ -165,10 +166,14 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
     hidden = sum(map(len, groups[len(shown) :]))
     if hidden:
         yield f"  ... and {hidden:,} more (--max-shown=0 shows them)"
-    if rule.truncated:
-        yield f"  ... and {rule.truncated:,} more, not kept (--max-findings=0 keeps them)"
+    yield from _not_kept(rule)
     for advice in dict.fromkeys(finding.advice for finding in findings):
         yield from advice_lines(advice, width=width)
+
+
+def _not_kept(rule: RuleResult) -> Iterator[str]:
+    if rule.truncated:
+        yield f"  ... and {rule.truncated:,} more, not kept (--max-findings=0 keeps them)"
 
 
 def _warning(title: str, groups: Sequence[Sequence[Finding]], width: int) -> Iterator[str]:
@@ -207,8 +212,9 @@ def unchecked_lines(report: Report) -> Iterator[str]:
 def unknown_lines(report: Report) -> Iterator[str]:
     """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
+    is_sample = bool(report.sampled)
     for rule in report.rules:
-        if report.sampled and rule.id in report.dataset:
+        if is_sample and rule.id in report.dataset:
             rules.setdefault("the dataset as a whole: a sample does not tell", []).append(rule.id)
             continue
         noun = "image" if rule.subject in _IMAGES else rule.subject
@@ -228,8 +234,9 @@ def unknown_reason(report: Report, rule: RuleResult) -> str:
 
 def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
-    others = rule.tally.unknown - rule.undecoded - rule.unopened
-    if others and report.sampled and rule.id in report.dataset:
+    compared = rule.uncompared + rule.partly_compared
+    others = rule.tally.unknown - rule.undecoded - rule.unopened - compared
+    if others and rule.id in report.dataset and report.sampled:
         yield others, "a sample does not tell"
         return
     if others and rule.decodes:
@@ -240,6 +247,10 @@ def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
     if rule.unopened:
         yield rule.unopened, "not opened"
+    if rule.uncompared:
+        yield rule.uncompared, "too many to compare without numpy 2; pip install numpy"
+    if rule.partly_compared:
+        yield rule.partly_compared, "compared with only some others, as too many look nearly alike"
     if rule.undecoded:
         hint = "" if report.depth == "full" else "; depth full decodes one at a time"
         yield rule.undecoded, f"too large to decode here{hint}"
@@ -249,6 +260,8 @@ def _not_decoded(report: Report) -> str:
     """Return why images were not decoded; URLs are the only ones that need more than depth auto."""
     if report.depth == "header":
         return "not decoded at depth header"
+    if not report.urls:
+        return "damaged, or too large to decode here"
     if report.depth == "auto" and not report.offline:
         return "not decoded; depth full fetches whole images"
     return "offline" if report.offline else "not decoded"

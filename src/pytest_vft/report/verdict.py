@@ -60,7 +60,15 @@ def _extent(report: Report) -> str:
     found = count(len(report.findings) + dropped(report), "finding")
     where = ""
     if len(report.files) > 1:
-        files = sum(number > 0 or _has_failed(*one) for number, one in zip(bad, judged, strict=True))
+        failed: dict[tuple[int, int], bool] = {}  # many files share their tallies
+        for file, own in judged:
+            key = id(file.tallies), id(own)
+            if key not in failed:
+                failed[key] = _has_failed(file, own)
+        files = sum(
+            number > 0 or failed[id(file.tallies), id(own)]
+            for number, (file, own) in zip(bad, judged, strict=True)
+        )
         where = f" in {files:,} of {count(len(report.files), 'file')}"
     if not lines or any(file.lines < file.examples for file in report.files):
         return f"{found}{where}"

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from pytest_vft.building import Detail
@@ -24,6 +23,7 @@ from pytest_vft.runs.lint import Paths, strings
 from pytest_vft.runs.sources import expand
 from pytest_vft.tables.files import open_table, spool_table
 from pytest_vft.tables.spool import undecoded
+from pytest_vft.temporary import temporary_folder
 
 
 def run_build(
@@ -54,7 +54,7 @@ def _build(
     rows: Iterable[Mapping[str, Any]] | None,
     watch: Watch | None,
 ) -> BuiltDataset:
-    with TemporaryDirectory(prefix="vft-") as folder:
+    with temporary_folder() as folder:
         if rows is None:
             tables = [open_table(path, Path(folder)) for path in paths]
         else:

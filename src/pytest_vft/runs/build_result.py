@@ -40,6 +40,7 @@ def build_result(
     )
     with_refusals = {table for table, _ in written.refused} if is_written else set()
     aside = [name for number, name in enumerate(input_names(surveys)) if number in with_refusals]
+    alike = arrangement.alike if arrangement else None
     parts = {"question": setup.columns.question, "answer": setup.columns.answer}
     return BuiltDataset(
         target=request.target.name,
@@ -60,7 +61,8 @@ def build_result(
         aside=tuple(str(request.out / name) for name in aside),
         few_shot=request.few_shot,
         groups=arrangement.groups if arrangement else 0,
-        alike=arrangement.alike if arrangement else 0,
+        alike=alike.images if alike else None,
+        partly_compared=alike.partly_compared if alike else 0,
         by_url=form.images == "keep" and any(one.transports & _ELSEWHERE for one in surveys),
         beside=arrangement.beside if arrangement else 0,
         advice=tuple(load_writer(form.data_format).advice(form.train)) if request.few_shot else (),

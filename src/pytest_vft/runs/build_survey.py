@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vft.errors import UsageError
 from pytest_vft.model import Split
@@ -14,7 +14,7 @@ from pytest_vft.naming import option
 from pytest_vft.reading.fingerprint import read_look
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
-from pytest_vft.reading.similarity import similar_groups
+from pytest_vft.reading.similarity import find_similar, similar_groups
 from pytest_vft.runs.build_request import BuildRequest
 from pytest_vft.tables.files import RowFile
 from pytest_vft.tables.groups import GroupedRow, group_rows, split_rows
@@ -91,18 +91,31 @@ def refuse_repeated_ids(surveys: Sequence[TableSurvey]) -> None:
             )
 
 
+class Alike(NamedTuple):
+    """Keys of images that look alike, and the number of images that were compared with some others only."""
+
+    groups: Sequence[Sequence[int]]
+    partly_compared: int
+
+    @property
+    def images(self) -> int:
+        """The number of images that look like others."""
+        return sum(map(len, self.groups))
+
+
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """What becomes of the rows of each table, as in RowsTask, and numbers about their groups.
 
-    *shown* are the table and the row of each example that is shown before others. *alike* is the number of
-    images that look like others, and *beside* that of examples of train with an image that is shown.
+    *shown* are the table and the row of each example that is shown before others. *alike* has the
+    groups of images that look alike, None without --near, and *beside* is the number of examples of train
+    with an image that is shown.
     """
 
     codes: Sequence[bytearray]
     shown: Sequence[tuple[int, int]]
     groups: int
-    alike: int
+    alike: Alike | None
     beside: int = 0
 
     def without(self, table: int, row: int) -> None:
@@ -120,8 +133,8 @@ def arrange(request: BuildRequest, surveys: Sequence[TableSurvey]) -> Arrangemen
         if isinstance(row, GroupedRow)
     ]
     rows = [row for one in surveys for row in one.rows if isinstance(row, GroupedRow)]
-    links = _alike(surveys) if request.near else []
-    groups = group_rows(rows, links)
+    alike = _alike(surveys) if request.near else None
+    groups = group_rows(rows, alike.groups if alike else [])
     splits = split_rows(rows, groups, request.shares)
     shown = _shown(request.few_shot, groups, splits)
     _check(request, rows, splits, groups, shown)
@@ -134,7 +147,7 @@ def arrange(request: BuildRequest, surveys: Sequence[TableSurvey]) -> Arrangemen
     shown_groups = {groups[at] for at in shown}
     in_groups = sum(row.examples for row, group in zip(rows, groups, strict=True) if group in shown_groups)
     beside = in_groups - len(shown)
-    return Arrangement(codes, [places[at] for at in shown], len(set(groups)), sum(map(len, links)), beside)
+    return Arrangement(codes, [places[at] for at in shown], len(set(groups)), alike, beside)
 
 
 def _check_usable(surveys: Sequence[TableSurvey]) -> None:
@@ -145,18 +158,19 @@ def _check_usable(surveys: Sequence[TableSurvey]) -> None:
             raise UsageError(f"{one.table.path}:{one.table.place(number)}: {why}; no row can be used")
 
 
-def _alike(surveys: Sequence[TableSurvey]) -> list[Sequence[int]]:
-    """Return the keys of images that look alike, of rows that can be used.
+def _alike(surveys: Sequence[TableSurvey]) -> Alike:
+    """Return the images that look alike, of rows that can be used.
 
     Raises UsageError if there are too many images.
     """
     used = {key for one in surveys for row in one.rows if isinstance(row, GroupedRow) for key in row.keys}
     looks = {key: look for one in surveys for key, look in one.looks.items() if look and key in used}
     keys, known = list(looks), list(map(read_look, looks.values()))
-    found = similar_groups([look.hash for look in known], lambda one, other: known[one].is_like(known[other]))
+    found = find_similar([look.hash for look in known], lambda one, other: known[one].is_like(known[other]))
     if found is None:
-        raise UsageError(f"{option('near')}: {count(len(keys), 'image')} need numpy; install numpy")
-    return [[keys[number] for number in group] for group in found if len(group) > 1]
+        raise UsageError(f"{option('near')}: {count(len(keys), 'image')} need numpy 2; pip install numpy")
+    groups = [[keys[number] for number in group] for group in similar_groups(found) if len(group) > 1]
+    return Alike(groups, sum(1 for _ in found.partly_compared))
 
 
 def _shown(number: int, groups: Sequence[int], splits: Sequence[Split]) -> list[int]:

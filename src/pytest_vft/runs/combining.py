@@ -93,6 +93,9 @@ def _combined(results: Sequence[RuleResult]) -> RuleResult:
         truncated=sum(result.truncated for result in results),
         undecoded=sum(result.undecoded for result in results),
         unopened=sum(result.unopened for result in results),
+        uncompared=sum(result.uncompared for result in results),
+        partly_compared=sum(result.partly_compared for result in results),
+        beyond_depth=sum(result.beyond_depth for result in results),
         allowed=worst.allowed if len(failed) == 1 else None,
         reason="; ".join(reasons) or None,
     )

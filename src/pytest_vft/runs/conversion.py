@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pytest_vft.checking.processes import processes, usable_cpus
@@ -28,6 +27,7 @@ from pytest_vft.runs.conversion_form import ConversionForm, find_form, make_conv
 from pytest_vft.runs.conversion_request import ConversionRequest
 from pytest_vft.runs.next_steps import next_steps
 from pytest_vft.runs.side_files import side_files
+from pytest_vft.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -120,7 +120,7 @@ class _Run:
                 found[file.cut.source.path] = FileConversion.from_facts(facts)
                 self.surveys[file.cut.source.path] = survey_file(file.cut, self._executor)
         todo = [file for file in files if file.cut.source.path not in found]
-        with TemporaryDirectory(prefix="vft-") as temporary:
+        with temporary_folder() as temporary:
             request = self._request
             urls = self.urls(todo)
             bodies = fetch_bodies(request.settings, urls, temporary, watch)

@@ -9,9 +9,10 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pytest_vft.errors import UsageError
 from pytest_vft.fixing.result import FixResult
 from pytest_vft.outputs.names import url_of
-from pytest_vft.reading.object_paths import is_object
+from pytest_vft.reading.object_paths import is_object, is_url
 from pytest_vft.report.build import BuiltDataset
 from pytest_vft.report.conversion import Conversion
 
@@ -33,6 +34,9 @@ def write_below(
     """
     url = url_of(out)
     if not is_object(url):
+        if is_url(url):
+            scheme = url.partition(":")[0]
+            raise UsageError(f"--out={scheme}://...: expected a folder, or s3://..., gs://... or az://...")
         return write(out, force)
     from pytest_vft.outputs.upload import uploading  # noqa: PLC0415 - for object storage only
 

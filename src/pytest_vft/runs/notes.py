@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_vft.catalogue.load import Rule
-from pytest_vft.checking.results import LintResult, skipped_lines
+from pytest_vft.checking.results import skipped_lines
 from pytest_vft.formats.dataset_info import DATASET_INFO, read_dataset_info, read_description
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import FileResult, Finding, RuleResult, Source
@@ -126,23 +126,10 @@ def skip_notes(files: Iterable[FileResult], rules: Iterable[Rule]) -> Iterator[s
     numbers = [skipped_lines(file.bad_lines, skipping) for file in files]
     sure, at_most = sum(number for number, _ in numbers), sum(number for _, number in numbers)
     if at_most > sure:
-        yield f"skipped: {count(sure, 'example')} for sure, up to {at_most:,} if people are counted"
-
-
-def comparison_notes(linted: LintResult) -> Iterator[str]:
-    """Yield a note for images that were not compared with all others."""
-    if linted.uncompared:
-        yield (
-            f"{count(linted.uncompared, 'image')} not compared: so many need numpy 2; pip install numpy, or "
-            "ignore the rules on images that look alike"
-        )
-    if linted.cut:
-        from pytest_vft.reading.similarity import MOST_COMPARED  # noqa: PLC0415 - for runs that compare images
-
-        yield (
-            f"{count(linted.cut, 'image')} compared with only {MOST_COMPARED} others: too many images look "
-            "nearly alike, as charts of one template do; some that look alike may be missing"
-        )
+        if sure:
+            yield f"skipped: {count(sure, 'example')} for sure, up to {at_most:,} if people are counted"
+        else:
+            yield f"skipped: none for sure, up to {count(at_most, 'example')} if people are counted"
 
 
 def origin_notes(findings: Iterable[Finding], files: Iterable[FileResult]) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -17,7 +18,6 @@ from pytest_vft.reading.links import masked
 from pytest_vft.reading.remote import FetchResults
 from pytest_vft.runs.notes import (
     allowed_notes,
-    comparison_notes,
     description_notes,
     length_notes,
     media_notes,
@@ -81,20 +81,27 @@ def make_finding(
 
 def _advice(rule: Rule, path: str, found: ShardFinding, advice: str) -> str:
     """Return *advice* on *found*, after a safe repair, if vft fix can write the file at *path*."""
-    is_written = PurePath(path).name != "-" and not path.endswith(PACKED)  # "-" is standard input
-    return f"Run vft fix. By hand: {advice}" if found.fix and not rule.unsafe and is_written else advice
+    if not found.fix or rule.unsafe or path.endswith(PACKED) or os.path.basename(path) == "-":  # noqa: PTH119 - a Path takes five times the time
+        return advice
+    return f"Run vft fix. By hand: {advice}"
 
 
-def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResult:
-    """Return the result of *rule* on all files of *linted*; its severity follows `allow`."""
+def rule_result(
+    settings: Settings, rule: Rule, linted: LintResult, reasons: Iterable[Mapping[str, str]]
+) -> RuleResult:
+    """Return the result of *rule* on all files of *linted*; its severity follows `allow`.
+
+    *reasons* are why rules are ignored, by id, in at least one file.
+    """
     tally = linted.tallies.get(rule.id, Tally()) + linted.dataset.get(rule.id, Tally())
     allowed = settings.config.allow.get(rule.id)
     tolerated = allowed is not None and tally.failed <= allowed
-    ignored = (reasons[rule.id] for reasons in settings.reasons_by_file.values() if rule.id in reasons)
+    ignored = (by_rule[rule.id] for by_rule in reasons if rule.id in by_rule)
     # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth; one
     # that is asked for by its id is a gate, as rules on what images show that are off by default.
     is_asked = rule.id in settings.config.asked(settings.select, settings.extend_select)
     is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full" and not is_asked
+    uncompared = linted.uncompared.get(rule.id, 0)
     return RuleResult(
         id=rule.id,
         subject=rule.subject,
@@ -106,7 +113,9 @@ def rule_result(settings: Settings, rule: Rule, linted: LintResult) -> RuleResul
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
         decodes=needs_pixels(rule),
-        beyond_depth=tally.unknown - linted.uncompared if is_beyond else 0,
+        partly_compared=linted.partly_compared.get(rule.id, 0),
+        uncompared=uncompared,
+        beyond_depth=tally.unknown - uncompared if is_beyond else 0,
         summary=rule.summary,
         why=rule.why,
         advice=rule.advice,
@@ -125,7 +134,8 @@ def make_report(
 
     *fetched* are the images behind URLs, *troubles* problems with the cache.
     """
-    results = tuple(rule_result(settings, rule, linted) for rule in rules)
+    reasons = {id(by_rule): by_rule for by_rule in settings.reasons_by_file.values()}  # few differ
+    results = tuple(rule_result(settings, rule, linted, reasons.values()) for rule in rules)
     severities = {result.id: result.severity for result in results}
     by_id = {rule.id: rule for rule in rules}
     texts = {
@@ -159,7 +169,6 @@ def make_report(
             *split_notes(linted.files),
             *media_notes(linted.files),
             *skip_notes(linted.files, rules),
-            *comparison_notes(linted),
             *length_notes(settings, results),
             *troubles,
             *network_notes(settings.network, fetched),

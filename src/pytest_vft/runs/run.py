@@ -46,8 +46,8 @@ class Check(NamedTuple):
     @property
     def judged(self) -> tuple[Rule, ...]:
         """The rules that are judged: not those on what images show that are ignored in all files."""
-        by_file = self.settings.ignored.values()
-        ignored = frozenset.intersection(*by_file) if by_file else frozenset()
+        ignoring = self.settings.ignored.distinct
+        ignored = frozenset.intersection(*ignoring) if ignoring else frozenset()
         return tuple(rule for rule in self.rules if rule.id not in ignored or not needs_pixels(rule))
 
 
@@ -153,11 +153,6 @@ def _measured(
     in_buckets = asking and any(source.data_format in _IN_BUCKETS for source in settings.sources)
     plan = replace(plan, buckets=in_buckets and find_spec("obstore") is not None)
     own_ids = {id_: own for column in union.columns for id_, own in column.items()}
-    distinct = {  # most files ignore the same rules
-        ids: frozenset(id_ for id_, own in own_ids.items() if own in ids)
-        for ids in {*settings.ignored.values()}
-    }
-    ignored = {path: distinct[ids] for path, ids in settings.ignored.items()}
     with ExitStack() as stack:
         store = stack.enter_context(closing(RunCache(plan.cache))) if plan.cache else None
 
@@ -167,7 +162,7 @@ def _measured(
         files = measure_files(
             settings.sources,
             plan,
-            ignored=ignored,
+            ignored=settings.ignored.renamed(own_ids),
             workers=workers,
             fetch=fetch if asking else None,
             remember=store.add if store else None,
@@ -182,7 +177,7 @@ def _measured(
             chosen = files
             if len(checks) > 1:
                 chosen = [select_column(file, plan, column, counter) for file in files]
-            results.append(judge_files(settings.sources, chosen, own))
+            results.append(judge_files(settings.sources, chosen, own, keep=totals is not None))
     if totals is not None:
         totals += files
     del files, chosen  # reports need as much memory
@@ -219,4 +214,7 @@ def _check_not_empty(report: Report) -> None:
     for file in report.files:
         found = (file.tallies.get(id_, Tally()) for id_ in errors)
         if not file.examples and not file.stopped_by and not any(one.failed or one.ignored for one in found):
-            raise LintError(f"{file.path}: has no examples, so nothing was checked; leave the file out")
+            words = "has no examples, so nothing was checked; leave the file out"
+            if file.is_sample:
+                words = "none of the lines drawn has an example, so nothing was checked; draw more"
+            raise LintError(f"{file.path}: {words}")

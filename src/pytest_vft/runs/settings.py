@@ -19,13 +19,14 @@ from pytest_vft.catalogue.providers import (
     load_provider,
     read_provider_file,
 )
-from pytest_vft.catalogue.select import bind_rule, bind_rules, ids_by_file, listed, matching, select_bound
+from pytest_vft.catalogue.select import IgnoredRules, bind_rule, bind_rules, listed, matching, select_bound
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import DEPTHS, SEVERITIES, Depth, Severity, Source
 from pytest_vft.runs.config import Config, as_config, relative_path
 from pytest_vft.runs.detectors import Detectors, find_detectors
+from pytest_vft.runs.image_roots import read_image_roots
 from pytest_vft.text import either, nearest
 from pytest_vft.web.network import ONLINE, Network, read_network
 
@@ -123,26 +124,7 @@ class Settings:
     @cached_property
     def image_roots(self) -> tuple[str, ...]:
         """The folders in which local images may be opened, besides that of each file, as absolute paths."""
-        roots = (*map(os.path.abspath, self.roots), *self._configured_roots())
-        for root in roots:
-            if not os.path.isdir(root):  # noqa: PTH112 - of any length
-                raise UsageError(f"image_root: {root}: no such folder")
-        return tuple(dict.fromkeys(roots))
-
-    def _configured_roots(self) -> Iterator[str]:
-        """Yield the roots of the configuration. Raises ConfigError for one outside its folder."""
-        config, roots = self.config, self.config.image_root
-        inner = os.path.realpath(config.folder)
-        for root in [roots] if isinstance(roots, str) else roots:
-            if "\0" in root:
-                raise ConfigError(f"{config.path}: image_root: {root}: no such folder")
-            path = os.path.abspath(config.folder / root)  # noqa: PTH100 - a link is named as written
-            if not Path(os.path.realpath(path)).is_relative_to(inner):
-                raise ConfigError(
-                    f'{config.path}: image_root "{root}" is outside its folder; '
-                    f"give --image-root={root} yourself if that is meant"
-                )
-            yield path
+        return read_image_roots(self.roots, self.config)
 
     @cached_property
     def detectors(self) -> Detectors:
@@ -234,9 +216,9 @@ class Settings:
         return {id_: reasons[pattern] for id_, pattern in matching(reasons, self.catalogue).items()}
 
     @cached_property
-    def ignored(self) -> Mapping[str, frozenset[str]]:
+    def ignored(self) -> IgnoredRules:
         """The ids of ignored rules, by the path of each source."""
-        return ids_by_file(self.reasons_by_file)
+        return IgnoredRules(self.reasons_by_file)
 
     def check(self) -> None:
         """Raise UsageError, ConfigError or RuleFileError for invalid settings; no data is read."""

@@ -13,7 +13,7 @@ from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.formats.dataset_info import DATASET_INFO, described_files
 from pytest_vft.model import Source, Split
 from pytest_vft.reading.compression import PACKED
-from pytest_vft.reading.object_paths import is_object, without_password
+from pytest_vft.reading.object_paths import is_object, is_url, without_password
 from pytest_vft.runs.config import Config
 from pytest_vft.runs.globs import by_length, find_files
 from pytest_vft.text import either
@@ -23,13 +23,13 @@ SUFFIXES = tuple(end + packed for end in _PLAIN for packed in ("", *PACKED))
 
 _SHOWN = 3  # files that a dataset_info.json describes
 
-_URL = re.compile(r"(s3[an]?|gc?s|az|abfss?|wasbs?|https?):/", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _SPLIT_NAMES: Mapping[Split, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("val", "valid", "validation", "dev", "eval"),
     "test": ("test",),
 }
+_SPLIT = re.compile("|".join(name for names in _SPLIT_NAMES.values() for name in names))
 
 
 class _Given(NamedTuple):
@@ -91,7 +91,10 @@ def find_sources(  # noqa: PLR0913 - all by keyword, each with a default
 
 def split_of_name(path: str) -> Split | None:
     """Return the split that whole words of the file name at *path* name; None for no split or for several."""
-    words = set(_WORD.findall(os.path.basename(path).lower()))  # noqa: PTH119 - a Path takes five times the time
+    name = os.path.basename(path).lower()  # noqa: PTH119 - a Path takes five times the time
+    if not _SPLIT.search(name):
+        return None
+    words = set(_WORD.findall(name))
     splits = [split for split, names in _SPLIT_NAMES.items() if words.intersection(names)]
     return splits[0] if len(splits) == 1 else None
 
@@ -186,7 +189,7 @@ def expand(given: str, folder: str = "") -> list[str]:
     pattern = os.path.join(glob.escape(folder), given)  # noqa: PTH118 - as above
     found = _shortest(find_files(pattern))
     if not found:
-        hint = "; objects are named s3://..., gs://... or az://..." if _URL.match(given) else ""
+        hint = "; objects are named s3://..., gs://... or az://..." if is_url(given) else ""
         raise UsageError(f"{without_password(given)}: no such file{hint}")
     return _with_examples(given, found)
 

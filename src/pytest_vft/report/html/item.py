@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pytest_vft.model import Report, RuleResult
+from pytest_vft.model import Finding, Report, RuleResult
 from pytest_vft.reading.thumbnails import Thumbnail
 from pytest_vft.report.html.album import Album
 from pytest_vft.report.html.cards import CardMaker, galleries
@@ -20,13 +21,10 @@ class ItemImage(NamedTuple):
     thumbnail: Thumbnail
 
 
-def item_images(report: Report, rule: RuleResult, path: str | None) -> list[ItemImage]:
-    """Return the images of the first examples that fail *rule* in the file at *path* (None: in all files)."""
-    findings = tuple(
-        one for one in report.findings if one.rule == rule.id and (path is None or one.path == path)
-    )
+def item_images(report: Report, rule: RuleResult, findings: Sequence[Finding]) -> list[ItemImage]:
+    """Return the images of the first examples that fail *rule*, of those with *findings* of any rules."""
     album = Album()
-    only = replace(report, rules=(rule,), findings=findings)
+    only = replace(report, rules=(rule,), findings=tuple(one for one in findings if one.rule == rule.id))
     found: dict[str, ItemImage] = {}
     for gallery in galleries(only, CardMaker(album), _MOST):
         for side in (side for card in gallery.cards for side in card.sides):

@@ -1,0 +1,82 @@
+"""The distinct images of all files, in columns of numbers, since there may be many."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+
+from pytest_vft.checking.dataset import Place
+from pytest_vft.checking.merging import FileTotals
+
+UNKNOWN, FLAT = -1, -2  # in place of the number of a fingerprint
+_Row = tuple[int, int, int, int]  # number of the file, line, key, number of the fingerprint
+
+
+class DistinctImages:
+    """The images of the target turns of *files*, by number in the order in which they occur.
+
+    An image has a key, a place in each split, the first one, and a fingerprint if it was *decoded*.
+    """
+
+    def __init__(self, files: Sequence[FileTotals], *, decoded: bool) -> None:
+        self.keys = array("Q")
+        self._files = files
+        self._first = array("Q")  # number of a file and a line for each image
+        self._elsewhere: dict[int, dict[str, Place]] = {}  # places in other splits than that of the first one
+        self._fingerprints = array("q")
+        looks = [file.totals.looks for file in files] if decoded else []
+        self._looks = looks
+        self._known = list(accumulate((one.number_known for one in looks), initial=0))  # before each file
+        self._size = max((one.size for one in looks), default=0)
+        numbers: dict[int, int] = {}
+        for file, line, key, fingerprint in self._decoded() if decoded else self._undecoded():
+            number = numbers.setdefault(key, len(self.keys))
+            if number == len(self.keys):
+                self.keys.append(key)
+                self._first.extend((file, line))
+                self._fingerprints.append(fingerprint)
+                continue
+            if self._fingerprints[number] == UNKNOWN:
+                self._fingerprints[number] = fingerprint
+            split = files[file].source.split
+            if split != files[self._first[2 * number]].source.split:
+                self._elsewhere.setdefault(number, {}).setdefault(split, Place(files[file], line))
+
+    def _decoded(self) -> Iterator[_Row]:
+        known = 0
+        for file, table in enumerate(self._looks):
+            for line, key, fingerprint in table:
+                yield file, line, key, known if fingerprint else UNKNOWN if fingerprint is None else FLAT
+                known += bool(fingerprint)
+
+    def _undecoded(self) -> Iterator[_Row]:
+        for number, file in enumerate(self._files):
+            for line, turn in file.totals.turns:
+                for key in turn.images:
+                    yield number, line, key, UNKNOWN
+
+    def divided(self) -> tuple[array[int], array[int], array[int]]:
+        """Return the numbers of the images that have a fingerprint, are flat, and are not known."""
+        known, flat, unknown = array("Q"), array("Q"), array("Q")
+        for number, fingerprint in enumerate(self._fingerprints):
+            (flat if fingerprint == FLAT else unknown if fingerprint == UNKNOWN else known).append(number)
+        return known, flat, unknown
+
+    def fingerprint(self, number: int) -> bytes:
+        """Return the fingerprint of an image that has one."""
+        at = self._fingerprints[number]
+        file = bisect_right(self._known, at) - 1
+        start = (at - self._known[file]) * self._size
+        return bytes(self._looks[file].fingerprints[start : start + self._size])
+
+    def first(self, number: int) -> Place:
+        """Return the first place of an image."""
+        file, line = self._first[2 * number : 2 * number + 2]
+        return Place(self._files[file], line)
+
+    def places(self, number: int) -> Mapping[str, Place]:
+        """Return the first place of an image in each split."""
+        first = self.first(number)
+        return {first.split: first, **self._elsewhere.get(number, {})}
