@@ -21,8 +21,9 @@ from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.model import Source, Tally
 from pytest_vft.reading.fingerprint import Fingerprints, Look, read_look
 from pytest_vft.reading.image_cache import ImageCache
+from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.images import ImageMeasurements, ImageReader
+from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.quality import Colours, Light, Sharpness
 from pytest_vft.reading.views import decoding_factor
