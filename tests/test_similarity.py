@@ -408,7 +408,9 @@ def test_second_run_compares_from_the_cache(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     paths = written(tmp_path, train=[SHAPES, OTHERS], validation=[smaller(SHAPES)])
     first = lint(paths["train"], validation=paths["validation"])
-    monkeypatch.setattr("pytest_vft.reading.images.read_image", lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(
+        "pytest_vft.reading.image_reader.read_image", lambda *_, **__: pytest.fail("decoded again")
+    )
 
     assert lint(paths["train"], validation=paths["validation"]) == first
     assert "dataset/near-split-leak" in {finding.rule for finding in first.findings}
