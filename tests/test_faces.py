@@ -27,7 +27,7 @@ from test_cli import Vft, vft  # noqa: F401 - a fixture
 from pytest_vft import ConfigError, LintError, Report, UsageError, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.reading.faces import FaceModel, Faces, read_model, stored_box
-from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.quality import Colours, Sharpness
