@@ -554,6 +554,53 @@ def test_a_worker_with_another_file_at_the_same_path_is_an_error(tmp_path: Path,
             lint_files([source], PLAN, workers=lambda _: pool, shard_bytes=300)
 
 
+def _write(path: Path, size: int) -> None:
+    """Write a file of *size* lines in place of the one at *path*, as most programs do."""
+    new = path.with_name("new")
+    new.write_bytes((LINES[0] + b"\n") * size)
+    os.utime(new, ns=(1, 1))
+    new.replace(path)
+
+
+def _append(path: Path, size: int) -> None:
+    with path.open("ab") as file:
+        file.write((LINES[0] + b"\n") * (size - 10))
+
+
+@pytest.mark.parametrize(
+    ("change", "size", "is_error"),
+    [
+        (lambda *_: None, 10, False),
+        (_append, 20, False),  # is checked as it was
+        (lambda path, _: path.unlink(), 10, False),
+        (_write, 10, True),
+        (_write, 20, True),
+        (_write, 5, True),
+        (os.truncate, 100, True),
+    ],
+)
+def test_a_file_that_changes_meanwhile_is_an_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path, int], None],
+    size: int,
+    *,
+    is_error: bool,
+) -> None:
+    monkeypatch.setattr("pytest_vft.checking.merging.SHARD_BYTES", 100)
+    (source,) = write(tmp_path, [[LINES[0]] * 9])
+    path = Path(source.path)
+
+    def watch(read: ReadProgress) -> None:
+        if read.done == read.total:
+            change(path, size)
+
+    found = lint_files([source], PLAN, watch=watch, shard_bytes=300)
+
+    assert found.tallies["file/unreadable"].failed == is_error
+    assert (found.files[0].lines, found.files[0].examples) == ((0, 0) if is_error else (10, 10))
+
+
 def test_a_file_that_grows_is_checked_as_it_was(tmp_path: Path) -> None:
     """As in one process: it is no other file for the workers."""
     (source,) = write(tmp_path, [[LINES[0]] * 9])

@@ -27,7 +27,7 @@ from test_cli import Vft, vft  # noqa: F401 - a fixture
 from pytest_vft import ConfigError, LintError, Report, UsageError, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.reading.faces import FaceModel, Faces, read_model, stored_box
-from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.quality import Colours, Sharpness
@@ -413,6 +413,7 @@ def test_net_that_fails_when_it_runs_is_an_error(vft: Vft) -> None:  # noqa: F81
         assert "vft.toml: detectors.face: " in done.err
         assert words in done.err
 
+    assert lint("train.jsonl", depth="header").faces == "not decoded"  # which opens no net
     model, _ = read_model(write_yunet(Path("net.onnx"), fails=True))  # as in a process that opens the model
     with pytest.raises(LintError, match=r"net\.onnx: cannot be run"):
         column(model, picture())

@@ -331,6 +331,11 @@ def test_findings_that_were_not_kept_are_counted() -> None:
     assert as_data(report)["truncated"] == {"image/unsupported-mode": 3}
     assert len(report.findings) == 4
 
+    configure('max_findings = 4\nseverity = {"image/unsupported-mode" = "warning"}')
+    text = render_text(lint("train.jsonl"))
+    assert "warning image/unsupported-mode" in text
+    assert "\n  ... and 3 more, not kept (--max-findings=0 keeps them)\n" in text
+
 
 def test_allowance_is_in_the_title_and_a_lower_one_is_noted() -> None:
     configure('allow = {"image/unsupported-mode" = 3}')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +18,11 @@ from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
 from pytest_vft.reading.arrays import cut_array, open_array
 from pytest_vft.reading.files import BYTE_ORDER_MARK, OpenedFile
+from pytest_vft.reading.opening import file_status, has_changed
 from pytest_vft.reading.parquet import cut_rows
 from pytest_vft.reading.remote import Remote
 from pytest_vft.reading.sampling import line_numbers, sample_file
-from pytest_vft.reading.shards import Shard, cut_shards
+from pytest_vft.reading.shards import SHARD_BYTES, Shard, cut_shards
 from pytest_vft.reading.whole import whole_shard
 
 # Yields the results of shards, in their order.
@@ -52,6 +55,7 @@ class FileTotals:
     sample: int = 0
     is_sample: bool = False
     number: int = 0
+    _before: os.stat_result | None = None
     _drawn: array[int] | None = None
     _drawn_lines: array[int] | None = None
     _array_lines: int = 0
@@ -61,6 +65,8 @@ class FileTotals:
         """Return the shards of the file, of about *shard_bytes* of work; none if it is of another kind."""
         if not self.is_read:
             return ()
+        if self.opened.bytes > SHARD_BYTES:  # others are read at once
+            self._before = file_status(self.source.path)
         try:
             whole = self._whole()
             share = image_share(whole, self.image_roots)
@@ -174,6 +180,11 @@ class FileTotals:
         words = error.strerror or type(error).__name__
         self.opened = OpenedFile(self.opened.bytes, "unreadable", byte_order_mark=False, error=words)
 
+    def check_unchanged(self) -> None:
+        """Note that a large file cannot be read if it has changed since shards(): two versions were read."""
+        if self._before and not self.opened.error and has_changed(self.source.path, self._before):
+            self.mark_unreadable(OSError(errno.EIO, "it has changed since the check began; run it again"))
+
 
 def merge_files(
     files: Sequence[FileTotals], lint: LintShards, fetch: Fetch | None, *, shard_bytes: int, max_findings: int
@@ -207,6 +218,7 @@ def merge_files(
             parts.append(_Part(file, result, {}))
     _add_parts(parts, urls, lint, fetch, max_findings)
     for file in files:
+        file.check_unchanged()
         if file.opened.error or file.totals is NOTHING:
             file.totals = ShardTotals()
         if keys := file.totals.image_keys:

@@ -13,8 +13,7 @@ from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.shard import ShardLinter, open_image_store
 from pytest_vft.checking.software import describe_software, software_hash
 from pytest_vft.checking.totals import ShardTotals
-from pytest_vft.reading.object_paths import is_object
-from pytest_vft.reading.opening import data_size
+from pytest_vft.reading.opening import file_status
 from pytest_vft.reading.shards import Shard
 
 
@@ -88,11 +87,9 @@ def lint_in_worker(
 
 
 def file_bytes(path: str) -> int | None:
-    """Return the bytes of the file at *path*; None for objects, and if it cannot be read."""
-    try:
-        return None if is_object(path) else data_size(path)
-    except OSError:
-        return None
+    """Return the bytes of the file at *path*; None for objects, and if it is not there."""
+    found = file_status(path)
+    return found and found.st_size
 
 
 def _lint(linter: ShardLinter, shard: Shard, expected: int | None) -> WorkerResult:

@@ -44,7 +44,9 @@ def put_file(url: str, path: Path, *, replaces: bool) -> str:
             )
         )
     except AlreadyExistsError:
-        return _same(look_at(url), path)
+        if there := _find(url):
+            return _same(there, path)
+        raise ObjectError(errno.EAGAIN, "another process writes this object", url) from None
     except Exception as error:  # noqa: BLE001 - obstore raises any exception
         raise described(error, place.scheme, url) from None
     return written["e_tag"] or ""

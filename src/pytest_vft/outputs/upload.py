@@ -19,6 +19,7 @@ from typing import NamedTuple
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from pytest_vft.errors import UsageError
+from pytest_vft.formats.dataset_info import DATASET_INFO
 from pytest_vft.locking import lock
 from pytest_vft.outputs.names import SIDE_FILES
 from pytest_vft.outputs.objects import WHOLE, delete_object, put_file
@@ -58,14 +59,15 @@ class Upload:
             shutil.rmtree(self.folder)  # of an upload that failed: all files are written once more
 
     def _check_new(self) -> None:
-        """Raise UsageError if there is an object below the URL that an interrupted upload did not send."""
+        """Raise UsageError if there is an object below the URL that an interrupted upload did not send.
+
+        A dataset_info.json is not replaced.
+        """
         taken = sorted(self._there.keys() - self._sent.keys())
         if taken and not self._force:
             more = f" (and {len(taken) - 1:,} more)" if len(taken) > 1 else ""
-            raise UsageError(
-                f"{self._there[taken[0]]}: exists already{more}; write to a new prefix, or --force replaces "
-                "objects of the same names"
-            )
+            force = ", or --force replaces objects of the same names" * (DATASET_INFO not in taken)
+            raise UsageError(f"{self._there[taken[0]]}: exists already{more}; write to a new prefix{force}")
 
     def send(self, data: Collection[str], extended: Collection[str]) -> None:
         """Upload all files; those with the names *data* come last, when what they refer to is there.

@@ -47,6 +47,7 @@ _BY_ANSWER = (
     (r"40[13] .*", "access denied; the credentials come from the environment: {keys}"),
     # The answer to a HEAD has no code: that of S3 is 400 for old credentials and for another region.
     (r"400 .*", "the server refused; set new credentials if they have expired, and check the region"),
+    (r"501 .*", "the server cannot refuse to replace an object; write into a folder, and copy that"),
     (r".*", "the server failed, also when asked again; try again later"),
 )
 # The same for an error without an answer, by a pattern in the text of obstore.

@@ -14,6 +14,27 @@ def data_size(path: str) -> int:
     return path.size if is_pinned(path) else os.stat(path).st_size  # noqa: PTH116 - a path as the user wrote it
 
 
+def file_status(path: str) -> os.stat_result | None:
+    """Return the status of the file at *path*; None for objects, and if it is not there."""
+    try:
+        return None if is_object(path) else os.stat(path)  # noqa: PTH116 - as above
+    except OSError:
+        return None
+
+
+def has_changed(path: str, before: os.stat_result) -> bool:
+    """Return whether the file at *path* was written since *before*, and not merely at its end.
+
+    A file that is not there any more was read as it was.
+    """
+    now = file_status(path)
+    if now is None:
+        return False
+    if now.st_size == before.st_size:
+        return now.st_mtime_ns != before.st_mtime_ns
+    return now.st_size < before.st_size or now.st_ino != before.st_ino
+
+
 def open_data(path: str, buffer: int = -1, *, start: int = 0, end: int | None = None) -> BinaryIO:
     """Open the file or object at *path* at byte *start*; *buffer* is that of open().
 

