@@ -18,7 +18,7 @@ from pytest_vft.catalogue.cases import data_url
 from pytest_vft.cli import main
 from pytest_vft.errors import ConfigError, EvaluationError, RuleFileError, UsageError, VftError
 from pytest_vft.evaluation.transcript import open_transcript
-from pytest_vft.regular_files import read_bytes, read_text, regular
+from pytest_vft.regular_files import read_bytes, read_start, read_text, regular
 from pytest_vft.runs.config import load_config
 from pytest_vft.runs.globs import find_files
 from pytest_vft.runs.sources import expand
@@ -55,6 +55,15 @@ def test_regular_file_is_read() -> None:
     for path in ("file", Path("link")):
         assert read_bytes(path) == LINE.encode()
         assert read_text(path) == LINE
+
+
+def test_start_of_a_file_comes_with_the_size_of_the_whole() -> None:
+    for again in (False, True):
+        assert read_start("file", 5, again=again) == (LINE[:5].encode(), len(LINE))
+        assert read_start("file", 1_000, again=again) == (LINE.encode(), len(LINE))
+        for other in ("pipe", "device", ".", "gone"):
+            with pytest.raises(OSError, match=r"regular file|directory"):
+                read_start(other, 5, again=again)
 
 
 def test_anything_else_is_not_opened(a_socket: str) -> None:

@@ -24,13 +24,13 @@ def with_data_formats(settings: Settings) -> Iterator[Settings]:
     among = formats_among(settings)
     groups: dict[str, list[Source]] = {}
     read = cache(read_dataset_info)  # of the folders of the files
+    provider_of = cache(default_provider) if settings.by_data_format else lambda _: ""
     for source in settings.sources:
         found = detect_format(source.path, among, read)
-        provider = default_provider(found.name) if settings.by_data_format else ""
         placed = Source(
             source.path, source.split, found.name, source.split_from_name, found.layout, found.columns
         )
-        groups.setdefault(provider, []).append(placed)
+        groups.setdefault(provider_of(found.name), []).append(placed)
     if not groups:
         yield settings
     for sources in groups.values():
