@@ -17,7 +17,7 @@ from face_set import fetch_labelled, labelled
 
 from pytest_vft.evaluation.statistics import two_sided, wilson
 from pytest_vft.reading.faces import Faces, read_model
-from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.image_reader import ImageReader
 
 SCORE = 50  # of 100: the threshold of a model
 TIMED = 200  # images

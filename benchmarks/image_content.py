@@ -28,7 +28,7 @@ from PIL import Image, ImageFilter
 
 from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.reading.fingerprint import Fingerprints, Look, read_look
-from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.quality import Light, Sharpness
 from pytest_vft.reading.similarity import DISTANCE, find_similar
 

@@ -3,6 +3,7 @@
     python benchmarks/make_data.py KIND COUNT FILE
 
     unique    one JPEG of about 27 kB, 512x384, on each line
+    distinct  as unique, each JPEG drawn anew, so that no two look alike
     exif      as unique, each JPEG with EXIF
     png       one PNG of about 27 kB
     webp      one WEBP of about 27 kB
@@ -14,7 +15,8 @@
     damaged   as unique, every 67th JPEG, from the sixth on, cut in half
 
 No image occurs twice, except in few-shot. Drawing and encoding take longer than anything that is
-measured, so a few images are drawn, and each copy gets a number in a place that decoders ignore.
+measured, so a few images are drawn but in distinct, and each copy gets a number in a place that decoders
+ignore.
 """
 
 from __future__ import annotations
@@ -187,6 +189,7 @@ def jpegs(draw: Callable[[int], bytes], drawn: int = DRAWN) -> Callable[[int], I
 
 KINDS: dict[str, Callable[[int], Iterator[Example]]] = {
     "unique": jpegs(jpeg),
+    "distinct": lambda count: jpegs(jpeg, drawn=count)(count),
     "exif": jpegs(partial(jpeg, exif=upright())),
     "png": lambda count: one_image(Images("image/png", png), count),
     "webp": lambda count: one_image(Images("image/webp", webp), count),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -327,11 +328,15 @@ def test_bytes_are_never_an_exception(content: bytes) -> None:
 def test_file_without_permission_and_folder_that_goes_away_are_findings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
+    allowed = os.open
+
+    def refuse(path: str, *rest: Any, **more: Any) -> int:
+        if Path(path).name == "train.jsonl":
+            raise PermissionError(13, "Permission denied")
+        return allowed(path, *rest, **more)
 
     write("train.jsonl")
-    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr("os.open", refuse)
 
     report = lint("train.jsonl", config=Config())
 

@@ -25,6 +25,7 @@ FAULTS = {
 FOUND = {"faulty": FAULTS, "damaged": {"image/truncated"}}
 KINDS = {
     "unique": (10, 10),
+    "distinct": (10, 10),
     "exif": (10, 10),
     "png": (10, 10),
     "webp": (10, 10),

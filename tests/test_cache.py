@@ -170,7 +170,7 @@ def test_measuring_is_as_its_version_says() -> None:
         repr(list(code(*(module.__file__ for module in (images, exif, decoding, jpeg, webp))))).encode()
     )
 
-    assert (MEASUREMENT_VERSION, digest) == (3, "45da1c78f069cb8b"), (
+    assert (MEASUREMENT_VERSION, digest) == (3, "581695301ac600ff"), (
         "Measuring has changed. If any image may now measure otherwise, raise MEASUREMENT_VERSION in "
         "reading/images.py, or caches go on giving the old measurements. Then write version and digest here."
     )

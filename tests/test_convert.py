@@ -31,7 +31,7 @@ from pytest_vft.checking import processes
 from pytest_vft.cli import main
 from pytest_vft.converting import parquet as parquet_writer
 from pytest_vft.converting import repairs, work
-from pytest_vft.reading import images as reading_images
+from pytest_vft.reading import image_reader
 from pytest_vft.reading.images import read_image
 from pytest_vft.report.conversion import Conversion, render_conversion
 from pytest_vft.runs.conversion import convert_files
@@ -754,7 +754,7 @@ def test_an_image_that_is_judged_is_decoded_once_in_all_runs(monkeypatch: pytest
         decoded[data] += full
         return read_image(data, full=full, **others)
 
-    monkeypatch.setattr(reading_images, "read_image", counting)
+    monkeypatch.setattr(image_reader, "read_image", counting)
     monkeypatch.setattr(repairs, "measure_image", lambda data, **others: counting(data, **others)[0])
     write_jsonl("train.jsonl", [example(number) for number in range(1, 13)])
 

@@ -27,7 +27,7 @@ from test_cli import Vft, vft  # noqa: F401 - a fixture
 from pytest_vft import ConfigError, LintError, Report, UsageError, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url, draw
 from pytest_vft.reading.faces import FaceModel, Faces, read_model, stored_box
-from pytest_vft.reading.images import ImageReader
+from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.interrupts import interrupts_held
 from pytest_vft.reading.measurers import Columns
 from pytest_vft.reading.quality import Colours, Sharpness
@@ -269,7 +269,7 @@ def test_scores_are_kept_for_each_model(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("one.onnx", "two.onnx", "one.onnx", "two.onnx"):
         configure(name)
         if len(seen) == 2:
-            monkeypatch.setattr(Faces, "measure", None)  # nothing is measured again
+            monkeypatch.setattr(Faces, "_measure", None)  # nothing is measured again
         seen.append(found(lint("train.jsonl"))[0][1].partition(";")[0])
 
     assert seen == [f"a face can be seen: score {score} of 100" for score in (100, 75, 100, 75)]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_vft import fix, lint
+from pytest_vft import build_example, fix, lint, write_jsonl
+from pytest_vft.cli import main
 from pytest_vft.fixing.json_walk import find_values
 from pytest_vft.fixing.splice import SpliceError, splice
 
@@ -73,3 +74,17 @@ def test_faulty_example_is_repaired_line_by_line(tmp_path: Path) -> None:
     assert result.after is not None
     assert [one.message for one in after.findings] == [one.message for one in result.after.findings]
     assert not fix(new, cache=False).is_needed
+
+
+def test_files_without_changes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean, marked = tmp_path / "clean.jsonl", tmp_path / "marked.jsonl"
+    write_jsonl(clean, [build_example(f"{number}?", "A dog.") for number in range(12)])
+    marked.write_bytes(b"\xef\xbb\xbf" + clean.read_bytes())
+
+    main(["fix", str(marked), str(clean), f"--out={tmp_path / 'fixed'}", "--ignore=dataset/*"])
+
+    assert "without changes, so not written:" in (shown := capsys.readouterr().out)
+    assert str(clean) in " ".join(shown.split())
+    assert [path.name for path in (tmp_path / "fixed").iterdir()] == ["marked.jsonl"]
+    main(["fix", str(marked), f"--out={tmp_path / 'fixed'}", "--force"])
+    assert "without changes" not in capsys.readouterr().out

@@ -43,6 +43,7 @@ FLOORS = (
         "clock",
         "compatibility",
         "locking",
+        "garbage",
         "temporary",
     },
     {"reading"},

@@ -28,7 +28,7 @@ from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.image import image_facts
 from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.model import Source
-from pytest_vft.reading import images, local_images
+from pytest_vft.reading import image_reader, local_images
 from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.files import open_file
 from pytest_vft.reading.image_store import ImageStore
@@ -218,7 +218,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         widths.append(read[0].width or 0)
         return read
 
-    monkeypatch.setattr(images, "read_image", spy)
+    monkeypatch.setattr(image_reader, "read_image", spy)
     return widths
 
 

@@ -21,8 +21,9 @@ from pytest_vft.checking.measuring import needed_measurers
 from pytest_vft.model import Source, Tally
 from pytest_vft.reading.fingerprint import Fingerprints, Look, read_look
 from pytest_vft.reading.image_cache import ImageCache
+from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.image_store import ImageStore
-from pytest_vft.reading.images import ImageMeasurements, ImageReader
+from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.quality import Colours, Light, Sharpness
 from pytest_vft.reading.views import decoding_factor
@@ -157,6 +158,26 @@ def test_fingerprint_does_not_depend_on_what_else_is_measured(kind: str) -> None
 
         assert look(data, Colours(), Light()).is_like(look(data))
         assert look(data, Colours(), Light()).tints == look(data).tints
+
+
+def test_content_does_not_depend_on_the_images_before() -> None:
+    """A JPEG after one whose grey has few levels is decoded with its colours at once."""
+    measurers = (Light(), Fingerprints())
+    files = [saved(disc(colour), "JPEG") for colour in [(255, 59, 80), (0, 184, 105), (80, 80, 80)]]
+    files += [*FILES.values(), *reversed(files)]
+
+    together = [image.content for image in ImageReader(True, measurers=measurers).measure(files)]
+
+    assert together == [measure(data, *measurers).content for data in files]
+
+
+def test_tints_of_a_jpeg_without_luma_are_known() -> None:
+    red, green = (disc(colour) for colour in [(255, 59, 80), (0, 184, 105)])
+    file = io.BytesIO()
+    red.save(file, "JPEG", keep_rgb=True, quality=95)
+
+    assert look(file.getvalue()).is_like(look(saved(red, "JPEG")))
+    assert not look(file.getvalue()).is_like(look(saved(green, "JPEG")))
 
 
 def test_tiny_images_are_measured() -> None:

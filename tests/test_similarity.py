@@ -130,7 +130,7 @@ def test_images_that_were_compared_with_some_others_only_are_not_checked(
     assert near.id in [rule.id for rule in report.failing]
     assert near.tally.unknown + near.tally.checked == len(images) + 1
     said = f"{near.tally.unknown} images: compared with only some others, as too many look nearly alike"
-    for kind in "text", "concise":
+    for kind in "text", "concise", "sarif":
         assert said in " ".join(render(report, kind).split())
     assert as_data(report)["rules"][-1]["partly_compared"] == near.tally.unknown
     rows = [{"question": "What?", "answer": "A dog.", "image": image} for image in images]
@@ -408,7 +408,9 @@ def test_second_run_compares_from_the_cache(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     paths = written(tmp_path, train=[SHAPES, OTHERS], validation=[smaller(SHAPES)])
     first = lint(paths["train"], validation=paths["validation"])
-    monkeypatch.setattr("pytest_vft.reading.images.read_image", lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(
+        "pytest_vft.reading.image_reader.read_image", lambda *_, **__: pytest.fail("decoded again")
+    )
 
     assert lint(paths["train"], validation=paths["validation"]) == first
     assert "dataset/near-split-leak" in {finding.rule for finding in first.findings}

@@ -16,9 +16,9 @@ def regular(path: str | os.PathLike[str], flags: int) -> int:
     return _open(path, flags)[0]
 
 
-def _open(path: str | os.PathLike[str], flags: int) -> tuple[int, os.stat_result]:
-    # Opening a device or a pipe may have an effect.
-    _check(os.stat(path).st_mode, path)  # noqa: PTH116 - a Path takes twice the time
+def _open(path: str | os.PathLike[str], flags: int, *, again: bool = False) -> tuple[int, os.stat_result]:
+    if not again:  # opening a device or a pipe may have an effect
+        _check(os.stat(path).st_mode, path)  # noqa: PTH116 - a Path takes twice the time
     descriptor = os.open(path, flags | _DO_NOT_WAIT)
     try:
         status = os.fstat(descriptor)
@@ -34,12 +34,13 @@ def _check(mode: int, path: str | os.PathLike[str]) -> None:
         raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
 
 
-def read_start(path: str, most: int) -> tuple[bytes, int]:
+def read_start(path: str, most: int, *, again: bool = False) -> tuple[bytes, int]:
     """Return the first *most* bytes of the file at *path*, and its size; in half the time of a file object.
 
-    Raises OSError, also if it is not a regular file, and ValueError for a path with a NUL character.
+    *again* says that it was a regular file a moment ago, and is not looked at before it is opened. Raises
+    OSError, also if it is not a regular file, and ValueError for a path with a NUL character.
     """
-    descriptor, status = _open(path, os.O_RDONLY | _AS_BYTES)
+    descriptor, status = _open(path, os.O_RDONLY | _AS_BYTES, again=again)
     try:
         return os.read(descriptor, most), status.st_size
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -149,7 +148,8 @@ class Explainer:
                 self.totals.drop(rule.id, subject.lines - number - 1)
                 return
             finding = finding or _finding(rule, self._counted(rule, subject))
-            self.totals.keep(finding._replace(line=finding.line and finding.line + number))
+            moved = finding._replace(line=finding.line + number) if number and finding.line else finding
+            self.totals.keep(moved)
 
     def _counted(self, rule: Rule, subject: Subject) -> Subject:
         """Return *subject* with its tokens as they are counted for *rule*."""
@@ -160,8 +160,6 @@ class Explainer:
 
 def _finding(rule: Rule, subject: Subject) -> ShardFinding:
     message = fill(rule.message, {**rule.params, **subject.facts})
-    if subject.scope == "file":
-        message = sys.intern(message)  # many files may have the same
     image = None if subject.image is None else f"{subject.image:032x}"
     raw = subject.raw
     example = None

@@ -31,6 +31,7 @@ LintShards = Callable[[Sequence[Shard]], Iterator[ShardResult]]
 Fetch = Callable[[Iterable[str]], Mapping[str, Remote]]
 
 _NO_LINES: Mapping[str, LineRanges] = {}  # one for all files
+_DONE = Shard("", "train", 0, 0)  # in the place of a shard that takes memory and is needed no more
 NOTHING = ShardTotals()  # the totals of files of which nothing was read yet
 
 
@@ -201,7 +202,9 @@ def merge_files(
         owners += [file] * len(cut)
     urls: dict[str, None] = {}
     parts: list[_Part] = []
-    for file, shard, result in zip(owners, shards, lint(shards), strict=True):
+    for number, result in enumerate(lint(shards)):
+        file, shard = owners[number], shards[number]
+        shards[number] = _DONE
         if isinstance(result, OSError):
             file.mark_unreadable(result)
         elif result.urls and fetch:

@@ -34,6 +34,13 @@ class PlacedFinding(NamedTuple):
     found: ShardFinding
 
 
+class _Judged(NamedTuple):
+    """The verdicts of the rules of scope file on a file, and their findings."""
+
+    verdicts: Verdicts
+    findings: tuple[ShardFinding, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
     """The result for all files.
@@ -82,16 +89,15 @@ def judge_files(
 ) -> LintResult:
     """Return the result for *files*, the measured *sources*, by the rules of *plan* on files and the dataset.
 
-    The findings are added to the totals of *files*. Unless these are to *keep*, a file has no totals any more
-    once its result is made.
+    Unless the totals are to *keep*, a file has none any more once its result is made.
     """
     judge = RuleJudge(plan)
     skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips]
     in_order = sorted(files, key=lambda file: file.number)
-    shared: dict[Verdicts, Verdicts] = {}  # few files differ
+    shared: dict[_Judged, _Judged] = {}  # few files differ
     own = [
-        shared.setdefault(verdicts, verdicts)
-        for verdicts in (_judge_file(file, judge, skipping) for file in in_order)
+        shared.setdefault(judged, judged)
+        for judged in (_judge_file(file, judge, skipping) for file in in_order)
     ]
     subjects = recurring(files)
     partly_compared: dict[str, int] = {}
@@ -120,11 +126,11 @@ def judge_files(
     maker = TallyMaker(judge.rules)
     results: list[FileResult] = []
     findings: list[PlacedFinding] = []
-    for file, verdicts in zip(in_order, own, strict=True):
-        found = [*again.get(file.number, ()), *file.totals.findings]
+    for file, judged in zip(in_order, own, strict=True):
+        found = [*again.get(file.number, ()), *judged.findings, *file.totals.findings]
         found.sort(key=line_of)
         findings += [PlacedFinding(file.source.path, file.located(one)) for one in found]
-        results.append(_result(file, verdicts, maker))
+        results.append(_result(file, judged.verdicts, maker))
         if not keep:
             file.totals = NOTHING
     return LintResult(
@@ -182,20 +188,19 @@ def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | N
     return Cost(at_least, at_most, None, None, low_at_least, low_at_most)
 
 
-def _judge_file(file: FileTotals, judge: RuleJudge, skipping: Sequence[Rule]) -> Verdicts:
-    """Return the verdicts of the rules of scope file on *file*, and add their findings to it.
+def _judge_file(file: FileTotals, judge: RuleJudge, skipping: Sequence[Rule]) -> _Judged:
+    """Return the verdicts of the rules of scope file on *file*, with their findings.
 
-    See _facts() for *skipping*.
+    If the file is not read, the reason is set. See _facts() for *skipping*.
     """
     facts = _facts(file, skipping)
     verdicts = judge.checks_for(file.source.data_format)["file"](facts)
-    if found := judge.findings(verdicts, Subject("file", facts), file.ignored):
-        file.totals.findings = [*found, *file.totals.findings]
+    found = judge.findings(verdicts, Subject("file", facts), file.ignored)
     if not file.is_read:
         by_rule = zip(judge.rules["file"], verdicts, strict=True)
         failed = (rule.id for rule, verdict in by_rule if rule.stops and verdict == FAIL)
         file.stopped_by = next(failed, f"it is {file.opened.container}")
-    return verdicts
+    return _Judged(verdicts, tuple(found))
 
 
 def _facts(file: FileTotals, skipping: Sequence[Rule]) -> FileFacts:

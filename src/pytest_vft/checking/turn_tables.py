@@ -50,8 +50,8 @@ class TurnTable:
             self.images.extend(other.images)
 
     def pack(self) -> None:
-        """Make the table smaller if there are no images."""
-        self.images = self.images or _NO_IMAGES
+        """Make the table as small as it can be, above all if there are no images."""
+        self.rows, self.images = self.rows[:], self.images[:] or _NO_IMAGES
 
     def __len__(self) -> int:
         return len(self.rows) // 6

@@ -17,16 +17,15 @@ from typing import Any
 from pytest_vft.cli.output import INTERRUPTED, check_streams
 from pytest_vft.cli.parser import parse
 from pytest_vft.errors import VftError, describe_os_error
+from pytest_vft.garbage import search_seldom
 from pytest_vft.text import safe
-
-_OBJECTS = 10_000  # new ones between searches for garbage; 700 by default
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line *argv* and return its exit code."""
     # Searches for garbage find none in imports, and take a fifth of the time with many files. At exit, Python
     # searches all objects: a sixth of the time of a short run.
-    gc.set_threshold(_OBJECTS)
+    search_seldom()
     atexit.register(gc.freeze)
     try:
         check_streams()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_vft.errors import EvaluationError, UsageError
-from pytest_vft.evaluation.gc_pause import gc_paused
 from pytest_vft.evaluation.layouts import layout_of, unnested
 from pytest_vft.evaluation.prediction_files import Lines, read_lines_of_predictions
 from pytest_vft.evaluation.questions import Question, json_text, normalise_id, read_truths
+from pytest_vft.garbage import gc_paused
 from pytest_vft.naming import option
 from pytest_vft.regular_files import read_text
 from pytest_vft.text import nearest, safe

@@ -24,6 +24,15 @@ class FirstKeyFacts(TypedDict):
     last_new_key_start: int
 
 
+_NO_KEYS: FirstKeyFacts = {
+    "images_column": False,
+    "image_columns": [],
+    "last_new_key": "",
+    "last_new_key_line": 0,
+    "last_new_key_start": 0,
+}
+
+
 class FirstKeys:
     """Maps each key to the line, and the byte where the line starts, of the first example that has the key.
 
@@ -65,8 +74,10 @@ def _inner_keys(name: str, value: Mapping[str, Any]) -> Iterator[str]:
 
 def key_facts(places: Mapping[str, tuple[int, int]], before: int = 0) -> FirstKeyFacts:
     """Return the facts about the keys of a file that first appear at *places*, after *before* bytes."""
-    last = max(places, key=lambda key: places[key][1], default="")
-    line, start = places.get(last, (0, 0))
+    if not places:
+        return {**_NO_KEYS, "last_new_key_start": before}
+    last = max(places, key=lambda key: places[key][1])
+    line, start = places[last]
     return {
         "images_column": any(key in places for key in _IMAGE_COLUMNS),
         "image_columns": [key for key in _IMAGE_COLUMNS if key in places],

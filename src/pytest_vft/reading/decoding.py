@@ -73,13 +73,14 @@ def decode_ordinary(
 ) -> Image.Image | None:
     """Return the ordinary JPEG in *data*, reduced as far as *views* allow; all its data are decoded.
 
-    Return None if Pillow's decoder does not decode it; decode() finds out why.
+    It is in grey, whatever its colours, unless *views* need these, and then in YCbCr, whose luma is the same
+    grey. Return None if Pillow's decoder does not decode it; decode() finds out why.
     """
     if mode not in _COLOURS or width * height > MOST_PIXELS_OF_ANY_JPEG:
         return None
     factor = decoding_factor(width, height, views) if views else _EIGHTH
-    if not needs_colour(views):  # grey, whatever the colours of the file
-        mode = "L"
+    if mode == "RGB":
+        mode = "YCbCr" if needs_colour(views) or "tints" in views else "L"
     try:
         size = (-(-width // factor), -(-height // factor))
         return Image.frombytes(mode, size, data, "jpeg", mode, "", factor, 0)
@@ -90,7 +91,7 @@ def decode_ordinary(
 def decode(
     image: ImageFile.ImageFile, data: bytes, *, ended: bool, bounded: bool, views: Collection[View] = ()
 ) -> Decoded:
-    """Decode *image*, opened from *data*, a JPEG reduced as far as *views* allow.
+    """Decode *image*, opened from *data*, a JPEG reduced as far as *views* allow, in grey for "tints".
 
     The damage does not depend on *views*: whatever fails for them is decoded again without them.
     """

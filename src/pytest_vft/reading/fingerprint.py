@@ -22,7 +22,8 @@ from pytest_vft.reading.views import Box, DecodedImage, View
 # cells of the thumbnail. A bit is set where the right neighbour is brighter by more than _STEP, so that the
 # noise of an encoder sets none on white. The filter of Hamming does not ring beside white, as Lanczos does:
 # 204 of 206 copies of a quarter of the size keep their hash, where Lanczos without a step keeps 196
-# (measured 2026-11-29).
+# (measured 2026-11-29). The bilinear filter takes 2.5 µs less an image, but finds 98 instead of 103 of 103
+# copies of half the size, and takes 5 of 1,770 pairs of pages for alike (2026-11-30).
 _ROWS, _ACROSS = 8, 9
 _THUMBNAIL = (2 * _ACROSS, 2 * _ROWS)
 _STEP = 2
@@ -100,24 +101,27 @@ def _agree_in_other_light(weak: bytes, strong: bytes) -> bool:
         return False
     slope = shared / spread
     start = (other_sum - slope * sum_) / number
-    lit = _image(weak).point([min(255, max(0, round(start + slope * level))) for level in range(256)])
-    edges = ImageChops.darker(_around(weak), _around(strong)).point(_AT_EDGES)
-    differences = ImageChops.subtract(ImageChops.difference(lit, _image(strong)), edges).histogram()
+    lit = _image(weak).convert("I").point(lambda level: level * slope + (start + 0.5)).convert("L")
+    difference = ImageChops.difference(lit, _image(strong))
+    edges = ImageChops.darker(_edges(weak), _edges(strong))
+    differences = ImageChops.subtract(difference, edges).histogram()
     return sum(differences[_MOST_DIFFERENT + 1 :]) <= 1
 
 
 @lru_cache(maxsize=4096)
 def _spread(levels: bytes) -> int:
     """Return the variance of *levels*, times the square of their number."""
-    total, squares = sum(levels), sum(level * level for level in levels)
+    total = sum(levels)
+    squares: int = sum(map(mul, levels, levels))
     return len(levels) * squares - total * total
 
 
 @lru_cache(maxsize=4096)
-def _around(levels: bytes) -> Image.Image:
-    """Return by how many levels the cells around each cell differ."""
+def _edges(levels: bytes) -> Image.Image:
+    """Return by how many levels each cell may differ, since the cells around it differ."""
     image = _image(levels)
-    return ImageChops.subtract(image.filter(ImageFilter.MaxFilter(3)), image.filter(ImageFilter.MinFilter(3)))
+    highest, lowest = image.filter(ImageFilter.MaxFilter(3)), image.filter(ImageFilter.MinFilter(3))
+    return ImageChops.subtract(highest, lowest).point(_AT_EDGES)
 
 
 def _image(levels: bytes) -> Image.Image:
@@ -128,7 +132,7 @@ def _image(levels: bytes) -> Image.Image:
 class Fingerprints:
     """The fingerprints of images, in base64."""
 
-    id: str = "fingerprint 4"
+    id: str = "fingerprint 5"
     columns: tuple[str, ...] = ("fingerprint",)
     views: frozenset[View] = frozenset({"grey", "tints"})
 

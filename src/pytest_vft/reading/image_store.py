@@ -10,7 +10,8 @@ import pybase64
 from xxhash import xxh3_128, xxh3_128_intdigest
 
 from pytest_vft.reading.image_cache import ImageCache, MeasuredImage
-from pytest_vft.reading.images import ImageMeasurements, ImageReader
+from pytest_vft.reading.image_reader import ImageReader
+from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.lines import lift
 from pytest_vft.reading.measurers import Content, Measurer, is_measured
 from pytest_vft.reading.shards import LongLine
@@ -166,7 +167,7 @@ class ImageStore:
                 continue
             if image.width is None or is_measured(image.content, measurers):
                 content = {id_: image.content[id_] for id_ in image.content.keys() & asked}
-                found[key] = image._replace(content=content)
+                found[key] = image.with_content(content)
             else:
                 self._others[key] = image.content
                 del found[key]
@@ -177,7 +178,7 @@ class ImageStore:
         if self._cache and not image.is_undecoded:
             others = self._others.pop(key, None)
             if others:
-                image = image._replace(content={**others, **image.content})
+                image = image.with_content({**others, **image.content})
             self._measured.append(MeasuredImage(key, length, image))
 
 

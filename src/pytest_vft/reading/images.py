@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from functools import cache
 from io import BytesIO
 from typing import NamedTuple
 
 from PIL import Image
 
-from pytest_vft.reading.batches import batches
 from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory, is_memory_short
 from pytest_vft.reading.decoding import (
     OPENERS,
@@ -23,8 +22,8 @@ from pytest_vft.reading.decoding import (
 )
 from pytest_vft.reading.exif import UPRIGHT, read_exif
 from pytest_vft.reading.jpeg import ordinary_header
-from pytest_vft.reading.measurers import MOST_IN_BATCH, Content, Measurer, measure_content, needed_views
-from pytest_vft.reading.views import DecodedImage, View, see
+from pytest_vft.reading.measurers import Content
+from pytest_vft.reading.views import View
 from pytest_vft.reading.webp import WebpHeader, webp_header
 from pytest_vft.tuples import from_tuple
 
@@ -96,6 +95,10 @@ class ImageMeasurements(NamedTuple):
         """Whether the image was too large to decode, on this machine and at this depth."""
         return self.damage is None and self.openable is not False and self.format in OPENERS
 
+    def with_content(self, content: Content) -> ImageMeasurements:
+        """Return the same measurements with *content*."""
+        return _measurements((*self[:-1], content))
+
 
 _measurements = from_tuple(ImageMeasurements)
 
@@ -116,76 +119,6 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 def is_opened(kind: str) -> bool:
     """Return whether images of the format *kind* can be opened."""
     return kind in OPENERS
-
-
-class ImageReader(NamedTuple):
-    """How images are measured.
-
-    With *full*, all pixels of the first frame are decoded (of a JPEG grey and reduced, which reads all its
-    data). Otherwise, only an image without its end marker is decoded. If *bounded*, an image that takes more
-    than MOST_MEMORY is not decoded; otherwise, processes decode such images one at a time. The end marker is
-    not expected in images that are not *whole*. *measurers* find out what images show.
-    """
-
-    full: bool
-    bounded: bool = True
-    measurers: tuple[Measurer, ...] = ()
-    whole: bool = True
-
-    def measure(self, images: Iterable[bytes]) -> Iterator[ImageMeasurements]:
-        """Yield the measurements of each of *images*, errors of a decoder included.
-
-        Decoded images are held for a batch of measurers.
-        """
-        full, whole, bounded, measurers = self.full, self.whole, self.bounded, self.measurers
-        if not measurers:
-            for data in images:
-                yield read_image(data, full=full, whole=whole, bounded=bounded)[0]
-            return
-        views = needed_views(measurers) if full else frozenset[View]()
-        for batch in batches(images, MOST_IN_BATCH):
-            read = [self._look(data, views) for data in batch]
-            contents = iter(measure_content([seen for _, seen in read if seen], measurers))
-            for image, seen in read:
-                yield image._replace(content=next(contents)) if seen else image
-
-    def _look(self, data: bytes, views: frozenset[View]) -> tuple[ImageMeasurements, DecodedImage | None]:
-        """Return the measurements of the image in *data*, and its *views*, for which it may be decoded twice.
-
-        A decoder that reduces an image and Pillow differ a little, so the larger view is that of a run that
-        does not need the centre: what is measured there is the same in each run. A JPEG is decoded in grey
-        unless its colours are needed: where its grey has few levels, once more for its tints.
-        """
-
-        def look(some: frozenset[View]) -> tuple[ImageMeasurements, DecodedImage | None]:
-            image, decoded = read_image(
-                data, full=self.full, whole=self.whole, bounded=self.bounded, views=some
-            )
-            return image, _seen(image, decoded, some)
-
-        both = views >= {"centre", "large"}
-        image, seen = look(views - {"large"} if both else views)
-        if seen is None or seen.grey is None:
-            return image, seen
-        if both:
-            _, larger = look(views - {"centre"})
-            seen = seen._replace(large=larger and larger.large)
-        if "tints" in views and seen.has_few_levels and seen.tints is None:
-            _, coloured = look(frozenset({"grey", "colour"}))
-            seen = seen._replace(tints=coloured and coloured.colour)
-        return image, seen
-
-
-def _seen(
-    image: ImageMeasurements, decoded: Image.Image | None, views: Collection[View]
-) -> DecodedImage | None:
-    """Return *image* as measurers see it, None without a size; only by its header if it was not decoded."""
-    mode, width, height = image.mode, image.width, image.height
-    if mode is None or width is None or height is None:
-        return None
-    if decoded is None or image.damage != "none" or not views:
-        return DecodedImage(mode, width, height)
-    return see(mode, width, height, image.orientation or UPRIGHT, decoded, views)
 
 
 def measure_image(data: bytes, *, full: bool, whole: bool = True, bounded: bool = True) -> ImageMeasurements:

@@ -32,7 +32,7 @@ _NOISE = 8  # levels by which bands differ after lossy encoding of a grey image
 class Colours:
     """Whether an image has colours."""
 
-    id: str = "colours 2"
+    id: str = "colours 3"
     columns: tuple[str, ...] = ("colours",)
     views: frozenset[View] = frozenset({"colour"})
 

@@ -159,7 +159,7 @@ def open_shard(shard: Shard, buffer: int = _BUFFER) -> BufferedReader[Any]:
 
         return open_text(path, shard.compression, start, buffer)
     if end <= _SMALL and not is_object(path):
-        return BufferedReader(BytesIO(read_start(path, end)[0][start:]))
+        return BufferedReader(BytesIO(read_start(path, end, again=True)[0][start:]))
     return cast("BufferedReader[Any]", open_data(path, buffer, start=start, end=end))
 
 

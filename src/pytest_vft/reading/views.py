@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from PIL import Image
 
-# A small grey image, the same in colour, the same in colour if grey has few levels, a larger one in colour,
+# A small grey image, the same in colour, the same with tints if grey has few levels, a larger one in colour,
 # and a square from the middle at full size.
 View = Literal["grey", "colour", "tints", "large", "centre"]
 
@@ -41,11 +41,15 @@ class DecodedImage(NamedTuple):
     """An image as measurers see it; sizes are in pixels and are those of the file.
 
     *grey* and *colour*, of modes L and RGB, are reduced by 8, 4, 2 or 1, so that the shorter side has at
-    least 48 pixels if possible; *entropy* is that of *grey* in bits. *tints* is *colour* of an image that
-    *has_few_levels*. *large*, of mode RGB, is reduced so that the longer side has at least 320. *centre* is
-    a grey square of at most 256 pixels from the middle of the image, not reduced. Transparent pixels are
-    white, and all views but the centre are upright: turned by *orientation*, that of EXIF. A view is None if
-    no measurer needs it, if only the header was read, or if memory does not suffice.
+    least 48 pixels if possible; *entropy* is that of *grey* in bits. *tints*, of mode RGB or YCbCr, has that
+    size in an image that *has_few_levels*. *large*, of mode RGB, is reduced so that the longer side has at
+    least 320. *centre* is a grey square of at most 256 pixels from the middle of the image, not reduced.
+    Transparent pixels are white, and all views but the centre are upright: turned by *orientation*, that of
+    EXIF. A view is None if no measurer needs it, if only the header was read, or if memory does not suffice.
+
+    *covered* is the part of *grey* and *tints* that the image covers, None for all of it. If a size is no
+    multiple of the factor, the last row or column is made of fewer pixels. That is left in an image that was
+    turned.
     """
 
     mode: str
@@ -57,24 +61,13 @@ class DecodedImage(NamedTuple):
     large: Image.Image | None = None
     centre: Image.Image | None = None
     orientation: int = 1
+    covered: Box | None = None
     entropy: float = 0.0
 
     @property
     def has_few_levels(self) -> bool:
         """Whether the grey view has an entropy below 2.5 bits."""
         return self.grey is not None and self.entropy < FEW_LEVELS
-
-    @property
-    def covered(self) -> Box | None:
-        """The part of *grey* that the image covers, None for all of it.
-
-        If a size is no multiple of the factor, the last row or column is made of fewer pixels. That is left
-        in an image that was turned.
-        """
-        if self.grey is None or self.orientation in _UPRIGHT:
-            return None
-        factor = small_factor(self.width, self.height)
-        return 0, 0, min(self.width / factor, self.grey.width), min(self.height / factor, self.grey.height)
 
 
 def needs_colour(views: Collection[View]) -> bool:
@@ -113,40 +106,58 @@ def see(  # noqa: PLR0913, PLR0917 - the header, what was decoded, and what is a
     reduced = max(1, round(max(width, height) / max(decoded.size)))
     opaque = _opaque(decoded)
     turn = _UPRIGHT.get(orientation)
-
-    def view(factor: int) -> Image.Image:
-        small = opaque.reduce(factor // reduced) if factor > reduced else opaque
-        return small.transpose(turn) if turn is not None else small
-
-    small = view(small_factor(width, height))
+    factor = small_factor(width, height)
+    small = _view(opaque, factor / reduced, turn)
     grey = _grey(small)
     entropy = grey.entropy()
-    has_tints = entropy < FEW_LEVELS and "tints" in views and (small.mode == "RGB" or mode in GREY_MODES)
+    has_tints = entropy < FEW_LEVELS and "tints" in views and (small.mode != "L" or mode in GREY_MODES)
     return DecodedImage(
         mode,
         width,
         height,
         grey=grey,
         colour=_in_colour(small) if "colour" in views else None,
-        tints=_in_colour(small) if has_tints else None,
-        large=_in_colour(view(_large_factor(width, height))) if "large" in views else None,
+        tints=_tinted(small) if has_tints else None,
+        large=_in_colour(_view(opaque, _large_factor(width, height) / reduced, turn))
+        if "large" in views
+        else None,
         centre=_grey(_centre(opaque)) if "centre" in views and reduced == 1 else None,
         orientation=orientation,
+        covered=_covered(width / factor, height / factor, grey) if turn is None else None,
         entropy=entropy,
     )
+
+
+def _view(image: Image.Image, factor: float, turn: Image.Transpose | None) -> Image.Image:
+    """Return *image* reduced by *factor*, if that is above 1, and turned."""
+    small = image.reduce(int(factor)) if factor > 1 else image
+    return small if turn is None else small.transpose(turn)
+
+
+def _covered(width: float, height: float, view: Image.Image) -> Box | None:
+    """Return the part of *view* that *width* and *height* in its pixels cover, None for all of it."""
+    if width == view.width and height == view.height:
+        return None
+    return 0, 0, min(width, view.width), min(height, view.height)
 
 
 def _in_colour(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def _tinted(image: Image.Image) -> Image.Image:
+    return image if image.mode == "YCbCr" else _in_colour(image)
+
+
 def _grey(image: Image.Image) -> Image.Image:
+    if image.mode == "YCbCr":  # the luma, which is what a decoder returns for a JPEG in grey
+        return image.getchannel("Y")
     return image if image.mode == "L" else image.convert("L")
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Return *image* in mode L or RGB, on white if it is transparent."""
-    if image.mode in ("L", "RGB"):
+    """Return *image* in mode L, RGB or YCbCr, on white if it is transparent."""
+    if image.mode in ("L", "RGB", "YCbCr"):
         return image
     if image.mode in ("1", "I;16", "I", "F"):
         return _eight_bits(image)

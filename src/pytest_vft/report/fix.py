@@ -24,7 +24,12 @@ def render_fix(result: FixResult, *, drop: bool = False, width: int = WIDTH) -> 
     With *drop*, examples may be set aside.
     """
     if result.outputs:
-        lines = [*output_lines(result.outputs), *_not_repaired(result, width), *_after(result, width)]
+        lines = [
+            *output_lines(result.outputs),
+            *_not_written(result, width),
+            *_not_repaired(result, width),
+            *_after(result, width),
+        ]
     elif result.refused:
         lines = [*_table(result, width), *_not_repaired(result, width), _refusal(result, drop=drop)]
     elif not result.is_needed:
@@ -142,6 +147,15 @@ def _left(result: FixResult, width: int) -> Iterator[str]:
     yield from wrapped(
         f"left for people: {count(left.total(), 'finding')}{where} ({_listed(left)})", width=width
     )
+
+
+def _not_written(result: FixResult, width: int) -> Iterator[str]:
+    """Yield which files are not among the outputs."""
+    changed = {path for path, tally in result.tallies.items() if tally.is_changed}
+    left = [file.path for file in result.before.files if file.path not in changed]
+    if left:
+        named = safe(", ".join(left), None) if len(left) <= _MOST_NAMED else count(len(left), "file")
+        yield from wrapped(f"without changes, so not written: {named}", width=width)
 
 
 def _aside(result: FixResult) -> Iterator[str]:

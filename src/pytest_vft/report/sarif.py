@@ -14,8 +14,8 @@ from pytest_vft.model import Report, RuleResult
 from pytest_vft.reading.object_paths import is_object
 from pytest_vft.report.findings import RepositoryFinding, repository_findings, repository_paths
 from pytest_vft.report.json import harmless_json
-from pytest_vft.report.people import people_line
 from pytest_vft.report.repairable import repair_name
+from pytest_vft.report.text import unchecked_lines
 from pytest_vft.text import count, safe
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -111,9 +111,9 @@ def _unsettled_urls(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def _notes(report: Report) -> Iterator[dict[str, Any]]:
-    """Yield the notes of *report*, and whether faces were looked for."""
-    people = [people_line(report.faces)] if report.files else []
-    for note in (*report.notes[:MAX_NOTIFICATIONS], *people):
+    """Yield the notes of *report*, and what was not checked."""
+    unchecked = unchecked_lines(report) if report.files else ()
+    for note in (*report.notes[:MAX_NOTIFICATIONS], *unchecked):
         yield {"level": "note", "message": _message(note)}
 
 

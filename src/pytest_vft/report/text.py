@@ -217,9 +217,8 @@ def unknown_lines(report: Report) -> Iterator[str]:
         if is_sample and rule.id in report.dataset:
             rules.setdefault("the dataset as a whole: a sample does not tell", []).append(rule.id)
             continue
-        noun = "image" if rule.subject in _IMAGES else rule.subject
         for number, why in unknown_parts(report, rule):
-            rules.setdefault(f"{count(number, noun)}: {why}", []).append(rule.id)
+            rules.setdefault(f"{count(number, _noun(rule))}: {why}", []).append(rule.id)
     for reason, ids in rules.items():
         more = f" and {count(len(ids) - 1, 'more rule')}" if len(ids) > 1 else ""
         yield f"not checked: {reason} ({ids[0]}{more})"
@@ -227,9 +226,14 @@ def unknown_lines(report: Report) -> Iterator[str]:
 
 def unknown_reason(report: Report, rule: RuleResult) -> str:
     """Return why *rule* could not judge some subjects, as in "21 of 721 images not checked: offline"."""
-    of = count(rule.tally.unknown + rule.tally.checked, rule.subject)
+    of = count(rule.tally.unknown + rule.tally.checked, _noun(rule))
     reasons = " and ".join(why for _, why in unknown_parts(report, rule))
     return f"{rule.tally.unknown:,} of {of} not checked: {reasons}"
+
+
+def _noun(rule: RuleResult) -> str:
+    """Return what *rule* could not judge, which is no near copy before it is compared."""
+    return "image" if rule.subject in _IMAGES else rule.subject
 
 
 def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
@@ -240,7 +244,7 @@ def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]
         yield others, "a sample does not tell"
         return
     if others and rule.decodes:
-        yield others, _not_decoded(report)
+        yield others, _not_decoded(report, rule)
     elif others and rule.subject not in _IMAGES:
         yield others, "a sample does not tell" if report.sampled else "not measured"
     elif others:
@@ -256,12 +260,13 @@ def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]
         yield rule.undecoded, f"too large to decode here{hint}"
 
 
-def _not_decoded(report: Report) -> str:
+def _not_decoded(report: Report, rule: RuleResult) -> str:
     """Return why images were not decoded; URLs are the only ones that need more than depth auto."""
     if report.depth == "header":
         return "not decoded at depth header"
     if not report.urls:
-        return "damaged, or too large to decode here"
+        damaged = "damaged, or too large to decode here"
+        return damaged if rule.subject == "image" else f"not opened, {damaged}"
     if report.depth == "auto" and not report.offline:
         return "not decoded; depth full fetches whole images"
     return "offline" if report.offline else "not decoded"

@@ -13,7 +13,6 @@ from pytest_vft.evaluation.answer_fields import select_field
 from pytest_vft.evaluation.calibration import Calibration, HumanRating, calibrate, read_labels
 from pytest_vft.evaluation.comparison import Comparison, Tolerance, compare
 from pytest_vft.evaluation.gate import Gate, evaluate_gate
-from pytest_vft.evaluation.gc_pause import gc_paused
 from pytest_vft.evaluation.judge import Judge, as_judge, rate_answers
 from pytest_vft.evaluation.matching import MatchedPredictions, match, match_without_split, select_ids
 from pytest_vft.evaluation.predictions import Keys, as_keys, read_predictions
@@ -31,6 +30,7 @@ from pytest_vft.evaluation.scoring import (
 )
 from pytest_vft.evaluation.spending import Spending
 from pytest_vft.evaluation.transcript import open_transcript
+from pytest_vft.garbage import gc_paused
 from pytest_vft.naming import option
 from pytest_vft.report.evaluation_comparison import render_comparison
 from pytest_vft.report.evaluation_text import files_line, render_gate

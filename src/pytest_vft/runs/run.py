@@ -20,6 +20,7 @@ from pytest_vft.checking.processes import processes, usable_cpus
 from pytest_vft.checking.results import LintResult, judge_files
 from pytest_vft.clock import now
 from pytest_vft.errors import LintError
+from pytest_vft.garbage import gc_seldom
 from pytest_vft.model import Report, Tally
 from pytest_vft.reading.image_store import KnownImages
 from pytest_vft.reading.links import read_link
@@ -91,9 +92,10 @@ def run_all(
         else:
             group.append(number)
     reports: dict[int, Report] = {}
-    for group in groups:
-        made = _measured([checks[number] for number in group], watch, executor, known)
-        reports |= zip(group, made, strict=True)
+    with gc_seldom():  # a tenth of the time of many files
+        for group in groups:
+            made = _measured([checks[number] for number in group], watch, executor, known)
+            reports |= zip(group, made, strict=True)
     return [reports[number] for number in range(len(several))]
 
 

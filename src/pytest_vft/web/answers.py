@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 import aiohttp
 
+from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.image_store import content_key
-from pytest_vft.reading.images import ImageReader, image_format, is_opened
+from pytest_vft.reading.images import image_format, is_opened
 from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.remote import Remote
 from pytest_vft.web.throttle import FetchLimits
