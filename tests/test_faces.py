@@ -269,7 +269,7 @@ def test_scores_are_kept_for_each_model(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("one.onnx", "two.onnx", "one.onnx", "two.onnx"):
         configure(name)
         if len(seen) == 2:
-            monkeypatch.setattr(Faces, "measure", None)  # nothing is measured again
+            monkeypatch.setattr(Faces, "_measure", None)  # nothing is measured again
         seen.append(found(lint("train.jsonl"))[0][1].partition(";")[0])
 
     assert seen == [f"a face can be seen: score {score} of 100" for score in (100, 75, 100, 75)]

@@ -116,7 +116,7 @@ def test_workers_get_only_what_is_new() -> None:
 
     class Workers(ThreadPoolExecutor):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            submitted.extend(Path(shard.path).name for shard in pickle.loads(args[-1]))  # noqa: S301 - as a worker does
+            submitted.extend(Path(one.shard.path).name for one in pickle.loads(args[-1]))  # noqa: S301 - as a worker does
             return super().submit(fn, *args, **kwargs)
 
     text = Path("train.jsonl").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pytest_vft.catalogue.cases import data_url
-from pytest_vft.reading import images
+from pytest_vft.reading import image_reader
 from pytest_vft.reading.images import ImageMeasurements, read_image
 from pytest_vft.runs.lint import lint
 
@@ -46,7 +46,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         widths.append(read[0].width or 0)
         return read
 
-    monkeypatch.setattr(images, "read_image", spy)
+    monkeypatch.setattr(image_reader, "read_image", spy)
     return widths
 
 

@@ -148,7 +148,8 @@ class Explainer:
                 self.totals.drop(rule.id, subject.lines - number - 1)
                 return
             finding = finding or _finding(rule, self._counted(rule, subject))
-            self.totals.keep(finding._replace(line=finding.line and finding.line + number))
+            moved = finding._replace(line=finding.line + number) if number and finding.line else finding
+            self.totals.keep(moved)
 
     def _counted(self, rule: Rule, subject: Subject) -> Subject:
         """Return *subject* with its tokens as they are counted for *rule*."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
@@ -18,7 +18,7 @@ from pytest_vft.reading.elements import read_elements
 from pytest_vft.reading.files import HEAD, PARQUET, OpenedFile, open_file, open_start
 from pytest_vft.reading.object_paths import is_pinned
 from pytest_vft.reading.parquet import read_rows, read_table
-from pytest_vft.reading.shards import open_shard
+from pytest_vft.reading.shards import Shard, open_shard
 from pytest_vft.reading.whole import whole_shard
 
 _EXAMPLES = 16
@@ -158,11 +158,16 @@ def _entries(path: str, opened: OpenedFile, head: bytes) -> Iterator[bytes]:
     if whole.rows:
         yield from (raw for raw in read_rows(whole) if isinstance(raw, bytes))
         return
-    start = whole._replace(end=min(whole.end, whole.start + _ENOUGH))
-    is_complete = len(head) == opened.bytes and not whole.compression
-    with BytesIO(head[whole.start :]) if is_complete else open_shard(start, HEAD) as file:
+    with _open_start(whole, opened, head) as file:
         while line := file.readline(_LONGEST):
             yield line
+
+
+def _open_start(whole: Shard, opened: OpenedFile, head: bytes) -> BinaryIO:
+    """Open the first lines of *whole*; *head* is the start of its file, or all of it. Raises OSError."""
+    if len(head) == opened.bytes and not whole.compression:
+        return BytesIO(head[whole.start :])
+    return open_shard(whole._replace(end=min(whole.end, whole.start + _ENOUGH)), HEAD)
 
 
 def _readers(example: Mapping[str, Any]) -> Sequence[str]:
