@@ -433,9 +433,13 @@ def test_deaths_of_workers_and_of_the_scheduler(
         assert first.wait(timeout=30) == -signal.SIGKILL
         assert 1 <= executor.count_repeated() <= executor.tasks
 
-        broken = Calling(executor, os.listdir, "/proc/none")
-        with pytest.raises(LintError, match=r"bytes 0 to [0-9,]+: a worker failed: .*: '/proc/none'; see"):
-            lint_files([source], plan(), workers=lambda _: broken)
+        broken = (
+            (Calling(executor, os.listdir, "/proc/none"), ".*: '/proc/none'"),
+            (Calling(executor, exec, "raise TimeoutError"), "TimeoutError"),
+        )
+        for calling, words in broken:
+            with pytest.raises(LintError, match=rf"bytes 0 to [0-9,]+: a worker failed: {words}; see"):
+                lint_files([source], plan(), workers=lambda _: calling)  # noqa: B023 - called at once
 
         with pytest.raises(LintError, match=r"train.jsonl: bytes 0 to [0-9,]+: 2 workers died at this task"):
             lint_files([source], plan(), workers=lambda _: Calling(executor, os._exit, 1))

@@ -202,12 +202,10 @@ class _ClusterFuture(Future[Any]):
         while True:
             try:
                 return self._task.result(_COUNTED)
-            except TimeoutError:
-                threads = self._cluster.count_threads()
-                if threads:
-                    alive = time.monotonic()
-                elif time.monotonic() - alive > _PATIENCE:
-                    raise ExecutorError(_given_up(threads, self._cluster.address)) from None
+            except TimeoutError as error:
+                if self._task.status == "error":  # it is that of a worker
+                    raise ExecutorError(_failed(error)) from error
+                alive = self._last_alive(alive)
             except KilledWorker as error:
                 lost = count(error.allowed_failures + 1, "worker")
                 raise ExecutorError(
@@ -225,6 +223,15 @@ class _ClusterFuture(Future[Any]):
                 raise ExecutorError(_failed(error) if is_own else _lost(self._cluster.address)) from error
             except CancelledError as error:
                 raise ExecutorError(_cancelled(error, self._cluster.address)) from error
+
+    def _last_alive(self, before: float) -> float:
+        """Return when there were workers: now or *before*. Raises ExecutorError if that is too long ago."""
+        now, threads = time.monotonic(), self._cluster.count_threads()
+        if threads:
+            return now
+        if now - before > _PATIENCE:
+            raise ExecutorError(_given_up(threads, self._cluster.address))
+        return before
 
     def cancel(self) -> bool:
         """Let the cluster forget the task, without waiting for an answer."""
@@ -247,7 +254,8 @@ def _given_up(threads: int | None, address: str) -> str:
 
 def _failed(error: OSError) -> str:
     """Return in words that a worker failed with *error* before it read a shard."""
-    return f"a worker failed: {error}; see its log, or install the same software and start the workers again"
+    words = str(error) or type(error).__name__
+    return f"a worker failed: {words}; see its log, or install the same software and start the workers again"
 
 
 def _cancelled(error: CancelledError, address: str) -> str:

@@ -36,7 +36,7 @@ class Similar(NamedTuple):
     @property
     def partly_compared(self) -> Iterator[int]:
         """The images of the groups that were cut."""
-        return chain.from_iterable(compress(self.groups, self.cut))
+        return chain.from_iterable(self.groups[at] for at in compress(range(len(self.cut)), self.cut))
 
 
 def find_similar(

@@ -26,6 +26,7 @@ from pytest_vft.runs.samples import Samples
 from pytest_vft.runs.settings import Settings, read_settings
 from pytest_vft.runs.several import provider_names
 from pytest_vft.runs.sources import find_sources
+from pytest_vft.temporary import temporary_folder
 from pytest_vft.text import safe
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def compare(  # noqa: PLR0913 - all by keyword but two
     rules = {rule.id: rule for one in measured for rule in one.rules}
     stops = (rules.get(file.stopped_by or "") for report in made for file in report.files)
     is_read = not any(rule and "readable" in rule.require for rule in stops)
-    with Samples(list(map(_as_read, found)), made, known) as samples:
+    with temporary_folder() as folder:
+        samples = Samples(list(map(_as_read, found)), made, known, folder)
         providers = tuple(
             replace(
                 _converted(one.settings, _compatibility(one, report, today), samples, known, today)

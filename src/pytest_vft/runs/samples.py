@@ -9,8 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from pytest_vft.converting.entries import ShardEntry
 from pytest_vft.converting.images import FOLDER
@@ -59,22 +58,17 @@ class SampleConversion(NamedTuple):
 class Samples:
     """The first examples of *sources*, and those with the first findings of *reports*.
 
-    What they are converted to is in a folder that exists in a `with` block. Images that are *known* are not
-    measured again.
+    What they are converted to is written into *folder*. Images that are *known* are not measured again.
     """
 
-    def __init__(self, sources: Sequence[Source], reports: Iterable[Report], known: KnownImages) -> None:
+    def __init__(
+        self, sources: Sequence[Source], reports: Iterable[Report], known: KnownImages, folder: str
+    ) -> None:
         self.sources = sources
         self._known = known
         self._faulty = _faulty_examples(reports)
-        self._folder = TemporaryDirectory(prefix="vft-")
+        self._folder = folder
         self._numbers = count()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
 
     @cached_property
     def files(self) -> Sequence[SampledFile]:
@@ -84,14 +78,14 @@ class Samples:
     @cached_property
     def _bodies(self) -> Bodies:
         """A sound image for each URL of an image."""
-        folder = Path(self._folder.name, "bodies")
+        folder = Path(self._folder, "bodies")
         folder.mkdir()
         return pretend_bodies({url for file in self.files for url in file.survey.urls}, str(folder))
 
     @cached_property
     def _outputs(self) -> Path:
         """The folder of all conversions, which share the files of images."""
-        folder = Path(self._folder.name, "outputs")
+        folder = Path(self._folder, "outputs")
         (folder / FOLDER).mkdir(parents=True)
         return folder
 
