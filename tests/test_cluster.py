@@ -307,13 +307,14 @@ def test_only_a_scheduler_that_hangs_is_given_up(
     (here / "train.jsonl").write_text("".join(map(example, range(4_000))), encoding="utf-8")
     sources = [Source("train.jsonl")]
     local = lint_files(sources, plan())
-    for name in ("_COUNTED", "_PATIENCE"):
+    for name in ("_COUNTED", "_PATIENCE", "_FIRST_WORD"):
         monkeypatch.setattr(clusters, name, 0.2)
+    told: list[clusters.ClusterWait] = []
 
-    with open_cluster(cluster[1], {}) as executor:
+    with open_cluster(cluster[1], {}, told.append) as executor:
         busy = [executor.submit(time.sleep, 1) for _ in range(2)]
         assert lint_files(sources, plan(), workers=lambda _: executor) == local
-        assert len(busy) == 2
+        assert (len(busy), told) == (2, [])
 
         def run(seconds: float) -> Report:
             """Let the scheduler hang for *seconds* from the first result on."""
@@ -337,6 +338,7 @@ def test_only_a_scheduler_that_hangs_is_given_up(
         message = r"bytes [1-9][0-9,]* to [0-9,]+: the scheduler at tcp://.* has not answered for 0 seconds"
         with pytest.raises(LintError, match=message):
             run(60)
+        assert {(wait.answers, wait.patience) for wait in told[-1:]} == {(False, 0.5)}
 
 
 def test_a_cluster_without_workers_is_an_error(
@@ -349,11 +351,12 @@ def test_a_cluster_without_workers_is_an_error(
     old = tmp_path / "old" / "pytest_vft"
     old.mkdir(parents=True)
     (old / "__init__.py").touch()
-    monkeypatch.setenv("PYTHONPATH", str(old.parent))
 
     with scheduler(tmp_path) as (_, address):
         with open_cluster(address, {}) as executor, pytest.raises(LintError, match="has had no workers for"):
             lint("train.jsonl", offline=True, executor=executor)
+        check_words_of_a_wait(address)
+        monkeypatch.setenv("PYTHONPATH", str(old.parent))
         with worker(tmp_path, address, "--no-nanny"):
             monkeypatch.setattr(clusters, "_PATIENCE", 60)
             with (
@@ -361,6 +364,32 @@ def test_a_cluster_without_workers_is_an_error(
                 pytest.raises(LintError, match="not have this version"),
             ):
                 lint("train.jsonl", offline=True, executor=executor)
+
+
+WITHOUT_WORKERS = """
+import sys
+import pytest
+from pytest_vft.checking import cluster
+from pytest_vft.cli import main
+
+cluster._COUNTED, cluster._FIRST_WORD, cluster._PATIENCE = 0.2, 0.6, 1.6
+if sys.argv[1] == "pytest":
+    sys.exit(pytest.main(sys.argv[2:]))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def check_words_of_a_wait(address: str) -> None:
+    """Check that a wait for workers is told once in logs of CI, and not if nothing is to be told."""
+    check = ["check", "--offline", f"--cluster={address}", "train.jsonl"]
+    tested = ["pytest", "-pno:cacheprovider", "--vft-data=train.jsonl", f"--vft-cluster={address}"]
+    told = f"vft: the cluster at {address} has had no workers for 1 second; the check ends after 2 seconds; "
+    for arguments, number in ((check, 1), ([*check, "--quiet"], 0), (tested, 1)):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_WORKERS, *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode in {1, 2}
+        assert done.stderr.count(told) == number
 
 
 # Deaths

@@ -307,6 +307,15 @@ def test_a_url_without_a_bucket() -> None:
         lint("s3://")
     with pytest.raises(UsageError, match=r"^s3://\.\.\.@cards/x: expected s3://BUCKET/KEY"):
         lint("s3://user:pw@cards/x")
+    for url in ("az://c/x", "az://Cards/x", "az://a--b/", f"az://{'c' * 64}/x"):
+        with pytest.raises(UsageError, match=r"/x?: the name of a container must have 3 to 63 lowercase"):
+            lint(url)
+    for url in ("s3://c/x", "gs://-cards/x", "s3://\x1b[2J/x"):
+        with pytest.raises(
+            UsageError, match="/x: the name of a bucket must have at least 3 letters"
+        ) as raised:
+            lint(url)
+        assert "\x1b" not in str(raised.value)
     for name in ("S3://cards/x", "s3:/cards/x", "s3a://user:pw@cards/x", "https://cards.example/x"):
         with pytest.raises(UsageError, match="no such file; objects are named s3://") as raised:
             lint(name)

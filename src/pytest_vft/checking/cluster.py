@@ -35,6 +35,7 @@ _PORT = 8786  # of a scheduler by default (https://docs.dask.org/en/stable/deplo
 # Seconds without any worker, since a cluster that grows with its tasks starts machines first, or without an
 # answer of the scheduler, which may be busy or short of memory.
 _PATIENCE = 300.0
+_FIRST_WORD = 15.0  # seconds of that after which is told what is waited for
 _ANSWER = 5.0  # seconds for an answer of a scheduler; for the first one, after the time to connect
 _CLOSING = 1.0  # seconds to say goodbye
 _COUNTED = 5.0  # seconds for which the number of workers is believed
@@ -60,11 +61,29 @@ def scheduler_address(name: str, environ: Mapping[str, str]) -> str:
     return f"{'tls' if found[1] == 'tls' else 'tcp'}://{found[2]}:{found[3] or _PORT}"
 
 
+class ClusterWait(NamedTuple):
+    """The cluster at *address* has done nothing for some *seconds*, and is given up after *patience* seconds.
+
+    Its scheduler does not answer, or *answers*, and there are no workers.
+    """
+
+    address: str
+    answers: bool
+    seconds: float
+    patience: float
+
+
+Tell = Callable[[ClusterWait], None]
+
+
 @contextmanager
-def open_cluster(name: str, environ: Mapping[str, str]) -> Iterator[ClusterExecutor]:
+def open_cluster(
+    name: str, environ: Mapping[str, str], tell: Tell | None = None
+) -> Iterator[ClusterExecutor]:
     """Yield the executor of the cluster *name*, as in scheduler_address(); on exit its tasks are forgotten.
 
-    Raises UsageError as scheduler_address() does, and LintError if the scheduler does not answer.
+    *tell* is called once while the cluster does nothing. Raises UsageError as
+    scheduler_address() does, and LintError if the scheduler does not answer.
     """
     address = scheduler_address(name, environ)
     with _silent():
@@ -79,7 +98,7 @@ def open_cluster(name: str, environ: Mapping[str, str]) -> Iterator[ClusterExecu
         except (OSError, ValueError) as error:
             raise LintError(f"{address}: no answer from a scheduler: {error}") from error
         try:
-            yield ClusterExecutor(client, address)
+            yield ClusterExecutor(client, address, tell)
         finally:
             with suppress(TimeoutError):  # of a scheduler that hangs
                 client.close(timeout=_CLOSING)
@@ -123,9 +142,11 @@ class ClusterExecutor(Executor):
 
     is_remote = True
 
-    def __init__(self, client: distributed.Client, address: str) -> None:
+    def __init__(self, client: distributed.Client, address: str, tell: Tell | None) -> None:
         self.address = address
         self.tasks = 0
+        self._tell = tell
+        self._told = False  # since there were workers
         self._client = client
         self._name = f"vft-{uuid4().hex}"  # how the keys of the tasks start
         self._threads = 0
@@ -159,6 +180,22 @@ class ClusterExecutor(Executor):
         call = pickle.dumps(_Call(fn, args, kwargs))
         # A new key: Dask would answer the same call, about a file that has changed, with an old result.
         return _ClusterFuture(self, self._client.submit(pickle.loads, call, key=f"{self._name}-{self.tasks}"))
+
+    def check_alive(self, before: float) -> float:
+        """Return when there were workers: now or *before*, in the seconds of time.monotonic().
+
+        Raises ExecutorError if that is too long ago.
+        """
+        now, threads = time.monotonic(), self.count_threads()
+        if threads:
+            self._told = False
+            return now
+        if now - before > _PATIENCE:
+            raise ExecutorError(_given_up(threads, self.address))
+        if self._tell and now - before > _FIRST_WORD and not self._told:
+            self._told = True
+            self._tell(ClusterWait(self.address, threads is not None, now - before, _PATIENCE))
+        return before
 
     def count_repeated(self) -> int:
         """Return how many tasks were handed out again because their worker was lost."""
@@ -205,7 +242,7 @@ class _ClusterFuture(Future[Any]):
             except TimeoutError as error:
                 if self._task.status == "error":  # it is that of a worker
                     raise ExecutorError(_failed(error)) from error
-                alive = self._last_alive(alive)
+                alive = self._cluster.check_alive(alive)
             except KilledWorker as error:
                 lost = count(error.allowed_failures + 1, "worker")
                 raise ExecutorError(
@@ -223,15 +260,6 @@ class _ClusterFuture(Future[Any]):
                 raise ExecutorError(_failed(error) if is_own else _lost(self._cluster.address)) from error
             except CancelledError as error:
                 raise ExecutorError(_cancelled(error, self._cluster.address)) from error
-
-    def _last_alive(self, before: float) -> float:
-        """Return when there were workers: now or *before*. Raises ExecutorError if that is too long ago."""
-        now, threads = time.monotonic(), self._cluster.count_threads()
-        if threads:
-            return now
-        if now - before > _PATIENCE:
-            raise ExecutorError(_given_up(threads, self._cluster.address))
-        return before
 
     def cancel(self) -> bool:
         """Let the cluster forget the task, without waiting for an answer."""

@@ -14,7 +14,7 @@ from pytest_vft.reading.shards import SHARD_BYTES
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from pytest_vft.checking.cluster import ClusterExecutor
+    from pytest_vft.checking.cluster import ClusterExecutor, Tell
 
 # Two forked processes cost about 80 ms, and 128 MiB take at least 160 ms to lint: above, two processes
 # are never slower than one (measured on 2026-11-22). A spawned process costs 300 ms.
@@ -63,10 +63,10 @@ def processes(jobs: int, size: int) -> Iterator[Executor | None]:
     pool.shutdown()
 
 
-def cluster(name: str | None) -> AbstractContextManager[ClusterExecutor | None]:
+def cluster(name: str | None, tell: Tell | None = None) -> AbstractContextManager[ClusterExecutor | None]:
     """Return the context of the executor of the cluster *name*; that of None for None. See open_cluster()."""
     if name is None:
         return nullcontext()
     from pytest_vft.checking.cluster import open_cluster  # noqa: PLC0415 - for clusters only
 
-    return open_cluster(name, os.environ)
+    return open_cluster(name, os.environ, tell)

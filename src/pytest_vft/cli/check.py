@@ -18,7 +18,7 @@ from pytest_vft.errors import LintError, UsageError
 from pytest_vft.model import Report
 from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
-from pytest_vft.report.progress import watching
+from pytest_vft.report.progress import tell_wait, watching
 from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import run_groups
 from pytest_vft.runs.run import run
@@ -130,7 +130,10 @@ def _select(arguments: argparse.Namespace) -> _Selection:
 def _run(selection: _Selection, cluster_name: str | None, *, quiet: bool) -> Report:
     if selection.nothing is not None:
         return run(selection.groups[0])
-    with cluster(cluster_name) as executor, nullcontext() if quiet else watching() as watch:
+    with (
+        cluster(cluster_name, None if quiet else tell_wait) as executor,
+        nullcontext() if quiet else watching() as watch,
+    ):
         report = run_groups(selection.groups, watch=watch, executor=executor)
         if executor and not quiet:
             again = executor.count_repeated()

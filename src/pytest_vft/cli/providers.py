@@ -11,7 +11,7 @@ from pytest_vft.cli.stdin import STDIN
 from pytest_vft.compatibility import ProviderComparison
 from pytest_vft.errors import UsageError
 from pytest_vft.report.layout import Display
-from pytest_vft.report.progress import watching
+from pytest_vft.report.progress import tell_wait, watching
 from pytest_vft.runs.compare import compare
 
 
@@ -23,7 +23,7 @@ def providers(arguments: argparse.Namespace) -> int:
             "vft providers reads files, which its next step names: write standard input to a file, such as "
             "train.jsonl, and give its name"
         )
-    with cluster(arguments.cluster) as executor, watching() as watch:
+    with cluster(arguments.cluster, tell_wait) as executor, watching() as watch:
         comparison = compare(
             vars(arguments),
             arguments.files,

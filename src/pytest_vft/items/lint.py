@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
@@ -20,13 +21,16 @@ from pytest_vft.errors import LintError
 from pytest_vft.items.request import CheckRequest
 from pytest_vft.model import FileResult, Finding, Report, Source
 from pytest_vft.report.findings import by_file
-from pytest_vft.report.progress import watching
+from pytest_vft.report.progress import tell_wait, watching
 from pytest_vft.runs.baseline import run_with_baselines
 from pytest_vft.runs.combining import combine
 from pytest_vft.runs.notes import group_notes
 from pytest_vft.runs.run import run_all
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.several import label, split_id
+
+if TYPE_CHECKING:
+    from pytest_vft.checking.cluster import ClusterWait
 
 
 class SessionLint:
@@ -146,8 +150,14 @@ class SessionLint:
     def _lint(self) -> Sequence[Report]:
         """Check, and show the progress on the terminal of pytest, without capturing."""
         terminal, capture = map(self._config.pluginmanager.getplugin, ("terminalreporter", "capturemanager"))
+
+        def tell(wait: ClusterWait) -> None:
+            if terminal:
+                terminal.ensure_newline()
+            tell_wait(wait)
+
         with (
-            cluster(self._request.cluster) as executor,
+            cluster(self._request.cluster, tell) as executor,
             capture.global_and_fixture_disabled() if capture else nullcontext(),
             watching(terminal.ensure_newline) if terminal else nullcontext() as watch,
         ):

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from obstore import Bytes, GetOptions, GetResult
     from obstore.store import ObjectStore, RetryConfig
 
-_URL = re.compile(r"(s3|gs|az)://([A-Za-z0-9][A-Za-z0-9._-]{1,221})(?:/(.*))?", re.DOTALL)
+_URL = re.compile(r"(s3|gs|az)://([^/@]+)(?:/(.*))?", re.DOTALL)
+# Of buckets, and of containers of Azure (https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata,
+# read 2026-11-30). S3 and Google have stricter rules today, and buckets that are older.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 _QUOTES = 'W/"'  # around an ETag in some answers of a server, and not in others
 # Pauses double from 0.1 s up to 15 s. A mistake is told soon; what is being read is asked for longer.
 _FIRST_RETRIES, RETRIES = 3, 10
@@ -41,13 +45,21 @@ class ObjectUrl(NamedTuple):
 
 
 def parse_url(url: str) -> ObjectUrl:
-    """Return the parts of *url*. Raises ObjectError if it has no bucket, or a folder without a name."""
+    """Return the parts of *url*. Raises ObjectError if it has no bucket, or an odd name."""
     found = _URL.fullmatch(url)
     if found is None:
         raise ObjectError(
             errno.EINVAL, "expected s3://BUCKET/KEY, gs://BUCKET/KEY or az://CONTAINER/KEY", url
         )
     place = ObjectUrl(*found.groups(default=""))
+    if place.scheme == "az":
+        is_name = _CONTAINER.fullmatch(place.bucket)
+        words = "a container must have 3 to 63 lowercase letters, digits and single dashes"
+    else:
+        is_name = _BUCKET.fullmatch(place.bucket)
+        words = "a bucket must have at least 3 letters, digits, dots, dashes and underscores"
+    if not is_name:
+        raise ObjectError(errno.EINVAL, f"the name of {words}", url)
     if "//" in f"/{place.key}":  # obstore would leave out the first and the last slash, and read another key
         raise ObjectError(errno.EINVAL, f"the key {ODD_KEY}", url)
     return place

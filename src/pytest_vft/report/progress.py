@@ -1,4 +1,4 @@
-"""Progress of a run, shown on stderr if it is a terminal."""
+"""Progress of a run, shown on stderr if it is a terminal; and what a run waits for, always shown."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pytest_vft.text import count, safe
 
 if TYPE_CHECKING:
     from rich.status import Status
+
+    from pytest_vft.checking.cluster import ClusterWait
 
 SHORT = 1.0  # seconds; a shorter run does not show progress
 _BAR = 20  # columns
@@ -31,6 +33,17 @@ def watching(begin: Callable[[], None] = lambda: None) -> Iterator[Watch | None]
         yield progress.see
     finally:
         progress.end()
+
+
+def tell_wait(wait: ClusterWait) -> None:
+    """Write *wait* to stderr, also if it is no terminal."""
+    if wait.answers:
+        words = f"the cluster at {wait.address} has had no workers"
+        step = f"start some with: dask worker {wait.address} --nthreads 1"
+    else:
+        words, step = f"the scheduler at {wait.address} has not answered", "see its log"
+    past, most = (count(round(seconds), "second") for seconds in (wait.seconds, wait.patience))
+    sys.stderr.write(f"vft: {words} for {past}; the check ends after {most}; {step}\n")
 
 
 class ProgressLine:
