@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from pytest_vft.checking.dataset import Place
+from pytest_vft.checking.looks import FLAT, KNOWN
 from pytest_vft.checking.merging import FileTotals
 
-UNKNOWN, FLAT = -1, -2  # in place of the number of a fingerprint
+_UNKNOWN, _FLAT = -1, -2  # in place of the number of a fingerprint
 _Row = tuple[int, int, int, int]  # number of the file, line, key, number of the fingerprint
 
 
@@ -38,7 +39,7 @@ class DistinctImages:
                 self._first.extend((file, line))
                 self._fingerprints.append(fingerprint)
                 continue
-            if self._fingerprints[number] == UNKNOWN:
+            if self._fingerprints[number] == _UNKNOWN:
                 self._fingerprints[number] = fingerprint
             split = files[file].source.split
             if split != files[self._first[2 * number]].source.split:
@@ -47,21 +48,24 @@ class DistinctImages:
     def _decoded(self) -> Iterator[_Row]:
         known = 0
         for file, table in enumerate(self._looks):
-            for line, key, fingerprint in table:
-                yield file, line, key, known if fingerprint else UNKNOWN if fingerprint is None else FLAT
-                known += bool(fingerprint)
+            for line, key, state in table.states():
+                if state == KNOWN:
+                    yield file, line, key, known
+                    known += 1
+                else:
+                    yield file, line, key, _FLAT if state == FLAT else _UNKNOWN
 
     def _undecoded(self) -> Iterator[_Row]:
         for number, file in enumerate(self._files):
             for line, turn in file.totals.turns:
                 for key in turn.images:
-                    yield number, line, key, UNKNOWN
+                    yield number, line, key, _UNKNOWN
 
     def divided(self) -> tuple[array[int], array[int], array[int]]:
         """Return the numbers of the images that have a fingerprint, are flat, and are not known."""
         known, flat, unknown = array("Q"), array("Q"), array("Q")
         for number, fingerprint in enumerate(self._fingerprints):
-            (flat if fingerprint == FLAT else unknown if fingerprint == UNKNOWN else known).append(number)
+            (flat if fingerprint == _FLAT else unknown if fingerprint == _UNKNOWN else known).append(number)
         return known, flat, unknown
 
     def fingerprint(self, number: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pytest_vft.checking.turn_tables import shifted
 
-_UNKNOWN, _FLAT, _KNOWN = range(3)
+UNKNOWN, FLAT, KNOWN = range(3)  # what is known: nothing, that an image is left out, or its fingerprint
 _WIDTH = 3  # numbers in a row
 
 
@@ -63,9 +63,11 @@ class LookTable:
 
     def _add(self, line: int, key: int, fingerprint: bytes | None) -> None:
         self._keys.add(key)
-        state = _UNKNOWN if fingerprint is None else _KNOWN if fingerprint else _FLAT
-        self.rows.extend((line, key, state))
-        self.fingerprints += fingerprint or b""
+        if fingerprint:
+            self.rows.extend((line, key, KNOWN))
+            self.fingerprints += fingerprint
+        else:
+            self.rows.extend((line, key, UNKNOWN if fingerprint is None else FLAT))
 
     def pack(self) -> None:
         """Forget what is only needed to add images: 110 bytes for each."""
@@ -74,7 +76,7 @@ class LookTable:
     @property
     def number_known(self) -> int:
         """The number of images with a fingerprint."""
-        return self.rows[2::_WIDTH].count(_KNOWN)
+        return self.rows[2::_WIDTH].count(KNOWN)
 
     @property
     def size(self) -> int:
@@ -84,12 +86,16 @@ class LookTable:
     def __len__(self) -> int:
         return len(self.rows) // _WIDTH
 
+    def states(self) -> Iterator[tuple[int, int, int]]:
+        """Yield line, key and state of each image."""
+        return zip(*[iter(self.rows)] * _WIDTH, strict=True)
+
     def __iter__(self) -> Iterator[SeenImage]:
         size = self.size
         at = 0
-        for line, key, state in zip(*[iter(self.rows)] * _WIDTH, strict=True):
-            if state == _KNOWN:
+        for line, key, state in self.states():
+            if state == KNOWN:
                 yield SeenImage(line, key, bytes(self.fingerprints[at : at + size]))
                 at += size
             else:
-                yield SeenImage(line, key, b"" if state == _FLAT else None)
+                yield SeenImage(line, key, b"" if state == FLAT else None)

@@ -275,10 +275,7 @@ def _add_with_looks(totals: ShardTotals, example: Example, number: int, *rest: A
     """Like _add(), also what the images of the target turn look like, each once; not of damaged ones."""
     shown = example.turn.images if example.turn is not None else ()
     for image in example.images:
-        if (
-            image.key in shown
-            and image.facts["openable"] is not False
-            and image.facts["damage"] in (None, "none")
-        ):
-            totals.see_look(number, image.key, image.facts.get("fingerprint"))
+        facts = image.facts
+        if image.key in shown and facts["openable"] is not False and facts["damage"] in (None, "none"):
+            totals.see_look(number, image.key, facts.get("fingerprint"))
     _add(totals, example, number, *rest)

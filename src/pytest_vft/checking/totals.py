@@ -146,7 +146,8 @@ class ShardTotals:
 
     def see_look(self, line: int, key: int, fingerprint: str | None) -> None:
         """Note what the image with this key, on *line*, looks like."""
-        self.looks = self.looks or LookTable()
+        if self.looks is _NO_LOOKS:
+            self.looks = LookTable()
         self.looks.append(line, key & LOW_HALF, fingerprint)
 
     def see_url(self, line: int, url: str, remote: Remote | None, *, settled: bool) -> None:

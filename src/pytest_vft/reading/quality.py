@@ -66,7 +66,8 @@ class Light:
     def _measure(self, image: DecodedImage) -> Columns:
         if image.grey is None:
             return dict.fromkeys(self.columns)
-        lights, shades = _levels(image.grey.histogram(), (_LIGHTS, _SHADES))
+        numbers = list(accumulate(image.grey.histogram()))
+        lights, shades = _level(numbers, _LIGHTS), _level(numbers, _SHADES)
         return {"lights": lights, "shades": shades, "entropy": round(100 * image.entropy)}
 
 
@@ -106,7 +107,8 @@ def _edges(grey: Image.Image, right: int, down: int) -> int:
     """Return the strength of the strongest edges, from 0 to 255, leaving out the few strongest pixels."""
     width, height = grey.size
     here, there = (0, 0, width - right, height - down), (right, down, width, height)
-    return _level(ImageChops.difference(grey.crop(here), grey.crop(there)).histogram(), _EDGES)
+    differences = ImageChops.difference(grey.crop(here), grey.crop(there)).histogram()
+    return _level(list(accumulate(differences)), _EDGES)
 
 
 def _deviation(grey: Image.Image) -> float:
@@ -118,12 +120,9 @@ def _deviation(grey: Image.Image) -> float:
     return math.sqrt(max(0.0, square - mean * mean))
 
 
-def _level(histogram: Sequence[int], share: float) -> int:
-    """Return the lowest level at or below which *share* of the pixels in *histogram* lie."""
-    return _levels(histogram, [share])[0]
+def _level(numbers: Sequence[int], share: float) -> int:
+    """Return the lowest level at or below which *share* of the pixels lie.
 
-
-def _levels(histogram: Sequence[int], shares: Sequence[float]) -> list[int]:
-    """Like _level(), for several shares."""
-    numbers = list(accumulate(histogram))
-    return [bisect_left(numbers, math.ceil(share * numbers[-1])) for share in shares]
+    *numbers* are those of the pixels at or below each level.
+    """
+    return bisect_left(numbers, math.ceil(share * numbers[-1]))
