@@ -26,6 +26,7 @@ from test_cli import Vft, vft  # noqa: F401 - a fixture
 
 from pytest_vft import ConfigError, LintError, Report, UsageError, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url, draw
+from pytest_vft.cli import main
 from pytest_vft.reading.faces import FaceModel, Faces, read_model, stored_box
 from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.interrupts import interrupts_held
@@ -181,6 +182,21 @@ def test_face_is_a_warning_with_its_score_and_the_reason_of_the_provider() -> No
     assert (finding.severity, finding.skips) == ("warning", "contains faces")
     assert f"\n{PREDICTED}\n" in render_text(report)
     assert PREDICTED in render_html(report)
+    for name in ("text", "json", "junit", "sarif"):
+        assert "skipped: none for sure, up to 1 example if people are counted" in render(report, name)
+
+
+def test_plan_of_a_job_has_the_range_of_what_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+    write(*(picture((160, 120, 64, 64), size=(640, 480 + n)) for n in range(10)))
+
+    code = main(["submit", "plan", "--plan=plan.json", "train.jsonl"])
+
+    range_ = "none for sure, up to 10 images if people are counted"
+    assert (code, f"left out: {range_}: contains faces\n" in capsys.readouterr().out) == (0, True)
+    plan = json.loads(Path("plan.json").read_text(encoding="utf-8"))
+    assert plan["expected_skips"] == plan["predicted_skips"] == {"contains faces": 10}
 
 
 @pytest.mark.parametrize(("score", "scaled"), [(0.4, 25), (0.8, 50), (0.9, 75), (1.0, 100), (5.0, 100)])
