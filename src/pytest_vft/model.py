@@ -18,8 +18,7 @@ Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
 # What the failure of a rule means to a provider; "unknown" if only checking it would tell.
 Effect = Literal["refuses", "loses", "unknown", "note", "nothing"]
-# Whether faces were looked for; if not: no model, an unknown one or one that cannot be read,
-# images not decoded, or no rule asks.
+# Whether faces were looked for; if not: no usable model, images not decoded, or no rule asks.
 FaceSearch = Literal["done", "no model", "unknown model", "unreadable model", "not decoded", "not selected"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
