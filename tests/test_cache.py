@@ -315,6 +315,18 @@ def test_a_file_that_another_run_has_locked(tmp_path: Path, monkeypatch: pytest.
     assert look_up(tmp_path, several(1)) == by_key(several(1))
 
 
+def test_a_file_that_can_only_be_read_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run is about to write, since file permissions do not bind root."""
+    add(tmp_path, several(1))
+    monkeypatch.setattr("pytest_vft.reading.sqlite.PATIENCE", 0.05)
+    with closing(sqlite3.connect(tmp_path / "images.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        (warning,) = add(tmp_path, several(2))
+        assert look_up(tmp_path, several(1)) == by_key(several(1))
+
+    assert warning.endswith("images.sqlite is not written: database is locked")
+
+
 def test_a_lock_that_comes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_vft.reading.sqlite.PATIENCE", 0.05)
     with closing(ImageCache(tmp_path)) as cache, locked(tmp_path, monkeypatch):
@@ -337,7 +349,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(sqlite3, "connect", small)
         (warning,) = add(tmp_path, several(5000))
 
-    assert warning == f"{tmp_path / 'images.sqlite'} is not used: database or disk is full"
+    assert warning == f"{tmp_path / 'images.sqlite'} is not written: database or disk is full"
     assert look_up(tmp_path, several(200)) == by_key(several(100))
 
 

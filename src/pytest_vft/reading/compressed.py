@@ -120,6 +120,7 @@ class _Text(io.RawIOBase):
         self._part: _Decompressor | None = None
         self._held = b""  # read from the file: its last bytes, as far as they are known
         self._pending = b""  # read from the file, and not yet given to the decompressor
+        self._empty = b""  # the last member or frame without text, with its checksum
         self._longest = max(_LONGEST_LINE, _LINE_TIMES * compression.bytes)
         self._bytes = self._lines = self._line_start = 0
 
@@ -157,14 +158,14 @@ class _Text(io.RawIOBase):
     def _unpack(self, size: int) -> bytes:
         """Return the next at most *size* bytes of the text, none at its end."""
         while True:
-            at_end = False
+            at_end, is_new = False, self._part is None
             if not self._pending and (self._part is None or self._part.needs_input):
                 self._pending = self._next_piece()
                 at_end = not self._pending
             if self._part is None:
                 if at_end:
                     return b""
-                self._pending = self._pending.lstrip(self._codec.padding)
+                self._skip_empty()
                 if not self._pending:
                     continue
                 self._part = self._codec.start()
@@ -173,11 +174,29 @@ class _Text(io.RawIOBase):
                 data, self._pending = self._pending, b""
             text = part.decompress(data, size)
             if part.eof:
-                self._part, self._pending = None, part.unused_data + self._pending
+                self._end(part, data, is_empty=is_new and not text)
             if text:
                 return text
             if at_end and not part.eof:
                 raise self._error(errno.EIO, f"ends {self._damage()}: the file is cut off; copy it again")
+
+    def _end(self, part: _Decompressor, data: bytes, *, is_empty: bool) -> None:
+        """End *part*, and keep what was behind it in *data*, and *part* itself if it *is_empty*."""
+        rest = part.unused_data
+        if is_empty:
+            self._empty = data[: len(data) - len(rest)]
+        self._part, self._pending = None, rest + self._pending
+
+    def _skip_empty(self) -> None:
+        """Skip padding, and repetitions of a member or frame that was read and is empty.
+
+        A decompressor takes 8 us to start, 200,000 of them (1.8 MB) 2 s at each reading (2026-11-30).
+        """
+        start, size = 0, len(self._empty)
+        self._pending = self._pending.lstrip(self._codec.padding)
+        while size and self._pending.startswith(self._empty, start):
+            start += size
+        self._pending = self._pending[start:]
 
     def _next_piece(self) -> bytes:
         """Return the next bytes of the file, none at its end.

@@ -65,7 +65,7 @@ class Database:
                     for statement, rows in changes:
                         connection.executemany(statement, rows)
             except _CONTENT_ERRORS as error:
-                self._give_up(error)
+                self._give_up(error, "written")  # in a folder that is read-only, it is read
 
     def close(self) -> None:
         """Close the file, which is not opened again."""
@@ -121,7 +121,7 @@ class Database:
             raise
         return connection
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: Exception, use: str = "used") -> None:
         self.close()
         if self._read_only:
             return
@@ -131,7 +131,7 @@ class Database:
                 return
         except OSError as another:
             error = another
-        self.warnings.append(f"{self._path} is not used: {safe(error, None)}")
+        self.warnings.append(f"{self._path} is not {use}: {safe(error, None)}")
 
     def _set_aside(self, error: Exception) -> None:
         """Rename the file. Raises OSError."""

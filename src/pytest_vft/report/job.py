@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_vft.report.json import harmless_json
 from pytest_vft.report.layout import wrapped
+from pytest_vft.report.people import skipped_words
 from pytest_vft.submission.outcome import Event, Job, JobOutcome, SafetyCheck, numbers
 from pytest_vft.submission.plan import JobExpectation
 from pytest_vft.text import count, safe
@@ -49,7 +50,9 @@ def _outcome_lines(outcome: JobOutcome, expected: JobExpectation, safety: Mappin
         yield from wrapped(f"{what}: not known ({why})")
     for reason in dict.fromkeys([*outcome.skips, *expected.skips]):
         images = count(outcome.skips.get(reason, 0), "image")
-        yield f"left out: {images}: {safe(reason)} (expected {expected.skips.get(reason, 0):,})"
+        number, predicted = (one.get(reason, 0) for one in (expected.skips, expected.predicted_skips))
+        range_ = skipped_words(number, predicted, "image") if predicted else f"{number:,}"
+        yield f"left out: {images}: {safe(reason)} (expected {range_})"
     if outcome.checks:
         yield "safety checks:"
         yield from _safety(outcome, safety)

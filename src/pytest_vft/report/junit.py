@@ -26,7 +26,7 @@ _NOT_XML = re.compile("[\ufffe\uffff]")  # beside the characters that safe() esc
 def render_junit(report: Report) -> str:
     """Return *report* with a test case for each rule and file, as the items of pytest.
 
-    URLs that were not settled are output of the suite of their file.
+    URLs that were not settled are output of the suite of their file, notes that of the suite of all files.
     """
     root = ET.Element("testsuites", name="vft")
     found = by_file(report.findings)
@@ -37,8 +37,11 @@ def render_junit(report: Report) -> str:
         suite = _add_suite(root, report, file, found.get(file.path, ()))
         if texts := [f"URL not settled: {cause_and_lines(one)}" for one in unsettled.get(file.path, ())]:
             ET.SubElement(suite, "system-out").text = xml_text("\n".join(texts))
-    if report.dataset:
-        _add_suite(root, report, None, report.findings)
+    if report.dataset or report.notes:
+        suite = _add_suite(root, report, None, report.findings)
+        if report.notes:
+            notes = "\n".join(f"note: {note}" for note in report.notes)
+            ET.SubElement(suite, "system-out").text = xml_text(notes)
     return render_suites(root)
 
 

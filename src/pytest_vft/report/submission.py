@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pytest_vft.model import Report
 from pytest_vft.report.json import harmless_json
 from pytest_vft.report.layout import wrapped
-from pytest_vft.report.people import people_line
+from pytest_vft.report.people import people_line, skipped_words
 from pytest_vft.report.text import file_lines, size, tokens_and_price, unknown_lines
 from pytest_vft.submission.plan import FORMAT, Estimate, JobPlan, JobRequest, RecordedRequest
 from pytest_vft.submission.preflight import Preflight
@@ -40,7 +40,8 @@ def render_plan(plan: JobPlan) -> str:
         lines += wrapped(f"not checked, or only in part: {count(len(rules.unchecked), 'rule')} ({names})")
     lines += ["would send:", *_requests(plan.requests), *_estimate(plan.estimate)]
     for reason, number in plan.skips.items():
-        lines.append(f"expected to be left out: {count(number, 'image')}: {safe(reason)}")
+        words = skipped_words(number, plan.predicted_skips.get(reason, 0), "image")
+        lines.append(f"expected to be left out: {words}: {safe(reason)}")
     for closing in plan.closings:
         if closing.days < 0:
             note = f"since {closing.date}; this server may"
@@ -129,6 +130,7 @@ def render_plan_json(plan: JobPlan) -> str:
         "nothing_to_check": rules.empty,
         "estimate": estimate and _estimate_data(estimate),
         "expected_skips": plan.skips,
+        "predicted_skips": plan.predicted_skips,
         "closings": [{**asdict(closing), "date": closing.date.isoformat()} for closing in plan.closings],
         "not_proved": _not_proved(plan),
         "requests": [asdict(request) for request in plan.requests],

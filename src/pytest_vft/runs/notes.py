@@ -14,6 +14,7 @@ from pytest_vft.formats.dataset_info import DATASET_INFO, read_dataset_info, rea
 from pytest_vft.formats.registry import data_formats
 from pytest_vft.model import FileResult, Finding, RuleResult, Source
 from pytest_vft.reading.remote import FetchResults
+from pytest_vft.report.people import skipped_words
 from pytest_vft.runs.settings import MAX_TOKENS, Settings
 from pytest_vft.runs.sources import shown_path
 from pytest_vft.text import count, safe
@@ -126,10 +127,7 @@ def skip_notes(files: Iterable[FileResult], rules: Iterable[Rule]) -> Iterator[s
     numbers = [skipped_lines(file.bad_lines, skipping) for file in files]
     sure, at_most = sum(number for number, _ in numbers), sum(number for _, number in numbers)
     if at_most > sure:
-        if sure:
-            yield f"skipped: {count(sure, 'example')} for sure, up to {at_most:,} if people are counted"
-        else:
-            yield f"skipped: none for sure, up to {count(at_most, 'example')} if people are counted"
+        yield f"skipped: {skipped_words(at_most, at_most - sure, 'example')}"
 
 
 def origin_notes(findings: Iterable[Finding], files: Iterable[FileResult]) -> Iterator[str]:

@@ -28,8 +28,8 @@ from pytest_vft.submission.plan import (
     JobSettings,
     describe_file,
     estimate,
-    expected_skips,
 )
+from pytest_vft.submission.skips import expected_skips
 from pytest_vft.text import count
 
 if TYPE_CHECKING:
@@ -200,15 +200,17 @@ def make_plan(
     sizes = {file.path: file.bytes for file in report.files}
     if _stamps(sources) != before or any(sizes[file.path] != file.bytes for file in request.files):
         raise SubmissionError(f"{sources[0].path}: changed during planning; plan again")
+    predicting = {id_ for id_, rule in settings.bound.items() if rule.effect == "unknown"}
     return JobPlan(
         request=request,
         endpoint=endpoint._replace(azure_version=credentials.azure_version),
         report=report,
         requests=tuple(recorder.requests),
         estimate=estimate(report, submission.job.epochs),
-        skips=expected_skips(report),
+        skips=expected_skips(report, settings.bound),
         closings=tuple(closing for closing in closings if closing.days <= CLOSING_SOON),
         own_address=own_address,
+        predicted_skips=expected_skips(report, predicting),
     )
 
 

@@ -148,12 +148,14 @@ class Endpoint(NamedTuple):
 class JobExpectation:
     """Expected outcome of a job.
 
-    *tokens* are the minimum and maximum of trained tokens in *epochs*; *skips* counts images by skip reason.
+    *tokens* are the minimum and maximum of trained tokens in *epochs*; *skips* counts images by skip reason,
+    *predicted_skips* those of them that the provider may take.
     """
 
     tokens: tuple[int, int] | None = None
     epochs: int | None = None
     skips: Mapping[str, int] = field(default_factory=dict)
+    predicted_skips: Mapping[str, int] = field(default_factory=dict)
 
     def tokens_in(self, epochs: int | None) -> tuple[int, int] | None:
         """Return the expected range of trained tokens in *epochs*, or in the expected ones if None."""
@@ -168,8 +170,8 @@ class JobPlan:
     """A planned job: the requests that would be sent, and what is known about the job.
 
     *endpoint* is the server of *request*. *skips* counts the images that the provider is expected to
-    skip, by skip reason. *own_address* is true if the server is the provider's own, whose closing dates
-    apply.
+    skip, by skip reason, and *predicted_skips* those of them that it may take. *own_address* is true if
+    the server is the provider's own, whose closing dates apply.
     """
 
     request: JobRequest
@@ -180,6 +182,7 @@ class JobPlan:
     skips: Mapping[str, int]
     closings: tuple[ClosingDate, ...]
     own_address: bool
+    predicted_skips: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def expectation(self) -> JobExpectation:
@@ -189,6 +192,7 @@ class JobPlan:
             tokens=estimate.tokens if estimate else None,
             epochs=estimate.epochs if estimate else None,
             skips=self.skips,
+            predicted_skips=self.predicted_skips,
         )
 
 
@@ -228,17 +232,6 @@ def estimate(report: Report, epochs: int | None) -> Estimate | None:
         return None
     examples = sum(file.examples for file in report.files if file.split == "train")
     return Estimate(cost=report.cost, epochs=epochs or default_epochs(examples), assumed=epochs is None)
-
-
-def expected_skips(report: Report) -> dict[str, int]:
-    """Return the number of failed subjects by the skip reason of their rule."""
-    reasons = {finding.rule: finding.skips for finding in report.findings if finding.skips}
-    skips: dict[str, int] = {}
-    for rule in report.rules:
-        if rule.id in reasons:
-            reason = str(reasons[rule.id])
-            skips[reason] = skips.get(reason, 0) + rule.tally.failed
-    return skips
 
 
 def read_plan(path: Path) -> Mapping[str, Any]:
@@ -292,6 +285,7 @@ def read_expectation(saved: Mapping[str, Any]) -> JobExpectation:
         tokens=tuple(tokens) if tokens else None,
         epochs=estimate.get("epochs"),
         skips=saved.get("expected_skips") or {},
+        predicted_skips=saved.get("predicted_skips") or {},
     )
 
 
