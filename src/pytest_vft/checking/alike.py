@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -13,7 +12,7 @@ from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.model import SPLITS
-from pytest_vft.reading.fingerprint import Look, read_hash, read_look
+from pytest_vft.reading.fingerprint import Look, read_look
 from pytest_vft.reading.similarity import Similar, find_similar
 
 
@@ -42,8 +41,7 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     def look(at: int) -> Look:  # few are compared, and all of them take 40 MB for 100,000 images
         return read_look(images.fingerprint(known[at]))
 
-    hashes = array("Q", (read_hash(images.fingerprint(number)) for number in known))
-    similar = find_similar(hashes, lambda one, other: look(one).is_like(look(other)))
+    similar = find_similar(images.hashes(known), lambda one, other: look(one).is_like(look(other)))
     uncompared = 0
     if similar is None:
         uncompared = len(known)

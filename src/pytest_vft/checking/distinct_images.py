@@ -10,6 +10,7 @@ from itertools import accumulate
 from pytest_vft.checking.dataset import Place
 from pytest_vft.checking.looks import FLAT, KNOWN
 from pytest_vft.checking.merging import FileTotals
+from pytest_vft.reading.fingerprint import read_hashes
 
 _UNKNOWN, _FLAT = -1, -2  # in place of the number of a fingerprint
 _Row = tuple[int, int, int, int]  # number of the file, line, key, number of the fingerprint
@@ -67,6 +68,14 @@ class DistinctImages:
         for number, fingerprint in enumerate(self._fingerprints):
             (flat if fingerprint == _FLAT else unknown if fingerprint == _UNKNOWN else known).append(number)
         return known, flat, unknown
+
+    def hashes(self, numbers: Sequence[int]) -> array[int]:
+        """Return the hashes of the images with these *numbers*, which have fingerprints."""
+        known = array("Q")
+        for table in self._looks:
+            if table.fingerprints:
+                known.extend(read_hashes(table.fingerprints, self._size))
+        return array("Q", (known[self._fingerprints[number]] for number in numbers))
 
     def fingerprint(self, number: int) -> bytes:
         """Return the fingerprint of an image that has one."""

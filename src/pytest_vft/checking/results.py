@@ -49,9 +49,8 @@ class LintResult:
     *undecoded* unknown verdicts on images that were too large to decode, and *unopened* those
     on local images that were not opened; *folders* are the common folders of paths that fail. *urls* is the
     number of distinct web URLs of images, and *unsettled* maps those that were fetched without a result to
-    their paths and lines. *partly_compared*
-    and *uncompared* count unknown verdicts on images that were compared with only some others, and with none
-    because there are too many of them without numpy.
+    their paths and lines. *partly_compared* and *uncompared* count unknown verdicts on images that were
+    compared with only some others, and with none because there are too many of them without numpy.
     """
 
     files: tuple[FileResult, ...]

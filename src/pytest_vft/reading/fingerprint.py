@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import mul, sub
+from struct import iter_unpack
 from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageFilter
@@ -184,12 +185,12 @@ def _tints(image: Image.Image, covered: Box | None) -> bytes:
     return blue.tobytes() + red.tobytes()
 
 
-def read_hash(data: bytes) -> int:
-    """Return the hash in a fingerprint, decoded from base64."""
-    return int.from_bytes(data[:_HASH])
+def read_hashes(data: bytes | bytearray, size: int) -> Iterator[int]:
+    """Yield the hashes of the fingerprints in *data*, of *size* bytes each, decoded from base64."""
+    return (hashed for (hashed,) in iter_unpack(f">Q{size - _HASH}x", data))
 
 
 def read_look(data: bytes) -> Look:
     """Return the content of a fingerprint, decoded from base64."""
     tints = len(data) - len(_NO_TINTS)
-    return Look(read_hash(data), data[_HASH:tints], data[tints:])
+    return Look(int.from_bytes(data[:_HASH]), data[_HASH:tints], data[tints:])
