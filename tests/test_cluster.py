@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -417,6 +418,9 @@ def certificates(folder: Path) -> Sequence[Path]:
     return files
 
 
+@pytest.mark.filterwarnings(
+    "ignore:unclosed <ssl.SSLSocket:ResourceWarning"
+)  # of refused connections of Dask
 def test_deaths_of_workers_and_of_the_scheduler(
     here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -482,4 +486,5 @@ def test_deaths_of_workers_and_of_the_scheduler(
         )
         with pytest.raises(LintError, match=message):
             lint_files([source], plan(), workers=lambda _: executor, watch=kill_scheduler, shard_bytes=10_000)
+    gc.collect()  # the sockets of Dask, while their warning is ignored
     assert capfd.readouterr() == ("", "")  # nothing of Dask's own log
