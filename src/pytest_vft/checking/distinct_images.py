@@ -10,6 +10,7 @@ from itertools import accumulate
 from pytest_vft.checking.dataset import Place
 from pytest_vft.checking.looks import FLAT, KNOWN
 from pytest_vft.checking.merging import FileTotals
+from pytest_vft.model import Split
 from pytest_vft.reading.fingerprint import read_hashes
 
 _UNKNOWN, _FLAT = -1, -2  # in place of the number of a fingerprint
@@ -26,7 +27,7 @@ class DistinctImages:
         self.keys = array("Q")
         self._files = files
         self._first = array("Q")  # number of a file and a line for each image
-        self._elsewhere: dict[int, dict[str, Place]] = {}  # places in other splits than that of the first one
+        self._elsewhere: dict[int, dict[Split, Place]] = {}  # places in splits after that of the first
         self._fingerprints = array("q")
         looks = [file.totals.looks for file in files] if decoded else []
         self._looks = looks
@@ -89,7 +90,7 @@ class DistinctImages:
         file, line = self._first[2 * number : 2 * number + 2]
         return Place(self._files[file], line)
 
-    def places(self, number: int) -> Mapping[str, Place]:
+    def places(self, number: int) -> Mapping[Split, Place]:
         """Return the first place of an image in each split."""
         first = self.first(number)
         return {first.split: first, **self._elsewhere.get(number, {})}
