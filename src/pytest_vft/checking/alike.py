@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from functools import cache, lru_cache
-from itertools import chain
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from pytest_vft.checking.dataset import Recurring, dataset_facts
 from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.merging import FileTotals
-from pytest_vft.model import SPLITS, Split
-from pytest_vft.reading.fingerprint import read_look
+from pytest_vft.reading.fingerprint import Look, read_look
 from pytest_vft.reading.similarity import Similar, find_similar
 
 
@@ -33,23 +32,33 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     """Return the subjects of *kinds* in *files*, which are in the order of splits.
 
     They are of unknown likeness if the images were not *decoded*. An image that is in several splits does
-    not count as one that looks like another one: other rules report it.
+    not count as one that looks like another one of an earlier split: other rules report it.
     """
     images = DistinctImages(files, decoded=decoded)
     known, flat, unknown = images.divided()
-    similar = find_similar(images.hashes(known), lambda at: images.fingerprint(known[at]))
+    splits = bytes(images.split(number) for number in known)
+
+    def fingerprint(at: int) -> bytes:  # images of different splits are in different groups
+        return images.fingerprint(known[at]) + splits[at : at + 1]
+
+    # The looks of all images take 40 MB for 100,000; an image meets at most some hundreds, one after another.
+    look = lru_cache(maxsize=4096)(lambda at: read_look(images.fingerprint(known[at])))
+    similar = find_similar(images.hashes(known), fingerprint)
     uncompared = 0
     if similar is None:
         uncompared = len(known)
         unknown, known, similar = unknown + known, known[:0], Similar((), (), ())
-    looks = _Looks(images, known, similar)
-    earliest = looks.earliest(in_one_split=NEAR_COPY in kinds)
+    earliest = _earliest(similar, kinds, splits, look)
     subjects: list[Recurring] = []
     partly: dict[str, int] = {}
     for kind in kinds:
-        alike = dict(looks.alike(kind, earliest))
-        subjects += alike.values()
-        partly[kind] = cut = sum(number not in alike for number in looks.compared_in_part(kind))
+        alike = {
+            at: _subject(kind, images, known[at], known[earlier])
+            for at, earlier in _pairs(similar, earliest[kind])
+            if kind == NEAR_COPY or (splits[earlier] != splits[at] and not images.is_in_several(known[at]))
+        }
+        subjects += [subject for _, subject in sorted(alike.items())]
+        partly[kind] = cut = sum(at not in alike for at in _in_part(similar, kind, splits))
         for rest, number, likeness in (
             (unknown or known, len(unknown) + cut, None),
             (known or flat, len(known) + len(flat) - len(alike) - cut, False),
@@ -60,80 +69,49 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     return Compared(subjects, partly, uncompared)
 
 
-_Earliest = MutableMapping[Split, int]  # the number of the earliest image of each split
+def _earliest(
+    similar: Similar, kinds: Sequence[str], splits: bytes, look: Callable[[int], Look]
+) -> Mapping[str, Sequence[int]]:
+    """Return the earliest image that looks like those of each group, by kind; its own first one if none does.
+
+    Images are compared only if one of them would be an earlier one, since a comparison takes up to 60 µs.
+    """
+    firsts = array("Q", (group[0] for group in similar.groups))
+    earliest = {kind: array("Q", firsts) for kind in kinds}
+    for group, other_group in similar.pairs:
+        one, other = firsts[group], firsts[other_group]
+        known = earliest.get(NEAR_COPY if splits[one] == splits[other] else SIMILAR_IMAGE)
+        if known is None or (known[group] <= other and known[other_group] <= one):
+            continue
+        if look(one).is_like(look(other)):
+            known[group] = min(known[group], other)
+            known[other_group] = min(known[other_group], one)
+    return earliest
 
 
-class _Looks:
-    """The *known* ones of *images*, by position, of which *similar* ones are compared."""
-
-    def __init__(self, images: DistinctImages, known: Sequence[int], similar: Similar) -> None:
-        self._images, self._known, self._similar = images, known, similar
-        self._places = cache(lambda at: images.places(known[at]))
-        # Those of all take 40 MB for 100,000 images; an image meets at most some hundreds, one after another.
-        self._look = lru_cache(maxsize=4096)(lambda at: read_look(images.fingerprint(known[at])))
-        self._own = cache(self._earliest_of)
-
-    def _earliest_of(self, group: int) -> Mapping[Split, int]:
-        found: dict[Split, int] = {}
-        for number in self._similar.groups[group]:
-            for split in self._places(number):
-                found.setdefault(split, number)
-        return found
-
-    def earliest(self, *, in_one_split: bool) -> Mapping[int, _Earliest]:
-        """Return the earliest images that look like those of a group, for groups with such images.
-
-        Images of one split are compared with each other only if asked. Images that change nothing, because
-        an earlier one is known, are not compared, since a comparison takes up to 60 µs.
-        """
-        groups, own = self._similar.groups, self._own
-        found: dict[int, _Earliest] = {at: dict(own(at)) for at, one in enumerate(groups) if len(one) > 1}
-        for one, other in self._similar.pairs:
-            if not in_one_split and len(own(one)) == 1 and own(one).keys() == own(other).keys():
-                continue
-            ours, theirs = found.get(one) or own(one), found.get(other) or own(other)
-            if not (_is_earlier(own(one), theirs) or _is_earlier(own(other), ours)):
-                continue
-            if self._look(groups[one][0]).is_like(self._look(groups[other][0])):
-                _add(found.setdefault(one, dict(own(one))), own(other))
-                _add(found.setdefault(other, dict(own(other))), own(one))
-        return found
-
-    def alike(self, kind: str, earliest: Mapping[int, _Earliest]) -> Iterator[tuple[int, Recurring]]:
-        """Yield each image that looks like an earlier one, as *kind* has it: position and subject."""
-        found: list[tuple[int, Split, Split, int]] = []
-        for at, around in earliest.items():
-            for number in self._similar.groups[at]:
-                splits = list(self._places(number))
-                own = splits[0]
-                if kind == NEAR_COPY and around[own] < number:
-                    found.append((number, own, own, around[own]))
-                elif kind == SIMILAR_IMAGE and len(splits) == 1:
-                    first = next(split for split in SPLITS if split in around)
-                    if first != own:
-                        found.append((number, own, first, around[first]))
-        for number, own, split, earlier in sorted(found):
-            first_place = self._places(earlier)[split]
-            place = self._places(number)[own]
-            facts = dataset_facts(kind, [first_place, place], similar=True)
-            yield number, Recurring(1, [place], facts, self._images.keys[self._known[number]], first_place)
-
-    def compared_in_part(self, kind: str) -> Iterator[int]:
-        """Yield the images that were not compared with all others that *kind* compares them with."""
-        several = kind == SIMILAR_IMAGE
-        crowded = {
-            at
-            for bucket in self._similar.crowded
-            if not several or len(set(chain.from_iterable(map(self._own, bucket)))) > 1
-            for at in bucket
-        }
-        return chain.from_iterable(self._similar.groups[at] for at in crowded)
+def _pairs(similar: Similar, earliest: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield each image that looks like an earlier one, and that one."""
+    for group, earlier in zip(similar.groups, earliest, strict=True):
+        for at in group:
+            if earlier < at:
+                yield at, earlier
 
 
-def _is_earlier(numbers: Mapping[Split, int], known: Mapping[Split, int]) -> bool:
-    return any(number < known.get(split, number + 1) for split, number in numbers.items())
+def _subject(kind: str, images: DistinctImages, number: int, earlier: int) -> Recurring:
+    places = [images.first(earlier), images.first(number)]
+    facts = dataset_facts(kind, places, similar=True)
+    return Recurring(1, places[1:], facts, images.keys[number], places[0])
 
 
-def _add(known: _Earliest, numbers: Mapping[Split, int]) -> None:
-    for split, number in numbers.items():
-        known[split] = min(number, known.get(split, number))
+def _in_part(similar: Similar, kind: str, splits: bytes) -> set[int]:
+    """Return the images that were not compared with all earlier ones that *kind* compares them with."""
+    found: set[int] = set()
+    for bucket in similar.crowded:
+        numbers = sorted(number for at in bucket for number in similar.groups[at])
+        first: dict[int, int] = {}  # number by split
+        for number in numbers:
+            split = splits[number]
+            earlier = first.setdefault(split, number) if kind == NEAR_COPY else numbers[0]
+            if earlier < number and (kind == NEAR_COPY or splits[earlier] < split):
+                found.add(number)
+    return found
