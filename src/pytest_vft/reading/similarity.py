@@ -118,11 +118,14 @@ def _pairs_in(
 ) -> Iterator[Pair]:
     """Yield the similar pairs in *bucket* that do not agree in an *earlier* band, too."""
     masks = [mask << low for low, mask in earlier]
-    following = [(other, hashes[other]) for other in bucket]
-    for at, (one, hashed) in enumerate(following, 1):
+    all_ = [(other, hashes[other]) for other in bucket]
+    for at, (one, hashed) in enumerate(all_, 1):
+        following = all_[at : at + MOST_COMPARED]
+        if masks and following and following[-1][1] == hashed:
+            continue  # as are all hashes between them, so that the first band has these pairs
         near = [
             (other, differing)
-            for other, theirs in following[at : at + MOST_COMPARED]
+            for other, theirs in following
             if (differing := hashed ^ theirs).bit_count() <= distance
         ]
         for mask in masks:
