@@ -23,7 +23,7 @@ from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.checking.dataset import Place
 from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.lint import lint_files
-from pytest_vft.checking.looks import LookTable
+from pytest_vft.checking.looks import DAMAGED, UNKNOWN, LookTable
 from pytest_vft.checking.memory import pack, unpack
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
@@ -164,7 +164,7 @@ LOOKS = st.lists(
 def table(looks: Iterable[tuple[int, int, str | None]]) -> LookTable:
     found = LookTable()
     for look in looks:
-        found.append(*look)
+        found.append(*look, damaged=look[1] % 2 == 0)
     return found
 
 
@@ -204,9 +204,9 @@ def test_images_of_all_files(files: list[tuple[Split, list[tuple[int, int, str |
     fingerprints: dict[int, bytes | None] = {}
     places: defaultdict[int, dict[str, Place]] = defaultdict(dict)
     for file in totals:
-        for line, key, fingerprint in file.totals.looks:
+        for line, key, state, fingerprint in file.totals.looks:
             if fingerprints.get(key) is None:
-                fingerprints[key] = fingerprint
+                fingerprints[key] = None if state in (UNKNOWN, DAMAGED) else fingerprint
             places[key].setdefault(file.source.split, Place(file, line))
 
     images = DistinctImages(totals, decoded=True)
