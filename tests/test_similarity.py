@@ -23,7 +23,7 @@ from pytest_vft.checking.alike import compare_images
 from pytest_vft.checking.dataset import Place
 from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.lint import lint_files
-from pytest_vft.checking.looks import LookTable
+from pytest_vft.checking.looks import DAMAGED, UNKNOWN, LookTable
 from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.memory import pack, unpack
 from pytest_vft.checking.merging import FileTotals
@@ -178,7 +178,7 @@ LOOKS = st.lists(
 def table(looks: Iterable[tuple[int, int, str | None]]) -> LookTable:
     found = LookTable()
     for look in looks:
-        found.append(*look)
+        found.append(*look, damaged=look[1] % 2 == 0)
     return found
 
 
@@ -219,10 +219,10 @@ def test_images_of_all_files(files: list[tuple[Split, list[tuple[int, int, str |
     fingerprints: dict[tuple[int, Split], bytes | None] = {}
     places: dict[tuple[int, Split], Place] = {}
     for file in totals:
-        for line, key, fingerprint in file.totals.looks:
+        for line, key, state, fingerprint in file.totals.looks:
             one = (key, file.source.split)
             if fingerprints.get(one) is None:
-                fingerprints[one] = fingerprint
+                fingerprints[one] = None if state in (UNKNOWN, DAMAGED) else fingerprint
             places.setdefault(one, Place(file, line))
 
     images = DistinctImages(totals, decoded=True)
@@ -265,7 +265,7 @@ def findings_of(
         looks = LookTable()
         for number, one in enumerate(drawings, 1):
             by_key[len(by_key)] = one
-            looks.append(number, len(by_key) - 1, b64encode(one).decode())
+            looks.append(number, len(by_key) - 1, b64encode(one).decode(), damaged=False)
         totals = ShardTotals(lines=len(drawings), looks=looks)
         files.append(FileTotals(Source(split, split), frozenset(), opened, totals=totals))
     compared = compare_images(files, (SIMILAR_IMAGE, NEAR_COPY), decoded=True)
