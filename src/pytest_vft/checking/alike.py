@@ -61,7 +61,7 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
         partly[kind] = cut = sum(at not in alike for at in _in_part(similar, kind, splits))
         for rest, number, likeness in (
             (unknown or known, len(unknown) + cut, None),
-            (known or flat, len(known) + len(flat) - len(alike) - cut, False),
+            (known or flat, len(known) + len(flat) - len(alike) - cut, 0),
         ):
             if number:
                 place = images.first(rest[0])
@@ -99,7 +99,7 @@ def _pairs(similar: Similar, earliest: Sequence[int]) -> Iterator[tuple[int, int
 
 def _subject(kind: str, images: DistinctImages, number: int, earlier: int) -> Recurring:
     places = [images.first(earlier), images.first(number)]
-    facts = dataset_facts(kind, places, similar=True)
+    facts = dataset_facts(kind, places, similar=1)
     return Recurring(1, places[1:], facts, images.keys[number], places[0])
 
 

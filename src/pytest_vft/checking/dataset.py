@@ -202,7 +202,7 @@ def dataset_facts(  # noqa: PLR0913 - all by keyword but two
     answers: int | None = None,
     words: int = 0,
     urls: int | None = None,
-    similar: bool | None = None,
+    similar: int | None = None,
 ) -> DatasetFacts:
     """Return the facts of a subject of *kind* at *places*; the others are those of DatasetFacts."""
     return {

@@ -33,6 +33,6 @@ class DatasetFacts(TypedDict):
     """Number of words in the longest answer."""
     urls: int | None
     """Number of URLs that yield a linked image, not counting other signatures of the same URL."""
-    similar: bool | None
-    """Whether a similar image looks like one of an earlier split, or a near copy like an earlier one of its
-    split; None for an image that was not decoded or not compared."""
+    similar: int | None
+    """1 if a similar image looks like one of an earlier split, or a near copy like an earlier one of its
+    split, otherwise 0; None for an image that was not decoded or not compared."""
