@@ -149,7 +149,7 @@ def test_discs_of_equal_grey_are_told_apart_by_their_colours(kind: str) -> None:
 def test_lines_of_equal_grey_are_told_apart_by_their_colours(size: tuple[int, int]) -> None:
     def circle(colour: tuple[int, int, int]) -> Image.Image:
         image = Image.new("RGB", (640, 480), "white")
-        ImageDraw.Draw(image).ellipse((180, 120, 420, 360), outline=colour, width=8)
+        ImageDraw.Draw(image).ellipse((180, 120, 420, 360), outline=colour, width=5)
         return image
 
     red, green, grey = map(circle, [(200, 72, 60), (60, 135, 110), (110, 110, 110)])
