@@ -109,7 +109,7 @@ def judge_files(
 
         alike = compare_images(files, kinds, decoded=plan.full)
         subjects = chain(subjects, alike.subjects)
-        unreadable = len({key for file in files for key in file.totals.looks.damaged()})
+        unreadable = len({(file.source.split, key) for file in files for key in file.totals.looks.damaged()})
         for rule in judge.rules["dataset"]:
             if rule.subject in kinds:
                 partly_compared[rule.id], uncompared[rule.id] = alike.partly[rule.subject], alike.uncompared
