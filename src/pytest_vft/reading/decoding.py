@@ -160,7 +160,7 @@ def is_limit(error: Exception) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """Return the message of a decoder, without addresses of memory; the name of *error* if it has no words."""
+    """Return the message of a decoder, without addresses of memory; its name if it has no words."""
     words = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "the image", str(error))
     if isinstance(error, KeyError):  # which has a bare key
         return f"{type(error).__name__}: {words}"
