@@ -212,8 +212,10 @@ def search() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
     found = find_similar(hashes)
+    pairs = 0
+    if found:  # equal ones are in one group
+        pairs = HASHES - len(found.groups) + sum(1 for _ in found.pairs)
     seconds = time.process_time() - start
-    pairs = HASHES - len(found.groups) + len(found.links) if found else 0  # equal ones are in one group
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
     print(f"{HASHES:,} hashes: {seconds:.2f} s, {more} MB more, {pairs} of {planted} found")
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps, features
 
-from pytest_vft.reading.decoding import MOST_DECODED_PIXELS
+from pytest_vft.reading.decoding import MOST_DECODED_PIXELS, describe
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, image_format, measure_image
 
@@ -159,6 +159,20 @@ def test_broken_body_with_its_end_is_found_at_full_depth_only(kind: str) -> None
     measured = measure_image(bytes(data), full=True)
     assert (measured.openable, measured.damage) == (True, "undecodable")
     assert measured.decoder_error
+    assert "Error" not in measured.decoder_error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError("broken data stream"), "broken data stream"),
+        (SyntaxError("<PIL.Image at 0x7f00> is broken"), "the image is broken"),
+        (KeyError("Adobe"), "KeyError: 'Adobe'"),
+        (AssertionError(), "AssertionError"),
+    ],
+)
+def test_name_of_an_error_is_given_only_where_words_are_missing(error: Exception, words: str) -> None:
+    assert describe(error) == words
 
 
 @pytest.mark.parametrize(

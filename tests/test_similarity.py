@@ -6,8 +6,7 @@ import io
 import json
 import random
 from base64 import b64encode
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
@@ -20,10 +19,12 @@ from PIL import Image, ImageChops, ImageDraw
 
 from pytest_vft.catalogue.cases import draw
 from pytest_vft.catalogue.load import shipped_rules
+from pytest_vft.checking.alike import compare_images
 from pytest_vft.checking.dataset import Place
 from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.lint import lint_files
-from pytest_vft.checking.looks import LookTable
+from pytest_vft.checking.looks import DAMAGED, UNKNOWN, LookTable
+from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.memory import pack, unpack
 from pytest_vft.checking.merging import FileTotals
 from pytest_vft.checking.plan import LintPlan
@@ -32,7 +33,8 @@ from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import SPLITS, Source, Split
 from pytest_vft.reading import similarity
 from pytest_vft.reading.files import OpenedFile
-from pytest_vft.reading.similarity import find_similar, similar_groups
+from pytest_vft.reading.fingerprint import read_look
+from pytest_vft.reading.similarity import alike_groups, find_similar
 from pytest_vft.report.build import render_build
 from pytest_vft.report.formats import render
 from pytest_vft.report.html import render_html
@@ -61,10 +63,15 @@ def brute_force(hashes: Sequence[int], distance: int) -> list[list[int]]:
     )
 
 
-def groups(hashes: Sequence[int], *alike: similarity.AreAlike, distance: int = 3) -> list[list[int]]:
-    similar = find_similar(hashes, *alike, distance=distance)
+def groups(
+    hashes: Sequence[int],
+    are_alike: Callable[[int, int], bool] = lambda _, __: True,
+    fingerprint: Callable[[int], bytes] = lambda _: b"",
+    distance: int = 3,
+) -> Sequence[Sequence[int]]:
+    similar = find_similar(hashes, fingerprint, distance)
     assert similar is not None
-    return similar_groups(similar)
+    return alike_groups(similar, are_alike).groups
 
 
 @settings(deadline=None)
@@ -77,35 +84,42 @@ def test_groups_are_those_of_comparing_all(hashes: list[int], distance: int) -> 
 @given(HASHES, st.integers(1, 4))
 def test_numpy_finds_the_same(hashes: list[int], most: int) -> None:
     pytest.importorskip("numpy", minversion="2")
+
+    def search() -> tuple[Any, ...]:
+        found = find_similar(hashes, lambda number: bytes([number % 3]))
+        assert found is not None
+        pairs = sorted(map(sorted, found.pairs))
+        return list(found.groups), pairs, sorted(map(list, found.crowded))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(similarity, "MOST_COMPARED", most)
-        alone = find_similar(hashes)
+        alone = search()
         patch.setattr(similarity, "MOST_WITHOUT_NUMPY", -1)
-        by_numpy = find_similar(hashes)
-
-    assert alone is not None
-    assert by_numpy is not None
-    assert (list(by_numpy.groups), sorted(by_numpy.links), by_numpy.cut) == (
-        list(alone.groups),
-        sorted(alone.links),
-        alone.cut,
-    )
+        assert search() == alone
 
 
-def test_hashes_that_do_not_look_alike_are_not_joined() -> None:
-    hashes = [0, 0, 1, 3]
+def test_only_equal_fingerprints_are_joined_without_a_look() -> None:
+    def likeness(one: int, other: int) -> bool:
+        return abs(one - other) == 2
 
-    assert groups(hashes, lambda one, other: {one, other} != {0, 1}) == [[0, 1, 2, 3]]
-    assert groups(hashes, lambda one, other: (one + other) % 2 == 0) == [[0, 2], [1, 3]]
-    assert groups(hashes, lambda _, __: False) == [[0], [1], [2], [3]]
+    hashes = [0, 0, 1, 3, 0]
+
+    assert groups(hashes, likeness, lambda number: bytes([number])) == [[0, 2, 4], [1, 3]]
+    assert groups(hashes, likeness, lambda number: bytes([number % 4])) == [[0, 2, 4], [1, 3]]
+    assert groups(hashes, lambda _, __: False) == [[0, 1, 4], [2], [3]]
 
 
 def test_templates_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(similarity, "MOST_COMPARED", 5)
-    found = find_similar([number << 32 for number in range(20)])  # three of four bands are equal
+    monkeypatch.setattr(similarity, "MOST_COMPARED", 12)
+    hashes = [number << 32 for number in range(20)]  # three of four bands are equal
 
-    assert found is not None
-    assert len(list(found.partly_compared)) == 14  # the last five and the one before them meet all after them
+    def partly_compared(are_alike: Callable[[int, int], bool]) -> int:
+        similar = find_similar(hashes)
+        assert similar is not None
+        return alike_groups(similar, are_alike).partly_compared
+
+    assert partly_compared(lambda _, __: True) == 0  # all of them are in one group
+    assert partly_compared(lambda _, __: False) == 14  # the six in the middle meet all others
 
 
 def png(image: Image.Image) -> bytes:
@@ -135,7 +149,7 @@ def test_images_that_were_compared_with_some_others_only_are_not_checked(
     assert as_data(report)["rules"][-1]["partly_compared"] == near.tally.unknown
     rows = [{"question": "What?", "answer": "A dog.", "image": image} for image in images]
     built = render_build(build_dataset(rows, out=tmp_path / "out", split="50/50", exact=True, near=True))
-    assert f"{near.tally.unknown} images compared with only some others" in " ".join(built.split())
+    assert f"{len(images)} images compared with only some others" in " ".join(built.split())
 
 
 # Tables
@@ -164,7 +178,7 @@ LOOKS = st.lists(
 def table(looks: Iterable[tuple[int, int, str | None]]) -> LookTable:
     found = LookTable()
     for look in looks:
-        found.append(*look)
+        found.append(*look, damaged=look[1] % 2 == 0)
     return found
 
 
@@ -195,30 +209,117 @@ def test_merging_is_associative(
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(SPLITS), LOOKS), max_size=4))
 def test_images_of_all_files(files: list[tuple[Split, list[tuple[int, int, str | None]]]]) -> None:
-    """The first known fingerprint of an image counts, and its first place in each split."""
+    """In each split, the first known fingerprint of an image counts, and its first place."""
+    files.sort(key=lambda file: SPLITS.index(file[0]))
     opened = OpenedFile(0, "jsonl", byte_order_mark=False, error=None)
     totals = []
     for split, looks in files:
         found = table((line, key % 3, look) for line, key, look in looks)
         totals.append(FileTotals(Source("x", split), frozenset(), opened, totals=ShardTotals(looks=found)))
-    fingerprints: dict[int, bytes | None] = {}
-    places: defaultdict[int, dict[str, Place]] = defaultdict(dict)
+    fingerprints: dict[tuple[int, Split], bytes | None] = {}
+    places: dict[tuple[int, Split], Place] = {}
     for file in totals:
-        for line, key, fingerprint in file.totals.looks:
-            if fingerprints.get(key) is None:
-                fingerprints[key] = fingerprint
-            places[key].setdefault(file.source.split, Place(file, line))
+        for line, key, state, fingerprint in file.totals.looks:
+            one = (key, file.source.split)
+            if fingerprints.get(one) is None:
+                fingerprints[one] = None if state in (UNKNOWN, DAMAGED) else fingerprint
+            places.setdefault(one, Place(file, line))
 
     images = DistinctImages(totals, decoded=True)
 
+    numbers = {one: number for number, one in enumerate(fingerprints)}
+    assert list(images.keys) == [key for key, _ in numbers]
+    for one, number in numbers.items():
+        key, split = one
+        assert (images.first(number), SPLITS[images.split(number)]) == (places[one], split)
+        assert images.is_in_several(number) == any((key, other) in numbers for other in {*SPLITS} - {split})
     known, flat, unknown = images.divided()
-    assert list(images.keys) == list(fingerprints)
-    assert [list(images.places(number).items()) for number in range(len(images.keys))] == [
-        list(places[key].items()) for key in images.keys
-    ]
-    looks_like: dict[int, bytes | None] = {images.keys[one]: images.fingerprint(one) for one in known}
-    looks_like |= {images.keys[one]: b"" for one in flat} | {images.keys[one]: None for one in unknown}
-    assert looks_like == fingerprints
+    found = {one: images.fingerprint(one) for one in known}
+    found |= dict.fromkeys(flat, b"") | dict.fromkeys(unknown)
+    assert found == {number: fingerprints[one] for one, number in numbers.items()}
+
+
+# Likeness is not transitive: of three grounds, the middle one may look like both others.
+
+
+def drawing(ground: int, flips: Iterable[int]) -> bytes:
+    """Return the fingerprint of a drawing on *ground*."""
+    hashed = 0x0123456789ABCDEF ^ sum(1 << bit for bit in set(flips))
+    return hashed.to_bytes(8) + bytes([ground] * 200 + [30] * 88) + bytes(60)
+
+
+DRAWINGS = st.lists(
+    st.builds(drawing, st.sampled_from([232, 236, 240, 244]), st.lists(st.integers(0, 9), max_size=4)),
+    max_size=6,
+)
+
+
+def findings_of(
+    splits: Sequence[Sequence[bytes]],
+) -> tuple[set[bytes], set[bytes], set[tuple[str, int, str]]]:
+    """Return drawings that leak and that are near copies, and each with its place and the earlier one."""
+    opened = OpenedFile(0, "jsonl", byte_order_mark=False, error=None)
+    files = []
+    by_key: dict[int, bytes] = {}
+    for split, drawings in zip(SPLITS, splits, strict=True):
+        looks = LookTable()
+        for number, one in enumerate(drawings, 1):
+            by_key[len(by_key)] = one
+            looks.append(number, len(by_key) - 1, b64encode(one).decode(), damaged=False)
+        totals = ShardTotals(lines=len(drawings), looks=looks)
+        files.append(FileTotals(Source(split, split), frozenset(), opened, totals=totals))
+    compared = compare_images(files, (SIMILAR_IMAGE, NEAR_COPY), decoded=True)
+    found = [subject for subject in compared.subjects if subject.facts["similar"]]
+    leaks, copies = (
+        {by_key[one.key] for one in found if one.facts["kind"] == kind} for kind in (SIMILAR_IMAGE, NEAR_COPY)
+    )
+    return leaks, copies, {(one.facts["kind"], one.key, str(one.first)) for one in found}
+
+
+def are_alike(one: bytes, other: bytes) -> bool:
+    ours, theirs = read_look(one), read_look(other)
+    return (ours.hash ^ theirs.hash).bit_count() <= similarity.DISTANCE and ours.is_like(theirs)
+
+
+@settings(deadline=None)
+@given(st.tuples(DRAWINGS, DRAWINGS, DRAWINGS), st.randoms(use_true_random=False))
+def test_findings_are_those_of_comparing_all_in_any_order(
+    splits: tuple[list[bytes], ...], chance: random.Random
+) -> None:
+    images = [(split, number, one) for split, drawings in zip(SPLITS, splits, strict=True)
+              for number, one in enumerate(drawings, 1)]  # fmt: skip
+    expected = set()
+    for at, (split, _, one) in enumerate(images):
+        alike = [(where, line) for where, line, other in images[:at] if are_alike(one, other)]
+        for kind, earlier in (
+            (NEAR_COPY, [place for place in alike if place[0] == split]),
+            (SIMILAR_IMAGE, [place for place in alike if place[0] != split]),
+        ):
+            if earlier:
+                expected.add((kind, at, f"{earlier[0][0]}:{earlier[0][1]}"))
+
+    leaks, _, found = findings_of(splits)
+
+    assert found == expected
+    assert findings_of([chance.sample(one, len(one)) for one in splits])[0] == leaks
+
+
+def test_images_built_into_splits_do_not_look_alike(tmp_path: Path) -> None:
+    def drawn(ground: int, x: int) -> bytes:
+        image = Image.new("L", (180, 160), ground)
+        ImageDraw.Draw(image).ellipse((x, 40, x + 60, 120), 30)
+        return png(image)
+
+    images = [drawn(ground, x) for x in (20, 70, 110) for ground in (232, 236, 240)]  # neighbours are alike
+    rows = [{"question": "What?", "answer": f"A dog {at}.", "image": one} for at, one in enumerate(images)]
+    for order in (rows, rows[::-1], rows[::2] + rows[1::2]):
+        build_dataset(order, out=tmp_path / "out", split="34/33/33", exact=True, near=True, force=True)
+        paths = {"validation": tmp_path / "out/validation.jsonl", "test": tmp_path / "out/test.jsonl"}
+        report = lint(tmp_path / "out/train.jsonl", **paths, select="dataset/near-split-leak")
+        assert not report.findings
+        assert [rule.tally.checked for rule in report.rules if rule.id == "dataset/near-split-leak"] == [9]
+    leaks, *_ = findings_of([[drawing(240, ()), drawing(236, ())], [drawing(232, ())], []])
+    assert leaks == {drawing(232, ())}
 
 
 # Findings

@@ -104,11 +104,11 @@ def test_ordinary_rule_is_accepted() -> None:
         ),
         (
             RULE.replace("{width}", "{width:}"),
-            "message: '{width:}' is not a placeholder; expected {NAME} or {NAME:NOUN}",
+            "message: '{width:}' is not a placeholder; expected {NAME}, {NAME:NOUN} or {NAME/100}",
         ),
         (
             RULE.replace("{width}", "{width"),
-            "message: '{width' is not a placeholder; expected {NAME} or {NAME:NOUN}",
+            "message: '{width' is not a placeholder; expected {NAME}, {NAME:NOUN} or {NAME/100}",
         ),
     ],
 )
@@ -323,6 +323,7 @@ def test_negative_parameter_in_a_configuration_is_an_error(capsys: pytest.Captur
         ("image/odd-aspect", "min_narrowness", 100),
         ("image/face", "max_score", 100),
         ("image/blurry", "min_contrast", 128),
+        ("image/blurry", "min_sharpness", 100),
     ],
 )
 def test_parameter_beyond_the_scale_of_its_fact_is_an_error(

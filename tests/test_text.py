@@ -127,7 +127,8 @@ def test_text_of_our_own_stays_whole() -> None:
 
 
 def test_placeholders_are_the_names_in_braces() -> None:
-    assert placeholders("{a} of {max_b:image}, {a} {} { c }") == {"a": "", "max_b": "image"}
+    assert placeholders("{a} of {max_b:image}, {a} {} { c } {d/10}") == {"a": "", "max_b": ":image"}
+    assert placeholders("{d/100}") == {"d": "/100"}
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,8 @@ def test_placeholders_are_the_names_in_braces() -> None:
         ("has {entries:entry}", 0, "has 0 entries"),
         ("has {answers:different answer}", 3, "has 3 different answers"),
         ("{flag}", True, "True"),
+        ("{entropy/100} bits", 112, "1.12 bits"),
+        ("{entropy/100}", 123_450, "1,234.50"),
     ],
 )
 def test_numbers_have_separators_and_nouns_that_agree(template: str, value: object, words: str) -> None:

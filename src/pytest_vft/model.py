@@ -156,10 +156,11 @@ class RuleResult(NamedTuple):
     """Result of one rule in the whole run.
 
     *subject* is the noun for what the rule judges; *severity* is that after `severity` and `allow`. Of the
-    unknown verdicts, *undecoded* are on images too large to decode, *unopened* on local ones not opened,
-    *uncompared* on those too many to compare without numpy, *partly_compared* on those compared with some
-    others only; those *beyond_depth* fail nothing. *allowed* findings are tolerated; *reason* is why the rule
-    is ignored, *decodes* whether it judges what decoded images show. Other fields are texts of its file.
+    unknown verdicts, *undecoded* are on images too large to decode, *damaged* on others that cannot be
+    decoded, *unopened* on local ones not opened, *uncompared* on those too many to compare without numpy,
+    *partly_compared* on those compared with some others only; those *beyond_depth* fail nothing. *allowed*
+    findings are tolerated; *reason* is why the rule is ignored, *decodes* whether it judges what decoded
+    images show. Other fields are texts of its file.
     """
 
     id: str
@@ -168,6 +169,7 @@ class RuleResult(NamedTuple):
     tally: Tally
     truncated: int
     undecoded: int = 0
+    damaged: int = 0
     unopened: int = 0
     uncompared: int = 0
     partly_compared: int = 0
@@ -217,10 +219,7 @@ class BaselineFile(NamedTuple):
 
 
 class BaselineUse(NamedTuple):
-    """A baseline in a run: its path, and the findings that it lists and that are gone.
-
-    *gone* maps file, rule and fingerprint to the number of such findings.
-    """
+    """A baseline in a run; *gone* maps file, rule and fingerprint to the number of findings that are gone."""
 
     path: str
     gone: Mapping[tuple[str, str, str], int]
@@ -230,11 +229,10 @@ class BaselineUse(NamedTuple):
 class Report:
     """Result of one run; the input of every report format.
 
-    *by_data_format* says that the provider is that of the data format, because nothing else states one;
-    *model* is None if the provider accepts any model and none was named; *urls* is the number of distinct web
-    URLs of images, and *unsettled* are those without a conclusive answer, unless the run is offline; *known*
-    are the findings that *baselines* list, which are not among *findings* and fail nothing; *cost* is None if
-    there is nothing to train on, or if tokens are unknown.
+    *by_data_format* says that nothing but the data format states a provider; *model* is None if the provider
+    accepts any model and none was named; *urls* is the number of distinct web URLs of images, *unsettled* are
+    those without a conclusive answer, unless the run is offline; *known* are the findings that *baselines*
+    list, which fail nothing; *cost* is None if there is nothing to train on, or if tokens are unknown.
     """
 
     provider: str

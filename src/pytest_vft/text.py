@@ -25,7 +25,7 @@ _HARMFUL = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _COMMAND = re.compile(r"##(?=\w*\[)")
-_PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w -]+))?\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)(:[\w -]+|/100)?\}")
 
 
 class Safe(str):
@@ -64,7 +64,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def placeholders(template: str) -> dict[str, str]:
-    """Return the names of the placeholders {name} and {name:noun} of *template*, with the nouns or ""."""
+    """Return the names in the placeholders of *template*, with what follows: ":noun", "/100" or nothing."""
     return dict(_PLACEHOLDER.findall(template))
 
 
@@ -77,23 +77,25 @@ def stray_brace(template: str) -> str:
 def fill(template: str, values: Mapping[str, object]) -> str:
     """Return *template* with each placeholder replaced by its escaped value.
 
-    {bytes} becomes "1,024", and {bytes:byte}, which must be an integer, "1,024 bytes".
+    {bytes} becomes "1,024", and of integers {bytes:byte} becomes "1,024 bytes" and {bytes/100} "10.24".
     str.format is not used because it gives access to attributes ({x.__class__}).
     """
     first, fields = _pieces(template)
-    return first + "".join([_show(values[name], noun) + after for name, noun, after in fields])
+    return first + "".join([_show(values[name], form) + after for name, form, after in fields])
 
 
 @lru_cache(1024)
 def _pieces(template: str) -> tuple[str, Sequence[tuple[str, str | None, str]]]:
-    """Return the text before the first placeholder of *template*; name, noun and the text after each."""
+    """Return the text before the first placeholder of *template*; name, form and the text after each."""
     first, *pieces = _PLACEHOLDER.split(template)
     return first, list(zip(pieces[0::3], pieces[1::3], pieces[2::3], strict=True))
 
 
-def _show(value: object, noun: str | None) -> str:
+def _show(value: object, form: str | None) -> str:
     if type(value) is int:
-        return count(value, noun) if noun else f"{value:,}"
+        if form == "/100":
+            return f"{value / 100:,.2f}"
+        return count(value, form[1:]) if form else f"{value:,}"
     if isinstance(value, Safe):
         return value
     if isinstance(value, Choices) and value:

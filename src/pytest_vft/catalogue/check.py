@@ -69,17 +69,17 @@ def _name_problems(
     integers = {name for name, fact in facts.items() if fact.name == "integer"}
     integers |= {name for name, kind in kinds.items() if kind.is_number}
     yield from _message_problems(content["message"], "message")
-    for name, noun in sorted(placeholders(content["message"]).items()):
+    for name, form in sorted(placeholders(content["message"]).items()):
         if name not in known:
             yield f"message: {{{name}}} is not a fact, limit or parameter{nearest(name, known)}"
-        elif noun and name not in integers:
-            yield f"message: {{{name}:{noun}}}: {name} is not an integer"
+        elif form and name not in integers:
+            yield f"message: {{{name}{form}}}: {name} is not an integer"
 
 
 def _message_problems(message: str, key: str) -> Iterator[str]:
     stray = stray_brace(message)
     if stray:
-        yield f"{key}: {stray!r} is not a placeholder; expected {{NAME}} or {{NAME:NOUN}}"
+        yield f"{key}: {stray!r} is not a placeholder; expected {{NAME}}, {{NAME:NOUN}} or {{NAME/100}}"
     if message.count("{") > MAX_PLACEHOLDERS:
         found = count(message.count("{"), "placeholder")
         yield f"{key} has {found}; expected at most {MAX_PLACEHOLDERS}"

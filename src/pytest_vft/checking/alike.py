@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
-from pytest_vft.checking.dataset import Place, Recurring, dataset_facts
+from pytest_vft.checking.dataset import Recurring, dataset_facts
 from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.merging import FileTotals
-from pytest_vft.model import SPLITS
 from pytest_vft.reading.fingerprint import Look, read_look
 from pytest_vft.reading.similarity import Similar, find_similar
 
@@ -33,25 +32,33 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     """Return the subjects of *kinds* in *files*, which are in the order of splits.
 
     They are of unknown likeness if the images were not *decoded*. An image that is in several splits does
-    not count as one that looks like another one: other rules report it.
+    not count as one that looks like another one of an earlier split: other rules report it.
     """
     images = DistinctImages(files, decoded=decoded)
     known, flat, unknown = images.divided()
+    splits = bytes(images.split(number) for number in known)
 
-    def look(at: int) -> Look:  # few are compared, and all of them take 40 MB for 100,000 images
-        return read_look(images.fingerprint(known[at]))
+    def fingerprint(at: int) -> bytes:  # images of different splits are in different groups
+        return images.fingerprint(known[at]) + splits[at : at + 1]
 
-    similar = find_similar(images.hashes(known), lambda one, other: look(one).is_like(look(other)))
+    # The looks of all images take 40 MB for 100,000; an image meets at most some hundreds, one after another.
+    look = lru_cache(maxsize=4096)(lambda at: read_look(images.fingerprint(known[at])))
+    similar = find_similar(images.hashes(known), fingerprint)
     uncompared = 0
     if similar is None:
         uncompared = len(known)
-        unknown, known, similar = unknown + known, known[:0], Similar((), ())
+        unknown, known, similar = unknown + known, known[:0], Similar((), (), ())
+    earliest = _earliest(similar, kinds, splits, look)
     subjects: list[Recurring] = []
     partly: dict[str, int] = {}
     for kind in kinds:
-        alike = dict(_alike(images, known, similar, kind))
-        subjects += alike.values()
-        partly[kind] = cut = sum(number not in alike for number in similar.partly_compared)
+        alike = {
+            at: _subject(kind, images, known[at], known[earlier])
+            for at, earlier in _pairs(similar, earliest[kind])
+            if kind == NEAR_COPY or (splits[earlier] != splits[at] and not images.is_in_several(known[at]))
+        }
+        subjects += [subject for _, subject in sorted(alike.items())]
+        partly[kind] = cut = sum(at not in alike for at in _in_part(similar, kind, splits))
         for rest, number, likeness in (
             (unknown or known, len(unknown) + cut, None),
             (known or flat, len(known) + len(flat) - len(alike) - cut, 0),
@@ -62,57 +69,49 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     return Compared(subjects, partly, uncompared)
 
 
-class _Members(NamedTuple):
-    """How many images of a split look alike, and the number of the first one."""
+def _earliest(
+    similar: Similar, kinds: Sequence[str], splits: bytes, look: Callable[[int], Look]
+) -> Mapping[str, Sequence[int]]:
+    """Return the earliest image that looks like those of each group, by kind; its own first one if none does.
 
-    number: int
-    first: int
-
-
-def _alike(
-    images: DistinctImages, known: Sequence[int], similar: Similar, kind: str
-) -> Iterator[tuple[int, Recurring]]:
-    """Yield each of the *known* ones of *images* that looks like earlier ones: position and subject."""
-    linked: defaultdict[int, list[int]] = defaultdict(list)
-    for one, other in similar.links:
-        linked[one].append(other)
-        linked[other].append(one)
-    places = cache(lambda at: images.places(known[at]))
-    by_split = cache(lambda at: _by_split(similar.groups[at], places))
-    found: list[tuple[int, str, str, _Members]] = []
-    for at, group in enumerate(similar.groups):
-        if len(group) == 1 and at not in linked:
+    Images are compared only if one of them would be an earlier one, since a comparison takes up to 60 µs.
+    """
+    firsts = array("Q", (group[0] for group in similar.groups))
+    earliest = {kind: array("Q", firsts) for kind in kinds}
+    for group, other_group in similar.pairs:
+        one, other = firsts[group], firsts[other_group]
+        known = earliest.get(NEAR_COPY if splits[one] == splits[other] else SIMILAR_IMAGE)
+        if known is None or (known[group] <= other and known[other_group] <= one):
             continue
-        around = _sum([by_split(at), *map(by_split, linked[at])])
-        for number in group:
-            splits = list(places(number))
-            own = splits[0]
-            if kind == NEAR_COPY and around[own].first < number:
-                found.append((number, own, own, around[own]._replace(number=around[own].number - 1)))
-            elif kind == SIMILAR_IMAGE and len(splits) == 1:
-                first = next(split for split in SPLITS if split in around)
-                if first != own:
-                    found.append((number, own, first, around[first]))
-    for number, own, split, members in sorted(found):
-        first_place = places(members.first)[split]
-        place = places(number)[own]
-        facts = dataset_facts(kind, [first_place, place], similar=members.number)
-        yield number, Recurring(1, [place], facts, images.keys[known[number]], first_place)
+        if look(one).is_like(look(other)):
+            known[group] = min(known[group], other)
+            known[other_group] = min(known[other_group], one)
+    return earliest
 
 
-def _by_split(group: Sequence[int], places: Callable[[int], Mapping[str, Place]]) -> dict[str, _Members]:
-    found: dict[str, _Members] = {}
-    for number in group:
-        for split in places(number):
-            before, first = found.get(split, _Members(0, number))
-            found[split] = _Members(before + 1, min(first, number))
+def _pairs(similar: Similar, earliest: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield each image that looks like an earlier one, and that one."""
+    for group, earlier in zip(similar.groups, earliest, strict=True):
+        for at in group:
+            if earlier < at:
+                yield at, earlier
+
+
+def _subject(kind: str, images: DistinctImages, number: int, earlier: int) -> Recurring:
+    places = [images.first(earlier), images.first(number)]
+    facts = dataset_facts(kind, places, similar=1)
+    return Recurring(1, places[1:], facts, images.keys[number], places[0])
+
+
+def _in_part(similar: Similar, kind: str, splits: bytes) -> set[int]:
+    """Return the images that were not compared with all earlier ones that *kind* compares them with."""
+    found: set[int] = set()
+    for bucket in similar.crowded:
+        numbers = sorted(number for at in bucket for number in similar.groups[at])
+        first: dict[int, int] = {}  # number by split
+        for number in numbers:
+            split = splits[number]
+            earlier = first.setdefault(split, number) if kind == NEAR_COPY else numbers[0]
+            if earlier < number and (kind == NEAR_COPY or splits[earlier] < split):
+                found.add(number)
     return found
-
-
-def _sum(tables: Sequence[dict[str, _Members]]) -> dict[str, _Members]:
-    total: dict[str, _Members] = {}
-    for table in tables:
-        for split, (number, first) in table.items():
-            before, earliest = total.get(split, _Members(0, first))
-            total[split] = _Members(before + number, min(earliest, first))
-    return total

@@ -84,6 +84,7 @@ def select_column(
         totals,
         counts={scope: _columns(counts, scope, plan, column) for scope, counts in totals.counts.items()},
         undecoded=Counter(_renamed(totals.undecoded, column)),
+        damaged=Counter(_renamed(totals.damaged, column)),
         unopened=Counter(_renamed(totals.unopened, column)),
         dropped=Counter(_renamed(totals.dropped, column)),
         kept=Counter(_renamed(totals.kept, column)),

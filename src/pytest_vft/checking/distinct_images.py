@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from pytest_vft.checking.dataset import Place
+from pytest_vft.checking.key_columns import repeated
 from pytest_vft.checking.looks import FLAT, KNOWN
 from pytest_vft.checking.merging import FileTotals
+from pytest_vft.model import SPLITS, Split
 from pytest_vft.reading.fingerprint import read_hashes
 
 _UNKNOWN, _FLAT = -1, -2  # in place of the number of a fingerprint
@@ -19,32 +21,30 @@ _Row = tuple[int, int, int, int]  # number of the file, line, key, number of the
 class DistinctImages:
     """The images of the target turns of *files*, by number in the order in which they occur.
 
-    An image has a key, a place in each split, the first one, and a fingerprint if it was *decoded*.
+    The files are in the order of splits; an image that is in several splits has a number in each. An image
+    has a key, a first place, and a fingerprint if it was *decoded*.
     """
 
     def __init__(self, files: Sequence[FileTotals], *, decoded: bool) -> None:
         self.keys = array("Q")
         self._files = files
         self._first = array("Q")  # number of a file and a line for each image
-        self._elsewhere: dict[int, dict[str, Place]] = {}  # places in other splits than that of the first one
         self._fingerprints = array("q")
         looks = [file.totals.looks for file in files] if decoded else []
         self._looks = looks
         self._known = list(accumulate((one.number_known for one in looks), initial=0))  # before each file
         self._size = max((one.size for one in looks), default=0)
-        numbers: dict[int, int] = {}
+        splits = [file.source.split for file in files]
+        by_split: dict[Split, dict[int, int]] = {split: {} for split in splits}  # numbers by key
         for file, line, key, fingerprint in self._decoded() if decoded else self._undecoded():
-            number = numbers.setdefault(key, len(self.keys))
+            number = by_split[splits[file]].setdefault(key, len(self.keys))
             if number == len(self.keys):
                 self.keys.append(key)
                 self._first.extend((file, line))
                 self._fingerprints.append(fingerprint)
-                continue
-            if self._fingerprints[number] == _UNKNOWN:
+            elif self._fingerprints[number] == _UNKNOWN:
                 self._fingerprints[number] = fingerprint
-            split = files[file].source.split
-            if split != files[self._first[2 * number]].source.split:
-                self._elsewhere.setdefault(number, {}).setdefault(split, Place(files[file], line))
+        self._in_several = repeated([self.keys])
 
     def _decoded(self) -> Iterator[_Row]:
         known = 0
@@ -89,7 +89,10 @@ class DistinctImages:
         file, line = self._first[2 * number : 2 * number + 2]
         return Place(self._files[file], line)
 
-    def places(self, number: int) -> Mapping[str, Place]:
-        """Return the first place of an image in each split."""
-        first = self.first(number)
-        return {first.split: first, **self._elsewhere.get(number, {})}
+    def split(self, number: int) -> int:
+        """Return the number of the split of the first place of an image."""
+        return SPLITS.index(self._files[self._first[2 * number]].source.split)
+
+    def is_in_several(self, number: int) -> bool:
+        """Return whether an image is in several splits."""
+        return self.keys[number] in self._in_several

@@ -11,27 +11,26 @@ from typing import NamedTuple
 
 from pytest_vft.checking.turn_tables import shifted
 
-UNKNOWN, FLAT, KNOWN = range(3)  # what is known: nothing, that an image is left out, or its fingerprint
+# What is known of an image: nothing, that it is left out, its fingerprint, or that it cannot be decoded.
+UNKNOWN, FLAT, KNOWN, DAMAGED = range(4)
 _WIDTH = 3  # numbers in a row
 
 
 class SeenImage(NamedTuple):
-    """An image with the low half of its *key*, on *line*.
-
-    *fingerprint* is empty for an image that is left out, None for one that was not decoded.
-    """
+    """An image with the low half of its *key*, on *line*; *fingerprint* is empty unless *state* is KNOWN."""
 
     line: int
     key: int
-    fingerprint: bytes | None
+    state: int
+    fingerprint: bytes
 
 
 @dataclass(slots=True)
 class LookTable:
     """Distinct images with their fingerprints: about 380 bytes for each image.
 
-    A row has line, key, and whether the fingerprint, which is in *fingerprints*, is known. All fingerprints
-    have the same length.
+    A row has line, key, and state: KNOWN for an image whose fingerprint is in *fingerprints*. These have
+    the same length.
     """
 
     rows: array[int] = field(default_factory=partial(array, "Q"))
@@ -44,10 +43,17 @@ class LookTable:
             self._known = set(self.rows[1::_WIDTH])
         return self._known
 
-    def append(self, line: int, key: int, fingerprint: str | None) -> None:
-        """Add the image with this half of a key; not again if it was added before."""
-        if key not in self._keys:
-            self._add(line, key, None if fingerprint is None else a2b_base64(fingerprint))
+    def append(self, line: int, key: int, fingerprint: str | None, *, damaged: bool) -> None:
+        """Add the image with this half of a key; not again if it was added before.
+
+        *fingerprint* is empty for an image that is left out, None for one that was not decoded.
+        """
+        if key in self._keys:
+            return
+        if fingerprint is None:
+            self._add(line, key, DAMAGED if damaged else UNKNOWN, b"")
+        else:
+            self._add(line, key, KNOWN if fingerprint else FLAT, a2b_base64(fingerprint))
 
     def extend(self, other: LookTable, lines: int) -> None:
         """Add the images of *other*, which follows after *lines* lines, except those added before."""
@@ -57,17 +63,14 @@ class LookTable:
             self.fingerprints += other.fingerprints
             keys.update(other.rows[1::_WIDTH])
             return
-        for line, key, fingerprint in other:
+        for line, key, state, fingerprint in other:
             if key not in keys:
-                self._add(line + lines, key, fingerprint)
+                self._add(line + lines, key, state, fingerprint)
 
-    def _add(self, line: int, key: int, fingerprint: bytes | None) -> None:
+    def _add(self, line: int, key: int, state: int, fingerprint: bytes) -> None:
         self._keys.add(key)
-        if fingerprint:
-            self.rows.extend((line, key, KNOWN))
-            self.fingerprints += fingerprint
-        else:
-            self.rows.extend((line, key, UNKNOWN if fingerprint is None else FLAT))
+        self.rows.extend((line, key, state))
+        self.fingerprints += fingerprint
 
     def pack(self) -> None:
         """Forget what is only needed to add images: 110 bytes for each."""
@@ -86,6 +89,12 @@ class LookTable:
     def __len__(self) -> int:
         return len(self.rows) // _WIDTH
 
+    def damaged(self) -> set[int]:
+        """Return the keys of the images that cannot be decoded."""
+        if DAMAGED not in self.rows[2::_WIDTH]:  # the usual case, which is fast
+            return set()
+        return {key for _, key, state in self.states() if state == DAMAGED}
+
     def states(self) -> Iterator[tuple[int, int, int]]:
         """Yield line, key and state of each image."""
         return zip(*[iter(self.rows)] * _WIDTH, strict=True)
@@ -94,8 +103,6 @@ class LookTable:
         size = self.size
         at = 0
         for line, key, state in self.states():
-            if state == KNOWN:
-                yield SeenImage(line, key, bytes(self.fingerprints[at : at + size]))
-                at += size
-            else:
-                yield SeenImage(line, key, b"" if state == FLAT else None)
+            end = at + size if state == KNOWN else at
+            yield SeenImage(line, key, state, bytes(self.fingerprints[at:end]))
+            at = end

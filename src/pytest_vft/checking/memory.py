@@ -210,7 +210,7 @@ def pack(totals: ShardTotals) -> bytes | None:
         totals.shots.pointers,
         {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
         [list(finding) for finding in totals.findings],
-        [dict(one) for one in (totals.dropped, totals.unopened, totals.other_tokens)],
+        [dict(one) for one in (totals.dropped, totals.damaged, totals.unopened, totals.other_tokens)],
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
         dict(totals.folders),
         dict(totals.first_keys),
@@ -227,7 +227,8 @@ def unpack(packed: bytes) -> ShardTotals | None:
     try:
         numbers, columns, pointers, counts, findings, counters, bad_lines, *others = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
-        (dropped, unopened, other_tokens), (folders, first_keys, (looks, fingerprints)) = counters, others
+        dropped, damaged, unopened, other_tokens = counters
+        folders, first_keys, (looks, fingerprints) = others
         kept = [ShardFinding(*finding) for finding in findings]
         totals = ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
@@ -242,6 +243,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
             findings=kept,
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
+            damaged=Counter(damaged),
             unopened=Counter(unopened),
             other_tokens=Counter(other_tokens),
             folders=folders,

@@ -46,11 +46,12 @@ class LintResult:
     """The result for all files.
 
     By rule, *tallies* are those of all files together, *dropped* counts findings that were not kept,
-    *undecoded* unknown verdicts on images that were too large to decode, and *unopened* those
-    on local images that were not opened; *folders* are the common folders of paths that fail. *urls* is the
-    number of distinct web URLs of images, and *unsettled* maps those that were fetched without a result to
-    their paths and lines. *partly_compared* and *uncompared* count unknown verdicts on images that were
-    compared with only some others, and with none because there are too many of them without numpy.
+    *undecoded* unknown verdicts on images that were too large to decode, *damaged* those on images that
+    cannot be decoded, and *unopened* those on local images that were not opened; *folders* are the common
+    folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
+    those that were fetched without a result to their paths and lines. *partly_compared* and *uncompared*
+    count unknown verdicts on images that were compared with only some others, and with none because there
+    are too many of them without numpy.
     """
 
     files: tuple[FileResult, ...]
@@ -59,6 +60,7 @@ class LintResult:
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
     undecoded: Mapping[str, int]
+    damaged: Mapping[str, int]
     unopened: Mapping[str, int]
     folders: Mapping[str, str]
     cost: Cost | None
@@ -99,6 +101,7 @@ def judge_files(
         for judged in (_judge_file(file, judge, skipping) for file in in_order)
     ]
     subjects = recurring(files)
+    damaged = _summed(file.totals.damaged for file in files)
     partly_compared: dict[str, int] = {}
     uncompared: dict[str, int] = {}
     if kinds := compared_kinds(plan.rules, sources):
@@ -106,9 +109,11 @@ def judge_files(
 
         alike = compare_images(files, kinds, decoded=plan.full)
         subjects = chain(subjects, alike.subjects)
+        unreadable = len({(file.source.split, key) for file in files for key in file.totals.looks.damaged()})
         for rule in judge.rules["dataset"]:
             if rule.subject in kinds:
                 partly_compared[rule.id], uncompared[rule.id] = alike.partly[rule.subject], alike.uncompared
+                damaged[rule.id] = unreadable
     tallies, recurrences = judge_dataset(files, judge, subjects)
     again, dropped = keep_recurrences(recurrences, plan.max_findings)
     for file in files:
@@ -139,6 +144,7 @@ def judge_files(
         findings=tuple(findings),
         dropped=dropped,
         undecoded=undecoded,
+        damaged=damaged,
         unopened=unopened,
         folders=folders,
         cost=cost,

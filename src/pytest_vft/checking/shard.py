@@ -23,7 +23,7 @@ from pytest_vft.checking.totals import OPEN, ShardTotals, open_totals
 from pytest_vft.checking.verdict_counts import VerdictCounts
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import is_undecoded, is_unopened
+from pytest_vft.facts.image import is_damaged, is_undecoded, is_unopened
 from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
@@ -219,10 +219,10 @@ class ShardLinter:
 
     def _count_unknown(self, verdicts: Verdicts, image: ImageFacts, totals: ShardTotals) -> None:
         """Count the unknown *verdicts* on *image* whose cause is known."""
-        if is_undecoded(image):
-            totals.count("undecoded", self._judge.unknown("image", verdicts))
-        elif is_unopened(image):
-            totals.count("unopened", self._judge.unknown("image", verdicts))
+        causes = (("damaged", is_damaged), ("undecoded", is_undecoded), ("unopened", is_unopened))
+        cause = next((name for name, is_cause in causes if is_cause(image)), None)
+        if cause:
+            totals.count(cause, self._judge.unknown("image", verdicts))
 
     def _read_elements(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Like _read(), for a part of an array."""
@@ -272,10 +272,10 @@ def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
 
 
 def _add_with_looks(totals: ShardTotals, example: Example, number: int, *rest: Any) -> None:
-    """Like _add(), also what the images of the target turn look like, each once; not of damaged ones."""
+    """Like _add(), also what the images of the target turn look like, each once."""
     shown = example.turn.images if example.turn is not None else ()
     for image in example.images:
         facts = image.facts
-        if image.key in shown and facts["openable"] is not False and facts["damage"] in (None, "none"):
-            totals.see_look(number, image.key, facts.get("fingerprint"))
+        if image.key in shown and facts["format"] != "none":
+            totals.see_look(number, image.key, facts.get("fingerprint"), damaged=is_damaged(facts))
     _add(totals, example, number, *rest)

@@ -81,12 +81,12 @@ class ShardTotals:
     without a result; *linked* maps the low half of the key of an image, None if it is not settled, and
     the hash of its URL to the first line; *image_keys* holds the low half of the key of each image,
     once in the totals of a shard or of a complete file.
-    *undecoded* counts, for each rule, the unknown verdicts on images that were too large to decode, and
-    *unopened* those on local images that were not opened. *folders* holds the common folder of the paths
-    that fail a rule, "" for paths without one. *kept* and *dropped* count the findings of each rule below
-    and above the maximum; *bad_lines* are the lines that fail each rule. *measured* are images that are
-    not in the cache, and *row* is key and value for the cache of shards: both belong to one shard, and
-    are not merged.
+    *undecoded* counts, for each rule, the unknown verdicts on images that were too large to decode, *damaged*
+    those on images that cannot be decoded, and *unopened* those on local images that were not opened.
+    *folders* holds the common folder of the paths that fail a rule, "" for paths without one. *kept* and
+    *dropped* count the findings of each rule below and above the maximum; *bad_lines* are the lines that
+    fail each rule. *measured* are images that are not in the cache, and *row* is key and value for the cache
+    of shards: both belong to one shard, and are not merged.
     """
 
     lines: int = 0
@@ -112,6 +112,7 @@ class ShardTotals:
     image_keys: array[int] = field(default_factory=_no_list)
     counts: Mapping[Scope, Mapping[Verdicts, int]] = field(default_factory=_no_map)
     undecoded: Counter[str] = field(default_factory=_no_map)
+    damaged: Counter[str] = field(default_factory=_no_map)
     unopened: Counter[str] = field(default_factory=_no_map)
     findings: list[ShardFinding] = field(default_factory=_no_list)
     kept: Counter[str] = field(default_factory=_no_map)
@@ -144,11 +145,11 @@ class ShardTotals:
         """Note the image with this key."""
         self.image_keys.append(key & LOW_HALF)
 
-    def see_look(self, line: int, key: int, fingerprint: str | None) -> None:
-        """Note what the image with this key, on *line*, looks like."""
+    def see_look(self, line: int, key: int, fingerprint: str | None, *, damaged: bool) -> None:
+        """Note what the image with this key, on *line*, looks like, or that it is *damaged*."""
         if self.looks is _NO_LOOKS:
             self.looks = LookTable()
-        self.looks.append(line, key & LOW_HALF, fingerprint)
+        self.looks.append(line, key & LOW_HALF, fingerprint, damaged=damaged)
 
     def see_url(self, line: int, url: str, remote: Remote | None, *, settled: bool) -> None:
         """Note that *url* is on *line*, what was found behind it if it was fetched, and if it is settled."""
@@ -273,7 +274,7 @@ NUMBERS = tuple(one.name for one in fields(ShardTotals) if one.type == "int")
 _EMPTY = {one: getattr(ShardTotals(), one) for one in ShardTotals.__slots__ if one not in (*NUMBERS, "row")}
 # Those of a shard that are made before anything is added.
 OPEN = ("image_keys", "turns", "shots", "first_keys", "measured")
-_COUNTERS = ("other_tokens", "undecoded", "unopened", "dropped")
+_COUNTERS = ("other_tokens", "undecoded", "damaged", "unopened", "dropped")
 
 
 def _added(one: Mapping[Verdicts, int], other: Mapping[Verdicts, int]) -> Mapping[Verdicts, int]:

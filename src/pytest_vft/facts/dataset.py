@@ -34,5 +34,5 @@ class DatasetFacts(TypedDict):
     urls: int | None
     """Number of URLs that yield a linked image, not counting other signatures of the same URL."""
     similar: int | None
-    """Number of images that a similar image looks like in the earlier split, or a near copy in its split;
-    None for an image that was not decoded or not compared."""
+    """1 if a similar image looks like one of an earlier split, or a near copy like an earlier one of its
+    split, otherwise 0; None for an image that was not decoded or not compared."""

@@ -207,7 +207,7 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
 
 def is_unopened(facts: ImageFacts) -> bool:
     """Return whether the image is a local file that was not opened, or in object storage."""
-    return facts["local"] or (facts["scheme"] in _STORES and facts["format"] is None)
+    return facts["format"] is None and (facts["local"] or facts["scheme"] in _STORES)
 
 
 def repaired_facts(facts: ImageFacts, image: ImageMeasurements) -> ImageFacts:
@@ -237,6 +237,11 @@ def add_shape(facts: ImageFacts) -> None:
     longer, shorter = max(width, height), min(width, height)
     facts["aspect_ratio"] = -(-longer // shorter)
     facts["narrowness"] = 100 * shorter // longer
+
+
+def is_damaged(facts: ImageFacts) -> bool:
+    """Return whether the image cannot be decoded: it is damaged, or its format is not one that is decoded."""
+    return facts["openable"] is False or facts["damage"] not in (None, "none")
 
 
 def is_undecoded(facts: ImageFacts) -> bool:

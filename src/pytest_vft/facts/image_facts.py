@@ -12,7 +12,10 @@ Match = Literal["exact", "alias", "none"]
 
 
 class Scale(NamedTuple):
-    """The scale of a fact, from 0 to *greatest*; a parameter beyond would make its rule mean nothing."""
+    """The scale of a fact, from 0 to *greatest*; a parameter beyond would make its rule mean nothing.
+
+    Single images may be beyond.
+    """
 
     greatest: int
 
@@ -120,9 +123,9 @@ class ImageFacts(TypedDict):
     """Grey level, from 0 to 255, that 3 % of the pixels do not exceed; None if not decoded."""
     entropy: NotRequired[Annotated[int | None, Scale(800)]]
     """Entropy of the grey levels in hundredths of a bit, from 0 to 800; None if not decoded."""
-    sharpness: NotRequired[int | None]
+    sharpness: NotRequired[Annotated[int | None, Scale(100)]]
     """Strength of edges between neighbours in percent of that at a quarter of the size, in the middle of
-    the image; None if not decoded."""
+    the image: 100 for a sharp edge, more for thin lines and noise; None if not decoded."""
     contrast: NotRequired[Annotated[int | None, Scale(128)]]
     """Standard deviation of the grey levels, from 0 to 128; None if not decoded."""
     face_score: NotRequired[Annotated[int | None, Scale(100)]]

@@ -172,6 +172,8 @@ def is_limit(error: Exception) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """Return the message of a decoder, without addresses of memory."""
+    """Return the message of a decoder, without addresses of memory; its name if it has no words."""
     words = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "the image", str(error))
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+    if isinstance(error, KeyError):  # which has a bare key
+        return f"{type(error).__name__}: {words}"
+    return words or type(error).__name__

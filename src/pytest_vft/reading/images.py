@@ -28,7 +28,7 @@ from pytest_vft.reading.webp import WebpHeader, webp_header
 from pytest_vft.tuples import from_tuple
 
 # Must be raised with each change that may affect the measurements of an image: it invalidates caches.
-MEASUREMENT_VERSION = 3
+MEASUREMENT_VERSION = 4
 
 _SIGNATURES = (
     (rb"\xff\xd8\xff", "JPEG"),

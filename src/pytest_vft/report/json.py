@@ -63,6 +63,7 @@ def as_data(report: Report) -> dict[str, Any]:
                 "severity": rule.severity,
                 **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored", "known")),
                 "undecoded": rule.undecoded,
+                "damaged": rule.damaged,
                 "unopened": rule.unopened,
                 "uncompared": rule.uncompared,
                 "partly_compared": rule.partly_compared,

@@ -239,7 +239,7 @@ def _noun(rule: RuleResult) -> str:
 def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
     compared = rule.uncompared + rule.partly_compared
-    others = rule.tally.unknown - rule.undecoded - rule.unopened - compared
+    others = rule.tally.unknown - rule.undecoded - rule.damaged - rule.unopened - compared
     if others and rule.id in report.dataset and report.sampled:
         yield others, "a sample does not tell"
         return
@@ -249,6 +249,8 @@ def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]
         yield others, "a sample does not tell" if report.sampled else "not measured"
     elif others:
         yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
+    if rule.damaged:
+        yield rule.damaged, "damaged, or in a format that is not decoded"
     if rule.unopened:
         yield rule.unopened, "not opened"
     if rule.uncompared:
@@ -265,8 +267,7 @@ def _not_decoded(report: Report, rule: RuleResult) -> str:
     if report.depth == "header":
         return "not decoded at depth header"
     if not report.urls:
-        damaged = "damaged, or too large to decode here"
-        return damaged if rule.subject == "image" else f"not opened, {damaged}"
+        return f"{'' if rule.subject == 'image' else 'not opened, or '}too large to decode here"
     if report.depth == "auto" and not report.offline:
         return "not decoded; depth full fetches whole images"
     return "offline" if report.offline else "not decoded"

@@ -14,7 +14,7 @@ from pytest_vft.naming import option
 from pytest_vft.reading.fingerprint import read_look
 from pytest_vft.reading.image_cache import ImageCache
 from pytest_vft.reading.shards import Shard
-from pytest_vft.reading.similarity import find_similar, similar_groups
+from pytest_vft.reading.similarity import alike_groups, find_similar
 from pytest_vft.runs.build_request import BuildRequest
 from pytest_vft.tables.files import RowFile
 from pytest_vft.tables.groups import GroupedRow, group_rows, split_rows
@@ -166,11 +166,12 @@ def _alike(surveys: Sequence[TableSurvey]) -> Alike:
     used = {key for one in surveys for row in one.rows if isinstance(row, GroupedRow) for key in row.keys}
     looks = {key: look for one in surveys for key, look in one.looks.items() if look and key in used}
     keys, known = list(looks), list(map(read_look, looks.values()))
-    found = find_similar([look.hash for look in known], lambda one, other: known[one].is_like(known[other]))
-    if found is None:
+    similar = find_similar([look.hash for look in known], lambda number: looks[keys[number]])
+    if similar is None:
         raise UsageError(f"{option('near')}: {count(len(keys), 'image')} need numpy 2; pip install numpy")
-    groups = [[keys[number] for number in group] for group in similar_groups(found) if len(group) > 1]
-    return Alike(groups, sum(1 for _ in found.partly_compared))
+    found = alike_groups(similar, lambda one, other: known[one].is_like(known[other]))
+    groups = [[keys[number] for number in group] for group in found.groups if len(group) > 1]
+    return Alike(groups, found.partly_compared)
 
 
 def _shown(number: int, groups: Sequence[int], splits: Sequence[Split]) -> list[int]:

@@ -92,6 +92,7 @@ def _combined(results: Sequence[RuleResult]) -> RuleResult:
         tally=sum((result.tally for result in results), Tally()),
         truncated=sum(result.truncated for result in results),
         undecoded=sum(result.undecoded for result in results),
+        damaged=sum(result.damaged for result in results),
         unopened=sum(result.unopened for result in results),
         uncompared=sum(result.uncompared for result in results),
         partly_compared=sum(result.partly_compared for result in results),

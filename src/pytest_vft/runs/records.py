@@ -109,6 +109,7 @@ def rule_result(
         tally=tally,
         truncated=linted.dropped.get(rule.id, 0),
         undecoded=linted.undecoded.get(rule.id, 0),
+        damaged=linted.damaged.get(rule.id, 0),
         unopened=linted.unopened.get(rule.id, 0),
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
