@@ -145,6 +145,19 @@ def test_discs_of_equal_grey_are_told_apart_by_their_colours(kind: str) -> None:
     assert look(red).is_like(look(saved(disc((255, 59, 80), (320, 240)), "JPEG")))
 
 
+@pytest.mark.parametrize("size", [(640, 480), (320, 240), (200, 150)])
+def test_lines_of_equal_grey_are_told_apart_by_their_colours(size: tuple[int, int]) -> None:
+    def circle(colour: tuple[int, int, int]) -> Image.Image:
+        image = Image.new("RGB", (640, 480), "white")
+        ImageDraw.Draw(image).ellipse((180, 120, 420, 360), outline=colour, width=5)
+        return image
+
+    red, green, grey = map(circle, [(200, 72, 60), (60, 135, 110), (110, 110, 110)])
+    for one in (green, grey):
+        assert not look(saved(red)).is_like(look(saved(one.resize(size), "JPEG")))
+    assert look(saved(red)).is_like(look(saved(red.resize(size), "JPEG")))
+
+
 def test_chart_in_grey_is_like_its_smaller_copy() -> None:
     chart, smaller = (saved(disc((80, 80, 80), size).convert("L")) for size in [(640, 480), (320, 240)])
 

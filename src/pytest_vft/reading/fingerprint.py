@@ -47,6 +47,9 @@ _ALIKE = 0.95
 _AT_EDGES = [round(0.1 * levels) for levels in range(256)]
 _MOST_DIFFERENT = 5  # levels
 _SIMILAR = frozenset(range(-_MOST_DIFFERENT, _MOST_DIFFERENT + 1))
+# Levels by which tints may differ: those of copies of 180 charts and pages differ by at most 1 in other sizes
+# and 3 as JPEGs of quality 20, those of thin lines in different colours by little more (measured 2026-11-30).
+_SIMILAR_TINTS = frozenset(range(-3, 4))
 _DRAWN = 80  # different levels of cells, below which an image on one ground is taken for a drawing
 _GROUND = 0.4  # of the cells have one level: the ground on which something is drawn
 _NEAR = 8  # levels that count as one
@@ -66,7 +69,7 @@ class Look(NamedTuple):
 
     def is_like(self, other: Look) -> bool:
         """Return whether both images look alike; their hashes are similar."""
-        if _NO_TINTS not in (self.tints, other.tints) and not _agree(self.tints, other.tints):
+        if _NO_TINTS not in (self.tints, other.tints) and not _agree(self.tints, other.tints, _SIMILAR_TINTS):
             return False
         if _agree(self.levels, other.levels):
             return True
@@ -75,9 +78,9 @@ class Look(NamedTuple):
         return _agree_in_other_light(*sorted((self.levels, other.levels), key=_spread))
 
 
-def _agree(ours: bytes, theirs: bytes) -> bool:
-    """Return whether two thumbnails, or their tints, have nearly the same level in each cell."""
-    return ours == theirs or _SIMILAR.issuperset(map(sub, ours, theirs))
+def _agree(ours: bytes, theirs: bytes, similar: frozenset[int] = _SIMILAR) -> bool:
+    """Return whether two thumbnails, or their tints, differ in each cell by one of the *similar* levels."""
+    return ours == theirs or similar.issuperset(map(sub, ours, theirs))
 
 
 @lru_cache(maxsize=4096)  # an image of a template is compared with many
