@@ -75,9 +75,9 @@ def cropped(image: Image.Image) -> bytes:
     return jpeg(image.crop((across, down, image.width - across, image.height - down)))
 
 
-def blurred(radius: int) -> Change:
-    """Return the change by a Gaussian blur."""
-    return lambda image: jpeg(image.filter(ImageFilter.GaussianBlur(radius)))
+def blurred(radius: int, saved: int = 90) -> Change:
+    """Return the change by a Gaussian blur, none for a radius of 0; *saved* is the quality of the JPEG."""
+    return lambda image: jpeg(image.filter(ImageFilter.GaussianBlur(radius)) if radius else image, saved)
 
 
 COPIES: Mapping[str, Change] = {
@@ -182,12 +182,16 @@ def quality(half: Sequence[Image.Image], folder: Path, python: str | None) -> No
             mine, other = sum(one[rule] for one in ours.values()), sum(one[issue] for one in theirs.values())
             print(f"  {rule}: precision {both}/{mine}, recall {both}/{other} of cleanvision's")
     for radius in (0, 2, 4, 8):
-        images = [blurred(radius)(image) if radius else jpeg(image) for image in half]
+        images = [blurred(radius)(image) for image in half]
         line = f"  blur of radius {radius}: {sum(one['blurry'] for one in verdicts(images))}/{len(half)}"
         if python:
             theirs = cleanvision({f"{n:04}.jpg": data for n, data in enumerate(images)}, folder, python)
             line += f"; cleanvision {sum(one['blurry'] for one in theirs.values())}"
         print(line)
+    for saved in (90, 50, 20):
+        sharp, soft = (verdicts([blurred(radius, saved)(image) for image in half]) for radius in (0, 4))
+        found, false = (sum(one["blurry"] for one in ours) for ours in (soft, sharp))
+        print(f"  blur of radius 4 in JPEGs of quality {saved}: {found}/{len(half)}, {false} false")
 
 
 def cleanvision(images: Mapping[str, bytes], folder: Path, python: str) -> dict[str, dict[str, bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ import pytest
 from pytest_vft import FewShot, Finding, Report, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url
 from pytest_vft.model import FileResult, RuleResult, Tally
+from pytest_vft.report.html import render_html
 from pytest_vft.report.json import as_data
 from pytest_vft.report.layout import WIDTH, Display
 from pytest_vft.report.text import render_text
@@ -181,6 +183,33 @@ def test_finding_has_title_place_pointer_and_advice() -> None:
         "  train.jsonl:4  mode is L; expected RGB or RGBA (/messages/0/content/1)\n"
         "  do: Run vft fix. By hand: Use pytest_vft.encode_image(image), which keeps\n      transparency."
     )
+
+
+def test_advice_is_given_once_if_only_some_findings_have_a_repair() -> None:
+    """White space in base64 can be removed, a letter of another alphabet cannot."""
+    url = data_url(GOOD)
+    bad = [json.dumps(example(1)).replace(url, f"{url[:60]}{letter}{url[60:]}") for letter in ("*", r"\n")]
+    Path("train.jsonl").write_text("".join(f"{line}\n" for line in bad))
+
+    report = lint("train.jsonl", select="image/invalid-base64")
+
+    (block,) = [one for one in blocks(report) if "invalid-base64" in one]
+    assert block.count("  do: ") == block.count("in one piece") == 1
+    assert "  do: Run vft fix, which repairs some of them. By hand: Write what\n" in block
+    page = render_html(report)
+    assert "Run vft fix, which repairs some of them. By hand: Write" in page
+    assert "Run vft fix. By hand" not in page
+
+
+def test_requests_of_the_batch_api_have_no_price() -> None:
+    message = {"role": "user", "content": "What is this?"}
+    request = {"custom_id": "1", "method": "POST", "url": "/v1", "body": {"messages": [message]}}
+    Path("train.jsonl").write_text(f"{json.dumps(request)}\n" * 12)
+
+    report = lint("train.jsonl")
+
+    assert report.cost is None
+    assert "$" not in render_text(report)
 
 
 def test_finding_on_a_file_has_no_line() -> None:

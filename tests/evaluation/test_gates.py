@@ -134,6 +134,9 @@ def test_choices_that_would_make_questions_closed_are_named() -> None:
     with pytest.raises(EvaluationError, match=r"'True', 'False', and none .* choices=\['True', 'False'\]"):
         assert_min_accuracy(path, 0.9, kind="closed")
     assert assert_min_accuracy(path, 0.5, kind="closed", choices=["True", "False"]).accuracy.n == 9
+    same = write_lines("same.jsonl", [prediction(n, "True", "True") for n in range(9)])
+    with pytest.raises(EvaluationError, match="name the choices: choices=LIST"):  # one is no choice
+        assert_min_accuracy(same, 0.9, kind="closed")
 
 
 def test_missing_predictions_fail_a_gate_and_no_measurement() -> None:

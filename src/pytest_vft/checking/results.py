@@ -180,10 +180,10 @@ def _unsettled(files: Sequence[FileTotals]) -> Mapping[str, Sequence[tuple[str, 
 
 
 def _cost(trained: Sequence[ShardTotals], image_tokens: ImageTokens) -> Cost | None:
-    """Return the tokens of *trained*, without a price; None if there are no tokens."""
+    """Return the tokens of *trained*, without a price; None if no example could be read."""
     at_least = sum(file.tokens_at_least for file in trained)
     at_most = sum(file.tokens_at_most for file in trained)
-    if not at_most:
+    if not at_least:  # what only looks like examples, such as requests, has no text that is surely trained on
         return None
     low_at_least, low_at_most = at_least, at_most
     if image_tokens.low_detail is not None:

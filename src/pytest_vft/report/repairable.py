@@ -9,12 +9,22 @@ from pytest_vft.model import Finding, Report
 from pytest_vft.reading.object_paths import is_object
 from pytest_vft.text import safe
 
+FIX_FIRST = "Run vft fix. By hand: "  # what advice on a finding with a safe repair starts with
+_FIX_SOME = "Run vft fix, which repairs some of them. By hand: "
 _MOST_FILES = 3  # that are named in a command
 
 
 def mark(findings: Iterable[Finding]) -> str:
     """Return the mark of a rule some of whose *findings* have a safe repair, "" for others."""
     return " [*]" if any(finding.fix and not finding.unsafe for finding in findings) else ""
+
+
+def advice_on(findings: Iterable[Finding]) -> list[str]:
+    """Return what to do about *findings* of one rule, each text once, whether or not it has a repair."""
+    found = dict.fromkeys(finding.advice for finding in findings)
+    both = {one for one in found if FIX_FIRST + one in found}
+    texts = [_FIX_SOME + one if one in both else one for one in found]
+    return [one for one in texts if one.removeprefix(FIX_FIRST) not in both]
 
 
 def repair_name(finding: Finding) -> str:

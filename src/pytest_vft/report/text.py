@@ -10,7 +10,7 @@ from pytest_vft.report.baseline import gone_words
 from pytest_vft.report.folding import by_message, fold
 from pytest_vft.report.layout import DEFAULT, WIDTH, Display, advice_lines, findings_lines, remarked, wrapped
 from pytest_vft.report.people import people_line
-from pytest_vft.report.repairable import mark
+from pytest_vft.report.repairable import advice_on, mark
 from pytest_vft.report.unsettled import cause_and_lines, unsettled_lines
 from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
@@ -167,7 +167,7 @@ def _rule(report: Report, rule: RuleResult, findings: Sequence[Finding], display
     if hidden:
         yield f"  ... and {hidden:,} more (--max-shown=0 shows them)"
     yield from _not_kept(rule)
-    for advice in dict.fromkeys(finding.advice for finding in findings):
+    for advice in advice_on(findings):
         yield from advice_lines(advice, width=width)
 
 

@@ -16,6 +16,7 @@ from pytest_vft.model import Finding, Report, RuleResult, Severity, Tally, Unset
 from pytest_vft.reading.compression import PACKED
 from pytest_vft.reading.links import masked
 from pytest_vft.reading.remote import FetchResults
+from pytest_vft.report.repairable import FIX_FIRST
 from pytest_vft.runs.notes import (
     allowed_notes,
     description_notes,
@@ -83,7 +84,7 @@ def _advice(rule: Rule, path: str, found: ShardFinding, advice: str) -> str:
     """Return *advice* on *found*, after a safe repair, if vft fix can write the file at *path*."""
     if not found.fix or rule.unsafe or path.endswith(PACKED) or os.path.basename(path) == "-":  # noqa: PTH119 - a Path takes five times the time
         return advice
-    return f"Run vft fix. By hand: {advice}"
+    return FIX_FIRST + advice
 
 
 def rule_result(

@@ -31,7 +31,8 @@ def no_questions(kind: Kind | None, answers: Sequence[Answer]) -> str:
         return f"there are no open questions: the actual answers of all {number} are Yes, No or choices"
     shown = ", ".join(repr(safe(truth)) for truth in truths[:_SHOWN_TRUTHS])
     more = ", ..." if len(truths) > _SHOWN_TRUTHS else ""
-    choices = "LIST" if more or any("," in truth for truth in truths) else ",".join(map(safe, truths))
+    is_list = 1 < len(truths) <= _SHOWN_TRUTHS and not any("," in truth for truth in truths)
+    choices = ",".join(map(safe, truths)) if is_list else "LIST"  # a single one tells no others
     return (
         f"there are no closed questions: the actual answers of {number} are {shown}{more}, and none is Yes, "
         f"No or a choice; name the choices: {option('choices', choices)}"

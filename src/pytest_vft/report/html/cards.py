@@ -14,6 +14,7 @@ from pytest_vft.report.html.album import Album
 from pytest_vft.report.html.budget import CardBudget
 from pytest_vft.report.html.examples import ExampleSource, Places, ShownExample, read_examples
 from pytest_vft.report.html.left_out import lines_left_out
+from pytest_vft.report.repairable import advice_on
 from pytest_vft.report.reread import entry_number
 from pytest_vft.report.text import amount
 from pytest_vft.text import count, safe
@@ -141,7 +142,7 @@ def galleries(report: Report, maker: CardMaker, most: int = CARDS_OF_RULE) -> li
                 number,
                 rule,
                 amount(rule, findings),
-                list(dict.fromkeys(one.advice for one in findings)) or [rule.advice],
+                advice_on(findings) or [rule.advice],
                 next((one.skips for one in findings if one.skips), ""),
                 cards,
                 left,
