@@ -11,13 +11,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from face_nets import write_centerface, write_other, write_yunet
@@ -30,9 +27,6 @@ from pytest_vft.cli import main
 from pytest_vft.reading.faces import FaceModel, Faces, read_model, stored_box
 from pytest_vft.reading.image_reader import ImageReader
 from pytest_vft.reading.interrupts import interrupts_held
-from pytest_vft.reading.measurers import Columns
-from pytest_vft.reading.quality import Colours, Sharpness
-from pytest_vft.reading.views import DecodedImage, View
 from pytest_vft.report.formats import render
 from pytest_vft.report.html import render_html
 from pytest_vft.report.json import as_data
@@ -255,26 +249,6 @@ def test_damaged_images_and_those_that_are_not_decoded_have_no_score() -> None:
 )
 def test_images_of_any_kind_have_a_score(kind: str) -> None:
     assert column(yunet(), draw(f"{kind} shows=shapes")[1])["face_score"] is not None
-
-
-@pytest.mark.parametrize("image", ["jpeg 1400x1000 rgb shows=face", "jpeg 1283x967 l shows=shapes"])
-def test_score_does_not_depend_on_what_else_is_measured(image: str) -> None:
-    class Large(NamedTuple):
-        id: str = "large"
-        columns: tuple[str, ...] = ("pixels",)
-        views: frozenset[View] = frozenset({"large"})
-
-        def measure(self, images: Sequence[DecodedImage]) -> Sequence[Columns]:
-            return [{"pixels": one.large and sha256(one.large.tobytes()).hexdigest()} for one in images]
-
-    data = draw(image)[1]
-    alone, beside = (
-        next(iter(ImageReader(full=True, measurers=(Large(), *others)).measure([data]))).content["large"]
-        for others in ((), (Colours(), Sharpness()))
-    )
-
-    assert alone == beside
-    assert alone["pixels"]
 
 
 def test_scores_are_kept_for_each_model(monkeypatch: pytest.MonkeyPatch) -> None:

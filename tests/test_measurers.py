@@ -26,7 +26,6 @@ from pytest_vft.reading.image_store import ImageStore
 from pytest_vft.reading.images import ImageMeasurements
 from pytest_vft.reading.measurers import Measurer
 from pytest_vft.reading.quality import Colours, Light, Sharpness
-from pytest_vft.reading.views import decoding_factor
 
 ALL: tuple[Measurer, ...] = (Colours(), Light(), Sharpness(), Fingerprints())
 FILES = {
@@ -164,26 +163,6 @@ def test_chart_in_grey_is_like_its_smaller_copy() -> None:
     assert look(chart).is_like(look(smaller))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_fingerprint_does_not_depend_on_what_else_is_measured(kind: str) -> None:
-    for image in (disc((255, 59, 80)), Image.open(io.BytesIO(FILES["png"]))):
-        data = saved(image, kind)
-
-        assert look(data, Colours(), Light()).is_like(look(data))
-        assert look(data, Colours(), Light()).tints == look(data).tints
-
-
-def test_content_does_not_depend_on_the_images_before() -> None:
-    """A JPEG after one whose grey has few levels is decoded with its colours at once."""
-    measurers = (Light(), Fingerprints())
-    files = [saved(disc(colour), "JPEG") for colour in [(255, 59, 80), (0, 184, 105), (80, 80, 80)]]
-    files += [*FILES.values(), *reversed(files)]
-
-    together = [image.content for image in ImageReader(True, measurers=measurers).measure(files)]
-
-    assert together == [measure(data, *measurers).content for data in files]
-
-
 def test_tints_of_a_jpeg_without_luma_are_known() -> None:
     red, green = (disc(colour) for colour in [(255, 59, 80), (0, 184, 105)])
     file = io.BytesIO()
@@ -196,22 +175,6 @@ def test_tints_of_a_jpeg_without_luma_are_known() -> None:
 def test_tiny_images_are_measured() -> None:
     for size in [(1, 1), (1, 9), (7, 7), (9, 1)]:
         assert measure(saved(Image.new("RGB", size, "red"))).content.keys() == {one.id for one in ALL}
-
-
-@pytest.mark.parametrize(
-    ("size", "views", "factor"),
-    [
-        ((512, 512), {"grey"}, 8),
-        ((383, 2_000), {"grey"}, 4),
-        ((95, 100), {"grey"}, 1),
-        ((512, 512), {"grey", "colour"}, 8),
-        ((2_560, 600), {"grey", "large"}, 8),
-        ((2_559, 600), {"grey", "large"}, 4),
-        ((2_559, 600), {"grey", "centre"}, 1),
-    ],
-)
-def test_reduction_leaves_enough_of_an_image(size: tuple[int, int], views: set[str], factor: int) -> None:
-    assert decoding_factor(*size, views) == factor  # type: ignore[arg-type]  # sets of literals
 
 
 # When it is measured

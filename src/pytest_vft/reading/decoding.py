@@ -7,7 +7,7 @@ their size is known, and reports the JPEG of a phone as MPO.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from io import BytesIO
 from typing import Literal, NamedTuple
 
@@ -74,13 +74,13 @@ def decode_ordinary(
     """Return the ordinary JPEG in *data*, reduced as far as *views* allow; all its data are decoded.
 
     It is in grey, whatever its colours, unless *views* need these, and then in YCbCr, whose luma is the same
-    grey. Return None if Pillow's decoder does not decode it; decode() finds out why.
+    grey. Return None if Pillow's decoder does not decode it so; decode() finds out why.
     """
     if mode not in _COLOURS or width * height > MOST_PIXELS_OF_ANY_JPEG:
         return None
     factor = decoding_factor(width, height, views) if views else _EIGHTH
     if mode == "RGB":
-        mode = "YCbCr" if needs_colour(views) or "tints" in views else "L"
+        mode = "YCbCr" if needs_colour(width, height, views) else "L"
     try:
         size = (-(-width // factor), -(-height // factor))
         return Image.frombytes(mode, size, data, "jpeg", mode, "", factor, 0)
@@ -91,7 +91,7 @@ def decode_ordinary(
 def decode(
     image: ImageFile.ImageFile, data: bytes, *, ended: bool, bounded: bool, views: Collection[View] = ()
 ) -> Decoded:
-    """Decode *image*, opened from *data*, a JPEG reduced as far as *views* allow, in grey for "tints".
+    """Decode *image*, opened from *data*; a JPEG as decode_ordinary() does.
 
     The damage does not depend on *views*: whatever fails for them is decoded again without them.
     """
@@ -100,18 +100,30 @@ def decode(
     failure: Damage = "undecodable" if ended else "truncated"
     if not isinstance(image, JpegImageFile):
         return _load(image, data, failure, bounded=bounded)
-    frame = frame_of(data)
     found = Decoded(None)
+    frame = frame_of(data)
     if not (frame and frame.lossless):  # a lossless JPEG cannot be decoded at an eighth
-        factor = _factor(image, data, views)
-        mode = "RGB" if image.mode == "RGB" and needs_colour(views) else "L"
-        found = _load(image, data, failure, bounded=bounded, factor=factor, mode=mode)
-        if found.problem and (factor, mode) != (_EIGHTH, "L"):
-            found = _load(_Jpeg(BytesIO(data)), data, failure, bounded=bounded, factor=_EIGHTH)
-        if found.problem is None:
-            return found
-    whole = _load(_Jpeg(BytesIO(data)), data, failure, bounded=bounded)
+        for factor, mode in _ways(image, data, views):
+            found = _load(image, data, failure, bounded=bounded, factor=factor, mode=mode)
+            if found.problem is None:
+                return found
+            image = _Jpeg(BytesIO(data))
+    whole = _load(image, data, failure, bounded=bounded)
     return found if whole.damage is None else whole
+
+
+def _ways(image: JpegImageFile, data: bytes, views: Collection[View]) -> Iterator[tuple[int, str]]:
+    """Yield by which factors and to which modes *image* is reduced, each if those before it fail.
+
+    A JPEG without luma is not converted to YCbCr; the grey of its RGB is what the decoder returns in grey.
+    """
+    factor = _factor(image, data, views)
+    if image.mode == "RGB" and needs_colour(*image.size, views):
+        yield factor, "YCbCr"
+        yield factor, "RGB"
+    elif factor != _EIGHTH:
+        yield factor, "L"
+    yield _EIGHTH, "L"
 
 
 def _factor(image: JpegImageFile, data: bytes, views: Collection[View]) -> int:

@@ -50,7 +50,7 @@ class Faces:
     @property
     def id(self) -> str:
         """The name, the version, and the beginning of the hash of the model."""
-        return f"faces 3 {self.model.sha256[:16]}"
+        return f"faces 4 {self.model.sha256[:16]}"
 
     def measure(self, images: Sequence[DecodedImage]) -> Sequence[Columns]:
         """Return the score, from 0 to 100, and the box of the most likely face in each of *images*."""

@@ -136,7 +136,7 @@ def _image(levels: bytes) -> Image.Image:
 class Fingerprints:
     """The fingerprints of images, in base64."""
 
-    id: str = "fingerprint 5"
+    id: str = "fingerprint 6"
     columns: tuple[str, ...] = ("fingerprint",)
     views: frozenset[View] = frozenset({"grey", "tints"})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from PIL import Image
@@ -10,7 +10,7 @@ from PIL import Image
 from pytest_vft.reading.exif import UPRIGHT
 from pytest_vft.reading.images import ImageMeasurements, read_image
 from pytest_vft.reading.measurers import MOST_IN_BATCH, Measurer, measure_content, needed_views
-from pytest_vft.reading.views import DecodedImage, View, see
+from pytest_vft.reading.views import DecodedImage, LargerView, View, opaque, see, see_larger, see_tints
 
 # The measurements of an image, and what measurers see of it: None if its header cannot be read.
 _Seen = tuple[ImageMeasurements, DecodedImage | None]
@@ -58,52 +58,40 @@ class ImageReader(NamedTuple):
             yield image.with_content(next(contents)) if seen else image
 
     def _look(self, data: bytes, views: frozenset[View], *, expects_tints: bool) -> _Seen:
-        """Return the measurements of the image in *data*, and its *views*, for which it may be decoded twice.
+        """Return the measurements of the image in *data*, and its *views*, for which it may be decoded again.
 
-        A decoder that reduces an image and Pillow differ a little, so the larger view is that of a run that
-        does not need the centre: what is measured there is the same in each run. A JPEG is decoded in grey
-        unless its colours are needed: where its grey has few levels, once more for its tints. Such images
-        come together, so tints are decoded at once if the run *expects_tints*, which changes no view.
+        A JPEG is decoded in grey unless its colours are needed: where its grey has few levels, again for its
+        tints. Such images come together, so tints are decoded at once if the run *expects_tints*.
         """
-        both = views >= {"centre", "large"}
-        first = views - {"large"} if both else views
-        image, seen = self._read(data, first, first if expects_tints else first - {"tints"})
-        if seen is None or seen.grey is None:
-            return image, seen
-        if both:
-            _, larger = self._read(data, views - {"centre"})
-            seen = seen._replace(large=larger and larger.large)
+        image, decoded = self._decode(data, views if expects_tints else views - {"tints"})
+        mode, width, height = image.mode, image.width, image.height
+        if mode is None or width is None or height is None:
+            return image, None
+        if decoded is None:
+            return image, DecodedImage(mode, width, height)
+        seen = see(mode, width, height, image.orientation or UPRIGHT, decoded, views)
         if "tints" in views and seen.has_few_levels and seen.tints is None:
-            seen = seen._replace(tints=self._tints(data))
+            _, tinted = self._decode(data, frozenset({"grey", "tints"}))
+            seen = seen._replace(tints=tinted and see_tints(seen, tinted))
+        if "large" in views:
+            seen = seen._replace(large=self._larger("large", data, seen, decoded))
+        if "centre" in views:
+            seen = seen._replace(centre=self._larger("centre", data, seen, decoded))
         return image, seen
 
-    def _tints(self, data: bytes) -> Image.Image | None:
-        """Return the tints of the JPEG in *data*, in RGB if its decoder does not return YCbCr."""
-        _, seen = self._read(data, frozenset({"grey", "tints"}))
-        if seen is not None and seen.tints is None:
-            _, seen = self._read(data, frozenset({"grey", "colour"}))
-            return seen and seen.colour
-        return seen and seen.tints
+    def _larger(
+        self, view: LargerView, data: bytes, seen: DecodedImage, decoded: Image.Image
+    ) -> Image.Image | None:
+        """Return the larger *view* of what was *decoded* for the small ones, or of *data* decoded for it."""
+        found = see_larger(view, seen, decoded)
+        if found is None:
+            _, again = self._decode(data, frozenset({view}))
+            found = again and see_larger(view, seen, again)
+        return found
 
-    def _read(self, data: bytes, views: frozenset[View], needed: frozenset[View] | None = None) -> _Seen:
-        """Return the measurements of the image in *data*, decoded as it is *needed*, and its *views*."""
-        image, decoded = read_image(
-            data,
-            full=self.full,
-            whole=self.whole,
-            bounded=self.bounded,
-            views=views if needed is None else needed,
-        )
-        return image, _seen(image, decoded, views)
-
-
-def _seen(
-    image: ImageMeasurements, decoded: Image.Image | None, views: Collection[View]
-) -> DecodedImage | None:
-    """Return *image* as measurers see it, None without a size; only by its header if it was not decoded."""
-    mode, width, height = image.mode, image.width, image.height
-    if mode is None or width is None or height is None:
-        return None
-    if decoded is None or image.damage != "none" or not views:
-        return DecodedImage(mode, width, height)
-    return see(mode, width, height, image.orientation or UPRIGHT, decoded, views)
+    def _decode(self, data: bytes, views: frozenset[View]) -> tuple[ImageMeasurements, Image.Image | None]:
+        """Return the measurements of the image in *data*, and what was decoded for *views* if it is sound."""
+        image, decoded = read_image(data, full=self.full, whole=self.whole, bounded=self.bounded, views=views)
+        if decoded is None or image.damage != "none" or not views:
+            return image, None
+        return image, opaque(decoded)

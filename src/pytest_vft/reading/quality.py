@@ -32,7 +32,7 @@ _NOISE = 8  # levels by which bands differ after lossy encoding of a grey image
 class Colours:
     """Whether an image has colours."""
 
-    id: str = "colours 3"
+    id: str = "colours 4"
     columns: tuple[str, ...] = ("colours",)
     views: frozenset[View] = frozenset({"colour"})
 
@@ -55,7 +55,7 @@ def _has_colours(image: DecodedImage) -> bool | None:
 class Light:
     """How dark, bright and varied an image is, by the histogram of its small grey view."""
 
-    id: str = "light 3"
+    id: str = "light 4"
     columns: tuple[str, ...] = ("lights", "shades", "entropy")
     views: frozenset[View] = frozenset({"grey"})
 
@@ -75,7 +75,7 @@ class Light:
 class Sharpness:
     """How sharp an image is, by fine against coarse edges in the middle."""
 
-    id: str = "sharpness 2"
+    id: str = "sharpness 3"
     columns: tuple[str, ...] = ("sharpness", "contrast")
     views: frozenset[View] = frozenset({"grey", "centre"})
 

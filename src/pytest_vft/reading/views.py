@@ -1,4 +1,7 @@
-"""What measurers see of a decoded image: its header, and views that one decode serves."""
+"""What measurers see of a decoded image: its header, and views of its pixels.
+
+The small views always come from one reduction, whatever else is needed, so that all runs measure the same.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from PIL import Image
 
 # A small grey image, the same in colour, the same with tints if grey has few levels, a larger one in colour,
 # and a square from the middle at full size.
-View = Literal["grey", "colour", "tints", "large", "centre"]
+LargerView = Literal["large", "centre"]
+View = Literal["grey", "colour", "tints"] | LargerView
 
 GREY_MODES = ("1", "L", "LA", "I;16", "I", "F")
 
@@ -70,22 +74,26 @@ class DecodedImage(NamedTuple):
         return self.grey is not None and self.entropy < FEW_LEVELS
 
 
-def needs_colour(views: Collection[View]) -> bool:
-    """Return whether *views* cannot be made of a grey image."""
-    return "colour" in views or "large" in views
-
-
 def small_factor(width: int, height: int) -> int:
     """Return by which factor an image is reduced for the views grey and colour."""
     return _factor(min(width, height), _SHORTEST_SIDE)
 
 
 def decoding_factor(width: int, height: int, views: Collection[View]) -> int:
-    """Return by which factor a decoder may reduce an image so that it serves *views*."""
-    if "centre" in views:
-        return 1
-    small = small_factor(width, height)
-    return min(small, _large_factor(width, height)) if "large" in views else small
+    """Return by which factor a JPEG is reduced for *views*: that of the small ones if grey is among them.
+
+    Otherwise, *views* are a larger one that the decode for the small ones does not serve.
+    """
+    if "grey" in views:
+        return small_factor(width, height)
+    return 1 if "centre" in views else _large_factor(width, height)
+
+
+def needs_colour(width: int, height: int, views: Collection[View]) -> bool:
+    """Return whether what is decoded for *views* must have colours, as far as it serves them."""
+    if "colour" in views or "tints" in views:
+        return True
+    return "large" in views and decoding_factor(width, height, views) <= _large_factor(width, height)
 
 
 def _large_factor(width: int, height: int) -> int:
@@ -99,18 +107,32 @@ def _factor(side: int, least: int) -> int:
     return factor
 
 
+def opaque(image: Image.Image) -> Image.Image:
+    """Return *image* in mode L, RGB or YCbCr, on white if it is transparent."""
+    if image.mode in ("L", "RGB", "YCbCr"):
+        return image
+    if image.mode in ("1", "I;16", "I", "F"):
+        return _eight_bits(image)
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    shown = image.convert("RGBA")
+    ground = Image.new("RGBA", shown.size, _WHITE)
+    ground.alpha_composite(shown)
+    return ground.convert("RGB")
+
+
 def see(  # noqa: PLR0913, PLR0917 - the header, what was decoded, and what is asked for
     mode: str, width: int, height: int, orientation: int, decoded: Image.Image, views: Collection[View]
 ) -> DecodedImage:
-    """Return the *views* of the image with this header, *decoded* whole or reduced."""
-    reduced = max(1, round(max(width, height) / max(decoded.size)))
-    opaque = _opaque(decoded)
-    turn = _UPRIGHT.get(orientation)
+    """Return the small *views* of the image with this header, *decoded* whole or reduced, and opaque.
+
+    Its tints are left out if it was decoded in grey.
+    """
     factor = small_factor(width, height)
-    small = _view(opaque, factor / reduced, turn)
+    small = _view(decoded, factor / _reduction(width, height, decoded), orientation)
     grey = _grey(small)
     entropy = grey.entropy()
-    has_tints = entropy < FEW_LEVELS and "tints" in views and (small.mode != "L" or mode in GREY_MODES)
+    has_tints = "tints" in views and entropy < FEW_LEVELS and (small.mode != "L" or mode in GREY_MODES)
     return DecodedImage(
         mode,
         width,
@@ -118,19 +140,38 @@ def see(  # noqa: PLR0913, PLR0917 - the header, what was decoded, and what is a
         grey=grey,
         colour=_in_colour(small) if "colour" in views else None,
         tints=_tinted(small) if has_tints else None,
-        large=_in_colour(_view(opaque, _large_factor(width, height) / reduced, turn))
-        if "large" in views
-        else None,
-        centre=_grey(_centre(opaque)) if "centre" in views and reduced == 1 else None,
         orientation=orientation,
-        covered=_covered(width / factor, height / factor, grey) if turn is None else None,
+        covered=None if orientation in _UPRIGHT else _covered(width / factor, height / factor, grey),
         entropy=entropy,
     )
 
 
-def _view(image: Image.Image, factor: float, turn: Image.Transpose | None) -> Image.Image:
-    """Return *image* reduced by *factor*, if that is above 1, and turned."""
+def see_tints(image: DecodedImage, decoded: Image.Image) -> Image.Image:
+    """Return the tints of *image*, *decoded* in colours."""
+    factor = small_factor(image.width, image.height) / _reduction(image.width, image.height, decoded)
+    return _tinted(_view(decoded, factor, image.orientation))
+
+
+def see_larger(view: LargerView, image: DecodedImage, decoded: Image.Image) -> Image.Image | None:
+    """Return the larger *view* of *image*, None if it was reduced by more than that needs when *decoded*."""
+    needed = decoding_factor(image.width, image.height, (view,))
+    reduced = _reduction(image.width, image.height, decoded)
+    if reduced > needed:
+        return None
+    if view == "centre":
+        return _grey(_centre(decoded))
+    return _in_colour(_view(decoded, needed / reduced, image.orientation))
+
+
+def _reduction(width: int, height: int, decoded: Image.Image) -> int:
+    """Return by which factor an image of this size was reduced when it was *decoded*."""
+    return max(1, round(max(width, height) / max(decoded.size)))
+
+
+def _view(image: Image.Image, factor: float, orientation: int) -> Image.Image:
+    """Return *image* reduced by *factor*, if that is above 1, and turned upright."""
     small = image.reduce(int(factor)) if factor > 1 else image
+    turn = _UPRIGHT.get(orientation)
     return small if turn is None else small.transpose(turn)
 
 
@@ -153,20 +194,6 @@ def _grey(image: Image.Image) -> Image.Image:
     if image.mode == "YCbCr":  # the luma, which is what a decoder returns for a JPEG in grey
         return image.getchannel("Y")
     return image if image.mode == "L" else image.convert("L")
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """Return *image* in mode L, RGB or YCbCr, on white if it is transparent."""
-    if image.mode in ("L", "RGB", "YCbCr"):
-        return image
-    if image.mode in ("1", "I;16", "I", "F"):
-        return _eight_bits(image)
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    shown = image.convert("RGBA")
-    ground = Image.new("RGBA", shown.size, _WHITE)
-    ground.alpha_composite(shown)
-    return ground.convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
