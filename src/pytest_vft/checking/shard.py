@@ -219,10 +219,15 @@ class ShardLinter:
 
     def _count_unknown(self, verdicts: Verdicts, image: ImageFacts, totals: ShardTotals) -> None:
         """Count the unknown *verdicts* on *image* whose cause is known."""
-        causes = (("damaged", is_damaged), ("undecoded", is_undecoded), ("unopened", is_unopened))
-        cause = next((name for name, is_cause in causes if is_cause(image)), None)
-        if cause:
-            totals.count(cause, self._judge.unknown("image", verdicts))
+        if is_damaged(image):
+            cause = "damaged"
+        elif is_undecoded(image):
+            cause = "undecoded"
+        elif is_unopened(image):
+            cause = "unopened"
+        else:
+            return
+        totals.count(cause, self._judge.unknown("image", verdicts))
 
     def _read_elements(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Like _read(), for a part of an array."""
