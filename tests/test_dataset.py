@@ -316,6 +316,25 @@ def test_image_asked_about_in_two_splits_is_found_and_a_leaked_turn_is_only_a_le
     ]
 
 
+def test_image_of_a_conversation_is_that_of_its_last_question(tmp_path: Path) -> None:
+    def conversation(*numbers: int, question: str = "And who drew it?") -> str:
+        asked = [one for number in numbers for one in (ask("What is it?", number), answer("A dog."))]
+        return example(*asked, {"role": "user", "content": question}, answer("Ann"))
+
+    train = [conversation(1), conversation(3, 4)]
+    others = [conversation(3, 5), conversation(2, question="Who sold it?")]
+    assert found(tmp_path, ("train", train), ("validation", others)) == []
+    again = [
+        conversation(1, question="Who sold it?"),
+        conversation(5, 4),
+        example(ask("Who?", 1), answer("Ann")),
+    ]
+    assert found(tmp_path, ("train", train), ("test", again)) == [
+        ("dataset/image-in-two-splits", "1.jsonl", 1, ""),
+        ("dataset/image-in-two-splits", "1.jsonl", 2, ""),
+    ]
+
+
 # However the turns lie.
 
 

@@ -233,7 +233,8 @@ def test_images_of_all_files(files: list[tuple[Split, list[tuple[int, int, str |
     for one, number in numbers.items():
         key, split = one
         assert (images.first(number), SPLITS[images.split(number)]) == (places[one], split)
-        assert images.is_in_several(number) == any((key, other) in numbers for other in {*SPLITS} - {split})
+        earlier = SPLITS[: SPLITS.index(split)]
+        assert images.is_in_earlier_split(number) == any((key, other) in numbers for other in earlier)
     known, flat, unknown = images.divided()
     found = {one: images.fingerprint(one) for one in known}
     found |= dict.fromkeys(flat, b"") | dict.fromkeys(unknown)
@@ -251,30 +252,28 @@ def drawing(ground: int, flips: Iterable[int]) -> bytes:
 
 DRAWINGS = st.lists(
     st.builds(drawing, st.sampled_from([232, 236, 240, 244]), st.lists(st.integers(0, 9), max_size=4)),
-    max_size=6,
+    min_size=8,
+    max_size=8,
 )
+KEYS = st.lists(st.integers(0, 7), max_size=6, unique=True)  # of drawings in a split
 
 
-def findings_of(
-    splits: Sequence[Sequence[bytes]],
-) -> tuple[set[bytes], set[bytes], set[tuple[str, int, str]]]:
-    """Return drawings that leak and that are near copies, and each with its place and the earlier one."""
+def findings_of(drawings: Sequence[bytes], splits: Sequence[Sequence[int]]) -> set[tuple[str, str, int, str]]:
+    """Return the kind, the split, the key and the earlier place of each drawing that looks like another."""
     opened = OpenedFile(0, "jsonl", byte_order_mark=False, error=None)
     files = []
-    by_key: dict[int, bytes] = {}
-    for split, drawings in zip(SPLITS, splits, strict=True):
+    for split, keys in zip(SPLITS, splits, strict=True):
         looks = LookTable()
-        for number, one in enumerate(drawings, 1):
-            by_key[len(by_key)] = one
-            looks.append(number, len(by_key) - 1, b64encode(one).decode(), damaged=False)
-        totals = ShardTotals(lines=len(drawings), looks=looks)
+        for number, key in enumerate(keys, 1):
+            looks.append(number, key, b64encode(drawings[key]).decode(), damaged=False)
+        totals = ShardTotals(lines=len(keys), looks=looks)
         files.append(FileTotals(Source(split, split), frozenset(), opened, totals=totals))
-    compared = compare_images(files, (SIMILAR_IMAGE, NEAR_COPY), decoded=True)
-    found = [subject for subject in compared.subjects if subject.facts["similar"]]
-    leaks, copies = (
-        {by_key[one.key] for one in found if one.facts["kind"] == kind} for kind in (SIMILAR_IMAGE, NEAR_COPY)
-    )
-    return leaks, copies, {(one.facts["kind"], one.key, str(one.first)) for one in found}
+    subjects = compare_images(files, (SIMILAR_IMAGE, NEAR_COPY), decoded=True).subjects
+    return {
+        (one.facts["kind"], one.places[0].split, one.key, str(one.first))
+        for one in subjects
+        if one.facts["similar"]
+    }
 
 
 def are_alike(one: bytes, other: bytes) -> bool:
@@ -283,26 +282,28 @@ def are_alike(one: bytes, other: bytes) -> bool:
 
 
 @settings(deadline=None)
-@given(st.tuples(DRAWINGS, DRAWINGS, DRAWINGS), st.randoms(use_true_random=False))
+@given(DRAWINGS, st.tuples(KEYS, KEYS, KEYS), st.randoms(use_true_random=False))
 def test_findings_are_those_of_comparing_all_in_any_order(
-    splits: tuple[list[bytes], ...], chance: random.Random
+    drawings: list[bytes], splits: tuple[list[int], ...], chance: random.Random
 ) -> None:
-    images = [(split, number, one) for split, drawings in zip(SPLITS, splits, strict=True)
-              for number, one in enumerate(drawings, 1)]  # fmt: skip
     expected = set()
-    for at, (split, _, one) in enumerate(images):
-        alike = [(where, line) for where, line, other in images[:at] if are_alike(one, other)]
-        for kind, earlier in (
-            (NEAR_COPY, [place for place in alike if place[0] == split]),
-            (SIMILAR_IMAGE, [place for place in alike if place[0] != split]),
-        ):
-            if earlier:
-                expected.add((kind, at, f"{earlier[0][0]}:{earlier[0][1]}"))
+    before: list[tuple[Split, int, int]] = []  # split, line and key
+    for split, keys in zip(SPLITS, splits, strict=True):
+        for line_, key in enumerate(keys, 1):
+            alike = [one for one in before if one[2] != key and are_alike(drawings[one[2]], drawings[key])]
+            for kind, earlier in (
+                (NEAR_COPY, [one for one in alike if one[0] == split]),
+                (SIMILAR_IMAGE, [one for one in alike if one[0] != split]),
+            ):
+                is_there = kind == SIMILAR_IMAGE and any(one[0] != split and one[2] == key for one in before)
+                if earlier and not is_there:
+                    expected.add((kind, split, key, f"{earlier[0][0]}:{earlier[0][1]}"))
+            before.append((split, line_, key))
 
-    leaks, _, found = findings_of(splits)
-
-    assert found == expected
-    assert findings_of([chance.sample(one, len(one)) for one in splits])[0] == leaks
+    assert findings_of(drawings, splits) == expected
+    shuffled = [chance.sample(keys, len(keys)) for keys in splits]
+    leaks = {one[:3] for one in expected if one[0] == SIMILAR_IMAGE}
+    assert {one[:3] for one in findings_of(drawings, shuffled) if one[0] == SIMILAR_IMAGE} == leaks
 
 
 def test_images_built_into_splits_do_not_look_alike(tmp_path: Path) -> None:
@@ -319,8 +320,8 @@ def test_images_built_into_splits_do_not_look_alike(tmp_path: Path) -> None:
         report = lint(tmp_path / "out/train.jsonl", **paths, select="dataset/near-split-leak")
         assert not report.findings
         assert [rule.tally.checked for rule in report.rules if rule.id == "dataset/near-split-leak"] == [9]
-    leaks, *_ = findings_of([[drawing(240, ()), drawing(236, ())], [drawing(232, ())], []])
-    assert leaks == {drawing(232, ())}
+    found_ = findings_of([drawing(ground, ()) for ground in (240, 236, 232)], [[0, 1], [2], []])
+    assert (SIMILAR_IMAGE, "validation", 2, "train:2") in found_
 
 
 # Formats of copies of one photo: some are converted for a target, some are not decoded.

@@ -31,8 +31,8 @@ class Compared(NamedTuple):
 def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded: bool) -> Compared:
     """Return the subjects of *kinds* in *files*, which are in the order of splits.
 
-    They are of unknown likeness if the images were not *decoded*. An image that is in several splits does
-    not count as one that looks like another one of an earlier split: other rules report it.
+    They are of unknown likeness if the images were not *decoded*. An image that is in an earlier split
+    as it is does not count as one that looks like one there: other rules report it.
     """
     images = DistinctImages(files, decoded=decoded)
     known, flat, unknown = images.divided()
@@ -52,11 +52,11 @@ def compare_images(files: Sequence[FileTotals], kinds: Sequence[str], *, decoded
     subjects: list[Recurring] = []
     partly: dict[str, int] = {}
     for kind in kinds:
-        alike = {
-            at: _subject(kind, images, known[at], known[earlier])
-            for at, earlier in _pairs(similar, earliest[kind])
-            if kind == NEAR_COPY or (splits[earlier] != splits[at] and not images.is_in_several(known[at]))
-        }
+        alike: dict[int, Recurring] = {}
+        for at, earlier in _pairs(similar, earliest[kind]):
+            is_leak = splits[earlier] != splits[at] and not images.is_in_earlier_split(known[at])
+            if is_leak or kind == NEAR_COPY:
+                alike[at] = _subject(kind, images, known[at], known[earlier])
         subjects += [subject for _, subject in sorted(alike.items())]
         partly[kind] = cut = sum(at not in alike for at in _in_part(similar, kind, splits))
         for rest, number, likeness in (

@@ -44,7 +44,7 @@ class DistinctImages:
                 self._fingerprints.append(fingerprint)
             elif self._fingerprints[number] == _UNKNOWN:
                 self._fingerprints[number] = fingerprint
-        self._in_several = repeated([self.keys])
+        self._again = self._numbers_again()
 
     def _decoded(self) -> Iterator[_Row]:
         known = 0
@@ -93,6 +93,17 @@ class DistinctImages:
         """Return the number of the split of the first place of an image."""
         return SPLITS.index(self._files[self._first[2 * number]].source.split)
 
-    def is_in_several(self, number: int) -> bool:
-        """Return whether an image is in several splits."""
-        return self.keys[number] in self._in_several
+    def is_in_earlier_split(self, number: int) -> bool:
+        """Return whether the same image is in an earlier split."""
+        return number in self._again
+
+    def _numbers_again(self) -> set[int]:
+        several = repeated([self.keys])
+        seen: set[int] = set()
+        again: set[int] = set()
+        for number, key in enumerate(self.keys if several else ()):
+            if key in seen:
+                again.add(number)
+            elif key in several:
+                seen.add(key)
+        return again

@@ -11,11 +11,12 @@ class DatasetFacts(TypedDict):
 
     A target turn is the last question of an example with its images. An example is a target turn with
     its answer, in one split; a question is a target turn with all its answers in one split. An image is
-    an image of a target turn; images of a turn that recurs as a whole are not reported again. A
-    few-shot answer precedes the target turn, is trained on, and includes its question. A linked image is
-    an image behind one or several URLs that was read whole, so that its content is known, or a URL that was
-    not settled. A similar image is an image of a target turn in a dataset with several splits, a near copy
-    one in any dataset: they may look like other images without being the same.
+    an image of a target turn, or if that has none, of the last message before it that has some; images of a
+    turn that recurs as a whole are not reported again. A few-shot answer precedes the target turn, is
+    trained on, and includes its question. A linked image is an image behind one or several URLs that was
+    read whole, so that its content is known, or a URL that was not settled. A similar image is such an
+    image in a dataset with several splits, a near copy one in any dataset: they may look like other images
+    without being the same.
     """
 
     kind: str

@@ -24,8 +24,8 @@ class Turn(NamedTuple):
     """The target turn of an example and its answer, as hashes of texts and images.
 
     *answer* is None if there is none; case and punctuation at its ends are ignored. *words* is the
-    length of the answer; *images* are the keys of the turn's images, of which *repeated* also appear in
-    an earlier turn.
+    length of the answer; *images* are the keys of the images that the turn is about: its own, of which
+    *repeated* also appear in an earlier turn, or without any those of the last message that has some.
     """
 
     key: int
@@ -65,7 +65,14 @@ def measure_turn(bounds: Bounds, texts: Sequence[RoleTexts], images: Sequence[Im
     answer = " ".join(answers).strip(_PUNCTUATION).casefold()
     answer_key = xxh3_64_intdigest(answer.encode()) if answers else None
     repeated = len(set(shown).intersection(earlier)) if earlier else 0
-    return _turn((question, answer_key, answer.count(" ") + 1, tuple(shown), repeated))
+    about = shown or (_last_shown(images, start) if earlier else ())
+    return _turn((question, answer_key, answer.count(" ") + 1, tuple(about), repeated))
+
+
+def _last_shown(images: Sequence[Image], start: int) -> Sequence[int]:
+    """Return the keys of the images of the last message before *start* that has some."""
+    last = max(image.message for image in images if image.message < start)
+    return [image.key for image in images if image.message == last]
 
 
 def few_shot_answers(
