@@ -109,35 +109,30 @@ class RowSurveyor:
         if known not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            measured = store.measure_keyed(whole_key, content.data)
-            self._known[known] = problem = self._judge.problem(content.data, measured)
-            if self._plan.near and problem is None:
-                self._look(key, content, measured, payloads, store)
+            self._known[known] = self._problem(content, whole_key, payloads, store)
         problem = self._known[known]
         if problem is not None:
             raise NotConvertedError(problem)
         return key
 
-    def _look(
-        self,
-        key: int,
-        content: ImageContent,
-        measured: ImageMeasurements,
-        payloads: Payloads,
-        store: ImageStore,
-    ) -> None:
-        """Note the fingerprint of the image with *key*, its *content* *measured*, as it is written.
+    def _problem(self, content: ImageContent, key: int, payloads: Payloads, store: ImageStore) -> str | None:
+        """Return why *content* with this *key* is refused, None if it is not; note what is written then.
 
         Raises NotConvertedError if it cannot be written.
         """
-        quality = self._plan.quality
-        saved = content if quality is None else as_jpeg(content, quality)
-        written = self._images.repaired(saved, payloads)
-        if written is content:
-            self._looks[key, key] = _fingerprint(measured)
-            return
-        whole_key = content_key(written.data)
-        self._looks[key, whole_key % _HALF] = _fingerprint(store.measure_keyed(whole_key, written.data))
+        near, quality, source = self._plan.near, self._plan.quality, key % _HALF
+        if near and quality is None:  # before it is judged, which repairs it otherwise: once is enough
+            content = self._images.repaired(content, payloads)
+            key = content_key(content.data)
+        measured = store.measure_keyed(key, content.data)
+        problem = self._judge.problem(content.data, measured)
+        if not near or problem is not None:
+            return problem
+        if quality is not None:
+            content = self._images.repaired(as_jpeg(content, quality), payloads)
+            key, measured = store.measure(content.data)
+        self._looks[source, key % _HALF] = _fingerprint(measured)
+        return None
 
 
 def _fingerprint(image: ImageMeasurements) -> bytes | None:
