@@ -67,8 +67,9 @@ def test_quiet_prints_nothing_of_a_run_that_passes(check: Check, options: list[s
 def test_clean_data_are_a_verdict(check: Check) -> None:
     write("train.jsonl")
 
-    for option, before in (("--format=concise", f"{re.escape(NO_FACES)}\n"), ("--statistics", "")):
-        assert re.fullmatch(before + r"PASSED  \d+ rules fine\n", check("train.jsonl", option).out)
+    for option in ("--format=concise", "--statistics"):
+        expected = rf"{re.escape(NO_FACES)}\nPASSED  \d+ rules fine\n"
+        assert re.fullmatch(expected, check("train.jsonl", option).out)
 
 
 @pytest.mark.parametrize("form", ["csv", "gitlab", "github"])
@@ -173,11 +174,27 @@ def test_statistics_count_findings_and_lines_of_each_rule(check: Check) -> None:
             "       3        2  error image/unsupported-mode\n"
             "       1        1  error image/unsupported-format\n"
             "       2        2  warning line/blank\n"
+            f"{NO_FACES}\n"
             "FAILED  3 of 13 lines have errors (6 findings)"
             "; [*] at least 3 can be repaired: vft fix train.jsonl\n"
         ),
         "",
     )
+
+
+def test_statistics_say_what_the_text_says_of_what_was_not_checked(check: Check) -> None:
+    write("train.jsonl", {3: GREY})
+    with Path("train.jsonl").open("a") as file:
+        file.write(json.dumps(build_example("Where?", "There.", "https://a.example/1.png")) + "\n")
+    offline = ("train.jsonl", "--offline")
+
+    def unchecked(*options: str) -> str:
+        return check(*offline, *options).out.partition("\nnot checked: ")[2]
+
+    assert unchecked("--statistics").startswith("1 image: offline (")
+    assert unchecked("--statistics") == unchecked().replace("help: vft explain RULE\n", "")
+    assert "1 image: offline (" in unchecked("--statistics", "--quiet", "--require-checked")
+    assert not unchecked("--statistics", "--quiet")
 
 
 def test_statistics_are_text(check: Check) -> None:

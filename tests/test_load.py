@@ -291,9 +291,13 @@ def test_misspelling_is_named_with_the_likely_intention(
     [
         ('width = { maximum = "64" }', "require.width.maximum: '64'; expected a whole number"),
         ("width = { maximum = 64.5 }", "require.width.maximum: 64.5; expected a whole number"),
-        ("width = { maximum = true }", "require.width.maximum: True; expected a whole number"),
+        ("width = { maximum = true }", "require.width.maximum: true; expected a whole number"),
         ("width = { maximum = [64] }", "require.width.maximum: [64]; expected a whole number"),
         ("width = { enum = 64 }", "require.width.enum: 64; expected a list of whole numbers"),
+        (
+            "width = { enum = [true, 2026-01-01] }",
+            "require.width.enum: [true, 2026-01-01]; expected a list of whole numbers",
+        ),
         ('width = { enum = [64, "65"] }', "require.width.enum: [64, '65']; expected a list of whole numbers"),
         ('width = { type = "string" }', "require.width.type: the fact is of type integer"),
         (

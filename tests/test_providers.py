@@ -438,7 +438,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             changed("max_images = 2", "max_images = true"),
-            f"rules.{IMAGES}.limits.max_images: it is True; expected a whole number",
+            f"rules.{IMAGES}.limits.max_images: it is true; expected a whole number",
         ),
         (
             changed("limits = { max_images = 2 }", ""),

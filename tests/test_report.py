@@ -453,6 +453,24 @@ def test_it_is_always_said_what_no_rule_checks() -> None:
             {},
             "PASSED  1 finding; 1 rule partly checked",
         ),
+        (
+            [a_rule(severity="warning")._replace(tally=Tally(failed=1, unknown=1)), a_rule("image/odd")],
+            {},
+            "PASSED  1 finding; 1 rule partly checked",
+        ),
+        (
+            [
+                a_rule(severity="warning")._replace(tally=Tally(failed=1, unknown=1)),
+                a_rule("image/odd")._replace(tally=Tally(unknown=1)),
+            ],
+            {"require_checked": True},
+            "FAILED  2 rules partly checked; 1 finding",
+        ),
+        (
+            [a_rule()._replace(tally=Tally(known=1, unknown=1))],
+            {"known": (a_finding(),), "require_checked": True},
+            "FAILED  1 rule partly checked; 1 known finding, no new ones",
+        ),
     ],
 )
 def test_verdict_is_the_last_line(rules: list[RuleResult], more: dict[str, Any], verdict: str) -> None:

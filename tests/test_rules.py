@@ -265,7 +265,7 @@ def test_every_rule_is_bound_by_every_provider(provider: Provider) -> None:
     ("id_", "params", "problem"),
     [
         ("image/too-large", {"max_bytes": "10"}, "parameter max_bytes is '10'; expected a whole number"),
-        ("image/too-large", {"max_bytes": True}, "parameter max_bytes is True; expected a whole number"),
+        ("image/too-large", {"max_bytes": True}, "parameter max_bytes is true; expected a whole number"),
         (
             "image/too-large",
             {"max_byte": 1},

@@ -107,6 +107,14 @@ def test_ordinary_rule_is_accepted() -> None:
             "message: '{width:}' is not a placeholder; expected {NAME}, {NAME:NOUN} or {NAME/100}",
         ),
         (
+            RULE.replace("{width}", "{{width}} of {height}"),
+            "message: '{{width}}' is not a placeholder; expected {NAME}, {NAME:NOUN} or {NAME/100}",
+        ),
+        (
+            RULE.replace("width is {width}", "{width is {height}"),
+            "message: '{width is {height}' is not a placeholder; expected {NAME}, {NAME:NOUN} or {NAME/100}",
+        ),
+        (
             RULE.replace("{width}", "{width"),
             "message: '{width' is not a placeholder; expected {NAME}, {NAME:NOUN} or {NAME/100}",
         ),

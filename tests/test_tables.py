@@ -138,6 +138,33 @@ def test_warning_passes_and_is_output() -> None:
     assert outcome == "failure"
 
 
+def test_what_was_not_checked_is_counted_by_cause_beside_findings() -> None:
+    url, damaged = "https://a.example/a.png", {"url": "data:image/png;base64,iVBORw0KGgo="}
+    line = example(4)
+    line["messages"][0]["content"][1]["image_url"] = damaged
+    write([example(0), example(1, GREY), build_example("[2] Who?", "I.", url), line])
+    write([example(5), {**line, "id": 5}], "test.jsonl")
+    options: dict[str, Any] = {"test": "test.jsonl", "select": "image/grayscale", "offline": True}
+
+    root = junit(lint("train.jsonl", **options))
+
+    why = "damaged, or in a format that is not decoded"
+    reason = f"2 of 4 images not checked: 1 offline; 1 {why}"
+    (_, passed, text), other = outcomes(root, "image/grayscale")
+    assert (passed, text.split("\n")[0], text.split("\n")[-1]) == (
+        "system-out",
+        "warning: 1 image, first: line 2",
+        reason,
+    )
+    assert other == ("test.jsonl", "skipped", f"1 of 2 images not checked: {why}")
+    root = junit(lint("train.jsonl", **options, require_checked=True))
+    failure = root.find(".//failure")
+    assert failure is not None
+    assert (failure.get("type"), failure.get("message")) == ("not checked", "2 not checked")
+    text = failure.text or ""
+    assert text.split("\n")[:3] == ["2 not checked", reason, "warning: 1 image, first: line 2"]
+
+
 def test_what_was_not_checked_is_skipped_with_its_reason() -> None:
     Path("vft.toml").write_text('[ignore]\n"image/unsupported-mode" = "grey is fine"')
     write(

@@ -140,12 +140,16 @@ def test_placeholders_are_the_names_in_braces() -> None:
         ("has {examples:example}", 2_000, "has 2,000 examples"),
         ("has {entries:entry}", 0, "has 0 entries"),
         ("has {answers:different answer}", 3, "has 3 different answers"),
-        ("{flag}", True, "True"),
+        ("{flag}", True, "true"),
+        ("{bytes}", None, "unknown"),
+        ("{bytes:byte}", None, "unknown"),
+        ("{entropy/100} bits", None, "unknown bits"),
+        ("{keys}", [], "none"),
         ("{entropy/100} bits", 112, "1.12 bits"),
         ("{entropy/100}", 123_450, "1,234.50"),
     ],
 )
-def test_numbers_have_separators_and_nouns_that_agree(template: str, value: object, words: str) -> None:
+def test_values_are_written_in_words(template: str, value: object, words: str) -> None:
     (name,) = placeholders(template)
 
     assert fill(template, {name: value}) == words

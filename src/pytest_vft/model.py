@@ -128,7 +128,8 @@ class FileResult(NamedTuple):
     with an answer; *stopped_by* is the rule whose failure left the lines unread, or None; *unchecked_media*
     counts videos and audios, and *image_roots* are further roots; *compression* is "gzip", "Zstandard" or
     None, *bytes* the size of the text, and *is_sample* says that not all was read. *tallies* and *bad_lines*,
-    the lines that fail a rule, are keyed by rule id; so are *severities* other than the run's.
+    the lines that fail a rule, are keyed by rule id; so are *severities* other than the run's, and *gaps*:
+    the numbers *undecoded*, *damaged* and *unopened* of RuleResult, in this file.
     """
 
     path: str
@@ -144,6 +145,7 @@ class FileResult(NamedTuple):
     tallies: Mapping[str, Tally]
     bad_lines: Mapping[str, LineRanges] = {}
     severities: Mapping[str, Severity] = {}
+    gaps: Mapping[str, Mapping[str, int]] = {}
     data_format: str = "openai"
     layout: Mapping[str, str] = {}
     unchecked_media: int = 0
@@ -209,13 +211,6 @@ class Cost(NamedTuple):
     price_date: date | None
     low_detail_at_least: int
     low_detail_at_most: int
-
-
-class BaselineFile(NamedTuple):
-    """A baseline that was written: its path and the number of its findings."""
-
-    path: str
-    number: int
 
 
 class BaselineUse(NamedTuple):
@@ -294,5 +289,8 @@ class Report:
 
     def fails(self, rule: RuleResult) -> bool:
         """Return whether *rule* fails the run, according to `fail_on` and `require_checked`."""
-        failed = rule.tally.failed > 0 and (rule.severity == "error" or self.fail_on == "warning")
-        return failed or (self.require_checked and rule.has_gaps)
+        return self.fails_by_findings(rule) or (self.require_checked and rule.has_gaps)
+
+    def fails_by_findings(self, rule: RuleResult) -> bool:
+        """Return whether the findings of *rule* fail the run, according to `fail_on`."""
+        return rule.tally.failed > 0 and (rule.severity == "error" or self.fail_on == "warning")

@@ -70,14 +70,15 @@ def placeholders(template: str) -> dict[str, str]:
 
 def stray_brace(template: str) -> str:
     """Return the text from the first { of *template* that starts no placeholder, "" if there is none."""
-    found = re.search(r"\{[^}]*\}?", _PLACEHOLDER.sub("", template))
-    return found[0][:LIMIT] if found else ""
+    start = _PLACEHOLDER.sub(lambda match: " " * len(match[0]), template).find("{")
+    return re.findall(r"\{[^}]*\}*", template[start:])[0][:LIMIT] if start >= 0 else ""
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
     """Return *template* with each placeholder replaced by its escaped value.
 
-    {bytes} becomes "1,024", and of integers {bytes:byte} becomes "1,024 bytes" and {bytes/100} "10.24".
+    {bytes} becomes "1,024", and of integers {bytes:byte} becomes "1,024 bytes" and {bytes/100} "10.24". None
+    becomes "unknown", and an empty list "none".
     str.format is not used because it gives access to attributes ({x.__class__}).
     """
     first, fields = _pieces(template)
@@ -98,11 +99,20 @@ def _show(value: object, form: str | None) -> str:
         return count(value, form[1:]) if form else f"{value:,}"
     if isinstance(value, Safe):
         return value
-    if isinstance(value, Choices) and value:
-        return safe(either(value))
-    if isinstance(value, list | tuple):
-        return safe(", ".join(map(str, value)))
-    return safe(value)
+    return safe(_words(value))
+
+
+def _words(value: object) -> str:
+    match value:
+        case None:
+            return "unknown"
+        case True | False:
+            return str(value).lower()
+        case Choices() if value:
+            return either(value)
+        case list() | tuple():
+            return ", ".join(map(str, value)) or "none"
+    return str(value)
 
 
 def either(options: Sequence[object]) -> str:

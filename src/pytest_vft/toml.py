@@ -7,6 +7,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,17 @@ def infinite_problems(content: object) -> Iterator[str]:
     for place, value in _values(content):
         if isinstance(value, float) and not math.isfinite(value):
             yield f"{'.'.join(map(str, place))} is {value}; expected a finite number"
+
+
+def written(value: object) -> str:
+    """Return *value* as TOML has it, on one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {written(one)}' for key, one in value.items())} }}"
+    return str(value) if isinstance(value, date | time) else repr(value)
 
 
 def _values(content: object) -> Iterator[tuple[tuple[object, ...], object]]:

@@ -35,6 +35,20 @@ def test_item_passes_with_one_warning_at_the_first_finding(project: Project) -> 
     )
 
 
+def test_what_was_not_checked_is_said_and_is_the_cause_where_it_fails_the_item(project: Project) -> None:
+    project.write(grey=[3], remote=[5, 6])
+    reason = "2 of 10 images not checked: offline"
+
+    result = project.run(MODE, "--vft-offline")
+
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines([f"  train.jsonl:3: VftWarning: *pytest_vft.*. {reason}"])
+    result = project.run(MODE, "--vft-offline", "--vft-require-checked")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["2 not checked", reason, "warning: 1 image, first: line 3", "do: *"])
+    result.stdout.fnmatch_lines([f"FAILED {MODE} - 2 not checked"])
+
+
 def test_each_file_draws_its_own_warning(project: Project) -> None:
     project.write("a.jsonl", grey=[1])
     project.write("b.jsonl", grey=[2])

@@ -13,6 +13,7 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.errors import RuleFileError
 from pytest_vft.regular_files import read_text
 from pytest_vft.text import nearest
+from pytest_vft.toml import written
 
 # Only a shipped file, the command line and the environment may name where a key is sent.
 _NOT_IN_OWN = {
@@ -127,12 +128,12 @@ def _statement_problems(
                 if name not in known:
                     yield f"{at}.{table}: {_unknown(name, table, tables)}"
                 elif not rule.kinds[name].fits(value):
-                    yield f"{at}.{table}.{name}: it is {value!r}; expected {rule.kinds[name]}"
+                    yield f"{at}.{table}.{name}: it is {written(value)}; expected {rule.kinds[name]}"
                 elif table == "limits" and is_negative(value):
-                    yield f"{at}.{table}.{name}: it is {value!r}; expected at least 0"
+                    yield f"{at}.{table}.{name}: it is {written(value)}; expected at least 0"
                 elif rule.kinds[name].is_beyond(value):
                     most = rule.kinds[name].greatest
-                    yield f"{at}.{table}.{name}: it is {value!r}; expected at most {most}"
+                    yield f"{at}.{table}.{name}: it is {written(value)}; expected at most {most}"
         missing = [name for name in rule.limits if name not in statement.get("limits", {})]
         if missing and not statement.get("off"):
             yield f"{at}: does not state {' and '.join(missing)}; list unstated rules in not_stated"

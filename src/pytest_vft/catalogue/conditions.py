@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pytest_vft.facts.scopes import FactType
 from pytest_vft.text import nearest
+from pytest_vft.toml import written
 
 Fragment = Mapping[str, Any]
 Conditions = Mapping[str, Fragment]
@@ -152,4 +153,4 @@ def _value_problems(at: str, keyword: str, value: object, fact: FactType) -> Ite
         if value != fact.name:
             yield f"{at}: the fact is of type {fact.name}"
     elif not _kind(keyword, fact).fits(value):
-        yield f"{at}: {value!r}; expected {_kind(keyword, fact)}"
+        yield f"{at}: {written(value)}; expected {_kind(keyword, fact)}"

@@ -18,7 +18,7 @@ from pytest_vft.errors import RuleFileError
 from pytest_vft.facts.scopes import fact_types
 from pytest_vft.model import SCOPES, Effect, Scope, Severity
 from pytest_vft.resources import rules_root
-from pytest_vft.text import nearest
+from pytest_vft.text import nearest, placeholders
 
 _CASES = "\n[[cases]]"
 _NOUN = re.compile("[a-z][a-z -]{0,30}")
@@ -89,6 +89,18 @@ class Rule:
     def meaning(self) -> Effect:
         """What a failure means to the provider: by default, an error is refused, a warning means nothing."""
         return self.effect or ("refuses" if self.severity == "error" else "nothing")
+
+    @property
+    def tested(self) -> frozenset[str]:
+        """The facts that decide the verdict."""
+        return frozenset((*self.when, *self.require))
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """The facts to measure for the rule: those in conditions and message, and those that keys name."""
+        named = {self.each, self.box, self.below["path"] if self.below else None}
+        used = named.union(self.when, self.require, self.fix_when, placeholders(self.message))
+        return frozenset(fact for fact in fact_types(self.scope) if fact in used)
 
     @property
     def kinds(self) -> Mapping[str, Kind]:

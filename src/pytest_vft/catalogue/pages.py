@@ -110,7 +110,7 @@ def facts_page() -> str:
     """Return the Markdown page that lists the facts of each scope."""
     parts = [
         "# Facts",
-        "Facts that the conditions of rules can test; 'or unknown' marks facts that may not be known.",
+        "Facts that rules can test and name in messages; 'or unknown' marks facts that may not be known.",
     ]
     for scope in SCOPES:
         meanings = fact_meanings(scope)

@@ -13,6 +13,7 @@ from pytest_vft.catalogue.providers import Provider, RuleStatement
 from pytest_vft.errors import UsageError
 from pytest_vft.model import SCOPES, Effect, Severity
 from pytest_vft.text import Choices, nearest
+from pytest_vft.toml import written
 
 _SHAPE = "shape_faults"  # the fact with the faults of an example
 
@@ -175,13 +176,13 @@ def _check_params(rule: Rule, params: Mapping[str, Any]) -> None:
             has = ", ".join(known) or "none"
             raise UsageError(f"{rule.id}: no parameter {name!r}{nearest(name, known)}; it has: {has}")
         if not rule.kinds[name].fits(value):
-            raise UsageError(f"{rule.id}: parameter {name} is {value!r}; expected {rule.kinds[name]}")
+            raise UsageError(f"{rule.id}: parameter {name} is {written(value)}; expected {rule.kinds[name]}")
         if is_negative(value) and not is_negative(rule.params.get(name, 0)):
             kind = "limit" if name in rule.limits else "parameter"
-            raise UsageError(f"{rule.id}: {kind} {name} is {value!r}; expected at least 0")
+            raise UsageError(f"{rule.id}: {kind} {name} is {written(value)}; expected at least 0")
         if rule.kinds[name].is_beyond(value):
             most = rule.kinds[name].greatest
-            raise UsageError(f"{rule.id}: parameter {name} is {value!r}; expected at most {most}")
+            raise UsageError(f"{rule.id}: parameter {name} is {written(value)}; expected at most {most}")
 
 
 class IgnoredRules(Mapping[str, frozenset[str]]):

@@ -58,7 +58,7 @@ def unite(sets: Sequence[RuleSet], order: Iterable[str]) -> RuleUnion:
             others.append(image_tokens)
         column = {}
         for rule in own:
-            counter = image_tokens if TOKEN_FACTS & {*rule.when, *rule.require} else base
+            counter = image_tokens if TOKEN_FACTS & rule.facts else base
             key = (rule.id, repr((rule.when, rule.require, rule.params, counter)))
             if key not in distinct:
                 numbers[rule.id] += 1

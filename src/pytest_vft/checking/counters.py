@@ -151,7 +151,7 @@ def _group(
     counter: ImageTokens | None, positions: Sequence[int], rules: Sequence[Rule], data_format: str
 ) -> _Group:
     own = tuple(rules[position] for position in positions)
-    tested = {fact for rule in own for fact in (*rule.when, *rule.require)}
+    tested = {fact for rule in own for fact in rule.tested}
     return _Group(
         counter,
         lru_cache(_CACHED_SIZES)(counter.count) if counter else None,

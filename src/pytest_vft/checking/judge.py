@@ -77,12 +77,12 @@ class RuleJudge:
         return self._by_format[name]
 
     def needs_optional(self, *scopes: Scope) -> bool:
-        """Return whether any rule in *scopes* tests an optional fact, which is measured only then.
+        """Return whether any rule in *scopes* uses an optional fact, which is measured only then.
 
         What the measurers of the plan find out of images does not count.
         """
-        tested = ((scope, {*rule.when, *rule.require}) for scope in scopes for rule in self.rules[scope])
-        return any((facts & optional_facts(scope)).difference(self._shown) for scope, facts in tested)
+        used = ((scope, rule.facts) for scope in scopes for rule in self.rules[scope])
+        return any((facts & optional_facts(scope)).difference(self._shown) for scope, facts in used)
 
     def unknown(self, scope: Scope, verdicts: Verdicts) -> list[str]:
         """Return the ids of the rules whose verdict is unknown."""
@@ -126,7 +126,7 @@ class Explainer:
             if subject.line is not None:
                 self.totals.mark_bad(rule.id, subject.line, subject.lines)
             if rule.below is not None:
-                self.totals.see_folder(rule.id, os.path.dirname(subject.facts[rule.below["path"]] or ""))  # noqa: PTH120 - text
+                self.totals.see_folder(rule.id, os.path.dirname(subject.facts.get(rule.below["path"]) or ""))  # noqa: PTH120 - text
             if rule.cut_after is not None and subject.message_past is not None:
                 place = subject.message_past(rule.id, rule.params[rule.cut_after])
                 self._keep(rule, subject._replace(place=place))
@@ -159,7 +159,7 @@ class Explainer:
 
 
 def _finding(rule: Rule, subject: Subject) -> ShardFinding:
-    message = fill(rule.message, {**rule.params, **subject.facts})
+    message = message_on(rule, subject.facts)
     image = None if subject.image is None else f"{subject.image:032x}"
     raw = subject.raw
     example = None
@@ -171,6 +171,11 @@ def _finding(rule: Rule, subject: Subject) -> ShardFinding:
     return ShardFinding(
         rule.id, subject.line, pointer(subject.place), message, image, example, fix=fix, box=box
     )
+
+
+def message_on(rule: Rule, facts: Mapping[str, Any]) -> str:
+    """Return the message of *rule*, which is bound, on a subject with *facts*; some may not be measured."""
+    return fill(rule.message, {**rule.params, **dict.fromkeys(rule.facts), **facts})
 
 
 def is_repairable(rule: Rule, facts: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Which measurers a run needs: only those whose columns a bound rule tests."""
+"""Which measurers a run needs: only those whose columns a bound rule uses."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def needed_measurers(
     facts: set[str] = set()
     for rule in rules:
         if rule.scope == "image":
-            facts |= shown & {*rule.when, *rule.require}
+            facts |= shown & rule.facts
     if full and compared_kinds(rules, sources):
         facts.add("fingerprint")
     if not facts:  # the usual case, in which no measurer is imported
         return ()
-    return tuple(measurer for measurer in (*_measurers(), *detectors) if facts.intersection(measurer.columns))
+    return tuple(one for one in (*_measurers(), *detectors) if not facts.isdisjoint(one.columns))
 
 
 def compared_kinds(rules: Iterable[Rule], sources: Sequence[Source]) -> list[str]:
@@ -50,13 +50,14 @@ def compared_kinds(rules: Iterable[Rule], sources: Sequence[Source]) -> list[str
 def needs_pixels(rule: Rule) -> bool:
     """Return whether *rule* judges what decoded images show."""
     if rule.scope == "image":
-        return needs_detector(rule) or bool(needed_measurers([rule]))
+        shown = rule.tested & optional_facts("image")
+        return needs_detector(rule) or any(not shown.isdisjoint(one.columns) for one in _measurers() if shown)
     return rule.subject in (SIMILAR_IMAGE, NEAR_COPY)
 
 
 def needs_detector(rule: Rule) -> bool:
     """Return whether *rule* judges what only a detector measures: whether a face can be seen."""
-    return rule.scope == "image" and not _DETECTED.isdisjoint((*rule.when, *rule.require))
+    return rule.scope == "image" and not _DETECTED.isdisjoint(rule.tested)
 
 
 def _measurers() -> Iterator[Measurer]:

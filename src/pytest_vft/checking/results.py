@@ -16,7 +16,7 @@ from pytest_vft.checking.measuring import compared_kinds
 from pytest_vft.checking.merging import NOTHING, FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.recurrences import judge_dataset, keep_recurrences, line_of
-from pytest_vft.checking.tallies import TallyMaker
+from pytest_vft.checking.tallies import TallyMaker, gaps_of
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
@@ -272,4 +272,5 @@ def _result(file: FileTotals, own: Verdicts, maker: TallyMaker) -> FileResult:
         image_roots=file.image_roots,
         compression=file.opened.compression.name if file.opened.compression else None,
         is_sample=file.is_sample,
+        gaps=gaps_of(file.totals),
     )

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
+from pytest_vft.checking.totals import ShardTotals
 from pytest_vft.model import SCOPES, Scope, Tally, Verdict
 
 # Tuples with a verdict for each rule of a scope, and the number of subjects with these verdicts.
@@ -17,6 +18,9 @@ Counts = Iterable[tuple[Verdicts, int]]
 _SHARED = 1024  # counters that files share
 
 _NONE: Mapping[Verdicts, int] = {}
+
+# Why rules could not judge images of a file: totals that count by rule, and fields of RuleResult.
+_CAUSES = ("undecoded", "damaged", "unopened")
 
 
 def shared_counts(counts: Mapping[Scope, Mapping[Verdicts, int]]) -> Mapping[Scope, Mapping[Verdicts, int]]:
@@ -29,6 +33,20 @@ def _shared(
     counts: tuple[tuple[Scope, tuple[tuple[Verdicts, int], ...]], ...],
 ) -> Mapping[Scope, Mapping[Verdicts, int]]:
     return {scope: dict(own) for scope, own in counts}
+
+
+def gaps_of(totals: ShardTotals) -> Mapping[str, Mapping[str, int]]:
+    """Return the unknown verdicts in *totals* by rule and cause; files with equal ones share them."""
+    return _shared_gaps(tuple([tuple(getattr(totals, cause).items()) for cause in _CAUSES]))
+
+
+@lru_cache(_SHARED)
+def _shared_gaps(numbers: tuple[tuple[tuple[str, int], ...], ...]) -> Mapping[str, Mapping[str, int]]:
+    gaps: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for cause, by_rule in zip(_CAUSES, numbers, strict=True):
+        for rule, number in by_rule:
+            gaps[rule][cause] = number
+    return dict(gaps)
 
 
 def make_tally(counts: Counts, position: int, *, ignored: bool) -> Tally:

@@ -80,7 +80,7 @@ def _print(report: Report, arguments: argparse.Namespace) -> None:
     if arguments.statistics:
         from pytest_vft.report.statistics import render_statistics  # noqa: PLC0415 - for --statistics only
 
-        print_text("" if report.ok and arguments.quiet and not report.sampled else render_statistics(report))
+        print_text(render_statistics(report, display))
         return
     if arguments.format == "github":  # the log shows the text, because GitHub shows few annotations
         print_text(render(report, "text", display))

@@ -11,7 +11,7 @@ import orjson
 import pybase64
 
 from pytest_vft.catalogue.cases import draw
-from pytest_vft.checking.judge import FAIL, RuleJudge
+from pytest_vft.checking.judge import FAIL, RuleJudge, message_on
 from pytest_vft.checking.shard import open_image_store
 from pytest_vft.facts.image import Image, image_facts, repaired_facts
 from pytest_vft.facts.image_facts import ImageFacts
@@ -23,7 +23,6 @@ from pytest_vft.reading.context import FetchContext
 from pytest_vft.reading.image_cache import MeasuredImage
 from pytest_vft.reading.image_store import ImageStore, KnownImages
 from pytest_vft.reading.images import ImageMeasurements, measure_image
-from pytest_vft.text import fill
 
 
 class FixedImage(NamedTuple):
@@ -96,9 +95,7 @@ class ImageFixer:
             for id_, rule in state.failing.items()
             if rule.severity == "error" and id_ not in about_transport
         )
-        return FixedImage(
-            data, next((fill(one.message, {**one.params, **state.facts}) for one in errors), None)
-        )
+        return FixedImage(data, next((message_on(one, state.facts) for one in errors), None))
 
     def _state(self, data: bytes, facts: ImageFacts) -> ImageState:
         return ImageState(data, facts, self._images.failing(facts))

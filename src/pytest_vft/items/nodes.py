@@ -15,8 +15,8 @@ from pytest_vft.items.attachments import attach_images, name_provider
 from pytest_vft.items.base import ItemFailedError, VftItem, file_module
 from pytest_vft.items.lint import SessionLint
 from pytest_vft.items.request import DATASET
-from pytest_vft.model import Report, RuleResult, Source, Tally
-from pytest_vft.report.item import ItemFailure, failure
+from pytest_vft.model import Report, RuleResult, Source
+from pytest_vft.report.item import ItemFailure, failure, on_file
 from pytest_vft.report.text import unknown_reason
 from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.several import split_id
@@ -93,7 +93,7 @@ class RuleItem(VftItem):
         reason = self._lint.why_ignored(self.name, self.source)
         if reason is not None:
             pytest.skip(f"ignored: {safe(reason, None)}")
-        rule = rule._replace(tally=self._tally(report))
+        rule = self._own(report, rule)
         path, findings = self.source.path if self.source else "", self._lint.findings(report, self.source)
         self.failing = failure(report, rule, path, findings, self.config.getoption("vft_max_shown"))
         if self.failing and report.fails(rule):
@@ -111,14 +111,15 @@ class RuleItem(VftItem):
         rule = next(rule for rule in report.rules if rule.id == self.name)
         attach_images(self.config, outcome, report, rule, self._lint.findings(report, self.source))
 
-    def _tally(self, report: Report) -> Tally:
+    def _own(self, report: Report, rule: RuleResult) -> RuleResult:
+        """Return the result of *rule* on the file, or on all files; skip if the file was not read."""
         if self.source is None:
-            return report.dataset[self.name]
+            return rule._replace(tally=report.dataset[self.name])
         file = self._lint.file(report, self.source)
-        tally = file.tallies[self.name]
-        if file.stopped_by and not tally.failed:
+        own = on_file(rule, file)
+        if file.stopped_by and not own.tally.failed:
             pytest.skip(f"not read: {file.stopped_by}")
-        return tally
+        return own
 
     def _warn(self, failing: ItemFailure) -> None:
         warning, path = VftWarning(failing.short), safe(failing.path, None)

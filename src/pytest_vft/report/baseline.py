@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from pytest_vft.model import BaselineFile, Report
+from pytest_vft.model import Report
 from pytest_vft.text import count, safe
+
+
+class BaselineFile(NamedTuple):
+    """A baseline that was written: its path and the number of its findings."""
+
+    path: str
+    number: int
 
 
 def written_lines(written: Iterable[BaselineFile]) -> list[str]:

@@ -5,39 +5,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_vft.model import Finding, Report, RuleResult
+from pytest_vft.model import FileResult, Finding, Report, RuleResult
 from pytest_vft.report.folding import place
 from pytest_vft.report.text import unknown_reason
 from pytest_vft.text import count, safe
 
 HEADLINE = 35  # characters that pytest's summary leaves of 80 columns
+UNCHECKED = "not checked"
 
 
 class ItemFailure(NamedTuple):
-    """The text of a failure, a short text for a warning, and the first finding: message and place."""
+    """The text of a failure, a short text for a warning, and the cause: its kind, message and place.
+
+    *kind* is the severity of the first finding, whose message and place these are, or UNCHECKED.
+    """
 
     text: str
     short: str
+    kind: str
     message: str
     path: str
     line: int | None
 
 
+def on_file(rule: RuleResult, file: FileResult) -> RuleResult:
+    """Return the result of *rule* on *file* alone."""
+    gaps = file.gaps.get(rule.id, {})
+    return rule._replace(
+        tally=file.tallies[rule.id],
+        severity=file.severities.get(rule.id, rule.severity),
+        undecoded=gaps.get("undecoded", 0),
+        damaged=gaps.get("damaged", 0),
+        unopened=gaps.get("unopened", 0),
+    )
+
+
 def failure(
     report: Report, rule: RuleResult, path: str, findings: Sequence[Finding], most_shown: int
 ) -> ItemFailure | None:
-    """Return the failure of *rule*, whose tally is that of the file at *path* ("": of all files), or None.
+    """Return the failure of *rule*, whose result is that on the file at *path* ("": on all files), or None.
 
-    *findings* are those of all rules there. The first line of its text has at most HEADLINE characters.
+    *findings* are those of all rules there. The first line of its text has at most HEADLINE characters. What
+    was not checked follows the findings, unless only that fails the run.
     """
-    tally = rule.tally
-    if tally.failed:
-        return _findings(rule, findings, most_shown)
-    if rule.has_gaps and report.require_checked:
-        reason = unknown_reason(report, rule)
-        text = f"{tally.unknown:,} not checked\n{reason}"
-        return ItemFailure(text, reason, reason, path, None)
-    return None
+    found = _findings(rule, findings, most_shown) if rule.tally.failed else None
+    if not rule.tally.unknown:
+        return found
+    reason = unknown_reason(report, rule)
+    if report.fails(rule) and not report.fails_by_findings(rule):
+        lines = [f"{rule.tally.unknown:,} not checked", reason]
+        lines += [f"{rule.severity}: {found.text}"] if found else []
+        return ItemFailure("\n".join(lines), reason, UNCHECKED, reason, path, None)
+    return found and found._replace(text=f"{found.text}\n{reason}", short=f"{found.short} {reason}")
 
 
 def _findings(rule: RuleResult, findings: Sequence[Finding], most_shown: int) -> ItemFailure:
@@ -55,7 +74,7 @@ def _findings(rule: RuleResult, findings: Sequence[Finding], most_shown: int) ->
     lines.append(f"do: {safe(first.advice, None)}")
     more = f" (and {failed - 1:,} more)" if failed > 1 else ""
     short = safe(f"{rule.id}: {first.message}{more}. {first.advice}", None)
-    return ItemFailure("\n".join(lines), short, first.message, first.path, first.line)
+    return ItemFailure("\n".join(lines), short, rule.severity, first.message, first.path, first.line)
 
 
 def _line(finding: Finding) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from pytest_vft.model import FileResult, Finding, Report, RuleResult
 from pytest_vft.report.findings import by_file
-from pytest_vft.report.item import ItemFailure, failure
+from pytest_vft.report.item import ItemFailure, failure, on_file
 from pytest_vft.report.layout import MOST_SHOWN
 from pytest_vft.report.people import people_line
 from pytest_vft.report.text import unknown_reason
@@ -74,8 +74,7 @@ def _add_suite(
     for rule in report.rules:
         if rule.id in tallies:
             case = ET.SubElement(suite, "testcase", classname=path, name=xml_text(rule.id))
-            severity = file.severities.get(rule.id, rule.severity) if file else rule.severity
-            own = rule._replace(tally=tallies[rule.id], severity=severity)
+            own = on_file(rule, file) if file else rule._replace(tally=report.dataset[rule.id])
             failing = failure(report, own, file.path if file else "", findings, MOST_SHOWN)
             _add_result(case, report, own, file, failing)
     return suite
@@ -87,12 +86,13 @@ def _add_result(
     """Add why *rule* fails, as *failing* says, or is skipped; a warning is output of a case that passes."""
     if failing and report.fails(rule):
         headline = xml_text(failing.text.partition("\n")[0])
-        ET.SubElement(case, "failure", type=rule.severity, message=headline).text = xml_text(failing.text)
+        ET.SubElement(case, "failure", type=failing.kind, message=headline).text = xml_text(failing.text)
     elif failing:
         ET.SubElement(case, "system-out").text = xml_text(f"{rule.severity}: {failing.text}")
     elif rule.tally.known:
-        words = f"{count(rule.tally.known, rule.subject)} known to the baseline"
-        ET.SubElement(case, "system-out").text = xml_text(words)
+        words = [f"{count(rule.tally.known, rule.subject)} known to the baseline"]
+        words += [unknown_reason(report, rule)] if rule.tally.unknown else []
+        ET.SubElement(case, "system-out").text = xml_text("\n".join(words))
     elif reason := _skipped(report, rule, file):
         ET.SubElement(case, "skipped", message=xml_text(reason))
 

@@ -225,10 +225,14 @@ def unknown_lines(report: Report) -> Iterator[str]:
 
 
 def unknown_reason(report: Report, rule: RuleResult) -> str:
-    """Return why *rule* could not judge some subjects, as in "21 of 721 images not checked: offline"."""
+    """Return why *rule* could not judge some subjects, as in "21 of 721 images not checked: offline".
+
+    Several reasons have numbers: "4 of 6 images not checked: 1 offline; 3 too large to decode here".
+    """
     of = count(rule.tally.unknown + rule.tally.checked, _noun(rule))
-    reasons = " and ".join(why for _, why in unknown_parts(report, rule))
-    return f"{rule.tally.unknown:,} of {of} not checked: {reasons}"
+    parts = list(unknown_parts(report, rule))
+    reasons = [f"{number:,} {why}" for number, why in parts] if len(parts) > 1 else [why for _, why in parts]
+    return f"{rule.tally.unknown:,} of {of} not checked: {'; '.join(reasons)}"
 
 
 def _noun(rule: RuleResult) -> str:

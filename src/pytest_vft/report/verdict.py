@@ -17,30 +17,28 @@ def verdict(report: Report) -> str:
     """Return the verdict, as in "FAILED  221 of 19,987 lines have errors (340 findings)".
 
     Without findings, it counts the known findings or, without those, the rules. Rules that could not judge
-    everything qualify a run that passes, and URLs that were not settled qualify any run. Findings
-    with a safe repair are counted at the end.
+    everything qualify a run that passes, and come first if nothing else fails a run; URLs that were not
+    settled qualify any run. Findings with a safe repair are counted at the end.
     """
     words = "; ".join(filter(None, (_judged(report), settled_words(report), repair_words(report))))
     if not report.sampled:
         return words
     word, _, rest = words.partition("  ")
-    if report.require_checked and not any(rule.tally.failed for rule in report.rules):
+    if report.require_checked and not any(map(report.fails_by_findings, report.rules)):
         rest += "; a sample never passes --require-checked"
     return f"{word}  only a sample, {count(report.sampled, 'example')}: {rest}"
 
 
 def _judged(report: Report) -> str:
     word = "PASSED" if report.ok else "FAILED"
-    unknown = sum(rule.tally.unknown > 0 and not rule.tally.failed for rule in report.rules)
+    unknown = sum(rule.tally.unknown > 0 for rule in report.rules)
     failed = [rule for rule in report.rules if rule.tally.failed]
-    if failed:
-        qualified = unknown and (report.ok or report.require_checked)
-        partly = f"; {count(unknown, 'rule')} partly checked" if qualified else ""
-        known = f"; {known_words(report)}" if report.known else ""
-        return f"{word}  {_extent(report)}{partly}{known}"
-    if report.known:
-        partly = f"; {count(unknown, 'rule')} partly checked" if unknown else ""
-        return f"{word}  {known_words(report)}, no new ones{partly}"
+    if failed or report.known:
+        parts = [_extent(report), known_words(report)] if failed else [f"{known_words(report)}, no new ones"]
+        if unknown and (report.ok or report.require_checked):
+            is_cause = not report.ok and not any(map(report.fails_by_findings, failed))
+            parts.insert(0 if is_cause else 1, f"{count(unknown, 'rule')} partly checked")
+        return f"{word}  " + "; ".join(filter(None, parts))
     numbers = ((unknown, "partly checked"), (len(report.rules) - unknown, "fine"))
     (first, state), *others = [one for one in numbers if one[0]] or [(0, "fine")]
     return f"{word}  " + ", ".join([f"{count(first, 'rule')} {state}", *(f"{n:,} {s}" for n, s in others)])

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_vft.errors import ConfigError, UsageError
-from pytest_vft.model import BaselineFile, BaselineUse, Finding, Report
+from pytest_vft.model import BaselineUse, Finding, Report
 from pytest_vft.regular_files import read_text
+from pytest_vft.report.baseline import BaselineFile
 from pytest_vft.report.findings import fingerprint
 from pytest_vft.runs.config import relative_path
 from pytest_vft.runs.known import told_apart

@@ -61,6 +61,7 @@ def _files(reports: Sequence[Report], severities: Mapping[str, Severity]) -> tup
                 stopped_by=known.stopped_by or file.stopped_by,
                 tallies={**known.tallies, **file.tallies},
                 bad_lines={**known.bad_lines, **file.bad_lines},
+                gaps={**known.gaps, **file.gaps},
                 severities={**known.severities, **own},
             )
     return tuple(files.values())

@@ -35,6 +35,7 @@ from pytest_vft.runs.several import label, labelled
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+_OF_SKIPS = frozenset({"skipped_examples", "predicted_skips"})  # facts that rules with a skip reason decide
 _IN_BUCKETS = frozenset({"gemini", "bedrock"})  # data formats with images in object storage
 
 
@@ -121,7 +122,7 @@ def _chosen(settings: Settings, only: Collection[str] | None) -> tuple[Rule, ...
     if only is None:
         return rules
     only = {id_.removesuffix(suffix) for id_ in only if id_.endswith(suffix)}
-    counting = any(rule.id in only and "skipped_examples" in rule.require for rule in rules)
+    counting = any(rule.id in only and _OF_SKIPS & rule.facts for rule in rules)
     return tuple(rule for rule in rules if rule.id in only or rule.stops or (counting and rule.skips))
 
 

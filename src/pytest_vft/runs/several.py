@@ -95,6 +95,7 @@ def labelled(report: Report, suffix: str) -> Report:
             file._replace(
                 tallies={id_ + suffix: tally for id_, tally in file.tallies.items()},
                 bad_lines={id_ + suffix: lines for id_, lines in file.bad_lines.items()},
+                gaps={id_ + suffix: numbers for id_, numbers in file.gaps.items()},
             )
             for file in report.files
         ),
