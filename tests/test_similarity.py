@@ -6,7 +6,7 @@ import io
 import json
 import random
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
@@ -150,6 +150,7 @@ def test_images_that_were_compared_with_some_others_only_are_not_checked(
     rows = [{"question": "What?", "answer": "A dog.", "image": image} for image in images]
     built = render_build(build_dataset(rows, out=tmp_path / "out", split="50/50", exact=True, near=True))
     assert f"{len(images)} images compared with only some others" in " ".join(built.split())
+    assert "like one of another split" not in " ".join(built.split())
 
 
 # Tables
@@ -321,6 +322,82 @@ def test_images_built_into_splits_do_not_look_alike(tmp_path: Path) -> None:
         assert [rule.tally.checked for rule in report.rules if rule.id == "dataset/near-split-leak"] == [9]
     found_ = findings_of([drawing(ground, ()) for ground in (240, 236, 232)], [[0, 1], [2], []])
     assert (SIMILAR_IMAGE, "validation", 2, "train:2") in found_
+
+
+# Formats of copies of one photo: some are converted for a target, some are not decoded.
+COPIES: Mapping[str, Mapping[str, Any]] = {
+    "JPEG": {"quality": 90},
+    "PNG": {},
+    "WEBP": {"quality": 80},
+    "BMP": {},
+    "GIF": {},
+    "TIFF": {},
+    "AVIF": {},
+}
+
+
+def copies_of_photos(number: int) -> Iterator[bytes]:
+    """Yield copies of photos of all kinds, turned by EXIF and of 16 bits, and of a flat image."""
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the tag of the orientation: to be turned by 90 degrees
+    for seed in range(number):
+        small = Image.frombytes("RGB", (6, 5), random.Random(seed).randbytes(90))  # noqa: S311 - no secret
+        photo = small.resize((180, 144), Image.Resampling.BICUBIC)
+        grey = photo.convert("L").convert("I").point(lambda level: level * 257).convert("I;16")
+        for image, kind, more in (
+            *((photo, kind, more) for kind, more in COPIES.items()),
+            (photo.transpose(Image.Transpose.ROTATE_90), "JPEG", {"quality": 88, "exif": turned}),
+            (grey, "PNG", {}),
+        ):
+            file = io.BytesIO()
+            image.save(file, kind, **more)
+            yield file.getvalue()
+    for kind in "PNG", "BMP", "TIFF":
+        file = io.BytesIO()
+        Image.new("RGB", (64, 64), (200, 9, 9)).save(file, kind)
+        yield file.getvalue()
+
+
+@pytest.mark.parametrize(("to", "kept", "more"), [
+    ("openai", 0, {}),
+    ("openai", 0, {"quality": 10}),
+    ("trl", 26, {}),  # GIF, BMP, TIFF and AVIF of the photos, and two of the flat image
+    ("trl", 0, {"quality": 40}),
+])  # fmt: skip
+def test_images_are_compared_as_they_are_built(
+    to: str, kept: int, more: Mapping[str, Any], tmp_path: Path
+) -> None:
+    images = list(copies_of_photos(6))
+    rows = [
+        {"question": f"What is {at}?", "answer": f"It is {at}.", "image": image}
+        for at, image in enumerate(images)
+    ]
+    boxes = '{"bbox_2d": [10, 20, 30, 40]}'  # such an example keeps its image as it is turned
+    rows += [{**row, "answer": boxes} for row in rows[7::9]]
+    table = tmp_path / "rows.jsonl"
+    for order in rows, rows[::-1]:
+        (tmp_path / "images").mkdir(exist_ok=True)
+        with table.open("w", encoding="utf-8") as file:
+            for row in order:
+                place = f"images/{images.index(row['image'])}"
+                (tmp_path / place).write_bytes(row["image"])
+                file.write(json.dumps({**row, "image": place}) + "\n")
+        built = build_dataset(
+            table, to=to, out=tmp_path / "out", split="50/25/25", near=True, force=True, **more
+        )
+        paths = {split: tmp_path / f"out/{split}.jsonl" for split in ("validation", "test")}
+        rules = ("dataset/near-split-leak", "dataset/image-in-two-splits", "dataset/split-leak")
+        report = lint(tmp_path / "out/train.jsonl", **paths, provider=to, select=rules, depth="full")
+
+        assert not report.findings
+        (near,) = [rule for rule in report.rules if rule.id == "dataset/near-split-leak"]
+        assert (built.uncompared, near.tally.unknown) == (kept, kept)
+        said = " ".join(render_build(built).split())
+        assert (f"; {kept} images not compared: damaged, too large" in said) == bool(kept)
+        assert ("no image that was compared is like one of another split" in said) == bool(kept)
+        assert built.groups <= len(images) / 3 + kept
+        assert "near-split-leak: " not in said
+        assert "--near" not in said
 
 
 # Findings

@@ -101,7 +101,7 @@ class ImagePlacer:
 
     def put(self, image: ImagePart, content: ImageContent, payloads: Payloads) -> ImagePart:
         """Return *image* with this *content*, after its safe repairs, as the target takes it."""
-        content, mode = self._fixed(content, payloads), self._plan.images
+        content, mode = self.repaired(content, payloads), self._plan.images
         if mode == "embed" or (mode == "keep" and not (image.local and self._plan.local)):
             self.changes["embedded"] += image.reference[:5].lower() != "data:"
             return image._replace(reference=content.url, local=False)
@@ -151,7 +151,7 @@ class ImagePlacer:
             if self._plan.judged:
                 self.content(image, payloads)  # which raises an error
             return image
-        content = self._fixed(ImageContent(data, kind), payloads)
+        content = self.repaired(ImageContent(data, kind), payloads)
         if content.data is strict and head == f"data:{_media_type(kind)};base64":
             if len(self._sound) >= _MOST_KNOWN:
                 self._sound.clear()
@@ -169,14 +169,14 @@ class ImagePlacer:
         key = xxh3_128_intdigest(data)
         name = self._known.get(key)
         if name is None:
-            name = self._write(self._fixed(_content(data, "a data URL"), payloads))
+            name = self._write(self.repaired(_content(data, "a data URL"), payloads))
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[key] = name
         return self._as_file(image, name)
 
-    def _fixed(self, content: ImageContent, payloads: Payloads) -> ImageContent:
-        """Return *content* after its safe repairs.
+    def repaired(self, content: ImageContent, payloads: Payloads) -> ImageContent:
+        """Return *content* after its safe repairs, as it is written.
 
         Raises NotConvertedError for an image that is judged, and that the target does not take.
         """

@@ -21,7 +21,6 @@ from pytest_vft.report.layout import DEFAULT, Display, wrapped
 from pytest_vft.text import count, safe
 
 SEVERAL = "several answers"  # a kind of change
-_LEAK = "images that look alike are in different splits; --near keeps them in one"
 _FAR = 0.02  # by how much a share differs from the one that was asked for, if the step is named
 
 
@@ -44,10 +43,11 @@ class BuiltDataset:
     that of blank lines; *refused* has rows that cannot be used, by reasons, of *refusals* in all, and *aside*
     the paths of which FILE.rej and FILE.rej.csv have them. *few_shot* is the number of examples that are
     shown before each question, *groups* the number of groups of rows, and *alike* that of images that look
-    like others, None if they were not compared; *partly_compared* were compared with some others only;
-    *by_url* says that images stay behind URLs, so that their content is not known. *beside* is
-    the number of examples of train with an image that is shown, and *advice* says how to train so that
-    answers that are shown are not trained on. *fixed* has texts that are the same in all examples, by part.
+    like others, None if they were not compared; *partly_compared* were compared with some others only, and
+    *uncompared* with none: those that were not decoded, and those behind URLs. *by_url* says that images
+    stay behind URLs, so that their content is not known. *beside* is the number of examples of train with an
+    image that is shown, and *advice* says how to train so that answers that are shown are not trained on.
+    *fixed* has texts that are the same in all examples, by part.
     *losses* and *changes* are numbers by kind, *side_files* the paths of files that a trainer needs beside
     the data. *report* is the check of the splits, *next* what to do with them.
     """
@@ -69,6 +69,7 @@ class BuiltDataset:
     groups: int = 0
     alike: int | None = None
     partly_compared: int = 0
+    uncompared: int = 0
     by_url: bool = False
     beside: int = 0
     advice: tuple[str, ...] = ()
@@ -96,7 +97,7 @@ def render_build(result: BuiltDataset, display: Display = DEFAULT) -> str:
         lines += wrapped(text, width=display.width)
     if result.report:
         lines += verdict_lines(result.report, display)
-        lines += wrapped(_LEAK, width=display.width) if _leaks(result.report) else ()
+        lines += wrapped(_leak_text(result), width=display.width) if _leaks(result.report) else ()
     else:
         lines.append("not checked: no provider reads them")
     for step in result.next if result.ok else ():
@@ -107,6 +108,13 @@ def render_build(result: BuiltDataset, display: Display = DEFAULT) -> str:
 def _leaks(report: Report) -> bool:
     """Return whether images of different splits look alike."""
     return any(rule.subject == SIMILAR_IMAGE and rule.tally.failed for rule in report.rules)
+
+
+def _leak_text(result: BuiltDataset) -> str:
+    text = "images that look alike are in different splits"
+    if result.alike is None:
+        return f"{text}; --near keeps them in one"
+    return f"{text}, as not all were compared" if result.partly_compared or result.uncompared else text
 
 
 def _nothing_written(result: BuiltDataset) -> str:
@@ -152,23 +160,37 @@ def _notes(result: BuiltDataset) -> Iterator[str]:
 
 
 def _groups_text(result: BuiltDataset) -> str:
-    near = ""
-    if result.alike is not None:
-        number = f"{result.alike:,}" if result.alike else "none"
-        near = f", and no image is like one of another split ({number} are alike)"
-    text = f"no image is in two splits{near}: {count(result.groups, 'group')} of rows"
+    text = f"no image is in two splits{_near_text(result)}: {count(result.groups, 'group')} of rows"
     if result.by_url:
-        like = "" if result.alike is None else " or a similar one"
         text += (
-            f"; an image behind a URL is known by its URL, so the same image{like} behind two may be in two "
-            "splits"
+            "; an image behind a URL is known by its URL, so the same image behind two may be in two splits"
+        )
+    if result.uncompared:
+        stays = "behind a URL, " if result.by_url else ""
+        text += (
+            f"; {count(result.uncompared, 'image')} not compared: {stays}damaged, too large to decode, or "
+            "in a format that is not decoded"
         )
     if result.partly_compared:
+        counted = " (the check counts only those of a later split)" if result.report else ""
         text += (
             f"; {count(result.partly_compared, 'image')} compared with only some others, as too many look "
-            "nearly alike: some that look alike may be in two splits"
+            f"nearly alike, so some that look alike may be in two splits{counted}"
         )
     return text
+
+
+def _near_text(result: BuiltDataset) -> str:
+    """Return what is known of images that look alike: less if some were compared in part."""
+    if result.alike is None:
+        return ""
+    if result.partly_compared:
+        return (
+            f", and {count(result.alike, 'image')} that look alike are kept together" if result.alike else ""
+        )
+    number = f"{result.alike:,}" if result.alike else "none"
+    which = " that was compared" if result.uncompared else ""
+    return f", and no image{which} is like one of another split ({number} are alike)"
 
 
 def _shares_text(result: BuiltDataset) -> str:

@@ -63,6 +63,7 @@ def build_result(
         groups=arrangement.groups if arrangement else 0,
         alike=alike.images if alike else None,
         partly_compared=alike.partly_compared if alike else 0,
+        uncompared=alike.uncompared if alike else 0,
         by_url=form.images == "keep" and any(one.transports & _ELSEWHERE for one in surveys),
         beside=arrangement.beside if arrangement else 0,
         advice=tuple(load_writer(form.data_format).advice(form.train)) if request.few_shot else (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class TableSurvey:
     sizes: list[int] = field(default_factory=list)
     transports: set[str] = field(default_factory=set)
     urls: set[str] = field(default_factory=set)
-    looks: dict[int, bytes] = field(default_factory=dict)
+    looks: dict[tuple[int, int], bytes | None] = field(default_factory=dict)
 
     def shards(self) -> Iterator[tuple[Shard, int, int]]:
         """Yield each shard with the numbers of its first row and of the row after its last."""
@@ -92,10 +92,11 @@ def refuse_repeated_ids(surveys: Sequence[TableSurvey]) -> None:
 
 
 class Alike(NamedTuple):
-    """Keys of images that look alike, and the number of images that were compared with some others only."""
+    """Keys of images that look alike, and numbers of those compared with some others only, or with none."""
 
     groups: Sequence[Sequence[int]]
     partly_compared: int
+    uncompared: int
 
     @property
     def images(self) -> int:
@@ -159,19 +160,29 @@ def _check_usable(surveys: Sequence[TableSurvey]) -> None:
 
 
 def _alike(surveys: Sequence[TableSurvey]) -> Alike:
-    """Return the images that look alike, of rows that can be used.
+    """Return the images that look alike as they are written, or are equal then, of rows that can be used.
 
     Raises UsageError if there are too many images.
     """
     used = {key for one in surveys for row in one.rows if isinstance(row, GroupedRow) for key in row.keys}
-    looks = {key: look for one in surveys for key, look in one.looks.items() if look and key in used}
-    keys, known = list(looks), list(map(read_look, looks.values()))
-    similar = find_similar([look.hash for look in known], lambda number: looks[keys[number]])
+    sources: defaultdict[int, list[int]] = defaultdict(list)  # keys of images, by that of what is written
+    looks: dict[int, bytes | None] = {}
+    for one in surveys:
+        for (key, written), look in one.looks.items():
+            if key in used:
+                sources[written].append(key)
+                looks[written] = look
+    known = [(written, look) for written, look in looks.items() if look]
+    seen = [read_look(look) for _, look in known]
+    similar = find_similar([look.hash for look in seen], lambda number: known[number][1])
     if similar is None:
-        raise UsageError(f"{option('near')}: {count(len(keys), 'image')} need numpy 2; pip install numpy")
-    found = alike_groups(similar, lambda one, other: known[one].is_like(known[other]))
-    groups = [[keys[number] for number in group] for group in found.groups if len(group) > 1]
-    return Alike(groups, found.partly_compared)
+        raise UsageError(f"{option('near')}: {count(len(known), 'image')} need numpy 2; pip install numpy")
+    found = alike_groups(similar, lambda one, other: seen[one].is_like(seen[other]))
+    groups = [[known[number][0] for number in group] for group in found.groups]
+    groups += [[written] for written, look in looks.items() if not look]
+    linked = (list(dict.fromkeys(key for written in group for key in sources[written])) for group in groups)
+    uncompared = {key for written, look in looks.items() if look is None for key in sources[written]}
+    return Alike([keys for keys in linked if len(keys) > 1], found.partly_compared, len(uncompared))
 
 
 def _shown(number: int, groups: Sequence[int], splits: Sequence[Split]) -> list[int]:

@@ -39,8 +39,9 @@ from pytest_vft.runs.conversion_bodies import fetch_bodies
 from pytest_vft.runs.side_files import side_files
 from pytest_vft.tables.columns import Columns
 from pytest_vft.tables.files import RowFile, cut_by_work, first_rows
+from pytest_vft.tables.jpegs import as_jpeg
 from pytest_vft.tables.rows import RowExample, read_row
-from pytest_vft.tables.shard import TEST, RowWriter, as_jpeg
+from pytest_vft.tables.shard import TEST, RowWriter
 from pytest_vft.tables.survey import row_of
 
 if TYPE_CHECKING:

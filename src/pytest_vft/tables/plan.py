@@ -20,6 +20,10 @@ from pytest_vft.tables.groups import GroupedRow
 LEFT_OUT, SHOWN = 0, len(SPLITS) + 1
 CODES = {split: number for number, split in enumerate(SPLITS, 1)}
 
+# Fingerprints of images as they are written, by the key of the image in the row and that of what is written:
+# empty for a flat image, None for one that cannot be compared.
+Looks = Mapping[tuple[int, int], bytes | None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BuildPlan:
@@ -51,14 +55,14 @@ class BuildPlan:
 class SurveyedRows(NamedTuple):
     """The rows of a shard: a text says why a row cannot be used, and None stands for a blank line.
 
-    *transports* and *urls* are those of the images, *looks* their fingerprints by key, and *measured* what
-    was measured of images that the cache does not have.
+    *transports* and *urls* are those of the images, *looks* their fingerprints, and *measured* what was
+    measured of images that the cache does not have.
     """
 
     rows: list[GroupedRow | str | None]
     transports: frozenset[str]
     urls: frozenset[str]
-    looks: Mapping[int, bytes]
+    looks: Looks
     measured: Sequence[MeasuredImage] = ()
 
 

@@ -8,16 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-import pybase64
-
 from pytest_vft.converting.entries import Payloads, ShardEntry, shard_entries
-from pytest_vft.converting.images import ImageContent, ImagePlacer
+from pytest_vft.converting.images import ImagePlacer
 from pytest_vft.converting.shard import ShardConverter
-from pytest_vft.encoding import encode_image
-from pytest_vft.errors import UsageError
 from pytest_vft.formats.base import ImagePart
 from pytest_vft.formats.conversation import ChatTurn, Conversation, NotConvertedError
 from pytest_vft.model import SPLITS, Split
+from pytest_vft.tables.jpegs import as_jpeg
 from pytest_vft.tables.judging import ExampleJudge, may_be_refused
 from pytest_vft.tables.plan import LEFT_OUT, SHOWN, BuildPlan, RowsTask, WrittenRows
 from pytest_vft.tables.rows import RowExample, read_row
@@ -138,12 +135,3 @@ class RowWriter:
         if quality is None or content is None:
             return placer.place(image, payloads)
         return placer.put(image, as_jpeg(content, quality), payloads)
-
-
-def as_jpeg(content: ImageContent, quality: int) -> ImageContent:
-    """Return an image saved as a JPEG of this *quality*. Raises NotConvertedError if it cannot be read."""
-    try:
-        url = encode_image(content.data, format="JPEG", quality=quality)
-    except UsageError as error:
-        raise NotConvertedError(str(error)) from None
-    return ImageContent(pybase64.b64decode(url.partition(",")[2]), "JPEG")

@@ -12,7 +12,7 @@ from xxhash import xxh3_64_intdigest
 
 from pytest_vft.checking.shard import open_image_store
 from pytest_vft.converting.entries import Payloads, shard_entries
-from pytest_vft.converting.images import ImagePlacer
+from pytest_vft.converting.images import ImageContent, ImagePlacer
 from pytest_vft.converting.repairs import ImageFixer
 from pytest_vft.converting.shard import line_value
 from pytest_vft.evaluation.questions import normalise_id
@@ -26,6 +26,7 @@ from pytest_vft.reading.lines import Line
 from pytest_vft.reading.shards import Shard
 from pytest_vft.tables.columns import BadCellError, Column, as_text, is_number
 from pytest_vft.tables.groups import GroupedRow
+from pytest_vft.tables.jpegs import as_jpeg
 from pytest_vft.tables.plan import BuildPlan, SurveyedRows
 from pytest_vft.tables.rows import RowExample, read_row
 
@@ -43,8 +44,8 @@ class RowSurveyor:
         self._images = ImagePlacer(plan.written)
         # The store of a shard has the cache, and measures for the judge.
         self._judge = ImageFixer(replace(plan.judged, lint=replace(plan.judged.lint, cache=None)))
-        self._known: dict[int, str | None] = {}
-        self._looks: dict[int, bytes] = {}
+        self._known: dict[tuple[int, bool], str | None] = {}
+        self._looks: dict[tuple[int, int], bytes | None] = {}
         self._transports: set[str] = set()
         self._urls: set[str] = set()
 
@@ -98,26 +99,51 @@ class RowSurveyor:
             self._urls.add(image.reference)
         content = self._images.content(image, payloads)
         if content is None:
-            return xxh3_64_intdigest(image.reference.encode())
+            key = xxh3_64_intdigest(image.reference.encode())
+            if self._plan.near:
+                self._looks[key, key] = None
+            return key
         whole_key = content_key(content.data)
         key = whole_key % _HALF
-        if key not in self._known:
+        known = key, self._plan.near and payloads.has_boxes()  # with which an image is not turned
+        if known not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             measured = store.measure_keyed(whole_key, content.data)
-            self._known[key] = self._judge.problem(content.data, measured)
-            if self._plan.near:
-                self._looks[key] = _fingerprint(measured)
-        problem = self._known[key]
+            self._known[known] = problem = self._judge.problem(content.data, measured)
+            if self._plan.near and problem is None:
+                self._look(key, content, measured, payloads, store)
+        problem = self._known[known]
         if problem is not None:
             raise NotConvertedError(problem)
         return key
 
+    def _look(
+        self,
+        key: int,
+        content: ImageContent,
+        measured: ImageMeasurements,
+        payloads: Payloads,
+        store: ImageStore,
+    ) -> None:
+        """Note the fingerprint of the image with *key*, its *content* *measured*, as it is written.
 
-def _fingerprint(image: ImageMeasurements) -> bytes:
-    """Return the fingerprint of *image*, empty for an image that looks like many others."""
+        Raises NotConvertedError if it cannot be written.
+        """
+        quality = self._plan.quality
+        saved = content if quality is None else as_jpeg(content, quality)
+        written = self._images.repaired(saved, payloads)
+        if written is content:
+            self._looks[key, key] = _fingerprint(measured)
+            return
+        whole_key = content_key(written.data)
+        self._looks[key, whole_key % _HALF] = _fingerprint(store.measure_keyed(whole_key, written.data))
+
+
+def _fingerprint(image: ImageMeasurements) -> bytes | None:
+    """Return the fingerprint of *image*: empty for a flat one, None for one that was not decoded."""
     shown = image.content.get(Fingerprints().id, {}).get("fingerprint")
-    return a2b_base64(shown) if isinstance(shown, str) else b""
+    return a2b_base64(shown) if isinstance(shown, str) else None
 
 
 def row_of(line: Line, *, has_texts: bool) -> Mapping[str, Any]:
