@@ -117,6 +117,22 @@ def test_rule_that_is_asked_for_by_its_id_needs_a_model() -> None:
     assert lint("train.jsonl", select="image/*").faces == "no model"
 
 
+@pytest.mark.parametrize("options", [{"provider": "together"}, {"select": "file"}, {"ignore": FACE}])
+def test_a_model_is_not_missed_where_no_rule_on_faces_is_selected(
+    options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_yunet(Path("net.onnx"))
+    write(FACES)
+    configure("net.onnx")
+    with_model = lint("train.jsonl", **options)
+    monkeypatch.setattr("pytest_vft.runs.face_model.find_spec", lambda _: None)  # no onnxruntime
+    without = lint("train.jsonl", **options, require_checked=True)
+
+    assert (with_model.faces, without.faces) == ("not selected", "not selected")
+    assert "CAPTCHAs (no rule on faces is selected)\n" in render_text(without)
+    assert lint("train.jsonl", provider="fireworks,openai").faces == "no model"  # a rule of one of them asks
+
+
 def test_at_depth_header_faces_are_not_looked_for() -> None:
     write_yunet(Path("net.onnx"))
     configure("net.onnx")

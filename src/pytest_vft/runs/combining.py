@@ -8,12 +8,15 @@ from dataclasses import replace
 
 from pytest_vft.model import BaselineUse, Cost, FileResult, Report, RuleResult, Severity, Tally, UnsettledUrl
 
+_FACES_LAST = {"not selected": 1, "done": 2}
+
 
 def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
     """Return *reports*, at least one, as one report with more *notes*.
 
     A rule has the severity of its findings: error if it failed as an error in any report. Its severity in
-    other files is among their severities. Faces were looked for if they were in all reports.
+    other files is among their severities. Faces were looked for if they were in all reports; if not, a reason
+    comes before "not selected".
     """
     first, *others = reports
     if not others:
@@ -41,7 +44,7 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
         urls=sum(max(report.urls for report in alike) for alike in _alike(reports)),
         known=tuple(finding for report in reports for finding in report.known),
         baselines=_baselines([use for report in reports for use in report.baselines]),
-        faces=next((report.faces for report in reports if report.faces != "done"), "done"),
+        faces=min((report.faces for report in reports), key=lambda one: _FACES_LAST.get(one, 0)),
         by_data_format=any(report.by_data_format for report in reports),
         unsettled=_unsettled([one for report in reports for one in report.unsettled]),
         cost=_cost([cost for alike in _alike(reports) if (cost := _same_cost(alike)) is not None]),
