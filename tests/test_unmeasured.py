@@ -17,6 +17,7 @@ from web.server import Server, serving
 
 from pytest_vft import Report, lint
 from pytest_vft.catalogue.cases import draw
+from pytest_vft.catalogue.load import shipped_rules
 from pytest_vft.cli import main
 from pytest_vft.report.formats import render
 
@@ -219,6 +220,19 @@ def test_image_that_only_depth_full_fetches_does_not_hide_another(server: Server
     assert not failing(GOOD, url)
     assert failing(GOOD, url, TRUNCATED)
     assert failing(GOOD, url, extend_select="dataset/near-split-leak")
+
+
+@pytest.mark.usefixtures("here")
+def test_rule_of_a_project_is_asked_for() -> None:
+    Path("rules/image").mkdir(parents=True)
+    head, _, _ = shipped_rules()["image/dark"].path.read_text(encoding="utf-8").partition("[[cases]]")
+    Path("rules/image/own.toml").write_text(head.replace("off      = true", ""))
+    Path("vft.toml").write_text('rules = ["rules"]')
+    Path("train.jsonl").write_text(line(GOOD, "What?"))
+
+    report = lint("train.jsonl", depth="header", offline=True, require_checked=True)
+
+    assert "image/own" in {rule.id for rule in report.failing}
 
 
 @pytest.mark.usefixtures("here")

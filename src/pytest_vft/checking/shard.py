@@ -7,13 +7,14 @@ so shards may be linted anywhere.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from xxhash import xxh3_128
 
-from pytest_vft.checking.compile import Check, Verdicts
+from pytest_vft.checking.compile import Check
 from pytest_vft.checking.counters import OtherCounters
 from pytest_vft.checking.judge import Explainer, RuleJudge, Subject
 from pytest_vft.checking.key_columns import distinct
@@ -24,13 +25,13 @@ from pytest_vft.checking.totals import OPEN, ShardTotals, open_totals
 from pytest_vft.checking.verdict_counts import VerdictCounts
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import undecoded_because, unknown_because
-from pytest_vft.facts.image_facts import ImageFacts
+from pytest_vft.facts.image import unknown_because
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import Chat, DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
+from pytest_vft.gaps import Cause
 from pytest_vft.model import Scope
 from pytest_vft.reading.arrays import parse_element, read_element_batches
 from pytest_vft.reading.context import FetchContext
@@ -174,7 +175,7 @@ class ShardLinter:
                 counted = images[check_image(image.facts)]
                 counted.number += 1
                 if counted.unknown:
-                    self._count_unknown(counted.verdicts, image.facts, totals)
+                    counted.causes[unknown_because(image.facts, full=plan.full, bounded=plan.bounded)] += 1
                 if counted.failed:
                     place = data_format.place(value, ("messages", image.message, "content", image.part))
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
@@ -183,6 +184,7 @@ class ShardLinter:
         totals.first_keys = first_keys.places if first_keys else {}
         totals.image_keys = distinct([totals.image_keys])
         totals.measured = store.pop_measured()
+        totals.count("gaps", self._gaps(images))
         totals.counts = {
             "line": judged.counts(),
             "example": examples.counts(),
@@ -219,13 +221,16 @@ class ShardLinter:
                     content.update(raw)
                 yield raw, parse_line(raw, lifted)
 
-    def _count_unknown(self, verdicts: Verdicts, image: ImageFacts, totals: ShardTotals) -> None:
-        """Count the unknown *verdicts* on *image* whose cause is known."""
-        content = unknown_because(image)
-        pixels = undecoded_because(image, full=self._plan.full, bounded=self._plan.bounded)
-        rules = self._judge.unknown("image", verdicts)
-        causes = ((pixels if rule in self._decoding else content, rule) for rule in rules)
-        totals.count("gaps", [(cause, rule) for cause, rule in causes if cause])
+    def _gaps(self, images: VerdictCounts) -> Counter[tuple[Cause, str]]:
+        """Return the numbers of unknown verdicts on *images*, by cause and rule, whose cause is known."""
+        gaps: Counter[tuple[Cause, str]] = Counter()
+        for counted in images.values():
+            for (content, pixels), number in counted.causes.items():
+                for rule in self._judge.unknown("image", counted.verdicts):
+                    cause = pixels if rule in self._decoding else content
+                    if cause is not None:
+                        gaps[cause, rule] += number
+        return gaps
 
     @cached_property
     def _decoding(self) -> frozenset[str]:
@@ -286,6 +291,6 @@ def _add_with_looks(bounded: bool, totals: ShardTotals, example: Example, number
     for image in example.images:
         facts = image.facts
         if image.key in shown and facts["format"] != "none":
-            cause = undecoded_because(facts, full=True, bounded=bounded)
+            _, cause = unknown_because(facts, full=True, bounded=bounded)
             totals.see_look(number, image.key, facts.get("fingerprint"), cause)
     _add(totals, example, number, *rest)

@@ -236,8 +236,20 @@ def add_shape(facts: ImageFacts) -> None:
     facts["narrowness"] = 100 * shorter // longer
 
 
-def unknown_because(facts: ImageFacts) -> Cause | None:
-    """Return why the content of the image is not known; None if it was opened, or if there is no image."""
+def unknown_because(facts: ImageFacts, *, full: bool, bounded: bool) -> tuple[Cause | None, Cause]:
+    """Return why the content of the image, and what it shows, are not known in a run that decodes if *full*.
+
+    The first is None if the image was opened, or if there is none. If *bounded*, large images are not
+    decoded, and only the headers of images behind URLs are read.
+    """
+    content = _unopened_because(facts)
+    if not full:
+        return content, "header_only"
+    rest: Cause = "header_only" if bounded and facts["host"] is not None else "oversized"
+    return content, content or rest
+
+
+def _unopened_because(facts: ImageFacts) -> Cause | None:
     kind, damage, pixels = facts["format"], facts["damage"], facts["pixels"]
     if kind is None:
         return "unopened" if facts["local"] or facts["scheme"] in _STORES else "unfetched"
@@ -250,17 +262,6 @@ def unknown_because(facts: ImageFacts) -> Cause | None:
     if damage is None and is_opened(kind):
         return "undecoded" if takes_a_turn(pixels or 0, facts["bytes"] or 0) else "oversized"
     return None
-
-
-def undecoded_because(facts: ImageFacts, *, full: bool, bounded: bool) -> Cause:
-    """Return why what the image shows is not known in a run that decodes images if *full*.
-
-    If *bounded*, large images are not decoded, and only the headers of images behind URLs are read.
-    """
-    if not full:
-        return "header_only"
-    rest: Cause = "header_only" if bounded and facts["host"] is not None else "oversized"
-    return unknown_because(facts) or rest
 
 
 def _match(media_type: str, format_: str) -> Match:

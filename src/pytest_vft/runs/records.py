@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from pytest_vft.catalogue.load import Rule
+from pytest_vft.catalogue.load import Rule, shipped_rules
 from pytest_vft.checking.measuring import needs_detector
 from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardFinding
@@ -100,8 +100,9 @@ def rule_result(
     tolerated = allowed is not None and tally.failed <= allowed
     ignored = (by_rule[rule.id] for by_rule in reasons if rule.id in by_rule)
     # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth; one
-    # that is asked for by its id is a gate, as rules on what images show that are off by default.
-    is_asked = rule.off or rule.id in settings.config.asked(settings.select, settings.extend_select)
+    # that is asked for by its id is a gate, as are rules that are off by default and those of a project.
+    named = settings.config.asked(settings.select, settings.extend_select)
+    is_asked = rule.off or rule.id in named or rule.id not in shipped_rules()
     gaps = ((cause, linted.gaps.get((cause, rule.id), 0)) for cause in CAUSES)
     return RuleResult(
         id=rule.id,
