@@ -545,6 +545,8 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "unopened": 0,
         "uncompared": 0,
         "partly_compared": 0,
+        "header_only": 0,
+        "unfetched": 0,
         "not_applicable": 0,
         "ignored": 0,
         "reason": None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from xxhash import xxh3_128
@@ -17,13 +17,14 @@ from pytest_vft.checking.compile import Check, Verdicts
 from pytest_vft.checking.counters import OtherCounters
 from pytest_vft.checking.judge import Explainer, RuleJudge, Subject
 from pytest_vft.checking.key_columns import distinct
+from pytest_vft.checking.measuring import needs_detector, needs_pixels
 from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import OPEN, ShardTotals, open_totals
 from pytest_vft.checking.verdict_counts import VerdictCounts
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import is_damaged, is_undecoded, is_unopened
+from pytest_vft.facts.image import undecoded_because, unknown_because
 from pytest_vft.facts.image_facts import ImageFacts
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
@@ -60,7 +61,8 @@ class ShardLinter:
         self._others: OtherCounters | None = None
         self._training = bool(plan.other_tokens) or self._judge.needs_optional("example", "message", "image")
         self._keys = self._judge.needs_optional("file")
-        self._add = _add_with_looks if any("fingerprint" in one.columns for one in plan.measurers) else _add
+        has_looks = any("fingerprint" in one.columns for one in plan.measurers)
+        self._add = partial(_add_with_looks, plan.bounded) if has_looks else _add
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
         self._folder = ""
@@ -219,15 +221,17 @@ class ShardLinter:
 
     def _count_unknown(self, verdicts: Verdicts, image: ImageFacts, totals: ShardTotals) -> None:
         """Count the unknown *verdicts* on *image* whose cause is known."""
-        if is_damaged(image):
-            cause = "damaged"
-        elif is_undecoded(image):
-            cause = "undecoded"
-        elif is_unopened(image):
-            cause = "unopened"
-        else:
-            return
-        totals.count(cause, self._judge.unknown("image", verdicts))
+        content = unknown_because(image)
+        pixels = undecoded_because(image, full=self._plan.full, bounded=self._plan.bounded)
+        rules = self._judge.unknown("image", verdicts)
+        causes = ((pixels if rule in self._decoding else content, rule) for rule in rules)
+        totals.count("gaps", [(cause, rule) for cause, rule in causes if cause])
+
+    @cached_property
+    def _decoding(self) -> frozenset[str]:
+        """The ids of the rules on what decoded images show, for which there is a measurer."""
+        judging = [rule for rule in self._judge.rules["image"] if needs_pixels(rule)]
+        return frozenset(rule.id for rule in judging if self._plan.detectors or not needs_detector(rule))
 
     def _read_elements(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Like _read(), for a part of an array."""
@@ -276,11 +280,12 @@ def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
         totals.shots.append(number, place, key)
 
 
-def _add_with_looks(totals: ShardTotals, example: Example, number: int, *rest: Any) -> None:
+def _add_with_looks(bounded: bool, totals: ShardTotals, example: Example, number: int, *rest: Any) -> None:  # noqa: FBT001 - first of a partial
     """Like _add(), also what the images of the target turn look like, each once."""
     shown = example.turn.images if example.turn is not None else ()
     for image in example.images:
         facts = image.facts
         if image.key in shown and facts["format"] != "none":
-            totals.see_look(number, image.key, facts.get("fingerprint"), damaged=is_damaged(facts))
+            cause = undecoded_because(facts, full=True, bounded=bounded)
+            totals.see_look(number, image.key, facts.get("fingerprint"), cause)
     _add(totals, example, number, *rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -95,12 +96,8 @@ def _combined(results: Sequence[RuleResult]) -> RuleResult:
     return worst._replace(
         tally=sum((result.tally for result in results), Tally()),
         truncated=sum(result.truncated for result in results),
-        undecoded=sum(result.undecoded for result in results),
-        damaged=sum(result.damaged for result in results),
-        unopened=sum(result.unopened for result in results),
-        uncompared=sum(result.uncompared for result in results),
-        partly_compared=sum(result.partly_compared for result in results),
-        beyond_depth=sum(result.beyond_depth for result in results),
+        gaps=sum((Counter(result.gaps) for result in results), Counter()),
+        excused=all(result.excused for result in results if result.gaps.get("header_only")),
         allowed=worst.allowed if len(failed) == 1 else None,
         reason="; ".join(reasons) or None,
     )
