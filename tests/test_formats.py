@@ -391,7 +391,7 @@ def tables(text: str) -> list[list[str]]:
 
 
 def test_markdown_counts_rules_that_are_partly_checked_where_they_fail_the_run() -> None:
-    url = build_example("Where?", "There.", "https://a.example/1.png")
+    url = json.dumps(build_example("Where?", "There.", "https://a.example/1.png"))
 
     def heading(**options: Any) -> str:
         report = lint("train.jsonl", select="image/unsupported-mode", offline=True, **options)
