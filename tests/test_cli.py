@@ -510,7 +510,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "model": "gpt-4o-2024-08-06",
         "depth": "auto",
         "offline": True,
-        "faces": "no model",
+        "faces": "not selected",
         "sampled": None,
         "baselines": [],
         "known": [],
