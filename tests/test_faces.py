@@ -20,6 +20,7 @@ import pytest
 from face_nets import write_centerface, write_other, write_yunet
 from PIL import Image, ImageDraw
 from test_cli import Vft, vft  # noqa: F401 - a fixture
+from web.server import serving
 
 from pytest_vft import ConfigError, LintError, Report, UsageError, build_example, lint, write_jsonl
 from pytest_vft.catalogue.cases import data_url, draw
@@ -116,6 +117,22 @@ def test_rule_that_is_asked_for_by_its_id_needs_a_model() -> None:
     assert lint("train.jsonl", select="image/*").faces == "no model"
 
 
+@pytest.mark.parametrize("options", [{"provider": "together"}, {"select": "file"}, {"ignore": FACE}])
+def test_a_model_is_not_missed_where_no_rule_on_faces_is_selected(
+    options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_yunet(Path("net.onnx"))
+    write(FACES)
+    configure("net.onnx")
+    with_model = lint("train.jsonl", **options)
+    monkeypatch.setattr("pytest_vft.runs.face_model.find_spec", lambda _: None)  # no onnxruntime
+    without = lint("train.jsonl", **options, require_checked=True)
+
+    assert (with_model.faces, without.faces) == ("not selected", "not selected")
+    assert "CAPTCHAs (no rule on faces is selected)\n" in render_text(without)
+    assert lint("train.jsonl", provider="fireworks,openai").faces == "no model"  # a rule of one of them asks
+
+
 def test_at_depth_header_faces_are_not_looked_for() -> None:
     write_yunet(Path("net.onnx"))
     configure("net.onnx")
@@ -123,7 +140,7 @@ def test_at_depth_header_faces_are_not_looked_for() -> None:
     report = lint(write(FACES), depth="header")
 
     assert FACE not in {rule.id for rule in report.rules}
-    assert "children, CAPTCHAs (depth header does not decode\n" in render_text(report)
+    assert "children, CAPTCHAs (no image was decoded)\n" in render_text(report)
 
 
 @pytest.mark.parametrize("more", [(), ("--require-checked",)])
@@ -137,7 +154,7 @@ def test_rule_that_is_asked_for_by_its_id_does_not_pass_unchecked(
     code, _, problem = vft("check", write(FACES), "--select=image/face", "--depth=header", *more)
 
     assert code == 2
-    assert problem == "vft: nothing was checked: depth header does not decode images for image/face\n"
+    assert problem == "vft: nothing was checked by image/face: not decoded at depth header\n"
 
 
 def test_rule_that_is_asked_for_at_depth_header_is_reported_as_not_checked() -> None:
@@ -147,6 +164,40 @@ def test_rule_that_is_asked_for_at_depth_header_is_reported_as_not_checked() -> 
     report = lint(write(FACES), extend_select=FACE, depth="header")
 
     assert [rule.tally.unknown for rule in report.rules if rule.id == FACE] == [11]
+
+
+@pytest.mark.usefixtures("online")
+def test_images_that_only_depth_full_fetches_were_not_looked_at() -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+    with serving() as server:
+        url = f"http://127.0.0.1:{server.port}/ok.jpg"
+        write_jsonl("train.jsonl", [build_example("What is it?", "A lot.", url)])
+        write(FACES, name="faces.jsonl")
+        options = {"allow_private": True, "require_checked": True}
+        by_default = lint("train.jsonl", **options)  # type: ignore[arg-type]
+        asked = lint("train.jsonl", extend_select=FACE, **options)  # type: ignore[arg-type]
+        both = lint("train.jsonl", "faces.jsonl", **options)  # type: ignore[arg-type]
+        full = lint("train.jsonl", depth="full", **options)  # type: ignore[arg-type]
+
+    assert [report.faces for report in (by_default, both, full)] == ["not decoded", "in part", "done"]
+    assert "not checked: people, faces, children, CAPTCHAs (no image was decoded)" in render_text(by_default)
+    assert "\npeople and faces: predicted for some images, not for all;" in render_text(both)
+    assert [FACE in {rule.id for rule in one.failing} for one in (by_default, both, asked)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_skipped_examples_are_not_counted_by_the_rule_on_faces_alone() -> None:
+    write_yunet(Path("net.onnx"))
+    configure("net.onnx")
+
+    report = lint(write(FACES), select=f"file/too-many-skipped,{FACE}")
+
+    assert [one.tally.unknown for one in report.rules if one.id == "file/too-many-skipped"] == [1]
+    assert not [note for note in report.notes if "for sure" in note]
 
 
 def test_other_providers_look_for_faces_only_if_asked() -> None:

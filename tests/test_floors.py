@@ -27,6 +27,7 @@ FLOORS = (
         "model",
         "output_summary",
         "errors",
+        "gaps",
         "line_ranges",
         "text",
         "toml",

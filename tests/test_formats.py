@@ -390,6 +390,25 @@ def tables(text: str) -> list[list[str]]:
     return rows
 
 
+def test_markdown_counts_rules_that_are_partly_checked_where_they_fail_the_run() -> None:
+    url = json.dumps(build_example("Where?", "There.", "https://a.example/1.png"))
+
+    def heading(**options: Any) -> str:
+        report = lint("train.jsonl", select="image/unsupported-mode", offline=True, **options)
+        return render(report, "markdown").partition("\n")[0]
+
+    write([*dataset({}), url])
+    assert (heading(), heading(require_checked=True)) == (
+        "### vft: PASSED",
+        "### vft: FAILED, 1 rule partly checked",
+    )
+    write([*dataset({1: GREY}), url])
+    assert (heading(), heading(require_checked=True)) == (
+        "### vft: FAILED, 1 rule",
+        "### vft: FAILED, 1 rule; 1 rule partly checked",
+    )
+
+
 def test_markdown_is_a_table_of_rules_with_the_text_below() -> None:
     report = lint(write(["", *dataset(dict.fromkeys(range(1, 9), GREY))]))
     text = render(report, "markdown")

@@ -178,7 +178,7 @@ def test_large_file_is_measured_by_its_header(monkeypatch: pytest.MonkeyPatch) -
     examples = [["large.jpg"], *([f"images/{number}.png"] for number in range(9))]
     linted = lint_files([write(*examples)], plan())
     assert found(linted) == []
-    assert linted.undecoded["image/truncated"] == 1
+    assert linted.gaps["oversized", "image/truncated"] == 1
 
 
 def test_shards_are_cut_by_the_bytes_of_their_images() -> None:

@@ -58,9 +58,7 @@ def test_reason_why_nothing_was_checked_is_named(capsys: pytest.CaptureFixture[s
 
 def test_depth_that_does_not_decode_images_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "train.jsonl", "--select=image/dark", "--depth=header"]) == 2
-    assert (
-        "nothing was checked: depth header does not decode images for image/dark" in capsys.readouterr().err
-    )
+    assert "nothing was checked by image/dark: not decoded at depth header" in capsys.readouterr().err
 
 
 def test_pattern_of_rules_that_the_provider_does_not_state_is_an_error(

@@ -23,7 +23,7 @@ from pytest_vft.checking.alike import compare_images
 from pytest_vft.checking.dataset import Place
 from pytest_vft.checking.distinct_images import DistinctImages
 from pytest_vft.checking.lint import lint_files
-from pytest_vft.checking.looks import DAMAGED, UNKNOWN, LookTable
+from pytest_vft.checking.looks import UNKNOWN, LookTable
 from pytest_vft.checking.measuring import NEAR_COPY, SIMILAR_IMAGE
 from pytest_vft.checking.memory import pack, unpack
 from pytest_vft.checking.merging import FileTotals
@@ -140,7 +140,7 @@ def test_images_that_were_compared_with_some_others_only_are_not_checked(
     report = lint(paths["train"], select="dataset/near-duplicate", require_checked=True)
 
     (near,) = [rule for rule in report.rules if rule.id == "dataset/near-duplicate"]
-    assert 0 < near.partly_compared == near.tally.unknown <= len(images)
+    assert 0 < near.gaps["partly_compared"] == near.tally.unknown <= len(images)
     assert near.id in [rule.id for rule in report.failing]
     assert near.tally.unknown + near.tally.checked == len(images) + 1
     said = f"{near.tally.unknown} images: compared with only some others, as too many look nearly alike"
@@ -179,7 +179,7 @@ LOOKS = st.lists(
 def table(looks: Iterable[tuple[int, int, str | None]]) -> LookTable:
     found = LookTable()
     for look in looks:
-        found.append(*look, damaged=look[1] % 2 == 0)
+        found.append(*look, "damaged" if look[1] % 2 else "oversized")
     return found
 
 
@@ -223,7 +223,7 @@ def test_images_of_all_files(files: list[tuple[Split, list[tuple[int, int, str |
         for line, key, state, fingerprint in file.totals.looks:
             one = (key, file.source.split)
             if fingerprints.get(one) is None:
-                fingerprints[one] = None if state in (UNKNOWN, DAMAGED) else fingerprint
+                fingerprints[one] = fingerprint if state < UNKNOWN else None
             places.setdefault(one, Place(file, line))
 
     images = DistinctImages(totals, decoded=True)
@@ -265,7 +265,7 @@ def findings_of(drawings: Sequence[bytes], splits: Sequence[Sequence[int]]) -> s
     for split, keys in zip(SPLITS, splits, strict=True):
         looks = LookTable()
         for number, key in enumerate(keys, 1):
-            looks.append(number, key, b64encode(drawings[key]).decode(), damaged=False)
+            looks.append(number, key, b64encode(drawings[key]).decode(), "oversized")
         totals = ShardTotals(lines=len(keys), looks=looks)
         files.append(FileTotals(Source(split, split), frozenset(), opened, totals=totals))
     subjects = compare_images(files, (SIMILAR_IMAGE, NEAR_COPY), decoded=True).subjects

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+import zlib
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from web.server import Server, serving
 
 from pytest_vft import Report, lint
 from pytest_vft.catalogue.cases import draw
+from pytest_vft.catalogue.load import shipped_rules
+from pytest_vft.cli import main
 from pytest_vft.report.formats import render
 
 SHOWN = "dark", "bright", "low-information", "blurry", "grayscale"
@@ -70,7 +76,7 @@ def test_image_whose_pixels_cannot_be_measured_was_not_checked(image: bytes) -> 
     once = dict.fromkeys(RULES & {rule.id for rule in report.rules if rule.id.startswith("dataset/")}, 1)
     assert unknown(report) == dict.fromkeys(RULES, 2) | once
     assert {rule.id for rule in report.failing} == RULES
-    assert {rule.id: rule.damaged for rule in report.rules if rule.damaged} == unknown(report)
+    assert {rule.id: rule.gaps.get("damaged") for rule in report.rules if rule.gaps} == unknown(report)
 
 
 @pytest.mark.usefixtures("here")
@@ -97,3 +103,146 @@ def test_local_image_that_was_opened_is_not_said_to_be_unopened() -> None:
         image.write_bytes(data)
         report = lint("train.jsonl", select="image/dark", depth=depth, data_format="swift", offline=True)
         assert why in render(report, "text")
+
+
+# Each reason is given to the images that it is about, by all rules alike
+
+ALIKE = "image/dark", "dataset/near-duplicate", "dataset/near-split-leak"
+URL = "https://a.example/1.png"
+
+
+def huge(side: int) -> bytes:
+    """Return a PNG that claims to have *side* by *side* pixels."""
+    png = draw("png 64x64 rgba")[1]
+    header = b"IHDR" + struct.pack(">II", side, side) + png[24:29]
+    return png[:12] + header + zlib.crc32(header).to_bytes(4) + png[33:]
+
+
+def gaps(report: Report) -> dict[str, dict[str, int]]:
+    """Return why rules could not judge images; the reasons add up."""
+    for rule in report.rules:
+        assert sum(rule.gaps.values()) == rule.tally.unknown
+    return {rule.id: dict(rule.gaps) for rule in report.rules}
+
+
+@pytest.mark.usefixtures("here")
+def test_reasons_are_those_of_each_image() -> None:
+    images = GOOD, TRUNCATED, gif(), huge(8_000), huge(14_000), URL
+
+    found, text = gaps(check(*images)), " ".join(render(check(*images), "text").split())
+    why = {"unfetched": 1, "damaged": 2, "undecoded": 1, "oversized": 1}
+    assert {rule: found[rule] for rule in ALIKE} == dict.fromkeys(ALIKE, why)
+    for said in (
+        "1 image: offline (",
+        f"2 images: {WHY} (",
+        "1 image: too large to decode here (",
+        "1 image: too large to decode here; depth full decodes one at a time (",
+    ):
+        assert said in text
+    (undecoded,) = {one["undecoded"] for one in check(*images).as_dict()["rules"] if one["id"] in ALIKE}
+    assert undecoded == 2
+
+    header = gaps(check(*images, depth="header"))  # where no image is decoded, whatever is wrong with it
+    assert [header[rule] for rule in ALIKE] == [{"header_only": 7}] * len(ALIKE)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as one:
+        yield one
+
+
+def images_of(server: Server, *paths: str) -> list[str]:
+    return [f"http://127.0.0.1:{server.port}/{path}" for path in paths]
+
+
+@pytest.mark.usefixtures("here", "online")
+def test_url_that_is_not_settled_is_told_from_one_that_was_not_read_whole(server: Server) -> None:
+    urls = images_of(server, "ok.jpg", "busy-for-an-hour")
+    for depth, read in (("auto", {"header_only": 1}), ("full", {})):
+        Path("train.jsonl").write_text("".join(line(url, f"What is {n}?") for n, url in enumerate(urls)))
+        select = "image/dark", "image/odd-aspect", "dataset/near-duplicate"
+        report = lint("train.jsonl", select=select, depth=depth, allow_private=True)
+
+        odd, dark, near = (
+            gaps(report)[id_] for id_ in ("image/odd-aspect", "image/dark", "dataset/near-duplicate")
+        )
+        assert odd == {"unfetched": 1}
+        assert dark == near == {"unfetched": 1} | read
+        text = render(report, "text")
+        assert "not checked: 1 image: not settled (" in text
+        assert ("1 image: not decoded; depth full fetches whole images (" in text) is (depth == "auto")
+
+
+@pytest.mark.usefixtures("here")
+def test_reason_why_nothing_was_checked_is_that_of_each_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    rules = "image/odd-aspect", "image/unsupported-format", "image/truncated", "image/dark"
+    check_it = ["check", "train.jsonl", "--offline", f"--select={','.join(rules)}"]
+
+    Path("train.jsonl").write_text(line(URL, "What?"))
+    assert main([*check_it, "--depth=header"]) == 2
+    assert capsys.readouterr().err == (
+        "vft: nothing was checked by image/dark: not decoded at depth header; "
+        "image/odd-aspect, image/truncated, image/unsupported-format: offline\n"
+    )
+    Path("train.jsonl").write_text(line("http://127.0.0.1/1.png", "What?"))
+    assert main(check_it) == 2
+    assert "no image could be read from 1 URL\n" in capsys.readouterr().err
+
+
+# What the depth leaves out, and nothing else, fails only what was asked for
+
+
+@pytest.mark.parametrize("image", [gif(), TRUNCATED, huge(14_000)], ids=["GIF", "truncated", "too large"])
+@pytest.mark.usefixtures("here")
+def test_rule_that_is_on_by_default_fails_for_what_no_depth_decodes(image: bytes) -> None:
+    def failing(depth: str) -> set[str]:
+        options = {"provider": "swift", "offline": True, "require_checked": True, "ignore": "image/*"}
+        report = lint("train.jsonl", validation="validation.jsonl", depth=depth, **options)
+        return {rule.id for rule in report.failing}
+
+    Path("train.jsonl").write_text(line(GOOD, "What?") + line(image, "Who?"))
+    Path("validation.jsonl").write_text(line(OTHER, "Where?"))
+    assert "dataset/near-split-leak" in failing("auto")
+    assert "dataset/near-split-leak" not in failing("header")
+
+
+@pytest.mark.usefixtures("here", "online")
+def test_image_that_only_depth_full_fetches_does_not_hide_another(server: Server) -> None:
+    def failing(*images: bytes | str, **options: Any) -> bool:
+        Path("train.jsonl").write_text("".join(line(one, f"What is {n}?") for n, one in enumerate(images)))
+        both = {"validation": "validation.jsonl", "require_checked": True, "allow_private": True}
+        report = lint("train.jsonl", **both, **options)
+        return "dataset/near-split-leak" in {rule.id for rule in report.failing}
+
+    (url,) = images_of(server, "ok.jpg")
+    Path("validation.jsonl").write_text(line(OTHER, "Where?"))
+    assert not failing(GOOD, url)
+    assert failing(GOOD, url, TRUNCATED)
+    assert failing(GOOD, url, extend_select="dataset/near-split-leak")
+
+
+@pytest.mark.usefixtures("here")
+def test_rule_of_a_project_is_asked_for() -> None:
+    Path("rules/image").mkdir(parents=True)
+    head, _, _ = shipped_rules()["image/dark"].path.read_text(encoding="utf-8").partition("[[cases]]")
+    Path("rules/image/own.toml").write_text(head.replace("off      = true", ""))
+    Path("vft.toml").write_text('rules = ["rules"]')
+    Path("train.jsonl").write_text(line(GOOD, "What?"))
+
+    report = lint("train.jsonl", depth="header", offline=True, require_checked=True)
+
+    assert "image/own" in {rule.id for rule in report.failing}
+
+
+@pytest.mark.usefixtures("here")
+def test_skipped_examples_are_counted_only_by_all_rules_on_them() -> None:
+    grey = draw("jpeg 64x64 l")[1]
+    Path("train.jsonl").write_text("".join(line(one, f"What is {n}?") for n, one in enumerate((grey, GOOD))))
+
+    def unknown_files(select: str) -> int:
+        report = lint("train.jsonl", select=select, offline=True)
+        return unknown(report).get("file/too-many-skipped", 0)
+
+    assert unknown_files("file,image") == 0
+    assert unknown_files("file/too-many-skipped,image/unsupported-mode") == 1

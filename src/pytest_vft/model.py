@@ -9,6 +9,7 @@ from datetime import date
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, get_args
 
+from pytest_vft.gaps import Cause
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.text import count
 
@@ -19,7 +20,9 @@ Depth = Literal["auto", "header", "full"]
 # What the failure of a rule means to a provider; "unknown" if only checking it would tell.
 Effect = Literal["refuses", "loses", "unknown", "note", "nothing"]
 # Whether faces were looked for; if not: no usable model, images not decoded, or no rule asks.
-FaceSearch = Literal["done", "no model", "unknown model", "unreadable model", "not decoded", "not selected"]
+FaceSearch = Literal[
+    "done", "in part", "no model", "unknown model", "unreadable model", "not decoded", "not selected"
+]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -128,8 +131,8 @@ class FileResult(NamedTuple):
     with an answer; *stopped_by* is the rule whose failure left the lines unread, or None; *unchecked_media*
     counts videos and audios, and *image_roots* are further roots; *compression* is "gzip", "Zstandard" or
     None, *bytes* the size of the text, and *is_sample* says that not all was read. *tallies* and *bad_lines*,
-    the lines that fail a rule, are keyed by rule id; so are *severities* other than the run's, and *gaps*:
-    the numbers *undecoded*, *damaged* and *unopened* of RuleResult, in this file.
+    the lines that fail a rule, are keyed by rule id; so are *severities* other than the run's, and *gaps*,
+    the numbers of unknown verdicts by cause.
     """
 
     path: str
@@ -145,7 +148,7 @@ class FileResult(NamedTuple):
     tallies: Mapping[str, Tally]
     bad_lines: Mapping[str, LineRanges] = {}
     severities: Mapping[str, Severity] = {}
-    gaps: Mapping[str, Mapping[str, int]] = {}
+    gaps: Mapping[str, Mapping[Cause, int]] = {}
     data_format: str = "openai"
     layout: Mapping[str, str] = {}
     unchecked_media: int = 0
@@ -157,12 +160,9 @@ class FileResult(NamedTuple):
 class RuleResult(NamedTuple):
     """Result of one rule in the whole run.
 
-    *subject* is the noun for what the rule judges; *severity* is that after `severity` and `allow`. Of the
-    unknown verdicts, *undecoded* are on images too large to decode, *damaged* on others that cannot be
-    decoded, *unopened* on local ones not opened, *uncompared* on those too many to compare without numpy,
-    *partly_compared* on those compared with some others only; those *beyond_depth* fail nothing. *allowed*
-    findings are tolerated; *reason* is why the rule is ignored, *decodes* whether it judges what decoded
-    images show. Other fields are texts of its file.
+    *subject* is the noun for what the rule judges; *severity* is that after `severity` and `allow`. *gaps*
+    counts unknown verdicts by cause; if *excused*, those on images whose pixels the depth leaves out fail
+    nothing. *allowed* findings are tolerated; *reason* is why the rule is ignored. Others are its texts.
     """
 
     id: str
@@ -170,15 +170,10 @@ class RuleResult(NamedTuple):
     severity: Severity
     tally: Tally
     truncated: int
-    undecoded: int = 0
-    damaged: int = 0
-    unopened: int = 0
-    uncompared: int = 0
-    partly_compared: int = 0
+    gaps: Mapping[Cause, int] = {}
+    excused: bool = False
     allowed: int | None = None
     reason: str | None = None
-    decodes: bool = False
-    beyond_depth: int = 0
     summary: str = ""
     why: str = ""
     advice: str = ""
@@ -187,7 +182,7 @@ class RuleResult(NamedTuple):
     @property
     def has_gaps(self) -> bool:
         """Whether the rule left something unjudged that the depth of the run includes."""
-        return self.tally.unknown > self.beyond_depth
+        return self.tally.unknown > (self.gaps.get("header_only", 0) if self.excused else 0)
 
 
 class UnsettledUrl(NamedTuple):

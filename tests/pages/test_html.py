@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from io import BytesIO
 from pathlib import Path
 
@@ -49,6 +49,22 @@ def test_page_of_sound_data_has_no_gallery_and_says_what_was_not_checked() -> No
     assert "PASSED" in page
     assert "<article" not in page
     assert "people, faces, children" in page
+
+
+def test_grey_of_16_bits_is_drawn_in_its_shades() -> None:
+    file = BytesIO()
+    levels = b"".join((256 * level).to_bytes(2, "little") for level in range(256))
+    Image.frombytes("I;16", (256, 32), levels * 32).save(file, "PNG", transparency=100)
+    url = f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+    line = build_example("What is it?", "A ramp.", data_url(GOOD))
+    line["messages"][0]["content"][1]["image_url"]["url"] = url
+    Path("train.jsonl").write_text(json.dumps(line))
+
+    (image,) = images_in(page_of("train.jsonl"))
+
+    assert (image.mode, image.size) == ("RGB", (128, 16))
+    shades = [image.convert("L").getpixel((column, 8)) for column in range(128)]
+    assert all(abs(shade - 2 * column) < 16 for column, shade in enumerate(shades))
 
 
 def test_good_examples_are_shown_on_request() -> None:

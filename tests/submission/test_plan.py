@@ -17,6 +17,7 @@ from openai.types import FilePurpose
 from openai.types.fine_tuning import job_create_params
 from pydantic import TypeAdapter
 
+from pytest_vft.catalogue.cases import data_url
 from pytest_vft.errors import ConfigError, SubmissionError, UnfitError, UsageError
 from pytest_vft.model import Cost, Report, Source
 from pytest_vft.report.submission import render_plan, render_plan_json
@@ -354,10 +355,14 @@ def test_an_unknown_is_not_proved() -> None:
 
 
 def test_a_plan_counts_only_what_was_checked() -> None:
-    Path("vft.toml").write_text('[ignore]\n"image/too-large" = "known"\n')
+    Path("vft.toml").write_text(
+        '[ignore]\n"image/too-large" = "known"\n[severity]\n"image/unsupported-mode" = "warning"\n'
+    )
     text = Path("train.jsonl").read_text()
     url = text[text.index("data:") : text.index('"}}')]
-    Path("train.jsonl").write_text(text.replace(url, "https://example.com/a.png", 1))
+    lines = text.replace(url, "https://example.com/a.png", 1).splitlines(keepends=True)
+    lines[1] = lines[1].replace(url, data_url("png 24x24 l"))
+    Path("train.jsonl").write_text("".join(lines))
     settings = Settings(config=load_config(), sources=(Source("train.jsonl"),))
 
     plan = make_plan(read_submission(settings), {}, today=TODAY)
@@ -367,7 +372,9 @@ def test_a_plan_counts_only_what_was_checked() -> None:
     assert {"image/too-large", "image/unreachable"} <= set(data["not_checked"])
     assert all(not rules[id_].checked for id_ in data["nothing_to_check"])
     results = ("checks_passed", "warnings", "not_checked", "nothing_to_check")
-    assert sorted(id_ for key in results for id_ in data[key]) == sorted(rules)
+    both = ["image/unsupported-mode"]
+    assert sorted(id_ for key in results for id_ in data[key]) == sorted([*rules, *both])
+    assert set(both) == set(data["warnings"]) & set(data["not_checked"])
     passed, empty = len(data["checks_passed"]), len(data["nothing_to_check"])
     assert f"\nchecks passed: {passed} rules; {empty} rules had nothing to check\n" in render_plan(plan)
     assert f"\nnot checked, or only in part: {len(data['not_checked'])} rules (" in render_plan(plan)

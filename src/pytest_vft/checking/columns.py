@@ -83,9 +83,9 @@ def select_column(
     chosen = replace(
         totals,
         counts={scope: _columns(counts, scope, plan, column) for scope, counts in totals.counts.items()},
-        undecoded=Counter(_renamed(totals.undecoded, column)),
-        damaged=Counter(_renamed(totals.damaged, column)),
-        unopened=Counter(_renamed(totals.unopened, column)),
+        gaps=Counter(
+            {(why, column[id_]): number for (why, id_), number in totals.gaps.items() if id_ in column}
+        ),
         dropped=Counter(_renamed(totals.dropped, column)),
         kept=Counter(_renamed(totals.kept, column)),
         bad_lines=_renamed(totals.bad_lines, column),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from array import array
 from binascii import a2b_base64
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 from pytest_vft.checking.turn_tables import shifted
+from pytest_vft.gaps import CAUSES, Cause
 
-# What is known of an image: nothing, that it is left out, its fingerprint, or that it cannot be decoded.
-UNKNOWN, FLAT, KNOWN, DAMAGED = range(4)
+# What is known of an image: that it is left out, its fingerprint, or, from UNKNOWN on, why it has none.
+FLAT, KNOWN, UNKNOWN = range(3)
 _WIDTH = 3  # numbers in a row
 
 
@@ -30,7 +31,7 @@ class LookTable:
     """Distinct images with their fingerprints: about 380 bytes for each image.
 
     A row has line, key, and state: KNOWN for an image whose fingerprint is in *fingerprints*. These have
-    the same length.
+    the same length. The state of an image without one is UNKNOWN and the number of a cause.
     """
 
     rows: array[int] = field(default_factory=partial(array, "Q"))
@@ -43,15 +44,15 @@ class LookTable:
             self._known = set(self.rows[1::_WIDTH])
         return self._known
 
-    def append(self, line: int, key: int, fingerprint: str | None, *, damaged: bool) -> None:
+    def append(self, line: int, key: int, fingerprint: str | None, cause: Cause) -> None:
         """Add the image with this half of a key; not again if it was added before.
 
-        *fingerprint* is empty for an image that is left out, None for one that was not decoded.
+        *fingerprint* is empty for an image that is left out, None for one that has none because of *cause*.
         """
         if key in self._keys:
             return
         if fingerprint is None:
-            self._add(line, key, DAMAGED if damaged else UNKNOWN, b"")
+            self._add(line, key, UNKNOWN + CAUSES.index(cause), b"")
         else:
             self._add(line, key, KNOWN if fingerprint else FLAT, a2b_base64(fingerprint))
 
@@ -89,11 +90,15 @@ class LookTable:
     def __len__(self) -> int:
         return len(self.rows) // _WIDTH
 
-    def damaged(self) -> set[int]:
-        """Return the keys of the images that cannot be decoded."""
-        if DAMAGED not in self.rows[2::_WIDTH]:  # the usual case, which is fast
-            return set()
-        return {key for _, key, state in self.states() if state == DAMAGED}
+    def causes(self) -> Collection[Cause]:
+        """Return why images have no fingerprint."""
+        return {CAUSES[state - UNKNOWN] for state in set(self.rows[2::_WIDTH]) if state >= UNKNOWN}
+
+    def unknown(self) -> dict[int, Cause]:
+        """Return why images have no fingerprint, by key."""
+        if not self.causes():  # the usual case, which is fast
+            return {}
+        return {key: CAUSES[state - UNKNOWN] for _, key, state in self.states() if state >= UNKNOWN}
 
     def states(self) -> Iterator[tuple[int, int, int]]:
         """Yield line, key and state of each image."""

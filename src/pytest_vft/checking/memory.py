@@ -153,7 +153,7 @@ def cache_row(
     *content* is the hash of the shard, *files* the local images that were looked up for it.
     """
     seen = files.pop_seen()
-    packed = None if totals.urls or totals.undecoded else pack(totals)
+    packed = None if totals.urls or _may_be_decoded(totals) else pack(totals)
     if packed is None:
         return None
     try:
@@ -162,6 +162,12 @@ def cache_row(
     except TypeError:  # a path is not Unicode, or an inode has more than 64 bits
         return None
     return None if len(row) > _LARGEST else (key, xxh3_64_digest(key + row) + row)
+
+
+def _may_be_decoded(totals: ShardTotals) -> bool:
+    """Return whether another run may decode images that were too large for this one."""
+    causes = {cause for cause, _ in totals.gaps}
+    return not causes.union(totals.looks.causes()).isdisjoint(("undecoded", "oversized"))
 
 
 class RunCache:
@@ -210,7 +216,8 @@ def pack(totals: ShardTotals) -> bytes | None:
         totals.shots.pointers,
         {scope: [[list(key), number] for key, number in c.items()] for scope, c in totals.counts.items()},
         [list(finding) for finding in totals.findings],
-        [dict(one) for one in (totals.dropped, totals.damaged, totals.unopened, totals.other_tokens)],
+        [dict(one) for one in (totals.dropped, totals.other_tokens)],
+        [[cause, rule, number] for (cause, rule), number in totals.gaps.items()],
         {rule: _base64(ranges.bounds) for rule, ranges in totals.bad_lines.items()},
         dict(totals.folders),
         dict(totals.first_keys),
@@ -225,10 +232,10 @@ def pack(totals: ShardTotals) -> bytes | None:
 def unpack(packed: bytes) -> ShardTotals | None:
     """Return the totals that pack() returned as *packed*, None for anything else."""
     try:
-        numbers, columns, pointers, counts, findings, counters, bad_lines, *others = orjson.loads(packed)
+        numbers, columns, pointers, counts, findings, counters, gaps, *others = orjson.loads(packed)
         images, turns, shown, shots = map(_numbers, columns)
-        dropped, damaged, unopened, other_tokens = counters
-        folders, first_keys, (looks, fingerprints) = others
+        dropped, other_tokens = counters
+        bad_lines, folders, first_keys, (looks, fingerprints) = others
         kept = [ShardFinding(*finding) for finding in findings]
         totals = ShardTotals(
             **dict(zip(NUMBERS, numbers, strict=True)),
@@ -243,8 +250,7 @@ def unpack(packed: bytes) -> ShardTotals | None:
             findings=kept,
             kept=Counter(finding.rule for finding in kept),
             dropped=Counter(dropped),
-            damaged=Counter(damaged),
-            unopened=Counter(unopened),
+            gaps=Counter({(cause, rule): number for cause, rule, number in gaps}),
             other_tokens=Counter(other_tokens),
             folders=folders,
             first_keys={key: (line, start) for key, (line, start) in first_keys.items()},

@@ -25,7 +25,8 @@ class LintPlan:
     of each file; with *buckets*, images in object storage are fetched; *measurers* find out what images show,
     and *detectors* those for which there is a model. At most *sample* examples of a file are read, 0 for
     all. *other_tokens* count the tokens of other models, and *counters* has the positions there of rules, by
-    id, that judge tokens counted in that way.
+    id, that judge tokens counted in that way. *counts_skips* says that *rules* include all those on what a
+    provider skips for sure.
     """
 
     rules: tuple[Rule, ...]
@@ -43,3 +44,4 @@ class LintPlan:
     other_tokens: tuple[ImageTokens | None, ...] = ()
     sample: int = 0
     counters: Mapping[str, int] = field(default_factory=dict)
+    counts_skips: bool = True

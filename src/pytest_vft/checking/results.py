@@ -12,7 +12,8 @@ from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.dataset import recurring
 from pytest_vft.checking.judge import FAIL, RuleJudge, Subject
-from pytest_vft.checking.measuring import compared_kinds
+from pytest_vft.checking.looks import UNKNOWN
+from pytest_vft.checking.measuring import compared_kinds, needs_pixels
 from pytest_vft.checking.merging import NOTHING, FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.recurrences import judge_dataset, keep_recurrences, line_of
@@ -22,8 +23,9 @@ from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
 from pytest_vft.facts.table import table_facts
 from pytest_vft.facts.tokens import ImageTokens
+from pytest_vft.gaps import Cause, Gaps
 from pytest_vft.line_ranges import LineRanges, union
-from pytest_vft.model import Cost, FileResult, Source, Tally
+from pytest_vft.model import Cost, FileResult, Source, Split, Tally
 from pytest_vft.reading.files import BYTE_ORDER_MARK
 
 
@@ -45,13 +47,10 @@ class _Judged(NamedTuple):
 class LintResult:
     """The result for all files.
 
-    By rule, *tallies* are those of all files together, *dropped* counts findings that were not kept,
-    *undecoded* unknown verdicts on images that were too large to decode, *damaged* those on images that
-    cannot be decoded, and *unopened* those on local images that were not opened; *folders* are the common
-    folders of paths that fail. *urls* is the number of distinct web URLs of images, and *unsettled* maps
-    those that were fetched without a result to their paths and lines. *partly_compared* and *uncompared*
-    count unknown verdicts on images that were compared with only some others, and with none because there
-    are too many of them without numpy.
+    By rule, *tallies* are those of all files together, *dropped* counts findings that were not kept, and
+    *folders* are the common folders of paths that fail. *gaps* counts unknown verdicts by cause and rule.
+    *urls* is the number of distinct web URLs of images, and *unsettled* maps those that were fetched without
+    a result to their paths and lines.
     """
 
     files: tuple[FileResult, ...]
@@ -59,15 +58,11 @@ class LintResult:
     dataset: Mapping[str, Tally]
     findings: tuple[PlacedFinding, ...]
     dropped: Mapping[str, int]
-    undecoded: Mapping[str, int]
-    damaged: Mapping[str, int]
-    unopened: Mapping[str, int]
+    gaps: Gaps
     folders: Mapping[str, str]
     cost: Cost | None
     urls: int
     unsettled: Mapping[str, Sequence[tuple[str, int]]]
-    partly_compared: Mapping[str, int]
-    uncompared: Mapping[str, int]
 
 
 # Facts of a file that do not count its examples.
@@ -93,7 +88,7 @@ def judge_files(
     Unless the totals are to *keep*, a file has none any more once its result is made.
     """
     judge = RuleJudge(plan)
-    skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips]
+    skipping = [rule for rules in judge.rules.values() for rule in rules if rule.skips and plan.counts_skips]
     in_order = sorted(files, key=lambda file: file.number)
     shared: dict[_Judged, _Judged] = {}  # few files differ
     own = [
@@ -101,29 +96,31 @@ def judge_files(
         for judged in (_judge_file(file, judge, skipping) for file in in_order)
     ]
     subjects = recurring(files)
-    damaged = _summed(file.totals.damaged for file in files)
-    partly_compared: dict[str, int] = {}
-    uncompared: dict[str, int] = {}
+    gaps = _summed(file.totals.gaps for file in files)
+    any_sample = any(file.is_sample for file in files)
     if kinds := compared_kinds(plan.rules, sources):
         from pytest_vft.checking.alike import compare_images  # noqa: PLC0415 - for several splits, or if asked
 
         alike = compare_images(files, kinds, decoded=plan.full)
         subjects = chain(subjects, alike.subjects)
-        unreadable = len({(file.source.split, key) for file in files for key in file.totals.looks.damaged()})
-        for rule in judge.rules["dataset"]:
+        undecoded = _undecoded(files)
+        for rule in judge.rules["dataset"] if plan.full and not any_sample else ():
             if rule.subject in kinds:
-                partly_compared[rule.id], uncompared[rule.id] = alike.partly[rule.subject], alike.uncompared
-                damaged[rule.id] = unreadable
+                gaps.update({(cause, rule.id): number for cause, number in undecoded.items()})
+                gaps["partly_compared", rule.id] = alike.partly[rule.subject]
+                gaps["uncompared", rule.id] = alike.uncompared
     tallies, recurrences = judge_dataset(files, judge, subjects)
+    for rule in judge.rules["dataset"] if not any_sample else ():
+        if rule.subject == "linked image":
+            gaps["unfetched", rule.id] = tallies[rule.id].unknown
+        elif not plan.full and needs_pixels(rule):
+            gaps["header_only", rule.id] = tallies[rule.id].unknown
     again, dropped = keep_recurrences(recurrences, plan.max_findings)
     for file in files:
         dropped.update(file.totals.dropped)
-    any_sample = any(file.is_sample for file in files)
     trained = [file.totals for file in files if file.source.split == "train"]
     cost = _cost(trained, plan.image_tokens) if plan.image_tokens and not any_sample else None
     del trained
-    undecoded = _summed(file.totals.undecoded for file in files)
-    unopened = _summed(file.totals.unopened for file in files)
     folders = _folders(files)
     urls = len({url for file in files for url in file.totals.urls})
     unsettled = _unsettled(in_order)
@@ -143,23 +140,33 @@ def judge_files(
         dataset=tallies,
         findings=tuple(findings),
         dropped=dropped,
-        undecoded=undecoded,
-        damaged=damaged,
-        unopened=unopened,
+        gaps=gaps,
         folders=folders,
         cost=cost,
         urls=urls,
         unsettled=unsettled,
-        partly_compared=partly_compared,
-        uncompared=uncompared,
     )
 
 
-def _summed(counters: Iterable[Counter[str]]) -> Counter[str]:
-    total: Counter[str] = Counter()
+def _summed(counters: Iterable[Counter[tuple[Cause, str]]]) -> Counter[tuple[Cause, str]]:
+    total: Counter[tuple[Cause, str]] = Counter()
     for counter in filter(None, counters):
         total.update(counter)
     return total
+
+
+def _undecoded(files: Sequence[FileTotals]) -> Counter[Cause]:
+    """Return the numbers of images of each split without a fingerprint in any of its *files*, by cause."""
+    causes: dict[Split, dict[int, Cause]] = {}
+    for file in files:
+        for key, cause in file.totals.looks.unknown().items():
+            causes.setdefault(file.source.split, {}).setdefault(key, cause)
+    for file in files if causes else ():
+        unknown = causes.get(file.source.split, {})
+        for _, key, state in file.totals.looks.states() if unknown else ():
+            if state < UNKNOWN:
+                unknown.pop(key, None)
+    return Counter(cause for unknown in causes.values() for cause in unknown.values())
 
 
 def _folders(files: Sequence[FileTotals]) -> Mapping[str, str]:

@@ -7,29 +7,31 @@ so shards may be linted anywhere.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from xxhash import xxh3_128
 
-from pytest_vft.checking.compile import Check, Verdicts
+from pytest_vft.checking.compile import Check
 from pytest_vft.checking.counters import OtherCounters
 from pytest_vft.checking.judge import Explainer, RuleJudge, Subject
 from pytest_vft.checking.key_columns import distinct
+from pytest_vft.checking.measuring import needs_detector, needs_pixels
 from pytest_vft.checking.memory import ShardMemory, cache_row
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.totals import OPEN, ShardTotals, open_totals
 from pytest_vft.checking.verdict_counts import VerdictCounts
 from pytest_vft.facts.example import Example, measure_example, message_past
 from pytest_vft.facts.first_keys import FirstKeys
-from pytest_vft.facts.image import is_damaged, is_undecoded, is_unopened
-from pytest_vft.facts.image_facts import ImageFacts
+from pytest_vft.facts.image import unknown_because
 from pytest_vft.facts.line import line_facts
 from pytest_vft.facts.tokens import text_tokens
 from pytest_vft.facts.training import add_training_facts
 from pytest_vft.formats.base import Chat, DataFormat, KeyPath, pointer
 from pytest_vft.formats.registry import load_format
+from pytest_vft.gaps import Cause
 from pytest_vft.model import Scope
 from pytest_vft.reading.arrays import parse_element, read_element_batches
 from pytest_vft.reading.context import FetchContext
@@ -60,7 +62,8 @@ class ShardLinter:
         self._others: OtherCounters | None = None
         self._training = bool(plan.other_tokens) or self._judge.needs_optional("example", "message", "image")
         self._keys = self._judge.needs_optional("file")
-        self._add = _add_with_looks if any("fingerprint" in one.columns for one in plan.measurers) else _add
+        has_looks = any("fingerprint" in one.columns for one in plan.measurers)
+        self._add = partial(_add_with_looks, plan.bounded) if has_looks else _add
         self._store = store
         self._memory = ShardMemory(plan.cache, plan) if plan.cache else None
         self._folder = ""
@@ -172,7 +175,7 @@ class ShardLinter:
                 counted = images[check_image(image.facts)]
                 counted.number += 1
                 if counted.unknown:
-                    self._count_unknown(counted.verdicts, image.facts, totals)
+                    counted.causes[unknown_because(image.facts, full=plan.full, bounded=plan.bounded)] += 1
                 if counted.failed:
                     place = data_format.place(value, ("messages", image.message, "content", image.part))
                     explain(counted.verdicts, Subject("image", image.facts, number, raw, place, image.key))
@@ -181,6 +184,7 @@ class ShardLinter:
         totals.first_keys = first_keys.places if first_keys else {}
         totals.image_keys = distinct([totals.image_keys])
         totals.measured = store.pop_measured()
+        totals.count("gaps", self._gaps(images))
         totals.counts = {
             "line": judged.counts(),
             "example": examples.counts(),
@@ -217,17 +221,22 @@ class ShardLinter:
                     content.update(raw)
                 yield raw, parse_line(raw, lifted)
 
-    def _count_unknown(self, verdicts: Verdicts, image: ImageFacts, totals: ShardTotals) -> None:
-        """Count the unknown *verdicts* on *image* whose cause is known."""
-        if is_damaged(image):
-            cause = "damaged"
-        elif is_undecoded(image):
-            cause = "undecoded"
-        elif is_unopened(image):
-            cause = "unopened"
-        else:
-            return
-        totals.count(cause, self._judge.unknown("image", verdicts))
+    def _gaps(self, images: VerdictCounts) -> Counter[tuple[Cause, str]]:
+        """Return the numbers of unknown verdicts on *images*, by cause and rule, whose cause is known."""
+        gaps: Counter[tuple[Cause, str]] = Counter()
+        for counted in images.values():
+            for (content, pixels), number in counted.causes.items():
+                for rule in self._judge.unknown("image", counted.verdicts):
+                    cause = pixels if rule in self._decoding else content
+                    if cause is not None:
+                        gaps[cause, rule] += number
+        return gaps
+
+    @cached_property
+    def _decoding(self) -> frozenset[str]:
+        """The ids of the rules on what decoded images show, for which there is a measurer."""
+        judging = [rule for rule in self._judge.rules["image"] if needs_pixels(rule)]
+        return frozenset(rule.id for rule in judging if self._plan.detectors or not needs_detector(rule))
 
     def _read_elements(self, shard: Shard, content: xxh3_128 | None) -> Iterator[_ReadLine]:
         """Like _read(), for a part of an array."""
@@ -276,11 +285,12 @@ def _add(  # noqa: PLR0913, PLR0917 - one call, for each example
         totals.shots.append(number, place, key)
 
 
-def _add_with_looks(totals: ShardTotals, example: Example, number: int, *rest: Any) -> None:
+def _add_with_looks(bounded: bool, totals: ShardTotals, example: Example, number: int, *rest: Any) -> None:  # noqa: FBT001 - first of a partial
     """Like _add(), also what the images of the target turn look like, each once."""
     shown = example.turn.images if example.turn is not None else ()
     for image in example.images:
         facts = image.facts
         if image.key in shown and facts["format"] != "none":
-            totals.see_look(number, image.key, facts.get("fingerprint"), damaged=is_damaged(facts))
+            _, cause = unknown_because(facts, full=True, bounded=bounded)
+            totals.see_look(number, image.key, facts.get("fingerprint"), cause)
     _add(totals, example, number, *rest)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.totals import ShardTotals
+from pytest_vft.gaps import Cause
 from pytest_vft.model import SCOPES, Scope, Tally, Verdict
 
 # Tuples with a verdict for each rule of a scope, and the number of subjects with these verdicts.
@@ -18,9 +19,6 @@ Counts = Iterable[tuple[Verdicts, int]]
 _SHARED = 1024  # counters that files share
 
 _NONE: Mapping[Verdicts, int] = {}
-
-# Why rules could not judge images of a file: totals that count by rule, and fields of RuleResult.
-_CAUSES = ("undecoded", "damaged", "unopened")
 
 
 def shared_counts(counts: Mapping[Scope, Mapping[Verdicts, int]]) -> Mapping[Scope, Mapping[Verdicts, int]]:
@@ -35,17 +33,16 @@ def _shared(
     return {scope: dict(own) for scope, own in counts}
 
 
-def gaps_of(totals: ShardTotals) -> Mapping[str, Mapping[str, int]]:
+def gaps_of(totals: ShardTotals) -> Mapping[str, Mapping[Cause, int]]:
     """Return the unknown verdicts in *totals* by rule and cause; files with equal ones share them."""
-    return _shared_gaps(tuple([tuple(getattr(totals, cause).items()) for cause in _CAUSES]))
+    return _shared_gaps(tuple(totals.gaps.items()))
 
 
 @lru_cache(_SHARED)
-def _shared_gaps(numbers: tuple[tuple[tuple[str, int], ...], ...]) -> Mapping[str, Mapping[str, int]]:
-    gaps: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for cause, by_rule in zip(_CAUSES, numbers, strict=True):
-        for rule, number in by_rule:
-            gaps[rule][cause] = number
+def _shared_gaps(numbers: tuple[tuple[tuple[Cause, str], int], ...]) -> Mapping[str, Mapping[Cause, int]]:
+    gaps: defaultdict[str, dict[Cause, int]] = defaultdict(dict)
+    for (cause, rule), number in numbers:
+        gaps[rule][cause] = number
     return dict(gaps)
 
 

@@ -16,6 +16,7 @@ from pytest_vft.checking.compile import Verdicts
 from pytest_vft.checking.looks import LookTable
 from pytest_vft.checking.turn_tables import LOW_HALF, ShotTable, TurnTable
 from pytest_vft.facts.first_keys import MAX_KEYS
+from pytest_vft.gaps import Cause
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import ExamplePlace, Scope
 from pytest_vft.reading.image_cache import MeasuredImage
@@ -81,8 +82,7 @@ class ShardTotals:
     without a result; *linked* maps the low half of the key of an image, None if it is not settled, and
     the hash of its URL to the first line; *image_keys* holds the low half of the key of each image,
     once in the totals of a shard or of a complete file.
-    *undecoded* counts, for each rule, the unknown verdicts on images that were too large to decode, *damaged*
-    those on images that cannot be decoded, and *unopened* those on local images that were not opened.
+    *gaps* counts the unknown verdicts on images by cause and rule, as far as the cause is known.
     *folders* holds the common folder of the paths that fail a rule, "" for paths without one. *kept* and
     *dropped* count the findings of each rule below and above the maximum; *bad_lines* are the lines that
     fail each rule. *measured* are images that are not in the cache, and *row* is key and value for the cache
@@ -111,9 +111,7 @@ class ShardTotals:
     linked: dict[tuple[int | None, int], int] = field(default_factory=_no_map)
     image_keys: array[int] = field(default_factory=_no_list)
     counts: Mapping[Scope, Mapping[Verdicts, int]] = field(default_factory=_no_map)
-    undecoded: Counter[str] = field(default_factory=_no_map)
-    damaged: Counter[str] = field(default_factory=_no_map)
-    unopened: Counter[str] = field(default_factory=_no_map)
+    gaps: Counter[tuple[Cause, str]] = field(default_factory=_no_map)
     findings: list[ShardFinding] = field(default_factory=_no_list)
     kept: Counter[str] = field(default_factory=_no_map)
     dropped: Counter[str] = field(default_factory=_no_map)
@@ -145,11 +143,11 @@ class ShardTotals:
         """Note the image with this key."""
         self.image_keys.append(key & LOW_HALF)
 
-    def see_look(self, line: int, key: int, fingerprint: str | None, *, damaged: bool) -> None:
-        """Note what the image with this key, on *line*, looks like, or that it is *damaged*."""
+    def see_look(self, line: int, key: int, fingerprint: str | None, cause: Cause) -> None:
+        """Note what the image with this key, on *line*, looks like, or the *cause* if that is unknown."""
         if self.looks is _NO_LOOKS:
             self.looks = LookTable()
-        self.looks.append(line, key & LOW_HALF, fingerprint, damaged=damaged)
+        self.looks.append(line, key & LOW_HALF, fingerprint, cause)
 
     def see_url(self, line: int, url: str, remote: Remote | None, *, settled: bool) -> None:
         """Note that *url* is on *line*, what was found behind it if it was fetched, and if it is settled."""
@@ -192,7 +190,7 @@ class ShardTotals:
         """Count a *number* of findings of *rule* as dropped."""
         self.count("dropped", {rule: number})
 
-    def count(self, name: str, counts: Mapping[str, int] | Iterable[str]) -> None:
+    def count(self, name: str, counts: Mapping[Any, int] | Iterable[Any]) -> None:
         """Add *counts* to the counter with this *name*."""
         if counts:
             setattr(self, name, getattr(self, name) or Counter())
@@ -274,7 +272,7 @@ NUMBERS = tuple(one.name for one in fields(ShardTotals) if one.type == "int")
 _EMPTY = {one: getattr(ShardTotals(), one) for one in ShardTotals.__slots__ if one not in (*NUMBERS, "row")}
 # Those of a shard that are made before anything is added.
 OPEN = ("image_keys", "turns", "shots", "first_keys", "measured")
-_COUNTERS = ("other_tokens", "undecoded", "damaged", "unopened", "dropped")
+_COUNTERS = ("other_tokens", "gaps", "dropped")
 
 
 def _added(one: Mapping[Verdicts, int], other: Mapping[Verdicts, int]) -> Mapping[Verdicts, int]:

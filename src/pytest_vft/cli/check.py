@@ -155,13 +155,20 @@ def _check_selected(groups: Sequence[Settings], report: Report) -> None:
     chosen = rules & {id_ for settings in groups for id_ in settings.select or ()}
     named = [rule for rule in report.rules if split_id(rule.id)[0] in chosen]
     if named and not any(rule.tally.checked and rule.reason is None for rule in named):
-        ids = ", ".join(rule.id for rule in named)
-        if report.depth == "header" and any(rule.decodes and rule.tally.unknown for rule in named):
-            raise LintError(f"nothing was checked: depth header does not decode images for {ids}")
         from pytest_vft.report.text import unknown_parts  # noqa: PLC0415 - for a run that fails here
 
-        if reasons := dict.fromkeys(why for rule in named for _, why in unknown_parts(report, rule)):
-            raise LintError(f"nothing was checked by {ids}: {', '.join(reasons)}")
+        reasons: dict[str, list[str]] = {}
+        for rule in named:
+            for _, why in unknown_parts(report, rule):
+                reasons.setdefault(why, []).append(rule.id)
+        if reasons:
+            words = "; ".join(f"{', '.join(ids)}: {why}" for why, ids in reasons.items())
+            raise LintError(f"nothing was checked by {words}")
+        ids = ", ".join(rule.id for rule in named)
+        of_images = {rule.id for settings in groups for rule in settings.rules if "format" in rule.when}
+        if report.urls and any(rule.reason is None and split_id(rule.id)[0] in of_images for rule in named):
+            urls = count(report.urls, "URL")
+            raise LintError(f"nothing was checked by {ids}: no image could be read from {urls}")
         raise LintError(f"nothing was checked: the files have nothing for {ids}, or the rules are ignored")
 
 

@@ -12,9 +12,11 @@ from xxhash import xxh3_128_intdigest
 
 from pytest_vft.facts.image_facts import ImageFacts, Match
 from pytest_vft.formats.base import ImageRow
+from pytest_vft.gaps import Cause
 from pytest_vft.model import Split
 from pytest_vft.reading.base64_variants import decode_variant
 from pytest_vft.reading.context import FetchContext
+from pytest_vft.reading.decoding import MOST_DECODED_PIXELS, takes_a_turn
 from pytest_vft.reading.image_store import ImageStore, base64_problem
 from pytest_vft.reading.images import ImageMeasurements, is_opened
 from pytest_vft.reading.links import Link, read_link, without_scheme
@@ -205,11 +207,6 @@ def _add_measurements(facts: ImageFacts, image: ImageMeasurements) -> None:
             facts.update(cast("ImageFacts", columns))
 
 
-def is_unopened(facts: ImageFacts) -> bool:
-    """Return whether the image is a local file that was not opened, or in object storage."""
-    return facts["format"] is None and (facts["local"] or facts["scheme"] in _STORES)
-
-
 def repaired_facts(facts: ImageFacts, image: ImageMeasurements) -> ImageFacts:
     """Return *facts* after the content of their image has become *image*, declared with its media type.
 
@@ -239,14 +236,32 @@ def add_shape(facts: ImageFacts) -> None:
     facts["narrowness"] = 100 * shorter // longer
 
 
-def is_damaged(facts: ImageFacts) -> bool:
-    """Return whether the image cannot be decoded: it is damaged, or its format is not one that is decoded."""
-    return facts["openable"] is False or facts["damage"] not in (None, "none")
+def unknown_because(facts: ImageFacts, *, full: bool, bounded: bool) -> tuple[Cause | None, Cause]:
+    """Return why the content of the image, and what it shows, are not known in a run that decodes if *full*.
+
+    The first is None if the image was opened, or if there is none. If *bounded*, large images are not
+    decoded, and only the headers of images behind URLs are read.
+    """
+    content = _unopened_because(facts)
+    if not full:
+        return content, "header_only"
+    rest: Cause = "header_only" if bounded and facts["host"] is not None else "oversized"
+    return content, content or rest
 
 
-def is_undecoded(facts: ImageFacts) -> bool:
-    """Return whether the image was too large to decode."""
-    return facts["damage"] is None and facts["openable"] is not False and is_opened(str(facts["format"]))
+def _unopened_because(facts: ImageFacts) -> Cause | None:
+    kind, damage, pixels = facts["format"], facts["damage"], facts["pixels"]
+    if kind is None:
+        return "unopened" if facts["local"] or facts["scheme"] in _STORES else "unfetched"
+    if kind == "none":
+        return None
+    if facts["openable"] is False or damage not in (None, "none"):
+        return "damaged"
+    if pixels is not None and pixels > MOST_DECODED_PIXELS:
+        return "oversized"
+    if damage is None and is_opened(kind):
+        return "undecoded" if takes_a_turn(pixels or 0, facts["bytes"] or 0) else "oversized"
+    return None
 
 
 def _match(media_type: str, format_: str) -> Match:

@@ -177,7 +177,7 @@ class DatasetRun:
         """Yield how many examples may be skipped, for each configuration."""
         for settings in self._request.groups:
             paths = {source.path for source in settings.sources}
-            yield from skip_notes([file for file in report.files if file.path in paths], settings.rules)
+            yield from skip_notes(settings, [file for file in report.files if file.path in paths])
 
     def pytest_unconfigure(self) -> None:
         """Remove the folder of the shared report."""

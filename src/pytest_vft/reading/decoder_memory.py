@@ -40,6 +40,11 @@ def decoder_memory(data: bytes, kind: str, mode: str | None, pixels: int, *, fac
     return held + stored // factor**2 + copies
 
 
+def most_memory(pixels: int, size: int) -> int:
+    """Return the bytes that decoding an image of any format with *pixels* in *size* bytes takes at most."""
+    return _WEBP * pixels + _COPIES * size
+
+
 def is_memory_short(needed: int) -> bool:
     """Return whether *needed* bytes cannot be had now; libwebp and libjpeg report that like broken data."""
     try:

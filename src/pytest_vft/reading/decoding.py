@@ -19,6 +19,7 @@ from pytest_vft.reading.decoder_memory import (
     MOST_PIXELS_OF_ANY_JPEG,
     decoder_memory,
     is_memory_short,
+    most_memory,
     waiting_turn,
 )
 from pytest_vft.reading.jpeg import frame_of
@@ -160,6 +161,11 @@ def _load(  # noqa: PLR0913 - all by keyword but three
         is_short = is_limit(error) or is_memory_short(needed)
         return Decoded(None) if is_short else Decoded(failure, describe(error))
     return Decoded("none", None, image)
+
+
+def takes_a_turn(pixels: int, size: int) -> bool:
+    """Return whether an image of *pixels* in *size* bytes is one that is decoded only if not bounded."""
+    return pixels <= MOST_DECODED_PIXELS and most_memory(pixels, size) > MOST_MEMORY
 
 
 def is_limit(error: Exception) -> bool:

@@ -12,6 +12,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from pytest_vft.reading.decoder_memory import MOST_MEMORY, decoder_memory
 from pytest_vft.reading.decoding import MOST_DECODED_PIXELS, OPENERS, is_limit
 from pytest_vft.reading.images import image_format
+from pytest_vft.reading.views import eight_bits
 from pytest_vft.reading.webp import webp_header
 
 SIDE = 128  # pixels
@@ -85,7 +86,8 @@ def _reduce(image: JpegImageFile, size: tuple[int, int]) -> int:
 
 def _encoded(image: Image.Image, size: tuple[int, int]) -> bytes:
     if image.mode.startswith("I;16"):
-        image = image.convert("L")
+        image = eight_bits(image)
+        image.info = {}  # a transparent grey value would have the old scale
     mode = "RGBA" if image.has_transparency_data else "RGB"
     small = (image if image.mode == mode else image.convert(mode)).resize(
         size, Image.Resampling.BILINEAR, reducing_gap=_FINER

@@ -112,7 +112,7 @@ def opaque(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB", "YCbCr"):
         return image
     if image.mode in ("1", "I;16", "I", "F"):
-        return _eight_bits(image)
+        return eight_bits(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
     shown = image.convert("RGBA")
@@ -196,7 +196,7 @@ def _grey(image: Image.Image) -> Image.Image:
     return image if image.mode == "L" else image.convert("L")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def eight_bits(image: Image.Image) -> Image.Image:
     """Return *image*, whose mode has one band and up to 16 bits, in mode L."""
     if image.mode == "1":
         return image.convert("L")

@@ -30,13 +30,10 @@ class ItemFailure(NamedTuple):
 
 def on_file(rule: RuleResult, file: FileResult) -> RuleResult:
     """Return the result of *rule* on *file* alone."""
-    gaps = file.gaps.get(rule.id, {})
     return rule._replace(
         tally=file.tallies[rule.id],
         severity=file.severities.get(rule.id, rule.severity),
-        undecoded=gaps.get("undecoded", 0),
-        damaged=gaps.get("damaged", 0),
-        unopened=gaps.get("unopened", 0),
+        gaps=file.gaps.get(rule.id, {}),
     )
 
 

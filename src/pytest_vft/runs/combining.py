@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_vft.model import BaselineUse, Cost, FileResult, Report, RuleResult, Severity, Tally, UnsettledUrl
+
+_FACES_LAST = {"not selected": 1, "done": 2}
 
 
 def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
     """Return *reports*, at least one, as one report with more *notes*.
 
     A rule has the severity of its findings: error if it failed as an error in any report. Its severity in
-    other files is among their severities. Faces were looked for if they were in all reports.
+    other files is among their severities. Faces were looked for if they were in all reports; if not, a reason
+    comes before "not selected".
     """
     first, *others = reports
     if not others:
@@ -40,7 +44,7 @@ def combine(reports: Sequence[Report], notes: Iterable[str] = ()) -> Report:
         urls=sum(max(report.urls for report in alike) for alike in _alike(reports)),
         known=tuple(finding for report in reports for finding in report.known),
         baselines=_baselines([use for report in reports for use in report.baselines]),
-        faces=next((report.faces for report in reports if report.faces != "done"), "done"),
+        faces=min((report.faces for report in reports), key=lambda one: _FACES_LAST.get(one, 0)),
         by_data_format=any(report.by_data_format for report in reports),
         unsettled=_unsettled([one for report in reports for one in report.unsettled]),
         cost=_cost([cost for alike in _alike(reports) if (cost := _same_cost(alike)) is not None]),
@@ -92,12 +96,8 @@ def _combined(results: Sequence[RuleResult]) -> RuleResult:
     return worst._replace(
         tally=sum((result.tally for result in results), Tally()),
         truncated=sum(result.truncated for result in results),
-        undecoded=sum(result.undecoded for result in results),
-        damaged=sum(result.damaged for result in results),
-        unopened=sum(result.unopened for result in results),
-        uncompared=sum(result.uncompared for result in results),
-        partly_compared=sum(result.partly_compared for result in results),
-        beyond_depth=sum(result.beyond_depth for result in results),
+        gaps=sum((Counter(result.gaps) for result in results), Counter()),
+        excused=all(result.excused for result in results if result.gaps.get("header_only")),
         allowed=worst.allowed if len(failed) == 1 else None,
         reason="; ".join(reasons) or None,
     )

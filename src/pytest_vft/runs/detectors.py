@@ -25,7 +25,7 @@ _MISSING: dict[FaceSearch, str] = {
 
 
 class Detectors(NamedTuple):
-    """The detectors of a run; *faces* is why none looks for faces, "done" if one does."""
+    """The detectors that a run may use; *faces* is why none looks for faces, "done" if one does."""
 
     measurers: tuple[Measurer, ...] = ()
     faces: FaceSearch = "no model"
@@ -37,10 +37,10 @@ class Detectors(NamedTuple):
         UsageError if no model is there for the rule.
         """
         rules = tuple(rules)
-        if self.faces == "done":
+        if self.measurers and self.faces != "not decoded":
             return rules
         for rule in rules:
-            if needs_detector(rule) and rule.id in named and not self.measurers:
+            if needs_detector(rule) and rule.id in named and self.faces in _MISSING:
                 raise UsageError(f"{rule.id}: {_MISSING[self.faces]}")
         return tuple(rule for rule in rules if not needs_detector(rule) or rule.id in named)
 

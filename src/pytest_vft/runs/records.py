@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from pytest_vft.catalogue.load import Rule
-from pytest_vft.checking.measuring import SIMILAR_IMAGE, needs_pixels
+from pytest_vft.catalogue.load import Rule, shipped_rules
+from pytest_vft.checking.measuring import needs_detector
 from pytest_vft.checking.results import LintResult
 from pytest_vft.checking.totals import ShardFinding
-from pytest_vft.model import Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
+from pytest_vft.gaps import CAUSES
+from pytest_vft.model import FaceSearch, Finding, Report, RuleResult, Severity, Tally, UnsettledUrl
 from pytest_vft.reading.compression import PACKED
 from pytest_vft.reading.links import masked
 from pytest_vft.reading.remote import FetchResults
@@ -99,30 +100,35 @@ def rule_result(
     tolerated = allowed is not None and tally.failed <= allowed
     ignored = (by_rule[rule.id] for by_rule in reasons if rule.id in by_rule)
     # As rules on damage, which judge what the depth reads, a rule that nobody selected fails at no depth; one
-    # that is asked for by its id is a gate, as rules on what images show that are off by default.
-    is_asked = rule.id in settings.config.asked(settings.select, settings.extend_select)
-    is_beyond = rule.subject == SIMILAR_IMAGE and settings.depth != "full" and not is_asked
-    uncompared = linted.uncompared.get(rule.id, 0)
+    # that is asked for by its id is a gate, as are rules that are off by default and those of a project.
+    named = settings.config.asked(settings.select, settings.extend_select)
+    is_asked = rule.off or rule.id in named or rule.id not in shipped_rules()
+    gaps = ((cause, linted.gaps.get((cause, rule.id), 0)) for cause in CAUSES)
     return RuleResult(
         id=rule.id,
         subject=rule.subject,
         severity="warning" if tolerated else rule.severity,
         tally=tally,
         truncated=linted.dropped.get(rule.id, 0),
-        undecoded=linted.undecoded.get(rule.id, 0),
-        damaged=linted.damaged.get(rule.id, 0),
-        unopened=linted.unopened.get(rule.id, 0),
+        gaps={cause: number for cause, number in gaps if number},
+        excused=not is_asked,
         allowed=allowed,
         reason="; ".join(dict.fromkeys(ignored)) or None,
-        decodes=needs_pixels(rule),
-        partly_compared=linted.partly_compared.get(rule.id, 0),
-        uncompared=uncompared,
-        beyond_depth=tally.unknown - uncompared if is_beyond else 0,
         summary=rule.summary,
         why=rule.why,
         advice=rule.advice,
         source=rule.source,
     )
+
+
+def _faces(settings: Settings, rules: Sequence[Rule], linted: LintResult) -> FaceSearch:
+    """Return whether the run, which judged *rules*, looked for faces in images."""
+    faces = settings.detectors.searched(rules)
+    looking = (linted.tallies[rule.id] for rule in rules if needs_detector(rule))
+    tally = sum(looking, Tally())
+    if faces != "done" or not tally.unknown:
+        return faces
+    return "in part" if tally.checked or tally.ignored else "not decoded"
 
 
 def make_report(
@@ -148,7 +154,7 @@ def make_report(
     model = settings.provider.describe(settings.model)
     return Report(
         provider=settings.provider.id,
-        faces=settings.detectors.searched(rule for rule in rules if rule.id in linted.tallies),
+        faces=_faces(settings, [rule for rule in rules if rule.id in linted.tallies], linted),
         provider_name=settings.provider.name,
         by_data_format=settings.by_data_format and any(file.data_format != "openai" for file in linted.files),
         closes=closes.isoformat() if closes else None,
@@ -170,7 +176,7 @@ def make_report(
             *allowed_notes(results),
             *split_notes(linted.files),
             *media_notes(linted.files),
-            *skip_notes(linted.files, rules),
+            *skip_notes(settings, linted.files),
             *length_notes(settings, results),
             *troubles,
             *network_notes(settings.network, fetched),

@@ -28,6 +28,7 @@ from pytest_vft.reading.object_paths import is_object
 from pytest_vft.reading.remote import FetchResults, Remote, Watch
 from pytest_vft.reading.sqlite import FOLDER
 from pytest_vft.runs.fetcher import fetcher
+from pytest_vft.runs.notes import counts_skips
 from pytest_vft.runs.records import make_report
 from pytest_vft.runs.settings import Settings
 from pytest_vft.runs.several import label, labelled
@@ -176,7 +177,12 @@ def _measured(
         results: list[LintResult] = []
         for check, column in zip(checks, union.columns, strict=True):
             counter = check.settings.image_tokens
-            own = replace(plan, rules=check.judged, image_tokens=counter)
+            own = replace(
+                plan,
+                rules=check.judged,
+                image_tokens=counter,
+                counts_skips=counts_skips(check.settings, {rule.id for rule in check.rules}),
+            )
             chosen = files
             if len(checks) > 1:
                 chosen = [select_column(file, plan, column, counter) for file in files]

@@ -20,6 +20,7 @@ from pytest_vft.catalogue.providers import (
     read_provider_file,
 )
 from pytest_vft.catalogue.select import IgnoredRules, bind_rule, bind_rules, listed, matching, select_bound
+from pytest_vft.checking.measuring import needs_detector
 from pytest_vft.errors import ConfigError, UsageError
 from pytest_vft.facts.tokens import ImageTokens
 from pytest_vft.formats.registry import data_formats
@@ -128,8 +129,10 @@ class Settings:
 
     @cached_property
     def detectors(self) -> Detectors:
-        """The detectors that the configuration names or the environment has."""
-        return find_detectors(self.config, self.depth, required=self.require_checked)
+        """The detectors that the configuration names or the environment has, if a rule asks for them."""
+        asked = any(needs_detector(rule) and rule.id not in self.reasons for rule in self._selected)
+        found = find_detectors(self.config, self.depth, required=self.require_checked and asked)
+        return found if asked else found._replace(faces="not selected")
 
     @cached_property
     def catalogue(self) -> Mapping[str, Rule]:
@@ -173,6 +176,11 @@ class Settings:
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of this run."""
+        return self.detectors.select(self._selected, self.config.asked(self.select, self.extend_select))
+
+    @cached_property
+    def _selected(self) -> tuple[Rule, ...]:
+        """The rules that are selected, with those for which there is no detector."""
         config, catalogue = self.config, self.catalogue
         with _naming(config, "allow: "):
             for id_ in config.allow:
@@ -186,8 +194,7 @@ class Settings:
             select_bound(catalogue, bound, provider, extend=config.extend_select)
         select = configured if self.select is None else self.select
         extend = [*config.extend_select, *self.extend_select]
-        selected = select_bound(catalogue, bound, provider, select, extend)
-        return self.detectors.select(selected, config.asked(self.select, self.extend_select))
+        return select_bound(catalogue, bound, provider, select, extend)
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
