@@ -8,6 +8,7 @@ import random
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,10 @@ def test_images_built_into_splits_do_not_look_alike(tmp_path: Path) -> None:
         report = lint(tmp_path / "out/train.jsonl", **paths, select="dataset/near-split-leak")
         assert not report.findings
         assert [rule.tally.checked for rule in report.rules if rule.id == "dataset/near-split-leak"] == [9]
+    leaking = build_dataset(rows, out=tmp_path / "out", split="34/33/33", exact=True, force=True)
+    assert "different splits; --near keeps them in one" in render_build(leaking)
+    in_part = render_build(replace(leaking, alike=0, partly_compared=2))
+    assert "images that look alike are in different splits, as not all were compared" in in_part
     found_ = findings_of([drawing(ground, ()) for ground in (240, 236, 232)], [[0, 1], [2], []])
     assert (SIMILAR_IMAGE, "validation", 2, "train:2") in found_
 
