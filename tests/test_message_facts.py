@@ -102,7 +102,7 @@ def test_fact_of_a_message_is_measured_at_the_depth_of_the_run(depth: Any, bits:
 
     assert messages(report)[0] == f"image is 64 pixels wide and has {bits} bits"
     one, other = (
-        (rule.tally, rule.decodes)
+        (rule.tally, rule.gaps)
         for run in (report, alone)
         for rule in run.rules
         if rule.id in ("image/wide", "image/without-bits")
