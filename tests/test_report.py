@@ -18,7 +18,7 @@ from pytest_vft.model import FileResult, RuleResult, Tally
 from pytest_vft.report.html import render_html
 from pytest_vft.report.json import as_data
 from pytest_vft.report.layout import WIDTH, Display
-from pytest_vft.report.text import render_text
+from pytest_vft.report.text import render_text, unknown_lines
 
 GOOD = "png 24x24 rgb"
 GREY = "png 24x24 l"
@@ -422,6 +422,15 @@ def test_one_rule_that_is_not_checked_stands_alone() -> None:
     assert end.startswith("not checked: 1 file: not measured (file/large)\n")
 
 
+def test_rule_that_fails_because_it_is_not_checked_comes_first() -> None:
+    excused = a_rule("image/face")._replace(tally=Tally(unknown=1), gaps={"header_only": 1}, excused=True)
+    asked = excused._replace(id="image/dark", excused=False)
+
+    (first, *_) = unknown_lines(a_report([excused, asked], require_checked=True))
+
+    assert first.endswith("(image/dark and 1 more rule)")
+
+
 def test_it_is_always_said_what_no_rule_checks() -> None:
     assert "\nnot checked: people, faces, children, CAPTCHAs (install pytest-vft[face])\n" in render_text(
         a_report([])
@@ -441,6 +450,15 @@ def test_it_is_always_said_what_no_rule_checks() -> None:
             [a_rule()._replace(tally=Tally(unknown=1)), a_rule(), a_rule()],
             {"require_checked": True},
             "FAILED  1 rule partly checked, 2 fine",
+        ),
+        (
+            [
+                a_rule()._replace(tally=Tally(unknown=1), gaps={"header_only": 1}, excused=True),
+                a_rule("image/odd")._replace(tally=Tally(unknown=1)),
+                a_rule(),
+            ],
+            {"require_checked": True},
+            "FAILED  1 rule partly checked, 1 fine",
         ),
         (
             [a_rule(failed=1), a_rule("image/odd")._replace(tally=Tally(unknown=1))],

@@ -44,7 +44,7 @@ def _verdict(report: Report) -> str:
     if report.ok:
         return "PASSED"
     faulty = sum(map(report.fails_by_findings, report.rules))
-    partly = sum(rule.tally.unknown > 0 for rule in report.rules) if report.require_checked else 0
+    partly = sum(rule.has_gaps for rule in report.rules) if report.require_checked else 0
     numbers = [count(faulty, "rule")] if faulty else []
     numbers += [f"{count(partly, 'rule')} partly checked"] if partly else []
     return f"FAILED, {'; '.join(numbers)}"

@@ -224,7 +224,8 @@ def unknown_lines(report: Report) -> Iterator[str]:
     """Yield one line per reason rather than per rule, since one missing image affects many rules."""
     rules: dict[str, list[str]] = {}
     is_sample = bool(report.sampled)
-    for rule in report.rules:
+    # Rules that fail the run come first.
+    for rule in sorted(report.rules, key=lambda rule: not (report.require_checked and rule.has_gaps)):
         if is_sample and rule.id in report.dataset:
             rules.setdefault("the dataset as a whole: a sample does not tell", []).append(rule.id)
             continue

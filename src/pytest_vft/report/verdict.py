@@ -31,7 +31,11 @@ def verdict(report: Report) -> str:
 
 def _judged(report: Report) -> str:
     word = "PASSED" if report.ok else "FAILED"
-    unknown = sum(rule.tally.unknown > 0 for rule in report.rules)
+    partly = [rule for rule in report.rules if rule.tally.unknown]
+    fine = len(report.rules) - len(partly)
+    if report.require_checked and not report.ok:  # those that fail the run
+        partly = [rule for rule in partly if rule.has_gaps]
+    unknown = len(partly)
     failed = [rule for rule in report.rules if rule.tally.failed]
     if failed or report.known:
         parts = [_extent(report), known_words(report)] if failed else [f"{known_words(report)}, no new ones"]
@@ -39,7 +43,7 @@ def _judged(report: Report) -> str:
             is_cause = not report.ok and not any(map(report.fails_by_findings, failed))
             parts.insert(0 if is_cause else 1, f"{count(unknown, 'rule')} partly checked")
         return f"{word}  " + "; ".join(filter(None, parts))
-    numbers = ((unknown, "partly checked"), (len(report.rules) - unknown, "fine"))
+    numbers = ((unknown, "partly checked"), (fine, "fine"))
     (first, state), *others = [one for one in numbers if one[0]] or [(0, "fine")]
     return f"{word}  " + ", ".join([f"{count(first, 'rule')} {state}", *(f"{n:,} {s}" for n, s in others)])
 
