@@ -260,7 +260,7 @@ def test_ignored_rule_has_no_findings_and_is_counted(folder: Path) -> None:
     after = linted.files[0].tallies["image/unsupported-mode"]
     assert before.failed == 3
     assert after == Tally(
-        passed=before.passed, unknown=before.unknown, not_applicable=before.not_applicable, ignored=3
+        passed=before.passed, left_out=before.unknown, not_applicable=before.not_applicable, ignored=3
     )
 
 

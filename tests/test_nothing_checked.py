@@ -61,6 +61,25 @@ def test_depth_that_does_not_decode_images_is_named(capsys: pytest.CaptureFixtur
     assert "nothing was checked by image/dark: not decoded at depth header" in capsys.readouterr().err
 
 
+def test_rules_on_the_dataset_that_could_judge_nothing_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("copy.jsonl").write_bytes(Path("train.jsonl").read_bytes())
+    arguments = ["check", "train.jsonl", "--validation-data=copy.jsonl", "--depth=header"]
+    near = "dataset/near-split-leak"
+
+    assert main([*arguments, f"--select={near}"]) == 2
+    assert f"nothing was checked by {near}: not decoded at depth header" in capsys.readouterr().err
+
+
+def test_rule_that_is_ignored_in_one_file_has_checked_another(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("other.jsonl").write_bytes(Path("train.jsonl").read_bytes())
+    Path("vft.toml").write_text('[per-file-ignores."train.jsonl"]\n"image/truncated" = "ours"')
+    arguments = ["check", "--select=image/truncated"]
+
+    assert main([*arguments, "train.jsonl", "other.jsonl"]) == 0
+    assert main([*arguments, "train.jsonl", "texts.jsonl"]) == 2
+    assert "or the rules are ignored" in capsys.readouterr().err
+
+
 def test_pattern_of_rules_that_the_provider_does_not_state_is_an_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -223,6 +223,25 @@ def test_image_that_only_depth_full_fetches_does_not_hide_another(server: Server
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("image", [TRUNCATED, "https://images.example.com/a.png"], ids=["damaged", "URL"])
+def test_image_in_a_file_in_which_a_rule_is_ignored_needs_no_check(image: bytes | str) -> None:
+    Path("vft.toml").write_text(
+        '[per-file-ignores."train.jsonl"]\n"image/dark" = "old"\n"image/animated" = "old"'
+    )
+    Path("train.jsonl").write_text(line(image, "What?"))
+    Path("test.jsonl").write_text(line(GOOD, "Who?"))
+    select = ["image/dark", "image/animated"]
+
+    report = lint("train.jsonl", test="test.jsonl", select=select, offline=True, require_checked=True)
+
+    assert report.ok
+    assert unknown(report) == {}
+    assert not any(rule.gaps for rule in report.rules)
+    assert '<skipped message="ignored: old" />' in render(report, "junit")
+    assert "not checked: 1 image" not in render(report, "text")
+
+
+@pytest.mark.usefixtures("here")
 def test_rule_of_a_project_is_asked_for() -> None:
     Path("rules/image").mkdir(parents=True)
     head, _, _ = shipped_rules()["image/dark"].path.read_text(encoding="utf-8").partition("[[cases]]")

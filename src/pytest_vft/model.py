@@ -105,7 +105,8 @@ class Finding:
 class Tally:
     """Number of subjects by verdict.
 
-    *ignored* counts failures that the configuration ignores, *known* those that a baseline lists.
+    *ignored* counts failures that the configuration ignores, *known* those that a baseline lists. *left_out*
+    counts what could not be judged in files in which the rule is ignored.
     """
 
     passed: int = 0
@@ -114,6 +115,7 @@ class Tally:
     not_applicable: int = 0
     ignored: int = 0
     known: int = 0
+    left_out: int = 0
 
     @property
     def checked(self) -> int:

@@ -14,6 +14,7 @@ from pytest_vft.checking.key_columns import distinct
 from pytest_vft.checking.sizing import image_share, line_bytes
 from pytest_vft.checking.tallies import shared_counts
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
+from pytest_vft.gaps import Gaps
 from pytest_vft.line_ranges import LineRanges
 from pytest_vft.model import Source
 from pytest_vft.reading.arrays import cut_array, open_array
@@ -90,6 +91,14 @@ class FileTotals:
     def is_read(self) -> bool:
         """Whether the entries of the file are read: not those of a table, which are no examples."""
         return self.opened.is_read and not self.source.columns
+
+    @property
+    def gaps(self) -> Gaps:
+        """The unknown verdicts of rules that are not ignored in the file."""
+        gaps = self.totals.gaps
+        if not (gaps and self.ignored):
+            return gaps
+        return {key: number for key, number in gaps.items() if key[1] not in self.ignored}
 
     def _whole(self) -> Shard:
         """Return the file as one shard. Raises OSError if an array cannot be read."""

@@ -17,7 +17,7 @@ from pytest_vft.checking.measuring import compared_kinds, needs_pixels
 from pytest_vft.checking.merging import NOTHING, FileTotals
 from pytest_vft.checking.plan import LintPlan
 from pytest_vft.checking.recurrences import judge_dataset, keep_recurrences, line_of
-from pytest_vft.checking.tallies import TallyMaker, gaps_of
+from pytest_vft.checking.tallies import TallyMaker, gaps_by_rule
 from pytest_vft.checking.totals import ShardFinding, ShardTotals
 from pytest_vft.facts.file import FileFacts
 from pytest_vft.facts.first_keys import key_facts, missing_columns
@@ -96,7 +96,7 @@ def judge_files(
         for judged in (_judge_file(file, judge, skipping) for file in in_order)
     ]
     subjects = recurring(files)
-    gaps = _summed(file.totals.gaps for file in files)
+    gaps = _summed(file.gaps for file in files)
     any_sample = any(file.is_sample for file in files)
     if kinds := compared_kinds(plan.rules, sources):
         from pytest_vft.checking.alike import compare_images  # noqa: PLC0415 - for several splits, or if asked
@@ -148,7 +148,7 @@ def judge_files(
     )
 
 
-def _summed(counters: Iterable[Counter[tuple[Cause, str]]]) -> Counter[tuple[Cause, str]]:
+def _summed(counters: Iterable[Gaps]) -> Counter[tuple[Cause, str]]:
     total: Counter[tuple[Cause, str]] = Counter()
     for counter in filter(None, counters):
         total.update(counter)
@@ -279,5 +279,5 @@ def _result(file: FileTotals, own: Verdicts, maker: TallyMaker) -> FileResult:
         image_roots=file.image_roots,
         compression=file.opened.compression.name if file.opened.compression else None,
         is_sample=file.is_sample,
-        gaps=gaps_of(file.totals),
+        gaps=gaps_by_rule(file.gaps),
     )

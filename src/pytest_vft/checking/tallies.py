@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pytest_vft.catalogue.load import Rule
 from pytest_vft.checking.compile import Verdicts
-from pytest_vft.checking.totals import ShardTotals
-from pytest_vft.gaps import Cause
+from pytest_vft.gaps import Cause, Gaps
 from pytest_vft.model import SCOPES, Scope, Tally, Verdict
 
 # Tuples with a verdict for each rule of a scope, and the number of subjects with these verdicts.
@@ -33,9 +32,9 @@ def _shared(
     return {scope: dict(own) for scope, own in counts}
 
 
-def gaps_of(totals: ShardTotals) -> Mapping[str, Mapping[Cause, int]]:
-    """Return the unknown verdicts in *totals* by rule and cause; files with equal ones share them."""
-    return _shared_gaps(tuple(totals.gaps.items()))
+def gaps_by_rule(gaps: Gaps) -> Mapping[str, Mapping[Cause, int]]:
+    """Return *gaps*, those of a file, by rule and cause; files with equal ones share them."""
+    return _shared_gaps(tuple(gaps.items()))
 
 
 @lru_cache(_SHARED)
@@ -75,7 +74,9 @@ class FileTallies(Mapping[str, Tally]):
 
     def __getitem__(self, id_: str) -> Tally:
         scope, position = self.places[id_]
-        return make_tally(self.counts[scope], position, ignored=id_ in self.ignored)
+        ignored = id_ in self.ignored
+        tally = make_tally(self.counts[scope], position, ignored=ignored)
+        return replace(tally, unknown=0, left_out=tally.unknown) if ignored and tally.unknown else tally
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)

@@ -15,7 +15,7 @@ from pytest_vft.checking.processes import cluster
 from pytest_vft.cli.output import print_text, text_width
 from pytest_vft.cli.stdin import stdin_as_file, with_stdin
 from pytest_vft.errors import LintError, UsageError
-from pytest_vft.model import Report
+from pytest_vft.model import Report, RuleResult
 from pytest_vft.report.formats import FOR_PEOPLE, parse_targets, render, write
 from pytest_vft.report.layout import Display
 from pytest_vft.report.progress import tell_wait, watching
@@ -23,7 +23,7 @@ from pytest_vft.runs.groups import find_groups
 from pytest_vft.runs.lint import run_groups
 from pytest_vft.runs.run import run
 from pytest_vft.runs.settings import Settings, read_settings
-from pytest_vft.runs.several import split_id
+from pytest_vft.runs.several import label, split_id
 from pytest_vft.text import count, safe
 
 # Bytes of a step summary that GitHub accepts
@@ -51,9 +51,8 @@ def check(arguments: argparse.Namespace) -> int:
     targets = parse_targets(arguments.report or ())
     with stdin_as_file(arguments) as stdin:
         selection = _select(arguments)
-        report = _run(selection, arguments.cluster, quiet=arguments.quiet)
-        if stdin:
-            report = with_stdin(report, stdin)
+        checked = _run(selection, arguments.cluster, quiet=arguments.quiet)
+        report = with_stdin(checked, stdin) if stdin else checked
     for target in targets:
         write(report, target, _display(arguments))
     if selection.nothing is not None:
@@ -61,7 +60,7 @@ def check(arguments: argparse.Namespace) -> int:
         if arguments.format not in FOR_PEOPLE:  # programs read a report also if nothing was checked
             print_text(render(report, arguments.format), styled=False)
         return 0
-    _check_selected(selection.groups, report)
+    _check_selected(selection.groups, checked)
     if arguments.write_baseline:
         from pytest_vft.report.baseline import written_lines  # noqa: PLC0415 - for --write-baseline only
         from pytest_vft.runs.baseline import write_baselines  # noqa: PLC0415 - as above
@@ -149,12 +148,16 @@ def _run(selection: _Selection, cluster_name: str | None, *, quiet: bool) -> Rep
 def _check_selected(groups: Sequence[Settings], report: Report) -> None:
     """Raise LintError if rules are selected by id and had nothing to check.
 
-    Rules on the dataset judge only content that recurs, so having nothing to judge is a result.
+    Rules on the dataset judge only content that recurs, so having nothing to judge is a result, unless
+    nothing could be judged.
     """
-    rules = {rule.id for settings in groups for rule in settings.rules if rule.scope != "dataset"}
-    chosen = rules & {id_ for settings in groups for id_ in settings.select or ()}
-    named = [rule for rule in report.rules if split_id(rule.id)[0] in chosen]
-    if named and not any(rule.tally.checked and rule.reason is None for rule in named):
+    scopes = {rule.id: rule.scope for settings in groups for rule in settings.rules}
+    chosen = scopes.keys() & {id_ for settings in groups for id_ in settings.select or ()}
+    selected = [rule for rule in report.rules if split_id(rule.id)[0] in chosen]
+    named = [rule for rule in selected if scopes[split_id(rule.id)[0]] != "dataset"]
+    if not named and all(rule.tally.unknown for rule in selected):
+        named = selected
+    if named and not any(_has_judged(rule, groups, report) for rule in named):
         from pytest_vft.report.text import unknown_parts  # noqa: PLC0415 - for a run that fails here
 
         reasons: dict[str, list[str]] = {}
@@ -170,6 +173,20 @@ def _check_selected(groups: Sequence[Settings], report: Report) -> None:
             urls = count(report.urls, "URL")
             raise LintError(f"nothing was checked by {ids}: no image could be read from {urls}")
         raise LintError(f"nothing was checked: the files have nothing for {ids}, or the rules are ignored")
+
+
+def _has_judged(rule: RuleResult, groups: Sequence[Settings], report: Report) -> bool:
+    """Return whether *rule* could judge anything in a file in which it is not ignored."""
+    if rule.reason is None or rule.id in report.dataset:
+        return rule.tally.checked > 0
+    id_, suffix = split_id(rule.id)
+    ignored = [settings.ignored for settings in groups if label(settings) == suffix]
+    return any(
+        file.path in one and id_ not in one[file.path] and file.tallies[rule.id].checked
+        for one in ignored
+        for file in report.files
+        if rule.id in file.tallies
+    )
 
 
 def _add_to_summary(text: str) -> None:

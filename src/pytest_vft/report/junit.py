@@ -99,7 +99,7 @@ def _add_result(
 
 def _skipped(report: Report, rule: RuleResult, file: FileResult | None) -> str | None:
     """Return why *rule* has no verdict, None if it has one."""
-    if rule.tally.ignored:
+    if rule.tally.ignored or rule.tally.left_out:
         return f"ignored: {rule.reason}"
     if file and file.stopped_by:
         return f"not read: {file.stopped_by}"

@@ -126,7 +126,7 @@ def _faces(settings: Settings, rules: Sequence[Rule], linted: LintResult) -> Fac
     faces = settings.detectors.searched(rules)
     looking = (linted.tallies[rule.id] for rule in rules if needs_detector(rule))
     tally = sum(looking, Tally())
-    if faces != "done" or not tally.unknown:
+    if faces != "done" or not (tally.unknown or tally.left_out):
         return faces
     return "in part" if tally.checked or tally.ignored else "not decoded"
 
