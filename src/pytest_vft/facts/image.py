@@ -120,7 +120,7 @@ def _link_facts(
         if link.has_expired(context.now):
             remote = Remote(False, "its signature has expired", public=link.public)
         else:
-            remote = context.remotes.get(url) or not_fetched(link)
+            remote = context.remotes.get(url) or not_fetched(link, allow_private=context.allow_private)
         content = remote.content
         _add_link(facts, link, remote, context.now)
     elif context.buckets and scheme in _STORES and is_object(url):
