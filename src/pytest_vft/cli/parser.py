@@ -79,9 +79,10 @@ def _unknown_option(command: Command, given: str) -> str:
     for name, old, new in RENAMED:
         if (command.name, f"--{old}") == (name, given):
             return f"{given} is now --{new}"
-    others = [other.name for other in COMMANDS if given in _option_names(other)]
-    if others:
-        return f"{given} is an option of vft {' and vft '.join(others)}, not of vft {command.name}"
+    *others, last = [f"vft {other.name}" for other in COMMANDS if given in _option_names(other)] or [""]
+    if last:
+        names = f"{', '.join(others)} and {last}" if others else last
+        return f"{given} is an option of {names}, not of vft {command.name}"
     for option in OPTIONS:
         if option.pytest_name == given:
             name = f"--{option.name}"

@@ -31,9 +31,10 @@ class DatasetFacts(TypedDict):
     answers: int | None
     """Number of different answers to a question; case and punctuation at the ends are ignored."""
     answer_words: int | None
-    """Number of words in the longest answer."""
+    """Number of words in the longest answer to a question that occurs several times, otherwise 0."""
     urls: int | None
     """Number of URLs that yield a linked image, not counting other signatures of the same URL."""
     similar: int | None
     """1 if a similar image looks like one of an earlier split, or a near copy like an earlier one of its
-    split, otherwise 0; None for an image that was not decoded or not compared."""
+    split, otherwise 0; None for an image that was not decoded or not compared. Known only in rules
+    whose `when` has one of these kinds as a constant."""

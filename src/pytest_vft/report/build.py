@@ -216,9 +216,8 @@ def _few_shot_text(result: BuiltDataset) -> str:
     text = f"{count(result.few_shot, 'example')} moved out of train, shown before each question"
     if result.beside:
         text += f" (train has {count(result.beside, 'other example')} with the same images)"
+    answers = "its answer is" if result.few_shot == 1 else "their answers are"
     if result.losses.get("weight"):
-        return (
-            f"{text}; {safe(result.target)} has no weights, so their answers are trained on in each example"
-        )
+        return f"{text}; {safe(result.target)} has no weights, so {answers} trained on in each example"
     condition = f" if you {safe(result.advice[0].partition(',')[0])}" if result.advice else ""
-    return f"{text}; their answers are not trained on{condition}"
+    return f"{text}; {answers} not trained on{condition}"
