@@ -542,6 +542,7 @@ def test_json_report_is_the_documented_one(vft: Vft) -> None:
         "unknown": 0,
         "undecoded": 0,
         "damaged": 0,
+        "absent": 0,
         "unopened": 0,
         "uncompared": 0,
         "partly_compared": 0,

@@ -265,3 +265,76 @@ def test_skipped_examples_are_counted_only_by_all_rules_on_them() -> None:
 
     assert unknown_files("file,image") == 0
     assert unknown_files("file/too-many-skipped,image/unsupported-mode") == 1
+
+
+# Rules of a project, which need no guard
+
+
+HEAD = """summary = "Own."
+severity = "warning"
+message = "x"
+advice = "x"
+why = "x"
+source = "https://wiki.example.com/scans"
+checked = 2026-11-21
+"""
+
+
+def own_rules(scope: str, **conditions: str) -> None:
+    """Write rules of *scope* with these conditions, by name, and the configuration that finds them."""
+    folder = Path("rules", scope)
+    folder.mkdir(parents=True)
+    for name, text in conditions.items():
+        (folder / f"{name}.toml").write_text(HEAD + text + "\n")
+    Path("vft.toml").write_text('rules = ["rules"]')
+
+
+@pytest.mark.usefixtures("here")
+def test_private_image_that_may_be_fetched_is_offline_like_any_other() -> None:
+    def rules(url: str, **options: Any) -> dict[str, dict[str, int]]:
+        Path("train.jsonl").write_text(line(url, "What?") + line(GOOD, "Who?"))
+        return gaps(lint("train.jsonl", select="image", offline=True, **options))
+
+    private = "http://127.0.0.1:8765/1.png"
+    assert not any(rules(private).values())  # refused, which is a finding
+    assert rules(private, allow_private=True) == rules(URL)
+    assert rules(URL)["image/too-small"] == {"unfetched": 1}
+
+
+@pytest.mark.parametrize("depth", ["header", "auto", "full"])
+@pytest.mark.usefixtures("here")
+def test_image_that_is_not_there_has_a_reason_of_its_own(depth: Any) -> None:
+    own_rules(
+        "image",
+        entropy="[require]\nentropy = { minimum = 1 }",
+        width="[require]\nwidth = { minimum = 1 }",
+    )
+    images = "data:image/jpeg;base64,!", "data:image/jpeg,x", "http://127.0.0.1/1.png"
+    Path("train.jsonl").write_text("".join(line(one, f"What is {n}?") for n, one in enumerate(images)))
+
+    report = lint("train.jsonl", select="image/entropy,image/width", depth=depth, offline=True)
+
+    assert [gaps(report)[f"image/{name}"] for name in ("entropy", "width")] == [{"absent": 3}] * 2
+    assert "3 images: missing, unreachable, or not an image" in " ".join(render(report, "text").split())
+
+
+@pytest.mark.usefixtures("here")
+def test_reasons_are_counted_only_by_rules_on_what_is_not_known() -> None:
+    similar = "[require]\nsimilar = { const = 0 }"
+    own_rules(
+        "dataset",
+        splits='[when]\nkind = { const = "similar image" }\n[require]\nsplits = { maxItems = 1 }',
+        copies='[when]\nkind = { const = "near copy" }\n[require]\ncopies = { maximum = 9 }',
+        elsewhere='[when]\nkind = { const = "near copy" }\nsplits = { items = { const = "test" } }\n'
+        + similar,
+        enum='[when]\nkind = { enum = ["similar image"] }\n' + similar,
+    )
+    Path("train.jsonl").write_text(line(GOOD, "What?") + line(TRUNCATED, "Who?") + line(gif(), "Where?"))
+    Path("test.jsonl").write_text(line(draw("png 64x64 rgb shows=shapes")[1], "When?"))
+
+    report = lint("train.jsonl", test="test.jsonl", select="dataset", offline=True)
+
+    known = {f"dataset/{name}": {} for name in ("splits", "copies", "elsewhere")}
+    assert known.items() <= gaps(report).items()
+    assert gaps(report)["dataset/enum"] == {"damaged": 2}
+    assert f"2 images: {WHY} (dataset/" in " ".join(render(report, "text").split())

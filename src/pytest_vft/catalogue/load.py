@@ -82,8 +82,10 @@ class Rule:
     @property
     def subject(self) -> str:
         """The subject of the rule as a noun: file, image, few-shot answer ..."""
-        kind = str(self.when.get("kind", {}).get("const", ""))
-        return kind if _NOUN.fullmatch(kind) else self.scope
+        match self.when.get("kind"):
+            case {"const": str(kind)} | {"enum": [str(kind)]} if _NOUN.fullmatch(kind):
+                return kind
+        return self.scope
 
     @property
     def meaning(self) -> Effect:

@@ -22,11 +22,11 @@ class LintPlan:
     and file (0: all); *cache* is the folder with results of earlier runs, which is only read with
     *reads_cache*, not by other machines, which may have a folder of this name; *now* is the time at which
     signatures are judged; *image_roots* are folders in which local images may be opened, besides the folder
-    of each file; with *buckets*, images in object storage are fetched; *measurers* find out what images show,
-    and *detectors* those for which there is a model. At most *sample* examples of a file are read, 0 for
-    all. *other_tokens* count the tokens of other models, and *counters* has the positions there of rules, by
-    id, that judge tokens counted in that way. *counts_skips* says that *rules* include all those on what a
-    provider skips for sure.
+    of each file; with *buckets*, images in object storage are fetched, and with *allow_private* those at
+    private addresses; *measurers* find out what images show, and *detectors* those for which there is
+    a model. At most *sample* examples of a file are read, 0 for all. *other_tokens* count the tokens of
+    other models, and *counters* has the positions there of rules, by id, that judge tokens counted in that
+    way. *counts_skips* says that *rules* include all those on what a provider skips for sure.
     """
 
     rules: tuple[Rule, ...]
@@ -39,6 +39,7 @@ class LintPlan:
     now: datetime = LONG_AGO
     image_roots: tuple[str, ...] = ()
     buckets: bool = False
+    allow_private: bool = False
     measurers: tuple[Measurer, ...] = ()
     detectors: tuple[Measurer, ...] = ()
     other_tokens: tuple[ImageTokens | None, ...] = ()

@@ -98,23 +98,29 @@ def judge_files(
     subjects = recurring(files)
     gaps = _summed(file.gaps for file in files)
     any_sample = any(file.is_sample for file in files)
+    uncompared: dict[str, Counter[Cause]] = {}
     if kinds := compared_kinds(plan.rules, sources):
         from pytest_vft.checking.alike import compare_images  # noqa: PLC0415 - for several splits, or if asked
 
         alike = compare_images(files, kinds, decoded=plan.full)
         subjects = chain(subjects, alike.subjects)
         undecoded = _undecoded(files)
-        for rule in judge.rules["dataset"] if plan.full and not any_sample else ():
-            if rule.subject in kinds:
-                gaps.update({(cause, rule.id): number for cause, number in undecoded.items()})
-                gaps["partly_compared", rule.id] = alike.partly[rule.subject]
-                gaps["uncompared", rule.id] = alike.uncompared
+        for kind in kinds:
+            more: Mapping[Cause, int] = {
+                "partly_compared": alike.partly[kind],
+                "uncompared": alike.uncompared,
+            }
+            uncompared[kind] = undecoded + Counter(more)
     tallies, recurrences = judge_dataset(files, judge, subjects)
     for rule in judge.rules["dataset"] if not any_sample else ():
         if rule.subject == "linked image":
             gaps["unfetched", rule.id] = tallies[rule.id].unknown
         elif not plan.full and needs_pixels(rule):
             gaps["header_only", rule.id] = tallies[rule.id].unknown
+        elif "similar" in rule.tested and tallies[rule.id].unknown:
+            gaps.update(
+                {(cause, rule.id): number for cause, number in uncompared.get(rule.subject, {}).items()}
+            )
     again, dropped = keep_recurrences(recurrences, plan.max_findings)
     for file in files:
         dropped.update(file.totals.dropped)

@@ -120,7 +120,7 @@ class ShardLinter:
         split, store, data_format = shard.split, self._store, load_format(shard.data_format, shard.layout)
         files.pop_seen()
         plan, opened = self._plan, files if files.folders else None
-        context = FetchContext(shard.remotes, plan.now, opened, plan.buckets)
+        context = FetchContext(shard.remotes, plan.now, opened, plan.buckets, plan.allow_private)
         count_image = self._count_image
         checks = self._judge.checks_for(shard.data_format)
         others = self._others = self._other_counters(shard, checks)

@@ -120,7 +120,7 @@ def _link_facts(
         if link.has_expired(context.now):
             remote = Remote(False, "its signature has expired", public=link.public)
         else:
-            remote = context.remotes.get(url) or not_fetched(link)
+            remote = context.remotes.get(url) or not_fetched(link, allow_private=context.allow_private)
         content = remote.content
         _add_link(facts, link, remote, context.now)
     elif context.buckets and scheme in _STORES and is_object(url):
@@ -239,11 +239,11 @@ def add_shape(facts: ImageFacts) -> None:
 def unknown_because(facts: ImageFacts, *, full: bool, bounded: bool) -> tuple[Cause | None, Cause]:
     """Return why the content of the image, and what it shows, are not known in a run that decodes if *full*.
 
-    The first is None if the image was opened, or if there is none. If *bounded*, large images are not
+    The first is None if the image was opened. If *bounded*, large images are not
     decoded, and only the headers of images behind URLs are read.
     """
     content = _unopened_because(facts)
-    if not full:
+    if not full and content != "absent":
         return content, "header_only"
     rest: Cause = "header_only" if bounded and facts["host"] is not None else "oversized"
     return content, content or rest
@@ -254,7 +254,7 @@ def _unopened_because(facts: ImageFacts) -> Cause | None:
     if kind is None:
         return "unopened" if facts["local"] or facts["scheme"] in _STORES else "unfetched"
     if kind == "none":
-        return None
+        return "absent"
     if facts["openable"] is False or damage not in (None, "none"):
         return "damaged"
     if pixels is not None and pixels > MOST_DECODED_PIXELS:

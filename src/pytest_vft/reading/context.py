@@ -14,10 +14,11 @@ class FetchContext(NamedTuple):
     """What was found behind URLs, the time, and local images.
 
     Without *files*, images at local paths are not opened; *buckets* says that those in object storage are
-    fetched.
+    fetched. URLs at private addresses may be fetched with *allow_private*.
     """
 
     remotes: Mapping[str, Remote]
     now: datetime = LONG_AGO
     files: LocalImages | None = None
     buckets: bool = False
+    allow_private: bool = False

@@ -84,8 +84,10 @@ class Fetcher(Protocol):
         """Return what was found behind each of *urls*."""
 
 
-def not_fetched(link: Link) -> Remote:
-    """Return what is known about *link* without a request."""
+def not_fetched(link: Link, *, allow_private: bool = False) -> Remote:
+    """Return what is known about *link* without a request: whether a request may be sent."""
     if link.problem:
         return Remote(False, link.problem)
-    return Remote(False if link.public is False else None, link.not_public_because, public=link.public)
+    if link.public is False and not allow_private:
+        return Remote(False, link.not_public_because, public=False)
+    return Remote(None, public=link.public or None)  # what is allowed is as unknown as any other host

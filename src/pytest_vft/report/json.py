@@ -13,6 +13,7 @@ FORMAT = "vft-report/1"
 _FILE_KEYS = ("path", "split", "data_format", "bytes", "lines", "examples", "images", "distinct_images")
 _GAPS: tuple[Cause, ...] = (
     "damaged",
+    "absent",
     "unopened",
     "uncompared",
     "partly_compared",

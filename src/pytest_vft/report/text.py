@@ -26,6 +26,7 @@ _WHY: dict[Cause, str] = {
     "partly_compared": "compared with only some others, as too many look nearly alike",
     "undecoded": "too large to decode here",
     "oversized": "too large to decode here",
+    "absent": "missing, unreachable, or not an image",
 }
 _MANY_FILES = 100  # files; more are not listed one by one
 _MOST_WARNED = 3  # messages of a rule that does not fail the run

@@ -214,6 +214,7 @@ def make_plan(settings: Settings, rules: tuple[Rule, ...]) -> LintPlan:
         image_roots=settings.image_roots,
         detectors=settings.detectors.measurers,
         sample=settings.sample,
+        allow_private=settings.network.allow_private,
     )
 
 

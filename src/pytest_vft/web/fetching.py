@@ -193,8 +193,8 @@ class _FetchRun:
 
     def _put(self, job: FetchJob) -> None:
         """Queue *job*, unless its URL alone determines the result."""
-        known = not_fetched(read_link(job.at))
-        if known.reachable is False and not (known.public is False and self._fetcher.network.allow_private):
+        known = not_fetched(read_link(job.at), allow_private=self._fetcher.network.allow_private)
+        if known.reachable is False:
             self._finish(job, FetchResult(known), 0.0)
         elif rest := self._servers[server_of(job.at)].rest:
             self._finish(job, job.last or rest, 0.0)
