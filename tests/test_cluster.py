@@ -339,7 +339,7 @@ def test_only_a_scheduler_that_hangs_is_given_up(
         message = r"bytes [1-9][0-9,]* to [0-9,]+: the scheduler at tcp://.* has not answered for 0 seconds"
         with pytest.raises(LintError, match=message):
             run(60)
-        assert {wait.answers for wait in told} == {False}  # by the first run at least; a busy machine skips words
+        assert {wait.answers for wait in told} == {False}  # at least in the first run
 
 
 def test_a_cluster_without_workers_is_an_error(
