@@ -150,7 +150,7 @@ def test_content_does_not_depend_on_what_else_is_measured(kind: str) -> None:
     expected = {data: {id_: one for found in alone for id_, one in found[data].items()} for data in files}
 
     for subset in SUBSETS:
-        for order in (mixed, files):
+        for order in (mixed, files) if len(subset) == len(OTHERS) else (mixed,):
             for data, found in contents(order, GREY, *subset).items():
                 assert found == {id_: expected[data][id_] for id_ in found}
 
