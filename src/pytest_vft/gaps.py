@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-# Only the header of the image was read, as the depth says; its URL has no final answer; it is damaged or in a
-# format that is not decoded; it is a local one that was not opened; there are too many to compare without
-# numpy; it was compared with some others only; it is too large to decode at this depth; at any depth; there
-# is none: the file is missing, the URL leads to no image, or the content is not an image.
 Cause = Literal[
-    "header_only",
-    "unfetched",
-    "damaged",
-    "unopened",
-    "uncompared",
-    "partly_compared",
-    "undecoded",
-    "oversized",
-    "absent",
+    "header_only",  # the depth of the run reads only the header of the image
+    "unfetched",  # its URL has no final answer
+    "damaged",  # or in a format that is not decoded
+    "unopened",  # it is a local image
+    "uncompared",  # there are too many images to compare without numpy
+    "partly_compared",  # with some other images only
+    "undecoded",  # too large at this depth
+    "oversized",  # too large at each depth
+    "absent",  # the file is missing, the URL leads to no image, or the content is not an image
 ]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 

@@ -117,8 +117,13 @@ def _words(value: object) -> str:
 
 def either(options: Sequence[object]) -> str:
     """Return *options* as a choice: "a", "a or b", "a, b or c"."""
-    *first, last = map(str, options)
-    return f"{', '.join(first)} or {last}" if first else last
+    return enumerated(options, "or")
+
+
+def enumerated(items: Sequence[object], word: str) -> str:
+    """Return *items*, at least one, with commas, and with *word* before the last one."""
+    *first, last = map(str, items)
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

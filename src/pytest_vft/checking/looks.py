@@ -44,17 +44,18 @@ class LookTable:
             self._known = set(self.rows[1::_WIDTH])
         return self._known
 
-    def append(self, line: int, key: int, fingerprint: str | None, cause: Cause) -> None:
+    def append(self, line: int, key: int, fingerprint: str | None, cause: Cause | None) -> None:
         """Add the image with this half of a key; not again if it was added before.
 
         *fingerprint* is empty for an image that is left out, None for one that has none because of *cause*.
         """
         if key in self._keys:
             return
-        if fingerprint is None:
-            self._add(line, key, UNKNOWN + CAUSES.index(cause), b"")
-        else:
+        if fingerprint is not None:
             self._add(line, key, KNOWN if fingerprint else FLAT, a2b_base64(fingerprint))
+            return
+        assert cause is not None  # noqa: S101 - of an image without a fingerprint
+        self._add(line, key, UNKNOWN + CAUSES.index(cause), b"")
 
     def extend(self, other: LookTable, lines: int) -> None:
         """Add the images of *other*, which follows after *lines* lines, except those added before."""

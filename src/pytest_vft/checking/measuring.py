@@ -51,7 +51,9 @@ def needs_pixels(rule: Rule) -> bool:
     """Return whether *rule* judges what decoded images show."""
     if rule.scope == "image":
         shown = rule.tested & optional_facts("image")
-        return needs_detector(rule) or any(not shown.isdisjoint(one.columns) for one in _measurers() if shown)
+        if not shown:  # the usual case, in which no measurer is imported
+            return False
+        return needs_detector(rule) or any(not shown.isdisjoint(one.columns) for one in _measurers())
     return rule.subject in (SIMILAR_IMAGE, NEAR_COPY)
 
 

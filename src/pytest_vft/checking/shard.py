@@ -291,6 +291,8 @@ def _add_with_looks(bounded: bool, totals: ShardTotals, example: Example, number
     for image in example.images:
         facts = image.facts
         if image.key in shown and facts["format"] != "none":
-            _, cause = unknown_because(facts, full=True, bounded=bounded)
-            totals.see_look(number, image.key, facts.get("fingerprint"), cause)
+            look, cause = facts.get("fingerprint"), None
+            if look is None:
+                _, cause = unknown_because(facts, full=True, bounded=bounded)
+            totals.see_look(number, image.key, look, cause)
     _add(totals, example, number, *rest)

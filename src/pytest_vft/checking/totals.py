@@ -143,7 +143,7 @@ class ShardTotals:
         """Note the image with this key."""
         self.image_keys.append(key & LOW_HALF)
 
-    def see_look(self, line: int, key: int, fingerprint: str | None, cause: Cause) -> None:
+    def see_look(self, line: int, key: int, fingerprint: str | None, cause: Cause | None) -> None:
         """Note what the image with this key, on *line*, looks like, or the *cause* if that is unknown."""
         if self.looks is _NO_LOOKS:
             self.looks = LookTable()

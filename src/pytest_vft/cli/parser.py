@@ -10,7 +10,7 @@ from pytest_vft.cli.arguments import SHELLS, Parser, add_arguments, one_of
 from pytest_vft.cli.help import command_table, epilog, overview, usage
 from pytest_vft.errors import UsageError
 from pytest_vft.options import COMMANDS, OPTIONS, RENAMED, Command
-from pytest_vft.text import nearest
+from pytest_vft.text import enumerated, nearest
 
 
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
@@ -79,10 +79,9 @@ def _unknown_option(command: Command, given: str) -> str:
     for name, old, new in RENAMED:
         if (command.name, f"--{old}") == (name, given):
             return f"{given} is now --{new}"
-    *others, last = [f"vft {other.name}" for other in COMMANDS if given in _option_names(other)] or [""]
-    if last:
-        names = f"{', '.join(others)} and {last}" if others else last
-        return f"{given} is an option of {names}, not of vft {command.name}"
+    others = [f"vft {other.name}" for other in COMMANDS if given in _option_names(other)]
+    if others:
+        return f"{given} is an option of {enumerated(others, 'and')}, not of vft {command.name}"
     for option in OPTIONS:
         if option.pytest_name == given:
             name = f"--{option.name}"

@@ -6,20 +6,12 @@ import json
 from importlib.metadata import version
 from typing import Any
 
-from pytest_vft.gaps import Cause
+from pytest_vft.gaps import CAUSES, Cause
 from pytest_vft.model import Report
 
 FORMAT = "vft-report/1"
 _FILE_KEYS = ("path", "split", "data_format", "bytes", "lines", "examples", "images", "distinct_images")
-_GAPS: tuple[Cause, ...] = (
-    "damaged",
-    "absent",
-    "unopened",
-    "uncompared",
-    "partly_compared",
-    "header_only",
-    "unfetched",
-)
+_TOO_LARGE: tuple[Cause, ...] = ("undecoded", "oversized")  # one key
 _FINDING_KEYS = (
     "rule",
     "severity",
@@ -72,8 +64,8 @@ def as_data(report: Report) -> dict[str, Any]:
                 "id": rule.id,
                 "severity": rule.severity,
                 **_items(rule.tally, ("checked", "failed", "unknown", "not_applicable", "ignored", "known")),
-                "undecoded": rule.gaps.get("undecoded", 0) + rule.gaps.get("oversized", 0),
-                **{cause: rule.gaps.get(cause, 0) for cause in _GAPS},
+                "undecoded": sum(rule.gaps.get(cause, 0) for cause in _TOO_LARGE),
+                **{cause: rule.gaps.get(cause, 0) for cause in CAUSES if cause not in _TOO_LARGE},
                 "reason": rule.reason,
             }
             for rule in report.rules

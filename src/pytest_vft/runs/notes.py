@@ -132,11 +132,9 @@ def counts_skips(settings: Settings, ids: Container[str]) -> bool:
 def skip_notes(settings: Settings, files: Sequence[FileResult]) -> Iterator[str]:
     """Yield a note if more examples may be skipped than are skipped for sure, as far as this was checked."""
     skipping = [rule for rule in settings.rules if rule.skips]
-    if not all(counts_skips(settings, file.tallies) for file in files):
-        return
     numbers = [skipped_lines(file.bad_lines, skipping) for file in files]
     sure, at_most = sum(number for number, _ in numbers), sum(number for _, number in numbers)
-    if at_most > sure:
+    if at_most > sure and all(counts_skips(settings, file.tallies) for file in files):
         yield f"skipped: {skipped_words(at_most, at_most - sure, 'example')}"
 
 
