@@ -4,8 +4,9 @@
 
 Two processes lint FILE at full depth without a cache, then two workers of a cluster on this machine; both do
 so again with FILE in object storage, which a server on this machine reads from disk. CPU is that of all
-processes but this server, from their start to their end, the start of the cluster not included. The least of
-RUNS (default: 2) counts. With "-" for FILE, 20,000 files of one example are linted instead, from disk only.
+processes but this server, from their start to their end, the start of the cluster not included. The lowest
+figure of RUNS runs (default: 2) counts. With "-" for FILE, 20,000 files with one example each are linted
+instead, only from disk.
 Needs the extras "dask" and "cloud".
 """
 

@@ -130,7 +130,7 @@ def test_a_model_is_not_missed_where_no_rule_on_faces_is_selected(
 
     assert (with_model.faces, without.faces) == ("not selected", "not selected")
     assert "CAPTCHAs (no rule on faces is selected)\n" in render_text(without)
-    assert lint("train.jsonl", provider="fireworks,openai").faces == "no model"  # a rule of one of them asks
+    assert lint("train.jsonl", provider="fireworks,openai").faces == "no model"  # openai has a rule on faces
 
 
 def test_at_depth_header_faces_are_not_looked_for() -> None:

@@ -329,7 +329,7 @@ def test_images_built_into_splits_do_not_look_alike(tmp_path: Path) -> None:
     assert (SIMILAR_IMAGE, "validation", 2, "train:2") in found_
 
 
-# Formats of copies of one photo: some are converted for a target, some are not decoded.
+# Formats in which one photo is saved. A target converts some of them, and some are not decoded.
 COPIES: Mapping[str, Mapping[str, Any]] = {
     "JPEG": {"quality": 90},
     "PNG": {},

@@ -45,7 +45,7 @@ class Pixels:
         return view and f"{view.mode} {view.size} {xxh3_64_intdigest(view.tobytes())}"
 
 
-# Measurers of one view belong together: what is decoded depends on views alone. Each run needs grey.
+# Measurers, grouped by view, since what is decoded depends only on the views. Each run needs the grey view.
 GREY: tuple[Measurer, ...] = (Light(), Pixels("grey"))
 OTHERS: tuple[tuple[Measurer, ...], ...] = (
     (Colours(), Pixels("colour")),

@@ -239,8 +239,8 @@ def add_shape(facts: ImageFacts) -> None:
 def unknown_because(facts: ImageFacts, *, full: bool, bounded: bool) -> tuple[Cause | None, Cause]:
     """Return why the content of the image, and what it shows, are not known in a run that decodes if *full*.
 
-    The first is None if the image was opened. If *bounded*, large images are not
-    decoded, and only the headers of images behind URLs are read.
+    The first is None if the image was opened. If *bounded*, large images are not decoded, and only the
+    headers of images behind URLs are read.
     """
     content = _unopened_because(facts)
     if not full and content != "absent":

@@ -167,7 +167,7 @@ def _fingerprints(images: Sequence[DecodedImage]) -> Iterator[str]:
 
 
 def _add_thumbnail(image: DecodedImage, strip: Image.Image, top: int) -> bool:
-    """Paste the thumbnail of *image* into *strip*, and return whether it is nearly of one level.
+    """Paste the thumbnail of *image* into *strip*, and return whether its levels are nearly equal.
 
     The methods of Image.core are those that Image calls; its own work takes a third of the time (Pillow 13).
     """

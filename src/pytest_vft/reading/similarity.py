@@ -37,10 +37,10 @@ def find_similar(
 ) -> Similar | None:
     """Return which images are similar, by their 64-bit *hashes*; images without similar ones are groups, too.
 
-    *fingerprint* returns that of an image by its number, to compare images of one hash. What is found does
-    not depend on the order of images. Two hashes that differ by at most *distance* bits agree in one of
-    distance + 1 bands of their bits, so that only hashes with an equal band, a bucket, are compared. Return
-    None if there are too many hashes and numpy 2 is not installed.
+    *fingerprint* takes the number of an image and returns its fingerprint; only images with equal hashes are
+    asked for. The result does not depend on the order of images. Two hashes that differ by at most *distance*
+    bits agree in one of distance + 1 bands of their bits, so that only hashes with an equal band, a bucket,
+    are compared. Return None if there are too many hashes and numpy 2 is not installed.
     """
     groups, different = _grouped(hashes, fingerprint)
     firsts = [hashes[number] for number in groups.firsts]
@@ -77,7 +77,7 @@ class _Groups(Sequence[Sequence[int]]):
 def _grouped(hashes: Sequence[int], fingerprint: Callable[[int], bytes]) -> tuple[_Groups, int]:
     """Return groups of images with equal fingerprints, and how many hashes are different.
 
-    Groups of one hash are in the order of their fingerprints.
+    Groups with the same hash are sorted by their fingerprints.
     """
     first: dict[int, int] = {}  # number of an image by hash
     others: defaultdict[int, list[int]] = defaultdict(list)

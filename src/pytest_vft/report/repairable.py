@@ -20,7 +20,10 @@ def mark(findings: Iterable[Finding]) -> str:
 
 
 def advice_on(findings: Iterable[Finding]) -> list[str]:
-    """Return what to do about *findings* of one rule, each text once, whether or not it has a repair."""
+    """Return the advice on *findings* of one rule without repetitions.
+
+    Advice that some findings have with a repair and others without one is given once.
+    """
     found = dict.fromkeys(finding.advice for finding in findings)
     both = {one for one in found if FIX_FIRST + one in found}
     texts = [_FIX_SOME + one if one in both else one for one in found]
